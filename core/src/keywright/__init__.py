@@ -1,0 +1,108 @@
+"""keywright: one interface for making, encoding, keeping and using cryptographic keys.
+
+Plugins import what they need from here, from `keywright.errors` and from `keywright.testing`, and from nowhere else.
+What only users of a ring need is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keywright.events import KeyEvent, ReviewRequest
+from keywright.hookspecs import KEYWRIGHT_API, hookimpl
+from keywright.key import Attributes, Key
+from keywright.names import Reference, check_name, parse_reference
+from keywright.protocols import (
+    Capabilities,
+    Format,
+    KeyType,
+    LenientFormat,
+    OpenedSeal,
+    Seal,
+    SigningStore,
+    Store,
+    StoreBackend,
+    WritableStore,
+)
+from keywright.record import Record, RecordInfo, Revision, State
+from keywright.secret import Secret
+from keywright.settings import REQUIRED, Options, Setting
+
+if TYPE_CHECKING:
+    from keywright.cli.commands import Commands
+    from keywright.cli.context import Context
+    from keywright.config import Config
+    from keywright.conversion import convert
+    from keywright.keyring import KeyRing
+    from keywright.metadata import decode_info, encode_info, format_time, parse_time
+    from keywright.opening import open
+    from keywright.registry import Registry
+    from keywright.signer import Signer
+
+__all__ = [
+    "KEYWRIGHT_API",
+    "REQUIRED",
+    "Attributes",
+    "Capabilities",
+    "Commands",
+    "Config",
+    "Context",
+    "Format",
+    "Key",
+    "KeyEvent",
+    "KeyRing",
+    "KeyType",
+    "LenientFormat",
+    "OpenedSeal",
+    "Options",
+    "Record",
+    "RecordInfo",
+    "Reference",
+    "Registry",
+    "ReviewRequest",
+    "Revision",
+    "Seal",
+    "Secret",
+    "Setting",
+    "Signer",
+    "SigningStore",
+    "State",
+    "Store",
+    "StoreBackend",
+    "WritableStore",
+    "check_name",
+    "convert",
+    "decode_info",
+    "encode_info",
+    "format_time",
+    "hookimpl",
+    "open",
+    "parse_reference",
+    "parse_time",
+]
+
+_LAZY = {
+    "Commands": "keywright.cli.commands",
+    "Config": "keywright.config",
+    "Context": "keywright.cli.context",
+    "KeyRing": "keywright.keyring",
+    "Registry": "keywright.registry",
+    "Signer": "keywright.signer",
+    "convert": "keywright.conversion",
+    "decode_info": "keywright.metadata",
+    "encode_info": "keywright.metadata",
+    "format_time": "keywright.metadata",
+    "open": "keywright.opening",
+    "parse_time": "keywright.metadata",
+}
+
+
+def __getattr__(name: str) -> object:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'keywright' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(module), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,74 @@
+"""The table of commands: who added which path, and what to call when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright.cli.context import Context
+
+__all__ = ["Command", "Commands"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        path: its words, `("nix", "key", "generate-secret")`.
+        help: one line for the list of commands.
+        configure: adds its arguments to a parser; called only when the command was asked for.
+        run: does it; returns the exit code.
+        examples: command lines that work, for `--help`.
+        global_options: whether the parser gets `--config`, `--store` and so on. False for a drop-in replacement
+            that has options of its own by those names.
+        owner: the plugin that added it, `""` for the core.
+    """
+
+    path: tuple[str, ...]
+    help: str
+    configure: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, Context], int]
+    examples: tuple[str, ...]
+    global_options: bool
+    owner: str
+
+
+class Commands:
+    """What `keywright_add_commands` adds to."""
+
+    def __init__(self) -> None:
+        self.table: dict[tuple[str, ...], Command] = {}
+        self.clashes: list[tuple[Command, Command]] = []
+        self.owner = ""
+
+    def add(
+        self,
+        path: str,
+        *,
+        help: str,
+        configure: Callable[[ArgumentParser], None],
+        run: Callable[[Namespace, Context], int],
+        examples: Sequence[str],
+        global_options: bool = True,
+    ) -> None:
+        """Add the command `path`, words parted by spaces: `"nix key generate-secret"`.
+
+        `run(arguments, context)` returns the exit code; errors of keywright's hierarchy become a line and their
+        exit code by themselves. A path that is taken stays with whoever came first, and the clash is listed by
+        `keywright plugins`.
+        """
+        words = tuple(path.split())
+        command = Command(words, help, configure, run, tuple(examples), global_options, self.owner)
+        if words in self.table:
+            self.clashes.append((self.table[words], command))
+        else:
+            self.table[words] = command
+
+    def below(self, prefix: tuple[str, ...]) -> list[Command]:
+        """The commands whose path starts with `prefix`, in the order of their paths."""
+        return [self.table[path] for path in sorted(self.table) if path[: len(prefix)] == prefix]

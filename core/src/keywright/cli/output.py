@@ -1,0 +1,97 @@
+"""Writing a result to a file: owner-only from the first byte, never over something unasked."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from keywright.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DurabilityUnknownError,
+    KeyExistsError,
+    StoreUnavailableError,
+)
+
+__all__ = ["write_file"]
+
+
+def write_file(path: str, data: bytes, *, force: bool) -> None:
+    """Create `path` with `data`, mode 0600, synced, by way of a temporary file beside it.
+
+    A symbolic link at `path` is never followed: it counts as something that is there. With `force` it is replaced.
+
+    Raises:
+        KeyExistsError: something is at `path` and `force` is False.
+        ConfigError: `path` cannot be a file: it is a directory or device, or its directory does not exist.
+        AccessDeniedError: the directory takes no new file from this user.
+        StoreUnavailableError: writing failed (disk full, I/O error); nothing is left behind.
+        DurabilityUnknownError: the file is in place, but a sync failed.
+    """
+    directory, name = os.path.split(os.path.abspath(path))
+    _check_place(path, directory, force=force)
+    temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise AccessDeniedError(f"{path}: cannot be created ({error.strerror}); choose another directory") from None
+    try:
+        try:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if force:
+            os.replace(temporary, path)
+        else:
+            # A hard link refuses a name that appeared meanwhile; a rename would take its place in silence.
+            os.link(temporary, path)
+            os.unlink(temporary)
+    except FileExistsError:
+        os.unlink(temporary)
+        raise _taken(path) from None
+    except OSError as error:
+        os.unlink(temporary)
+        raise StoreUnavailableError(f"{path}: cannot be written ({error.strerror}); nothing was left there") from None
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    _sync_directory(path, directory)
+
+
+def _check_place(path: str, directory: str, *, force: bool) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        if not os.path.isdir(directory):
+            raise ConfigError(f"{path}: its directory does not exist; make it first") from None
+        return
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be an output file ({error.strerror}); choose another path") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise ConfigError(f"{path}: is no regular file; choose another path, or leave -o out to print the result")
+    if not force:
+        raise _taken(path)
+
+
+def _taken(path: str) -> KeyExistsError:
+    return KeyExistsError(f"{path}: exists already and is not overwritten; choose another path, or say --force")
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _sync_directory(path: str, directory: str) -> None:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise DurabilityUnknownError(
+            f"{path}: is written, but the system would not confirm that it is on the disk ({error.strerror}); check the disk"
+        ) from None

@@ -1,0 +1,74 @@
+"""What the review and observe hooks are given. Never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+__all__ = ["KeyEvent", "Operation", "ReviewRequest"]
+
+Operation = Literal[
+    "generate",
+    "import",
+    "rotate",
+    "label",
+    "disable",
+    "enable",
+    "compromise",
+    "destroy",
+    "export",
+    "bind",
+    "remove",
+]
+"""`export` is the export of a secret half; `bind` is resolving a signer (single signatures are no events)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRequest:
+    """Something that is about to happen, for plugins that may object.
+
+    Attributes:
+        operation: what.
+        who: the user's login name.
+        name, version, kid: which version. The version is the one about to be made where one is made.
+        store: the configured store's name.
+        key_type, format: as in `RecordInfo`.
+        bits: the size of the key in bits as its type counts it; None where it is not known.
+        sealed: whether the store seals what it is given.
+        labels: as they will be.
+        time: when, in UTC.
+    """
+
+    operation: Operation
+    who: str
+    name: str
+    version: int
+    kid: str
+    store: str
+    key_type: str
+    format: str | None
+    bits: int | None
+    sealed: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEvent:
+    """Something that happened, or failed to.
+
+    Attributes:
+        outcome: `done`, or the name of the error's class, such as `KeyExistsError`.
+        others: as in `ReviewRequest`.
+    """
+
+    operation: Operation
+    who: str
+    name: str
+    version: int
+    kid: str
+    store: str
+    outcome: str
+    time: datetime

@@ -1,0 +1,77 @@
+"""The hooks. They register, review and notify; they never carry secrets, and they do no work.
+
+A plugin is a module (or object) named by an entry point of the group `keywright`. It says `KEYWRIGHT_API = 1` and
+marks its hook implementations with `keywright.hookimpl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from keywright.cli.commands import Commands
+    from keywright.events import KeyEvent, ReviewRequest
+    from keywright.protocols import Format, KeyType, Seal, StoreBackend
+
+__all__ = ["KEYWRIGHT_API", "hookimpl", "hookspec"]
+
+KEYWRIGHT_API = 1
+"""The version of these contracts. A plugin that says another, or none, is refused with a line that says so."""
+
+hookspec = pluggy.HookspecMarker("keywright")
+hookimpl = pluggy.HookimplMarker("keywright")
+
+
+@hookspec
+def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-body]
+    """Return key types (they serve generation).
+
+    Called once, when a registry loads the plugin. A name that two plugins return belongs to neither: both owners
+    are named when it is asked for. If it raises, the plugin's other objects still load and the failure is listed.
+    """
+
+
+@hookspec
+def keywright_register_formats() -> Sequence[Format]:  # type: ignore[empty-body]
+    """Return formats (they serve encoding). Called, and clashes and failures handled, as for key types."""
+
+
+@hookspec
+def keywright_register_store_backends() -> Sequence[StoreBackend]:  # type: ignore[empty-body]
+    """Return store backends (they serve storage). Called, and clashes and failures handled, as for key types."""
+
+
+@hookspec
+def keywright_register_seals() -> Sequence[Seal]:  # type: ignore[empty-body]
+    """Return seals. Called, and clashes and failures handled, as for key types."""
+
+
+@hookspec
+def keywright_add_commands(commands: Commands) -> None:
+    """Add commands to the command line with `commands.add(…)`.
+
+    Called when the command line starts; what a command needs is configured only if it was asked for. A command
+    path that two plugins add belongs to neither. If it raises, the rest of the command line works.
+    """
+
+
+@hookspec
+def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[empty-body]
+    """Return objections, each a sentence; `()` if there are none.
+
+    Called before anything is written, exported or bound, and before a secret exists. Every plugin is asked; one
+    objection from any of them refuses the operation with PolicyError. If it raises, the operation is refused, for
+    nobody knows what it would have said.
+    """
+
+
+@hookspec
+def keywright_observe(event: KeyEvent) -> None:
+    """Hear what happened.
+
+    Called after the outcome is certain, good or bad. If it raises, the outcome stands, the other observers are
+    told, and the failure goes to the log.
+    """

@@ -1,0 +1,133 @@
+"""Record metadata as canonical JSON: one spelling for every store that keeps text beside a payload."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from keywright.errors import DamagedStoreError, InvalidNameError
+from keywright.key import Attributes
+from keywright.names import check_name
+from keywright.record import RecordInfo, Revision, State
+
+__all__ = ["decode_info", "encode_info", "format_time", "parse_time"]
+
+METADATA_VERSION = 1
+_MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version"}
+_MICROSECOND = timedelta(microseconds=1)
+_T = TypeVar("_T")
+
+
+def format_time(time: datetime) -> str:
+    """`2026-11-21T20:52:13.000001Z` (RFC 3339, UTC; the fraction is left out when it is zero)."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time with a zone.
+
+    Raises:
+        ValueError: it is none, or has no zone.
+    """
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return time.astimezone(UTC)
+
+
+def encode_info(info: RecordInfo) -> bytes:
+    """`info` without its revision as one line of JSON in UTF-8, members sorted, ending in a newline."""
+    members = {
+        "metadata_version": METADATA_VERSION,
+        "name": info.name,
+        "version": info.version,
+        "key_type": info.key_type,
+        "format": info.format,
+        "kid": info.kid,
+        "public": None if info.public is None else b64encode(info.public).decode(),
+        "attributes": info.attributes.plain(),
+        "state": info.state.value,
+        "state_since": _time_text(info.state_since),
+        "reason": info.reason,
+        "created": _time_text(info.created),
+        "activates": _time_text(info.activates),
+        "expires": _time_text(info.expires),
+        "overlap": None if info.overlap is None else info.overlap // _MICROSECOND,
+        "labels": dict(info.labels),
+    }
+    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
+    """Read what `encode_info` wrote.
+
+    `where` names the place for the message (a file, a row); `revision` becomes the record's.
+
+    Raises:
+        DamagedStoreError: the bytes are not what `encode_info` writes, or were written by a newer keywright.
+    """
+    try:
+        members = json.loads(data)
+        newer = isinstance(members, dict) and members.get("metadata_version") not in (METADATA_VERSION, None)
+    except (ValueError, RecursionError):
+        raise _damaged(where) from None
+    if newer:
+        raise DamagedStoreError(f"{where}: the metadata was written by a newer keywright; upgrade this one to read it")
+    try:
+        if members.keys() != _MEMBERS:
+            raise ValueError("members")
+        info = _info_of(members)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, InvalidNameError):
+        raise _damaged(where) from None
+    if encode_info(info) != data:
+        raise _damaged(where)
+    return replace(info, revision=Revision(revision))
+
+
+def _info_of(members: dict[str, object]) -> RecordInfo:
+    overlap = members["overlap"]
+    public = members["public"]
+    labels = _typed(members["labels"], dict)
+    version = _typed(members["version"], int)
+    if version < 1:
+        raise ValueError("version")
+    return RecordInfo(
+        name=check_name(_typed(members["name"], str)),
+        version=version,
+        key_type=_typed(members["key_type"], str),
+        format=None if members["format"] is None else _typed(members["format"], str),
+        kid=_typed(members["kid"], str),
+        public=None if public is None else b64decode(_typed(public, str), validate=True),
+        attributes=Attributes(_typed(members["attributes"], dict)),
+        state=State(members["state"]),
+        state_since=_time_of(members["state_since"]),
+        reason=_typed(members["reason"], str),
+        created=_time_of(members["created"]),
+        activates=_time_of(members["activates"]),
+        expires=_time_of(members["expires"]),
+        overlap=None if overlap is None else timedelta(microseconds=_typed(overlap, int)),
+        labels={_typed(name, str): _typed(value, str) for name, value in labels.items()},
+    )
+
+
+def _typed(value: object, kind: type[_T]) -> _T:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError("another type")
+    return value
+
+
+def _time_text(time: datetime | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+def _time_of(value: object) -> datetime | None:
+    return None if value is None else parse_time(_typed(value, str))
+
+
+def _damaged(where: str) -> DamagedStoreError:
+    return DamagedStoreError(
+        f"{where}: the metadata is damaged; restore it from a backup, `keywright doctor` tells more"
+    )

@@ -1,0 +1,64 @@
+"""Names and references: checked once, at the door, so that no store thinks about `../`, case or Unicode."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from keywright.errors import InvalidNameError
+
+__all__ = ["MAXIMUM_NAME_BYTES", "Reference", "check_name", "parse_reference"]
+
+MAXIMUM_NAME_BYTES = 200
+_SEGMENT = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
+_WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.ASCII)
+_VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+class Reference(NamedTuple):
+    """`NAME` (version None: whichever is the primary) or `NAME@N`."""
+
+    name: str
+    version: int | None
+
+    def __str__(self) -> str:
+        return self.name if self.version is None else f"{self.name}@{self.version}"
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it is one: segments of `a-z 0-9 . _ -`, joined by `/`, at most 200 bytes.
+
+    Raises:
+        InvalidNameError: a segment is empty, starts with another character than a letter or digit, holds a
+            character outside the set, ends in a dot or is reserved by Windows; or the name is empty or too long.
+    """
+    if not name:
+        raise InvalidNameError("a key name must not be empty; use something like cache.example.org or prod/jwt")
+    if len(name) > MAXIMUM_NAME_BYTES:
+        raise InvalidNameError(f"a key name has at most {MAXIMUM_NAME_BYTES} bytes; choose a shorter one")
+    for segment in name.split("/"):
+        if not _SEGMENT.fullmatch(segment):
+            raise InvalidNameError(
+                "a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a "
+                "letter or digit; use something like cache.example.org or prod/jwt"
+            )
+        if segment.endswith("."):
+            raise InvalidNameError("no segment of a key name ends in '.' (Windows drops it); leave the dot out")
+        if _WINDOWS_DEVICE.fullmatch(segment):
+            raise InvalidNameError("a segment of this key name is a device name on Windows; choose another")
+    return name
+
+
+def parse_reference(text: str) -> Reference:
+    """Read `NAME` or `NAME@N`.
+
+    Raises:
+        InvalidNameError: the name is none (see `check_name`), or N is not a whole number from 1 to 999999999
+            without leading zeros.
+    """
+    name, at, version = text.partition("@")
+    if not at:
+        return Reference(check_name(name), None)
+    if not _VERSION.fullmatch(version):
+        raise InvalidNameError("a version is a whole number from 1; write NAME@3, or NAME alone for the primary")
+    return Reference(check_name(name), int(version))

@@ -1,0 +1,72 @@
+"""`Secret`: bytes that do not show."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, final
+
+__all__ = ["Secret"]
+
+
+@final
+class Secret:
+    """Bytes that stay out of sight until somebody asks for them by name.
+
+    `repr`, `str`, f-strings and `dataclasses.asdict` show `<secret>`; pickling is refused; `==` takes the same time
+    wherever the difference is. Call `reveal()` inside an expression, never into a local variable, so that a
+    traceback that prints locals shows nothing.
+
+    Python cannot wipe memory: the bytes stay in the process until they are overwritten.
+    """
+
+    __slots__ = ("_value",)
+
+    _value: bytes
+
+    def __init__(self, value: bytes) -> None:
+        """Hide a copy of `value`.
+
+        Raises:
+            TypeError: `value` is not bytes-like.
+        """
+        if not isinstance(value, bytes | bytearray | memoryview):
+            raise TypeError("a Secret hides bytes; encode text before")
+        object.__setattr__(self, "_value", bytes(value))
+
+    def reveal(self) -> bytes:
+        """The bytes themselves."""
+        return self._value
+
+    def __len__(self) -> int:
+        """The length in bytes."""
+        return len(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        from hmac import compare_digest
+
+        return compare_digest(self._value, other._value)
+
+    # A hash would be an equality test that takes a shortcut.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __format__(self, _spec: str) -> str:
+        return "<secret>"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Secret does not change")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead")

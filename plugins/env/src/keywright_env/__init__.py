@@ -1,0 +1,3 @@
+"""keywright plugin: the environment variable store."""
+
+KEYWRIGHT_API = 1

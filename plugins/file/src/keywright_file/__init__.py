@@ -1,0 +1,3 @@
+"""keywright plugin: the file store."""
+
+KEYWRIGHT_API = 1

@@ -1,0 +1,3 @@
+"""keywright plugin: the JWK format, and the jose commands."""
+
+KEYWRIGHT_API = 1

@@ -1,0 +1,3 @@
+"""keywright plugin: the SQLite store."""
+
+KEYWRIGHT_API = 1
