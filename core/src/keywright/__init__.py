@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.cli.context import Context
     from keywright.config import Config
-    from keywright.conversion import convert
-    from keywright.keyring import KeyRing
     from keywright.metadata import decode_info, encode_info, format_time, parse_time
-    from keywright.opening import open
     from keywright.registry import Registry
-    from keywright.signer import Signer
+    from keywright.ring.conversion import convert
+    from keywright.ring.keyring import KeyRing
+    from keywright.ring.opening import open
+    from keywright.ring.signer import Signer
 
 __all__ = [
     "KEYWRIGHT_API",
@@ -85,14 +85,14 @@ _LAZY = {
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
-    "KeyRing": "keywright.keyring",
+    "KeyRing": "keywright.ring.keyring",
     "Registry": "keywright.registry",
-    "Signer": "keywright.signer",
-    "convert": "keywright.conversion",
+    "Signer": "keywright.ring.signer",
+    "convert": "keywright.ring.conversion",
     "decode_info": "keywright.metadata",
     "encode_info": "keywright.metadata",
     "format_time": "keywright.metadata",
-    "open": "keywright.opening",
+    "open": "keywright.ring.opening",
     "parse_time": "keywright.metadata",
 }
 

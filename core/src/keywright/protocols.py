@@ -61,7 +61,7 @@ class KeyType(Protocol):
         ...
 
     def bits(self, key: Key) -> int:
-        """The size in bits as the field counts it: RSA modulus, curve, `oct` length. Needs the secret or public half."""
+        """The size in bits as the field counts it (RSA modulus, curve, `oct` length), from either half."""
         ...
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:

@@ -70,5 +70,5 @@ class Commands:
             self.table[words] = command
 
     def below(self, prefix: tuple[str, ...]) -> list[Command]:
-        """The commands whose path starts with `prefix`, in the order of their paths."""
-        return [self.table[path] for path in sorted(self.table) if path[: len(prefix)] == prefix]
+        """The commands whose path starts with `prefix`, in the order in which they were added."""
+        return [command for path, command in self.table.items() if path[: len(prefix)] == prefix]

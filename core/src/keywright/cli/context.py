@@ -12,8 +12,8 @@ from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from keywright.config import Config
-    from keywright.keyring import KeyRing
     from keywright.registry import Registry
+    from keywright.ring.keyring import KeyRing
 
 __all__ = ["MAXIMUM_KEY_BYTES", "Context"]
 
@@ -69,7 +69,7 @@ class Context:
             ConfigError: the configuration is wrong.
         """
         if self._ring is None:
-            from keywright.keyring import KeyRing
+            from keywright.ring.keyring import KeyRing
 
             self._ring = KeyRing(self.config, self.registry)
         return self._ring

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -12,32 +13,37 @@ from keywright.errors import (
     KeyExistsError,
     StoreUnavailableError,
 )
+from keywright.secret import Secret
 
 __all__ = ["write_file"]
 
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
-def write_file(path: str, data: bytes, *, force: bool) -> None:
+
+def write_file(path: str, data: bytes | Secret, *, force: bool) -> None:
     """Create `path` with `data`, mode 0600, synced, by way of a temporary file beside it.
 
     A symbolic link at `path` is never followed: it counts as something that is there. With `force` it is replaced.
 
     Raises:
         KeyExistsError: something is at `path` and `force` is False.
-        ConfigError: `path` cannot be a file: it is a directory or device, or its directory does not exist.
+        ConfigError: `path` cannot be a file: it is a directory or device, its directory does not exist, or no file
+            system takes such a name.
         AccessDeniedError: the directory takes no new file from this user.
         StoreUnavailableError: writing failed (disk full, I/O error); nothing is left behind.
-        DurabilityUnknownError: the file is in place, but a sync failed.
+        DurabilityUnknownError: the file is in place, but a sync of its directory failed.
     """
-    directory, name = os.path.split(os.path.abspath(path))
+    directory = os.path.dirname(os.path.abspath(path))
     _check_place(path, directory, force=force)
-    temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}.tmp")
+    # Not made of the file's own name, which may be as long as names can be.
+    temporary = os.path.join(directory, f".keywright.{os.urandom(8).hex()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise AccessDeniedError(f"{path}: cannot be created ({error.strerror}); choose another directory") from None
+        raise _not_created(path, error) from None
     try:
         try:
-            _write_all(descriptor, data)
+            _write_all(descriptor, memoryview(data.reveal() if isinstance(data, Secret) else data))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -47,14 +53,14 @@ def write_file(path: str, data: bytes, *, force: bool) -> None:
             # A hard link refuses a name that appeared meanwhile; a rename would take its place in silence.
             os.link(temporary, path)
             os.unlink(temporary)
-    except FileExistsError:
-        os.unlink(temporary)
-        raise _taken(path) from None
-    except OSError as error:
-        os.unlink(temporary)
-        raise StoreUnavailableError(f"{path}: cannot be written ({error.strerror}); nothing was left there") from None
-    except BaseException:
-        os.unlink(temporary)
+    except BaseException as error:
+        _discard(temporary)
+        if isinstance(error, FileExistsError):
+            raise _taken(path) from None
+        if isinstance(error, OSError):
+            raise StoreUnavailableError(
+                f"{path}: cannot be written ({error.strerror}); nothing was left there"
+            ) from None
         raise
     _sync_directory(path, directory)
 
@@ -68,6 +74,8 @@ def _check_place(path: str, directory: str, *, force: bool) -> None:
         return
     except OSError as error:
         raise ConfigError(f"{path}: cannot be an output file ({error.strerror}); choose another path") from None
+    except ValueError:
+        raise ConfigError("the output path holds a character that no file name can; choose another path") from None
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise ConfigError(f"{path}: is no regular file; choose another path, or leave -o out to print the result")
     if not force:
@@ -78,10 +86,22 @@ def _taken(path: str) -> KeyExistsError:
     return KeyExistsError(f"{path}: exists already and is not overwritten; choose another path, or say --force")
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
+def _not_created(path: str, error: OSError) -> AccessDeniedError | StoreUnavailableError:
+    if error.errno in _REFUSED:
+        return AccessDeniedError(f"{path}: cannot be created ({error.strerror}); choose another directory")
+    return StoreUnavailableError(f"{path}: cannot be created ({error.strerror}); choose another directory")
+
+
+def _write_all(descriptor: int, rest: memoryview) -> None:
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _discard(temporary: str) -> None:
+    try:
+        os.unlink(temporary)
+    except OSError:
+        return  # what went wrong before is what the user must hear
 
 
 def _sync_directory(path: str, directory: str) -> None:

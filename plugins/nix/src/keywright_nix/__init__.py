@@ -1,3 +1,30 @@
 """keywright plugin: the Nix Ed25519 key format, and the nix commands."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keywright import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keywright import Commands, Format
+
 KEYWRIGHT_API = 1
+
+
+@hookimpl
+def keywright_register_formats() -> Sequence[Format]:
+    """The format `nix`."""
+    from keywright_nix.format import NixFormat
+
+    return [NixFormat()]
+
+
+@hookimpl
+def keywright_add_commands(commands: Commands) -> None:
+    """`nix key generate-secret` and `nix key convert-secret-to-public`."""
+    from keywright_nix.commands import add_commands
+
+    add_commands(commands)

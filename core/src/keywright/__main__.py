@@ -1,0 +1,5 @@
+"""`python -m keywright`, for installations without the `keywright` distribution."""
+
+from keywright.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,71 @@
+"""label, disable, enable, compromise, destroy."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from keywright.cli.documents import info_document
+from keywright.cli.values import pairs_of
+
+if TYPE_CHECKING:
+    from keywright.cli.context import Context
+    from keywright.record import RecordInfo
+    from keywright.registry import Registry
+
+
+def configure_label(parser: ArgumentParser, _plugins: Registry) -> None:
+    """Arguments of `label`."""
+    parser.add_argument("reference", metavar="REF", help="NAME for the primary, or NAME@N")
+    parser.add_argument("labels", metavar="K=V", nargs="+", help="a label to write; K= takes it off")
+
+
+def run_label(arguments: Namespace, context: Context) -> int:
+    """Write labels and print the reference."""
+    pairs = pairs_of(arguments.labels, "label")
+    return _changed(context, context.ring.label(arguments.reference, {name: pairs[name] or None for name in pairs}))
+
+
+def _configure_state(parser: ArgumentParser, _plugins: Registry) -> None:
+    parser.add_argument("reference", metavar="REF", help="NAME@N; NAME alone is its primary, or its only version")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why, to be kept with the version")
+
+
+configure_disable = configure_enable = configure_compromise = _configure_state
+
+
+def run_disable(arguments: Namespace, context: Context) -> int:
+    """Disable and print the reference."""
+    return _changed(context, context.ring.disable(arguments.reference, reason=arguments.reason))
+
+
+def run_enable(arguments: Namespace, context: Context) -> int:
+    """Enable and print the reference."""
+    return _changed(context, context.ring.enable(arguments.reference, reason=arguments.reason))
+
+
+def run_compromise(arguments: Namespace, context: Context) -> int:
+    """Mark as compromised and print the reference."""
+    return _changed(context, context.ring.compromise(arguments.reference, reason=arguments.reason))
+
+
+def configure_destroy(parser: ArgumentParser, plugins: Registry) -> None:
+    """Arguments of `destroy`."""
+    _configure_state(parser, plugins)
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run_destroy(arguments: Namespace, context: Context) -> int:
+    """Ask, destroy and print the reference."""
+    if not context.confirm(f"Destroy the secret of {arguments.reference} for good?", yes=arguments.yes):
+        context.note("nothing was destroyed")
+        return 1
+    return _changed(context, context.ring.destroy(arguments.reference, reason=arguments.reason))
+
+
+def _changed(context: Context, info: RecordInfo) -> int:
+    if context.json:
+        context.print_json(info_document(info))
+    else:
+        context.print(info.reference)
+    return 0

@@ -1,0 +1,144 @@
+"""generate, ensure, import, rotate."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+from keywright.cli.documents import info_document
+from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
+
+if TYPE_CHECKING:
+    from keywright.cli.context import Context
+    from keywright.record import RecordInfo
+    from keywright.registry import Registry
+
+_TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
+
+
+def configure_generate(parser: ArgumentParser, plugins: Registry) -> None:
+    """Arguments of `generate`."""
+    parser.add_argument("name", metavar="NAME", help="such as cache.example.org or prod/jwt")
+    parser.add_argument("--type", metavar="T", help=f"key type: {', '.join(plugins.key_types)}")
+    parser.add_argument("--format", metavar="F", help=f"format: {', '.join(plugins.formats)}")
+    parser.add_argument("--kid", metavar="K", help="the id for the outside world; may hold {name} and {version}")
+    parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
+    parser.add_argument(
+        "--attribute", metavar="K=V", action="append", default=[],
+        help="an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {_TIME}; default: at once")
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
+    _add_type_settings(parser, plugins)
+
+
+def run_generate(arguments: Namespace, context: Context) -> int:
+    """Make a key and print `NAME@1`."""
+    ring = context.ring
+    now = ring.now()
+    info = ring.generate(
+        arguments.name,
+        type=arguments.type,
+        format=arguments.format,
+        kid=arguments.kid,
+        labels=pairs_of(arguments.label, "--label"),
+        attributes=attributes_of(arguments.attribute),
+        activates=time_of(arguments.activates, "--activates", now),
+        expires=time_of(arguments.expires, "--expires", now),
+        **_type_settings(arguments, context.registry),
+    )
+    return _made(context, info)
+
+
+def configure_ensure(parser: ArgumentParser, _plugins: Registry) -> None:
+    """Arguments of `ensure`."""
+    parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that are declared")
+
+
+def run_ensure(arguments: Namespace, context: Context) -> int:
+    """Make what is missing and print a reference for each that was made."""
+    for info in context.ring.ensure(*arguments.names):
+        _made(context, info)
+    return 0
+
+
+def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
+    """Arguments of `import`."""
+    parser.add_argument("name", metavar="NAME", help="the name to store it as")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
+    parser.add_argument(
+        "--format", metavar="F", help=f"its format, if the data does not tell: {', '.join(plugins.formats)}"
+    )
+    parser.add_argument("--public", action="store_true", help="it is a public key, for verifying alone")
+    parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
+    parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
+    parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
+
+
+def run_import(arguments: Namespace, context: Context) -> int:
+    """Store a key and print `NAME@1`."""
+    ring = context.ring
+    info = ring.import_key(
+        arguments.name,
+        context.read_input(arguments.file),
+        format=arguments.format,
+        public=arguments.public,
+        lenient=arguments.lenient,
+        kid=arguments.kid,
+        labels=pairs_of(arguments.label, "--label"),
+        expires=time_of(arguments.expires, "--expires", ring.now()),
+        report=context.warn,
+    )
+    return _made(context, info)
+
+
+def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
+    """Arguments of `rotate`."""
+    parser.add_argument("name", metavar="NAME", help="the name to make the next version of")
+    parser.add_argument("--activate-in", metavar="D", help="announce it now, sign with it after this time, such as 7d")
+    parser.add_argument("--overlap", metavar="D", help="how long the versions before still verify after that")
+    parser.add_argument("--kid", metavar="K", help="the id of the new version; may hold {name} and {version}")
+    parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {_TIME}; default: never")
+    _add_type_settings(parser, plugins)
+
+
+def run_rotate(arguments: Namespace, context: Context) -> int:
+    """Make the next version and print `NAME@N`."""
+    ring = context.ring
+    info = ring.rotate(
+        arguments.name,
+        activate_in=duration_of(arguments.activate_in, "--activate-in"),
+        overlap=duration_of(arguments.overlap, "--overlap"),
+        kid=arguments.kid,
+        expires=time_of(arguments.expires, "--expires", ring.now()),
+        **_type_settings(arguments, context.registry),
+    )
+    return _made(context, info)
+
+
+def _made(context: Context, info: RecordInfo) -> int:
+    if context.json:
+        context.print_json(info_document(info))
+    else:
+        context.print(info.reference)
+    return 0
+
+
+def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
+    """An option for each setting that a key type declares, `--bits` among them."""
+    declared: dict[str, list[str]] = {}
+    for key_type in plugins.key_types.values():
+        for setting in key_type.settings:
+            declared.setdefault(setting.name, []).append(
+                f"{key_type.name}: {setting.rule()}, default {setting.default}"
+            )
+    for name, rules in declared.items():
+        flag = "--" + name.replace("_", "-")
+        parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules))
+
+
+def _type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:
+    names = {setting.name for key_type in plugins.key_types.values() for setting in key_type.settings}
+    given = {name: getattr(arguments, f"setting_{name}") for name in names}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,143 @@
+"""export, convert, list, show."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from keywright.cli.documents import phase_document, table
+from keywright.cli.values import pairs_of
+from keywright.lifecycle import Phase
+from keywright.metadata import format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from keywright.cli.context import Context
+    from keywright.lifecycle import VersionPhase
+    from keywright.registry import Registry
+    from keywright.secret import Secret
+
+
+def add_output(parser: ArgumentParser) -> None:
+    """`-o FILE` and `--force`."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, created 0600, instead of stdout")
+    parser.add_argument("--force", action="store_true", help="let -o replace a file")
+
+
+def configure_export(parser: ArgumentParser, plugins: Registry) -> None:
+    """Arguments of `export`."""
+    parser.add_argument("reference", metavar="REF", help="NAME for the primary, or NAME@N")
+    parser.add_argument("--secret", action="store_true", help="the secret half too")
+    parser.add_argument("--format", metavar="F", help=f"another format than its own: {', '.join(plugins.formats)}")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse if the format cannot carry all that is on the key"
+    )
+    add_output(parser)
+
+
+def run_export(arguments: Namespace, context: Context) -> int:
+    """Write the key's bytes, exactly."""
+    data: bytes | Secret
+    if arguments.secret:
+        data = context.ring.export(
+            arguments.reference, secret=True, format=arguments.format, strict=arguments.strict, report=context.warn
+        )
+    else:
+        data = context.ring.export(
+            arguments.reference, format=arguments.format, strict=arguments.strict, report=context.warn
+        )
+    return _write(context, arguments, data)
+
+
+def configure_convert(parser: ArgumentParser, plugins: Registry) -> None:
+    """Arguments of `convert`."""
+    formats = ", ".join(plugins.formats)
+    parser.add_argument("--from", dest="from_", metavar="F", required=True, help=f"the format on stdin: {formats}")
+    parser.add_argument("--to", metavar="F", required=True, help=f"the format on stdout: {formats}")
+    parser.add_argument("--secret", action="store_true", help="the secret half too; default: the public half")
+    parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse if the format cannot carry all that is on the key"
+    )
+    parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
+    add_output(parser)
+
+
+def run_convert(arguments: Namespace, context: Context) -> int:
+    """Write the converted key's bytes, exactly."""
+    from keywright.ring.conversion import convert
+
+    data: bytes | Secret = convert(
+        context.read_input(None),
+        from_=arguments.from_,
+        to=arguments.to,
+        secret=arguments.secret,
+        kid=arguments.kid,
+        strict=arguments.strict,
+        lenient=arguments.lenient,
+        report=context.warn,
+        registry=context.registry,
+    )
+    return _write(context, arguments, data)
+
+
+def _write(context: Context, arguments: Namespace, data: bytes | Secret) -> int:
+    context.write_result(data, output=arguments.output, force=arguments.force)
+    if arguments.output is None and sys.stdout.isatty():
+        context.print("")
+    return 0
+
+
+def configure_list(parser: ArgumentParser, _plugins: Registry) -> None:
+    """Arguments of `list`."""
+    parser.add_argument("prefix", metavar="PREFIX", nargs="?", default="", help="names that start with this text")
+    parser.add_argument(
+        "--label", metavar="K=V", action="append", default=[], help="names with this label (repeatable)"
+    )
+
+
+def run_list(arguments: Namespace, context: Context) -> int:
+    """A line for each name: its reference, phase, type and kid; JSON lines with `--json`."""
+    rows = []
+    for name, versions in context.ring.list(arguments.prefix, labels=pairs_of(arguments.label, "--label")):
+        if context.json:
+            context.print_json({"name": name, "versions": [phase_document(one) for one in versions]})
+        else:
+            rows.append(_row(_foremost(versions)))
+    if rows:
+        context.print(table(("NAME", "PHASE", "TYPE", "KID"), rows))
+    return 0
+
+
+def configure_show(parser: ArgumentParser, _plugins: Registry) -> None:
+    """Arguments of `show`."""
+    parser.add_argument("name", metavar="NAME", help="the name to show")
+
+
+def run_show(arguments: Namespace, context: Context) -> int:
+    """A line for each version, ascending; one document with `--json`."""
+    name, versions = context.ring.show(arguments.name)
+    if context.json:
+        context.print_json({"name": name, "versions": [phase_document(one) for one in versions]})
+        return 0
+    header = ("VERSION", "PHASE", "TYPE", "KID", "FORMAT", "CREATED", "LABELS")
+    context.print(table(header, [(*_row(one), *_details(one)) for one in versions]))
+    return 0
+
+
+def _foremost(versions: Iterable[VersionPhase]) -> VersionPhase:
+    """The version that stands for its name: the primary, else the newest."""
+    ascending = list(versions)
+    return next((one for one in ascending if one.phase is Phase.SIGNING), ascending[-1])
+
+
+def _row(one: VersionPhase) -> tuple[str, str, str, str]:
+    return (one.info.reference, one.phase.value, one.info.key_type, one.info.kid)
+
+
+def _details(one: VersionPhase) -> tuple[str, str, str]:
+    created = "" if one.info.created is None else format_time(one.info.created.replace(microsecond=0))
+    labels = " ".join(f"{name}={value}" for name, value in one.info.labels.items())
+    return (one.info.format or "", created, labels)

@@ -1,0 +1,209 @@
+"""plugins, config show, config check, config schema, config path, init."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from keywright.cli.exit_codes import NO
+from keywright.cli.reading import add_output
+from keywright.errors import ConfigError, KeywrightError
+
+if TYPE_CHECKING:
+    from keywright.cli.context import Context
+    from keywright.config import Config
+    from keywright.registry import Registry
+    from keywright.settings import Given
+
+_REDACTED = "<secret>"
+
+
+def configure_plugins(parser: ArgumentParser, _plugins: Registry) -> None:
+    """Arguments of `plugins`."""
+    parser.add_argument("--check", action="store_true", help="exit 1 if anything failed to load")
+
+
+def run_plugins(arguments: Namespace, context: Context) -> int:
+    """A line for each plugin and what it provides; failures on stderr, in the document with `--json`."""
+    plugins, failures = context.registry.plugins, context.registry.failures
+    if context.json:
+        loaded = [plugin._asdict() for plugin in plugins]
+        context.print_json({"plugins": loaded, "failures": [failure._asdict() for failure in failures]})
+    else:
+        for plugin in plugins:
+            context.print(f"{plugin.name}\t{plugin.distribution} {plugin.version}\t{', '.join(plugin.provides) or '-'}")
+        for failure in failures:
+            context.note(f"keywright: failed: {failure}")
+    return NO if arguments.check and failures else 0
+
+
+def configure_config_show(_parser: ArgumentParser, _plugins: Registry) -> None:
+    """`config show` has no arguments of its own."""
+
+
+def run_config_show(_arguments: Namespace, context: Context) -> int:
+    """A line for each value: `PATH = VALUE  # SOURCE`; JSON lines with `--json`. Secrets are redacted."""
+    config = context.config
+    for given in config.values():
+        value = _shown(given, config, context.registry)
+        if context.json:
+            context.print_json({"path": given.path, "value": value, "source": given.source})
+        else:
+            context.print(f"{given.path} = {_toml(value)}  # {given.source}")
+    return 0
+
+
+def _shown(given: Given, config: Config, plugins: Registry) -> object:
+    """The value, unless its plugin declares it secret, or nobody can tell: then only where it comes from."""
+    if isinstance(given.value, Mapping) and given.value.keys() in ({"env"}, {"file"}):
+        return given.value
+    public = _public_settings(given.path, config, plugins)
+    return given.value if public is None or given.path.rpartition(".")[2] in public else _REDACTED
+
+
+def _public_settings(path: str, config: Config, plugins: Registry) -> set[str] | None:
+    """The names of the settings beside `path` that may be shown; None: all of them."""
+    for table in config.stores.values():
+        if path.startswith(f"{table.path}."):
+            backend = plugins.store_backends.get(table.backend)
+            return (
+                {"backend", "seal"} | {one.name for one in backend.settings if one.type != "secret"}
+                if backend
+                else set()
+            )
+    for seal_table in config.seals.values():
+        if path.startswith(f"{seal_table.path}."):
+            seal = plugins.seals.get(seal_table.seal)
+            return {"seal"} | {one.name for one in seal.settings if one.type != "secret"} if seal else set()
+    return None
+
+
+def _toml(value: object) -> str:
+    """A value as TOML would write it on one line; JSON's texts, numbers, booleans and lists are TOML's too."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {_toml(item)}" for name, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def configure_config_check(_parser: ArgumentParser, _plugins: Registry) -> None:
+    """`config check` has no arguments of its own."""
+
+
+def run_config_check(_arguments: Namespace, context: Context) -> int:
+    """Check every store, seal and key that is configured. The first fault ends in exit 2, after all were told."""
+    faults = list(_faults(context))
+    for fault in faults[:-1]:
+        context.note(f"keywright: {fault}")
+    if faults:
+        raise faults[-1]
+    config = context.config
+    what = f"{len(config.stores)} stores, {len(config.seals)} seals and {len(config.keys)} keys"
+    if context.json:
+        context.print_json({"source": config.source, "faults": []})
+    else:
+        context.print(f"{config.source}: {what} are configured soundly")
+    return 0
+
+
+def _faults(context: Context) -> Iterator[KeywrightError]:
+    from keywright.ring.plan import Wanted, make_plan
+
+    config, plugins, ring = context.config, context.registry, context.ring
+    for name in config.stores:
+        try:
+            ring.open_store(name)
+        except KeywrightError as fault:
+            yield fault
+    for table in config.keys.values():
+        try:
+            make_plan(plugins, table, Wanted(), now=ring.now())
+        except KeywrightError as fault:
+            yield fault
+
+
+def configure_config_schema(parser: ArgumentParser, _plugins: Registry) -> None:
+    """Arguments of `config schema`."""
+    add_output(parser)
+
+
+def run_config_schema(arguments: Namespace, context: Context) -> int:
+    """Print the JSON Schema of a configuration file with the plugins that are installed."""
+    from keywright.config import config_schema
+
+    plugins = context.registry
+    schema = config_schema(
+        {name: one.settings for name, one in plugins.store_backends.items()},
+        {name: one.settings for name, one in plugins.seals.items()},
+        {name: one.settings for name, one in plugins.key_types.items()},
+    )
+    text = json.dumps(schema, indent=2) + "\n"
+    context.write_result(text.encode(), output=arguments.output, force=arguments.force)
+    return 0
+
+
+def configure_config_path(_parser: ArgumentParser, _plugins: Registry) -> None:
+    """`config path` has no arguments of its own."""
+
+
+def run_config_path(arguments: Namespace, context: Context) -> int:
+    """Print the path of the file in use; exit 1 if there is none."""
+    from keywright.config import find_config
+
+    path = find_config(arguments.config)
+    if path is None:
+        context.note("keywright: no configuration file is found, the built-in defaults are in use; init writes one")
+        return NO
+    if context.json:
+        context.print_json({"path": path})
+    else:
+        context.print(path)
+    return 0
+
+
+_STARTER = """\
+# keywright.toml: which stores there are, and what keys should be. `keywright config check` checks it.
+# Any setting may be { env = "VARIABLE" } or { file = "PATH" }. Relative paths start from this file.
+
+default_store = "local"
+
+[stores.local]
+backend = "BACKEND"
+path = "KEYS"
+
+# What `generate`, `ensure` and `rotate` do for this name:
+# [keys."cache.example.org"]
+# type = "ed25519"
+# format = "nix"
+# overlap = "14d"
+
+# Chosen by --profile ci or KEYWRIGHT_PROFILE=ci:
+# [profiles.ci]
+# default_store = "ci"
+# [profiles.ci.stores.ci]
+# backend = "env"
+"""
+_PATHS = {"sqlite": "keys.db", "file": "keys"}
+
+
+def configure_init(parser: ArgumentParser, _plugins: Registry) -> None:
+    """Arguments of `init`."""
+    parser.add_argument(
+        "--backend", metavar="B", default="sqlite", help="where keys are kept: sqlite (default) or file"
+    )
+    parser.add_argument("--force", action="store_true", help="replace a keywright.toml that is there")
+
+
+def run_init(arguments: Namespace, context: Context) -> int:
+    """Write `keywright.toml` into the current directory and print its path."""
+    if arguments.backend not in _PATHS:
+        raise ConfigError(
+            f"--backend must be one of {', '.join(_PATHS)} here; for others edit keywright.toml after init"
+        )
+    text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
+    path = os.path.abspath("keywright.toml")
+    context.write_result(text.encode(), output=path, force=arguments.force)
+    context.print(path)
+    return 0

@@ -1,0 +1,148 @@
+"""The lifecycle: from the records of one name and a time, which version signs and which verify. Pure.
+
+Nothing here is stored. Version k signs from its activation until a later version supersedes it, and verifies from the
+moment it exists until that version's `overlap` after. A version that left `enabled` before its activation never
+supersedes; a superseded version never signs again; where nothing may sign, the answer is a reason, never an older key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from keywright.errors import PolicyError
+from keywright.record import RecordInfo, State
+
+__all__ = ["Phase", "VersionPhase", "change_state", "phases", "primary", "primary_until", "verifying", "why_not"]
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+class Phase(StrEnum):
+    """Where a version stands at some moment."""
+
+    ANNOUNCED = "announced"  # verifies already, signs later
+    SIGNING = "signing"  # the primary
+    VERIFYING = "verifying"  # superseded, still within the overlap
+    RETIRED = "retired"  # superseded, and the overlap is over
+    EXPIRED = "expired"
+    DISABLED = "disabled"
+    COMPROMISED = "compromised"
+    DESTROYED = "destroyed"
+
+
+class VersionPhase(NamedTuple):
+    """A version, its phase, and the times that follow from the other versions (None: none in sight)."""
+
+    info: RecordInfo
+    phase: Phase
+    superseded: datetime | None
+    verifies_until: datetime | None
+
+
+def phases(infos: Sequence[RecordInfo], now: datetime) -> tuple[VersionPhase, ...]:
+    """The phase of each version of one name at `now`, ascending by version."""
+    ascending = sorted(infos, key=lambda info: info.version)
+    return tuple(_phase(info, ascending[place + 1 :], now) for place, info in enumerate(ascending))
+
+
+def primary(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | None:
+    """The one version that signs at `now`, or None; `why_not` says why."""
+    return next((one.info for one in phases(infos, now) if one.phase is Phase.SIGNING), None)
+
+
+def primary_until(infos: Sequence[RecordInfo], now: datetime) -> datetime | None:
+    """When today's primary stops signing by what is known now; None: no end in sight, or no primary."""
+    for one in phases(infos, now):
+        if one.phase is Phase.SIGNING:
+            return min((end for end in (one.superseded, one.info.expires) if end is not None), default=None)
+    return None
+
+
+def verifying(infos: Sequence[RecordInfo], now: datetime) -> tuple[RecordInfo, ...]:
+    """The versions that may verify at `now`: the primary first, then newest to oldest."""
+    able = [one for one in phases(infos, now) if one.phase in (Phase.ANNOUNCED, Phase.SIGNING, Phase.VERIFYING)]
+    able.sort(key=lambda one: (one.phase is not Phase.SIGNING, -one.info.version))
+    return tuple(one.info for one in able)
+
+
+def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
+    """Why no version signs: what became of the newest that would, and the way out."""
+    known = phases(infos, now)
+    active = [one for one in known if _supersedes(one.info) and _active(one.info, now)]
+    if not active:
+        waiting = [one.info for one in known if one.phase is Phase.ANNOUNCED]
+        if waiting:
+            first = min(waiting, key=_activation)
+            return f"version {first.version} is announced and signs from {_activation(first):%Y-%m-%d %H:%M:%S} UTC"
+        return "no version was ever active; rotate to make one"
+    newest = active[-1]
+    way_out = "enable it again, or rotate" if newest.phase is Phase.DISABLED else "rotate to make a new one"
+    return f"version {newest.info.version} is {newest.phase.value}, and an older one never takes its place; {way_out}"
+
+
+def change_state(info: RecordInfo, state: State, now: datetime, reason: str = "") -> RecordInfo:
+    """The record info after its keeper moved it to `state` at `now`; the same object if it is there already.
+
+    Raises:
+        PolicyError: there is no way there: from `destroyed` to anything, from `compromised` to `enabled` or
+            `disabled`.
+    """
+    if info.state is state:
+        return info
+    if info.state is State.DESTROYED:
+        raise PolicyError(f"{info.reference} is destroyed, for good; rotate to make a new version")
+    if info.state is State.COMPROMISED and state is not State.DESTROYED:
+        raise PolicyError(
+            f"{info.reference} is compromised, for good; rotate to make a new version, or destroy this one"
+        )
+    never_active = not _supersedes(info)
+    changed = replace(info, state=state, state_since=now, reason=reason or info.reason)
+    if never_active and state is not State.ENABLED:
+        # A version that never signed must not start to supersede because it is put away once more.
+        return replace(changed, state_since=info.state_since)
+    if never_active and info.activates is not None and info.activates <= now:
+        # Enabled late: it takes over now, not at a time that has passed, or its predecessor's overlap would shrink.
+        return replace(changed, activates=now, reason=reason)
+    return replace(changed, reason=reason) if state is State.ENABLED else changed
+
+
+def _phase(info: RecordInfo, later: Sequence[RecordInfo], now: datetime) -> VersionPhase:
+    heirs = [one for one in later if _supersedes(one)]
+    # Of heirs that take over at one moment, the first made is the one that was announced to this version's users.
+    heir = min(heirs, key=lambda one: (_activation(one), one.version), default=None)
+    superseded = None if heir is None else _activation(heir)
+    until = None if heir is None or heir.overlap is None else _activation(heir) + heir.overlap
+    if info.expires is not None:
+        until = info.expires if until is None else min(until, info.expires)
+    if info.state is not State.ENABLED:
+        phase = Phase(info.state.value)
+    elif info.expires is not None and now >= info.expires:
+        phase = Phase.EXPIRED
+    elif any(_active(one, now) for one in heirs):
+        phase = Phase.VERIFYING if until is None or now < until else Phase.RETIRED
+    else:
+        phase = Phase.SIGNING if _active(info, now) else Phase.ANNOUNCED
+    return VersionPhase(info, phase, superseded, until)
+
+
+def _active(info: RecordInfo, now: datetime) -> bool:
+    # No time: active at once on every clock, or a machine whose clock is behind would sign with the old key.
+    return info.activates is None or info.activates <= now
+
+
+def _activation(info: RecordInfo) -> datetime:
+    return info.activates or info.created or _ALWAYS
+
+
+def _supersedes(info: RecordInfo) -> bool:
+    """Whether it takes over when its time comes: not if its keeper put it away before."""
+    left_early = (
+        info.state is not State.ENABLED
+        and info.activates is not None
+        and (info.state_since is not None and info.state_since < info.activates)
+    )
+    return not left_early

@@ -1,0 +1,296 @@
+"""The registry: role and name → plugin object, plus what failed to load and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import pluggy
+
+from keywright import hookspecs
+from keywright.discovery import EntryPoint, find_entry_points
+from keywright.errors import PluginError, PolicyError, UnknownPluginError
+from keywright.protocols import Format, KeyType, Seal, StoreBackend
+from keywright.settings import did_you_mean
+
+if TYPE_CHECKING:
+    from keywright.cli.commands import Commands
+    from keywright.events import KeyEvent, ReviewRequest
+
+__all__ = ["Failure", "Plugin", "Registry"]
+
+_ROLES: Final[dict[str, tuple[str, type]]] = {
+    "key type": ("keywright_register_key_types", KeyType),
+    "format": ("keywright_register_formats", Format),
+    "store backend": ("keywright_register_store_backends", StoreBackend),
+    "seal": ("keywright_register_seals", Seal),
+}
+
+
+class Plugin(NamedTuple):
+    """A plugin that loaded: its entry point's name, its distribution, and what it provides (`format nix`)."""
+
+    name: str
+    distribution: str
+    version: str
+    provides: tuple[str, ...]
+
+
+class Failure(NamedTuple):
+    """Something that did not load. `subject` names the plugin and its distribution, `reason` says why."""
+
+    subject: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.reason}"
+
+
+class _Claim(NamedTuple):
+    owner: str
+    thing: object
+
+
+class Registry:
+    """Which plugins are there, and what they provide. Loaded once; look-ups are plain dictionary reads."""
+
+    def __init__(self) -> None:
+        """A registry without plugins; see `load` and `add`."""
+        self._manager = pluggy.PluginManager("keywright")
+        self._manager.add_hookspecs(hookspecs)
+        self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _ROLES}
+        self._plugins: list[Plugin] = []
+        self._failures: list[Failure] = []
+
+    @classmethod
+    def load(cls, allowed: Sequence[str] | None = None) -> Registry:
+        """Import the plugins that entry points name; with `allowed`, those on this list and no other.
+
+        A plugin that fails is remembered, and the rest load.
+
+        Raises:
+            PluginError: `allowed` names a plugin that is not installed.
+        """
+        registry = cls()
+        claimed: dict[str, list[EntryPoint]] = {}
+        for entry_point in find_entry_points():
+            claimed.setdefault(entry_point.name, []).append(entry_point)
+        for name in allowed or ():
+            if name not in claimed:
+                known = ", ".join(claimed) or "none"
+                raise PluginError(
+                    f"plugins names {name!r}, which is not installed{did_you_mean(name, claimed)}; installed: {known}"
+                )
+        for name, claimants in claimed.items():
+            if allowed is not None and name not in allowed:
+                continue
+            if len(claimants) > 1:
+                owners = " and ".join(f"{one.distribution} {one.version}" for one in claimants)
+                registry._fail(f"plugin {name!r}", f"is claimed by {owners}, so neither is loaded; uninstall one")
+            else:
+                registry._load(claimants[0])
+        return registry
+
+    def _load(self, entry_point: EntryPoint) -> None:
+        subject = f"plugin {entry_point.name!r} of {entry_point.distribution} {entry_point.version}"
+        module_name, _, attribute = entry_point.value.partition(":")
+        try:
+            __import__(module_name)
+            plugin: object = sys.modules[module_name]
+            for part in attribute.split(".") if attribute else ():
+                plugin = getattr(plugin, part)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (one bad plugin must not take the others along)
+            self._fail(subject, f"failed on import with {_told(error)}")
+            return
+        self.add(plugin, entry_point.name, entry_point.distribution, entry_point.version)
+
+    def add(self, plugin: object, name: str, distribution: str = "", version: str = "") -> None:
+        """Register a plugin object by hand, as `load` does for installed ones. Failures are remembered, not raised."""
+        subject = f"plugin {name!r}" + (f" of {distribution} {version}".rstrip() if distribution else "")
+        said = getattr(plugin, "KEYWRIGHT_API", None)
+        if said != hookspecs.KEYWRIGHT_API:
+            says = "does not say which keywright API it is for" if said is None else f"is for keywright API {said!r}"
+            self._fail(
+                subject, f"{says}; this keywright has API {hookspecs.KEYWRIGHT_API}: install a version that fits"
+            )
+            return
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+            _refuse_wrappers(self._manager, plugin)
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            self._fail(subject, f"does not fit the hooks: {_told(error)}")
+            return
+        provides = tuple(f"{role} {provided}" for role in _ROLES for provided in self._collect(plugin, role, subject))
+        self._plugins.append(Plugin(name, distribution, version, provides))
+
+    def _collect(self, plugin: object, role: str, subject: str) -> Iterator[str]:
+        """Ask one plugin for its objects of one role; yield the names of those that are sound."""
+        hook_name, protocol = _ROLES[role]
+        for implementation in getattr(self._manager.hook, hook_name).get_hookimpls():
+            if implementation.plugin is not plugin:
+                continue
+            try:
+                things = list(cast(Callable[[], Sequence[object]], implementation.function)())
+            except (Exception, SystemExit) as error:  # noqa: BLE001
+                self._fail(subject, f"failed in {hook_name} with {_told(error)}")
+                continue
+            for thing in things:
+                missing = [member for member in vars(protocol) if member[0] != "_" and not hasattr(thing, member)]
+                name = getattr(thing, "name", None)
+                if missing or not isinstance(name, str) or not name:
+                    lacks = ", ".join(missing) or "a name"
+                    self._fail(subject, f"returned an object from {hook_name} that is no {role}: it lacks {lacks}")
+                    continue
+                self._claims[role].setdefault(name, []).append(_Claim(subject, thing))
+                yield name
+
+    def _fail(self, subject: str, reason: str) -> None:
+        self._failures.append(Failure(subject, " ".join(reason.split())))
+
+    # Looking up
+
+    def key_type(self, name: str) -> KeyType:
+        """The key type of that name.
+
+        Raises:
+            UnknownPluginError: there is none; the message tells what is installed and what failed to load.
+            PluginError: two plugins claim the name.
+        """
+        return cast(KeyType, self._find("key type", name))
+
+    def format(self, name: str) -> Format:
+        """The format of that name. Raises: as `key_type`."""
+        return cast(Format, self._find("format", name))
+
+    def store_backend(self, name: str) -> StoreBackend:
+        """The store backend of that name. Raises: as `key_type`."""
+        return cast(StoreBackend, self._find("store backend", name))
+
+    def seal(self, name: str) -> Seal:
+        """The seal of that name. Raises: as `key_type`."""
+        return cast(Seal, self._find("seal", name))
+
+    def _find(self, role: str, name: str) -> object:
+        claims = self._claims[role].get(name, ())
+        if len(claims) == 1:
+            return claims[0].thing
+        if claims:
+            raise PluginError(_clash(role, name, claims))
+        known = self._claims[role]
+        failed = "".join(f". {failure}" for failure in self._failures)
+        installed = ", ".join(sorted(known)) or "none"
+        raise UnknownPluginError(
+            f"no {role} is called {name!r}{did_you_mean(name, known)}; installed: {installed}{failed}"
+        )
+
+    @property
+    def key_types(self) -> Mapping[str, KeyType]:
+        """The key types by name, those that two plugins claim left out."""
+        return cast("Mapping[str, KeyType]", self._sound("key type"))
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        """The formats by name, those that two plugins claim left out."""
+        return cast("Mapping[str, Format]", self._sound("format"))
+
+    @property
+    def store_backends(self) -> Mapping[str, StoreBackend]:
+        """The store backends by name, those that two plugins claim left out."""
+        return cast("Mapping[str, StoreBackend]", self._sound("store backend"))
+
+    @property
+    def seals(self) -> Mapping[str, Seal]:
+        """The seals by name, those that two plugins claim left out."""
+        return cast("Mapping[str, Seal]", self._sound("seal"))
+
+    def _sound(self, role: str) -> dict[str, object]:
+        claims = self._claims[role]
+        return {name: claims[name][0].thing for name in sorted(claims) if len(claims[name]) == 1}
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plugins that loaded."""
+        return tuple(self._plugins)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What did not load, clashes of object names included."""
+        clashes = [
+            Failure(f"{role} {name!r}", _clash(role, name, claims).removeprefix(f"{role} {name!r} "))
+            for role, names in self._claims.items()
+            for name, claims in names.items()
+            if len(claims) > 1
+        ]
+        return (*self._failures, *clashes)
+
+    # Calling the other hooks
+
+    def add_commands(self, commands: Commands) -> None:
+        """Let every plugin add its commands. One that raises is remembered as a failure."""
+        hook = self._manager.hook.keywright_add_commands
+        for implementation in hook.get_hookimpls():
+            commands.owner = implementation.plugin_name
+            try:
+                _call(implementation, commands)
+            except (Exception, SystemExit) as error:  # noqa: BLE001
+                self._fail(
+                    f"plugin {implementation.plugin_name!r}", f"failed in keywright_add_commands with {_told(error)}"
+                )
+        commands.owner = ""
+
+    def review(self, request: ReviewRequest) -> None:
+        """Ask every plugin whether it objects.
+
+        Raises:
+            PolicyError: one objects, or one failed, so that nobody knows what it would have said.
+        """
+        for implementation in self._manager.hook.keywright_review.get_hookimpls():
+            try:
+                objections = list(_call(implementation, request) or ())
+            except (Exception, SystemExit) as error:  # noqa: BLE001
+                objections = [f"its review failed with {_told(error)}, and what is not reviewed is refused"]
+            if objections:
+                said = "; ".join(str(objection) for objection in objections)
+                raise PolicyError(
+                    f"{request.operation} of {request.name} is refused by plugin {implementation.plugin_name!r}: {said}"
+                )
+
+    def observe(self, event: KeyEvent) -> None:
+        """Tell every plugin what happened. One that raises goes to the log of the name `keywright`."""
+        for implementation in self._manager.hook.keywright_observe.get_hookimpls():
+            try:
+                _call(implementation, event)
+            except (Exception, SystemExit) as error:  # noqa: BLE001
+                import logging
+
+                # Without the traceback: it could quote what the plugin held.
+                logging.getLogger("keywright").error(  # noqa: TRY400
+                    "plugin %r failed in keywright_observe with %s", implementation.plugin_name, _told(error)
+                )
+
+
+def _call(implementation: pluggy.HookImpl, argument: object) -> Any:
+    """Call one implementation; as pluggy allows, it may leave the argument out."""
+    return implementation.function(*([argument] if implementation.argnames else []))
+
+
+def _refuse_wrappers(manager: pluggy.PluginManager, plugin: object) -> None:
+    for caller in manager.get_hookcallers(plugin) or ():
+        if any(one.plugin is plugin and (one.wrapper or one.hookwrapper) for one in caller.get_hookimpls()):
+            raise PluginError(
+                f"{caller.name} takes no wrappers: a plugin hears a hook, it does not stand around others"
+            )
+
+
+def _clash(role: str, name: str, claims: Sequence[_Claim]) -> str:
+    owners = " and ".join(claim.owner for claim in claims)
+    return f"{role} {name!r} is claimed by {owners}, so neither is used; uninstall one, or leave it out of `plugins`"
+
+
+def _told(error: BaseException) -> str:
+    """An exception on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

@@ -1,0 +1,102 @@
+"""Binding a version for use: which one signs now, and which ones verify."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from keywright import lifecycle
+from keywright.errors import InvalidSignatureError, PolicyError
+from keywright.key import Key
+from keywright.names import Reference
+from keywright.record import RecordInfo
+from keywright.ring.algorithms import choose_algorithm
+from keywright.ring.opened import OpenedStore, secret_of
+from keywright.ring.signer import BoundKey
+
+if TYPE_CHECKING:
+    from keywright.registry import Registry
+
+__all__ = ["bind", "signing_until", "signing_version", "verify"]
+
+
+def signing_version(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> RecordInfo:
+    """The version of the name that signs now.
+
+    Raises:
+        PolicyError: none signs now, or the one that the reference names does not.
+    """
+    info = lifecycle.primary(infos, now)
+    if info is None:
+        raise PolicyError(f"{reference.name} has no version that signs: {lifecycle.why_not(infos, now)}")
+    if reference.version not in (None, info.version):
+        raise PolicyError(f"{reference} does not sign, {info.reference} does; leave the version out")
+    return info
+
+
+def signing_until(infos: Sequence[RecordInfo], now: datetime, refresh: timedelta | None) -> datetime | None:
+    """When a bound signer has to look again: when its version stops signing, or after `refresh`."""
+    ends = (lifecycle.primary_until(infos, now), None if refresh is None else now + refresh)
+    return min((end for end in ends if end is not None), default=None)
+
+
+def bind(plugins: Registry, opened: OpenedStore, info: RecordInfo, algorithm: str | None) -> BoundKey:
+    """Bind one version for signing.
+
+    Raises:
+        UnsupportedOperationError, PolicyError: as `choose_algorithm`.
+        NotExportableError: there is no secret half to sign with.
+        InvalidKeyError: the key is too weak for the algorithm.
+    """
+    signing = opened.signing
+    if signing is not None:
+        key_type = plugins.key_type(info.key_type)
+        chosen = choose_algorithm(key_type, info.attributes, algorithm, "sign", info.reference)
+        sign = signing.signer(info.name, info.version, chosen)
+        return BoundKey(info.name, info.version, info.kid, info.key_type, chosen, info.public, sign)
+    key = secret_of(opened.load(info), info, opened)
+    key_type = plugins.key_type(key.type)
+    chosen = choose_algorithm(key_type, key.attributes, algorithm, "sign", info.reference)
+    sign = key_type.signer(key, chosen)
+    return BoundKey(info.name, info.version, key.kid, key.type, chosen, key.public, sign)
+
+
+def verify(
+    plugins: Registry,
+    opened: OpenedStore,
+    reference: Reference,
+    infos: Sequence[RecordInfo],
+    message: bytes,
+    signature: bytes,
+    algorithm: str | None,
+    now: datetime,
+) -> RecordInfo:
+    """The version under which the signature holds, the primary tried first, then newest to oldest.
+
+    Raises:
+        InvalidSignatureError: it holds under none.
+        PolicyError: no version may verify, or the one that the reference names may not.
+        UnsupportedOperationError: as `choose_algorithm`.
+    """
+    able = lifecycle.verifying(infos, now)
+    tried = [info for info in able if reference.version in (None, info.version)]
+    if not tried:
+        phases = ", ".join(f"version {one.info.version} is {one.phase.value}" for one in lifecycle.phases(infos, now))
+        raise PolicyError(f"{reference} does not verify: {phases}")
+    for info in tried:
+        key = _verifying_key(opened, info)
+        key_type = plugins.key_type(key.type)
+        chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
+        try:
+            key_type.verifier(key, chosen)(message, signature)
+        except InvalidSignatureError:
+            continue
+        return opened.described(info)
+    raise InvalidSignatureError(f"the signature holds under no version of {reference} that may verify; check the data")
+
+
+def _verifying_key(opened: OpenedStore, info: RecordInfo) -> Key:
+    if info.public is None:
+        return opened.load(info)
+    return opened.public_key(info)

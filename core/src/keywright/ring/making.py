@@ -1,0 +1,197 @@
+"""The ring makes keys: generate, ensure, import, rotate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from keywright.errors import ConfigError, KeyExistsError, NotExportableError, UnsupportedKeyError
+from keywright.key import Key
+from keywright.names import check_name
+from keywright.record import RecordInfo
+from keywright.ring.base import RingBase
+from keywright.ring.conversion import decode_key, find_format, warn
+from keywright.ring.operation import describe
+from keywright.ring.plan import Plan, Wanted, import_plan, make_plan
+from keywright.ring.rotation import plan_rotation
+from keywright.ring.version import generate_version, store_key
+from keywright.secret import Secret
+
+if TYPE_CHECKING:
+    from keywright.events import Operation, ReviewRequest
+    from keywright.ring.conversion import Report
+    from keywright.ring.opened import OpenedStore
+
+__all__ = ["Making"]
+
+
+class Making(RingBase):
+    """Makes versions, and nothing but the first or the next."""
+
+    def generate(
+        self,
+        name: str,
+        *,
+        type: str | None = None,
+        format: str | None = None,
+        kid: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        attributes: Mapping[str, object] | None = None,
+        activates: datetime | None = None,
+        expires: datetime | None = None,
+        store: str | None = None,
+        **options: object,
+    ) -> RecordInfo:
+        """Make a key and store it as version 1 of `name`.
+
+        Type and format imply each other where one is given, by argument or by `[keys.NAME]`; neither: ed25519 as
+        nix. `kid` may hold `{name}` and `{version}`. `options` are settings of the key type, such as `bits=3072`.
+
+        Raises:
+            InvalidNameError: `name` is none.
+            KeyExistsError: the name has a version, tombstones included.
+            UnsupportedKeyError: the format cannot carry the key.
+            ConfigError: an option, label or time is wrong, or the format does not carry the type.
+        """
+        opened = self.open_store(store, name=check_name(name))
+        wanted = Wanted(
+            type=type,
+            format=format,
+            kid=kid,
+            labels=labels,
+            attributes=attributes,
+            activates=activates,
+            expires=expires,
+            options=options,
+        )
+        now = self._clock()
+        plan = make_plan(self.plugins, self.config.key(name), wanted, now=now)
+        self._check_new(opened, name)
+        request = self._planned("generate", opened, name, 1, plan)
+        return self._perform(request, lambda: generate_version(opened, plan, name, 1, (), now))
+
+    def ensure(self, *names: str, store: str | None = None) -> tuple[RecordInfo, ...]:
+        """Make what `[keys.…]` declares and no version of was ever made; with `names`, those alone.
+
+        Returns what was made. Raises: as `generate`, and ConfigError: a name has no `[keys.NAME]` table.
+        """
+        for name in names:
+            if check_name(name) not in self.config.keys:
+                raise ConfigError(f"{name} is not declared, so it is not known what to make; add a table keys.{name}")
+        made = []
+        for name in names or self.config.keys:
+            if not self.open_store(store, name=name).store.versions(name):
+                try:
+                    made.append(self.generate(name, store=store))
+                except KeyExistsError:
+                    # Somebody else ensured it first: what was wanted is there.
+                    continue
+        return tuple(made)
+
+    def import_key(
+        self,
+        name: str,
+        data: bytes | Secret,
+        *,
+        format: str | None = None,
+        public: bool = False,
+        lenient: bool = False,
+        kid: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        expires: datetime | None = None,
+        store: str | None = None,
+        report: Report = warn,
+    ) -> RecordInfo:
+        """Store a key that was made elsewhere as version 1 of `name`, in its own format.
+
+        Without `format` the data tells. `public` stores a public key, which verifies and cannot sign. `lenient`
+        reads what other programs accept, and `report` hears how it deviates.
+
+        Raises:
+            InvalidNameError: `name` is none.
+            FormatError: the data is a key of no format or of several.
+            MalformedKeyError: it is no key of the format. InvalidKeyError: its parts do not belong together.
+            NotExportableError: it is a public key and `public` was not said.
+            UnsupportedKeyError: it is a secret key and `public` was said.
+            KeyExistsError: the name has a version, tombstones included.
+        """
+        opened = self.open_store(store, name=check_name(name))
+        hidden = data if isinstance(data, Secret) else Secret(data)
+        format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, hidden)
+        key = decode_key(self.plugins, format_, hidden, lenient=lenient, report=report)
+        _check_half(key, public=public)
+        now = self._clock()
+        plan = import_plan(self.plugins.key_type(key.type), format_, kid=kid, labels=labels, expires=expires, now=now)
+        self._check_new(opened, name)
+        named = Key(key.type, kid or key.kid, key.secret, key.public, key.attributes)
+        bits = self.plugins.key_type(key.type).bits(key)
+        request = self._planned("import", opened, name, 1, plan, kid=named.kid, bits=bits)
+        return self._perform(request, lambda: store_key(opened, plan, named, name, 1, (), now))
+
+    def rotate(
+        self,
+        name: str,
+        *,
+        activate_in: timedelta | None = None,
+        overlap: timedelta | None = None,
+        kid: str | None = None,
+        expires: datetime | None = None,
+        store: str | None = None,
+        **options: object,
+    ) -> RecordInfo:
+        """Make the next version of `name`; it signs at once, or `activate_in` from now.
+
+        The versions before verify for `overlap` after that; None: as `[keys.NAME]` says, else without end. Type,
+        format, size, labels and attributes go on as they were unless `[keys.NAME]` says otherwise. Of two rotations
+        at once, one makes the version and the other gets KeyExistsError.
+
+        Raises:
+            KeyNotFoundError: there is no such name; generate makes version 1.
+            KeyExistsError: somebody else made the version meanwhile, or another version holds its kid.
+            PolicyError: the kid, or the size, of the next version would have to be guessed.
+        """
+        opened = self.open_store(store, name=check_name(name))
+        now = self._clock()
+        opened.writable  # noqa: B018  (a read-only store is refused before its keys are opened)
+        others = self._versions(opened, name)
+        last = others[-1]
+        table = self.config.key(name)
+        if activate_in is None and table.common()["activate_in"] is not None:
+            activate_in = table.common().duration("activate_in")
+        activates = None if activate_in is None else now + activate_in
+        wanted = Wanted(kid=kid, activates=activates, expires=expires, overlap=overlap, options=options)
+        plan = plan_rotation(self.plugins, table, last, opened.load(last), wanted, now)
+        version = last.version + 1
+        request = self._planned("rotate", opened, name, version, plan)
+        return self._perform(request, lambda: generate_version(opened, plan, name, version, others, now))
+
+    def _check_new(self, opened: OpenedStore, name: str) -> None:
+        if opened.writable.versions(name):
+            raise KeyExistsError(f"store {opened.name!r} has {name} already; rotate makes its next version")
+
+    def _planned(
+        self,
+        operation: Operation,
+        opened: OpenedStore,
+        name: str,
+        version: int,
+        plan: Plan,
+        *,
+        kid: str = "",
+        bits: int | None = None,
+    ) -> ReviewRequest:
+        if bits is None and "bits" in plan.options:
+            bits = plan.options.integer("bits")
+        key_type, format_ = plan.key_type.name, plan.format.name
+        info = RecordInfo(name=name, version=version, kid=kid, key_type=key_type, format=format_, labels=plan.labels)
+        return describe(operation, opened, info, self._clock(), bits)
+
+
+def _check_half(key: Key, *, public: bool) -> None:
+    if key.secret is None and not public:
+        raise NotExportableError("the data is a public key, and a secret key belongs here; say --public to keep it")
+    if key.secret is not None and public:
+        raise UnsupportedKeyError(
+            "the data is a secret key; leave out --public, or convert it to its public half first"
+        )

@@ -1,0 +1,233 @@
+"""A configured store, opened: its backend's store and its seal, and the way of a key in and out of them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from threading import RLock
+from typing import TYPE_CHECKING, cast
+
+from keywright.errors import (
+    DamagedStoreError,
+    FormatError,
+    InvalidKeyError,
+    NotExportableError,
+    ReadOnlyStoreError,
+    UnsupportedKeyError,
+)
+from keywright.key import Key
+from keywright.protocols import Capabilities, OpenedSeal, SigningStore, Store, WritableStore
+from keywright.record import Record, RecordInfo, State
+from keywright.ring.conversion import decode_key, find_format, left_behind
+from keywright.ring.sealing import seal_payload, unseal_payload
+from keywright.secret import Secret
+from keywright.settings import check_options
+
+if TYPE_CHECKING:
+    from keywright.config import Config, StoreTable
+    from keywright.registry import Registry
+
+__all__ = ["OpenedStore"]
+
+
+class OpenedStore:
+    """One store of the configuration. Opened on first use, and again after a fork."""
+
+    def __init__(self, table: StoreTable, config: Config, plugins: Registry) -> None:
+        """Check the settings; nothing is opened yet.
+
+        Raises:
+            UnknownPluginError: no plugin for the backend or the seal.
+            ConfigError: a setting of either is wrong.
+        """
+        self.name = table.name
+        self._plugins = plugins
+        self._backend = plugins.store_backend(table.backend)
+        self._options = check_options(
+            table.given,
+            self._backend.settings,
+            owner=f"store backend {table.backend!r}",
+            path=table.path,
+            source=table.source,
+        )
+        self.seal_name: str | None = None
+        self._seal: OpenedSeal | None = None
+        if table.seal is not None:
+            seal_table = config.seals[table.seal]
+            seal = plugins.seal(seal_table.seal)
+            self._seal_plugin = seal
+            self._seal_options = check_options(
+                seal_table.given,
+                seal.settings,
+                owner=f"seal {seal.name!r}",
+                path=seal_table.path,
+                source=seal_table.source,
+            )
+            self.seal_name = seal.name
+        self._lock = RLock()
+        self._process = 0
+        self._context: AbstractContextManager[Store] | None = None
+        self._store: Store | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What stores of this kind can do."""
+        return self._backend.capabilities
+
+    @property
+    def store(self) -> Store:
+        """The backend's store.
+
+        Raises:
+            StoreUnavailableError, AccessDeniedError, DamagedStoreError: it cannot be opened.
+        """
+        if self._process != os.getpid():
+            with self._lock:
+                if self._process != os.getpid():
+                    # After a fork the parent's handle is left alone: closing it here could drop the parent's locks.
+                    self._context = self._backend.open(self._options)
+                    self._store = self._context.__enter__()
+                    self._process = os.getpid()
+        return cast(Store, self._store)
+
+    def close(self) -> None:
+        """Close the store, if this process opened it."""
+        with self._lock:
+            if self._context is not None and self._process == os.getpid():
+                self._context.__exit__(None, None, None)
+            self._context, self._store, self._process = None, None, 0
+
+    @property
+    def writable(self) -> WritableStore:
+        """The store, for writing.
+
+        Raises:
+            ReadOnlyStoreError: stores of this kind take no writes.
+        """
+        if not self.capabilities.writable:
+            raise ReadOnlyStoreError(
+                f"store {self.name!r} is read-only (backend {self._backend.name!r}); name a writable one with --store"
+            )
+        return cast(WritableStore, self.store)
+
+    @property
+    def signing(self) -> SigningStore | None:
+        """The store if its keys never leave it, else None."""
+        return cast(SigningStore, self.store) if self.capabilities.signing else None
+
+    def pack(self, key: Key, info: RecordInfo) -> Record:
+        """A record for `key` as `info` says: encoded, read back and compared, and sealed if the store has a seal.
+
+        Raises:
+            UnknownPluginError: there is no such format.
+            UnsupportedKeyError: the format cannot carry the key and all that is on it.
+            SealError: it cannot be sealed.
+        """
+        format_ = self._plugins.format(info.format or "")
+        if key.secret is None:
+            _all_carried(format_.name, left_behind(format_, Secret(format_.encode_public(key)), key))
+            return Record(info, None)
+        payload = format_.encode_secret(key)
+        _all_carried(format_.name, left_behind(format_, payload, key))
+        again = self._plugins.key_type(key.type).complete(format_.decode(payload, default_kid=key.kid))
+        if again != key:
+            raise UnsupportedKeyError(
+                f"format {format_.name!r} gives another key back than it was given; nothing was stored"
+            )
+        seal = self._opened_seal()
+        if seal is not None and self.seal_name is not None:
+            payload = seal_payload(self.seal_name, seal, payload, info)
+        return Record(info, payload)
+
+    def load(self, info: RecordInfo) -> Key:
+        """The key of a version, with its secret half if there is one to be had.
+
+        Raises:
+            KeyNotFoundError: the version is gone meanwhile.
+            SealError: it cannot be unsealed.
+            DamagedStoreError: the payload is no key of its format, or not the key that the metadata describes.
+            FormatError: the store does not know the format, and no format or several claim the payload.
+        """
+        record = self.store.get(info.name, info.version)
+        return self.unpack(record)
+
+    def unpack(self, record: Record) -> Key:
+        """The key of a record as the store gave it. Raises: as `load`."""
+        info = record.info
+        if record.payload is None:
+            return Key(info.key_type, info.kid, None, info.public, info.attributes)
+        payload = unseal_payload(self.seal_name, self._opened_seal(), record.payload, info, self.name)
+        if not self.capabilities.metadata:
+            return self._unpack_plain(payload, info)
+        try:
+            decoded = self._plugins.format(info.format or "").decode(payload, default_kid=info.kid)
+            key = self._plugins.key_type(decoded.type).complete(decoded)
+        except (FormatError, InvalidKeyError) as error:
+            raise DamagedStoreError(f"{info.reference} in store {self.name!r} does not decode: {error}") from None
+        if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
+            raise DamagedStoreError(
+                f"{info.reference} in store {self.name!r} is another key than its metadata says; restore it from a backup"
+            )
+        return key
+
+    def _unpack_plain(self, payload: Secret, info: RecordInfo) -> Key:
+        format_ = find_format(self._plugins, payload)
+        key = decode_key(self._plugins, format_, payload, lenient=False, report=_ignore)
+        kid = key.kid or format_.default_kid(info.name, info.version, key) or ""
+        return Key(key.type, kid, key.secret, key.public, key.attributes)
+
+    def public_key(self, info: RecordInfo) -> Key:
+        """The public half of a version that `described` completed; its payload is not opened."""
+        return Key(info.key_type, info.kid, None, info.public, info.attributes)
+
+    def described(self, info: RecordInfo) -> RecordInfo:
+        """`info`, completed from the payload where the store keeps no metadata. Raises: as `load`."""
+        if self.capabilities.metadata:
+            return info
+        record = self.store.get(info.name, info.version)
+        key = self.unpack(record)
+        payload = cast(Secret, record.payload)
+        format_ = find_format(
+            self._plugins, unseal_payload(self.seal_name, self._opened_seal(), payload, info, self.name)
+        )
+        return replace(
+            info, key_type=key.type, format=format_.name, kid=key.kid, public=key.public, attributes=key.attributes
+        )
+
+    def _opened_seal(self) -> OpenedSeal | None:
+        if self.seal_name is not None and self._seal is None:
+            self._seal = self._seal_plugin.open(self._seal_options)
+        return self._seal
+
+
+def secret_of(key: Key, info: RecordInfo, store: OpenedStore) -> Key:
+    """`key`, if its secret half is there.
+
+    Raises:
+        NotExportableError: it was destroyed, never leaves its store, or never came along.
+    """
+    if key.secret is not None:
+        return key
+    if info.state is State.DESTROYED:
+        raise NotExportableError(
+            f"{info.reference} is destroyed, and its secret half with it; rotate to make a new version"
+        )
+    if store.capabilities.signing:
+        raise NotExportableError(
+            f"the secret half of {info.reference} never leaves store {store.name!r}; sign with it there"
+        )
+    raise NotExportableError(
+        f"{info.reference} is a public key, imported without its secret half; ask its owner to sign"
+    )
+
+
+def _all_carried(format_name: str, lost: tuple[str, ...]) -> None:
+    if lost:
+        raise UnsupportedKeyError(
+            f"format {format_name!r} does not carry: {', '.join(lost)}; leave it out, or name another --format"
+        )
+
+
+def _ignore(_sentence: str) -> None:
+    """Nobody to tell."""

@@ -1,0 +1,120 @@
+"""The ring reads: names, list, show, load, export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+
+from keywright import lifecycle
+from keywright.names import check_name, parse_reference
+from keywright.ring.base import RingBase
+from keywright.ring.conversion import encode_key, warn
+from keywright.ring.opened import secret_of
+from keywright.ring.operation import describe
+from keywright.secret import Secret
+
+if TYPE_CHECKING:
+    from keywright.key import Key
+    from keywright.ring.conversion import Report
+
+__all__ = ["Named", "Reading"]
+
+
+class Named(NamedTuple):
+    """A name, and the phases of its versions, ascending."""
+
+    name: str
+    versions: tuple[lifecycle.VersionPhase, ...]
+
+
+class Reading(RingBase):
+    """Reads what stores hold."""
+
+    def names(self, prefix: str = "", *, store: str | None = None) -> Iterator[str]:
+        """The names of one store that start with `prefix`, in the order of their bytes."""
+        return self.open_store(store).store.names(prefix)
+
+    def list(
+        self, prefix: str = "", *, labels: Mapping[str, str] | None = None, store: str | None = None
+    ) -> Iterator[Named]:
+        """The names of one store, with the phases of their versions; `labels`: those whose newest version has them."""
+        opened = self.open_store(store)
+        for name in opened.store.names(prefix):
+            infos = [opened.described(info) for info in opened.store.versions(name)]
+            if infos and all(infos[-1].labels.get(label) == value for label, value in (labels or {}).items()):
+                yield Named(name, lifecycle.phases(infos, self._clock()))
+
+    def show(self, name: str, *, store: str | None = None) -> Named:
+        """The versions of one name and their phases.
+
+        Raises:
+            KeyNotFoundError: there is no such name.
+        """
+        opened = self.open_store(store, name=check_name(name))
+        infos = [opened.described(info) for info in self._versions(opened, name)]
+        return Named(name, lifecycle.phases(infos, self._clock()))
+
+    def load(self, reference: str, *, store: str | None = None) -> Key:
+        """The key of `NAME@N`, or of the primary of `NAME`, with its secret half where there is one to be had.
+
+        Raises:
+            KeyNotFoundError: there is no such name or version.
+            PolicyError: `NAME` has no primary.
+        """
+        opened, info = self._resolve(parse_reference(reference), store)
+        return opened.load(info)
+
+    @overload
+    def export(
+        self,
+        reference: str,
+        *,
+        secret: Literal[False] = False,
+        format: str | None = None,
+        strict: bool = False,
+        store: str | None = None,
+        report: Report = warn,
+    ) -> bytes: ...
+    @overload
+    def export(
+        self,
+        reference: str,
+        *,
+        secret: Literal[True],
+        format: str | None = None,
+        strict: bool = False,
+        store: str | None = None,
+        report: Report = warn,
+    ) -> Secret: ...
+    def export(
+        self,
+        reference: str,
+        *,
+        secret: bool = False,
+        format: str | None = None,
+        strict: bool = False,
+        store: str | None = None,
+        report: Report = warn,
+    ) -> bytes | Secret:
+        """The public half, or with `secret` the secret half, of `NAME@N` or the primary of `NAME`.
+
+        Without `format` in its own. `report` hears what the format left behind; with `strict` that is refused.
+
+        Raises:
+            KeyNotFoundError: there is no such name or version.
+            PolicyError: `NAME` has no primary.
+            NotExportableError: the secret half was destroyed, never leaves its store, or never came along.
+            UnsupportedKeyError: the format cannot carry the key; `oct` keys have no public half.
+        """
+        opened, plain = self._resolve(parse_reference(reference), store)
+        info = opened.described(plain)
+        format_ = self.plugins.format(format or info.format or "")
+        if not secret:
+            public = opened.public_key(info)
+            return encode_key(format_, public, secret=False, strict=strict, report=report)
+
+        def reveal() -> bytes | Secret:
+            key = secret_of(opened.load(plain), info, opened)
+            return encode_key(format_, key, secret=True, strict=strict, report=report)
+
+        return self._perform(describe("export", opened, info, self._clock()), reveal)

@@ -1,0 +1,62 @@
+"""Sealed payloads: which seal made them, and what identity they are bound to.
+
+A sealed payload starts with a line that names the seal, so that it is never mistaken for a format's own bytes and a
+change of seal is a change of the payload alone.
+"""
+
+from __future__ import annotations
+
+import json
+
+from keywright.errors import SealError
+from keywright.protocols import OpenedSeal
+from keywright.record import RecordInfo
+from keywright.secret import Secret
+
+__all__ = ["seal_payload", "sealed_with", "unseal_payload"]
+
+_MARK = b"keywright-sealed-1:"
+
+
+def seal_payload(seal_name: str, seal: OpenedSeal, payload: Secret, info: RecordInfo) -> Secret:
+    """`keywright-sealed-1:NAME`, a newline, and what the seal made of the payload.
+
+    Name, version, format and kid of the record are authenticated with it: moved to another record, it does not open.
+    """
+    return Secret(_MARK + seal_name.encode() + b"\n" + seal.seal(payload, _context(info)).reveal())
+
+
+def sealed_with(payload: Secret) -> str | None:
+    """The name of the seal that a payload says it was sealed with, or None if it is not sealed."""
+    if not payload.reveal().startswith(_MARK):
+        return None
+    return payload.reveal()[len(_MARK) : len(_MARK) + 100].partition(b"\n")[0].decode(errors="replace")
+
+
+def unseal_payload(
+    seal_name: str | None, seal: OpenedSeal | None, payload: Secret, info: RecordInfo, store: str
+) -> Secret:
+    """The format's bytes of a payload as it came from the store called `store`, which has this seal or none.
+
+    Raises:
+        SealError: it is sealed and the store has no seal, or another; it is not sealed though the store has a seal
+            (somebody may have put it there); or the seal does not open it.
+    """
+    made_with = sealed_with(payload)
+    if made_with is None and seal is None:
+        return payload
+    if made_with is None:
+        raise SealError(
+            f"{info.reference} is not sealed, though store {store!r} has a seal, so it is not trusted; "
+            f"move it in with `keywright export` from a store without a seal and `keywright import`"
+        )
+    if seal is None or made_with != seal_name:
+        raise SealError(
+            f"{info.reference} is sealed with {made_with!r}, and store {store!r} has "
+            f"{'no seal' if seal is None else repr(seal_name)}; set stores.{store}.seal to the seal it was made with"
+        )
+    return seal.unseal(Secret(payload.reveal().partition(b"\n")[2]), _context(info))
+
+
+def _context(info: RecordInfo) -> bytes:
+    return json.dumps([info.name, info.version, info.format, info.kid]).encode()

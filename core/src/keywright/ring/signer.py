@@ -1,0 +1,95 @@
+"""`Signer`: a key bound for signing, resolved once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from threading import Lock
+from typing import NamedTuple
+
+__all__ = ["BoundKey", "Signer"]
+
+
+class BoundKey(NamedTuple):
+    """One version, bound. What a caller needs to stay together (a header's `kid` and the signature) is together here.
+
+    Attributes:
+        name, version, kid: which key this is.
+        key_type: the name of its type.
+        algorithm: the JWA name that it signs with.
+        public: the public half as `Key.public` has it, None for `oct`.
+        sign: the message in, the signature out, in JOSE form (EC: r ‖ s).
+    """
+
+    name: str
+    version: int
+    kid: str
+    key_type: str
+    algorithm: str
+    public: bytes | None
+    sign: Callable[[bytes], bytes]
+
+
+class Signer:
+    """Signs with the primary of a name. Safe to use from threads.
+
+    The key is looked up when the signer is made; a signature is then a plain call. When the clock says that another
+    version signs by now, or the look-up is older than the ring's `refresh`, it is looked up again.
+    """
+
+    __slots__ = ("_bound", "_clock", "_lock", "_resolve", "_until")
+
+    def __init__(self, resolve: Callable[[], tuple[BoundKey, datetime | None]], clock: Callable[[], datetime]) -> None:
+        """Resolve for the first time. Raises: whatever `resolve` raises."""
+        self._resolve = resolve
+        self._clock = clock
+        self._lock = Lock()
+        self._bound, self._until = resolve()
+
+    def current(self) -> BoundKey:
+        """The version that signs now.
+
+        Raises:
+            PolicyError: no version signs by now.
+            KeyNotFoundError, StoreError: it had to be looked up again, and could not be.
+        """
+        until = self._until
+        if until is not None and self._clock() >= until:
+            with self._lock:
+                if self._until is not None and self._clock() >= self._until:
+                    bound, self._until = self._resolve()
+                    self._bound = bound
+                return self._bound
+        return self._bound
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature of `data`, in JOSE form. Raises: as `current`."""
+        return self.current().sign(data)
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        return self._bound.name
+
+    @property
+    def version(self) -> int:
+        """The version that signs now. Raises: as `current`."""
+        return self.current().version
+
+    @property
+    def kid(self) -> str:
+        """Its id. Raises: as `current`."""
+        return self.current().kid
+
+    @property
+    def algorithm(self) -> str:
+        """The JWA name that it signs with. Raises: as `current`."""
+        return self.current().algorithm
+
+    @property
+    def public(self) -> bytes | None:
+        """Its public half, as `Key.public` has it; None for `oct`. Raises: as `current`."""
+        return self.current().public
+
+    def __repr__(self) -> str:
+        return f"<signer {self._bound.name}@{self._bound.version} {self._bound.algorithm}>"

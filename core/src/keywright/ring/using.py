@@ -1,0 +1,71 @@
+"""The ring uses keys: signer, sign, verify."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from keywright.names import parse_reference
+from keywright.record import RecordInfo
+from keywright.ring.base import RingBase
+from keywright.ring.binding import bind, signing_until, signing_version, verify
+from keywright.ring.operation import describe
+from keywright.ring.signer import BoundKey, Signer
+
+__all__ = ["Using"]
+
+
+class Using(RingBase):
+    """Signs and verifies."""
+
+    def signer(
+        self,
+        reference: str,
+        *,
+        algorithm: str | None = None,
+        store: str | None = None,
+        refresh: timedelta | None = timedelta(seconds=60),
+    ) -> Signer:
+        """Bind the primary of a name for signing; also for keys that cannot leave their store.
+
+        `algorithm` is a JWA name; without it the key's own `alg`, else its type's default. When the clock reaches
+        the end of the primary, or `refresh` later, the signer looks the name up again; None: by the clock alone.
+
+        Raises:
+            KeyNotFoundError: there is no such name.
+            PolicyError: no version signs now, `NAME@N` is not the one that does, or the key is for another use.
+            UnsupportedOperationError: its type cannot sign, or not with the algorithm.
+            NotExportableError: there is no secret half to sign with.
+            InvalidKeyError: the key is too weak for the algorithm.
+        """
+        wanted = parse_reference(reference)
+        opened = self.open_store(store, name=wanted.name)
+
+        def resolve() -> tuple[BoundKey, datetime | None]:
+            now = self._clock()
+            infos = self._versions(opened, wanted.name)
+            info = signing_version(wanted, infos, now)
+            request = describe("bind", opened, info, now)
+            bound = self._perform(request, lambda: bind(self.plugins, opened, info, algorithm))
+            return bound, signing_until(infos, now, refresh)
+
+        return Signer(resolve, self._clock)
+
+    def sign(self, reference: str, data: bytes, *, algorithm: str | None = None, store: str | None = None) -> bytes:
+        """One signature by the primary, in JOSE form. For several, bind a `signer`. Raises: as `signer`."""
+        return self.signer(reference, algorithm=algorithm, store=store).sign(data)
+
+    def verify(
+        self, reference: str, data: bytes, signature: bytes, *, algorithm: str | None = None, store: str | None = None
+    ) -> RecordInfo:
+        """The version under which the signature holds: of `NAME` any that may verify, of `NAME@N` that one.
+
+        Raises:
+            InvalidSignatureError: it holds under none.
+            KeyNotFoundError: there is no such name or version.
+            PolicyError: no version, or not that one, may verify.
+            UnsupportedOperationError: the key's type cannot sign, or not with the algorithm.
+        """
+        wanted = parse_reference(reference)
+        opened = self.open_store(store, name=wanted.name)
+        infos = self._versions(opened, wanted.name, wanted.version)
+        return verify(self.plugins, opened, wanted, infos, data, signature, algorithm, self._clock())

@@ -1,0 +1,115 @@
+"""`nix key generate-secret` and `nix key convert-secret-to-public`: Nix's own, with Nix's options."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from keywright import Key, Options
+from keywright.errors import InvalidNameError, MalformedKeyError
+from keywright_nix.format import NixFormat
+from keywright_nix.names import fault_in
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Commands, Context
+
+__all__ = ["add_commands"]
+
+_EXAMPLE = "keywright nix key generate-secret --key-name cache.example.org-1 > secret-key"
+_NO_EFFECT = "accepted as Nix accepts it; no effect here"
+_LOG_FORMATS = ("raw", "internal-json", "bar", "bar-with-logs")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add both commands."""
+    commands.add(
+        "nix key generate-secret",
+        help="print a new secret key for signing store paths",
+        configure=configure_generate,
+        run=generate_secret,
+        examples=[_EXAMPLE],
+        global_options=False,
+    )
+    commands.add(
+        "nix key convert-secret-to-public",
+        help="print the public key of the secret key on standard input",
+        configure=configure_convert,
+        run=convert_secret_to_public,
+        examples=[
+            "keywright nix key convert-secret-to-public < secret-key",
+            "nix store verify --trusted-public-keys $(keywright nix key convert-secret-to-public < secret-key) PATH",
+        ],
+        global_options=False,
+    )
+
+
+def configure_generate(parser: ArgumentParser) -> None:
+    """Add the arguments of `generate-secret`."""
+    parser.add_argument("--key-name", metavar="NAME", help="name of the key, such as cache.example.org-1; required")
+    _add_options_of_nix(parser)
+
+
+def configure_convert(parser: ArgumentParser) -> None:
+    """Add the arguments of `convert-secret-to-public`."""
+    _add_options_of_nix(parser)
+
+
+def _add_options_of_nix(parser: ArgumentParser) -> None:
+    parser.add_argument("--version", action="store_true", help="print the version and do nothing else")
+    group = parser.add_argument_group("options of Nix without effect here")
+    for name in ("--debug", "--offline", "--quiet", "--refresh"):
+        group.add_argument(name, action="store_true", help=_NO_EFFECT)
+    group.add_argument("-v", "--verbose", action="count", help=_NO_EFFECT)
+    group.add_argument("-L", "--print-build-logs", action="store_true", help=_NO_EFFECT)
+    group.add_argument("--log-format", choices=_LOG_FORMATS, help=_NO_EFFECT)
+    group.add_argument("--option", nargs=2, action="append", metavar=("NAME", "VALUE"), help=_NO_EFFECT)
+    # On no manual page of these commands, but Nix does not run them without: scripts say it.
+    for name in ("--experimental-features", "--extra-experimental-features"):
+        group.add_argument(name, metavar="FEATURES", help=_NO_EFFECT)
+
+
+def generate_secret(arguments: Namespace, context: Context) -> int:
+    """Print a new secret key, without a line feed. Reads nothing and stores nothing.
+
+    Raises:
+        InvalidNameError: the name is empty, or holds a colon, whitespace or a character that does not print.
+        UnknownPluginError: no plugin provides the key type ed25519.
+    """
+    if arguments.version:
+        return _print_version(context)
+    if arguments.key_name is None:
+        print("error: required argument '--key-name' is missing", file=sys.stderr)  # noqa: T201  (Nix's own words)
+        return 1
+    fault = fault_in(arguments.key_name)
+    if fault:
+        raise InvalidNameError(f"--key-name {fault}; use something like cache.example.org-1")
+    key = context.registry.key_type("ed25519").generate(Options())
+    named = Key(key.type, arguments.key_name, key.secret, key.public)
+    context.write_result(NixFormat().encode_secret(named))
+    return 0
+
+
+def convert_secret_to_public(arguments: Namespace, context: Context) -> int:
+    """Print the public key of the secret key on stdin, without a line feed.
+
+    Raises:
+        MalformedKeyError: stdin holds no secret Nix key.
+        InvalidKeyError: its halves do not belong together. (Nix prints the second half unseen.)
+        UnknownPluginError: no plugin provides the key type ed25519.
+    """
+    if arguments.version:
+        return _print_version(context)
+    key = NixFormat().decode(context.read_input(None), default_kid="")
+    if key.secret is None:
+        raise MalformedKeyError("standard input holds a public Nix key already; give the secret key")
+    context.write_result(NixFormat().encode_public(context.registry.key_type("ed25519").complete(key)))
+    return 0
+
+
+def _print_version(context: Context) -> int:
+    from importlib.metadata import version
+
+    context.print(f"keywright {version('keywright-nix')}")
+    return 0

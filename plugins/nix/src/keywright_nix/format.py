@@ -1,0 +1,153 @@
+"""The format `nix`: `NAME:BASE64`, as Nix reads and writes it (`src/libutil/signature/local-keys.cc`)."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from typing import Final
+
+from keywright import Key, Secret
+from keywright.errors import MalformedKeyError, UnsupportedKeyError
+from keywright_nix.names import fault_in, numbered
+from keywright_nix.payload import PUBLIC_BYTES, read_leniently, read_strictly
+
+__all__ = ["NixFormat"]
+
+_SEED_BYTES = 32
+_OPENSSH_PUBLIC = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+_SNIFFED_DIGITS = (43, 86)  # base64 digits, padding left out, of 32 and 64 bytes
+
+
+class NixFormat:
+    """Ed25519 keys as Nix keeps them: the key's name (our kid), a colon, base64, and no line feed.
+
+    A secret key is 64 bytes, the seed and then the public half (88 characters); a public key is 32 (44 characters).
+    Attributes are not carried.
+    """
+
+    name: Final = "nix"
+    key_types: Final[tuple[str, ...]] = ("ed25519",)
+
+    def encode_secret(self, key: Key) -> Secret:
+        """`NAME:BASE64` of seed and public half, without a line feed.
+
+        Raises:
+            UnsupportedKeyError: the type is not ed25519, the kid cannot be a Nix key name, or a half is missing or
+                not 32 bytes long.
+        """
+        name, public = _checked(key)
+        if key.secret is None:
+            raise UnsupportedKeyError("this key has no secret half to write as a Nix key; write its public half")
+        if len(key.secret) != _SEED_BYTES:
+            raise UnsupportedKeyError(
+                f"the secret half of this ed25519 key has {len(key.secret)} bytes; a Nix key needs a seed of "
+                f"{_SEED_BYTES}"
+            )
+        return Secret(name + b":" + b2a_base64(key.secret.reveal() + public, newline=False))
+
+    def encode_public(self, key: Key) -> bytes:
+        """`NAME:BASE64` of the public half, without a line feed: an entry of Nix's `trusted-public-keys`.
+
+        Raises:
+            UnsupportedKeyError: the type is not ed25519, the kid cannot be a Nix key name, or the public half is
+                missing or not 32 bytes long.
+        """
+        name, public = _checked(key)
+        return name + b":" + b2a_base64(public, newline=False)
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:  # noqa: ARG002  (a Nix key always has a name)
+        """Read what `encode_secret` or `encode_public` writes; one line feed may follow it.
+
+        Raises:
+            MalformedKeyError: it is anything else. That the halves belong together is not looked at.
+        """
+        text = Secret(data.reveal().removesuffix(b"\n"))
+        colon = _colon(text)
+        # The payload first: only what stands before a sound payload is surely a name, and no key put there by mistake.
+        raw = read_strictly(Secret(text.reveal()[colon + 1 :]))
+        name = _name(Secret(text.reveal()[:colon]))
+        fault = fault_in(name)
+        if fault:
+            raise MalformedKeyError(f"the name of the Nix key {fault}; give it another, or read it leniently")
+        return _key(name, raw)
+
+    def decode_lenient(self, data: Secret, *, default_kid: str) -> tuple[Key, tuple[str, ...]]:  # noqa: ARG002  (as above)
+        """Read what Nix reads, and say in a sentence each how it deviates from what `decode` takes.
+
+        Two things that Nix reads are refused: a name that is not UTF-8, which no text can hold, and a "name" that
+        is the head of a PEM file or an OpenSSH key.
+
+        Raises:
+            MalformedKeyError: Nix would refuse it too, or it is one of these two.
+        """
+        text = Secret(data.reveal().removesuffix(b"\n"))
+        colon = _colon(text)
+        raw, deviations = read_leniently(Secret(text.reveal()[colon + 1 :]))
+        name = _name(Secret(text.reveal()[:colon]))
+        fault = fault_in(name)
+        if fault:
+            deviations = (f"the key's name {fault}; only under another (--kid) can it be a Nix key again", *deviations)
+        return _key(name, raw), deviations
+
+    def default_kid(self, name: str, version: int, key: Key) -> str:  # noqa: ARG002  (the name says it all)
+        """`cache.example.org` → `cache.example.org-1`, `-2`, … by version; a name that ends in `-N` starts there."""
+        return numbered(name, version)
+
+    def sniff(self, data: Secret) -> bool:
+        """Whether a colon is followed by as many base64 digits as a Nix key has, padded or not, spaced or not."""
+        tail = Secret(data.reveal().partition(b":")[2].rstrip().rstrip(b"="))
+        return len(tail) in _SNIFFED_DIGITS and tail.reveal().replace(b"+", b"a").replace(b"/", b"a").isalnum()
+
+
+def _checked(key: Key) -> tuple[bytes, bytes]:
+    """The name and the public half of a key that Nix can carry."""
+    if key.type not in NixFormat.key_types:
+        raise UnsupportedKeyError(
+            f"the nix format carries ed25519 keys, and this one is of type {key.type}; use another format, such as jwk"
+        )
+    fault = fault_in(key.kid)
+    if fault:
+        raise UnsupportedKeyError(f"the kid of this key cannot be a Nix key name: it {fault}; choose one with --kid")
+    if key.public is None:
+        raise UnsupportedKeyError("the public half of this key is not known, and a Nix key holds it; derive it first")
+    if len(key.public) != PUBLIC_BYTES:
+        raise UnsupportedKeyError(
+            f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
+        )
+    return key.kid.encode(), key.public
+
+
+def _colon(text: Secret) -> int:
+    """Where the name ends."""
+    if not text:
+        raise MalformedKeyError("the Nix key is empty; it must be NAME:BASE64")
+    if text.reveal().startswith(b"-----BEGIN OPENSSH ") or (
+        text.reveal().startswith(_OPENSSH_PUBLIC) and b" AAAA" in text.reveal()[:64]
+    ):
+        raise MalformedKeyError(
+            "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
+        )
+    if text.reveal().startswith(b"-----BEGIN "):
+        raise MalformedKeyError(
+            "this is PEM, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
+        )
+    colon = text.reveal().find(b":")
+    if colon < 0:
+        raise MalformedKeyError("the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64")
+    if colon == 0:
+        raise MalformedKeyError("the Nix key has no name before its colon; write NAME:BASE64")
+    return colon
+
+
+def _name(name: Secret) -> str:
+    try:
+        return name.reveal().decode()
+    except UnicodeDecodeError:
+        pass
+    # Raised here, not in the handler: the context of an error would carry the input.
+    raise MalformedKeyError("the name of the Nix key is not UTF-8; give it another before the colon")
+
+
+def _key(name: str, raw: Secret) -> Key:
+    if len(raw) == PUBLIC_BYTES:
+        return Key("ed25519", name, None, raw.reveal())
+    return Key("ed25519", name, Secret(raw.reveal()[:_SEED_BYTES]), raw.reveal()[_SEED_BYTES:])

@@ -1,0 +1,194 @@
+"""`nix key generate-secret` and `nix key convert-secret-to-public`: results, refusals, and Nix's options."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from importlib.metadata import version
+
+import pytest
+
+from keywright import Commands, Registry, Secret
+from keywright.errors import InvalidKeyError, InvalidNameError, MalformedKeyError
+from keywright_nix.format import NixFormat
+
+Run = Callable[..., tuple[int, bytes, bytes]]
+
+# Nix 2.8 manual page nix3-key-convert-secret-to-public, section Examples.
+SECRET = b"cache.example.org-0:E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
+PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
+
+COMMANDS = ["generate-secret", "convert-secret-to-public"]
+# Nix's manual: the pages of both commands and "Options" of the page nix.
+OPTIONS = [
+    ["--debug"],
+    ["--log-format", "raw"],
+    ["--log-format", "internal-json"],
+    ["--log-format", "bar"],
+    ["--log-format", "bar-with-logs"],
+    ["-L"],
+    ["--print-build-logs"],
+    ["--quiet"],
+    ["-v"],
+    ["-vv"],
+    ["-vL"],
+    ["--verbose"],
+    ["--offline"],
+    ["--option", "cores", "4"],
+    ["--option", "cores", "4", "--option", "max-jobs", "1"],
+    ["--refresh"],
+    ["--experimental-features", "nix-command flakes"],
+    ["--extra-experimental-features", "nix-command"],
+]
+
+
+def test_generate_secret(command: Run, registry: Registry) -> None:
+    """It prints a fresh secret key of the name, sound and without a line feed, and nothing else."""
+    runs = [command("generate-secret", "--key-name", "cache.example.org-1") for _ in range(2)]
+
+    for code, out, err in runs:
+        key = registry.key_type("ed25519").complete(NixFormat().decode(Secret(out), default_kid=""))
+        assert (code, err) == (0, b"")
+        assert len(out) == len("cache.example.org-1:") + 88
+        assert key.kid == "cache.example.org-1"
+    assert runs[0] != runs[1]
+
+
+def test_the_last_key_name_wins(command: Run) -> None:
+    """As with Nix, a repeated --key-name overrides the one before."""
+    _, out, _ = command("generate-secret", "--key-name", "a", "--key-name", "b")
+
+    assert out.startswith(b"b:")
+
+
+def test_a_missing_name_is_told_in_the_words_of_nix(command: Run) -> None:
+    """Without --key-name, stderr has Nix's line and the code is 1."""
+    assert command("generate-secret") == (1, b"", b"error: required argument '--key-name' is missing\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("", "--key-name is empty; use something like cache.example.org-1", id="empty"),
+        pytest.param(
+            "a:b",
+            "--key-name holds a colon, and Nix takes the name to end at the first one; use something like "
+            "cache.example.org-1",
+            id="colon",
+        ),
+        *(
+            pytest.param(
+                name,
+                "--key-name holds whitespace, a control character or another one that does not print; use something "
+                "like cache.example.org-1",
+                id=repr(name),
+            )
+            for name in ("a b", "a\n", "a\u00a0b", "a\udcff")
+        ),
+    ],
+)
+def test_bad_names_are_refused(command: Run, name: str, message: str) -> None:
+    """A name that Nix could not read back, or not trust, is refused before a key is made."""
+    with pytest.raises(InvalidNameError) as caught:
+        command("generate-secret", "--key-name", name)
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"], ids=["bare", "line feed"])
+def test_convert_secret_to_public(command: Run, end: bytes) -> None:
+    """The example of Nix's manual gives the public key of Nix's manual, without a line feed."""
+    assert command("convert-secret-to-public", given=SECRET + end) == (0, PUBLIC, b"")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param(b"", "the Nix key is empty; it must be NAME:BASE64", id="empty"),
+        pytest.param(
+            PUBLIC,
+            "standard input holds a public Nix key already; give the secret key",
+            id="public key",
+        ),
+        pytest.param(
+            SECRET[:-2],
+            "the base64 of the Nix key is cut short or padded wrongly; it ends in '==' (secret key) or '=' (public "
+            "key): copy it whole",
+            id="what only a lenient reading takes",
+        ),
+    ],
+)
+def test_what_is_no_secret_key(command: Run, given: bytes, message: str) -> None:
+    """What is no secret key, strictly read, is refused."""
+    with pytest.raises(MalformedKeyError) as caught:
+        command("convert-secret-to-public", given=given)
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("public", [bytes(32), bytes(range(32))], ids=["zeros", "another's"])
+def test_halves_that_do_not_belong_together(command: Run, public: bytes) -> None:
+    """A public half that is not the seed's is refused, where Nix would print it."""
+    name, _, payload = SECRET.partition(b":")
+    mismatched = name + b":" + b64encode(b64decode(payload)[:32] + public)
+
+    with pytest.raises(InvalidKeyError):
+        command("convert-secret-to-public", given=mismatched)
+
+
+@pytest.mark.parametrize("arguments", OPTIONS, ids=" ".join)
+def test_options_of_nix_are_accepted(command: Run, arguments: list[str]) -> None:
+    """Each option of Nix's manual is taken by both commands, before and after the others, and changes nothing."""
+    generated = command("generate-secret", *arguments, "--key-name", "a", *arguments)
+    converted = command("convert-secret-to-public", *arguments, given=SECRET)
+
+    assert (generated[0], generated[1][:2], generated[2]) == (0, b"a:", b"")
+    assert converted == (0, PUBLIC, b"")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_version(command: Run, name: str) -> None:
+    """--version prints the version and does nothing else, whatever is missing."""
+    assert command(name, "--version") == (0, f"keywright {version('keywright-nix')}\n".encode(), b"")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["extra"], ["--log-format", "json"], ["--key-n", "a"], ["--option", "cores"], ["--lenient"], ["--store", "x"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_nix_does_not_accept_either(command: Run, name: str, arguments: list[str]) -> None:
+    """Unknown options, abbreviations, other log formats and positional arguments are usage errors."""
+    with pytest.raises(SystemExit) as caught:
+        command(name, *arguments)
+
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_tells_what_has_no_effect(registry: Registry, name: str) -> None:
+    """--help lists every option, and says of those without meaning here that they have no effect."""
+    commands = Commands()
+    registry.add_commands(commands)
+    found = commands.table["nix", "key", name]
+    parser = ArgumentParser(allow_abbrev=False, prog=f"keywright nix key {name}")
+    found.configure(parser)
+
+    text = " ".join(parser.format_help().split())
+
+    idle = sorted({argument for option in OPTIONS for argument in option if argument.startswith("--")})
+    assert all(argument in text for argument in idle)
+    assert text.count("accepted as Nix accepts it; no effect here") == len(idle)
+    assert "options of Nix without effect here" in text
+    assert ("--key-name" in text) == (name == "generate-secret")
+    assert not found.global_options
+    assert found.examples
+    assert all(f"keywright nix key {name}" in example for example in found.examples)
+
+
+def test_no_configuration_is_read(command: Run) -> None:
+    """Neither command asks for the configuration (here, asking raises), so a broken one does not stop it."""
+    assert command("generate-secret", "--key-name", "a")[0] == 0
+    assert command("convert-secret-to-public", given=SECRET)[0] == 0
