@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = ["EntryPoint", "find_entry_points"]
 
-GROUP = "keywright"
-_INSTALLED = (".dist-info", ".egg-info")
+GROUP: Final = "keywright"
+_METADATA: Final = (".dist-info", ".egg-info")
+_SITE_FOLDERS: Final = ("site-packages", "dist-packages")  # these count even where they are the current directory
+_MAXIMUM_BYTES: Final = 1_048_576
 
 
 class EntryPoint(NamedTuple):
@@ -29,52 +32,58 @@ def find_entry_points(path: Sequence[str] | None = None) -> list[EntryPoint]:
     """All entry points of the group on `path` (default: `sys.path` without the current directory), by name.
 
     A distribution that is on the path twice counts where it comes first, as it does for imports. The current
-    directory is left out: a file that happens to lie there must not become a plugin.
+    directory is left out: a file that happens to lie there must not become a plugin. What cannot be read is skipped.
     """
     found: list[EntryPoint] = []
     seen: set[str] = set()
     for folder in _folders() if path is None else path:
-        for distribution, version, text in _declarations(folder):
+        for directory in _installed(folder):
+            stem = directory.rpartition(".")[0]
+            name, _, version = stem.partition("-")
+            distribution = re.sub(r"[-_.]+", "-", name).lower()
             if distribution not in seen:
                 seen.add(distribution)
+                text = _declared(f"{folder}/{directory}/entry_points.txt")
                 found += [EntryPoint(name, value, distribution, version) for name, value in _group_of(text)]
     return sorted(found)
 
 
 def _folders() -> Iterator[str]:
-    try:
-        here = os.getcwd()
-    except OSError:
-        here = ""
     for folder in sys.path:
-        is_here = folder in ("", ".") or (folder == here and os.path.basename(folder) not in _SITE_FOLDERS)
-        if not is_here:
+        if os.path.basename(folder) in _SITE_FOLDERS or not _is_here(folder):
             yield folder
 
 
-_SITE_FOLDERS = ("site-packages", "dist-packages")
-
-
-def _declarations(folder: str) -> Iterator[tuple[str, str, bytes]]:
-    """Name, version and entry points of each installed distribution in `folder` that mentions the group."""
+def _is_here(folder: str) -> bool:
     try:
-        installed = [entry.name for entry in os.scandir(folder) if entry.name.endswith(_INSTALLED)]
+        return not folder or os.path.samefile(folder, ".")
+    except (OSError, ValueError):
+        return False
+
+
+def _installed(folder: str) -> list[str]:
+    """The names of the metadata directories in `folder`; none if it is no directory, or not to be read."""
+    try:
+        with os.scandir(folder) as entries:
+            # pip renames what it uninstalls to `~ame`, and that is what stays of it if pip is interrupted.
+            return sorted(one.name for one in entries if one.name.endswith(_METADATA) and one.name[0] != "~")
+    except (OSError, ValueError):
+        return []
+
+
+def _declared(path: str) -> bytes:
+    """The entry points that a distribution declares, `b""` if there are none, or none of the group."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return
-    for directory in sorted(installed):
-        try:
-            descriptor = os.open(f"{folder}/{directory}/entry_points.txt", os.O_RDONLY)
-        except OSError:
-            continue
-        try:
-            text = os.read(descriptor, 1_048_576)
-        except OSError:
-            continue
-        finally:
-            os.close(descriptor)
-        if b"[keywright]" in text:
-            distribution, _, version = directory.rpartition(".")[0].partition("-")
-            yield distribution.lower().replace("_", "-").replace(".", "-"), version, text
+        return b""
+    try:
+        text = os.read(descriptor, _MAXIMUM_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return text if b"[keywright]" in text else b""
 
 
 def _group_of(text: bytes) -> Iterator[tuple[str, str]]:
@@ -82,7 +91,8 @@ def _group_of(text: bytes) -> Iterator[tuple[str, str]]:
     for line in text.decode(errors="replace").splitlines():
         stripped = line.strip()
         if stripped.startswith("["):
-            section = stripped.strip("[]").strip()
-        elif section == GROUP and "=" in stripped and not stripped.startswith(("#", ";")):
-            name, _, value = stripped.partition("=")
-            yield name.strip(), value.strip()
+            section = stripped.strip("[]")
+        elif section == GROUP and "=" in stripped and not stripped.startswith("#"):
+            name, _, value = (part.strip() for part in stripped.partition("="))
+            if name and value:
+                yield name, value

@@ -8,8 +8,8 @@ from datetime import timedelta
 __all__ = ["format_duration", "parse_duration"]
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile(r"([0-9]{1,9})([smhdw])", re.ASCII)
-_LONGEST = timedelta(days=36_500)
+_DURATION = re.compile(r"([0-9]{1,10})([smhdw])", re.ASCII)
+_LONGEST_SECONDS = 36_500 * 86_400
 
 
 def parse_duration(text: str) -> timedelta:
@@ -21,10 +21,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError("a whole number and a unit: s, m, h, d or w, such as 90d")
-    duration = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if duration > _LONGEST:
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST_SECONDS:
         raise ValueError("at most 36500d")
-    return duration
+    return timedelta(seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 __all__ = ["KeyEvent", "Operation", "ReviewRequest"]
 
@@ -25,8 +25,7 @@ Operation = Literal[
 """`export` is the export of a secret half; `bind` is resolving a signer (single signatures are no events)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewRequest:
+class ReviewRequest(NamedTuple):
     """Something that is about to happen, for plugins that may object.
 
     Attributes:
@@ -51,12 +50,11 @@ class ReviewRequest:
     format: str | None
     bits: int | None
     sealed: bool
-    labels: Mapping[str, str] = field(default_factory=dict)
     time: datetime
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyEvent:
+class KeyEvent(NamedTuple):
     """Something that happened, or failed to.
 
     Attributes:

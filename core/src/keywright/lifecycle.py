@@ -72,15 +72,18 @@ def verifying(infos: Sequence[RecordInfo], now: datetime) -> tuple[RecordInfo, .
 def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
     """Why no version signs: what became of the newest that would, and the way out."""
     known = phases(infos, now)
+    waiting = [one.info for one in known if one.phase is Phase.ANNOUNCED]
+    first = min(waiting, key=_activation, default=None)
+    announced = f"signs from {_activation(first):%Y-%m-%d %H:%M:%S} UTC" if first is not None else ""
     active = [one for one in known if _supersedes(one.info) and _active(one.info, now)]
     if not active:
-        waiting = [one.info for one in known if one.phase is Phase.ANNOUNCED]
-        if waiting:
-            first = min(waiting, key=_activation)
-            return f"version {first.version} is announced and signs from {_activation(first):%Y-%m-%d %H:%M:%S} UTC"
+        if first is not None:
+            return f"version {first.version} is announced and {announced}"
         return "no version was ever active; rotate to make one"
     newest = active[-1]
     way_out = "enable it again, or rotate" if newest.phase is Phase.DISABLED else "rotate to make a new one"
+    if first is not None:
+        way_out = f"version {first.version} {announced}; until then {way_out}"
     return f"version {newest.info.version} is {newest.phase.value}, and an older one never takes its place; {way_out}"
 
 
@@ -99,7 +102,7 @@ def change_state(info: RecordInfo, state: State, now: datetime, reason: str = ""
         raise PolicyError(
             f"{info.reference} is compromised, for good; rotate to make a new version, or destroy this one"
         )
-    never_active = not _supersedes(info)
+    never_active = _left_early(info)
     changed = replace(info, state=state, state_since=now, reason=reason or info.reason)
     if never_active and state is not State.ENABLED:
         # A version that never signed must not start to supersede because it is put away once more.
@@ -115,7 +118,7 @@ def _phase(info: RecordInfo, later: Sequence[RecordInfo], now: datetime) -> Vers
     # Of heirs that take over at one moment, the first made is the one that was announced to this version's users.
     heir = min(heirs, key=lambda one: (_activation(one), one.version), default=None)
     superseded = None if heir is None else _activation(heir)
-    until = None if heir is None or heir.overlap is None else _activation(heir) + heir.overlap
+    until = None if heir is None else _overlap_ends(heir)
     if info.expires is not None:
         until = info.expires if until is None else min(until, info.expires)
     if info.state is not State.ENABLED:
@@ -138,11 +141,27 @@ def _activation(info: RecordInfo) -> datetime:
     return info.activates or info.created or _ALWAYS
 
 
+def _overlap_ends(heir: RecordInfo) -> datetime | None:
+    if heir.overlap is None:
+        return None
+    try:
+        return _activation(heir) + heir.overlap
+    except OverflowError:
+        return None  # later than the calendar goes, so never
+
+
 def _supersedes(info: RecordInfo) -> bool:
-    """Whether it takes over when its time comes: not if its keeper put it away before."""
-    left_early = (
+    """Whether it takes over when its time comes: not if its keeper put it away before, or enabled it too late."""
+    # One that is enabled after it expired would only silence its predecessor.
+    never_signs = info.expires is not None and info.activates is not None and info.expires <= info.activates
+    return not never_signs and not _left_early(info)
+
+
+def _left_early(info: RecordInfo) -> bool:
+    """Whether its keeper put it away before its activation."""
+    return (
         info.state is not State.ENABLED
         and info.activates is not None
-        and (info.state_since is not None and info.state_since < info.activates)
+        and info.state_since is not None
+        and info.state_since < info.activates
     )
-    return not left_early

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ __all__ = ["decode_info", "encode_info", "format_time", "parse_time"]
 METADATA_VERSION = 1
 _MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version"}
 _MICROSECOND = timedelta(microseconds=1)
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _T = TypeVar("_T")
 
 
@@ -27,15 +29,18 @@ def format_time(time: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 time with a zone.
+    """Read an RFC 3339 time (§5.6, with an upper-case `T` and `Z`), down to microseconds.
 
     Raises:
-        ValueError: it is none, or has no zone.
+        ValueError: it is none, has no zone, or lies outside the years 1 to 9999 in UTC.
     """
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return time.astimezone(UTC)
+    # fromisoformat alone would also take week dates, any separator and times without a zone.
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("a date, a time and a zone, such as 2026-11-21T20:52:13Z")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("a date and time that exist") from None
 
 
 def encode_info(info: RecordInfo) -> bytes:
@@ -71,10 +76,10 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     """
     try:
         members = json.loads(data)
-        newer = isinstance(members, dict) and members.get("metadata_version") not in (METADATA_VERSION, None)
+        written_by = members.get("metadata_version") if isinstance(members, dict) else None
     except (ValueError, RecursionError):
         raise _damaged(where) from None
-    if newer:
+    if isinstance(written_by, int) and written_by > METADATA_VERSION:
         raise DamagedStoreError(f"{where}: the metadata was written by a newer keywright; upgrade this one to read it")
     try:
         if members.keys() != _MEMBERS:
@@ -102,7 +107,7 @@ def _info_of(members: dict[str, object]) -> RecordInfo:
         kid=_typed(members["kid"], str),
         public=None if public is None else b64decode(_typed(public, str), validate=True),
         attributes=Attributes(_typed(members["attributes"], dict)),
-        state=State(members["state"]),
+        state=State(_typed(members["state"], str)),
         state_since=_time_of(members["state_since"]),
         reason=_typed(members["reason"], str),
         created=_time_of(members["created"]),

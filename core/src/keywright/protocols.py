@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from keywright.key import Key
 from keywright.record import Record, RecordInfo, Revision
@@ -240,8 +239,7 @@ class SigningStore(WritableStore, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """What stores of one kind can do.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import pluggy
@@ -86,46 +86,60 @@ class Registry:
             if allowed is not None and name not in allowed:
                 continue
             if len(claimants) > 1:
-                owners = " and ".join(f"{one.distribution} {one.version}" for one in claimants)
+                owners = " and ".join(f"{one.distribution} {one.version}".rstrip() for one in claimants)
                 registry._fail(f"plugin {name!r}", f"is claimed by {owners}, so neither is loaded; uninstall one")
             else:
                 registry._load(claimants[0])
         return registry
 
     def _load(self, entry_point: EntryPoint) -> None:
-        subject = f"plugin {entry_point.name!r} of {entry_point.distribution} {entry_point.version}"
-        module_name, _, attribute = entry_point.value.partition(":")
+        # The extras that may follow in brackets have no meaning any more.
+        module_name, _, attribute = (part.strip() for part in entry_point.value.partition("[")[0].partition(":"))
         try:
             __import__(module_name)
             plugin: object = sys.modules[module_name]
             for part in attribute.split(".") if attribute else ():
                 plugin = getattr(plugin, part)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (one bad plugin must not take the others along)
+            subject = _subject(entry_point.name, entry_point.distribution, entry_point.version)
             self._fail(subject, f"failed on import with {_told(error)}")
             return
         self.add(plugin, entry_point.name, entry_point.distribution, entry_point.version)
 
     def add(self, plugin: object, name: str, distribution: str = "", version: str = "") -> None:
         """Register a plugin object by hand, as `load` does for installed ones. Failures are remembered, not raised."""
-        subject = f"plugin {name!r}" + (f" of {distribution} {version}".rstrip() if distribution else "")
-        said = getattr(plugin, "KEYWRIGHT_API", None)
-        if said != hookspecs.KEYWRIGHT_API:
-            says = "does not say which keywright API it is for" if said is None else f"is for keywright API {said!r}"
-            self._fail(
-                subject, f"{says}; this keywright has API {hookspecs.KEYWRIGHT_API}: install a version that fits"
-            )
-            return
-        try:
-            self._manager.register(plugin, name)
-            self._manager.check_pending()
-            _refuse_wrappers(self._manager, plugin)
-        except (Exception, SystemExit) as error:  # noqa: BLE001
-            if self._manager.has_plugin(name):
-                self._manager.unregister(name=name)
-            self._fail(subject, f"does not fit the hooks: {_told(error)}")
+        subject = _subject(name, distribution, version)
+        misfit = self._register(plugin, name)
+        if misfit:
+            self._fail(subject, misfit)
             return
         provides = tuple(f"{role} {provided}" for role in _ROLES for provided in self._collect(plugin, role, subject))
         self._plugins.append(Plugin(name, distribution, version, provides))
+
+    def _register(self, plugin: object, name: str) -> str:
+        """Hand a plugin to pluggy. Returns why it does not fit, `""` if it does."""
+        try:
+            misfit = self._misfit(plugin, name)
+            if misfit:
+                return misfit
+            self._manager.register(plugin, name)
+            misfit = _unfit_hook(self._manager, plugin)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
+            misfit = f"does not fit the hooks: {_told(error)}"
+        if misfit and self._manager.get_plugin(name) is plugin:
+            self._manager.unregister(name=name)
+        return misfit
+
+    def _misfit(self, plugin: object, name: str) -> str:
+        """Why a plugin is not even looked at; `""` if it is."""
+        said = getattr(plugin, "KEYWRIGHT_API", None)
+        if said != hookspecs.KEYWRIGHT_API:
+            says = "does not say which keywright API it is for" if said is None else f"is for keywright API {said!r}"
+            return f"{says}; this keywright has API {hookspecs.KEYWRIGHT_API}: install a version that fits"
+        if self._manager.has_plugin(name):
+            return "has the name of a plugin that is loaded already; give it another"
+        twin = self._manager.get_name(plugin)
+        return f"is the same object as plugin {twin!r}, which is loaded already; name it once" if twin else ""
 
     def _collect(self, plugin: object, role: str, subject: str) -> Iterator[str]:
         """Ask one plugin for its objects of one role; yield the names of those that are sound."""
@@ -134,16 +148,17 @@ class Registry:
             if implementation.plugin is not plugin:
                 continue
             try:
-                things = list(cast(Callable[[], Sequence[object]], implementation.function)())
-            except (Exception, SystemExit) as error:  # noqa: BLE001
+                things = _sequence(implementation.function())
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
                 self._fail(subject, f"failed in {hook_name} with {_told(error)}")
                 continue
             for thing in things:
-                missing = [member for member in vars(protocol) if member[0] != "_" and not hasattr(thing, member)]
-                name = getattr(thing, "name", None)
-                if missing or not isinstance(name, str) or not name:
-                    lacks = ", ".join(missing) or "a name"
-                    self._fail(subject, f"returned an object from {hook_name} that is no {role}: it lacks {lacks}")
+                try:
+                    fault, name = _fault(thing, protocol), str(getattr(thing, "name", ""))
+                except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
+                    fault, name = f"it fails with {_told(error)}", ""
+                if fault:
+                    self._fail(subject, f"returned an object from {hook_name} that is no {role}: {fault}")
                     continue
                 self._claims[role].setdefault(name, []).append(_Claim(subject, thing))
                 yield name
@@ -248,16 +263,16 @@ class Registry:
         Raises:
             PolicyError: one objects, or one failed, so that nobody knows what it would have said.
         """
+        refusals = []
         for implementation in self._manager.hook.keywright_review.get_hookimpls():
             try:
-                objections = list(_call(implementation, request) or ())
-            except (Exception, SystemExit) as error:  # noqa: BLE001
-                objections = [f"its review failed with {_told(error)}, and what is not reviewed is refused"]
+                objections = "; ".join(str(objection) for objection in _sequence(_call(implementation, request) or ()))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
+                objections = f"its review failed with {_told(error)}, and what is not reviewed is refused"
             if objections:
-                said = "; ".join(str(objection) for objection in objections)
-                raise PolicyError(
-                    f"{request.operation} of {request.name} is refused by plugin {implementation.plugin_name!r}: {said}"
-                )
+                refusals.append(f"by plugin {implementation.plugin_name!r}: {' '.join(objections.split())}")
+        if refusals:
+            raise PolicyError(f"{request.operation} of {request.name} is refused {'; and '.join(refusals)}")
 
     def observe(self, event: KeyEvent) -> None:
         """Tell every plugin what happened. One that raises goes to the log of the name `keywright`."""
@@ -278,12 +293,38 @@ def _call(implementation: pluggy.HookImpl, argument: object) -> Any:
     return implementation.function(*([argument] if implementation.argnames else []))
 
 
-def _refuse_wrappers(manager: pluggy.PluginManager, plugin: object) -> None:
+def _subject(name: str, distribution: str, version: str) -> str:
+    return f"plugin {name!r}" + (f" of {distribution} {version}".rstrip() if distribution else "")
+
+
+def _unfit_hook(manager: pluggy.PluginManager, plugin: object) -> str:
+    """Which hook of a plugin is none of ours, or not to be had so; `""` if all are."""
     for caller in manager.get_hookcallers(plugin) or ():
-        if any(one.plugin is plugin and (one.wrapper or one.hookwrapper) for one in caller.get_hookimpls()):
-            raise PluginError(
-                f"{caller.name} takes no wrappers: a plugin hears a hook, it does not stand around others"
-            )
+        for one in caller.get_hookimpls():
+            if one.plugin is plugin and not (caller.has_spec() or one.optionalhook):
+                known = [name for name in vars(hookspecs) if name.startswith("keywright_")]
+                return f"implements {caller.name}, which is no hook of keywright{did_you_mean(caller.name, known)}"
+            if one.plugin is plugin and (one.wrapper or one.hookwrapper):
+                return f"wraps {caller.name}, which is refused: a plugin hears a hook, it does not stand around others"
+    return ""
+
+
+def _sequence(returned: object) -> Sequence[object]:
+    # A text is a sequence too, of letters, and never what its plugin meant.
+    if isinstance(returned, str | bytes) or not isinstance(returned, Sequence):
+        raise TypeError(f"it returned {type(returned).__name__}, where a list or tuple belongs")
+    return returned
+
+
+def _fault(thing: object, protocol: type) -> str:
+    """What an object lacks for its role; `""` if nothing."""
+    if isinstance(thing, type):
+        return f"it is the class {thing.__name__} itself; return an instance"
+    missing = [member for member in vars(protocol) if member[0] != "_" and not hasattr(thing, member)]
+    name = getattr(thing, "name", None)
+    if missing or not isinstance(name, str) or not name:
+        return f"it lacks {', '.join(missing) or 'a name'}"
+    return ""
 
 
 def _clash(role: str, name: str, claims: Sequence[_Claim]) -> str:
@@ -293,4 +334,8 @@ def _clash(role: str, name: str, claims: Sequence[_Claim]) -> str:
 
 def _told(error: BaseException) -> str:
     """An exception on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    try:
+        sentence = str(error)
+    except Exception:  # noqa: BLE001  (its class is the plugin's too)
+        sentence = ""
+    return " ".join(f"{type(error).__name__}: {sentence}".split()).removesuffix(":")

@@ -29,6 +29,8 @@ class Secret:
             TypeError: `value` is not bytes-like.
         """
         if not isinstance(value, bytes | bytearray | memoryview):
+            # Text that should have been hidden: a traceback with locals would show it.
+            del value  # type: ignore[unreachable]  # reached by callers without a type checker
             raise TypeError("a Secret hides bytes; encode text before")
         object.__setattr__(self, "_value", bytes(value))
 
@@ -57,6 +59,9 @@ class Secret:
         return "<secret>"
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Secret does not change")
+
+    def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("a Secret does not change")
 
     def __copy__(self) -> Secret:

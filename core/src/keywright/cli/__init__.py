@@ -7,6 +7,6 @@ __all__ = ["main"]
 
 def main() -> int:
     """The entry point of the command `keywright`. Returns the exit code."""
-    from keywright.cli.main import run
+    from keywright.cli.dispatch import run
 
     return run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -38,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ConfigError: they do not fit; an argument that nobody wants is named only up to its `=`.
         """
-        parsed, rest = self.parse_known_args(arguments)
+        parsed, rest = self.parse_known_intermixed_args(arguments)
         if not rest:
             return parsed
         known = [option for action in self._actions for option in action.option_strings]
@@ -46,6 +47,13 @@ class Parser(argparse.ArgumentParser):
         if option is not None and option.isprintable() and len(option) < 40:
             self.error(f"there is no option {option}{did_you_mean(option, known)}")
         return self.error("there is an argument too many")
+
+
+class _PrintVersion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from keywright.cli.dispatch import print_version
+
+        parser.exit(print_version())
 
 
 def add_global_options(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +70,7 @@ def add_global_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="print no notes and warnings")
     group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
-    group.add_argument("--version", action="store_true", help="print the version and exit")
+    group.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version and exit")
 
 
 def command_parser(command: Command) -> Parser:
@@ -72,13 +80,22 @@ def command_parser(command: Command) -> Parser:
         prog=program,
         description=command.help,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         epilog="\n".join(["examples:", *(f"  {example}" for example in command.examples)]),
     )
     command.configure(parser)
     if command.global_options:
         add_global_options(parser)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    # Told its width, argparse leaves out an import that costs more than parsing does.
+    try:
+        width = os.get_terminal_size(1).columns
+    except OSError:
+        width = 100
+    return argparse.RawDescriptionHelpFormatter(prog, width=min(width, 100) - 2)
 
 
 def split_command(arguments: Sequence[str], commands: Commands) -> tuple[tuple[str, ...], list[str]]:

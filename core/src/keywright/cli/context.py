@@ -71,7 +71,7 @@ class Context:
         if self._ring is None:
             from keywright.ring.keyring import KeyRing
 
-            self._ring = KeyRing(self.config, self.registry)
+            self._ring = KeyRing(self.config, self.registry, store=self.store)
         return self._ring
 
     def close(self) -> None:
@@ -89,10 +89,12 @@ class Context:
 
         self.print(json.dumps(document, sort_keys=True))
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | Secret) -> None:
         """Result bytes, exactly, on stdout."""
+        if sys.stdout is None:
+            raise ConfigError("standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE")
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(data.reveal() if isinstance(data, Secret) else data)
         sys.stdout.buffer.flush()
 
     def write_result(self, data: bytes | Secret, *, output: str | None = None, force: bool = False) -> None:
@@ -103,11 +105,11 @@ class Context:
                 `keywright.cli.output.write_file` says.
         """
         if output is None:
-            self.write(data.reveal() if isinstance(data, Secret) else data)
+            self.write(data)
             return
         from keywright.cli.output import write_file
 
-        write_file(output, data.reveal() if isinstance(data, Secret) else data, force=force)
+        write_file(output, data, force=force)
 
     def note(self, text: str) -> None:
         """A line for people, on stderr, unless they asked for quiet."""
@@ -127,6 +129,8 @@ class Context:
         """
         try:
             if path is None or path == "-":
+                if sys.stdin is None:
+                    raise ConfigError("standard input is closed, so there is nothing to read; name a file")
                 data = Secret(sys.stdin.buffer.read(limit + 1))
             else:
                 with open(path, "rb") as file:
@@ -147,7 +151,7 @@ class Context:
         """
         if yes:
             return True
-        if not (sys.stdin.isatty() and os.isatty(2)):
+        if sys.stdin is None or not (sys.stdin.isatty() and os.isatty(2)):
             raise ConfigError("there is no terminal to ask on; say --yes if you are sure")
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
         return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -113,5 +113,6 @@ def _sync_directory(path: str, directory: str) -> None:
             os.close(descriptor)
     except OSError as error:
         raise DurabilityUnknownError(
-            f"{path}: is written, but the system would not confirm that it is on the disk ({error.strerror}); check the disk"
+            f"{path}: is written, but the system would not confirm that it is on the disk ({error.strerror}); "
+            "check the disk"
         ) from None

@@ -15,6 +15,7 @@ from keywright.errors import ConfigError, KeywrightError
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.config import Config
+    from keywright.protocols import Seal, StoreBackend
     from keywright.registry import Registry
     from keywright.settings import Given
 
@@ -66,19 +67,18 @@ def _shown(given: Given, config: Config, plugins: Registry) -> object:
 
 def _public_settings(path: str, config: Config, plugins: Registry) -> set[str] | None:
     """The names of the settings beside `path` that may be shown; None: all of them."""
-    for table in config.stores.values():
-        if path.startswith(f"{table.path}."):
-            backend = plugins.store_backends.get(table.backend)
-            return (
-                {"backend", "seal"} | {one.name for one in backend.settings if one.type != "secret"}
-                if backend
-                else set()
-            )
-    for seal_table in config.seals.values():
-        if path.startswith(f"{seal_table.path}."):
-            seal = plugins.seals.get(seal_table.seal)
-            return {"seal"} | {one.name for one in seal.settings if one.type != "secret"} if seal else set()
+    for store in config.stores.values():
+        if path.startswith(f"{store.path}."):
+            return {"backend", "seal"} | _not_secret(plugins.store_backends.get(store.backend))
+    for seal in config.seals.values():
+        if path.startswith(f"{seal.path}."):
+            return {"seal"} | _not_secret(plugins.seals.get(seal.seal))
     return None
+
+
+def _not_secret(plugin: StoreBackend | Seal | None) -> set[str]:
+    settings = plugin.settings if plugin is not None else ()
+    return {setting.name for setting in settings if setting.type != "secret"}
 
 
 def _toml(value: object) -> str:
@@ -100,11 +100,11 @@ def run_config_check(_arguments: Namespace, context: Context) -> int:
     if faults:
         raise faults[-1]
     config = context.config
-    what = f"{len(config.stores)} stores, {len(config.seals)} seals and {len(config.keys)} keys"
+    what = f"stores {len(config.stores)}, seals {len(config.seals)}, keys {len(config.keys)}"
     if context.json:
         context.print_json({"source": config.source, "faults": []})
     else:
-        context.print(f"{config.source}: {what} are configured soundly")
+        context.print(f"{config.source}: configured soundly: {what}")
     return 0
 
 

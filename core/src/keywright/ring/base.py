@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from keywright.errors import KeyNotFoundError
+from keywright import lifecycle
+from keywright.errors import KeyNotFoundError, PolicyError
 from keywright.names import Reference
 from keywright.record import RecordInfo
-from keywright.ring.binding import signing_version
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import perform
 
@@ -60,10 +61,10 @@ class RingBase:
         self.close()
 
     def close(self) -> None:
-        """Close every store that was opened."""
-        for store in self._opened.values():
-            store.close()
-        self._opened.clear()
+        """Close every store that was opened; a signer opens its store again when it next needs it."""
+        with ExitStack() as all_of_them:
+            while self._opened:
+                all_of_them.callback(self._opened.popitem()[1].close)
 
     def now(self) -> datetime:
         """The time by the ring's clock, in UTC."""
@@ -80,9 +81,11 @@ class RingBase:
         if wanted is None and name is not None:
             wanted = self.config.key(name).common().optional_text("store")
         table = self.config.store(wanted)
-        if table.name not in self._opened:
-            self._opened[table.name] = OpenedStore(table, self.config, self.plugins)
-        return self._opened[table.name]
+        opened = self._opened.get(table.name)
+        if opened is None:
+            # setdefault is atomic: threads that come at once get one store, for a second one might hold other keys.
+            opened = self._opened.setdefault(table.name, OpenedStore(table, self.config, self.plugins))
+        return opened
 
     def _versions(self, opened: OpenedStore, name: str, version: int | None = None) -> Sequence[RecordInfo]:
         infos = opened.store.versions(name)
@@ -105,7 +108,14 @@ class RingBase:
             return opened, next(info for info in infos if info.version == reference.version)
         if any_single and len(infos) == 1:
             return opened, infos[0]
-        return opened, signing_version(reference, infos, self._clock())
+        now = self._clock()
+        info = lifecycle.primary(infos, now)
+        if info is None:
+            raise PolicyError(
+                f"{reference} has no version that signs, so say which is meant, such as {infos[-1].reference}: "
+                f"{lifecycle.why_not(infos, now)}"
+            )
+        return opened, info
 
     def _perform(self, request: ReviewRequest, action: Callable[[], _T]) -> _T:
         return perform(self.plugins, request, self._clock, action)

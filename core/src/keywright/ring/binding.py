@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from keywright import lifecycle
-from keywright.errors import InvalidSignatureError, PolicyError
+from keywright.errors import InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
 from keywright.key import Key
 from keywright.names import Reference
 from keywright.record import RecordInfo
@@ -16,6 +16,7 @@ from keywright.ring.opened import OpenedStore, secret_of
 from keywright.ring.signer import BoundKey
 
 if TYPE_CHECKING:
+    from keywright.errors import KeywrightError
     from keywright.registry import Registry
 
 __all__ = ["bind", "signing_until", "signing_version", "verify"]
@@ -77,23 +78,41 @@ def verify(
     Raises:
         InvalidSignatureError: it holds under none.
         PolicyError: no version may verify, or the one that the reference names may not.
-        UnsupportedOperationError: as `choose_algorithm`.
+        UnsupportedOperationError, PolicyError, InvalidKeyError: no version can be used so; this is why the first
+            one cannot.
     """
     able = lifecycle.verifying(infos, now)
     tried = [info for info in able if reference.version in (None, info.version)]
     if not tried:
-        phases = ", ".join(f"version {one.info.version} is {one.phase.value}" for one in lifecycle.phases(infos, now))
-        raise PolicyError(f"{reference} does not verify: {phases}")
+        raise PolicyError(
+            f"{reference} may not verify: {_phases(reference, infos, now)}; have the data signed by a version that may"
+        )
+    refusals: list[KeywrightError] = []
     for info in tried:
         key = _verifying_key(opened, info)
         key_type = plugins.key_type(key.type)
-        chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
         try:
+            chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
             key_type.verifier(key, chosen)(message, signature)
         except InvalidSignatureError:
             continue
+        except (UnsupportedOperationError, PolicyError, InvalidKeyError) as refusal:
+            # Versions may differ in type and use: that one cannot be used so says nothing of the others.
+            refusals.append(refusal)
+            continue
         return opened.described(info)
-    raise InvalidSignatureError(f"the signature holds under no version of {reference} that may verify; check the data")
+    if len(refusals) == len(tried):
+        raise refusals[0]
+    under = f"no version of {reference} that may verify" if reference.version is None else f"the key {reference}"
+    raise InvalidSignatureError(f"the signature does not hold under {under}; check the data")
+
+
+def _phases(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> str:
+    return ", ".join(
+        f"version {one.info.version} is {one.phase.value}"
+        for one in lifecycle.phases(infos, now)
+        if reference.version in (None, one.info.version)
+    )
 
 
 def _verifying_key(opened: OpenedStore, info: RecordInfo) -> Key:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
-from keywright.errors import FormatError, NotExportableError, UnsupportedKeyError
-from keywright.key import Key
+from keywright.errors import FormatError, MalformedKeyError, NotExportableError, UnsupportedKeyError
+from keywright.key import Attributes, Key
 from keywright.protocols import Format, LenientFormat
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from keywright.registry import Registry
 
-__all__ = ["convert", "decode_key", "encode_key", "find_format", "warn"]
+__all__ = [
+    "Report",
+    "check_carried",
+    "claimants",
+    "convert",
+    "decode_key",
+    "encode_key",
+    "find_format",
+    "kid_from_key",
+    "public_attributes",
+    "read_back",
+    "warn",
+]
 
 Report = Callable[[str], None]
 """Told one sentence for each thing that was left behind or read leniently."""
@@ -70,19 +82,18 @@ def convert(
         InvalidKeyError: the key's halves do not belong together, or a value is out of bounds.
         NotExportableError: `secret` was asked for and the data is a public key.
     """
+    data = data if isinstance(data, Secret) else Secret(data)  # the bytes themselves would show in a traceback
     from keywright.registry import Registry
 
     plugins = registry or Registry.load()
     told = report or warn
     target = plugins.format(to)
-    hidden = data if isinstance(data, Secret) else Secret(data)
-    key = decode_key(plugins, plugins.format(from_), hidden, lenient=lenient, report=told)
+    key = decode_key(plugins, plugins.format(from_), data, lenient=lenient, report=told)
     if secret and key.secret is None:
         raise NotExportableError("the data is a public key, so there is no secret half to convert; leave out secret")
-    name = kid if kid is not None else key.kid or target.default_kid("", 1, key) or ""
-    return encode_key(
-        target, Key(key.type, name, key.secret, key.public, key.attributes), secret=secret, strict=strict, report=told
-    )
+    name = kid if kid is not None else key.kid or kid_from_key(target, key) or ""
+    named = Key(key.type, name, key.secret, key.public, key.attributes)
+    return encode_key(target, named, secret=secret, strict=strict, lenient=lenient, report=told)
 
 
 def decode_key(plugins: Registry, format_: Format, data: Secret, *, lenient: bool, report: Report) -> Key:
@@ -108,32 +119,50 @@ def find_format(plugins: Registry, data: Secret) -> Format:
     Raises:
         FormatError: none says so, or more than one does.
     """
-    claimants = [format_ for format_ in plugins.formats.values() if format_.sniff(data)]
-    if len(claimants) == 1:
-        return claimants[0]
-    if claimants:
-        names = " and ".join(format_.name for format_ in claimants)
+    claiming = claimants(plugins, data)
+    if len(claiming) == 1:
+        return claiming[0]
+    if claiming:
+        names = " or ".join(format_.name for format_ in claiming)
         raise FormatError(f"the data could be {names}; say which with --format")
     known = ", ".join(plugins.formats) or "none"
     raise FormatError(f"the data is a key of no format that is installed ({known}); check it, or name its --format")
 
 
+def claimants(plugins: Registry, data: Secret) -> Sequence[Format]:
+    """The formats that say the bytes could be theirs."""
+    return [format_ for format_ in plugins.formats.values() if format_.sniff(data)]
+
+
+def kid_from_key(format_: Format, key: Key) -> str | None:
+    """The kid that the format derives from the key itself, such as a thumbprint; None where it counts, or draws."""
+    first, second = (format_.default_kid("name", version, key) for version in (1, 2))
+    return first if first == second else None
+
+
 @overload
-def encode_key(format_: Format, key: Key, *, secret: Literal[False], strict: bool, report: Report) -> bytes: ...
+def encode_key(
+    format_: Format, key: Key, *, secret: Literal[False], strict: bool, lenient: bool, report: Report
+) -> bytes: ...
 @overload
-def encode_key(format_: Format, key: Key, *, secret: bool, strict: bool, report: Report) -> bytes | Secret: ...
-def encode_key(format_: Format, key: Key, *, secret: bool, strict: bool, report: Report) -> bytes | Secret:
+def encode_key(
+    format_: Format, key: Key, *, secret: bool, strict: bool, lenient: bool, report: Report
+) -> bytes | Secret: ...
+def encode_key(
+    format_: Format, key: Key, *, secret: bool, strict: bool, lenient: bool, report: Report
+) -> bytes | Secret:
     """Encode one half, and say what the format left behind, found by reading the encoding again.
 
     Raises:
-        UnsupportedKeyError: the format cannot carry the key; with `strict`, or something on it.
+        UnsupportedKeyError: the format cannot carry the key, or its kid unless `lenient`; with `strict`, or
+            something else on it.
     """
     if secret:
         encoded = format_.encode_secret(key)
-        lost = left_behind(format_, encoded, key)
+        lost = _left_behind(key, read_back(format_, encoded, lenient=lenient))
     else:
         public = format_.encode_public(key)
-        lost = left_behind(format_, Secret(public), key)
+        lost = _left_behind(key, read_back(format_, Secret(public), lenient=lenient))
     if lost:
         half = "secret" if secret else "public"
         sentence = f"the {half} form of format {format_.name!r} does not carry: {', '.join(lost)}"
@@ -143,9 +172,45 @@ def encode_key(format_: Format, key: Key, *, secret: bool, strict: bool, report:
     return encoded if secret else public
 
 
-def left_behind(format_: Format, encoded: Secret, key: Key) -> tuple[str, ...]:
-    """Names of what is on `key` and not in its encoding: `kid`, and attributes by name."""
-    again = format_.decode(encoded, default_kid="")
+def read_back(format_: Format, encoded: Secret, *, lenient: bool) -> Key:
+    """Read what the format wrote itself; with `lenient`, by its lenient reading where the strict one refuses.
+
+    Raises:
+        UnsupportedKeyError: the format does not read it back, so what is on the key is against its rules.
+    """
+    try:
+        return format_.decode(encoded, default_kid="")
+    except MalformedKeyError as error:
+        if lenient and isinstance(format_, LenientFormat):
+            return format_.decode_lenient(encoded, default_kid="")[0]
+        raise UnsupportedKeyError(f"format {format_.name!r} does not carry this key: {error}") from None
+
+
+def check_carried(format_: Format, key: Key, again: Key) -> None:
+    """Refuse to keep a key of which the format gives back less.
+
+    Raises:
+        UnsupportedKeyError: an attribute or the kid of `key` is not on `again`, the same key read back.
+    """
+    lost = _left_behind(key, again)
+    if lost:
+        raise UnsupportedKeyError(
+            f"format {format_.name!r} does not carry: {', '.join(lost)}; leave it out, or name another --format"
+        )
+
+
+def public_attributes(format_: Format, key: Key) -> Attributes:
+    """Those attributes that the format would publish, found by reading its public encoding; none where it has none."""
+    if key.public is None:
+        return Attributes()
+    try:
+        return read_back(format_, Secret(format_.encode_public(key)), lenient=True).attributes
+    except FormatError:
+        return Attributes()
+
+
+def _left_behind(key: Key, again: Key) -> tuple[str, ...]:
+    """Names of what is on `key` and not on the same key read back: `kid`, and attributes by name."""
     lost = [name for name in sorted(key.attributes) if name not in again.attributes]
     if key.kid and again.kid != key.kid:
         lost.insert(0, "kid")

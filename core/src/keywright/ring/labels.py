@@ -13,18 +13,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
 _MAXIMUM_VALUE_BYTES = 256
 
 
-def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
+def check_labels(labels: Mapping[str, object]) -> dict[str, str]:
     """A sorted copy, if every label is one.
 
     Raises:
         ConfigError: a name is not 1 to 63 of `A-Z a-z 0-9 . _ / -` starting with a letter or digit, or a value is
             not printable text of at most 256 bytes.
     """
-    for name, value in labels.items():
+    checked: dict[str, str] = {}
+    for name in sorted(labels):
+        value = labels[name]
         if not _NAME.fullmatch(name):
             raise ConfigError(
                 "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
             )
-        if not value.isprintable() or len(value.encode(errors="replace")) > _MAXIMUM_VALUE_BYTES:
+        # What prints can be encoded: a surrogate does not.
+        if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > _MAXIMUM_VALUE_BYTES:
             raise ConfigError(f"label {name} must be printable text of at most {_MAXIMUM_VALUE_BYTES} bytes")
-    return dict(sorted(labels.items()))
+        checked[name] = value
+    return checked

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, KeyExistsError, NotExportableError, UnsupportedKeyError
-from keywright.key import Key
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
@@ -15,11 +15,14 @@ from keywright.ring.conversion import decode_key, find_format, warn
 from keywright.ring.operation import describe
 from keywright.ring.plan import Plan, Wanted, import_plan, make_plan
 from keywright.ring.rotation import plan_rotation
+from keywright.ring.times import check_duration
 from keywright.ring.version import generate_version, store_key
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
+    from keywright.config import KeyTable
     from keywright.events import Operation, ReviewRequest
+    from keywright.key import Key
     from keywright.ring.conversion import Report
     from keywright.ring.opened import OpenedStore
 
@@ -67,9 +70,12 @@ class Making(RingBase):
         )
         now = self._clock()
         plan = make_plan(self.plugins, self.config.key(name), wanted, now=now)
-        self._check_new(opened, name)
-        request = self._planned("generate", opened, name, 1, plan)
-        return self._perform(request, lambda: generate_version(opened, plan, name, 1, (), now))
+
+        def make() -> RecordInfo:
+            self._check_new(opened, name)
+            return generate_version(opened, plan, name, 1, (), now)
+
+        return self._perform(self._planned("generate", opened, name, 1, plan), make)
 
     def ensure(self, *names: str, store: str | None = None) -> tuple[RecordInfo, ...]:
         """Make what `[keys.…]` declares and no version of was ever made; with `names`, those alone.
@@ -78,7 +84,8 @@ class Making(RingBase):
         """
         for name in names:
             if check_name(name) not in self.config.keys:
-                raise ConfigError(f"{name} is not declared, so it is not known what to make; add a table keys.{name}")
+                path = self.config.key(name).path
+                raise ConfigError(f"{name} is not declared, so it is not known what to make; add a table {path}")
         made = []
         for name in names or self.config.keys:
             if not self.open_store(store, name=name).store.versions(name):
@@ -116,18 +123,21 @@ class Making(RingBase):
             UnsupportedKeyError: it is a secret key and `public` was said.
             KeyExistsError: the name has a version, tombstones included.
         """
+        data = data if isinstance(data, Secret) else Secret(data)  # the bytes themselves would show in a traceback
         opened = self.open_store(store, name=check_name(name))
-        hidden = data if isinstance(data, Secret) else Secret(data)
-        format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, hidden)
-        key = decode_key(self.plugins, format_, hidden, lenient=lenient, report=report)
+        format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, data)
+        key = decode_key(self.plugins, format_, data, lenient=lenient, report=report)
         _check_half(key, public=public)
         now = self._clock()
         plan = import_plan(self.plugins.key_type(key.type), format_, kid=kid, labels=labels, expires=expires, now=now)
-        self._check_new(opened, name)
-        named = Key(key.type, kid or key.kid, key.secret, key.public, key.attributes)
-        bits = self.plugins.key_type(key.type).bits(key)
-        request = self._planned("import", opened, name, 1, plan, kid=named.kid, bits=bits)
-        return self._perform(request, lambda: store_key(opened, plan, named, name, 1, (), now))
+        named = replace(key, kid=kid or key.kid)
+
+        def store_it() -> RecordInfo:
+            self._check_new(opened, name)
+            return store_key(opened, plan, named, name, 1, (), now, lenient=lenient)
+
+        bits = plan.key_type.bits(key)
+        return self._perform(self._planned("import", opened, name, 1, plan, kid=named.kid, bits=bits), store_it)
 
     def rotate(
         self,
@@ -142,14 +152,16 @@ class Making(RingBase):
     ) -> RecordInfo:
         """Make the next version of `name`; it signs at once, or `activate_in` from now.
 
-        The versions before verify for `overlap` after that; None: as `[keys.NAME]` says, else without end. Type,
-        format, size, labels and attributes go on as they were unless `[keys.NAME]` says otherwise. Of two rotations
-        at once, one makes the version and the other gets KeyExistsError.
+        The versions before verify for `overlap` after that. Of both, None: as `[keys.NAME]` says, else at once and
+        without end. Type, format, size, labels and attributes go on as they were unless `[keys.NAME]` says otherwise
+        (certificates do not: they are of the last version's key). Of two rotations at once, one makes the version
+        and the other gets KeyExistsError.
 
         Raises:
             KeyNotFoundError: there is no such name; generate makes version 1.
             KeyExistsError: somebody else made the version meanwhile, or another version holds its kid.
             PolicyError: the kid, or the size, of the next version would have to be guessed.
+            ConfigError: an option, time or duration is wrong.
         """
         opened = self.open_store(store, name=check_name(name))
         now = self._clock()
@@ -157,9 +169,7 @@ class Making(RingBase):
         others = self._versions(opened, name)
         last = others[-1]
         table = self.config.key(name)
-        if activate_in is None and table.common()["activate_in"] is not None:
-            activate_in = table.common().duration("activate_in")
-        activates = None if activate_in is None else now + activate_in
+        activates = _activation(table, activate_in, now)
         wanted = Wanted(kid=kid, activates=activates, expires=expires, overlap=overlap, options=options)
         plan = plan_rotation(self.plugins, table, last, opened.load(last), wanted, now)
         version = last.version + 1
@@ -186,6 +196,14 @@ class Making(RingBase):
         key_type, format_ = plan.key_type.name, plan.format.name
         info = RecordInfo(name=name, version=version, kid=kid, key_type=key_type, format=format_, labels=plan.labels)
         return describe(operation, opened, info, self._clock(), bits)
+
+
+def _activation(table: KeyTable, activate_in: timedelta | None, now: datetime) -> datetime | None:
+    if activate_in is None:
+        activate_in = cast("timedelta | None", table.common()["activate_in"])
+    check_duration("activate_in", activate_in)
+    # Without a wait there is no time: the version signs at once on every clock.
+    return now + activate_in if activate_in else None
 
 
 def _check_half(key: Key, *, public: bool) -> None:

@@ -14,12 +14,13 @@ from keywright.errors import (
     InvalidKeyError,
     NotExportableError,
     ReadOnlyStoreError,
+    SealError,
     UnsupportedKeyError,
 )
 from keywright.key import Key
-from keywright.protocols import Capabilities, OpenedSeal, SigningStore, Store, WritableStore
+from keywright.protocols import Capabilities, Format, OpenedSeal, SigningStore, Store, WritableStore
 from keywright.record import Record, RecordInfo, State
-from keywright.ring.conversion import decode_key, find_format, left_behind
+from keywright.ring.conversion import check_carried, claimants, decode_key, public_attributes, read_back, warn
 from keywright.ring.sealing import seal_payload, unseal_payload
 from keywright.secret import Secret
 from keywright.settings import check_options
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from keywright.config import Config, StoreTable
     from keywright.registry import Registry
 
-__all__ = ["OpenedStore"]
+__all__ = ["OpenedStore", "secret_of"]
 
 
 class OpenedStore:
@@ -94,9 +95,10 @@ class OpenedStore:
     def close(self) -> None:
         """Close the store, if this process opened it."""
         with self._lock:
-            if self._context is not None and self._process == os.getpid():
-                self._context.__exit__(None, None, None)
+            context = self._context if self._process == os.getpid() else None
             self._context, self._store, self._process = None, None, 0
+            if context is not None:
+                context.__exit__(None, None, None)
 
     @property
     def writable(self) -> WritableStore:
@@ -116,29 +118,36 @@ class OpenedStore:
         """The store if its keys never leave it, else None."""
         return cast(SigningStore, self.store) if self.capabilities.signing else None
 
-    def pack(self, key: Key, info: RecordInfo) -> Record:
+    def pack(self, key: Key, info: RecordInfo, *, lenient: bool = False) -> Record:
         """A record for `key` as `info` says: encoded, read back and compared, and sealed if the store has a seal.
+
+        With `lenient`, what the format's lenient reading alone takes back is good enough.
 
         Raises:
             UnknownPluginError: there is no such format.
             UnsupportedKeyError: the format cannot carry the key and all that is on it.
-            SealError: it cannot be sealed.
+            SealError: it cannot be sealed, or the seal does not give it back.
         """
         format_ = self._plugins.format(info.format or "")
-        if key.secret is None:
-            _all_carried(format_.name, left_behind(format_, Secret(format_.encode_public(key)), key))
-            return Record(info, None)
-        payload = format_.encode_secret(key)
-        _all_carried(format_.name, left_behind(format_, payload, key))
-        again = self._plugins.key_type(key.type).complete(format_.decode(payload, default_kid=key.kid))
+        payload = None if key.secret is None else format_.encode_secret(key)
+        encoded = Secret(format_.encode_public(key)) if payload is None else payload
+        again = self._plugins.key_type(key.type).complete(read_back(format_, encoded, lenient=lenient))
+        check_carried(format_, key, again)
         if again != key:
-            raise UnsupportedKeyError(
-                f"format {format_.name!r} gives another key back than it was given; nothing was stored"
-            )
+            raise UnsupportedKeyError(f"format {format_.name!r} gives another key back than it got; nothing was stored")
+        return Record(info, None if payload is None else self._sealed(payload, info))
+
+    def _sealed(self, payload: Secret, info: RecordInfo) -> Secret:
         seal = self._opened_seal()
-        if seal is not None and self.seal_name is not None:
-            payload = seal_payload(self.seal_name, seal, payload, info)
-        return Record(info, payload)
+        stored = (
+            payload if seal is None or self.seal_name is None else seal_payload(self.seal_name, seal, payload, info)
+        )
+        if self._unsealed(stored, info) != payload:
+            raise SealError(f"seal {self.seal_name!r} gives back something else than it got; nothing was stored")
+        return stored
+
+    def _unsealed(self, payload: Secret, info: RecordInfo) -> Secret:
+        return unseal_payload(self.seal_name, self._opened_seal(), payload, info, self.name)
 
     def load(self, info: RecordInfo) -> Key:
         """The key of a version, with its secret half if there is one to be had.
@@ -146,7 +155,8 @@ class OpenedStore:
         Raises:
             KeyNotFoundError: the version is gone meanwhile.
             SealError: it cannot be unsealed.
-            DamagedStoreError: the payload is no key of its format, or not the key that the metadata describes.
+            DamagedStoreError: the payload is no key of its format, not as the format writes it, or not the key that
+                the metadata describes.
             FormatError: the store does not know the format, and no format or several claim the payload.
         """
         record = self.store.get(info.name, info.version)
@@ -157,25 +167,51 @@ class OpenedStore:
         info = record.info
         if record.payload is None:
             return Key(info.key_type, info.kid, None, info.public, info.attributes)
-        payload = unseal_payload(self.seal_name, self._opened_seal(), record.payload, info, self.name)
+        payload = self._unsealed(record.payload, info)
         if not self.capabilities.metadata:
-            return self._unpack_plain(payload, info)
+            return self._unpack_plain(payload, info)[1]
+        format_ = self._plugins.format(info.format or "")
         try:
-            decoded = self._plugins.format(info.format or "").decode(payload, default_kid=info.kid)
-            key = self._plugins.key_type(decoded.type).complete(decoded)
+            # Leniently, for a key that was imported so; it has to be what this format itself wrote all the same.
+            key = self._plugins.key_type(info.key_type).complete(read_back(format_, payload, lenient=True))
+            canonical = key.secret is not None and format_.encode_secret(key) == payload
         except (FormatError, InvalidKeyError) as error:
-            raise DamagedStoreError(f"{info.reference} in store {self.name!r} does not decode: {error}") from None
+            raise self._undecodable(info, error) from None
+        if not canonical:
+            raise DamagedStoreError(
+                f"{info.reference} in store {self.name!r} is not as it was written; restore it from a backup"
+            )
         if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
             raise DamagedStoreError(
-                f"{info.reference} in store {self.name!r} is another key than its metadata says; restore it from a backup"
+                f"{info.reference} in store {self.name!r} is another key than its metadata says; "
+                f"restore it from a backup"
             )
         return key
 
-    def _unpack_plain(self, payload: Secret, info: RecordInfo) -> Key:
-        format_ = find_format(self._plugins, payload)
-        key = decode_key(self._plugins, format_, payload, lenient=False, report=_ignore)
-        kid = key.kid or format_.default_kid(info.name, info.version, key) or ""
-        return Key(key.type, kid, key.secret, key.public, key.attributes)
+    def _unpack_plain(self, payload: Secret, info: RecordInfo) -> tuple[Format, Key]:
+        """The format and the key of a payload that came without metadata."""
+        format_ = self._only_claimant(payload, info)
+        try:
+            key = decode_key(self._plugins, format_, payload, lenient=False, report=warn)
+        except (FormatError, InvalidKeyError) as error:
+            raise self._undecodable(info, error) from None
+        return format_, replace(key, kid=key.kid or format_.default_kid(info.name, info.version, key) or "")
+
+    def _only_claimant(self, payload: Secret, info: RecordInfo) -> Format:
+        claiming = claimants(self._plugins, payload)
+        if len(claiming) == 1:
+            return claiming[0]
+        where = f"{info.reference} in store {self.name!r}"
+        if claiming:
+            names = " or ".join(format_.name for format_ in claiming)
+            raise FormatError(f"{where} could be {names}, and this store cannot say; import it into one that can")
+        known = ", ".join(self._plugins.formats) or "none"
+        raise FormatError(
+            f"{where} is a key of no format that is installed ({known}); correct it, or install its plugin"
+        )
+
+    def _undecodable(self, info: RecordInfo, error: FormatError | InvalidKeyError) -> DamagedStoreError:
+        return DamagedStoreError(f"{info.reference} in store {self.name!r} does not decode: {error}")
 
     def public_key(self, info: RecordInfo) -> Key:
         """The public half of a version that `described` completed; its payload is not opened."""
@@ -186,19 +222,19 @@ class OpenedStore:
         if self.capabilities.metadata:
             return info
         record = self.store.get(info.name, info.version)
-        key = self.unpack(record)
-        payload = cast(Secret, record.payload)
-        format_ = find_format(
-            self._plugins, unseal_payload(self.seal_name, self._opened_seal(), payload, info, self.name)
-        )
+        if record.payload is None:
+            return record.info
+        format_, key = self._unpack_plain(self._unsealed(record.payload, info), info)
+        attributes = public_attributes(format_, key)
         return replace(
-            info, key_type=key.type, format=format_.name, kid=key.kid, public=key.public, attributes=key.attributes
+            info, key_type=key.type, format=format_.name, kid=key.kid, public=key.public, attributes=attributes
         )
 
     def _opened_seal(self) -> OpenedSeal | None:
-        if self.seal_name is not None and self._seal is None:
-            self._seal = self._seal_plugin.open(self._seal_options)
-        return self._seal
+        with self._lock:
+            if self.seal_name is not None and self._seal is None:
+                self._seal = self._seal_plugin.open(self._seal_options)
+            return self._seal
 
 
 def secret_of(key: Key, info: RecordInfo, store: OpenedStore) -> Key:
@@ -220,14 +256,3 @@ def secret_of(key: Key, info: RecordInfo, store: OpenedStore) -> Key:
     raise NotExportableError(
         f"{info.reference} is a public key, imported without its secret half; ask its owner to sign"
     )
-
-
-def _all_carried(format_name: str, lost: tuple[str, ...]) -> None:
-    if lost:
-        raise UnsupportedKeyError(
-            f"format {format_name!r} does not carry: {', '.join(lost)}; leave it out, or name another --format"
-        )
-
-
-def _ignore(_sentence: str) -> None:
-    """Nobody to tell."""

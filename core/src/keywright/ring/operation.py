@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keywright.events import KeyEvent, Operation, ReviewRequest
 from keywright.record import RecordInfo
+from keywright.ring.signer import BoundKey
 
 if TYPE_CHECKING:
     from keywright.registry import Registry
@@ -50,7 +51,7 @@ def perform(plugins: Registry, request: ReviewRequest, clock: Callable[[], datet
     try:
         plugins.review(request)
         result = action()
-        kid = result.kid if isinstance(result, RecordInfo) else kid
+        kid = result.kid if isinstance(result, RecordInfo | BoundKey) else kid
     except BaseException as error:
         outcome = type(error).__name__
         raise

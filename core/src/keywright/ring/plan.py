@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from keywright.errors import ConfigError, PolicyError
+from keywright.errors import ConfigError
 from keywright.key import Attributes
 from keywright.ring.labels import check_labels
+from keywright.ring.times import check_times
 from keywright.settings import Given, Options, check_options
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keywright.protocols import Format, KeyType
     from keywright.registry import Registry
 
-__all__ = ["Plan", "Wanted", "check_kid_rotates", "check_times", "import_plan", "kid_for", "make_plan"]
+__all__ = ["Plan", "Wanted", "import_plan", "kid_for", "make_plan"]
 
 # The pairs that imply each other where only one of type and format is given.
 DEFAULT_TYPE: Final = "ed25519"
@@ -26,8 +26,7 @@ _FORMAT_OF_TYPE: Final = {"ed25519": "nix"}
 _FORMAT_OTHERWISE: Final = "jwk"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a caller asked for; None and empty where it left the choice.
 
     Attributes:
@@ -45,8 +44,7 @@ class Wanted:
     options: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """What will be made."""
 
     key_type: KeyType
@@ -67,15 +65,13 @@ def make_plan(
 
     Raises:
         UnknownPluginError: no plugin for the type or format.
-        ConfigError: a setting is wrong, the format cannot carry the type, or the times are in the wrong order.
+        ConfigError: a setting or time is wrong, or the format cannot carry the type.
     """
     common = table.common()
     before = before or Wanted()
     type_name = wanted.type or common.optional_text("type")
     format_name = wanted.format or common.optional_text("format")
-    if type_name is None and format_name is None:
-        type_name, format_name = before.type, before.format
-    key_type, format_ = _pair(plugins, type_name, format_name)
+    key_type, format_ = _pair(plugins, type_name, format_name, before)
     given = dict(table.specific()) if common["type"] in (None, key_type.name) else {}
     if before.type == key_type.name:
         given = {**_given(before.options, source="the version before"), **given}
@@ -83,7 +79,8 @@ def make_plan(
     options = check_options(
         given, key_type.settings, owner=f"key type {key_type.name!r}", path=table.path, source=table.source
     )
-    check_times(wanted.activates, wanted.expires, now)
+    overlap = wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"])
+    activates, expires = check_times(wanted.activates, wanted.expires, overlap, now)
     labels = {**(before.labels or {}), **common.table("labels"), **(wanted.labels or {})}
     attributes = {**(before.attributes or {}), **common.table("attributes"), **(wanted.attributes or {})}
     return Plan(
@@ -93,9 +90,9 @@ def make_plan(
         kid=wanted.kid or common.optional_text("kid"),
         labels=check_labels(labels),
         attributes=Attributes(attributes),
-        activates=wanted.activates,
-        expires=wanted.expires,
-        overlap=wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"]),
+        activates=activates,
+        expires=expires,
+        overlap=overlap,
     )
 
 
@@ -113,7 +110,7 @@ def import_plan(
     Raises:
         ConfigError: a label is none, or the key would never sign.
     """
-    check_times(None, expires, now)
+    _, expires = check_times(None, expires, None, now)
     return Plan(
         key_type=key_type,
         format=format_,
@@ -127,10 +124,16 @@ def import_plan(
     )
 
 
-def _pair(plugins: Registry, type_name: str | None, format_name: str | None) -> tuple[KeyType, Format]:
+def _pair(plugins: Registry, type_name: str | None, format_name: str | None, before: Wanted) -> tuple[KeyType, Format]:
+    """The key type and the format. What is left open goes on as before where that fits, and else is implied."""
     if format_name is None:
-        type_name = type_name or DEFAULT_TYPE
-        format_name = _FORMAT_OF_TYPE.get(type_name, _FORMAT_OTHERWISE)
+        type_name = type_name or before.type or DEFAULT_TYPE
+        kept = None if before.format is None else plugins.format(before.format)
+        fits = kept is not None and type_name in kept.key_types
+        format_name = before.format if fits else None
+        format_name = format_name or _FORMAT_OF_TYPE.get(type_name, _FORMAT_OTHERWISE)
+    elif type_name is None and before.type in plugins.format(format_name).key_types:
+        type_name = before.type
     # A type that does not exist is the better news than the format it would have had.
     key_type = plugins.key_type(type_name) if type_name is not None else None
     format_ = plugins.format(format_name)
@@ -149,19 +152,6 @@ def _given(options: Mapping[str, object] | None, *, source: str) -> dict[str, Gi
     }
 
 
-def check_times(activates: datetime | None, expires: datetime | None, now: datetime) -> None:
-    """Check that a version will have a time in which it signs.
-
-    Raises:
-        ConfigError: a time has no zone, or `expires` is not after `activates` and now.
-    """
-    for name, time in (("activates", activates), ("expires", expires)):
-        if time is not None and time.tzinfo is None:
-            raise ConfigError(f"{name} must be a time with a zone, such as 2027-01-31T12:00:00Z")
-    if expires is not None and expires <= max(now, activates or now):
-        raise ConfigError("expires must be after the activation and after now, or the key would never sign")
-
-
 def kid_for(plan: Plan, name: str, version: int, key: Key) -> str | None:
     """The kid by the plan's template or the format's default; None: draw one.
 
@@ -170,22 +160,3 @@ def kid_for(plan: Plan, name: str, version: int, key: Key) -> str | None:
     if plan.kid is not None:
         return plan.kid.replace("{name}", name).replace("{version}", str(version))
     return plan.format.default_kid(name, version, key)
-
-
-def check_kid_rotates(plan: Plan, name: str, last_version: int, last: Key) -> None:
-    """Refuse to guess how a kid that was chosen by hand goes on.
-
-    Raises:
-        PolicyError: the configured kid has no `{version}`, so the next version would get the same; or the format
-            derives kids from names, and the last version's kid was not derived so.
-    """
-    if plan.kid is not None:
-        if "{version}" not in plan.kid and plan.kid == last.kid:
-            raise PolicyError(f"the kid of {name} would stay the same; set keys.{name}.kid to a text with {{version}}")
-        return
-    derived = plan.format.default_kid(name, last_version, last)
-    if derived is not None and name in derived and derived != last.kid:
-        raise PolicyError(
-            f"the kid of {name}@{last_version} was chosen by hand, so the next one is not guessed; say --kid, or set "
-            f"keys.{name}.kid to a text with {{version}}"
-        )

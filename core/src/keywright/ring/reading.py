@@ -111,10 +111,10 @@ class Reading(RingBase):
         format_ = self.plugins.format(format or info.format or "")
         if not secret:
             public = opened.public_key(info)
-            return encode_key(format_, public, secret=False, strict=strict, report=report)
+            return encode_key(format_, public, secret=False, strict=strict, lenient=True, report=report)
 
         def reveal() -> bytes | Secret:
             key = secret_of(opened.load(plain), info, opened)
-            return encode_key(format_, key, secret=True, strict=strict, report=report)
+            return encode_key(format_, key, secret=True, strict=strict, lenient=True, report=report)
 
         return self._perform(describe("export", opened, info, self._clock()), reveal)

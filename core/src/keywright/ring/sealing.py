@@ -7,6 +7,7 @@ change of seal is a change of the payload alone.
 from __future__ import annotations
 
 import json
+import re
 
 from keywright.errors import SealError
 from keywright.protocols import OpenedSeal
@@ -16,6 +17,8 @@ from keywright.secret import Secret
 __all__ = ["seal_payload", "sealed_with", "unseal_payload"]
 
 _MARK = b"keywright-sealed-1:"
+# The whole line: `keywright-sealed-1:` alone could be the start of a Nix key of that name.
+_FIRST_LINE = re.compile(_MARK + b"([a-z0-9-]{1,100})\n")
 
 
 def seal_payload(seal_name: str, seal: OpenedSeal, payload: Secret, info: RecordInfo) -> Secret:
@@ -28,9 +31,8 @@ def seal_payload(seal_name: str, seal: OpenedSeal, payload: Secret, info: Record
 
 def sealed_with(payload: Secret) -> str | None:
     """The name of the seal that a payload says it was sealed with, or None if it is not sealed."""
-    if not payload.reveal().startswith(_MARK):
-        return None
-    return payload.reveal()[len(_MARK) : len(_MARK) + 100].partition(b"\n")[0].decode(errors="replace")
+    line = _FIRST_LINE.match(payload.reveal())
+    return None if line is None else line[1].decode()
 
 
 def unseal_payload(

@@ -37,14 +37,15 @@ class Signer:
     version signs by now, or the look-up is older than the ring's `refresh`, it is looked up again.
     """
 
-    __slots__ = ("_bound", "_clock", "_lock", "_resolve", "_until")
+    __slots__ = ("_clock", "_found", "_lock", "_resolve")
 
     def __init__(self, resolve: Callable[[], tuple[BoundKey, datetime | None]], clock: Callable[[], datetime]) -> None:
         """Resolve for the first time. Raises: whatever `resolve` raises."""
         self._resolve = resolve
         self._clock = clock
         self._lock = Lock()
-        self._bound, self._until = resolve()
+        # One tuple, so that no thread sees a new time beside an old key.
+        self._found = resolve()
 
     def current(self) -> BoundKey:
         """The version that signs now.
@@ -53,14 +54,14 @@ class Signer:
             PolicyError: no version signs by now.
             KeyNotFoundError, StoreError: it had to be looked up again, and could not be.
         """
-        until = self._until
-        if until is not None and self._clock() >= until:
-            with self._lock:
-                if self._until is not None and self._clock() >= self._until:
-                    bound, self._until = self._resolve()
-                    self._bound = bound
-                return self._bound
-        return self._bound
+        bound, until = self._found
+        if until is None or self._clock() < until:
+            return bound
+        with self._lock:
+            bound, until = self._found
+            if until is not None and self._clock() >= until:
+                bound, _ = self._found = self._resolve()
+        return bound
 
     def sign(self, data: bytes) -> bytes:
         """The signature of `data`, in JOSE form. Raises: as `current`."""
@@ -69,7 +70,7 @@ class Signer:
     @property
     def name(self) -> str:
         """The key's name."""
-        return self._bound.name
+        return self._found[0].name
 
     @property
     def version(self) -> int:
@@ -92,4 +93,5 @@ class Signer:
         return self.current().public
 
     def __repr__(self) -> str:
-        return f"<signer {self._bound.name}@{self._bound.version} {self._bound.algorithm}>"
+        bound, _ = self._found
+        return f"<signer {bound.name}@{bound.version} {bound.algorithm}>"

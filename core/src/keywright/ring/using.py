@@ -10,6 +10,7 @@ from keywright.ring.base import RingBase
 from keywright.ring.binding import bind, signing_until, signing_version, verify
 from keywright.ring.operation import describe
 from keywright.ring.signer import BoundKey, Signer
+from keywright.ring.times import check_duration
 
 __all__ = ["Using"]
 
@@ -31,18 +32,20 @@ class Using(RingBase):
         the end of the primary, or `refresh` later, the signer looks the name up again; None: by the clock alone.
 
         Raises:
-            KeyNotFoundError: there is no such name.
+            KeyNotFoundError: there is no such name or version.
             PolicyError: no version signs now, `NAME@N` is not the one that does, or the key is for another use.
+            ConfigError: `refresh` is negative, or longer than 36500 days.
             UnsupportedOperationError: its type cannot sign, or not with the algorithm.
             NotExportableError: there is no secret half to sign with.
             InvalidKeyError: the key is too weak for the algorithm.
         """
         wanted = parse_reference(reference)
+        check_duration("refresh", refresh)
         opened = self.open_store(store, name=wanted.name)
 
         def resolve() -> tuple[BoundKey, datetime | None]:
             now = self._clock()
-            infos = self._versions(opened, wanted.name)
+            infos = self._versions(opened, wanted.name, wanted.version)
             info = signing_version(wanted, infos, now)
             request = describe("bind", opened, info, now)
             bound = self._perform(request, lambda: bind(self.plugins, opened, info, algorithm))
@@ -62,8 +65,9 @@ class Using(RingBase):
         Raises:
             InvalidSignatureError: it holds under none.
             KeyNotFoundError: there is no such name or version.
-            PolicyError: no version, or not that one, may verify.
-            UnsupportedOperationError: the key's type cannot sign, or not with the algorithm.
+            PolicyError: no version, or not that one, may verify; or each is for another use.
+            UnsupportedOperationError: no key's type can sign, or not with the algorithm.
+            InvalidKeyError: each key is too weak for the algorithm.
         """
         wanted = parse_reference(reference)
         opened = self.open_store(store, name=wanted.name)

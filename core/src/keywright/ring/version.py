@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from keywright.errors import KeyExistsError, UnsupportedKeyError
+from keywright.errors import KeyExistsError
 from keywright.key import Attributes, Key
 from keywright.record import RecordInfo
+from keywright.ring.conversion import check_carried, public_attributes, read_back
 from keywright.ring.plan import Plan, kid_for
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
-    from keywright.protocols import Format, SigningStore
+    from keywright.protocols import SigningStore
     from keywright.ring.opened import OpenedStore
 
-__all__ = ["generate_version", "public_attributes", "store_key"]
+__all__ = ["generate_version", "store_key"]
 
 
 def generate_version(
@@ -39,19 +41,25 @@ def generate_version(
 
 
 def store_key(
-    store: OpenedStore, plan: Plan, key: Key, name: str, version: int, others: Sequence[RecordInfo], now: datetime
+    store: OpenedStore,
+    plan: Plan,
+    key: Key,
+    name: str,
+    version: int,
+    others: Sequence[RecordInfo],
+    now: datetime,
+    *,
+    lenient: bool = False,
 ) -> RecordInfo:
     """Store `key` (its `kid` and attributes, where it has some, go before the plan's) as `name`, version `version`.
 
     Raises: as `generate_version`.
     """
-    attributes = Attributes({**plan.attributes, **key.attributes})
-    with_attributes = Key(key.type, "", key.secret, key.public, attributes)
-    kid = key.kid or kid_for(plan, name, version, with_attributes) or random_kid()
-    check_kid_is_free(kid, others)
-    named = Key(key.type, kid, key.secret, key.public, attributes)
-    info = _info(plan, name, version, now, kid, key.public, public_attributes(plan.format, named))
-    return store.writable.create(store.pack(named, info))
+    whole = replace(key, attributes=Attributes({**plan.attributes, **key.attributes}))
+    named = replace(whole, kid=key.kid or kid_for(plan, name, version, whole) or random_kid())
+    check_kid_is_free(named.kid, others)
+    info = _info(plan, name, version, now, named.kid, named.public, public_attributes(plan.format, named))
+    return store.writable.create(store.pack(named, info, lenient=lenient))
 
 
 def _generate_inside(
@@ -59,9 +67,12 @@ def _generate_inside(
 ) -> RecordInfo:
     def kid(public: bytes) -> str:
         key = Key(plan.key_type.name, "", None, public, plan.attributes)
-        chosen = kid_for(plan, name, version, key) or random_kid()
-        check_kid_is_free(chosen, others)
-        return chosen
+        named = replace(key, kid=kid_for(plan, name, version, key) or random_kid())
+        check_kid_is_free(named.kid, others)
+        check_carried(
+            plan.format, named, read_back(plan.format, Secret(plan.format.encode_public(named)), lenient=False)
+        )
+        return named.kid
 
     info = _info(plan, name, version, now, "", None, plan.attributes)
     return store.generate(info, plan.options, kid)
@@ -85,16 +96,6 @@ def _info(
         overlap=plan.overlap,
         labels=plan.labels,
     )
-
-
-def public_attributes(format_: Format, key: Key) -> Attributes:
-    """Those attributes that the format would publish, found by reading its public encoding; none where it has none."""
-    if key.public is None:
-        return Attributes()
-    try:
-        return format_.decode(Secret(format_.encode_public(key)), default_kid="").attributes
-    except UnsupportedKeyError:
-        return Attributes()
 
 
 def check_kid_is_free(kid: str, others: Sequence[RecordInfo]) -> None:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from keywright.config import Config
     from keywright.registry import Registry
 
-__all__ = ["run"]
+__all__ = ["dispatch", "print_version", "run"]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. Returns the exit code; nothing is raised, whatever happens."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _dispatch(given)
+        code = dispatch(given)
         sys.stdout.flush()
     except KeywrightError as error:
         code = _tell(given, error, exit_code(error))
@@ -42,7 +42,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _dispatch(given: list[str]) -> int:
+def dispatch(given: list[str]) -> int:
+    """Find the command that the arguments name and run it. Returns the exit code; errors are raised."""
     from keywright.cli.arguments import command_parser, split_command
     from keywright.cli.builtin import add_core_commands
     from keywright.cli.commands import Commands
@@ -57,8 +58,6 @@ def _dispatch(given: list[str]) -> int:
     if command is None:
         return _without_command(words, rest, commands)
     arguments = command_parser(command).parse(rest)
-    if command.global_options and arguments.version:
-        return _print_version()
     return _run(command, arguments, plugins)
 
 
@@ -91,7 +90,7 @@ def _config(path: str | None, profile: str | None, options: Sequence[tuple[str, 
 def _without_command(words: tuple[str, ...], rest: list[str], commands: Commands) -> int:
     """No command was named: the version, the list of commands, or both as an error."""
     if "--version" in rest:
-        return _print_version()
+        return print_version()
     asked = "-h" in rest or "--help" in rest
     text = _overview(words, commands)
     print(text, file=sys.stdout if asked else sys.stderr)
@@ -112,7 +111,8 @@ def _overview(words: tuple[str, ...], commands: Commands) -> str:
     return "\n".join(lines)
 
 
-def _print_version() -> int:
+def print_version() -> int:
+    """Print the version of the installed distribution. Returns the exit code."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,0 +1,95 @@
+"""The tables of a configuration, as the ring reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from keywright.settings import Given, Options, Setting, check_options
+
+__all__ = ["KEY_SETTINGS", "KeyTable", "SealTable", "StoreTable"]
+
+KEY_SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("type", "text", None, "the key type, such as ed25519"),
+    Setting("format", "text", None, "the format that the store keeps it in, such as nix or jwk"),
+    Setting("store", "text", None, "the store that keeps it, where that is not default_store"),
+    Setting("kid", "text", None, "the id that the outside world knows; may hold {name} and {version}"),
+    Setting("rotate_every", "duration", None, "the age at which a version is due for rotation"),
+    Setting("overlap", "duration", None, "how long older versions still verify after a rotation took effect"),
+    Setting("activate_in", "duration", None, "how long a new version is announced before it signs"),
+    Setting("labels", "table", {}, "what its keeper writes on it"),
+    Setting("attributes", "table", {}, "what the key itself carries, such as JWK use"),
+)
+"""What a `[keys.NAME]` table may set whatever the key's type is."""
+
+_KEY_SETTING_NAMES: Final = frozenset(setting.name for setting in KEY_SETTINGS)
+
+
+class StoreTable(NamedTuple):
+    """One `[stores.NAME]`.
+
+    Attributes:
+        name: `local`.
+        backend: the name of its store backend, not looked up yet.
+        seal: the name of a `[seals.NAME]` table that is there, or None.
+        given: the other settings, which the backend checks when the store is opened.
+        path: `stores.local`, for messages.
+        source: where its backend was named, for messages.
+    """
+
+    name: str
+    backend: str
+    seal: str | None
+    given: Mapping[str, Given]
+    path: str
+    source: str
+
+
+class SealTable(NamedTuple):
+    """One `[seals.NAME]`. `seal` is the name of the plugin's seal; the others are as in `StoreTable`."""
+
+    name: str
+    seal: str
+    given: Mapping[str, Given]
+    path: str
+    source: str
+
+
+class KeyTable(NamedTuple):
+    """One `[keys.NAME]`, or nothing where the name has no table.
+
+    Attributes:
+        name: the key's name.
+        given: its settings.
+        path, source: for messages.
+    """
+
+    name: str
+    given: Mapping[str, Given]
+    path: str
+    source: str
+
+    def common(self) -> Options:
+        """The settings that every key has (`KEY_SETTINGS`), checked.
+
+        Raises:
+            ConfigError: a value of the wrong type, a `kid` with another placeholder than `{name}` and `{version}`,
+                a `rotate_every` of nothing, or an `{ env = … }` or `{ file = … }` that cannot be read.
+        """
+        given = {name: value for name, value in self.given.items() if name in _KEY_SETTING_NAMES}
+        options = check_options(given, KEY_SETTINGS, owner="a key", path=self.path, source=self.source)
+        if "kid" in given and not _is_kid_template(options.text("kid")):
+            raise given["kid"].error("must be text with no other braces than {name} and {version}, and not empty")
+        if options["rotate_every"] == timedelta(0):
+            raise given["rotate_every"].error("must be 1s or longer; leave it out for a key that is never due")
+        return options
+
+    def specific(self) -> Mapping[str, Given]:
+        """What is left: settings of the key type, such as `bits`."""
+        return {name: value for name, value in self.given.items() if name not in _KEY_SETTING_NAMES}
+
+
+def _is_kid_template(text: str) -> bool:
+    plain = text.replace("{name}", "").replace("{version}", "")
+    return bool(text) and "{" not in plain and "}" not in plain

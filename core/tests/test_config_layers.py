@@ -1,0 +1,582 @@
+"""What holds when several layers speak: profile over file, variables over profile, options over all."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywright.config import Config, config_from, load_config
+from keywright.config_layers import Layer, document_layer, merged
+from keywright.errors import ConfigError
+from keywright.settings import Given
+
+FILE = """
+default_store = "local"
+[stores.local]
+backend = "sqlite"
+path = "keys.db"
+[stores.ci-1]
+backend = "env"
+variables = { "a" = "A", "b" = "B" }
+[stores.prod]
+backend = "file"
+path = { env = "KEYS_DIR" }
+seal = "master"
+[seals.master]
+seal = "passphrase"
+passphrase = { file = "master.key" }
+[keys."cache.example.org"]
+type = "rsa"
+bits = 4096
+overlap = "14d"
+labels = { team = "build", env = "dev" }
+[profiles.empty]
+[profiles.ci]
+default_store = "ci-1"
+stores.ci-1.variables = { b = "BB", c = "C" }
+[profiles.swap]
+stores.local.backend = "file"
+stores.prod.backend = "pkcs11"
+stores.prod.module = "hsm.so"
+seals.master.seal = "kms"
+keys."cache.example.org".type = "ed25519"
+keys."cache.example.org".labels = { env = "prod" }
+[profiles.same]
+stores.local.backend = "sqlite"
+[profiles.replace]
+stores.ci-1.variables = { env = "X" }
+stores.prod.path = "here"
+plugins = ["sqlite"]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "etc" / "keywright.toml"
+    path.parent.mkdir()
+    path.write_text(FILE)
+    return path
+
+
+def read(
+    file: Path,
+    profile: str | None = None,
+    options: tuple[tuple[str, str], ...] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    return load_config(str(file), profile=profile, options=options, environ=environ or {}, cwd="/cwd")
+
+
+def plain(config: Config) -> dict[str, object]:
+    return {given.path: given.value for given in config.values()}
+
+
+def refused(file: Path, **arguments: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(file, **arguments)  # type: ignore[arg-type]  # the cases below pass what `read` takes
+    return str(caught.value)
+
+
+def test_every_value_comes_with_its_source_sorted_by_path(file: Path) -> None:
+    """`values` gives each setting once, by path, with where it came from and where relative paths start."""
+    config = read(
+        file, "ci", (("seals.master.passphrase", "x"),), {"KEYWRIGHT__KEYS__CACHE_EXAMPLE_ORG__OVERLAP": "1d"}
+    )
+
+    values = [(given.path, given.source, given.base, given.textual) for given in config.values()]
+
+    etc, ci = str(file.parent), f"{file} (profile ci)"
+    by_variable = "environment variable KEYWRIGHT__KEYS__CACHE_EXAMPLE_ORG__OVERLAP"
+    assert values == [
+        ("default_store", ci, etc, False),
+        ('keys."cache.example.org".bits', str(file), etc, False),
+        ('keys."cache.example.org".labels', str(file), etc, False),
+        ('keys."cache.example.org".overlap', by_variable, "/cwd", True),
+        ('keys."cache.example.org".type', str(file), etc, False),
+        ("seals.master.passphrase", "--option", "/cwd", True),
+        ("seals.master.seal", str(file), etc, False),
+        ("stores.ci-1.backend", str(file), etc, False),
+        ("stores.ci-1.variables", ci, etc, False),
+        ("stores.local.backend", str(file), etc, False),
+        ("stores.local.path", str(file), etc, False),
+        ("stores.prod.backend", str(file), etc, False),
+        ("stores.prod.path", str(file), etc, False),
+        ("stores.prod.seal", str(file), etc, False),
+    ]
+
+
+def test_the_tables_are_as_the_file_says(file: Path) -> None:
+    """Stores, seals and keys come as tables, their own settings apart from the core's."""
+    config = read(file)
+
+    prod, seal, key = config.store("prod"), config.seals["master"], config.key("cache.example.org")
+    assert (config.source, config.base, config.profile, config.plugins) == (str(file), str(file.parent), None, None)
+    assert config.store(None) is config.stores["local"]
+    assert (prod.name, prod.backend, prod.seal, list(prod.given)) == ("prod", "file", "master", ["path"])
+    assert (prod.path, prod.source) == ("stores.prod", str(file))
+    assert (seal.name, seal.seal, list(seal.given), seal.path) == (
+        "master",
+        "passphrase",
+        ["passphrase"],
+        "seals.master",
+    )
+    assert (key.path, list(key.specific()), key.common().text("type")) == ('keys."cache.example.org"', ["bits"], "rsa")
+    assert key.common().table("labels") == {"team": "build", "env": "dev"}
+
+
+def test_a_key_without_a_table_has_the_defaults(file: Path) -> None:
+    """A name that nobody configured has an empty table."""
+    key = read(file).key("prod/jwt")
+
+    assert (key.path, dict(key.specific()), dict(key.given)) == ('keys."prod/jwt"', {}, {})
+    assert dict(key.common()) == {
+        **dict.fromkeys(("type", "format", "store", "kid", "rotate_every", "overlap", "activate_in")),
+        "labels": {},
+        "attributes": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("lcoal", "stores.lcoal is not configured (did you mean 'local'?); there are: ci-1, local, prod"),
+        ("", 'stores."" is not configured; there are: ci-1, local, prod'),
+        ("a\nb", "stores.<odd name> is not configured; there are: ci-1, local, prod"),
+    ],
+)
+def test_a_store_that_is_not_configured_is_refused(file: Path, name: str, rule: str) -> None:
+    """Asking for a store that is not there says what is."""
+    config = read(file)
+
+    with pytest.raises(ConfigError) as caught:
+        config.store(name)
+
+    assert str(caught.value) == f"{file}: {rule}"
+
+
+def test_the_only_store_is_the_default(tmp_path: Path) -> None:
+    """One store needs no default_store."""
+    config = config_from({"stores": {"mine": {"backend": "memory"}}}, base=str(tmp_path))
+
+    assert config.default_store == "mine"
+    assert next((given.path, given.source) for given in config.values()) == ("default_store", "the only store")
+
+
+def test_a_profile_reaches_into_tables(file: Path) -> None:
+    """A profile merges into a table of texts entry by entry."""
+    config = read(file, "ci")
+
+    assert config.default_store == "ci-1"
+    assert config.stores["ci-1"].given["variables"].value == {"a": "A", "b": "BB", "c": "C"}
+
+
+def test_an_empty_profile_changes_nothing(file: Path) -> None:
+    """A profile without content gives what no profile gives."""
+    assert plain(read(file, "empty")) == plain(read(file))
+
+
+def test_a_change_of_kind_drops_what_belonged_to_the_old_kind(file: Path) -> None:
+    """Another backend, seal or type takes no setting of the former one over; what is the core's own stays."""
+    config = read(file, "swap")
+
+    prod, key = config.stores["prod"], config.key("cache.example.org")
+    assert (config.stores["local"].backend, dict(config.stores["local"].given)) == ("file", {})
+    assert (prod.backend, prod.seal, list(prod.given)) == ("pkcs11", "master", ["module"])
+    assert prod.source == f"{file} (profile swap)"
+    assert (config.seals["master"].seal, dict(config.seals["master"].given)) == ("kms", {})
+    assert (dict(key.specific()), key.common().text("type")) == ({}, "ed25519")
+    assert key.common().table("labels") == {"team": "build", "env": "prod"}
+
+
+def test_the_same_kind_said_again_keeps_the_settings(file: Path) -> None:
+    """A profile that repeats the backend keeps the backend's settings."""
+    assert list(read(file, "same").stores["local"].given) == ["path"]
+
+
+def test_lists_and_indirections_replace(file: Path) -> None:
+    """A list replaces a list; what reads as `{ env = … }` is replaced whole, and replaces whole."""
+    config = read(file, "replace")
+
+    assert config.plugins == ("sqlite",)
+    assert config.stores["ci-1"].given["variables"].value == {"env": "X"}
+    assert config.stores["prod"].given["path"].value == "here"
+
+
+def test_the_profile_of_the_environment_gives_way_to_the_argument(file: Path) -> None:
+    """$KEYWRIGHT_PROFILE chooses, unless `--profile` does."""
+    environ = {"KEYWRIGHT_PROFILE": "ci"}
+
+    chosen = [read(file, environ=environ).profile, read(file, "swap", environ=environ).profile]
+
+    assert chosen == ["ci", "swap"]
+
+
+def test_each_layer_wins_over_those_below(file: Path) -> None:
+    """Variables win over profile and file, options over variables."""
+    environ = {"KEYWRIGHT__DEFAULT_STORE": "prod", "KEYWRIGHT__STORES__LOCAL__PATH": "by-variable"}
+    options = (("stores.local.path", "by-option"),)
+
+    path = [
+        read(file).store("local").given["path"].value,
+        read(file, "ci", environ=environ).store("local").given["path"].value,
+        read(file, "ci", options, environ).store("local").given["path"].value,
+    ]
+
+    assert path == ["keys.db", "by-variable", "by-option"]
+    assert read(file, "ci", environ=environ).default_store == "prod"
+    assert read(file, "ci", (("default_store", "local"),), environ).default_store == "local"
+
+
+def test_a_variable_may_change_the_backend_and_its_settings(file: Path) -> None:
+    """Settings of one layer belong together: a new backend keeps what came with it."""
+    environ = {"KEYWRIGHT__STORES__LOCAL__BACKEND": "file", "KEYWRIGHT__STORES__LOCAL__ROOT": "/keys"}
+
+    store = read(file, environ=environ).stores["local"]
+
+    assert (store.backend, {name: given.value for name, given in store.given.items()}) == ("file", {"root": "/keys"})
+    assert store.source == "environment variable KEYWRIGHT__STORES__LOCAL__BACKEND"
+
+
+def test_a_variable_reaches_the_built_in_store(tmp_path: Path) -> None:
+    """Without any file the built-in store's path can be set."""
+    config = load_config(environ={"HOME": "/h", "KEYWRIGHT__STORES__DEFAULT__PATH": "x.db"}, cwd=str(tmp_path))
+
+    given = config.store(None).given["path"]
+    assert (given.value, given.base, given.textual) == ("x.db", str(tmp_path), True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ("KEYWRIGHT__STORES__CI_1__PREFIX", "stores.ci-1.prefix"),
+        ("keywright__stores__ci_1__prefix", "stores.ci-1.prefix"),
+        ("KEYWRIGHT__KEYS__CACHE_EXAMPLE_ORG__ROTATE_EVERY", 'keys."cache.example.org".rotate_every'),
+        ("KEYWRIGHT__SEALS__MASTER__PASSPHRASE", "seals.master.passphrase"),
+        ("KEYWRIGHT__PLUGINS", "plugins"),
+    ],
+)
+def test_a_variable_is_spelt_with_underscores_in_any_case(file: Path, variable: str, path: str) -> None:
+    """Hyphens, dots and slashes of names are underscores in a variable, whose case does not matter."""
+    values = plain(read(file, environ={variable: "1d"}))
+
+    assert values[path] == "1d"
+
+
+def test_underscores_next_to_each_other_are_told_apart() -> None:
+    """The last double underscore parts the setting from names that hold or end in some."""
+    document = {"stores": {name: {"backend": "memory"} for name in ("a", "a_", "a__b")}, "default_store": "a"}
+    below = document_layer(Given(document, "", "file", "/"), None)
+    from keywright.config_overrides import environment_layer
+
+    names = ("A__PATH", "A___PATH", "A__B__PATH")
+    layer = environment_layer({f"KEYWRIGHT__STORES__{name}": name for name in names}, below, "/")
+
+    assert {name: table["path"].value for name, table in layer.tables["stores"].items()} == {
+        "a": "A__PATH",
+        "a_": "A___PATH",
+        "a__b": "A__B__PATH",
+    }
+
+
+SPELT = "it is spelt KEYWRIGHT__STORES__NAME__SETTING (or SEALS, KEYS)"
+TABLES = 'there are: keys."cache.example.org", seals.master, stores.ci-1, stores.local, stores.prod'
+
+
+@pytest.mark.parametrize(
+    ("variable", "shown", "hint"),
+    [
+        pytest.param("KEYWRIGHT__STORES__LOCLA__PATH", None, " (did you mean 'LOCAL'?)", id="near"),
+        pytest.param("KEYWRIGHT__STORES__NEW__BACKEND", None, "", id="a new store"),
+        pytest.param("KEYWRIGHT__STORES__LOCAL", None, "", id="no setting"),
+        pytest.param("KEYWRIGHT__", None, "", id="nothing"),
+        pytest.param("KEYWRIGHT__PROFILES__CI__DEFAULT_STORE", None, "", id="profile"),
+        pytest.param("KEYWRIGHT__STORES__LOCAL__PATſ", "KEYWRIGHT__…", "", id="not ASCII"),
+        pytest.param("KEYWRIGHT__X\33[2J", "KEYWRIGHT__…", "", id="terminal"),
+    ],
+)
+def test_a_variable_that_reaches_nothing_is_refused(file: Path, variable: str, shown: str | None, hint: str) -> None:
+    """A variable with our prefix that sets nothing is a mistake, and says what there is."""
+    message = refused(file, environ={variable: "x"})
+
+    assert message == f"environment variable {shown or variable}: reaches no configured table{hint}; {SPELT}; {TABLES}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "shown"),
+    [
+        pytest.param("KEYWRIGHT__STORES__LOCAL__", "KEYWRIGHT__STORES__LOCAL__", id="empty"),
+        pytest.param("KEYWRIGHT__STORES__LOCAL__A-B", "KEYWRIGHT__…", id="hyphen"),
+    ],
+)
+def test_a_variable_that_names_no_setting_is_refused(file: Path, variable: str, shown: str) -> None:
+    """A variable that reaches a table but no possible setting of it is refused."""
+    message = refused(file, environ={variable: "x"})
+
+    assert message == f"environment variable {shown}: names no setting of stores.local; add __ and the setting's name"
+
+
+def test_a_variable_that_could_mean_two_tables_is_refused() -> None:
+    """Two names that a variable spells alike are told apart by --option only."""
+    document = {"stores": {name: {"backend": "memory"} for name in ("a-b", "a_b")}, "default_store": "a_b"}
+    below = document_layer(Given(document, "", "file", "/"), None)
+    from keywright.config_overrides import environment_layer
+
+    with pytest.raises(ConfigError) as caught:
+        environment_layer({"KEYWRIGHT__STORES__A_B__PATH": "x"}, below, "/")
+
+    assert str(caught.value) == (
+        "environment variable KEYWRIGHT__STORES__A_B__PATH: could mean stores.a-b and stores.a_b; "
+        "use --option, which tells them apart"
+    )
+
+
+def test_two_variables_for_one_setting_are_refused(file: Path) -> None:
+    """Variables that differ in case only, and mean one setting, are refused."""
+    environ = {"KEYWRIGHT__STORES__LOCAL__PATH": "a", "KEYWRIGHT__stores__local__path": "b"}
+
+    message = refused(file, environ=environ)
+
+    assert message == (
+        "environment variable KEYWRIGHT__stores__local__path: stores.local.path is given twice; give it once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "path"),
+    [
+        ("stores.local.path", "stores.local.path"),
+        (' stores . "local" .path ', "stores.local.path"),
+        ("stores.ci-1.variables", "stores.ci-1.variables"),
+        ('keys."cache.example.org".overlap', 'keys."cache.example.org".overlap'),
+        ("keys.'cache.example.org'.kid", 'keys."cache.example.org".kid'),
+    ],
+)
+def test_an_option_is_a_dotted_path_as_in_toml(file: Path, option: str, path: str) -> None:
+    """Parts of an option's path may be quoted, in either way, with blanks around the dots."""
+    assert plain(read(file, options=((option, "2d"),)))[path] == "2d"
+
+
+NO_SETTING = (
+    "write default_store, plugins, or TABLE.NAME.SETTING, where TABLE is stores, seals or keys, and quote a NAME that "
+    "has dots"
+)
+NO_PATH = 'the setting is a dotted path, such as stores.local.path or keys."example.org".overlap'
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        pytest.param([""], NO_PATH, id="empty"),
+        pytest.param(["stores.local."], NO_PATH, id="ends in a dot"),
+        pytest.param([".stores"], NO_PATH, id="starts with a dot"),
+        pytest.param(["stores..path"], NO_PATH, id="two dots"),
+        pytest.param(["stores.local.path\n"], NO_PATH, id="newline"),
+        pytest.param(['keys."a.b'], NO_PATH, id="open quote"),
+        pytest.param([r'keys."\u0061".kid'], NO_PATH, id="escape"),
+        pytest.param(["stores.local path"], NO_PATH, id="blank"),
+        pytest.param(["stores.local"], f"stores.local is no setting; {NO_SETTING}", id="a table"),
+        pytest.param(
+            ["store.local.path"],
+            f"store.local.path is no setting (did you mean 'stores'?); {NO_SETTING}",
+            id="near",
+        ),
+        pytest.param(["profiles.ci.x"], f"profiles.ci.x is no setting; {NO_SETTING}", id="profile"),
+        pytest.param(["keys.a.b.kid"], f"keys.a.b.kid is no setting; {NO_SETTING}", id="dot not quoted"),
+        pytest.param(["stores.local.Path"], f"stores.local.Path is no setting; {NO_SETTING}", id="capital"),
+        pytest.param(
+            ["stores.locla.path"],
+            "stores.locla is not configured (did you mean 'local'?); there are: ci-1, local, prod",
+            id="store, near",
+        ),
+        pytest.param(["keys.new.kid"], "keys.new is not configured; there are: cache.example.org", id="new key"),
+        pytest.param(["plugins", "plugins"], "plugins is given twice; give it once", id="twice"),
+        pytest.param(
+            ["stores.local.path", 'stores."local".path'], "stores.local.path is given twice; give it once", id="again"
+        ),
+    ],
+)
+def test_an_option_that_reaches_nothing_is_refused(file: Path, options: list[str], rule: str) -> None:
+    """An option reaches one setting of a configured table, once, or is refused."""
+    message = refused(file, options=tuple((option, "x") for option in options))
+
+    assert message == f"--option: {rule}"
+
+
+def test_settings_given_by_a_program_listen_to_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`config_from` reads neither a file nor KEYWRIGHT variables."""
+    monkeypatch.setenv("KEYWRIGHT__STORES__M__PATH", "x")
+    monkeypatch.setenv("KEYWRIGHT_PROFILE", "p")
+    monkeypatch.setenv("KEYWRIGHT_CONFIG", "none")
+    monkeypatch.chdir(tmp_path)
+
+    config = config_from({"stores": {"m": {"backend": "memory"}}}, options=[("stores.m.size", "3")])
+
+    values = [(given.value, given.source, given.base) for given in config.stores["m"].given.values()]
+    assert (config.source, config.base, config.profile) == ("given settings", str(tmp_path), None)
+    assert values == [("3", "--option", str(tmp_path))]
+
+
+NO_STORE_NAME = "is no store name: they are made of a-z, 0-9, '_' and '-', a letter or digit first"
+
+
+@pytest.mark.parametrize(
+    ("document", "rule"),
+    [
+        ({1: 2}, "given settings: the whole must have texts for names"),
+        ({"stores": {1: {}}}, "given settings: stores must have texts for names"),
+        ({"stores": {"\ud800": {}}}, f"given settings: stores.<odd name> {NO_STORE_NAME}"),
+        ({"stores": {"a": {b"x": 1}}}, "given settings: stores.a must have texts for names"),
+        ([], "given settings: the whole must be a table"),
+    ],
+)
+def test_what_toml_cannot_say_is_refused_all_the_same(document: Mapping[str, object], rule: str) -> None:
+    """A program may give names that no file could hold."""
+    with pytest.raises(ConfigError) as caught:
+        config_from(document)
+
+    assert str(caught.value) == rule
+
+
+def test_what_a_key_points_to_is_read_when_the_key_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that one key needs stops no other key's command."""
+    monkeypatch.delenv("KEYWRIGHT_TEST_OVERLAP", raising=False)
+    config = config_from({"keys": {"a": {"overlap": {"env": "KEYWRIGHT_TEST_OVERLAP"}}}})
+
+    with pytest.raises(ConfigError) as caught:
+        config.key("a").common()
+
+    assert str(caught.value) == (
+        "given settings: keys.a.overlap points to the environment variable KEYWRIGHT_TEST_OVERLAP, which is not set; "
+        "set it"
+    )
+
+
+# Laws. Small alphabets, so that layers meet.
+settings = st.dictionaries(
+    st.sampled_from(["path", "seal", "variables", "labels"]),
+    st.sampled_from(["x", "y"])
+    | st.dictionaries(st.sampled_from(["env", "file", "a"]), st.sampled_from(["x", "y"]), max_size=2),
+)
+kinds = st.none() | st.sampled_from(["sqlite", "file"])
+stores = st.builds(lambda kind, rest: {**rest, **({"backend": kind} if kind else {})}, kinds, settings)
+labels = st.dictionaries(st.sampled_from(["env", "file", "a"]), st.sampled_from(["x", "y"]), max_size=2)
+key_settings = st.fixed_dictionaries(
+    {}, optional={"labels": labels, "kid": st.sampled_from(["x", "y"]), "bits": st.integers(1, 2)}
+)
+keys = st.builds(lambda kind, rest: {**rest, **({"type": kind} if kind else {})}, kinds, key_settings)
+layers = st.builds(
+    lambda default, stores, keys: document_layer(Given({**default, "stores": stores, "keys": keys}, "", "", ""), None),
+    st.dictionaries(st.just("default_store"), st.sampled_from(["a", "b"])),
+    st.dictionaries(st.sampled_from(["a", "b"]), stores),
+    st.dictionaries(st.sampled_from(["a", "b"]), keys),
+)
+
+
+def content(layer: Layer) -> tuple[dict[str, Given], dict[str, dict[str, dict[str, Given]]]]:
+    return layer.top, layer.tables
+
+
+@given(layers)
+def test_nothing_over_a_layer_or_under_it_is_the_layer(layer: Layer) -> None:
+    """The empty layer changes nothing, above or below."""
+    assert content(merged(layer, Layer())) == content(layer) == content(merged(Layer(), layer))
+
+
+@given(layers, layers)
+def test_a_layer_over_what_it_was_merged_into_changes_nothing(lower: Layer, upper: Layer) -> None:
+    """Merging is idempotent."""
+    once = merged(lower, upper)
+
+    assert content(merged(once, upper)) == content(once)
+    assert content(merged(lower, lower)) == content(lower)
+
+
+@given(layers, layers)
+def test_what_the_upper_layer_says_holds(lower: Layer, upper: Layer) -> None:
+    """Every setting of the upper layer is there, and every entry of its tables."""
+    result = merged(lower, upper)
+
+    for section, name in itertools.chain.from_iterable(((s, n) for n in upper.tables[s]) for s in upper.tables):
+        for setting, value in upper.tables[section][name].items():
+            found = result.tables[section][name][setting].value
+            assert found == value.value or (
+                isinstance(found, dict) and isinstance(value.value, dict) and found.items() >= value.value.items()
+            )
+
+
+@given(layers, layers)
+def test_merging_leaves_both_layers_as_they_were(lower: Layer, upper: Layer) -> None:
+    """Neither layer is changed by being merged."""
+    from copy import deepcopy
+
+    before = deepcopy((content(lower), content(upper)))
+
+    merged(lower, upper)
+
+    assert (content(lower), content(upper)) == before
+
+
+names = st.sampled_from(
+    ["default_store", "plugins", "stores", "seals", "keys", "profiles", "local", "backend", "seal", "env", "kid", "p"]
+) | st.text(max_size=3)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates() | st.binary(max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=20,
+)
+documents = st.dictionaries(names, values, max_size=5) | st.fixed_dictionaries(
+    {},
+    optional={
+        "default_store": values,
+        "plugins": values,
+        "stores": st.dictionaries(st.just("local"), st.dictionaries(names, values, max_size=4)),
+        "seals": st.dictionaries(st.just("local"), st.dictionaries(names, values, max_size=4)),
+        "keys": st.dictionaries(
+            st.just("local"),
+            st.dictionaries(st.sampled_from(["type", "kid", "store", "overlap", "labels"]) | names, values, max_size=4),
+        ),
+        "profiles": st.dictionaries(st.just("p"), values),
+    },
+)
+
+
+def outcome(read: Callable[[], Config]) -> Config | str:
+    """What was read, or the message of the ConfigError."""
+    try:
+        return read()
+    except ConfigError as error:
+        return str(error)
+
+
+@given(documents, st.none() | st.just("p"))
+def test_any_document_is_a_configuration_or_a_config_error(document: dict[str, object], profile: str | None) -> None:
+    """Nothing but ConfigError comes of any document, and its message is one line."""
+    result = outcome(lambda: config_from(document, profile=profile, base="/"))
+
+    if isinstance(result, str):
+        assert result.isprintable()
+    else:
+        paths = [given.path for given in result.values()]
+        assert result.store(None).name == result.default_store
+        assert paths == sorted(set(paths))
+
+
+@given(st.text(max_size=20), st.text(max_size=5))
+def test_any_option_is_a_setting_or_a_config_error(path: str, value: str) -> None:
+    """Nothing but ConfigError comes of any option."""
+    result = outcome(lambda: config_from({"stores": {"a": {"backend": "memory"}}}, options=[(path, value)]))
+
+    assert not isinstance(result, str) or result.isprintable()
+
+
+@given(st.text(max_size=20), st.text(max_size=5))
+def test_any_variable_is_a_setting_or_a_config_error(name: str, value: str) -> None:
+    """Nothing but ConfigError comes of any variable."""
+    result = outcome(lambda: load_config(environ={"HOME": "/h", f"KEYWRIGHT__{name}": value}, cwd="/"))
+
+    assert not isinstance(result, str) or result.isprintable()

@@ -1,0 +1,285 @@
+"""Every mistake in a configuration file gets one line: file, place, rule, way out; and never a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from keywright.config import load_config
+from keywright.errors import ConfigError
+
+STORE = '[stores.local]\nbackend = "sqlite"\n'
+THERE_ARE = "there are: default_store, plugins, stores, seals, keys, profiles"
+IN_PROFILE = "there are: default_store, plugins, stores, seals, keys"
+QUOTE = 'is a table where a setting belongs; quote a name that has dots: [keys."example.org"]'
+SETTING_NAMES = "is no setting: their names are made of a-z, 0-9 and '_'"
+TABLE_NAMES = "they are made of a-z, 0-9, '_' and '-', a letter or digit first"
+DURATION = "must be a whole number and a unit: s, m, h, d or w, such as 90d"
+INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
+KID = "must be text with no other braces than {name} and {version}, and not empty"
+SYNTAX = "is not TOML; correct it, see https://toml.io/en/v1.0.0"
+TWICE = "gives a key or table for the second time; keep one of them"
+KEY_NAMES = (
+    "is no key name: a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a "
+    "letter or digit; use something like cache.example.org or prod/jwt"
+)
+
+MISTAKES = {
+    # syntax
+    "no value": ("default_store =", f"the end {SYNTAX}"),
+    "unquoted text": ("\ndefault_store = local", f"line 2, column 17 {SYNTAX}"),
+    "unclosed text": ('default_store = "loc', f"the end {SYNTAX}"),
+    "number of 5000 digits": ("a = " + "1" * 5000, "holds a number too long to read; shorten it"),
+    "byte order mark": ("\ufeff" + STORE, f"line 1, column 1 {SYNTAX}"),
+    "setting twice": (STORE + 'backend = "env"\n', f"line 3, column 16 {TWICE}"),
+    "table twice": (STORE + STORE, f"line 3, column 14 {TWICE}"),
+    "inline table entry twice": (STORE + 'variables = { a = "1", a = "2" }', f"line 3, column 31 {TWICE}"),
+    "nested out of reason": (
+        "a = " + "[" * 5000,
+        "is nested too deeply; a configuration has tables in tables, three deep",
+    ),
+    # top level
+    "misspelt setting": (
+        'defaultstore = "a"',
+        f"defaultstore is no setting or table here (did you mean 'default_store'?); {THERE_ARE}",
+    ),
+    "misspelt table": (
+        '[store.local]\nbackend = "a"',
+        f"store is no setting or table here (did you mean 'stores'?); {THERE_ARE}",
+    ),
+    "unknown table": ("[logging]", f"logging is no setting or table here; {THERE_ARE}"),
+    "name that acts on a terminal": ('"\\u001b[2J" = 1', f"<odd name> is no setting or table here; {THERE_ARE}"),
+    "empty name": ('"" = 1', f'"" is no setting or table here; {THERE_ARE}'),
+    "stores is no table": ('stores = "local"', "stores must hold tables: [stores.NAME]"),
+    "stores is a list of tables": ('[[stores]]\nname = "a"', "stores must hold tables: [stores.NAME]"),
+    "seals is no table": ("seals = true", "seals must hold tables: [seals.NAME]"),
+    "keys is no table": ("keys = []", "keys must hold tables: [keys.NAME]"),
+    "profiles is no table": ("profiles = 1", "profiles must hold tables: [profiles.NAME]"),
+    "default_store is no text": ("default_store = 1\n" + STORE, "default_store must be text"),
+    "default_store is a table": ('default_store = { name = "a" }\n' + STORE, f"default_store must be text{INDIRECT}"),
+    "default_store dangles, nearly": (
+        'default_store = "locla"\n' + STORE,
+        "default_store names a store that is not configured (did you mean 'local'?); there are: local",
+    ),
+    "default_store dangles": (
+        'default_store = "x"\n' + STORE + '[stores.ci]\nbackend = "env"',
+        "default_store names a store that is not configured; there are: ci, local",
+    ),
+    "default_store points to no variable": (
+        'default_store = { env = "KEYWRIGHT_TEST_NOT_SET" }\n' + STORE,
+        "default_store points to the environment variable KEYWRIGHT_TEST_NOT_SET, which is not set; set it",
+    ),
+    "two stores, no default": (
+        STORE + '[stores.ci]\nbackend = "env"',
+        "default_store is missing: say which store is meant; there are: ci, local",
+    ),
+    "fourteen stores, no default": (
+        "".join(f'[stores.s{number:02}]\nbackend = "env"\n' for number in range(14)),
+        f"default_store is missing: say which store is meant; there are: {', '.join(f's{n:02}' for n in range(12))}, …",
+    ),
+    "plugins is no list": ('plugins = "nix"', "plugins must be a list of texts"),
+    "plugins holds a number": ('plugins = ["nix", 1]', "plugins must be a list of texts"),
+    "plugin twice": ('plugins = ["nix", "jose", "nix"]', "plugins names a plugin twice; name it once"),
+    # stores
+    "store is no table": ('[stores]\nlocal = "sqlite"', "stores.local must be a table: [stores.local]"),
+    "store is a list of tables": ('[[stores.local]]\nbackend = "a"', "stores.local must be a table: [stores.local]"),
+    "store name in capitals": ('[stores.Local]\nbackend = "a"', f"stores.Local is no store name: {TABLE_NAMES}"),
+    "store name with dots": ('[stores."a.b"]\nbackend = "a"', f'stores."a.b" is no store name: {TABLE_NAMES}'),
+    "store name, hyphen first": ('[stores.-a]\nbackend = "a"', f"stores.-a is no store name: {TABLE_NAMES}"),
+    "store name empty": ('[stores.""]\nbackend = "a"', f'stores."" is no store name: {TABLE_NAMES}'),
+    "store name not ASCII": ('[stores."é"]\nbackend = "a"', f'stores."é" is no store name: {TABLE_NAMES}'),
+    "store name with a quote": ("[stores.'\"']\nbackend = 'a'", f"stores.<odd name> is no store name: {TABLE_NAMES}"),
+    "no backend": (
+        '[stores.local]\npath = "a"',
+        "stores.local.backend is missing: name a store backend; `keywright plugins` lists them",
+    ),
+    "store in a store": (
+        '[stores.local.inner]\nbackend = "a"',
+        "stores.local.backend is missing: name a store backend; `keywright plugins` lists them",
+    ),
+    "backend is no text": ("[stores.local]\nbackend = 1", "stores.local.backend must be text"),
+    "backend is a list": ('[stores.local]\nbackend = ["a"]', "stores.local.backend must be text"),
+    "setting name with a hyphen": (STORE + 'read-only = "a"', f"stores.local.read-only {SETTING_NAMES}"),
+    "setting name in capitals": (STORE + 'Path = "a"', f"stores.local.Path {SETTING_NAMES}"),
+    "seal dangles": (
+        STORE + 'seal = "maste"\n[seals.master]\nseal = "passphrase"',
+        "stores.local.seal names a seal that is not configured (did you mean 'master'?); there are: master",
+    ),
+    "seal dangles, none there": (
+        STORE + 'seal = "master"',
+        "stores.local.seal names a seal that is not configured; there are none",
+    ),
+    "seal is no text": (STORE + "seal = true", "stores.local.seal must be text"),
+    # seals
+    "seal is no table": ('[seals]\nmaster = "passphrase"', "seals.master must be a table: [seals.master]"),
+    "no kind of seal": (
+        "[seals.master]",
+        "seals.master.seal is missing: name a seal; `keywright plugins` lists them",
+    ),
+    "kind of seal is no text": ("[seals.master]\nseal = 1.5", "seals.master.seal must be text"),
+    "seal name": ('[seals."a b"]\nseal = "a"', f'seals."a b" is no seal name: {TABLE_NAMES}'),
+    # keys
+    "key is no table": ('[keys]\nmine = "ed25519"', "keys.mine must be a table: [keys.mine]"),
+    "key name in capitals": ('[keys.Mine]\ntype = "oct"', f"keys.Mine {KEY_NAMES}"),
+    "key name climbs": ('[keys."../a"]\ntype = "oct"', f'keys."../a" {KEY_NAMES}'),
+    "key name empty": (
+        '[keys.""]\ntype = "oct"',
+        'keys."" is no key name: a key name must not be empty; use something like cache.example.org or prod/jwt',
+    ),
+    "key name too long": (
+        f"[keys.{'a' * 201}]",
+        "keys.<odd name> is no key name: a key name has at most 200 bytes; choose a shorter one",
+    ),
+    "key name is a device": (
+        "[keys.nul]",
+        "keys.nul is no key name: a segment of this key name is a device name on Windows; choose another",
+    ),
+    "key name, dots not quoted": ('[keys.cache.example.org]\ntype = "oct"', f"keys.cache.example {QUOTE}"),
+    "key name, dot not quoted": ('[keys.example.org]\ntype = "oct"', f"keys.example.org {QUOTE}"),
+    "key name, dot not quoted, number": ("[keys.example.org]\nbits = 1", f"keys.example.org {QUOTE}"),
+    "key name, dot not quoted, empty": ("[keys.example.org]", f"keys.example.org {QUOTE}"),
+    "key setting with a hyphen": ('[keys.a]\nrotate-every = "1d"', f"keys.a.rotate-every {SETTING_NAMES}"),
+    "key type is no text": ("[keys.a]\ntype = 1", "keys.a.type must be text"),
+    "key format is no text": ("[keys.a]\nformat = false", "keys.a.format must be text"),
+    "key's store dangles": (
+        STORE + '[keys."a/b"]\nstore = "lokal"',
+        "keys.\"a/b\".store names a store that is not configured (did you mean 'local'?); there are: local",
+    ),
+    "key's store is no text": ("[keys.a]\nstore = 1", "keys.a.store must be text"),
+    "rotation without a unit": ("[keys.a]\nrotate_every = 90", f"keys.a.rotate_every {DURATION}"),
+    "rotation in months": ('[keys.a]\nrotate_every = "3M"', f"keys.a.rotate_every {DURATION}"),
+    "rotation at once": (
+        '[keys.a]\nrotate_every = "0d"',
+        "keys.a.rotate_every must be 1s or longer; leave it out for a key that is never due",
+    ),
+    "overlap below nothing": ('[keys.a]\noverlap = "-1d"', f"keys.a.overlap {DURATION}"),
+    "overlap too long": ('[keys.a]\noverlap = "36501d"', "keys.a.overlap must be at most 36500d"),
+    "overlap beyond all bounds": ('[keys.a]\noverlap = "9999999999w"', "keys.a.overlap must be at most 36500d"),
+    "activation in parts of a day": ('[keys.a]\nactivate_in = "1.5d"', f"keys.a.activate_in {DURATION}"),
+    "activation is a date": ("[keys.a]\nactivate_in = 2030-01-01", f"keys.a.activate_in {DURATION}"),
+    "kid with an unknown placeholder": ('[keys.a]\nkid = "{name}-{date}"', f"keys.a.kid {KID}"),
+    "kid with a conversion": ('[keys.a]\nkid = "{name!r}"', f"keys.a.kid {KID}"),
+    "kid with an open brace": ('[keys.a]\nkid = "{name"', f"keys.a.kid {KID}"),
+    "kid empty": ('[keys.a]\nkid = ""', f"keys.a.kid {KID}"),
+    "kid is no text": ("[keys.a]\nkid = 7", "keys.a.kid must be text"),
+    "labels is no table": ('[keys.a]\nlabels = "team=x"', "keys.a.labels must be a table of texts"),
+    "label is a number": ("[keys.a]\nlabels = { user_id = 7 }", "keys.a.labels must be a table of texts"),
+    "attribute is a list": (
+        '[keys.a]\nattributes = { key_ops = ["sign"] }',
+        "keys.a.attributes must be a table of texts",
+    ),
+    # profiles
+    "profile is no table": ("[profiles]\nci = 1", "profiles.ci must be a table: [profiles.ci]"),
+    "profile name": ("[profiles.CI]", f"profiles.CI is no profile name: {TABLE_NAMES}"),
+    "profile in a profile": (
+        "[profiles.ci.profiles.x]",
+        "profiles.ci holds a table `profiles`: profiles do not nest; put it beside the others",
+    ),
+}
+
+IN_UNCHOSEN_PROFILE = {
+    "misspelt": ("stroes = 1", f"stroes is no setting or table here (did you mean 'stores'?); {IN_PROFILE}"),
+    "stores is no table": ("stores = 1", "stores must hold tables: [stores.NAME]"),
+    "setting name": ("stores.a.A = 1", f"stores.a.A {SETTING_NAMES}"),
+    "key name": ("keys.A.type = 1", f"keys.A {KEY_NAMES}"),
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("KEYWRIGHT_TEST_NOT_SET", raising=False)
+    return tmp_path / "keywright.toml"
+
+
+def refusal(file: Path, profile: str | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(file), environ={"HOME": "/home/nobody"}, profile=profile)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "rule"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_with_file_and_place_and_rule(file: Path, text: str, rule: str) -> None:
+    """A configuration with one mistake is refused in one line that says where it is and what is allowed."""
+    file.write_text(text, encoding="utf-8")
+
+    message = refusal(file)
+
+    assert message == f"{file}: {rule}"
+
+
+@pytest.mark.parametrize(("text", "rule"), IN_UNCHOSEN_PROFILE.values(), ids=IN_UNCHOSEN_PROFILE)
+def test_a_profile_is_checked_though_another_is_chosen(file: Path, text: str, rule: str) -> None:
+    """The shape of every profile is checked, whichever is chosen."""
+    file.write_text(f"[profiles.ci]\n[profiles.other]\n{text}\n")
+
+    message = refusal(file, profile="ci")
+
+    assert message == f"{file} (profile other): {rule}"
+
+
+@pytest.mark.parametrize(
+    ("profile", "rule"),
+    [
+        pytest.param("pord", "profiles.pord is not configured (did you mean 'prod'?); there are: ci, prod", id="near"),
+        pytest.param("", 'profiles."" is not configured; there are: ci, prod', id="empty"),
+        pytest.param("\33[2J", "profiles.<odd name> is not configured; there are: ci, prod", id="terminal"),
+    ],
+)
+def test_a_profile_that_is_not_there_is_refused(file: Path, profile: str, rule: str) -> None:
+    """An unknown profile is refused, with the near one and those that are there."""
+    file.write_text("[profiles.ci]\n[profiles.prod]\n")
+
+    message = refusal(file, profile=profile)
+
+    assert message == f"{file}: {rule}"
+
+
+def test_a_profile_without_a_file_is_refused(tmp_path: Path) -> None:
+    """A profile asked for where no file was found is refused, not forgotten."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(profile="ci", environ={"HOME": str(tmp_path)}, cwd=str(tmp_path))
+
+    assert str(caught.value) == "built-in defaults: profiles.ci is not configured; there are none"
+
+
+def test_a_profile_is_named_where_its_value_is_wrong(file: Path) -> None:
+    """A wrong value that a profile gave is blamed on the file and the profile."""
+    file.write_text(f'{STORE}[keys.a]\noverlap = "1d"\n[profiles.ci.keys.a]\noverlap = "1"\n')
+
+    message = refusal(file, profile="ci")
+
+    assert message == f"{file} (profile ci): keys.a.overlap {DURATION}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('[keys.a]\nkid = "{canary-4711}"', id="value of the core's"),
+        pytest.param('default_store = "canary-4711"', id="reference"),
+        pytest.param('stores = "canary-4711"', id="in place of a table"),
+        pytest.param('[stores.local]\nbackend = { canary-4711 = "canary-4711" }', id="indirection"),
+        pytest.param('[stores.local]\nbackend = { env = "canary-4711" }', id="variable"),
+        pytest.param('[stores.local]\nbackend = { file = "canary-4711" }', id="file"),
+        pytest.param('[seals.m]\npassphrase = "canary-4711"', id="secret written out"),
+        pytest.param("x = canary-4711", id="syntax"),
+        pytest.param('x = 1\nx = "canary-4711"', id="twice"),
+        pytest.param('[keys.a]\nx = ["canary-4711"]\noverlap = 1', id="neighbour"),
+    ],
+)
+def test_no_value_shows_in_an_error_or_its_traceback(file: Path, text: str) -> None:
+    """Neither the message nor a traceback with locals and causes shows a value of the file."""
+    from traceback import TracebackException
+
+    file.write_text(text)
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(file), environ={"HOME": "/home/nobody"})
+    error: BaseException | None = caught.value
+    shown: list[str] = []
+    while error is not None:
+        shown += TracebackException.from_exception(error, capture_locals=True).format()
+        error = error.__cause__ or error.__context__
+
+    # This test's own frame, which holds the text, comes first.
+    assert "canary-4711" not in "".join(shown[2:])

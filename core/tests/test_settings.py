@@ -1,0 +1,416 @@
+"""Settings: what a plugin declares is what people may give, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywright.errors import ConfigError
+from keywright.secret import Secret
+from keywright.setting_values import is_indirection, parse_setting
+from keywright.settings import (
+    REQUIRED,
+    Given,
+    Options,
+    Setting,
+    SettingType,
+    check_options,
+    did_you_mean,
+)
+
+SIZE = Setting("s", "integer", minimum=128, maximum=8192, multiple_of=8)
+COLOUR = Setting("s", "text", choices=("red", "green"))
+INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
+SECRET_RULE = 'must be given as { env = "VARIABLE" } or { file = "PATH" }'
+TYPES: tuple[SettingType, ...] = ("text", "integer", "boolean", "path", "duration", "secret", "list", "table")
+
+
+def written(value: object, *, base: str = "/etc") -> Given:
+    return Given(value, "stores.a.s", "file", base)
+
+
+def typed(text: str) -> Given:
+    return Given(text, "stores.a.s", "--option", "/etc", textual=True)
+
+
+def refusal(setting: Setting, value: Given) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_setting(setting, value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "parsed"),
+    [
+        pytest.param(Setting("s", "text"), written("ä b"), "ä b", id="text"),
+        pytest.param(Setting("s", "text"), written(""), "", id="text, empty"),
+        pytest.param(COLOUR, written("red"), "red", id="choice"),
+        pytest.param(SIZE, written(128), 128, id="integer, lowest"),
+        pytest.param(SIZE, written(8192), 8192, id="integer, highest"),
+        pytest.param(SIZE, typed("256"), 256, id="integer, as text"),
+        pytest.param(Setting("s", "integer"), typed("-7"), -7, id="integer, below nothing"),
+        pytest.param(Setting("s", "boolean"), written(value=False), False, id="boolean"),
+        pytest.param(Setting("s", "boolean"), typed("true"), True, id="boolean, as text"),
+        pytest.param(Setting("s", "path"), written("a/../b"), "/etc/b", id="path, relative"),
+        pytest.param(Setting("s", "path"), written("/a"), "/a", id="path, absolute"),
+        pytest.param(Setting("s", "duration"), written("90d"), timedelta(days=90), id="duration"),
+        pytest.param(Setting("s", "list"), written(["a", "b"]), ("a", "b"), id="list"),
+        pytest.param(Setting("s", "list"), typed(" a, b ,,c"), ("a", "b", "c"), id="list, as text"),
+        pytest.param(Setting("s", "list"), typed(""), (), id="list, as text, empty"),
+        pytest.param(Setting("s", "table"), written({"a": "A"}), {"a": "A"}, id="table"),
+        pytest.param(Setting("s", "table"), written({"env": "A"}), {"env": "A"}, id="table that looks like a pointer"),
+    ],
+)
+def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object) -> None:
+    """A value that keeps the rule comes as the Python type that the setting says."""
+    result = parse_setting(setting, value)
+
+    assert result == parsed
+    assert type(result) is type(parsed)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "rule"),
+    [
+        pytest.param(Setting("s", "text"), written(1), "must be text", id="text: number"),
+        pytest.param(Setting("s", "text"), written("a\0"), "must be text", id="text: NUL"),
+        pytest.param(COLOUR, written("blue"), "must be one of red, green", id="choice: other"),
+        pytest.param(COLOUR, written(1), "must be one of red, green", id="choice: number"),
+        pytest.param(SIZE, written(120), "must be a whole number that is a multiple of 8 from 128 to 8192", id="low"),
+        pytest.param(SIZE, written(8200), "must be a whole number that is a multiple of 8 from 128 to 8192", id="high"),
+        pytest.param(SIZE, written(129), "must be a whole number that is a multiple of 8 from 128 to 8192", id="odd"),
+        pytest.param(Setting("s", "integer"), written(value=True), "must be a whole number", id="integer: boolean"),
+        pytest.param(Setting("s", "integer"), written(1.0), "must be a whole number", id="integer: fraction"),
+        pytest.param(Setting("s", "integer"), written("1"), "must be a whole number", id="integer: text in a file"),
+        pytest.param(Setting("s", "integer", minimum=1), typed("0"), "must be a whole number from 1", id="no maximum"),
+        pytest.param(Setting("s", "integer"), typed("1_0"), "must be a whole number", id="integer: underscore"),
+        pytest.param(Setting("s", "integer"), typed("١"), "must be a whole number", id="integer: other digits"),
+        pytest.param(Setting("s", "integer"), typed("9" * 5000), "must be a whole number", id="integer: 5000 digits"),
+        pytest.param(Setting("s", "boolean"), written("true"), "must be true or false", id="boolean: text in a file"),
+        pytest.param(Setting("s", "boolean"), written(1), "must be true or false", id="boolean: number"),
+        pytest.param(Setting("s", "boolean"), typed("yes"), "must be true or false", id="boolean: yes"),
+        pytest.param(Setting("s", "path"), written(1), "must be a path, as text", id="path: number"),
+        pytest.param(Setting("s", "path"), written("\0"), "must be a path, as text", id="path: NUL"),
+        pytest.param(Setting("s", "path"), written(""), "must be a path, as text, and not empty", id="path: empty"),
+        pytest.param(
+            Setting("s", "path"),
+            written("~keywright-nobody/a"),
+            "starts with ~, and no such home directory is known; write the path in full",
+            id="path: no such home",
+        ),
+        pytest.param(
+            Setting("s", "duration"),
+            written(90),
+            "must be a whole number and a unit: s, m, h, d or w, such as 90d",
+            id="duration: number",
+        ),
+        pytest.param(
+            Setting("s", "duration"),
+            typed("90"),
+            "must be a whole number and a unit: s, m, h, d or w, such as 90d",
+            id="duration: no unit",
+        ),
+        pytest.param(Setting("s", "duration"), written("36501d"), "must be at most 36500d", id="duration: too long"),
+        pytest.param(
+            Setting("s", "secret"),
+            written("hunter2"),
+            f"{SECRET_RULE}; a secret written out here would be seen by too many",
+            id="secret: written out",
+        ),
+        pytest.param(
+            Setting("s", "secret"),
+            typed("hunter2"),
+            f"{SECRET_RULE}; a secret written out here would be seen by too many",
+            id="secret: as text",
+        ),
+        pytest.param(Setting("s", "secret"), written({"value": "hunter2"}), SECRET_RULE, id="secret: other pointer"),
+        pytest.param(Setting("s", "list"), written("a"), "must be a list of texts", id="list: text in a file"),
+        pytest.param(Setting("s", "list"), written(["a", 1]), "must be a list of texts", id="list: number inside"),
+        pytest.param(Setting("s", "table"), written("a"), "must be a table of texts", id="table: text"),
+        pytest.param(Setting("s", "table"), typed("a=b"), "must be a table of texts", id="table: as text"),
+        pytest.param(Setting("s", "table"), written({"a": 1}), "must be a table of texts", id="table: number inside"),
+        pytest.param(Setting("s", "table"), written({1: "a"}), "must be a table of texts", id="table: number as name"),
+        pytest.param(Setting("s", "text"), written({}), f"must be text{INDIRECT}", id="pointer: empty"),
+        pytest.param(Setting("s", "text"), written({"env": ""}), f"must be text{INDIRECT}", id="pointer: to nothing"),
+        pytest.param(Setting("s", "text"), written({"env": 1}), f"must be text{INDIRECT}", id="pointer: number"),
+        pytest.param(Setting("s", "text"), written({"file": "a\0"}), f"must be text{INDIRECT}", id="pointer: NUL"),
+        pytest.param(
+            Setting("s", "text"), written({"env": "A", "file": "b"}), f"must be text{INDIRECT}", id="pointer: two"
+        ),
+    ],
+)
+def test_a_value_that_breaks_the_rule_is_refused(setting: Setting, value: Given, rule: str) -> None:
+    """The message has the source, the path and the rule."""
+    assert refusal(setting, value) == f"{value.source}: stores.a.s {rule}"
+
+
+def test_a_path_may_start_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is the home directory, as in a shell."""
+    monkeypatch.setenv("HOME", "/home/me")
+
+    assert parse_setting(Setting("s", "path"), written("~/keys")) == "/home/me/keys"
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "parsed"),
+    [
+        ("text", "a", "a"),
+        ("integer", "8", 8),
+        ("boolean", "false", False),
+        ("path", "k", "/etc/k"),
+        ("duration", "1h", timedelta(hours=1)),
+        ("list", "a,b", ("a", "b")),
+        ("secret", "hunter2", Secret(b"hunter2")),
+    ],
+)
+def test_a_pointer_is_followed_to_variable_and_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type: SettingType, text: str, parsed: object
+) -> None:
+    """`{ env = … }` and `{ file = … }` give text that is read as the setting's type; one final newline is not part."""
+    monkeypatch.setenv("KEYWRIGHT_TEST", text)
+    (tmp_path / "value").write_text(f"{text}\n")
+    by_variable = Given({"env": "KEYWRIGHT_TEST"}, "p", "f", "/etc")
+    by_file = Given({"file": str(tmp_path / "value")}, "p", "f", "/etc")
+
+    assert parse_setting(Setting("s", type), by_variable) == parsed
+    assert parse_setting(Setting("s", type), by_file) == parsed
+
+
+def test_a_secret_keeps_every_byte_but_the_last_newline(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, blanks and inner newlines are part of a secret; the file is relative to the base."""
+    (tmp_path / "key").write_bytes(b" \xff\r\n\n")
+
+    secret = parse_setting(Setting("s", "secret"), written({"file": "key"}, base=str(tmp_path)))
+
+    assert secret == Secret(b" \xff\r\n")
+
+
+def test_64_kib_are_enough(tmp_path: Path) -> None:
+    """A file of exactly 64 KiB is read, one of a byte more is refused."""
+    path = tmp_path / "key"
+    path.write_bytes(b"a" * 65_536)
+    read = parse_setting(Setting("s", "secret"), written({"file": str(path)}))
+    path.write_bytes(b"a" * 65_537)
+
+    message = refusal(Setting("s", "secret"), written({"file": str(path)}))
+
+    assert isinstance(read, Secret)
+    assert len(read) == 65_536
+    assert message == (
+        f"file: stores.a.s points to the file {path}, which is over 64 KiB; point it to a file with the value alone"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pointer", "rule"),
+    [
+        pytest.param(
+            {"env": "KEYWRIGHT_TEST"},
+            "points to the environment variable KEYWRIGHT_TEST, which is not set; set it",
+            id="variable",
+        ),
+        pytest.param(
+            {"env": "hunter2"},
+            "points to the environment variable, which is not set; set it",
+            id="variable that may be the secret",
+        ),
+        pytest.param(
+            {"env": "\ud800"},
+            "points to the environment variable, which is not set; set it",
+            id="variable that cannot be",
+        ),
+        pytest.param(
+            {"file": "/none/key"},
+            "points to the file /none/key, which cannot be read (No such file or directory); check the path",
+            id="file",
+        ),
+        pytest.param(
+            {"file": "none/key"},
+            "points to the file /etc/none/key, which cannot be read (No such file or directory); check the path",
+            id="file, relative",
+        ),
+        pytest.param(
+            {"file": "hunter2"},
+            "points to a file, which cannot be read (No such file or directory); check the path",
+            id="file that may be the secret",
+        ),
+        pytest.param(
+            {"file": "/none/\33[2J"},
+            "points to a file, which cannot be read (No such file or directory); check the path",
+            id="file that acts on a terminal",
+        ),
+        pytest.param(
+            {"file": "/etc/"},
+            "points to the file /etc/, which cannot be read (Is a directory); check the path",
+            id="directory",
+        ),
+        pytest.param(
+            {"file": "/\ud800"},
+            "points to a file, by a name that this system cannot have; correct it",
+            id="file that cannot be",
+        ),
+    ],
+)
+def test_a_pointer_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, pointer: dict[str, str], rule: str) -> None:
+    """What a pointer points to is named only where it cannot be the secret itself."""
+    monkeypatch.delenv("KEYWRIGHT_TEST", raising=False)
+
+    assert refusal(Setting("s", "secret"), written(pointer)) == f"file: stores.a.s {rule}"
+
+
+def test_an_empty_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is set to nothing holds no secret."""
+    monkeypatch.setenv("KEYWRIGHT_TEST", "")
+
+    assert refusal(Setting("s", "secret"), written({"env": "KEYWRIGHT_TEST"})) == "file: stores.a.s must not be empty"
+
+
+def test_options_are_checked_and_completed() -> None:
+    """What was not given has its default, which nobody can change for others."""
+    shared: dict[str, str] = {}
+    declared = (SIZE._replace(name="bits"), Setting("labels", "table", shared), Setting("comment", "text", None))
+
+    options = check_options({"bits": written(128)}, declared, owner="x", path="p", source="f")
+
+    assert dict(options) == {"bits": 128, "labels": {}, "comment": None}
+    assert options["labels"] is not shared
+    assert (options.integer("bits"), options.optional_text("comment"), len(options)) == (128, None, 3)
+    assert repr(options) == "<options bits, labels, comment>"
+    assert repr(Options()) == "<options none>"
+
+
+def test_options_are_read_by_type() -> None:
+    """Each method gives the value of its type."""
+    values = {"t": "a", "b": True, "d": timedelta(1), "s": Secret(b"x"), "l": ("a",), "m": {"a": "b"}}
+    options = Options(values)
+
+    read = (options.text("t"), options.boolean("b"), options.duration("d"), options.secret("s"))
+
+    assert (*read, options.texts("l"), options.table("m")) == tuple(values.values())
+    with pytest.raises(KeyError):
+        options.text("undeclared")
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    """What is not declared is refused, with the near name and all there are."""
+    with pytest.raises(ConfigError) as near:
+        check_options({"bit": written(1)}, (SIZE._replace(name="bits"),), owner="key type 'rsa'", path="p", source="f")
+    with pytest.raises(ConfigError) as none:
+        check_options({"bit": written(1)}, (), owner="key type 'x'", path="p", source="f")
+
+    assert str(near.value) == "file: stores.a.s is no setting of key type 'rsa' (did you mean 'bits'?); it has: bits"
+    assert str(none.value) == "file: stores.a.s is no setting of key type 'x'; it has: none"
+
+
+def test_a_missing_setting_is_named() -> None:
+    """A required setting that nobody gave is named with its place, its owner and its rule."""
+    with pytest.raises(ConfigError) as caught:
+        check_options({}, (SIZE._replace(name="bits"),), owner="key type 'oct'", path="keys.a", source="f")
+
+    assert str(caught.value) == (
+        "f: keys.a.bits is missing: key type 'oct' needs it, a whole number that is a multiple of 8 from 128 to 8192"
+    )
+    assert repr(REQUIRED) == "REQUIRED"
+
+
+def test_a_given_value_does_not_show() -> None:
+    """A secret that was written where it does not belong is in no repr."""
+    assert repr(written("hunter2")) == "<given stores.a.s by file>"
+
+
+@pytest.mark.parametrize("type", TYPES)
+@pytest.mark.parametrize("where", ["written", "typed", "env", "file", "elsewhere"])
+def test_a_value_shows_in_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type: SettingType, where: str
+) -> None:
+    """Whatever type refuses it and wherever it stands, a value is in no frame that the error passes through."""
+    from traceback import TracebackException
+
+    (tmp_path / "key").write_text("canary-4711\0")
+    monkeypatch.setenv("KEYWRIGHT_TEST", "canary-4711")
+    value = {
+        "written": written(["canary-4711", 1]),
+        "typed": typed("canary-4711\0"),
+        "env": written({"env": "canary-4711"}),
+        "file": written({"file": str(tmp_path / "key")}),
+        "elsewhere": written({"canary-4711": "canary-4711", "x": 1}),
+    }[where]
+    setting = Setting("s", type)
+    right = {("list", "typed"), ("list", "file"), ("secret", "file"), ("table", "env"), ("table", "file")}
+
+    try:
+        parse_setting(setting, value)
+    except ConfigError as error:
+        caught: BaseException | None = error
+    else:
+        assert (type, where) in right
+        return
+    shown: list[str] = []
+    while caught is not None:
+        shown += TracebackException.from_exception(caught, capture_locals=True).format()
+        caught = caught.__cause__ or caught.__context__
+
+    assert "canary-4711" not in "".join(shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"env": "A"}, True),
+        ({"file": 1}, True),
+        ({"env": "A", "file": "B"}, False),
+        ({"a": "A"}, False),
+        ({}, False),
+        ("env", False),
+    ],
+)
+def test_a_pointer_has_one_entry(value: object, expected: bool) -> None:
+    """`{ env = … }` and `{ file = … }` are pointers, and nothing else is."""
+    assert is_indirection(value) is expected
+
+
+def test_a_near_word_is_proposed() -> None:
+    """The nearest known word is proposed; a far or an endless one gets none."""
+    known = {"sqlite": 1, "file": 2}
+
+    assert did_you_mean("sqlit", known) == " (did you mean 'sqlite'?)"
+    assert did_you_mean("postgres", known) == ""
+    assert did_you_mean("sqlite" * 20, known) == ""
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["env", "file", "a"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(TYPES), anything, st.booleans())
+def test_any_value_is_its_type_or_a_config_error(type: SettingType, value: object, textual: bool) -> None:
+    """Nothing but ConfigError comes of any value."""
+    expected = {
+        "text": str,
+        "integer": int,
+        "boolean": bool,
+        "path": str,
+        "duration": timedelta,
+        "secret": Secret,
+        "list": tuple,
+        "table": dict,
+    }[type]
+
+    message, parsed = "", None
+    try:
+        parsed = parse_setting(Setting("s", type), Given(value, "p", "f", "/", textual and isinstance(value, str)))
+    except ConfigError as error:
+        message = str(error)
+
+    assert message.startswith("f: p ") or isinstance(parsed, expected)
+    assert type != "path" or message or os.path.isabs(str(parsed))

@@ -1,0 +1,95 @@
+"""The developer's front door: `nox -l` lists what there is, `nox` runs what every change must pass."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "types", "tests", "build"]
+nox.options.reuse_existing_virtualenvs = True
+
+DISTRIBUTIONS = ["core", *sorted(f"plugins/{path.parent.name}" for path in Path("plugins").glob("*/pyproject.toml")), "."]
+
+
+def sync(session: nox.Session, *groups: str) -> None:
+    """Install the workspace and dependency groups into the session's environment."""
+    chosen = [argument for group in groups for argument in ("--group", group)]
+    session.run_install(
+        "uv", "sync", "--quiet", "--all-packages", "--no-default-groups", *chosen,
+        env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
+    )  # fmt: skip
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run all tests; on other Pythons than this one where they are installed."""
+    sync(session, "test", "docs")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def coverage(session: nox.Session) -> None:
+    """Run all tests and report branch coverage, processes that tests start included."""
+    sync(session, "test")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session(python="3.11")
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that the distributions say they work with."""
+    session.install("--resolution", "lowest-direct", *DISTRIBUTIONS)
+    session.install("pytest>=8", "hypothesis", "jwcrypto", "joserfc", "pynacl", "jsonschema")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lint(session: nox.Session) -> None:
+    """Check style and form."""
+    sync(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(python="3.11")
+def types(session: nox.Session) -> None:
+    """Check types, strictly, over sources, tests and this file."""
+    sync(session, "types", "test")
+    session.install("nox")
+    session.run("mypy")
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a broken link is an error."""
+    sync(session, "docs")
+    session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs)
+
+
+@nox.session(python="3.11")
+def build(session: nox.Session) -> None:
+    """Build every wheel, install them in a clean environment, and make a key with them."""
+    wheels = Path(session.create_tmp()).resolve()
+    for old in wheels.glob("*.whl"):
+        old.unlink()
+    session.run_install("uv", "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(wheels))
+    session.install(*(str(wheel) for wheel in sorted(wheels.glob("*.whl"))))
+    session.run("keywright", "generate", "build.check", "--option", "stores.default.path", str(wheels / os.urandom(4).hex()))
+    session.run("keywright", "plugins", "--check")
+
+
+@nox.session(python="3.11")
+def bench(session: nox.Session) -> None:
+    """Print the budgets of this machine: wheels, not an editable checkout, beside their peers."""
+    wheels = Path(session.create_tmp()).resolve()
+    session.run_install("uv", "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(wheels))
+    session.install(
+        "--compile-bytecode", "--reinstall-package", "keywright-core", *(str(wheel) for wheel in sorted(wheels.glob("*.whl"))),
+        "keyring>=25", "keyrings.alt>=5", "jwcrypto>=1.5", "joserfc>=1.0",
+    )  # fmt: skip
+    session.run("python", "bench/run.py", *session.posargs)

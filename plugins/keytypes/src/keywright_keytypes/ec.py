@@ -1,0 +1,159 @@
+"""Key types `ec-p256`, `ec-p384` and `ec-p521`: the NIST curves of RFC 7518 §6.2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from keywright import Key, Secret
+from keywright.errors import InvalidKeyError
+from keywright_keytypes.halves import complete_halves, public_half
+from keywright_keytypes.refusals import check_algorithm, check_type, needed_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from keywright import Options, Setting
+
+__all__ = ["EC_P256", "EC_P384", "EC_P521", "EllipticCurve"]
+
+
+@dataclass(frozen=True, slots=True)
+class EllipticCurve:
+    """Signs and verifies with ECDSA (RFC 7518 §3.4). Secret: the scalar, fixed length; public: `04 ‖ x ‖ y`.
+
+    Attributes:
+        field_bits: the size of the curve's field, in bits.
+        order: the order n of the base point (SEC 2 §2.4, §2.5, §2.6): scalars go from 1 to n - 1.
+    """
+
+    name: str
+    algorithms: tuple[str, ...]
+    field_bits: int
+    order: int
+    settings: tuple[Setting, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The length of a scalar or coordinate, in bytes."""
+        return (self.field_bits + 7) // 8
+
+    def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
+        """A fresh key with both halves."""
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        private = ec.generate_private_key(self._curve())
+        return Key(
+            self.name,
+            secret=Secret(private.private_numbers().private_value.to_bytes(self.size, "big")),
+            public=_encode(private.public_key()),
+        )
+
+    def complete(self, key: Key) -> Key:
+        """Derive a missing public half; check that both belong together.
+
+        Raises:
+            InvalidKeyError: another type, no half at all, a secret half of the wrong length or not from 1 to n - 1,
+                halves that do not belong together, or a public half that is no uncompressed point of the curve.
+        """
+        return complete_halves(key, self.name, self._derive, self._public)
+
+    def bits(self, key: Key) -> int:
+        """The size of the field: 256, 384 or 521.
+
+        Raises:
+            InvalidKeyError: another type.
+        """
+        check_type(key, self.name)
+        return self.field_bits
+
+    def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
+        """Message in, signature r ‖ s out: 64, 96 or 132 bytes.
+
+        Raises:
+            InvalidKeyError: another type, or a secret half of the wrong length or range.
+            UnsupportedOperationError: another algorithm than the curve's own.
+            NotExportableError: the key has no secret half.
+        """
+        from keywright_keytypes.ecdsa import bind_signer
+
+        check_type(key, self.name)
+        check_algorithm(algorithm, self.algorithms, self.name)
+        return bind_signer(self._private(needed_secret(key)), algorithm, self.size)
+
+    def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
+        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature does not hold.
+
+        Raises:
+            InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
+            UnsupportedOperationError: another algorithm than the curve's own.
+        """
+        from keywright_keytypes.ecdsa import bind_verifier
+
+        check_type(key, self.name)
+        check_algorithm(algorithm, self.algorithms, self.name)
+        return bind_verifier(self._public(public_half(key, self._derive)), algorithm, self.size)
+
+    def _curve(self) -> ec.EllipticCurve:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        return {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}[self.field_bits]
+
+    def _private(self, secret: Secret) -> ec.EllipticCurvePrivateKey:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        if len(secret) != self.size:
+            raise InvalidKeyError(
+                f"the secret half of an {self.name} key has {self.size} bytes (RFC 7518 §6.2.2.1); pad it with "
+                "leading zeros, or check the curve"
+            )
+        # The range is checked here also because the library's own frame would show the number when it refuses.
+        if not 1 <= int.from_bytes(secret.reveal(), "big") < self.order:
+            raise InvalidKeyError(
+                f"the secret half of an {self.name} key is a number from 1 to the order of the curve less 1; "
+                "import another key"
+            )
+        return ec.derive_private_key(int.from_bytes(secret.reveal(), "big"), self._curve())
+
+    def _derive(self, secret: Secret) -> bytes:
+        return _encode(self._private(secret).public_key())
+
+    def _public(self, data: bytes) -> ec.EllipticCurvePublicKey:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        if len(data) != 1 + 2 * self.size or data[0] != 4:
+            raise InvalidKeyError(
+                f"the public half of an {self.name} key is an uncompressed point, byte 04 and {2 * self.size} more "
+                "(SEC 1 §2.3.3); decompress it, or check the curve"
+            )
+        try:
+            return ec.EllipticCurvePublicKey.from_encoded_point(self._curve(), data)
+        except ValueError:
+            raise InvalidKeyError(
+                f"the public half of this {self.name} key is no point of the curve; import another key"
+            ) from None
+
+
+def _encode(public: ec.EllipticCurvePublicKey) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+EC_P256: Final = EllipticCurve(
+    "ec-p256", ("ES256",), 256, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+)
+EC_P384: Final = EllipticCurve(
+    "ec-p384",
+    ("ES384",),
+    384,
+    0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+)
+EC_P521: Final = EllipticCurve(
+    "ec-p521",
+    ("ES512",),
+    521,
+    2**521 - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7,
+)

@@ -1,0 +1,113 @@
+"""Key type `ed25519`: Edwards-curve signatures (RFC 8032 §5.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from keywright import Key, Secret
+from keywright.errors import InvalidKeyError
+from keywright_keytypes.edwards25519 import check_point
+from keywright_keytypes.halves import complete_halves, public_half
+from keywright_keytypes.refusals import check_algorithm, check_type, needed_secret, no_match
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+    from keywright import Options, Setting
+
+__all__ = ["Ed25519"]
+
+_BYTES: Final = 32
+
+
+class Ed25519:
+    """Signs and verifies with EdDSA (RFC 8037 §3.1). Secret: the 32-byte seed; public: the 32-byte point."""
+
+    name = "ed25519"
+    settings: tuple[Setting, ...] = ()
+    algorithms = ("EdDSA",)
+
+    def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
+        """A fresh key with both halves."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        private = Ed25519PrivateKey.generate()
+        return Key(
+            self.name, secret=Secret(private.private_bytes_raw()), public=private.public_key().public_bytes_raw()
+        )
+
+    def complete(self, key: Key) -> Key:
+        """Derive a missing public half; check that both belong together.
+
+        A public half that stands alone must decode to a point of the curve whose order does not divide 8.
+
+        Raises:
+            InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
+                together, or a public half that is no such point.
+        """
+        return complete_halves(key, self.name, _derive, _public)
+
+    def bits(self, key: Key) -> int:
+        """256, as ssh-keygen counts it.
+
+        Raises:
+            InvalidKeyError: another type.
+        """
+        check_type(key, self.name)
+        return 256
+
+    def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
+        """The library's own bound method: message in, 64-byte signature out.
+
+        Raises:
+            InvalidKeyError: another type, or a secret half that is not 32 bytes.
+            UnsupportedOperationError: another algorithm than EdDSA.
+            NotExportableError: the key has no secret half.
+        """
+        check_type(key, self.name)
+        check_algorithm(algorithm, self.algorithms, self.name)
+        return _private(needed_secret(key)).sign
+
+    def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
+        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature does not hold.
+
+        Raises:
+            InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
+            UnsupportedOperationError: another algorithm than EdDSA.
+        """
+        from cryptography.exceptions import InvalidSignature
+
+        check_type(key, self.name)
+        check_algorithm(algorithm, self.algorithms, self.name)
+        check = _public(public_half(key, _derive)).verify
+
+        def verify(message: bytes, signature: bytes) -> None:
+            try:
+                check(signature, message)
+            except InvalidSignature:
+                raise no_match() from None
+
+        return verify
+
+
+def _private(secret: Secret) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    if len(secret) != _BYTES:
+        raise InvalidKeyError("the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the seed alone")
+    return Ed25519PrivateKey.from_private_bytes(secret.reveal())
+
+
+def _derive(secret: Secret) -> bytes:
+    return _private(secret).public_key().public_bytes_raw()
+
+
+def _public(data: bytes) -> Ed25519PublicKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if len(data) != _BYTES:
+        raise InvalidKeyError("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone")
+    check_point(data)
+    return Ed25519PublicKey.from_public_bytes(data)

@@ -1,0 +1,130 @@
+"""Key type `oct`: octets for HMAC and for symmetric encryption (RFC 7518 §6.4)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from keywright import Key, Secret, Setting
+from keywright.errors import InvalidKeyError
+from keywright_keytypes.refusals import check_algorithm, check_type, checked_integer, needed_secret, no_match
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.hmac import HMAC
+
+    from keywright import Options
+
+__all__ = ["Oct"]
+
+_BITS: Final = Setting(
+    "bits",
+    "integer",
+    default=256,
+    help="Length of the key in bits.",
+    minimum=128,
+    maximum=8192,
+    multiple_of=8,
+)
+_MAXIMUM_BYTES: Final = 1024
+
+
+class Oct:
+    """Signs and verifies with HMAC (RFC 7518 §3.2). Secret: the octets; there is no public half."""
+
+    name = "oct"
+    settings = (_BITS,)
+    algorithms = ("HS256", "HS384", "HS512")
+
+    def generate(self, options: Options) -> Key:
+        """Fresh octets from the operating system, `bits` bits (128 to 8192, a multiple of 8).
+
+        Raises:
+            ConfigError: `bits` is out of bounds.
+        """
+        return Key(self.name, secret=Secret(os.urandom(checked_integer(options, _BITS, self.name) // 8)))
+
+    def complete(self, key: Key) -> Key:
+        """Check the length: 1 to 1024 bytes. What is too short to sign with may still serve something else.
+
+        Raises:
+            InvalidKeyError: another type, no secret half, one that is empty or over 1024 bytes, or a public half.
+        """
+        self._octets(key)
+        if key.public is not None:
+            raise InvalidKeyError("an oct key has no public half, for whoever verifies can sign; leave it out")
+        return key
+
+    def bits(self, key: Key) -> int:
+        """The length in bits.
+
+        Raises:
+            InvalidKeyError: another type, or no secret half, or one of a wrong length.
+        """
+        return 8 * len(self._octets(key))
+
+    def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
+        """Message in, tag out, as long as the hash: 32, 48 or 64 bytes.
+
+        Raises:
+            InvalidKeyError: another type, or a key shorter than the hash (RFC 7518 §3.2) or over 1024 bytes.
+            UnsupportedOperationError: an algorithm that is not in `algorithms`.
+            NotExportableError: the key has no secret half.
+        """
+        return self._tag(key, algorithm)
+
+    def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
+        """Check `(message, tag)`, in constant time; the call raises InvalidSignatureError if the tag is another.
+
+        Raises:
+            InvalidKeyError, UnsupportedOperationError, NotExportableError: as for `signer`.
+        """
+        from hmac import compare_digest
+
+        tag = self._tag(key, algorithm)
+
+        def verify(message: bytes, signature: bytes) -> None:
+            # The right tag is a secret too: it goes into no local that a traceback would show.
+            if not compare_digest(tag(message), signature):
+                raise no_match()
+
+        return verify
+
+    def _octets(self, key: Key) -> Secret:
+        check_type(key, self.name)
+        if key.secret is None:
+            raise InvalidKeyError("this oct key has no secret half, and an oct key is nothing else; give the octets")
+        if not 1 <= len(key.secret) <= _MAXIMUM_BYTES:
+            raise InvalidKeyError(
+                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}; make a new one"
+            )
+        return key.secret
+
+    def _tag(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
+        check_type(key, self.name)
+        check_algorithm(algorithm, self.algorithms, self.name)
+        needed_secret(key)
+        keyed = _keyed(self._octets(key), algorithm)
+
+        def tag(message: bytes) -> bytes:
+            hmac = keyed.copy()
+            hmac.update(message)
+            return hmac.finalize()
+
+        return tag
+
+
+def _keyed(octets: Secret, algorithm: str) -> HMAC:
+    """An HMAC that has taken in its key, to be copied for each message: faster than starting anew."""
+    from cryptography.hazmat.primitives.hmac import HMAC
+
+    from keywright_keytypes.hashes import hash_of
+
+    digest = hash_of(algorithm)
+    if len(octets) < digest.digest_size:
+        raise InvalidKeyError(
+            f"{algorithm} needs a key of at least {8 * digest.digest_size} bits (RFC 7518 §3.2), and this one has "
+            f"{8 * len(octets)}; make a longer one"
+        )
+    return HMAC(octets.reveal(), digest)

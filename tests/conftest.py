@@ -1,0 +1,62 @@
+"""What whole-system tests share: a clean home, and the command line as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import COMMAND, Keywright
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home directory, which is the current directory of the commands too."""
+    directory = tmp_path / "home"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def environment(home: Path) -> dict[str, str]:
+    """An environment in which nothing of this machine's user is seen."""
+    path = os.pathsep.join((str(Path(COMMAND).parent), os.environ.get("PATH", "")))
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+    return {**coverage, "PATH": path, "HOME": str(home), "NIX_CONFIG": "experimental-features = nix-command"}
+
+
+@pytest.fixture
+def keywright(home: Path, environment: dict[str, str]) -> Keywright:
+    """The installed command, run in `home`."""
+
+    def run(
+        *arguments: str, input: bytes = b"", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            input=input,
+            capture_output=True,
+            cwd=home,
+            env={**environment, **(env or {})},
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def peer() -> Callable[[str], str]:
+    """The path of a program from Debian; the test is skipped without it, and fails where peers are required."""
+
+    def find(program: str) -> str:
+        path = shutil.which(program)
+        if path is None and os.environ.get("KEYWRIGHT_REQUIRE_PEERS"):
+            pytest.fail(f"{program} is not installed, and KEYWRIGHT_REQUIRE_PEERS is set")
+        if path is None:
+            pytest.skip(f"{program} is not installed")
+        return path
+
+    return find
