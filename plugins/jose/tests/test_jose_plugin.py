@@ -1,0 +1,45 @@
+"""The plugin module: what it registers, and how little it loads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import keywright_jose
+from keywright import Format
+from keywright.testing import PluginContract
+from keywright_jose.jwk_format import JwkFormat
+
+_PROBE = """
+import sys
+import keywright
+from keywright import Commands
+before = set(sys.modules)
+import keywright_jose
+keywright_jose.keywright_register_formats()
+keywright_jose.keywright_add_commands(Commands())
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_registering_loads_nothing_else() -> None:
+    """Importing the plugin and calling its hooks loads three modules of its own and nothing beside."""
+    loaded = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True).stdout.split()
+
+    assert loaded == ["keywright_jose", "keywright_jose.jwk_commands", "keywright_jose.jwk_format"]
+
+
+class TestJosePlugin(PluginContract):
+    """The contract that every plugin module fulfils."""
+
+    module = "keywright_jose"
+
+
+def test_one_format_is_registered() -> None:
+    """The format `jwk` fulfils the contract and implies `oct`."""
+    (registered,) = keywright_jose.keywright_register_formats()
+
+    assert isinstance(registered, Format)
+    assert isinstance(registered, JwkFormat)
+    assert registered.name == "jwk"
+    assert registered.key_types == ("oct", "ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa")

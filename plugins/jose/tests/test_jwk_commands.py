@@ -1,0 +1,195 @@
+"""`keywright jose jwk …`, run with the core's parser and context."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+import keywright_jose
+from keywright import Commands, Context, Registry, Secret
+from keywright.errors import ConfigError, KeyExistsError, UnsupportedOperationError
+from keywright_jose import thumbprint
+from keywright_jose.jwk_format import JwkFormat
+
+Run = Callable[..., bytes]
+
+
+def _no_config() -> NoReturn:
+    raise AssertionError("these commands read no configuration")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
+    """Runs `jose jwk NAME ARGUMENTS` and returns stdout."""
+    commands = Commands()
+    keywright_jose.keywright_add_commands(commands)
+
+    def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> bytes:
+        command = commands.table["jose", "jwk", name]
+        parser = ArgumentParser(description=command.help)
+        command.configure(parser)
+        (tmp_path / "stdin").write_bytes(given)
+        with (tmp_path / "stdin").open() as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            context = Context(Registry(), read_config=_no_config, json=as_json)
+            assert command.run(parser.parse_args(arguments), context) == 0
+        out, err = capfdbinary.readouterr()
+        assert err == b""
+        return out
+
+    return run_command
+
+
+def test_four_commands_with_examples_and_help() -> None:
+    """Each command has a line of help and an example that starts with its own path."""
+    commands = Commands()
+
+    keywright_jose.keywright_add_commands(commands)
+
+    assert sorted(commands.table) == [
+        ("jose", "jwk", name) for name in ("create-curve-key", "create-rsa-key", "create-secret-key", "thumbprint")
+    ]
+    for path, command in commands.table.items():
+        assert command.help
+        assert all(example.startswith(f"keywright {' '.join(path)} ") for example in command.examples)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "type"),
+    [
+        (("create-secret-key",), "oct"),
+        (("create-secret-key", "--bits", "128"), "oct"),
+        (("create-curve-key",), "ec-p256"),
+        (("create-curve-key", "--curve", "P-384"), "ec-p384"),
+        (("create-curve-key", "--curve", "P-521"), "ec-p521"),
+        (("create-curve-key", "--curve", "Ed25519"), "ed25519"),
+        (("create-curve-key", "--curve", "X25519"), "x25519"),
+        (("create-rsa-key", "--bits", "2048"), "rsa"),
+    ],
+)
+def test_create_prints_one_line_that_imports(
+    run: Run, jwk_format: JwkFormat, arguments: tuple[str, ...], type: str
+) -> None:
+    """A new key is one line of canonical JSON, which the strict reader takes as it is, newline included."""
+    out = run(*arguments)
+
+    key = jwk_format.decode(Secret(out), default_kid="")
+
+    assert key.type == type
+    assert jwk_format.encode_secret(key).reveal() + b"\n" == out
+    assert run(*arguments) != out
+
+
+def test_secret_key_has_2048_bits_unless_told(run: Run, jwk_format: JwkFormat) -> None:
+    """The default of `--bits` is 2048."""
+    key = jwk_format.decode(Secret(run("create-secret-key")), default_kid="")
+
+    assert key.secret is not None
+    assert len(key.secret) == 256
+
+
+@pytest.mark.parametrize("arguments", [("create-secret-key", "--bits", "512"), ("create-curve-key",)])
+def test_base64_is_of_the_json(run: Run, jwk_format: JwkFormat, arguments: tuple[str, ...]) -> None:
+    """`--format base64` prints one line of standard base64 of the canonical JSON, in quotes with `--json`."""
+    plain = run(*arguments, "--format", "base64")
+    quoted = run(*arguments, "--format", "base64", as_json=True)
+
+    for text in (plain.decode().removesuffix("\n"), json.loads(quoted)):
+        decoded = Secret(b64decode(text, validate=True))
+        assert jwk_format.encode_secret(jwk_format.decode(decoded, default_kid="")) == decoded
+
+
+def test_json_changes_nothing_about_a_jwk(run: Run, jwk_format: JwkFormat) -> None:
+    """A JWK is a JSON document already."""
+    out = run("create-secret-key", "--bits", "256", as_json=True)
+
+    assert jwk_format.decode(Secret(out), default_kid="").type == "oct"
+
+
+def test_output_is_a_new_file_of_mine_alone(run: Run, tmp_path: Path, jwk_format: JwkFormat) -> None:
+    """`-o` writes the same line to a file, mode 0600 under any umask, and prints nothing."""
+    path = tmp_path / "key.jwk"
+    before = os.umask(0)
+    try:
+        out = run("create-curve-key", "-o", str(path))
+    finally:
+        os.umask(before)
+
+    assert out == b""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert jwk_format.decode(Secret(path.read_bytes()), default_kid="").type == "ec-p256"
+
+
+def test_output_is_replaced_by_force_alone(run: Run, tmp_path: Path) -> None:
+    """A file that is there stays as it is, unless `--force` says otherwise."""
+    path = tmp_path / "key.jwk"
+    path.write_bytes(b"precious")
+
+    with pytest.raises(KeyExistsError):
+        run("create-secret-key", "-o", str(path))
+
+    assert path.read_bytes() == b"precious"
+    run("create-secret-key", "--output", str(path), "--force")
+    assert path.read_bytes().startswith(b'{"k":"')
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",), ("FILE",)])
+def test_thumbprint_reads_stdin_or_a_file(
+    run: Run, tmp_path: Path, published: dict[str, dict[str, Any]], arguments: tuple[str, ...]
+) -> None:
+    """The thumbprint of the JWK in a file or on standard input is printed on a line."""
+    jwk = json.dumps(published["ed25519"]).encode() + b"\n"
+    (tmp_path / "key").write_bytes(jwk)
+    given = b"" if arguments == ("FILE",) else jwk
+
+    out = run("thumbprint", *(word.replace("FILE", str(tmp_path / "key")) for word in arguments), given=given)
+
+    assert out == thumbprint(published["ed25519"]).encode() + b"\n"
+
+
+def test_thumbprint_as_json(run: Run, published: dict[str, dict[str, Any]]) -> None:
+    """With `--json`, the thumbprint is a member of an object."""
+    out = run("thumbprint", given=json.dumps(published["rsa"]).encode(), as_json=True)
+
+    assert json.loads(out) == {"thumbprint": thumbprint(published["rsa"])}
+
+
+def test_thumbprint_of_a_symmetric_key_is_refused(run: Run, published: dict[str, dict[str, Any]]) -> None:
+    """The command refuses what the function refuses."""
+    with pytest.raises(UnsupportedOperationError):
+        run("thumbprint", given=json.dumps(published["oct"]).encode())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("create-secret-key", "--bits", "100"),
+        ("create-rsa-key", "--bits", "1024"),
+        ("create-curve-key", "--curve", "P-257"),
+    ],
+)
+def test_wrong_sizes_and_curves_are_refused(run: Run, arguments: tuple[str, ...]) -> None:
+    """The commands refuse what the functions refuse, as configuration mistakes."""
+    with pytest.raises(ConfigError):
+        run(*arguments)
+
+
+def test_help_recommends_sizes() -> None:
+    """`create-secret-key --help` has the table of sizes by use, line by line."""
+    commands = Commands()
+    keywright_jose.keywright_add_commands(commands)
+    parser = ArgumentParser(formatter_class=RawDescriptionHelpFormatter)
+
+    commands.table["jose", "jwk", "create-secret-key"].configure(parser)
+
+    lines = parser.format_help().splitlines()
+    for name in ("HS256", "A128KW", "A192KW", "A256KW", "A128CBC-HS256"):
+        assert [line for line in lines if line.strip().startswith(name)]

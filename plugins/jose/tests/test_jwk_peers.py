@@ -1,0 +1,140 @@
+"""Other programs and libraries read what we write, and we read what they write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import joserfc.jwk
+import jwcrypto.jwk  # type: ignore[import-untyped]  # it ships no types
+import pytest
+from jose import jwk as python_jose
+
+from keywright import Key, Secret
+from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, thumbprint
+from keywright_jose.jwk_format import JwkFormat
+
+Jose = Callable[..., bytes]
+
+_OURS = {
+    "HS256": create_secret_key(256),
+    "HS512": create_secret_key(512),
+    "ES256": create_curve_key("P-256"),
+    "ES384": create_curve_key("P-384"),
+    "ES512": create_curve_key("P-521"),
+    "RS256": create_rsa_key(2048),
+}
+_ASYMMETRIC = {
+    **{algorithm: jwk for algorithm, jwk in _OURS.items() if jwk["kty"] != "oct"},
+    "EdDSA": create_curve_key("Ed25519"),
+    "ECDH-ES": create_curve_key("X25519"),
+}
+
+
+def _public(jwk_format: JwkFormat, jwk: dict[str, str]) -> bytes:
+    return jwk_format.encode_public(jwk_format.decode(Secret(json.dumps(jwk).encode()), default_kid=""))
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    "template",
+    [
+        *({"alg": name} for name in ("HS256", "HS512", "A128KW", "A256GCM", "A256CBC-HS512", "dir")),
+        *({"alg": name} for name in ("ES256", "ES384", "ES512", "ECDH-ES", "RS256", "PS256")),
+        {"kty": "oct", "bytes": 37},
+        {"kty": "EC", "crv": "P-521", "key_ops": ["deriveKey"], "use": "enc", "kid": "a"},
+    ],
+    ids=json.dumps,
+)
+def test_jwk_of_jose_is_read_and_written_byte_for_byte(
+    jose: Jose, jwk_format: JwkFormat, template: dict[str, Any]
+) -> None:
+    """What `jose jwk gen` prints comes back with the same members; so does what `jose jwk pub` makes of it."""
+    if template == {"alg": "dir"}:
+        template = template | {"kty": "oct", "bytes": 32}
+    data = jose("jwk", "gen", "-i", json.dumps(template))
+
+    key = jwk_format.decode(Secret(data), default_kid="")
+
+    assert json.loads(jwk_format.encode_secret(key).reveal()) == json.loads(data)
+    if key.type != "oct":
+        assert json.loads(jwk_format.encode_public(key)) == json.loads(jose("jwk", "pub", "-i-", given=data))
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("algorithm", _OURS)
+def test_jose_signs_and_verifies_with_ours(jose: Jose, jwk_format: JwkFormat, algorithm: str) -> None:
+    """`jose jws sig` takes our secret JWK, and `jose jws ver` our public one (or the secret, for HMAC)."""
+    jwk = _OURS[algorithm]
+    secret = json.dumps(jwk).encode()
+    key = secret if jwk["kty"] == "oct" else _public(jwk_format, jwk)
+    template = json.dumps({"payload": "aGk", "signature": {"protected": {"alg": algorithm}}})
+
+    signed = jose("jws", "sig", "-i", template, "-k-", given=secret)
+
+    assert jose("jws", "ver", "-i", signed.decode(), "-k-", "-O-", given=key) == b"hi"
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("algorithm", [name for name in _ASYMMETRIC if name not in ("EdDSA", "ECDH-ES")])
+def test_jose_gives_the_same_thumbprint(jose: Jose, algorithm: str) -> None:
+    """`jose jwk thp` and `thumbprint` agree."""
+    jwk = _ASYMMETRIC[algorithm]
+
+    assert jose("jwk", "thp", "-i-", "-a", "S256", given=json.dumps(jwk).encode()).decode() == thumbprint(jwk)
+
+
+@pytest.mark.parametrize("algorithm", _ASYMMETRIC)
+def test_joserfc_reads_ours_and_agrees_on_the_thumbprint(jwk_format: JwkFormat, algorithm: str) -> None:
+    """joserfc takes our secret and public JWK, and computes the same thumbprint."""
+    jwk = _ASYMMETRIC[algorithm]
+
+    secret = joserfc.jwk.import_key(dict(jwk))
+    public = joserfc.jwk.import_key(json.loads(_public(jwk_format, jwk)))
+
+    assert secret.as_dict(private=True) == jwk
+    assert public.as_dict(private=False) == json.loads(_public(jwk_format, jwk))
+    assert secret.thumbprint() == thumbprint(jwk)
+
+
+@pytest.mark.parametrize("algorithm", _ASYMMETRIC)
+def test_jwcrypto_reads_ours_and_agrees(jwk_format: JwkFormat, algorithm: str) -> None:
+    """jwcrypto takes our secret JWK, exports the same public one, and computes the same thumbprint."""
+    jwk = _ASYMMETRIC[algorithm]
+
+    key = jwcrypto.jwk.JWK(**jwk)
+
+    assert json.loads(key.export_private()) == jwk
+    assert json.loads(key.export_public()) == json.loads(_public(jwk_format, jwk))
+    assert key.thumbprint() == thumbprint(jwk)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kty": "oct", "size": 256},
+        *({"kty": "EC", "crv": curve} for curve in ("P-256", "P-384", "P-521")),
+        *({"kty": "OKP", "crv": curve} for curve in ("Ed25519", "X25519")),
+        {"kty": "RSA", "size": 2048},
+    ],
+    ids=json.dumps,
+)
+def test_keys_of_jwcrypto_are_read(jwk_format: JwkFormat, options: dict[str, Any]) -> None:
+    """What jwcrypto generates comes back with the same members."""
+    exported = jwcrypto.jwk.JWK.generate(**options).export()
+
+    key: Key = jwk_format.decode(Secret(exported.encode()), default_kid="")
+
+    assert json.loads(jwk_format.encode_secret(key).reveal()) == json.loads(exported)
+
+
+@pytest.mark.parametrize("algorithm", _OURS)
+def test_python_jose_signs_with_ours(jwk_format: JwkFormat, algorithm: str) -> None:
+    """python-jose signs with our secret JWK and verifies with our public one."""
+    jwk = _OURS[algorithm]
+    public = jwk if jwk["kty"] == "oct" else json.loads(_public(jwk_format, jwk))
+
+    signature = python_jose.construct(jwk, algorithm).sign(b"message")
+
+    assert python_jose.construct(public, algorithm).verify(b"message", signature)

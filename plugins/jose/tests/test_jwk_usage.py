@@ -1,0 +1,208 @@
+"""`use`, `key_ops`, `alg` and the x5 members: what is kept, what is published, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from keywright import Attributes, Key, Secret
+from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
+from keywright_jose.jwk_format import JwkFormat
+
+Refusal = Callable[[Callable[[], object]], KeywrightError]
+Watch = Callable[[KeywrightError, bytes], None]
+
+_TWICE = "the JWK member key_ops must not name an operation twice (RFC 7517 §4.3); remove the duplicate"
+_USE_ALG = "the JWK members use and alg contradict each other; correct one or leave it out"
+_USE_OPS = "the JWK members use and key_ops contradict each other (RFC 7517 §4.3); correct one or leave it out"
+_ALG_OPS = "the JWK members alg and key_ops contradict each other (RFC 7517 §4.3); correct one or leave it out"
+
+
+def _unfit(member: str, type: str) -> str:
+    return f"the JWK member {member} does not fit a key of the type {type}; correct it or leave it out"
+
+
+def _text(member: str) -> str:
+    return f"the JWK member {member} must be text that is not empty; correct it or leave it out"
+
+
+def _array(member: str) -> str:
+    return f"the JWK member {member} must be an array of texts; correct it or leave it out"
+
+
+_FAULTS = [
+    ("oct", {"use": 1}, _text("use")),
+    ("oct", {"use": ""}, _text("use")),
+    ("oct", {"alg": None}, _text("alg")),
+    ("oct", {"x5t": {}}, _text("x5t")),
+    ("oct", {"x5t#S256": False}, _text("x5t#S256")),
+    ("oct", {"x5u": ["https://example.org"]}, _text("x5u")),
+    ("oct", {"x5c": "MII"}, _array("x5c")),
+    ("oct", {"x5c": [{}]}, _array("x5c")),
+    ("oct", {"key_ops": "sign"}, _array("key_ops")),
+    ("oct", {"key_ops": ["sign", 1]}, _array("key_ops")),
+    ("oct", {"key_ops": [["sign"]]}, _array("key_ops")),
+    ("oct", {"key_ops": [""]}, _array("key_ops")),
+    ("oct", {"key_ops": ["sign", "verify", "sign"]}, _TWICE),
+    ("oct", {"alg": "RS256"}, _unfit("alg", "oct")),
+    ("oct", {"alg": "ECDH-ES"}, _unfit("alg", "oct")),
+    ("oct", {"alg": "none"}, _unfit("alg", "oct")),
+    ("rsa", {"alg": "HS256"}, _unfit("alg", "rsa")),
+    ("rsa", {"alg": "ES256"}, _unfit("alg", "rsa")),
+    ("rsa", {"alg": "A128KW"}, _unfit("alg", "rsa")),
+    ("ec-p256", {"alg": "ES384"}, _unfit("alg", "ec-p256")),
+    ("ec-p256", {"alg": "ES256K"}, _unfit("alg", "ec-p256")),
+    ("ec-p521", {"alg": "ES256"}, _unfit("alg", "ec-p521")),
+    ("ed25519", {"alg": "ES256"}, _unfit("alg", "ed25519")),
+    ("ed25519", {"alg": "ECDH-ES"}, _unfit("alg", "ed25519")),
+    ("ed25519", {"alg": "Ed448"}, _unfit("alg", "ed25519")),
+    ("x25519", {"alg": "EdDSA"}, _unfit("alg", "x25519")),
+    ("x25519", {"use": "sig"}, _unfit("use", "x25519")),
+    ("ed25519", {"use": "enc"}, _unfit("use", "ed25519")),
+    ("ed25519", {"key_ops": ["sign", "deriveBits"]}, _unfit("key_ops", "ed25519")),
+    ("ed25519", {"key_ops": ["wrapKey"]}, _unfit("key_ops", "ed25519")),
+    ("x25519", {"key_ops": ["verify"]}, _unfit("key_ops", "x25519")),
+    ("ec-p256", {"key_ops": ["encrypt"]}, _unfit("key_ops", "ec-p256")),
+    ("rsa", {"key_ops": ["deriveKey"]}, _unfit("key_ops", "rsa")),
+    ("oct", {"use": "enc", "alg": "HS256"}, _USE_ALG),
+    ("oct", {"use": "sig", "alg": "A256GCM"}, _USE_ALG),
+    ("ec-p256", {"use": "sig", "alg": "ECDH-ES+A256KW"}, _USE_ALG),
+    ("oct", {"use": "sig", "key_ops": ["sign", "encrypt"]}, _USE_OPS),
+    ("oct", {"use": "sig", "key_ops": ["sing"]}, _USE_OPS),
+    ("oct", {"use": "enc", "key_ops": ["encrypt", "verify"]}, _USE_OPS),
+    ("oct", {"alg": "HS256", "key_ops": ["encrypt"]}, _ALG_OPS),
+    ("rsa", {"alg": "RSA-OAEP", "key_ops": ["sign"]}, _ALG_OPS),
+]
+_FINE = [
+    ("oct", {"use": "sig", "alg": "HS512", "key_ops": ["sign", "verify"]}),
+    ("oct", {"use": "enc", "alg": "dir", "key_ops": ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey"]}),
+    ("oct", {"alg": "PBES2-HS256+A128KW"}),
+    ("oct", {"alg": "HS3-256", "use": "ours", "key_ops": ["ours", "sign", "encrypt"]}),
+    ("oct", {"key_ops": []}),
+    ("rsa", {"use": "enc", "alg": "RSA-OAEP-256", "key_ops": ["unwrapKey", "decrypt"]}),
+    ("rsa", {"alg": "PS384"}),
+    ("ec-p256", {"alg": "ES256", "key_ops": ["sign", "verify"]}),
+    ("ec-p256", {"alg": "ECDH-ES", "key_ops": ["wrapKey", "unwrapKey"]}),
+    ("ec-p521", {"use": "sig", "alg": "ES512"}),
+    ("ed25519", {"use": "sig", "alg": "EdDSA", "key_ops": ["sign"]}),
+    ("ed25519", {"alg": "Ed25519"}),
+    ("x25519", {"use": "enc", "alg": "ECDH-ES+A128KW", "key_ops": ["deriveKey", "deriveBits"]}),
+    ("ed25519", {"x5u": "https://example.org", "x5c": ["MII=", "MII="], "x5t": "dGg", "x5t#S256": "dGg"}),
+]
+
+
+def _id(value: object) -> str:
+    return value if isinstance(value, str) and len(value) < 20 else ""
+
+
+@pytest.fixture
+def keys(jwk_format: JwkFormat, published: dict[str, dict[str, Any]]) -> dict[str, Key]:
+    """A key of each type with both halves, without attributes."""
+    from keywright_jose import create_curve_key
+
+    jwks = {name: published[name] for name in ("oct", "ec-p256", "ec-p521", "ed25519", "rsa")}
+    jwks["x25519"] = dict(create_curve_key("X25519"))
+    decoded = {type: jwk_format.decode(Secret(json.dumps(jwk).encode()), default_kid="") for type, jwk in jwks.items()}
+    return {type: Key(type, "", key.secret, key.public) for type, key in decoded.items()}
+
+
+def _jwk(jwk_format: JwkFormat, key: Key, attributes: dict[str, object]) -> bytes:
+    return json.dumps(json.loads(jwk_format.encode_secret(key).reveal()) | attributes).encode()
+
+
+@pytest.mark.parametrize(("type", "attributes", "message"), _FAULTS, ids=_id)
+def test_contradicting_members_are_refused_in(
+    jwk_format: JwkFormat,
+    keys: dict[str, Key],
+    refusal: Refusal,
+    assert_nothing_shows: Watch,
+    type: str,
+    attributes: dict[str, object],
+    message: str,
+) -> None:
+    """A JWK that contradicts itself or its key type is not read."""
+    data = _jwk(jwk_format, keys[type], attributes)
+
+    error = refusal(partial(jwk_format.decode, Secret(data), default_kid=""))
+
+    assert isinstance(error, MalformedKeyError)
+    assert str(error) == message
+    assert_nothing_shows(error, data)
+
+
+@pytest.mark.parametrize(("type", "attributes", "message"), _FAULTS, ids=_id)
+def test_contradicting_attributes_are_refused_out(
+    jwk_format: JwkFormat,
+    keys: dict[str, Key],
+    refusal: Refusal,
+    assert_nothing_shows: Watch,
+    type: str,
+    attributes: dict[str, object],
+    message: str,
+) -> None:
+    """What would not be read is not written either, secret or public."""
+    plain = keys[type]
+    key = Key(type, "", plain.secret, plain.public, Attributes(attributes))
+
+    for encode in (jwk_format.encode_secret, *([] if type == "oct" else [jwk_format.encode_public])):
+        error = refusal(partial(encode, key))
+
+        assert isinstance(error, UnsupportedKeyError)
+        assert str(error) == message
+        assert_nothing_shows(error, jwk_format.encode_secret(plain).reveal())
+
+
+@pytest.mark.parametrize(("type", "attributes"), _FINE)
+def test_members_that_agree_survive(
+    jwk_format: JwkFormat, keys: dict[str, Key], type: str, attributes: dict[str, object]
+) -> None:
+    """Registered and unregistered values that contradict nothing come back, and go out again."""
+    data = _jwk(jwk_format, keys[type], attributes)
+
+    key = jwk_format.decode(Secret(data), default_kid="")
+
+    assert key.attributes.plain() == attributes
+    assert json.loads(jwk_format.encode_secret(key).reveal()) == json.loads(data)
+
+
+@pytest.mark.parametrize(
+    ("type", "secret", "public"),
+    [
+        pytest.param("rsa", ["sign"], ["verify"], id="sign"),
+        pytest.param("rsa", ["verify", "sign"], ["verify"], id="sign and verify"),
+        pytest.param("rsa", ["decrypt", "unwrapKey"], ["encrypt", "wrapKey"], id="decrypt and unwrap"),
+        pytest.param("x25519", ["deriveKey", "deriveBits"], ["deriveKey", "deriveBits"], id="derive"),
+        pytest.param("ed25519", ["ours", "sign"], ["ours", "verify"], id="unregistered"),
+        pytest.param("ed25519", [], [], id="none"),
+    ],
+)
+def test_public_key_ops_say_what_the_public_half_can_do(
+    jwk_format: JwkFormat, keys: dict[str, Key], type: str, secret: list[str], public: list[str]
+) -> None:
+    """In a public encoding, each operation is the public side's, once; those of either side stay."""
+    plain = keys[type]
+    key = Key(type, "", plain.secret, plain.public, Attributes({"key_ops": secret}))
+
+    encoded = jwk_format.encode_public(key)
+
+    assert json.loads(encoded)["key_ops"] == public
+
+
+def test_public_encoding_has_listed_members_only(jwk_format: JwkFormat, keys: dict[str, Key]) -> None:
+    """Members nobody knows stay with the secret key; kid, use, key_ops, alg and x5* are published."""
+    informative = {
+        "use": "sig", "key_ops": ["verify"], "alg": "EdDSA",
+        "x5u": "https://example.org", "x5c": ["MII="], "x5t": "dGg", "x5t#S256": "dGg",
+    }  # fmt: skip
+    plain = keys["ed25519"]
+    key = Key("ed25519", "k1", plain.secret, plain.public, Attributes(informative | {"note": "n", "priv": "p"}))
+
+    encoded = json.loads(jwk_format.encode_public(key))
+
+    assert encoded == informative | {
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "k1",
+    }  # fmt: skip
