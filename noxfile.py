@@ -11,7 +11,11 @@ nox.options.default_venv_backend = "uv"
 nox.options.sessions = ["lint", "types", "tests", "build"]
 nox.options.reuse_existing_virtualenvs = True
 
-DISTRIBUTIONS = ["core", *sorted(f"plugins/{path.parent.name}" for path in Path("plugins").glob("*/pyproject.toml")), "."]
+DISTRIBUTIONS = [
+    "core",
+    *sorted(f"plugins/{path.parent.name}" for path in Path("plugins").glob("*/pyproject.toml")),
+    ".",
+]
 
 
 def sync(session: nox.Session, *groups: str) -> None:
@@ -79,7 +83,9 @@ def build(session: nox.Session) -> None:
         old.unlink()
     session.run_install("uv", "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(wheels))
     session.install(*(str(wheel) for wheel in sorted(wheels.glob("*.whl"))))
-    session.run("keywright", "generate", "build.check", "--option", "stores.default.path", str(wheels / os.urandom(4).hex()))
+    session.run(
+        "keywright", "generate", "build.check", "--option", "stores.default.path", str(wheels / os.urandom(4).hex())
+    )
     session.run("keywright", "plugins", "--check")
 
 
@@ -88,8 +94,6 @@ def bench(session: nox.Session) -> None:
     """Print the budgets of this machine: wheels, not an editable checkout, beside their peers."""
     wheels = Path(session.create_tmp()).resolve()
     session.run_install("uv", "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(wheels))
-    session.install(
-        "--compile-bytecode", "--reinstall-package", "keywright-core", *(str(wheel) for wheel in sorted(wheels.glob("*.whl"))),
-        "keyring>=25", "keyrings.alt>=5", "jwcrypto>=1.5", "joserfc>=1.0",
-    )  # fmt: skip
+    built = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+    session.install("--compile-bytecode", "--reinstall", *built, "keyring", "keyrings.alt", "jwcrypto", "joserfc")
     session.run("python", "bench/run.py", *session.posargs)

@@ -303,3 +303,25 @@ def test_a_version_put_away_before_its_activation_never_takes_over(states: list[
 
     assert lifecycle.primary([old, away], START + timedelta(days=1)) == old
     assert lifecycle.verifying([old, away], START + timedelta(days=1)) == (old,)
+
+
+@given(late=delays, overlap=overlaps, lifetime=lifetimes, waited=delays)
+def test_a_version_enabled_late_takes_over_then_unless_it_has_expired(
+    late: timedelta, overlap: timedelta | None, lifetime: timedelta | None, waited: timedelta
+) -> None:
+    """Put away before its activation and enabled after it, a version takes over as it is enabled, if it can sign."""
+    old = RecordInfo(name="n", version=1, key_type="ed25519", created=START - timedelta(days=1))
+    expires = None if lifetime is None else START + lifetime
+    announced = replace(old, version=2, activates=START, overlap=overlap, expires=expires)
+    away = lifecycle.change_state(announced, State.DISABLED, START - INSTANT)
+    enabled = START + late
+    now = enabled + waited
+
+    back = lifecycle.change_state(away, State.ENABLED, enabled)
+
+    took_over = lifetime is None or late < lifetime
+    alive = lifetime is None or late + waited < lifetime
+    verifies = not took_over or overlap is None or now < enabled + overlap
+    assert lifecycle.primary([old, back], enabled - INSTANT) == old
+    assert lifecycle.primary([old, back], now) == ((back if alive else None) if took_over else old)
+    assert (old in lifecycle.verifying([old, back], now)) == verifies

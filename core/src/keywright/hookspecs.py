@@ -54,7 +54,7 @@ def keywright_add_commands(commands: Commands) -> None:
     """Add commands to the command line with `commands.add(…)`.
 
     Called when the command line starts; what a command needs is configured only if it was asked for. A command
-    path that two plugins add belongs to neither. If it raises, the rest of the command line works.
+    path that is taken stays with whoever added it first, and the clash is listed. If it raises, the rest of the command line works.
     """
 
 

@@ -256,6 +256,12 @@ class Registry:
                     f"plugin {implementation.plugin_name!r}", f"failed in keywright_add_commands with {_told(error)}"
                 )
         commands.owner = ""
+        for first, second in commands.clashes:
+            owner = f"plugin {first.owner!r}" if first.owner else "keywright itself"
+            path = " ".join(first.path)
+            self._fail(
+                f"plugin {second.owner!r}", f"adds the command {path!r}, which stays with {owner}; uninstall one"
+            )
 
     def review(self, request: ReviewRequest) -> None:
         """Ask every plugin whether it objects.

@@ -13,7 +13,7 @@ from keywright.settings import did_you_mean
 if TYPE_CHECKING:
     from keywright.cli.commands import Command, Commands
 
-__all__ = ["Parser", "add_global_options", "command_parser", "split_command"]
+__all__ = ["Parser", "add_global_options", "command_parser", "config_options", "split_command"]
 
 _VALUES_OF = {"--config": 1, "--profile": 1, "--store": 1, "--option": 2}
 _FLAGS = ("--json", "-q", "--quiet", "-v", "-vv", "--verbose", "--debug", "--version", "-h", "--help")
@@ -87,6 +87,27 @@ def command_parser(command: Command) -> Parser:
     if command.global_options:
         add_global_options(parser)
     return parser
+
+
+def config_options(arguments: Sequence[str]) -> tuple[str | None, str | None, list[tuple[str, str]]]:
+    """`--config`, `--profile` and `--option`, for reading the configuration before the plugins that it allows.
+
+    What does not fit is passed over: the command's parser will say so.
+    """
+    named: dict[str, str | None] = {"--config": None, "--profile": None}
+    options: list[tuple[str, str]] = []
+    place = 0
+    while place < len(arguments) and arguments[place] != "--":
+        name, equals, value = arguments[place].partition("=")
+        following = arguments[place + 1 : place + 1 + _VALUES_OF.get(name, 0)]
+        if name in named and equals:
+            named[name] = value
+        elif name in named and following:
+            named[name] = following[0]
+        elif name == "--option" and not equals and len(following) == _VALUES_OF[name]:
+            options.append((following[0], following[1]))
+        place += 1 + (0 if equals else len(following))
+    return named["--config"], named["--profile"], options
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:

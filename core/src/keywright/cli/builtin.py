@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.registry import Registry
 
-__all__ = ["add_core_commands"]
+__all__ = ["CONFIG_FREE", "add_core_commands"]
+
+# Commands that work without a configuration, and so whatever is wrong with one.
+CONFIG_FREE = {("convert",), ("config", "path"), ("init",)}
 
 # path, module of keywright.cli, help, examples
 _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (

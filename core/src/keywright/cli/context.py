@@ -71,8 +71,17 @@ class Context:
         if self._ring is None:
             from keywright.ring.keyring import KeyRing
 
-            self._ring = KeyRing(self.config, self.registry, store=self.store)
+            self._ring = KeyRing(self.config, self._allowed(), store=self.store)
         return self._ring
+
+    def _allowed(self) -> Registry:
+        """The plugins that the configuration allows; a plugin's command came before it was read."""
+        allowed = self.config.plugins
+        if allowed is None or {plugin.name for plugin in self.registry.plugins} <= set(allowed):
+            return self.registry
+        from keywright.registry import Registry
+
+        return Registry.load(allowed)
 
     def close(self) -> None:
         """Close the ring, if it was opened."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from keywright.cli.exit_codes import BUG, CLOSED_PIPE, INTERRUPTED, USAGE, exit_code
-from keywright.errors import KeywrightError
+from keywright.errors import ConfigError, KeywrightError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -49,19 +49,41 @@ def dispatch(given: list[str]) -> int:
     from keywright.cli.commands import Commands
     from keywright.registry import Registry
 
-    plugins = Registry.load()
+    config = _config_of_core_command(given)
+    plugins = Registry.load(None if config is None else config.plugins)
     commands = Commands()
     add_core_commands(commands, plugins)
-    plugins.add_commands(commands)
+    if config is None:
+        plugins.add_commands(commands)
     words, rest = split_command(given, commands)
     command = commands.table.get(words)
     if command is None:
         return _without_command(words, rest, commands)
-    arguments = command_parser(command).parse(rest)
-    return _run(command, arguments, plugins)
+    return _run(command, command_parser(command).parse(rest), plugins, config)
 
 
-def _run(command: Command, arguments: Namespace, plugins: Registry) -> int:
+def _config_of_core_command(given: list[str]) -> Config | None:
+    """The configuration, if the arguments name a command of the core that works with one.
+
+    It is read before any plugin is loaded, for it says which may be.
+    """
+    from keywright.cli.arguments import config_options, split_command
+    from keywright.cli.builtin import CONFIG_FREE, add_core_commands
+    from keywright.cli.commands import Commands
+    from keywright.registry import Registry
+
+    core = Commands()
+    add_core_commands(core, Registry())
+    try:
+        words, rest = split_command(given, core)
+    except ConfigError:
+        return None
+    if words not in core.table or words in CONFIG_FREE or not {"-h", "--help", "--version"}.isdisjoint(rest):
+        return None
+    return _config(*config_options(rest))
+
+
+def _run(command: Command, arguments: Namespace, plugins: Registry, config: Config | None) -> int:
     from keywright.cli.context import Context
 
     if not command.global_options:
@@ -69,7 +91,7 @@ def _run(command: Command, arguments: Namespace, plugins: Registry) -> int:
     else:
         context = Context(
             plugins,
-            read_config=lambda: _config(arguments.config, arguments.profile, arguments.option),
+            read_config=lambda: config or _config(arguments.config, arguments.profile, arguments.option),
             json=arguments.json,
             quiet=arguments.quiet,
             verbose=arguments.verbose,

@@ -8,6 +8,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from keywright.cli.builtin import add_core_commands
+from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import NO
 from keywright.cli.reading import add_output
 from keywright.errors import ConfigError, KeywrightError
@@ -29,6 +31,10 @@ def configure_plugins(parser: ArgumentParser, _plugins: Registry) -> None:
 
 def run_plugins(arguments: Namespace, context: Context) -> int:
     """A line for each plugin and what it provides; failures on stderr, in the document with `--json`."""
+    commands = Commands()
+    add_core_commands(commands, context.registry)
+    # Commands are added on demand; here, for what fails or clashes when they are.
+    context.registry.add_commands(commands)
     plugins, failures = context.registry.plugins, context.registry.failures
     if context.json:
         loaded = [plugin._asdict() for plugin in plugins]

@@ -129,9 +129,10 @@ def _pair(plugins: Registry, type_name: str | None, format_name: str | None, bef
     if format_name is None:
         type_name = type_name or before.type or DEFAULT_TYPE
         kept = None if before.format is None else plugins.format(before.format)
-        fits = kept is not None and type_name in kept.key_types
-        format_name = before.format if fits else None
-        format_name = format_name or _FORMAT_OF_TYPE.get(type_name, _FORMAT_OTHERWISE)
+        if kept is not None and type_name in kept.key_types:
+            format_name = kept.name
+        else:
+            format_name = _FORMAT_OF_TYPE.get(type_name, _FORMAT_OTHERWISE)
     elif type_name is None and before.type in plugins.format(format_name).key_types:
         type_name = before.type
     # A type that does not exist is the better news than the format it would have had.

@@ -93,5 +93,7 @@ class Signer:
         return self.current().public
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_found"):
+            return "<signer, not resolved>"  # a traceback with locals asks while the first look-up fails
         bound, _ = self._found
         return f"<signer {bound.name}@{bound.version} {bound.algorithm}>"

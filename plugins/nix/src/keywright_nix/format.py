@@ -7,7 +7,7 @@ from typing import Final
 
 from keywright import Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
-from keywright_nix.names import fault_in, numbered
+from keywright_nix.names import fault_in, numbered, unreadable
 from keywright_nix.payload import PUBLIC_BYTES, read_leniently, read_strictly
 
 __all__ = ["NixFormat"]
@@ -67,7 +67,7 @@ class NixFormat:
         name = _name(Secret(text.reveal()[:colon]))
         fault = fault_in(name)
         if fault:
-            raise MalformedKeyError(f"the name of the Nix key {fault}; give it another, or read it leniently")
+            raise MalformedKeyError(f"the name of the Nix key {fault}; give it another (--kid), or say --lenient")
         return _key(name, raw)
 
     def decode_lenient(self, data: Secret, *, default_kid: str) -> tuple[Key, tuple[str, ...]]:  # noqa: ARG002  (as above)
@@ -85,7 +85,7 @@ class NixFormat:
         name = _name(Secret(text.reveal()[:colon]))
         fault = fault_in(name)
         if fault:
-            deviations = (f"the key's name {fault}; only under another (--kid) can it be a Nix key again", *deviations)
+            deviations = (f"the key's name {fault}; it can never stand in trusted-public-keys", *deviations)
         return _key(name, raw), deviations
 
     def default_kid(self, name: str, version: int, key: Key) -> str:  # noqa: ARG002  (the name says it all)
@@ -104,7 +104,8 @@ def _checked(key: Key) -> tuple[bytes, bytes]:
         raise UnsupportedKeyError(
             f"the nix format carries ed25519 keys, and this one is of type {key.type}; use another format, such as jwk"
         )
-    fault = fault_in(key.kid)
+    # Odd names are written, for keys that were read leniently; who asks for a strict reading refuses them there.
+    fault = unreadable(key.kid)
     if fault:
         raise UnsupportedKeyError(f"the kid of this key cannot be a Nix key name: it {fault}; choose one with --kid")
     if key.public is None:
@@ -113,7 +114,10 @@ def _checked(key: Key) -> tuple[bytes, bytes]:
         raise UnsupportedKeyError(
             f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
         )
-    return key.kid.encode(), key.public
+    try:
+        return key.kid.encode(), key.public
+    except UnicodeEncodeError:
+        raise UnsupportedKeyError("the kid of this key is not Unicode text; choose one with --kid") from None
 
 
 def _colon(text: Secret) -> int:

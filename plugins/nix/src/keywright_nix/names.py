@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["fault_in", "numbered"]
+__all__ = ["fault_in", "numbered", "unreadable"]
 
 
 def fault_in(name: str) -> str | None:
@@ -12,12 +12,20 @@ def fault_in(name: str) -> str | None:
     holds a colon, and parts `trusted-public-keys` at whitespace. What does not print is refused with it: such
     names look the same and are not.
     """
+    fault = unreadable(name)
+    if fault:
+        return fault
+    if " " in name or not name.isprintable():
+        return "holds whitespace, a control character or another one that does not print"
+    return None
+
+
+def unreadable(name: str) -> str | None:
+    """What keeps Nix itself from reading a key of this name back, as the end of a sentence; None if nothing does."""
     if not name:
         return "is empty"
     if ":" in name:
         return "holds a colon, and Nix takes the name to end at the first one"
-    if " " in name or not name.isprintable():
-        return "holds whitespace, a control character or another one that does not print"
     return None
 
 

@@ -1,0 +1,169 @@
+"""The store backend `memory`: for tests and throw-away rings. What it holds ends with the process."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
+from keywright.hookspecs import hookimpl
+from keywright.protocols import Capabilities
+from keywright.record import Record, RecordInfo, Revision, State
+from keywright.settings import Options, Setting
+
+if TYPE_CHECKING:
+    from keywright.protocols import StoreBackend
+
+__all__ = ["KEYWRIGHT_API", "MemoryBackend", "MemoryStore"]
+
+KEYWRIGHT_API = 1
+
+ID_SETTING: Final = Setting(
+    "id", "text", default="", help="stores opened with the same id share what they hold; empty: a fresh store each time"
+)
+
+
+class MemoryStore:
+    """Records in this process's memory. Safe to use from threads; a `WritableStore`."""
+
+    def __init__(self) -> None:
+        from threading import RLock
+
+        self._lock = RLock()
+        self._records: dict[str, dict[int, Record]] = {}
+        self._names: list[str] = []  # the keys of _records, in order
+        self._writes = 0  # never goes back, so that no revision comes twice
+
+    def get(self, name: str, version: int) -> Record:
+        """One record.
+
+        Raises:
+            KeyNotFoundError: there is no such name, or no such version of it.
+        """
+        with self._lock:
+            record = self._find(name, version)
+        return Record(_own(record.info), record.payload)
+
+    def versions(self, name: str) -> Sequence[RecordInfo]:
+        """All versions of a name, ascending; `()` if there are none."""
+        with self._lock:
+            records = self._records.get(name, {})
+            return tuple(_own(records[version].info) for version in sorted(records))
+
+    def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
+        """Names as they are now, in order; writes that come while iterating change nothing."""
+        found: list[str] = []
+        with self._lock:
+            start = max(bisect_left(self._names, prefix), bisect_right(self._names, after))
+            for index in range(start, len(self._names)):
+                name = self._names[index]
+                if not name.startswith(prefix) or (limit is not None and len(found) >= limit):
+                    break
+                found.append(name)
+        return iter(found)
+
+    def create(self, record: Record) -> RecordInfo:
+        """Add a version.
+
+        Raises:
+            KeyExistsError: it is there already; nothing was written.
+        """
+        name, version = record.info.name, record.info.version
+        with self._lock:
+            versions = self._records.setdefault(name, {})
+            if version in versions:
+                raise KeyExistsError(f"{name}@{version}: is in the store already; nothing was written")
+            if not versions:
+                insort(self._names, name)
+            return self._put(record)
+
+    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+        """Replace a version's metadata, or its payload, or destroy it.
+
+        Raises:
+            KeyNotFoundError: there is no such version.
+            ConflictError: its revision is another; nothing was written.
+            UnsupportedOperationError: metadata and payload change at once without a destruction.
+        """
+        name, version = record.info.name, record.info.version
+        with self._lock:
+            old = self._find(name, version)
+            if old.info.revision != expected:
+                raise ConflictError(f"{name}@{version}: changed since it was read; nothing was written, read it again")
+            destroys = record.info.state is State.DESTROYED and record.payload is None
+            if record.payload != old.payload and _own(record.info, expected) != old.info and not destroys:
+                raise UnsupportedOperationError(
+                    f"{name}@{version}: metadata and payload do not change in one update; make two updates"
+                )
+            return self._put(record)
+
+    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+        """Take a whole name away.
+
+        Raises:
+            KeyNotFoundError: there is no such name.
+            ConflictError: the revisions of its versions are others; nothing was removed.
+        """
+        with self._lock:
+            infos = self.versions(name)
+            if not infos:
+                raise _no_such_name(name)
+            if [info.revision for info in infos] != list(expected):
+                raise ConflictError(f"{name}: changed since it was read; nothing was removed, read it again")
+            del self._records[name]
+            del self._names[bisect_left(self._names, name)]
+
+    def _find(self, name: str, version: int) -> Record:
+        versions = self._records.get(name)
+        if versions is None:
+            raise _no_such_name(name)
+        if version not in versions:
+            raise KeyNotFoundError(
+                f"{name}@{version}: the store has no such version; `keywright show {name}` lists those it has"
+            )
+        return versions[version]
+
+    def _put(self, record: Record) -> RecordInfo:
+        self._writes += 1
+        info = _own(record.info, Revision(str(self._writes)))
+        self._records[info.name][info.version] = Record(info, record.payload)
+        return _own(info)
+
+
+def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:
+    """A copy whose labels nobody else can change."""
+    return replace(info, labels=dict(info.labels), revision=info.revision if revision is None else revision)
+
+
+def _no_such_name(name: str) -> KeyNotFoundError:
+    return KeyNotFoundError(f"{name}: the store has no such name; `keywright list` shows those it has")
+
+
+class MemoryBackend:
+    """Opens memory stores."""
+
+    name = "memory"
+    settings = (ID_SETTING,)
+    capabilities = Capabilities(writable=True, metadata=True, shared=False, persistent=False)
+
+    def __init__(self) -> None:
+        self._stores: dict[str, MemoryStore] = {}
+
+    def open(self, options: Options) -> AbstractContextManager[MemoryStore]:
+        """Open the store of this id, or a fresh one for the empty id."""
+        identity = options.text("id")
+        store = MemoryStore()
+        # setdefault is atomic: two threads that open one id get one store.
+        return nullcontext(self._stores.setdefault(identity, store) if identity else store)
+
+
+_BACKEND: Final = MemoryBackend()
+
+
+@hookimpl
+def keywright_register_store_backends() -> Sequence[StoreBackend]:
+    """The one backend of this process, so that ids are shared between registries."""
+    return (_BACKEND,)

@@ -1,0 +1,64 @@
+"""Whether a secret shows in a text, in whatever spelling."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import re
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+from keywright.secret import Secret
+
+__all__ = ["assert_hidden", "traceback_with_locals"]
+
+_WINDOW = 8
+_LITERAL = re.compile(rb"b'(?:[^'\\\n]|\\.)*'|b\"(?:[^\"\\\n]|\\.)*\"")
+_HEX = re.compile(rb"[0-9a-fA-F]{8,}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}")
+_NUMBER = re.compile(rb"[0-9]{17,4000}")
+_NUMBERS = re.compile(rb"[0-9]{1,3}(?:, ?[0-9]{1,3}){7,}")
+
+
+def assert_hidden(secret: Secret, shown: str | bytes, *, public: bytes = b"") -> None:
+    """Fail the test if `shown` holds 8 bytes in a row of `secret`, or all of a shorter one.
+
+    Found in the clear, as hexadecimal, base64, base64url, a Python bytes literal, a list of numbers and one decimal
+    number. Stretches that `public` holds too, or of fewer than four different bytes, prove nothing and are passed
+    over.
+    """
+    width = max(1, min(_WINDOW, len(secret)))
+    windows = _windows(secret, public, width)
+    for view in _views(shown.encode(errors="surrogatepass") if isinstance(shown, str) else shown):
+        if not windows.isdisjoint(view[at : at + width] for at in range(len(view))):
+            pytest.fail("a secret shows in a text that must not hold it")
+
+
+def traceback_with_locals(error: BaseException) -> str:
+    """The traceback of `error` as the tools show it that print local variables."""
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def _windows(secret: Secret, public: bytes, width: int) -> set[bytes]:
+    windows = {secret.reveal()[at : at + width] for at in range(len(secret) - width + 1)}
+    return {window for window in windows if len(set(window)) >= min(4, width) and window not in public}
+
+
+def _views(shown: bytes) -> Iterator[bytes]:
+    """`shown`, and what parts of it mean in the usual spellings of bytes."""
+    yield shown
+    for literal in _LITERAL.findall(shown):
+        yield ast.literal_eval(literal.decode("latin-1"))
+    for run in _HEX.findall(shown):
+        yield from (bytes.fromhex(run[at : at + (len(run) - at) // 2 * 2].decode()) for at in (0, 1))
+    unwrapped = shown.translate(bytes.maketrans(b"-_", b"+/"), b"\r\n")
+    for run in _BASE64.findall(unwrapped):
+        yield from (base64.b64decode(run[at : at + (len(run) - at) // 4 * 4]) for at in range(4))
+    for run in _NUMBER.findall(shown):
+        number = int(run)
+        yield number.to_bytes(len(run) // 2 + 1)
+        yield number.to_bytes(len(run) // 2 + 1, "little")
+    for run in _NUMBERS.findall(shown):
+        yield bytes(int(part) & 255 for part in run.split(b","))

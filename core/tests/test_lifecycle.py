@@ -1,0 +1,290 @@
+"""The lifecycle: each phase, each way from state to state, and each reason why nothing signs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from keywright import RecordInfo, State, lifecycle
+from keywright.errors import PolicyError
+from keywright.lifecycle import Phase
+
+NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+OLD = RecordInfo(name="cache", version=1, key_type="ed25519", state_since=NOON - 9 * DAY, created=NOON - 9 * DAY)
+NEW = replace(OLD, version=2)
+
+
+def put_away(info: RecordInfo, state: State, time: datetime) -> RecordInfo:
+    """The version as if its keeper had moved it at `time`."""
+    return replace(info, state=state, state_since=time)
+
+
+@pytest.mark.parametrize(
+    ("infos", "version", "phase"),
+    [
+        pytest.param([OLD], 1, Phase.SIGNING, id="alone"),
+        pytest.param([replace(OLD, activates=NOON)], 1, Phase.SIGNING, id="activates-now"),
+        pytest.param([replace(OLD, activates=NOON + SECOND)], 1, Phase.ANNOUNCED, id="activates-later"),
+        pytest.param([replace(OLD, created=NOON + DAY)], 1, Phase.SIGNING, id="clock-behind-creation"),
+        pytest.param([replace(OLD, created=None)], 1, Phase.SIGNING, id="creation-unknown"),
+        pytest.param([replace(OLD, expires=NOON + SECOND)], 1, Phase.SIGNING, id="expires-later"),
+        pytest.param([replace(OLD, expires=NOON)], 1, Phase.EXPIRED, id="expires-now"),
+        pytest.param([OLD, replace(NEW, activates=NOON + SECOND)], 1, Phase.SIGNING, id="heir-announced"),
+        pytest.param([OLD, NEW], 1, Phase.VERIFYING, id="heir-without-overlap-verifies-without-end"),
+        pytest.param([OLD, NEW], 2, Phase.SIGNING, id="heir"),
+        pytest.param([OLD, replace(NEW, activates=NOON, overlap=SECOND)], 1, Phase.VERIFYING, id="overlap-runs"),
+        pytest.param([OLD, replace(NEW, activates=NOON, overlap=0 * DAY)], 1, Phase.RETIRED, id="overlap-of-nothing"),
+        pytest.param([OLD, replace(NEW, activates=NOON - DAY, overlap=DAY)], 1, Phase.RETIRED, id="overlap-is-over"),
+        pytest.param(
+            [replace(OLD, expires=NOON), replace(NEW, activates=NOON, overlap=DAY)], 1, Phase.EXPIRED, id="expiry-first"
+        ),
+        pytest.param([put_away(OLD, State.DISABLED, NOON)], 1, Phase.DISABLED, id="disabled"),
+        pytest.param([put_away(OLD, State.COMPROMISED, NOON)], 1, Phase.COMPROMISED, id="compromised"),
+        pytest.param([put_away(OLD, State.DESTROYED, NOON)], 1, Phase.DESTROYED, id="destroyed"),
+        pytest.param([OLD, put_away(NEW, State.DISABLED, NOON)], 1, Phase.VERIFYING, id="heir-disabled-afterwards"),
+        pytest.param(
+            [OLD, put_away(replace(NEW, activates=NOON), State.DISABLED, NOON)], 1, Phase.VERIFYING, id="heir-just-so"
+        ),
+        pytest.param(
+            [OLD, put_away(replace(NEW, activates=NOON), State.DISABLED, NOON - SECOND)],
+            1,
+            Phase.SIGNING,
+            id="heir-disabled-before",
+        ),
+        pytest.param(
+            [OLD, replace(NEW, activates=NOON, expires=NOON)], 1, Phase.SIGNING, id="heir-that-never-signs"
+        ),
+        pytest.param(
+            [OLD, replace(NEW, activates=NOON, expires=NOON + SECOND)], 1, Phase.VERIFYING, id="heir-for-a-second"
+        ),
+        pytest.param([NEW, OLD], 1, Phase.VERIFYING, id="order-does-not-matter"),
+    ],
+)  # fmt: skip
+def test_phase(infos: list[RecordInfo], version: int, phase: Phase) -> None:
+    """Each version stands in the phase that its record and the later ones give it."""
+    known = {one.info.version: one.phase for one in lifecycle.phases(infos, NOON)}
+
+    assert known[version] is phase
+
+
+def test_the_first_heir_to_take_over_ends_the_overlap() -> None:
+    """With several heirs, the one that takes over first says how long a version still verifies."""
+    announced = replace(NEW, activates=NOON + 5 * DAY, overlap=20 * DAY)
+    overtaking = replace(NEW, version=3, activates=NOON + DAY, overlap=DAY)
+
+    first, second, third = lifecycle.phases([OLD, announced, overtaking], NOON)
+
+    assert (first.superseded, first.verifies_until) == (NOON + DAY, NOON + 2 * DAY)
+    assert (second.superseded, second.verifies_until) == (NOON + DAY, NOON + 2 * DAY)
+    assert (third.superseded, third.verifies_until) == (None, None)
+
+
+def test_of_two_heirs_at_one_moment_the_first_made_counts() -> None:
+    """Two heirs that take over at one moment: the older one's overlap was promised."""
+    promised = replace(NEW, activates=NOON, overlap=DAY)
+    other = replace(NEW, version=3, activates=NOON, overlap=2 * DAY)
+
+    first = lifecycle.phases([OLD, promised, other], NOON)[0]
+
+    assert first.verifies_until == NOON + DAY
+
+
+def test_an_overlap_beyond_the_calendar_has_no_end() -> None:
+    """An overlap that ends after the year 9999 is one without end, and no error."""
+    heir = replace(NEW, activates=NOON, overlap=timedelta(days=4_000_000))
+
+    first = lifecycle.phases([OLD, heir], NOON)[0]
+
+    assert (first.phase, first.verifies_until) == (Phase.VERIFYING, None)
+
+
+@pytest.mark.parametrize(
+    ("infos", "until"),
+    [
+        pytest.param([], None, id="nothing"),
+        pytest.param([OLD], None, id="no-end"),
+        pytest.param([replace(OLD, activates=NOON + DAY)], None, id="no-primary"),
+        pytest.param([replace(OLD, expires=NOON + DAY)], NOON + DAY, id="expires"),
+        pytest.param([OLD, replace(NEW, activates=NOON + DAY)], NOON + DAY, id="heir"),
+        pytest.param([replace(OLD, expires=NOON + DAY), replace(NEW, activates=NOON + 2 * DAY)], NOON + DAY, id="expires-first"),
+        pytest.param([replace(OLD, expires=NOON + 2 * DAY), replace(NEW, activates=NOON + DAY)], NOON + DAY, id="heir-first"),
+        pytest.param([OLD, put_away(replace(NEW, activates=NOON + DAY), State.DISABLED, NOON)], None, id="heir-put-away"),
+    ],
+)  # fmt: skip
+def test_primary_until(infos: list[RecordInfo], until: datetime | None) -> None:
+    """The primary signs until it expires or its heir takes over, whichever is first."""
+    assert lifecycle.primary_until(infos, NOON) == until
+
+
+OLDER = "and an older one never takes its place"
+
+
+@pytest.mark.parametrize(
+    ("infos", "reason"),
+    [
+        pytest.param([], "no version was ever active; rotate to make one", id="nothing"),
+        pytest.param(
+            [put_away(replace(OLD, activates=NOON), State.DISABLED, NOON - DAY)],
+            "no version was ever active; rotate to make one",
+            id="put-away-before-its-activation",
+        ),
+        pytest.param(
+            [replace(OLD, activates=NOON + DAY)],
+            "version 1 is announced and signs from 2027-03-02 12:00:00 UTC",
+            id="announced",
+        ),
+        pytest.param(
+            [replace(OLD, activates=NOON + 2 * DAY), replace(NEW, activates=NOON + DAY)],
+            "version 2 is announced and signs from 2027-03-02 12:00:00 UTC",
+            id="the-first-to-sign-of-two-announced",
+        ),
+        pytest.param(
+            [OLD, put_away(NEW, State.DISABLED, NOON)],
+            f"version 2 is disabled, {OLDER}; enable it again, or rotate",
+            id="disabled",
+        ),
+        pytest.param(
+            [OLD, put_away(NEW, State.COMPROMISED, NOON)],
+            f"version 2 is compromised, {OLDER}; rotate to make a new one",
+            id="compromised",
+        ),
+        pytest.param(
+            [OLD, put_away(NEW, State.DESTROYED, NOON)],
+            f"version 2 is destroyed, {OLDER}; rotate to make a new one",
+            id="destroyed",
+        ),
+        pytest.param(
+            [OLD, replace(NEW, expires=NOON)],
+            f"version 2 is expired, {OLDER}; rotate to make a new one",
+            id="expired",
+        ),
+        pytest.param(
+            [put_away(OLD, State.COMPROMISED, NOON), replace(NEW, activates=NOON + DAY)],
+            f"version 1 is compromised, {OLDER}; version 2 signs from 2027-03-02 12:00:00 UTC; until then rotate to "
+            "make a new one",
+            id="compromised-and-the-next-announced",
+        ),
+    ],
+)
+def test_why_not(infos: list[RecordInfo], reason: str) -> None:
+    """Where nothing signs, the reason tells which version would, what became of it, and the way out."""
+    assert lifecycle.primary(infos, NOON) is None
+    assert lifecycle.why_not(infos, NOON) == reason
+
+
+DESTROYED = "cache@1 is destroyed, for good; rotate to make a new version"
+COMPROMISED = "cache@1 is compromised, for good; rotate to make a new version, or destroy this one"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        pytest.param(State.DESTROYED, State.ENABLED, DESTROYED, id="destroyed-enabled"),
+        pytest.param(State.DESTROYED, State.DISABLED, DESTROYED, id="destroyed-disabled"),
+        pytest.param(State.DESTROYED, State.COMPROMISED, DESTROYED, id="destroyed-compromised"),
+        pytest.param(State.COMPROMISED, State.ENABLED, COMPROMISED, id="compromised-enabled"),
+        pytest.param(State.COMPROMISED, State.DISABLED, COMPROMISED, id="compromised-disabled"),
+    ],
+)
+def test_no_way_back(before: State, after: State, message: str) -> None:
+    """What is destroyed stays so, and what is compromised can only be destroyed."""
+    info = replace(OLD, state=before)
+
+    with pytest.raises(PolicyError) as caught:
+        lifecycle.change_state(info, after, NOON)
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (before, after)
+        for before in State
+        for after in State
+        if before is not after and before in (State.ENABLED, State.DISABLED)
+    ]
+    + [(State.COMPROMISED, State.DESTROYED)],
+)
+def test_every_other_way(before: State, after: State) -> None:
+    """Every other move changes state, its time and its reason, and nothing else."""
+    info = replace(OLD, state=before)
+
+    assert lifecycle.change_state(info, after, NOON, "because") == replace(
+        info, state=after, state_since=NOON, reason="because"
+    )
+
+
+@pytest.mark.parametrize("state", State)
+def test_staying_is_no_change(state: State) -> None:
+    """A version that is in the state already is given back as it is, with its old time and reason."""
+    info = replace(OLD, state=state, reason="before")
+
+    assert lifecycle.change_state(info, state, NOON, "because") is info
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        pytest.param(State.COMPROMISED, "before", id="put-away-again-keeps-the-reason"),
+        pytest.param(State.ENABLED, "", id="enabled-drops-the-reason"),
+    ],
+)
+def test_a_move_without_a_reason(state: State, reason: str) -> None:
+    """Without a reason, the one of an earlier step stays while the version stays away."""
+    info = replace(OLD, state=State.DISABLED, reason="before")
+
+    assert lifecycle.change_state(info, state, NOON).reason == reason
+
+
+def test_put_away_early_and_moved_on() -> None:
+    """A version that left before its activation keeps the time at which it left, through all that follows."""
+    announced = replace(NEW, activates=NOON)
+    away = lifecycle.change_state(announced, State.DISABLED, NOON - DAY, "typo")
+
+    compromised = lifecycle.change_state(away, State.COMPROMISED, NOON + DAY)
+    destroyed = lifecycle.change_state(compromised, State.DESTROYED, NOON + 2 * DAY, "tidied")
+
+    assert (compromised.state_since, compromised.reason) == (NOON - DAY, "typo")
+    assert (destroyed.state_since, destroyed.reason) == (NOON - DAY, "tidied")
+    assert lifecycle.primary([OLD, destroyed], NOON + 3 * DAY) == OLD
+
+
+@pytest.mark.parametrize(
+    ("enabled", "activates"),
+    [
+        pytest.param(NOON - SECOND, NOON, id="before-its-activation"),
+        pytest.param(NOON, NOON, id="at-its-activation"),
+        pytest.param(NOON + DAY, NOON + DAY, id="after-its-activation"),
+    ],
+)
+def test_enabled_again(enabled: datetime, activates: datetime) -> None:
+    """A version that left before its activation takes over at that time, or as it is enabled if that is later."""
+    away = lifecycle.change_state(replace(NEW, activates=NOON, overlap=DAY), State.DISABLED, NOON - DAY, "typo")
+
+    back = lifecycle.change_state(away, State.ENABLED, enabled)
+
+    assert (back.activates, back.state_since, back.reason) == (activates, enabled, "")
+    assert lifecycle.phases([OLD, back], enabled)[0].verifies_until == activates + DAY
+
+
+def test_enabled_again_after_having_signed() -> None:
+    """A version that left after its activation keeps it."""
+    away = lifecycle.change_state(replace(NEW, activates=NOON), State.DISABLED, NOON + DAY)
+
+    assert lifecycle.change_state(away, State.ENABLED, NOON + 2 * DAY).activates == NOON
+
+
+def test_enabled_after_it_expired() -> None:
+    """A version that is enabled for the first time after it expired leaves its predecessor in place."""
+    announced = replace(NEW, activates=NOON, expires=NOON + DAY)
+    away = lifecycle.change_state(announced, State.DISABLED, NOON - DAY)
+
+    back = lifecycle.change_state(away, State.ENABLED, NOON + 2 * DAY)
+
+    assert lifecycle.primary([OLD, back], NOON + 3 * DAY) == OLD
+    assert lifecycle.phases([OLD, back], NOON + 3 * DAY)[1].phase is Phase.EXPIRED

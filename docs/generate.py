@@ -1,0 +1,184 @@
+"""Write the reference pages that come from declarations: commands, settings, errors and hooks.
+
+`python docs/generate.py` writes them; a test fails when they are not what it would write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from keywright import Registry, errors, hookspecs
+from keywright.cli.arguments import Parser, command_parser
+from keywright.cli.builtin import add_core_commands
+from keywright.cli.commands import Command, Commands
+from keywright.cli.exit_codes import exit_code
+from keywright.config import KEY_SETTINGS
+from keywright.settings import REQUIRED, Setting
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Made by docs/generate.py from the code's own declarations. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """The pages by file name."""
+    plugins = Registry.load()
+    return {
+        "command-line.md": "\n".join(_command_line(plugins)),
+        "settings.md": "\n".join(_settings(plugins)),
+        "errors.md": "\n".join(_errors()),
+        "hooks.md": "\n".join(_hooks()),
+    }
+
+
+def _command_line(plugins: Registry) -> Iterator[str]:
+    commands = Commands()
+    add_core_commands(commands, plugins)
+    plugins.add_commands(commands)
+    yield f"{NOTE}\n# Command line\n"
+    yield (
+        "stdout is the result and nothing else; stderr is for people. Options of every command may stand before, "
+        "between and after its words.\n"
+    )
+    yield from _exit_codes()
+    yield "## Options of every command\n"
+    yield from _arguments(command_parser(commands.table["list",]), only_global=True)
+    for command in commands.table.values():
+        yield from _command(command)
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "## Exit codes\n\n| exit | means |\n|---|---|"
+    yield "| 0 | done |"
+    told: dict[int, list[str]] = {}
+    for name in errors.__all__:
+        if name not in ("KeywrightError", "StoreError"):
+            told.setdefault(exit_code(getattr(errors, name)("")), []).append(f"[`{name}`](errors.md#{name.lower()})")
+    told[1].append("or the answer is no: a check found something")
+    told[2].append("or the arguments are wrong")
+    told |= {
+        70: ["a bug in keywright or a plugin; please report it"],
+        130: ["interrupted with Ctrl-C"],
+        141: ["whoever read the output closed the pipe; nothing is said"],
+    }
+    for code, what in sorted(told.items()):
+        yield f"| {code} | {', '.join(what)} |"
+    yield ""
+
+
+def _command(command: Command) -> Iterator[str]:
+    words = "keywright " + " ".join(command.path)
+    parser = command_parser(command)
+    positional = " ".join(_placeholder(action) for action in parser._actions if not action.option_strings)  # noqa: SLF001  (argparse has no public way)
+    yield f"## `{words}`\n"
+    yield f"{command.help[0].upper()}{command.help[1:]}.\n"
+    yield f"```console\n$ {words} {positional}".rstrip() + " [OPTION…]\n```\n"
+    yield from _arguments(parser, only_global=False)
+    yield "Examples:\n\n```console"
+    yield from (f"$ {example}" for example in command.examples)
+    yield "```\n"
+
+
+def _placeholder(action: argparse.Action) -> str:
+    name = str(action.metavar)
+    return {"?": f"[{name}]", "*": f"[{name}…]", "+": f"{name}…"}.get(str(action.nargs), name)
+
+
+def _arguments(parser: Parser, *, only_global: bool) -> Iterator[str]:
+    rows = []
+    for group in parser._action_groups:  # noqa: SLF001  (as above)
+        if (group.title == "options of every command") is not only_global:
+            continue
+        for action in group._group_actions:  # noqa: SLF001  (as above)
+            spelled = ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.metavar}`"
+            metavar = action.metavar if isinstance(action.metavar, tuple) else (action.metavar,)
+            values = (
+                "" if action.nargs == 0 or not action.option_strings else " ".join(str(one) for one in metavar if one)
+            )
+            rows.append(f"| {spelled}{f' `{values}`' if values else ''} | {action.help} |")
+    if rows:
+        yield "| argument | |\n|---|---|"
+        yield from (row.replace("\n", " ") for row in rows)
+        yield ""
+
+
+def _settings(plugins: Registry) -> Iterator[str]:
+    yield f"{NOTE}\n# Settings\n"
+    yield (
+        'Any setting but a table may be `{ env = "VARIABLE" }` or `{ file = "PATH" }`; a secret must be one of the two. '
+        "Durations are a whole number and a unit: s, m, h, d or w.\n"
+    )
+    yield "## Keys: `[keys.NAME]`\n"
+    yield from _setting_table(KEY_SETTINGS)
+    for key_type in plugins.key_types.values():
+        if key_type.settings:
+            yield f"### Key type `{key_type.name}`\n"
+            yield from _setting_table(key_type.settings)
+    yield "## Stores: `[stores.NAME]`\n"
+    yield "`backend` names the store backend, `seal` a seal that is configured below `seals`.\n"
+    for backend in plugins.store_backends.values():
+        yield f"### Store backend `{backend.name}`\n"
+        able = [name for name, value in backend.capabilities._asdict().items() if value]
+        yield f"Capabilities: {', '.join(able) or 'none'}.\n"
+        yield from _setting_table(backend.settings)
+    for seal in plugins.seals.values():
+        yield f"### Seal `{seal.name}`\n"
+        yield from _setting_table(seal.settings)
+
+
+def _setting_table(settings: tuple[Setting, ...] | list[Setting] | object) -> Iterator[str]:
+    yield "| setting | is | default | |\n|---|---|---|---|"
+    assert isinstance(settings, list | tuple)
+    for setting in settings:
+        default = "required" if setting.default is REQUIRED else _default(setting.default)
+        yield f"| `{setting.name}` | {setting.rule()} | {default} | {setting.help} |"
+    yield ""
+
+
+def _default(value: object) -> str:
+    if value is None or value in ({}, ()):
+        return "none"
+    from datetime import timedelta
+
+    from keywright.durations import format_duration
+
+    return f"`{format_duration(value)}`" if isinstance(value, timedelta) else f"`{value!r}`".replace("'", '"')
+
+
+def _errors() -> Iterator[str]:
+    yield f"{NOTE}\n# Errors\n"
+    yield (
+        "Every error is a `KeywrightError`, split by what the caller does next. A message is one line: subject, rule, "
+        "way out. It holds no secret and no input.\n"
+    )
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        bases = [base.__name__ for base in kind.__mro__[1:] if base.__name__ in errors.__all__]
+        yield f"## {name}\n"
+        yield f"`{name}`" + (f", a {' and a '.join(f'`{base}`' for base in bases[:1])}" if bases else "") + ".\n"
+        yield f"{inspect.getdoc(kind)}\n"
+
+
+def _hooks() -> Iterator[str]:
+    yield f"{NOTE}\n# Hooks\n"
+    yield f"{inspect.getdoc(hookspecs)}\n"
+    for name, hook in vars(hookspecs).items():
+        if name.startswith("keywright_"):
+            signature = str(inspect.signature(hook)).replace("'", "")
+            yield f"## {name}\n"
+            yield f"```python\n@keywright.hookimpl\ndef {name}{signature}: ...\n```\n"
+            yield re.sub(r"\n{3,}", "\n\n", inspect.getdoc(hook) or "") + "\n"
+
+
+def main() -> None:
+    """Write the pages."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,497 @@
+"""The ring generates keys: what is asked for, configured or implied."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from keywright import Format, Key, KeyRing, RecordInfo, Registry, Secret, State, hookimpl
+from keywright.errors import (
+    ConfigError,
+    InvalidNameError,
+    KeyExistsError,
+    KeywrightError,
+    ReadOnlyStoreError,
+    UnsupportedKeyError,
+)
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+
+NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+JWK_TYPES = "oct, ed25519, x25519, ec-p256, ec-p384, ec-p521, rsa"
+
+
+def document_of(ring: KeyRing, name: str) -> dict[str, Any]:
+    """The members of a JWK that are no secret, and those that are as True."""
+    members = json.loads(ring.export(name, secret=True).reveal())
+    return {member: True if member in ("d", "k") else value for member, value in members.items()}
+
+
+def test_a_name_alone_makes_a_nix_key(ring: Rings) -> None:
+    """Without any choice, version 1 is an ed25519 key in the nix format that signs at once and never ends."""
+    info = ring().generate("cache.example.org")
+
+    assert info == RecordInfo(
+        name="cache.example.org",
+        version=1,
+        key_type="ed25519",
+        format="nix",
+        kid="cache.example.org-1",
+        public=info.public,
+        state=State.ENABLED,
+        state_since=NOW,
+        created=NOW,
+        revision=info.revision,
+    )
+    assert len(info.public or b"") == 32
+
+
+def test_what_is_stored_is_what_the_format_writes(ring: Rings, registry: Registry) -> None:
+    """The payload of an unsealed store is the format's own bytes, and the key's halves belong together."""
+    opened = ring()
+
+    opened.generate("cache.example.org")
+
+    key = opened.load("cache.example.org")
+    payload = opened.open_store().store.get("cache.example.org", 1).payload
+    assert payload == registry.format("nix").encode_secret(key)
+    assert registry.key_type("ed25519").complete(key) == key
+
+
+PAIRS = [
+    pytest.param({}, "ed25519", "nix", id="neither"),
+    pytest.param({"format": "nix"}, "ed25519", "nix", id="nix"),
+    pytest.param({"format": "jwk"}, "oct", "jwk", id="jwk"),
+    pytest.param({"type": "ed25519"}, "ed25519", "nix", id="ed25519"),
+    pytest.param({"type": "oct"}, "oct", "jwk", id="oct"),
+    pytest.param({"type": "x25519"}, "x25519", "jwk", id="x25519"),
+    pytest.param({"type": "ec-p256"}, "ec-p256", "jwk", id="ec-p256"),
+    pytest.param({"type": "ec-p521"}, "ec-p521", "jwk", id="ec-p521"),
+    pytest.param({"type": "ed25519", "format": "jwk"}, "ed25519", "jwk", id="ed25519 as jwk"),
+]
+
+
+@pytest.mark.parametrize(("said", "type_name", "format_name"), PAIRS)
+def test_arguments_imply_each_other(ring: Rings, said: dict[str, Any], type_name: str, format_name: str) -> None:
+    """Type and format imply each other where one argument is given."""
+    info = ring().generate("a", **said)
+
+    assert (info.key_type, info.format) == (type_name, format_name)
+
+
+@pytest.mark.parametrize(("said", "type_name", "format_name"), PAIRS)
+def test_settings_imply_each_other(ring: Rings, said: dict[str, Any], type_name: str, format_name: str) -> None:
+    """Type and format imply each other where one is configured."""
+    info = ring(keys={"a": said}).generate("a")
+
+    assert (info.key_type, info.format) == (type_name, format_name)
+
+
+def test_an_argument_goes_before_the_configuration(ring: Rings) -> None:
+    """Arguments win one by one, and labels and attributes are joined, the argument's on top."""
+    table = {
+        "type": "oct",
+        "bits": 512,
+        "kid": "configured",
+        "labels": {"team": "a", "env": "prod"},
+        "attributes": {"use": "sig", "alg": "HS256"},
+    }
+    opened = ring(keys={"a": table})
+
+    info = opened.generate("a", bits=384, kid="said", labels={"env": "dev"}, attributes={"alg": "HS384"})
+
+    assert (info.key_type, info.kid, info.labels) == ("oct", "said", {"env": "dev", "team": "a"})
+    assert document_of(opened, "a") == {"alg": "HS384", "k": True, "kid": "said", "kty": "oct", "use": "sig"}
+    assert len(opened.load("a").secret or b"") == 48
+
+
+def test_settings_of_another_type_are_left_alone(ring: Rings) -> None:
+    """`bits` configured for one type says nothing of another type that an argument asks for."""
+    opened = ring(keys={"a": {"type": "oct", "bits": 512}})
+
+    info = opened.generate("a", type="ec-p256")
+
+    assert info.key_type == "ec-p256"
+
+
+def test_the_configuration_says_it_all(ring: Rings) -> None:
+    """A [keys.NAME] table decides type, format, store, kid, labels, attributes, size and overlap of version 1."""
+    table = {
+        "type": "oct",
+        "format": "jwk",
+        "store": "other",
+        "kid": "{name}/{version}",
+        "bits": 512,
+        "overlap": "14d",
+        "activate_in": "7d",
+        "labels": {"user_id": "7"},
+        "attributes": {"use": "sig"},
+    }
+    stores = {"main": {"backend": "memory"}, "other": {"backend": "memory"}}
+    opened = ring(stores=stores, default_store="main", keys={"prod/jwt": table})
+
+    info = opened.generate("prod/jwt")
+
+    assert (info.key_type, info.format, info.kid) == ("oct", "jwk", "prod/jwt/1")
+    assert (info.labels, info.overlap) == ({"user_id": "7"}, timedelta(days=14))
+    assert info.activates is None, "there is nobody to announce the first version to"
+    assert len(opened.load("prod/jwt").secret or b"") == 64
+    assert opened.load("prod/jwt").attributes == {"use": "sig"}
+    assert [*opened.names()] == []
+    assert [*opened.names(store="other")] == ["prod/jwt"]
+
+
+@pytest.mark.parametrize(("bits", "length"), [(128, 16), (8192, 1024), ("256", 32), (None, 32)])
+def test_bits_are_a_number_or_its_text(ring: Rings, bits: object, length: int) -> None:
+    """The size may come as a number or as text, as from a command line; without it the type's default is taken."""
+    opened = ring()
+
+    opened.generate("a", type="oct", **({} if bits is None else {"bits": bits}))
+
+    assert len(opened.load("a").secret or b"") == length
+
+
+@pytest.mark.parametrize(
+    ("name", "kid"),
+    [("cache.example.org", "cache.example.org-1"), ("cache-5", "cache-5"), ("prod/cache", "prod/cache-1")],
+)
+def test_nix_names_count_versions(ring: Rings, name: str, kid: str) -> None:
+    """The default kid of the nix format is the name with the version, unless the name counts already."""
+    assert ring().generate(name).kid == kid
+
+
+def test_a_jwk_is_called_by_its_thumbprint(ring: Rings, registry: Registry) -> None:
+    """The default kid of an asymmetric JWK is its RFC 7638 thumbprint, which is in the key and in the metadata."""
+    opened = ring()
+
+    info = opened.generate("a", type="ec-p256")
+
+    key = opened.load("a")
+    assert info.kid == key.kid == registry.format("jwk").default_kid("a", 1, key)
+
+
+def test_an_oct_key_is_called_at_random(ring: Rings) -> None:
+    """The default kid of a symmetric key is 128 random bits in hex: a hash would help to guess the key."""
+    opened = ring()
+
+    kids = {opened.generate(name, type="oct").kid for name in ("a", "b")}
+
+    assert len(kids) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", kid) for kid in kids)
+
+
+def test_a_kid_may_be_a_template(ring: Rings) -> None:
+    """`{name}` and `{version}` in a kid are filled in."""
+    assert ring().generate("a", type="oct", kid="x-{name}-{version}").kid == "x-a-1"
+
+
+def test_metadata_holds_public_attributes_alone(ring: Rings) -> None:
+    """Metadata shows what the public half would: `sign` as `verify`, and no member that the format does not know."""
+    opened = ring()
+    attributes = {"use": "sig", "key_ops": ["sign"], "note": "kept in the key"}
+
+    info = opened.generate("a", type="ec-p256", attributes=attributes)
+
+    assert info.attributes == {"use": "sig", "key_ops": ["verify"]}
+    assert opened.load("a").attributes == attributes
+
+
+def test_metadata_of_an_oct_key_holds_no_attributes(ring: Rings) -> None:
+    """What has no public half publishes nothing."""
+    info = ring().generate("a", type="oct", attributes={"use": "sig"})
+
+    assert (info.public, info.attributes) == (None, {})
+
+
+def test_times_come_in_any_zone(ring: Rings) -> None:
+    """Times of other zones are kept in UTC."""
+    there = timezone(timedelta(hours=5, minutes=30))
+
+    info = ring().generate(
+        "a", activates=datetime(2027, 2, 1, 5, 30, tzinfo=there), expires=datetime(2028, 1, 1, 5, 30, tzinfo=there)
+    )
+
+    assert (info.activates, info.expires) == (datetime(2027, 2, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+    assert info.activates is not None
+    assert info.activates.tzinfo is UTC
+
+
+LABEL_NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+ORDER = "expires must be after the activation and after now, or the key would never sign"
+ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
+EARLY = timezone(timedelta(hours=12))
+LATE = timezone(timedelta(hours=-12))
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        pytest.param(
+            {"type": "oct", "format": "nix"},
+            ConfigError,
+            "format 'nix' cannot carry a key of type 'oct'; it carries: ed25519",
+            id="the format does not carry the type",
+        ),
+        pytest.param(
+            {"bits": 256},
+            ConfigError,
+            "argument: bits is no setting of key type 'ed25519'; it has: none",
+            id="a setting that the type does not have",
+        ),
+        pytest.param(
+            {"type": "oct", "bit": 256},
+            ConfigError,
+            "argument: bit is no setting of key type 'oct' (did you mean 'bits'?); it has: bits",
+            id="a setting spelt wrong",
+        ),
+        pytest.param(
+            {"type": "oct", "bits": 100},
+            ConfigError,
+            "argument: bits must be a whole number that is a multiple of 8 from 128 to 8192",
+            id="a size out of bounds",
+        ),
+        pytest.param(
+            {"attributes": {"use": "sig", "alg": "EdDSA"}},
+            UnsupportedKeyError,
+            "format 'nix' does not carry: alg, use; leave it out, or name another --format",
+            id="attributes that the format does not carry",
+        ),
+        pytest.param(
+            {"kid": "a b"},
+            UnsupportedKeyError,
+            "format 'nix' does not carry this key: the name of the Nix key holds whitespace, a control character or "
+            "another one that does not print; give it another (--kid), or say --lenient",
+            id="a kid that the format would not read back",
+        ),
+        pytest.param(
+            {"kid": "a:b"},
+            UnsupportedKeyError,
+            "the kid of this key cannot be a Nix key name: it holds a colon, and Nix takes the name to end at the "
+            "first one; choose one with --kid",
+            id="a kid that the format does not write",
+        ),
+        pytest.param({"labels": {"": "x"}}, ConfigError, LABEL_NAME, id="a label without a name"),
+        pytest.param(
+            {"labels": {"user_id": 7}},
+            ConfigError,
+            "label user_id must be printable text of at most 256 bytes",
+            id="a label that is no text",
+        ),
+        pytest.param({"activates": datetime(2027, 2, 1)}, ConfigError, f"activates{ZONE}", id="activates: no zone"),  # noqa: DTZ001 - meant
+        pytest.param({"expires": datetime(2027, 2, 1)}, ConfigError, f"expires{ZONE}", id="expires: no zone"),  # noqa: DTZ001 - meant
+        pytest.param(
+            {"activates": datetime(1, 1, 1, tzinfo=EARLY)},
+            ConfigError,
+            "activates must lie within the years 1 to 9999 in UTC",
+            id="before the first year",
+        ),
+        pytest.param(
+            {"expires": datetime.max.replace(tzinfo=LATE)},
+            ConfigError,
+            "expires must lie within the years 1 to 9999 in UTC",
+            id="after the last year",
+        ),
+        pytest.param({"expires": NOW}, ConfigError, ORDER, id="expires now"),
+        pytest.param(
+            {"activates": NOW + timedelta(days=2), "expires": NOW + timedelta(days=1)},
+            ConfigError,
+            ORDER,
+            id="expires before it activates",
+        ),
+    ],
+)
+def test_what_cannot_be_made_is_refused(
+    ring: Rings, refused: Refused, said: dict[str, Any], kind: type[KeywrightError], message: str
+) -> None:
+    """A refusal says why, and nothing is stored."""
+    opened = ring()
+
+    with refused(kind, message):
+        opened.generate("a", **said)
+
+    assert [*opened.names()] == []
+
+
+def test_an_overlap_beyond_time_is_refused(ring: Rings, refused: Refused) -> None:
+    """A version whose overlap would end after the last year is refused: no later look at the name could count on."""
+    opened = ring(keys={"a": {"overlap": "14d"}})
+
+    with refused(ConfigError, "the overlap would end after the year 9999; activate the version earlier"):
+        opened.generate("a", activates=datetime(9999, 12, 25, tzinfo=UTC))
+
+    assert [*opened.names()] == []
+
+
+def test_a_wrong_name_is_refused(ring: Rings, refused: Refused) -> None:
+    """The name is checked at the door."""
+    with refused(InvalidNameError, "a key name must not be empty; use something like cache.example.org or prod/jwt"):
+        ring().generate("")
+
+
+@pytest.mark.parametrize("destroyed", [False, True])
+def test_a_taken_name_is_refused(ring: Rings, refused: Refused, destroyed: bool) -> None:
+    """A name that has any version, a tombstone too, is not generated again."""
+    opened = ring()
+    before = opened.generate("a")
+    if destroyed:
+        before = opened.destroy("a")
+
+    with refused(KeyExistsError, "store 'main' has a already; rotate makes its next version"):
+        opened.generate("a")
+
+    assert [one.info for one in opened.show("a").versions] == [before]
+
+
+def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: Mapping[str, Secret]) -> None:
+    """A store that takes no writes is refused by name."""
+    opened = ring(stores={"ci": {"backend": "plain"}})
+
+    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
+        opened.generate("a")
+
+
+class Odd:
+    """A format `odd` that writes well and reads something else."""
+
+    KEYWRIGHT_API = 1
+    name = "odd"
+    key_types = ("oct", "ed25519")
+
+    def __init__(self, jwk: Format, read: Callable[[Key], Key]) -> None:
+        self._jwk = jwk
+        self._read = read
+
+    @hookimpl
+    def keywright_register_formats(self) -> tuple[Format, ...]:
+        return (self,)
+
+    def encode_secret(self, key: Key) -> Secret:
+        return self._jwk.encode_secret(key)
+
+    def encode_public(self, key: Key) -> bytes:
+        return self._jwk.encode_public(key)
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:
+        return self._read(self._jwk.decode(data, default_kid=default_kid))
+
+    def default_kid(self, name: str, version: int, key: Key) -> str | None:
+        return None
+
+    def sniff(self, data: Secret) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        pytest.param(
+            lambda key: Key(key.type, "other", key.secret, key.public, key.attributes),
+            "format 'odd' does not carry: kid; leave it out, or name another --format",
+            id="another kid",
+        ),
+        pytest.param(
+            lambda key: Key(key.type, key.kid, Secret(bytes(32)), key.public, key.attributes),
+            "format 'odd' gives another key back than it got; nothing was stored",
+            id="another secret",
+        ),
+    ],
+)
+def test_what_does_not_read_back_is_not_stored(
+    ring: Rings, refused: Refused, registry: Registry, read: Callable[[Key], Key], message: str
+) -> None:
+    """Before a key is stored, its encoding is read again and must give the same key."""
+    registry.add(Odd(registry.format("jwk"), read), "odd")
+    opened = ring()
+
+    with refused(UnsupportedKeyError, message):
+        opened.generate("a", type="oct", format="odd")
+
+    assert [*opened.names()] == []
+
+
+def outcomes(actions: Iterator[Callable[[], object]]) -> list[str]:
+    """What became of actions that threads did at once: `done`, or the error's class."""
+
+    def outcome(action: Callable[[], object]) -> str:
+        try:
+            action()
+        except KeywrightError as error:
+            return type(error).__name__
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        return [*pool.map(outcome, actions)]
+
+
+def test_of_those_who_generate_at_once_one_wins(ring: Rings) -> None:
+    """Eight threads generate one name: one makes it, the others hear that it exists."""
+    opened = ring()
+
+    found = outcomes((lambda: opened.generate("a")) for _ in range(8))
+
+    assert sorted(found) == ["KeyExistsError"] * 7 + ["done"]
+    assert len(opened.show("a").versions) == 1
+
+
+def test_ensure_makes_what_is_declared(ring: Rings, shared: dict[str, str]) -> None:
+    """`ensure` makes each declared key once, in its store, and a second time nothing."""
+    keys = {"a": {"type": "oct"}, "b": {"store": "other"}}
+    opened = ring(stores={"main": shared, "other": {"backend": "memory"}}, default_store="main", keys=keys)
+
+    first = opened.ensure()
+    second = opened.ensure()
+
+    assert [info.reference for info in first] == ["a@1", "b@1"]
+    assert second == ()
+    assert ([*opened.names()], [*opened.names(store="other")]) == (["a"], ["b"])
+
+
+def test_ensure_makes_the_named_alone(ring: Rings) -> None:
+    """With names, `ensure` makes those; `store` says where."""
+    stores = {"main": {"backend": "memory"}, "other": {"backend": "memory"}}
+    opened = ring(stores=stores, default_store="main", keys={"a": {}, "b": {}})
+
+    made = opened.ensure("b", "b", store="other")
+
+    assert [info.reference for info in made] == ["b@1"]
+    assert ([*opened.names()], [*opened.names(store="other")]) == ([], ["b"])
+
+
+def test_ensure_leaves_tombstones(ring: Rings) -> None:
+    """A name that was destroyed was made once, so `ensure` does not make it again."""
+    opened = ring(keys={"a": {}})
+    opened.ensure()
+    opened.destroy("a")
+
+    assert opened.ensure() == ()
+
+
+def test_ensure_refuses_what_is_not_declared(ring: Rings, refused: Refused) -> None:
+    """A name without a table is refused before anything is made; the message spells the table as TOML wants it."""
+    opened = ring(keys={"a": {}})
+
+    with refused(
+        ConfigError,
+        'cache.example.org is not declared, so it is not known what to make; add a table keys."cache.example.org"',
+    ):
+        opened.ensure("a", "cache.example.org")
+
+    assert [*opened.names()] == []
+
+
+def test_those_who_ensure_at_once_agree(ring: Rings) -> None:
+    """Eight threads ensure the same keys: each key is made once, and nobody hears of the others."""
+    opened = ring(keys={"a": {}, "b": {"type": "oct"}})
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [info.reference for infos in pool.map(lambda _: opened.ensure(), range(8)) for info in infos]
+
+    assert sorted(made) == ["a@1", "b@1"]

@@ -1,0 +1,360 @@
+"""The ring takes in keys that were made elsewhere."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from keywright import Format, Key, KeyRing, Registry, Secret, hookimpl
+from keywright.errors import (
+    ConfigError,
+    FormatError,
+    InvalidKeyError,
+    InvalidNameError,
+    KeyExistsError,
+    KeywrightError,
+    MalformedKeyError,
+    NotExportableError,
+    ReadOnlyStoreError,
+    UnsupportedKeyError,
+)
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+
+# The example key of Nix's manual ("nix key generate-secret").
+NIX_BASE64 = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
+NIX = Secret(b"cache.example.org-0:" + NIX_BASE64)
+NIX_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
+ODD_NIX = Secret(b"a b:" + NIX_BASE64)
+MISMATCHED_NIX = Secret(
+    b"cache.example.org-0:" + base64.b64encode(base64.b64decode(NIX_BASE64)[:32] + b"\x58" + b"\x66" * 31)
+)
+# RFC 8037, appendix A.1 and A.3.
+OKP_PUBLIC = b'"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
+OKP = Secret(b'{"crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","kty":"OKP",' + OKP_PUBLIC)
+OKP_THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+# RFC 7515, appendix A.1.1.
+OCT_OCTETS = b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+OCT = Secret(b'{"alg":"HS512","k":"' + OCT_OCTETS + b'","kid":"hmac","kty":"oct","note":"kept"}')
+# RFC 7517, appendix A.2.
+EC = Secret(
+    b'{"crv":"P-256","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","kid":"1","kty":"EC","use":"enc",'
+    b'"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}'
+)
+
+
+@pytest.mark.parametrize("said", [{}, {"format": "named"}], ids=["sniffed", "named"])
+@pytest.mark.parametrize(
+    ("data", "type_name", "format_name", "kid"),
+    [
+        pytest.param(NIX, "ed25519", "nix", "cache.example.org-0", id="nix"),
+        pytest.param(OCT, "oct", "jwk", "hmac", id="oct"),
+        pytest.param(EC, "ec-p256", "jwk", "1", id="ec"),
+    ],
+)
+def test_a_key_comes_back_byte_for_byte(
+    ring: Rings, said: dict[str, str], data: Secret, type_name: str, format_name: str, kid: str
+) -> None:
+    """A canonical key is stored in its own format under its own kid, and exports as it came in."""
+    opened = ring()
+
+    info = opened.import_key("a", data, **({"format": format_name} if said else {}))
+
+    assert (info.reference, info.key_type, info.format, info.kid) == ("a@1", type_name, format_name, kid)
+    assert opened.export("a", secret=True) == data
+
+
+def test_bytes_may_come_as_they_are(ring: Rings) -> None:
+    """Plain bytes are taken as well, a final line feed of a nix key too."""
+    opened = ring()
+
+    opened.import_key("a", NIX.reveal() + b"\n")
+
+    assert opened.export("a", secret=True) == NIX
+    assert opened.export("a") == NIX_PUBLIC
+
+
+def test_a_jwk_without_a_kid_gets_its_thumbprint(ring: Rings) -> None:
+    """A key that carries no kid gets the format's default; the rest stays."""
+    opened = ring()
+
+    info = opened.import_key("a", OKP)
+
+    assert info.kid == OKP_THUMBPRINT
+    kid = f'"kid":"{OKP_THUMBPRINT}","kty"'.encode()
+    assert opened.export("a", secret=True) == Secret(OKP.reveal().replace(b'"kty"', kid))
+
+
+def test_an_explicit_kid_is_taken_as_it_is(ring: Rings) -> None:
+    """A kid that the caller says goes before the key's own, braces included: others chose it."""
+    info = ring().import_key("a", OCT, kid="{version}")
+
+    assert info.kid == "{version}"
+
+
+def test_the_configuration_has_no_say(ring: Rings) -> None:
+    """Type, format, labels, attributes and kid of [keys.NAME] are for keys made here; its store is where they go."""
+    table = {"type": "oct", "bits": 512, "kid": "x", "labels": {"a": "b"}, "store": "other"}
+    stores = {"main": {"backend": "memory"}, "other": {"backend": "memory"}}
+    opened = ring(stores=stores, default_store="main", keys={"a": table})
+
+    info = opened.import_key("a", NIX)
+
+    assert (info.key_type, info.kid, info.labels) == ("ed25519", "cache.example.org-0", {})
+    assert [*opened.names(store="other")] == ["a"]
+
+
+def test_labels_and_an_end_are_kept(ring: Rings) -> None:
+    """Labels and the expiry that the caller says are in the metadata, the time in UTC."""
+    end = datetime(2028, 1, 1, tzinfo=UTC)
+
+    info = ring().import_key("a", OCT, labels={"user_id": "7"}, expires=end)
+
+    assert (info.labels, info.expires, info.created) == ({"user_id": "7"}, end, datetime(2027, 1, 1, 12, tzinfo=UTC))
+
+
+def test_a_public_key_verifies_alone(ring: Rings, refused: Refused) -> None:
+    """A public key is stored without a payload; it exports, and its secret half is not to be had."""
+    opened = ring()
+
+    opened.import_key("a", NIX_PUBLIC, public=True)
+
+    assert opened.export("a") == NIX_PUBLIC
+    assert opened.open_store().store.get("a", 1).payload is None
+    message = "a@1 is a public key, imported without its secret half; ask its owner to sign"
+    with refused(NotExportableError, message):
+        opened.export("a", secret=True)
+    with refused(NotExportableError, message):
+        opened.signer("a")
+
+
+def test_an_odd_key_is_taken_leniently(ring: Rings) -> None:
+    """A nix key with a space in its name imports leniently with a report, and then loads, exports and signs."""
+    opened = ring()
+    told: list[str] = []
+
+    info = opened.import_key("a", ODD_NIX, lenient=True, report=told.append)
+
+    assert told == [
+        "the key's name holds whitespace, a control character or another one that does not print; it can never stand "
+        "in trusted-public-keys"
+    ]
+    assert info.kid == opened.load("a").kid == "a b"
+    assert opened.export("a", secret=True) == ODD_NIX
+    assert opened.export("a") == b"a b:" + NIX_PUBLIC.partition(b":")[2]
+    assert opened.verify("a", b"data", opened.sign("a", b"data")) == info
+
+
+def test_an_odd_public_key_is_taken_leniently(ring: Rings) -> None:
+    """A public key with an odd name is stored leniently too."""
+    opened = ring()
+
+    opened.import_key("a", b"a b:" + NIX_PUBLIC.partition(b":")[2], public=True, lenient=True, report=lambda _: None)
+
+    assert opened.load("a").kid == "a b"
+
+
+def test_without_a_listener_deviations_are_warnings(ring: Rings) -> None:
+    """Who names nobody to tell is warned."""
+    with pytest.warns(UserWarning, match="it can never stand in trusted-public-keys"):
+        ring().import_key("a", ODD_NIX, lenient=True)
+
+
+def test_lenience_changes_nothing_about_formats_without_it(ring: Rings) -> None:
+    """A format without a lenient reading reads as ever."""
+    info = ring().import_key("a", OCT, lenient=True)
+
+    assert info.kid == "hmac"
+
+
+LABEL = "label x must be printable text of at most 256 bytes"
+
+
+@pytest.mark.parametrize(
+    ("data", "said", "kind", "message"),
+    [
+        pytest.param(
+            ODD_NIX,
+            {},
+            MalformedKeyError,
+            "the name of the Nix key holds whitespace, a control character or another one that does not print; give "
+            "it another (--kid), or say --lenient",
+            id="odd, without lenience",
+        ),
+        pytest.param(
+            MISMATCHED_NIX,
+            {"lenient": True},
+            InvalidKeyError,
+            "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match",
+            id="halves that disagree, even leniently",
+        ),
+        pytest.param(
+            Secret(b"no key at all"),
+            {},
+            FormatError,
+            "the data is a key of no format that is installed (jwk, nix); check it, or name its --format",
+            id="no format claims it",
+        ),
+        pytest.param(
+            Secret(b"{}"),
+            {"format": "nix"},
+            MalformedKeyError,
+            "the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64",
+            id="another format than was said",
+        ),
+        pytest.param(
+            Secret(NIX_PUBLIC),
+            {},
+            NotExportableError,
+            "the data is a public key, and a secret key belongs here; say --public to keep it",
+            id="a public key where a secret one belongs",
+        ),
+        pytest.param(
+            NIX,
+            {"public": True},
+            UnsupportedKeyError,
+            "the data is a secret key; leave out --public, or convert it to its public half first",
+            id="a secret key where a public one belongs",
+        ),
+        pytest.param(
+            Secret(b'{"crv":"Ed25519","kty":"OKP","note":"lost",' + OKP_PUBLIC),
+            {"public": True},
+            UnsupportedKeyError,
+            "format 'jwk' does not carry: note; leave it out, or name another --format",
+            id="a public key with a member that nobody would publish",
+        ),
+        pytest.param(
+            Secret(b'{"crv":"Ed25519","key_ops":["sign"],"kty":"OKP",' + OKP_PUBLIC),
+            {"public": True},
+            UnsupportedKeyError,
+            "format 'jwk' gives another key back than it got; nothing was stored",
+            id="a public key that says it signs",
+        ),
+        pytest.param(
+            NIX,
+            {"kid": "a:b"},
+            UnsupportedKeyError,
+            "the kid of this key cannot be a Nix key name: it holds a colon, and Nix takes the name to end at the "
+            "first one; choose one with --kid",
+            id="a kid that the format does not carry",
+        ),
+        pytest.param(OCT, {"labels": {"x": "a\nb"}}, ConfigError, LABEL, id="a label that does not print"),
+        pytest.param(
+            OCT,
+            {"expires": datetime(2027, 1, 1, tzinfo=UTC)},
+            ConfigError,
+            "expires must be after the activation and after now, or the key would never sign",
+            id="a key that has ended",
+        ),
+    ],
+)
+def test_what_is_no_key_to_keep_is_refused(
+    ring: Rings, refused: Refused, data: Secret, said: dict[str, Any], kind: type[KeywrightError], message: str
+) -> None:
+    """A refusal says why, shows nothing of the data, and nothing is stored."""
+    opened = ring()
+
+    with refused(kind, message):
+        opened.import_key("a", data, **said)
+
+    assert [*opened.names()] == []
+
+
+class Greedy:
+    """A format that claims whatever another one would."""
+
+    KEYWRIGHT_API = 1
+    key_types = ("oct",)
+
+    def __init__(self, name: str, other: Format) -> None:
+        self.name = name
+        self._other = other
+
+    @hookimpl
+    def keywright_register_formats(self) -> tuple[Format, ...]:
+        return (self,)
+
+    def encode_secret(self, key: Key) -> Secret:
+        return self._other.encode_secret(key)
+
+    def encode_public(self, key: Key) -> bytes:
+        return self._other.encode_public(key)
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:
+        return self._other.decode(data, default_kid=default_kid)
+
+    def default_kid(self, name: str, version: int, key: Key) -> str | None:
+        return self._other.default_kid(name, version, key)
+
+    def sniff(self, data: Secret) -> bool:
+        return self._other.sniff(data)
+
+
+def test_two_claims_are_refused(ring: Rings, refused: Refused, registry: Registry) -> None:
+    """Where two formats claim the data, the ring does not guess; named, either is taken."""
+    registry.add(Greedy("greedy", registry.format("jwk")), "greedy")
+    opened = ring()
+
+    with refused(FormatError, "the data could be greedy or jwk; say which with --format"):
+        opened.import_key("a", OCT)
+
+    assert opened.import_key("a", OCT, format="greedy").format == "greedy"
+
+
+def test_a_wrong_name_is_refused_before_anything_else(ring: Rings) -> None:
+    """The name is checked at the door, and the data is out of sight by then."""
+    with pytest.raises(InvalidNameError):
+        ring().import_key("A", OCT)
+
+
+@pytest.mark.parametrize("destroyed", [False, True])
+def test_a_taken_name_is_refused(ring: Rings, refused: Refused, destroyed: bool) -> None:
+    """A name that has any version, a tombstone too, takes no import."""
+    opened = ring()
+    opened.generate("a")
+    if destroyed:
+        opened.destroy("a")
+
+    with refused(KeyExistsError, "store 'main' has a already; rotate makes its next version"):
+        opened.import_key("a", OCT)
+
+
+def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: Mapping[str, Secret]) -> None:
+    """A store that takes no writes is refused by name."""
+    opened = ring(stores={"ci": {"backend": "plain"}})
+
+    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
+        opened.import_key("a", OCT)
+
+
+def test_plain_bytes_show_in_no_frame_of_ours(ring: Rings, registry: Registry) -> None:
+    """Bytes that were not hidden by the caller are hidden before anything can go wrong."""
+    opened = ring()
+
+    with pytest.raises(InvalidNameError) as caught:
+        opened.import_key("A", OCT.reveal())
+
+    frames = []
+    traceback = caught.value.__traceback__
+    while traceback is not None:
+        frames.append(traceback.tb_frame)
+        traceback = traceback.tb_next
+    assert len(frames) > 2
+    assert not [one for one in frames[1:] for value in one.f_locals.values() if isinstance(value, bytes)]
+
+
+def test_an_end_is_checked_by_the_rings_clock(ring: Rings, wait: Callable[..., None]) -> None:
+    """An imported key that ends signs until then."""
+    opened = ring()
+    opened.import_key("a", NIX, expires=opened.now() + timedelta(days=1))
+
+    wait(hours=23)
+    assert opened.signer("a").version == 1
+    wait(hours=1)
+    assert opened.show("a").versions[0].phase == "expired"

@@ -1,0 +1,440 @@
+"""The ring makes next versions: as the last one was, unless somebody says otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from keywright import KeyRing, Registry, Secret
+from keywright.errors import (
+    ConfigError,
+    KeyExistsError,
+    KeyNotFoundError,
+    KeywrightError,
+    PolicyError,
+    ReadOnlyStoreError,
+)
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Wait = Callable[..., None]
+
+NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+
+
+def test_the_next_version_is_as_the_last(ring: Rings) -> None:
+    """Type, format, size, labels and attributes go on; the kid and the secret are new, and it signs at once."""
+    opened = ring()
+    attributes = {"use": "sig", "note": {"of": ["any", "shape"]}}
+    first = opened.generate("a", type="oct", bits=512, labels={"user_id": "7"}, attributes=attributes)
+
+    second = opened.rotate("a")
+
+    assert (second.reference, second.key_type, second.format) == ("a@2", "oct", "jwk")
+    assert (second.labels, second.activates, second.overlap, second.expires) == ({"user_id": "7"}, None, None, None)
+    assert second.kid != first.kid
+    key, before = opened.load("a"), opened.load("a@1")
+    assert key.attributes == attributes
+    assert len(key.secret or b"") == 64
+    assert key.secret != before.secret
+    assert [one.phase for one in opened.show("a").versions] == ["verifying", "signing"]
+
+
+def test_an_imported_key_goes_on_in_its_size(ring: Rings) -> None:
+    """A key that came with 1024 bits is followed by one of 1024 bits."""
+    opened = ring()
+    opened.import_key("a", json.dumps({"kty": "oct", "k": "A" * 171}).replace("A" * 171, "A" * 170 + "A").encode())
+
+    opened.rotate("a")
+
+    assert len(opened.load("a").secret or b"") == 128
+
+
+def test_nix_names_count_on(ring: Rings) -> None:
+    """The kid of a nix key counts with the version, past tombstones."""
+    opened = ring()
+    opened.generate("cache-5")
+    opened.rotate("cache-5")
+    opened.destroy("cache-5@2")
+
+    third = opened.rotate("cache-5")
+
+    assert (third.version, third.kid) == (3, "cache-7")
+
+
+def test_the_configuration_wins_over_what_was(ring: Rings, shared: dict[str, str]) -> None:
+    """What [keys.NAME] says by now goes before what the last version was, one by one."""
+    ring(stores={"main": shared}).generate("a", type="oct", bits=512, labels={"x": "1", "y": "1"}, kid="by hand")
+    table = {"bits": 256, "labels": {"x": "2"}, "attributes": {"use": "sig"}, "kid": "{name}-{version}"}
+    opened = ring(stores={"main": shared}, keys={"a": table})
+
+    info = opened.rotate("a")
+
+    assert (info.kid, info.labels) == ("a-2", {"x": "2", "y": "1"})
+    assert (len(opened.load("a").secret or b""), opened.load("a").attributes) == (32, {"use": "sig"})
+
+
+def test_an_argument_wins_over_the_configuration(ring: Rings) -> None:
+    """Sizes and kids that a caller says go before all."""
+    opened = ring(keys={"a": {"type": "oct", "bits": 512}})
+    opened.generate("a")
+
+    info = opened.rotate("a", bits="1024", kid="{name}:{version}")
+
+    assert info.kid == "a:2"
+    assert len(opened.load("a").secret or b"") == 128
+
+
+@pytest.mark.parametrize(
+    ("first", "table", "type_name", "format_name"),
+    [
+        pytest.param({"type": "ec-p256"}, {"format": "jwk"}, "ec-p256", "jwk", id="the type goes on"),
+        pytest.param({"format": "jwk", "type": "ed25519"}, {"type": "ed25519"}, "ed25519", "jwk", id="so does format"),
+        pytest.param({"format": "jwk"}, {"type": "ec-p384"}, "ec-p384", "jwk", id="another type, carried as before"),
+        pytest.param({}, {"type": "ec-p256"}, "ec-p256", "jwk", id="another type that needs another format"),
+        pytest.param({"type": "ec-p256"}, {"format": "nix"}, "ed25519", "nix", id="another format, another type"),
+        pytest.param({}, {"format": "jwk"}, "ed25519", "jwk", id="another format of the same type"),
+        pytest.param({}, {"type": "oct", "format": "jwk"}, "oct", "jwk", id="both are said"),
+    ],
+)
+def test_type_and_format_go_on_where_they_fit(
+    ring: Rings,
+    shared: dict[str, str],
+    first: dict[str, str],
+    table: dict[str, str],
+    type_name: str,
+    format_name: str,
+) -> None:
+    """What the configuration leaves open stays as it was where the other allows, and is implied where not."""
+    ring(stores={"main": shared}).generate("a", **first)
+
+    info = ring(stores={"main": shared}, keys={"a": table}).rotate("a")
+
+    assert (info.key_type, info.format) == (type_name, format_name)
+
+
+def test_another_type_takes_its_own_size(ring: Rings, shared: dict[str, str]) -> None:
+    """The size of the last version means nothing to a new type."""
+    ring(stores={"main": shared}).generate("a", type="ec-p521")
+    opened = ring(stores={"main": shared}, keys={"a": {"type": "oct"}})
+
+    opened.rotate("a")
+
+    assert len(opened.load("a").secret or b"") == 32
+
+
+def test_certificates_stay_behind(ring: Rings) -> None:
+    """Certificates are of the last version's public half, so the next version carries none of them."""
+    certificates = {"x5c": ["MIIB"], "x5t": "abc", "x5t#S256": "abc", "x5u": "https://example.org/chain"}
+    opened = ring()
+    opened.generate("a", type="ec-p256", attributes={"use": "sig", **certificates})
+
+    opened.rotate("a")
+
+    assert opened.load("a").attributes == {"use": "sig"}
+
+
+def test_a_version_may_be_announced(ring: Rings, wait: Wait) -> None:
+    """`activate_in` announces a version that verifies now and signs later; `overlap` ends the ones before."""
+    opened = ring()
+    opened.generate("a")
+
+    info = opened.rotate("a", activate_in=timedelta(days=7), overlap=timedelta(days=14))
+
+    assert (info.activates, info.overlap) == (NOW + timedelta(days=7), timedelta(days=14))
+    assert [one.phase for one in opened.show("a").versions] == ["signing", "announced"]
+    wait(days=7)
+    assert [one.phase for one in opened.show("a").versions] == ["verifying", "signing"]
+    wait(days=14)
+    assert [one.phase for one in opened.show("a").versions] == ["retired", "signing"]
+
+
+def test_waits_come_from_the_configuration(ring: Rings) -> None:
+    """Without arguments, [keys.NAME] says `activate_in` and `overlap`."""
+    opened = ring(keys={"a": {"activate_in": "7d", "overlap": "2w"}})
+    opened.generate("a")
+
+    info = opened.rotate("a")
+
+    assert (info.activates, info.overlap) == (NOW + timedelta(days=7), timedelta(weeks=2))
+
+
+def test_nothing_is_a_choice(ring: Rings) -> None:
+    """An `activate_in` and an `overlap` of nothing go before the configuration: at once, and the old ones end."""
+    opened = ring(keys={"a": {"activate_in": "7d", "overlap": "2w"}})
+    opened.generate("a")
+
+    info = opened.rotate("a", activate_in=timedelta(0), overlap=timedelta(0))
+
+    assert (info.activates, info.overlap) == (None, timedelta(0))
+    assert [one.phase for one in opened.show("a").versions] == ["retired", "signing"]
+
+
+def test_the_end_is_the_versions_own(ring: Rings) -> None:
+    """`expires` is of the version it was said of; it comes in any zone and is kept in UTC."""
+    opened = ring()
+    opened.generate("a", expires=NOW + timedelta(days=30))
+    there = timezone(timedelta(hours=-8))
+
+    second = opened.rotate("a", expires=datetime(2028, 1, 1, 16, tzinfo=there))
+    third = opened.rotate("a")
+
+    assert second.expires == datetime(2028, 1, 2, tzinfo=UTC)
+    assert second.expires is not None
+    assert second.expires.tzinfo is UTC
+    assert third.expires is None
+
+
+@pytest.mark.parametrize("change", ["disable", "compromise", "destroy"])
+def test_any_last_version_can_be_followed(ring: Rings, change: str) -> None:
+    """A version that is out of use is followed like any other, a tombstone by what its metadata tells."""
+    opened = ring()
+    opened.generate("a", type="ec-p256", labels={"x": "1"}, attributes={"use": "sig"})
+    getattr(opened, change)("a")
+
+    info = opened.rotate("a")
+
+    assert (info.version, info.key_type, info.labels, info.attributes) == (2, "ec-p256", {"x": "1"}, {"use": "sig"})
+
+
+def test_a_size_that_is_gone_is_not_guessed(ring: Rings, refused: Refused) -> None:
+    """After the last oct key was destroyed nobody knows its size, so it has to be said."""
+    opened = ring()
+    opened.generate("a.b", type="oct", bits=512)
+    opened.destroy("a.b")
+
+    with refused(PolicyError, 'the size of a.b@1 is not known any more; say --bits, or set keys."a.b".bits'):
+        opened.rotate("a.b")
+
+    assert opened.rotate("a.b", bits=256).version == 2
+
+
+def test_a_size_that_is_gone_may_be_configured(ring: Rings) -> None:
+    """The configured size is a size that was said."""
+    opened = ring(keys={"a": {"type": "oct", "bits": 512}})
+    opened.generate("a")
+    opened.destroy("a")
+
+    opened.rotate("a")
+
+    assert len(opened.load("a").secret or b"") == 64
+
+
+def test_a_size_that_is_gone_does_not_matter_to_another_type(ring: Rings, shared: dict[str, str]) -> None:
+    """Whoever goes on with another type gets that type's own size."""
+    first = ring(stores={"main": shared})
+    first.generate("a", type="oct")
+    first.destroy("a")
+
+    info = ring(stores={"main": shared}, keys={"a": {"type": "ec-p256"}}).rotate("a")
+
+    assert info.key_type == "ec-p256"
+
+
+HAND = (
+    "the kid of {}@1 was chosen by hand, so the next one is not guessed; say --kid, or set keys.{}.kid to a text with "
+    "{{version}}"
+)
+
+
+def test_a_kid_chosen_by_hand_is_not_continued(ring: Rings, refused: Refused) -> None:
+    """Where the format counts, a kid that does not count is not guessed on; said or configured, it goes on."""
+    opened = ring()
+    opened.generate("a", kid="by-hand")
+
+    with refused(PolicyError, HAND.format("a", "a")):
+        opened.rotate("a")
+
+    assert [one.info.version for one in opened.show("a").versions] == [1]
+    assert opened.rotate("a", kid="by-hand-too").kid == "by-hand-too"
+
+
+def test_an_imported_name_counts_on_where_it_is_ours(ring: Rings, refused: Refused) -> None:
+    """An imported nix key that is named as we would have named it is followed, any other is not."""
+    opened = ring()
+    ours = opened.generate("x")
+    data = opened.export("x", secret=True)
+    opened.import_key("y", data)
+
+    assert opened.rotate("x").kid == "x-2"
+    with refused(PolicyError, HAND.format("y", "y")):
+        opened.rotate("y")
+    assert ours.kid == "x-1"
+
+
+@pytest.mark.parametrize("name", ["a", "e", "k", "0", "-"[:0] + "x"])
+def test_a_thumbprint_follows_whatever_was(ring: Rings, name: str) -> None:
+    """Where the format derives kids from keys, a kid chosen by hand is followed by the next key's own, be the name
+    as short as it may."""
+    opened = ring()
+    for number in range(5):
+        opened.generate(f"{name}/{number}", type="ec-p256", kid="by-hand")
+    opened.generate(name, type="ec-p256", kid="by-hand")
+
+    info = opened.rotate(name)
+
+    assert info.kid == opened.plugins.format("jwk").default_kid(name, 2, opened.load(name))
+
+
+def test_another_format_counts_by_its_own_rule(ring: Rings, shared: dict[str, str]) -> None:
+    """A thumbprint was not chosen by hand, so that a change to nix names the next version by number."""
+    ring(stores={"main": shared}).generate("a", type="ed25519", format="jwk")
+
+    info = ring(stores={"main": shared}, keys={"a": {"format": "nix"}}).rotate("a")
+
+    assert (info.format, info.kid) == ("nix", "a-2")
+
+
+@pytest.mark.parametrize("template", ["fixed", "{name}"])
+def test_a_configured_kid_has_to_move(ring: Rings, refused: Refused, template: str) -> None:
+    """A configured kid without {version} would come twice, so it is refused before a key is made."""
+    opened = ring(keys={"a.b": {"kid": template}})
+    opened.generate("a.b")
+
+    with refused(PolicyError, 'the kid of a.b would stay the same; set keys."a.b".kid to a text with {version}'):
+        opened.rotate("a.b")
+
+
+def test_a_kid_that_was_configured_anew_is_taken(ring: Rings, shared: dict[str, str]) -> None:
+    """A configured kid that differs from the last one is an explicit choice."""
+    ring(stores={"main": shared}, keys={"a": {"kid": "2026"}}).generate("a")
+
+    info = ring(stores={"main": shared}, keys={"a": {"kid": "2027"}}).rotate("a")
+
+    assert info.kid == "2027"
+
+
+def test_a_kid_of_another_version_is_refused(ring: Rings, refused: Refused) -> None:
+    """Two versions of one name never share a kid: a verifier could not tell them apart."""
+    opened = ring()
+    opened.generate("a", kid="one")
+    opened.rotate("a", kid="two")
+
+    with refused(KeyExistsError, "the kid of the new version is held by a@1 already; say another --kid"):
+        opened.rotate("a", kid="one")
+
+    assert len(opened.show("a").versions) == 2
+
+
+ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        pytest.param(
+            {"activate_in": timedelta(seconds=-1)},
+            "activate_in must be a duration from 0s to 36500d",
+            id="activation in the past",
+        ),
+        pytest.param(
+            {"activate_in": timedelta.max}, "activate_in must be a duration from 0s to 36500d", id="never active"
+        ),
+        pytest.param(
+            {"overlap": timedelta(seconds=-1)}, "overlap must be a duration from 0s to 36500d", id="negative overlap"
+        ),
+        pytest.param(
+            {"overlap": timedelta(days=36_501)}, "overlap must be a duration from 0s to 36500d", id="endless overlap"
+        ),
+        pytest.param({"expires": datetime(2028, 1, 1)}, f"expires{ZONE}", id="no zone"),  # noqa: DTZ001 - meant
+        pytest.param(
+            {"activate_in": timedelta(days=2), "expires": NOW + timedelta(days=2)},
+            "expires must be after the activation and after now, or the key would never sign",
+            id="an end before the beginning",
+        ),
+        pytest.param(
+            {"labels": {}},
+            "argument: labels is no setting of key type 'ed25519'; it has: none",
+            id="what rotate does not take",
+        ),
+    ],
+)
+def test_wrong_times_are_refused(ring: Rings, refused: Refused, said: dict[str, Any], message: str) -> None:
+    """A version that would never sign, or whose times cannot be reckoned with, is not made."""
+    opened = ring()
+    opened.generate("a")
+
+    with refused(ConfigError, message):
+        opened.rotate("a", **said)
+
+    assert len(opened.show("a").versions) == 1
+
+
+def test_a_size_that_cannot_go_on_is_refused(ring: Rings, refused: Refused) -> None:
+    """A size that an import may have and a new key may not has to be said anew."""
+    opened = ring()
+    opened.import_key("a", b'{"kty":"oct","k":"AAAA"}')
+
+    with refused(
+        ConfigError,
+        "the version before: bits must be a whole number that is a multiple of 8 from 128 to 8192",
+    ):
+        opened.rotate("a")
+
+    assert opened.rotate("a", bits=256).version == 2
+
+
+def test_what_is_not_there_is_not_rotated(ring: Rings, refused: Refused) -> None:
+    """A name without versions is refused with the way to make one."""
+    with refused(
+        KeyNotFoundError, "store 'main' has no key a; make one with generate or import, or name another --store"
+    ):
+        ring().rotate("a")
+
+
+def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: Mapping[str, Secret]) -> None:
+    """A store that takes no writes is refused before its keys are opened."""
+    opened = ring(stores={"ci": {"backend": "plain"}})
+
+    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
+        opened.rotate("a")
+
+
+def test_of_those_who_rotate_at_once_each_makes_one_or_none(ring: Rings) -> None:
+    """Eight threads rotate one name: there are exactly as many new versions as succeeded, each with its own kid."""
+    opened = ring()
+    opened.generate("a")
+
+    def rotate(_: int) -> object:
+        try:
+            return opened.rotate("a").version
+        except KeyExistsError as error:
+            return type(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [*pool.map(rotate, range(24))]
+
+    made = sorted(one for one in found if isinstance(one, int))
+    infos = [one.info for one in opened.show("a").versions]
+    assert made == [*range(2, len(made) + 2)]
+    assert [info.version for info in infos] == [1, *made]
+    assert len({info.kid for info in infos}) == len(infos)
+
+
+def test_the_loser_of_a_race_is_told(ring: Rings, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who makes the version while this ring generates it wins, and nothing of theirs is changed."""
+    opened = ring()
+    opened.generate("a")
+    kind = type(registry.key_type("ed25519"))
+    generate = kind.generate
+    theirs: list[object] = []
+
+    def slow(self: Any, options: Any) -> Any:
+        if not theirs:
+            theirs.append(None)
+            theirs[0] = opened.rotate("a")
+        return generate(self, options)
+
+    monkeypatch.setattr(kind, "generate", slow)
+
+    with pytest.raises(KeywrightError) as caught:
+        opened.rotate("a")
+
+    assert type(caught.value) is KeyExistsError
+    assert [one.info for one in opened.show("a").versions][1:] == theirs

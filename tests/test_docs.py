@@ -1,0 +1,110 @@
+"""No hook, setting, error, command or module without its words."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from keywright import Registry, errors, hookspecs
+from keywright.cli.builtin import add_core_commands
+from keywright.cli.commands import Command, Commands
+
+HOUSE = Path(__file__).parents[1]
+SOURCES = sorted(path for path in HOUSE.glob("*/src/**/*.py")) + sorted(HOUSE.glob("plugins/*/src/**/*.py"))
+PLUGINS = Registry.load()
+DOCS = "\n".join(path.read_text() for path in sorted((HOUSE / "docs").rglob("*.md")))
+
+
+def commands() -> list[Command]:
+    """All commands, the core's and the plugins'."""
+    table = Commands()
+    add_core_commands(table, PLUGINS)
+    PLUGINS.add_commands(table)
+    return list(table.table.values())
+
+
+HOOKS = [name for name in vars(hookspecs) if name.startswith("keywright_")]
+ERRORS = list(errors.__all__)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_says_when_it_is_called_and_what_happens_when_it_raises(hook: str) -> None:
+    """A hook's docstring answers the questions of whoever implements it, and the reference page names it."""
+    words = inspect.getdoc(getattr(hookspecs, hook)) or ""
+
+    assert re.search(r"\bcalled\b", words, re.IGNORECASE)
+    assert re.search(r"raises|failures handled", words)
+    assert hook in DOCS
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_every_error_is_explained(error: str) -> None:
+    """An error says what the caller does next, and the reference page has it with its exit code."""
+    assert inspect.getdoc(getattr(errors, error))
+    assert f"`{error}`" in DOCS
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: " ".join(command.path))
+def test_every_command_has_help_and_an_example(command: Command) -> None:
+    """A command has one line of help, examples that start with its own words, and a place in the reference page."""
+    words = "keywright " + " ".join(command.path)
+
+    assert command.help
+    assert "\n" not in command.help
+    assert any(words in example for example in command.examples)
+    assert f"`{words}`" in DOCS
+
+
+@pytest.mark.parametrize("role", ["key_types", "store_backends", "seals"])
+def test_every_setting_has_help_and_a_place_in_the_docs(role: str) -> None:
+    """What a plugin lets people set is explained in `--help` and on the reference page."""
+    for plugin in getattr(PLUGINS, role).values():
+        for setting in plugin.settings:
+            assert setting.help, (plugin.name, setting.name)
+            assert f"`{setting.name}`" in DOCS, (plugin.name, setting.name)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_every_public_thing_has_a_docstring(path: Path) -> None:
+    """Modules, classes, functions and methods without an underscore say what they are."""
+    tree = ast.parse(path.read_text())
+    undocumented = [] if ast.get_docstring(tree) or not tree.body else ["the module"]
+    holders: list[ast.Module | ast.ClassDef] = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    for holder in holders:
+        if isinstance(holder, ast.ClassDef) and holder.name.startswith("_"):
+            continue
+        for node in holder.body:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            overloaded = any("overload" in ast.dump(one) or "setter" in ast.dump(one) for one in node.decorator_list)
+            # The attributes of a protocol are explained in its class.
+            attribute = any("property" in ast.dump(one) for one in node.decorator_list) and "protocols" in path.name
+            if not (ast.get_docstring(node) or overloaded or attribute):
+                undocumented.append(node.name)
+
+    assert not undocumented
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_every_file_can_be_read_in_one_sitting(path: Path) -> None:
+    """No source file has more than 400 lines."""
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_the_reference_pages_are_what_the_code_declares() -> None:
+    """`python docs/generate.py` would change nothing."""
+    spec = importlib.util.spec_from_file_location("generate", HOUSE / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+
+    for name, text in generate.pages().items():
+        assert (HOUSE / "docs" / "reference" / name).read_text() == text.rstrip() + "\n", (
+            f"run docs/generate.py: {name}"
+        )
