@@ -84,7 +84,10 @@ def test_a_missing_name_is_told_in_the_words_of_nix(command: Run) -> None:
                 "like cache.example.org-1",
                 id=repr(name),
             )
-            for name in ("a b", "a\n", "a\u00a0b", "a\udcff")
+            for name in ("a b", "a\n", "a\u00a0b")
+        ),
+        pytest.param(
+            "a\udcff", "--key-name is no Unicode text; use something like cache.example.org-1", id="lone surrogate"
         ),
     ],
 )

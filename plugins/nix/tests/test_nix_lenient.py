@@ -24,8 +24,8 @@ LINE_FEEDS = "more than one line feed ends the key; they were left out"
 FOLLOWS = "something follows the base64 padding; it was left out"
 SPARE_BITS = "the last base64 character sets bits that belong to no byte; they were ignored"
 INVISIBLE = (
-    "the key's name holds whitespace, a control character or another one that does not print; only under another "
-    "(--kid) can it be a Nix key again"
+    "the key's name holds whitespace, a control character or another one that does not print; it can never "
+    "stand in trusted-public-keys"
 )
 
 

@@ -114,10 +114,7 @@ def _checked(key: Key) -> tuple[bytes, bytes]:
         raise UnsupportedKeyError(
             f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
         )
-    try:
-        return key.kid.encode(), key.public
-    except UnicodeEncodeError:
-        raise UnsupportedKeyError("the kid of this key is not Unicode text; choose one with --kid") from None
+    return key.kid.encode(), key.public
 
 
 def _colon(text: Secret) -> int:

@@ -26,6 +26,8 @@ def unreadable(name: str) -> str | None:
         return "is empty"
     if ":" in name:
         return "holds a colon, and Nix takes the name to end at the first one"
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "is no Unicode text"
     return None
 
 

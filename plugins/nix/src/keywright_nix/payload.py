@@ -36,7 +36,7 @@ def read_strictly(payload: Secret) -> Secret:
     if b2a_base64(raw.reveal(), newline=False) != payload.reveal():
         raise MalformedKeyError(
             "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it "
-            "was made: copy it again, or read it leniently"
+            "was made: copy it again, or say --lenient"
         )
     return raw
 
