@@ -55,15 +55,13 @@ def put_away(info: RecordInfo, state: State, time: datetime) -> RecordInfo:
             Phase.SIGNING,
             id="heir-disabled-before",
         ),
-        pytest.param(
-            [OLD, replace(NEW, activates=NOON, expires=NOON)], 1, Phase.SIGNING, id="heir-that-never-signs"
-        ),
+        pytest.param([OLD, replace(NEW, activates=NOON, expires=NOON)], 1, Phase.SIGNING, id="heir-that-never-signs"),
         pytest.param(
             [OLD, replace(NEW, activates=NOON, expires=NOON + SECOND)], 1, Phase.VERIFYING, id="heir-for-a-second"
         ),
         pytest.param([NEW, OLD], 1, Phase.VERIFYING, id="order-does-not-matter"),
     ],
-)  # fmt: skip
+)
 def test_phase(infos: list[RecordInfo], version: int, phase: Phase) -> None:
     """Each version stands in the phase that its record and the later ones give it."""
     known = {one.info.version: one.phase for one in lifecycle.phases(infos, NOON)}
@@ -110,11 +108,17 @@ def test_an_overlap_beyond_the_calendar_has_no_end() -> None:
         pytest.param([replace(OLD, activates=NOON + DAY)], None, id="no-primary"),
         pytest.param([replace(OLD, expires=NOON + DAY)], NOON + DAY, id="expires"),
         pytest.param([OLD, replace(NEW, activates=NOON + DAY)], NOON + DAY, id="heir"),
-        pytest.param([replace(OLD, expires=NOON + DAY), replace(NEW, activates=NOON + 2 * DAY)], NOON + DAY, id="expires-first"),
-        pytest.param([replace(OLD, expires=NOON + 2 * DAY), replace(NEW, activates=NOON + DAY)], NOON + DAY, id="heir-first"),
-        pytest.param([OLD, put_away(replace(NEW, activates=NOON + DAY), State.DISABLED, NOON)], None, id="heir-put-away"),
+        pytest.param(
+            [replace(OLD, expires=NOON + DAY), replace(NEW, activates=NOON + 2 * DAY)], NOON + DAY, id="expires-first"
+        ),
+        pytest.param(
+            [replace(OLD, expires=NOON + 2 * DAY), replace(NEW, activates=NOON + DAY)], NOON + DAY, id="heir-first"
+        ),
+        pytest.param(
+            [OLD, put_away(replace(NEW, activates=NOON + DAY), State.DISABLED, NOON)], None, id="heir-put-away"
+        ),
     ],
-)  # fmt: skip
+)
 def test_primary_until(infos: list[RecordInfo], until: datetime | None) -> None:
     """The primary signs until it expires or its heir takes over, whichever is first."""
     assert lifecycle.primary_until(infos, NOON) == until

@@ -29,6 +29,7 @@ from keywright.errors import KeyNotFoundError
 from keywright.testing import MemorySeal, MemorySigningBackend, assert_hidden, traceback_with_locals
 
 START = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+PLUGINS = ("keytypes", "nix", "jose", "memory")
 _IDENTITIES = count()
 
 
@@ -77,8 +78,8 @@ class Extras:
 
 @pytest.fixture
 def registry(seen: list[Key]) -> Registry:
-    """The installed plugins, the seal `memory` and the backend `memory-signing`; tests may add more."""
-    registry = Registry.load()
+    """Key types, nix and jwk, and what is in memory: store, seal, signing store. Tests may add more."""
+    registry = Registry.load(PLUGINS)
     registry.add(Extras(registry.key_types), "extras")
     return registry
 
@@ -98,7 +99,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
 
         monkeypatch.setattr(kind, "complete", completed)
 
-    for kind in {type(key_type) for key_type in Registry.load().key_types.values()}:
+    for kind in {type(key_type) for key_type in Registry.load(PLUGINS).key_types.values()}:
         watch(kind)
     return seen
 

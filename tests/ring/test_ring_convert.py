@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import keywright
-from keywright import Secret
+from keywright import Registry, Secret
 from keywright.errors import (
     InvalidKeyError,
     KeywrightError,
@@ -164,8 +164,8 @@ def test_lenience_reads_and_writes_odd_names() -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_converted_is_refused(
-    refused: Refused, data: Secret, said: dict[str, Any], kind: type[KeywrightError], message: str
+    refused: Refused, registry: Registry, data: Secret, said: dict[str, Any], kind: type[KeywrightError], message: str
 ) -> None:
     """A refusal says why and shows nothing of the data."""
     with refused(kind, message):
-        keywright.convert(data, **said)
+        keywright.convert(data, registry=registry, **said)

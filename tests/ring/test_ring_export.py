@@ -111,13 +111,14 @@ def test_strict_is_content_with_all(ring: Rings) -> None:
     assert b"note" not in public
 
 
-def test_without_a_listener_it_is_a_warning(ring: Rings) -> None:
+@pytest.mark.parametrize("secret", [False, True])
+def test_without_a_listener_it_is_a_warning(ring: Rings, secret: bool) -> None:
     """Who names nobody to tell is warned, at their own line."""
     opened = ring()
     opened.generate("a", type="ed25519", format="jwk", kid="k", attributes={"use": "sig"})
 
     with pytest.warns(UserWarning, match="does not carry: use") as caught:
-        opened.export("a", format="nix")
+        opened.export("a", secret=secret, format="nix")  # type: ignore[call-overload]  # either
 
     assert caught[0].filename == __file__
 

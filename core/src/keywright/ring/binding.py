@@ -103,8 +103,11 @@ def verify(
         return opened.described(info)
     if len(refusals) == len(tried):
         raise refusals[0]
-    under = f"no version of {reference} that may verify" if reference.version is None else f"the key {reference}"
-    raise InvalidSignatureError(f"the signature does not hold under {under}; check the data")
+    if reference.version is not None:
+        raise InvalidSignatureError(
+            f"the signature does not hold under {reference}; check the data, or leave out the version"
+        )
+    raise InvalidSignatureError(f"the signature holds under no version of {reference} that may verify; check the data")
 
 
 def _phases(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> str:

@@ -218,7 +218,11 @@ def _left_behind(key: Key, again: Key) -> tuple[str, ...]:
 
 
 def warn(sentence: str) -> None:
-    """Report by `warnings.warn`, for callers that named nobody to tell."""
+    """Report by `warnings.warn` at the line that called keywright, for callers that named nobody to tell."""
+    import sys
     import warnings
 
-    warnings.warn(sentence, stacklevel=4)
+    level, frame = 2, sys._getframe(1)  # noqa: SLF001  (skip_file_prefixes comes with Python 3.12)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("keywright."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, stacklevel=level)

@@ -78,8 +78,8 @@ def _padding_deviation(rest: Secret, *, canonical: bytes) -> str | None:
 def _refuse_line_feeds(payload: Secret) -> None:
     if b"\n" in payload.reveal():
         raise MalformedKeyError(
-            "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or read it "
-            "leniently"
+            "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or say "
+            "--lenient"
         )
 
 
