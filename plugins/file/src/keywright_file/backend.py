@@ -1,0 +1,47 @@
+"""The store backend `file`: what may be set, what its stores can do, and how one is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from keywright import Capabilities, Options, Setting
+from keywright.errors import UnsupportedOperationError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from keywright_file.store import FileStore
+
+__all__ = ["FileBackend"]
+
+PATH_SETTING: Final = Setting(
+    "path", "path", help="the directory that holds the keys; made by the first write, for its owner alone"
+)
+
+
+class FileBackend:
+    """Opens file stores."""
+
+    name = "file"
+    settings = (PATH_SETTING,)
+    capabilities = Capabilities(writable=True, metadata=True, signing=False, shared=True, persistent=True)
+
+    def open(self, options: Options) -> AbstractContextManager[FileStore]:
+        """Open the store in the directory `path`. A directory that does not exist is an empty store.
+
+        Raises:
+            UnsupportedOperationError: this system has no `flock` (Windows), so no write could be kept safe.
+
+        Entering the context raises:
+            AccessDeniedError: this user may not read it, or others may change what is in it.
+            DamagedStoreError: `path` is no directory, or one that is not empty and not a store, or was written by a
+                newer keywright.
+            StoreUnavailableError: it could not be read.
+        """
+        try:
+            from keywright_file.store import FileStore
+        except ImportError:
+            raise UnsupportedOperationError(
+                "the file store needs POSIX file locks, which this system does not have; use the sqlite store"
+            ) from None
+        return FileStore(options.text("path"))

@@ -1,0 +1,94 @@
+"""The store's lock: one writer at a time, among processes and among threads."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from keywright.errors import StoreUnavailableError
+
+__all__ = ["LONGEST_WAIT_SECONDS", "Lock"]
+
+LONGEST_WAIT_SECONDS: Final = 60.0  # a stopped writer must not hang everybody
+_FIRST_PAUSE_SECONDS: Final = 0.000_5
+_LONGEST_PAUSE_SECONDS: Final = 0.01
+_COARSEST_CLOCK_NANOSECONDS: Final = 2_000_000_000  # FAT keeps time in steps of two seconds
+
+
+class Lock:
+    """`flock` on a file of the store's. Every use opens the file anew, so that threads exclude each other too.
+
+    The kernel lets go when the process ends, however it ends.
+    """
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(
+        self,
+        directory: int,
+        name: str,
+        kind: Literal["exclusive", "shared"],
+        subject: str,
+        *,
+        patience: float = LONGEST_WAIT_SECONDS,
+    ) -> None:
+        """Wait for the lock, at most `patience` seconds.
+
+        Raises:
+            OSError: the file cannot be opened (FileNotFoundError: shared, and there is none) or locked.
+            StoreUnavailableError: another writer held it all the time.
+        """
+        if kind == "exclusive":
+            self._descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+        else:
+            self._descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
+        try:
+            if kind == "exclusive":
+                os.fchmod(self._descriptor, 0o600)
+            self._wait(fcntl.LOCK_EX if kind == "exclusive" else fcntl.LOCK_SH, subject, patience)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def _wait(self, operation: int, subject: str, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._descriptor, operation | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                pass
+            if time.monotonic() >= deadline:
+                raise StoreUnavailableError(
+                    f"{subject}: another process has been writing to the store for too long; end it and try again"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        try:
+            # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(self._descriptor)
+
+    def stamp(self) -> int:
+        """A time for new files, in nanoseconds since the epoch, later than any that the store gave out before.
+
+        Revisions are made of it. A clock that stands still or goes back, or a file system that keeps time coarsely,
+        would give one stamp twice; the time of the lock file remembers the last.
+        """
+        last = os.fstat(self._descriptor).st_mtime_ns
+        for stamp in (max(time.time_ns(), last + 1), last + _COARSEST_CLOCK_NANOSECONDS):
+            os.utime(self._descriptor, ns=(stamp, stamp))
+            given = os.fstat(self._descriptor).st_mtime_ns
+            if given > last:
+                break
+        return given

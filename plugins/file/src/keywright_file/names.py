@@ -1,0 +1,170 @@
+"""The tree of names: `NAME/@N` below the root; a directory may hold versions, further names, or both."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple
+
+from keywright import check_name
+from keywright.errors import InvalidNameError
+from keywright_file.faults import damaged
+from keywright_file.files import Directory, confirm, open_or_make, sync
+from keywright_file.root import LOST_AND_FOUND
+
+__all__ = ["REMOVED", "Entries", "list_entries", "make_name", "open_name", "prune", "walk"]
+
+REMOVED: Final = "@removed"  # while it stands in a name's directory, the name has no versions
+_LONGEST_VERSION: Final = 9  # digits
+
+
+class Entries(NamedTuple):
+    """What a directory of the tree holds.
+
+    Attributes:
+        versions: numbers, ascending.
+        segments: names of the directories below that lead to further names.
+    """
+
+    versions: list[int]
+    segments: list[str]
+
+
+def open_name(root: int, name: str, subject: str) -> Directory:
+    """Open a name's directory.
+
+    Raises:
+        OSError: it cannot be opened, `FileNotFoundError` if it is not there.
+        AccessDeniedError: others may change it.
+    """
+    directory = None
+    parent = root
+    for segment in name.split("/"):
+        try:
+            below = Directory(segment, subject, parent=parent)
+        finally:
+            if directory is not None:
+                os.close(directory.descriptor)
+        directory, parent = below, below.descriptor
+    return below
+
+
+def make_name(root: int, name: str, subject: str) -> Directory:
+    """Open a name's directory, and make what is missing of it.
+
+    Every directory on the way is synced, whether it was made now or not: a writer that was killed may have made it.
+
+    Raises:
+        OSError: it cannot be made or opened.
+        AccessDeniedError: others may change it.
+        DurabilityUnknownError: a sync failed.
+    """
+    directory = None
+    parent = root
+    for segment in name.split("/"):
+        try:
+            below = open_or_make(parent, segment, subject)
+            confirm(parent, subject)
+        finally:
+            if directory is not None:
+                os.close(directory.descriptor)
+        directory, parent = below, below.descriptor
+    return below
+
+
+def prune(root: int, name: str, subject: str) -> None:
+    """Remove a name's directory, and those above it, as long as they are empty.
+
+    Raises:
+        OSError: one could not be removed though it is empty, or a sync failed.
+    """
+    above, _, segment = name.rpartition("/")
+    if not above:
+        _remove_empty(root, segment)
+        return
+    with open_name(root, above, subject) as parent:
+        removed = _remove_empty(parent, segment)
+    if removed:
+        prune(root, above, subject)
+
+
+def _remove_empty(parent: int, segment: str) -> bool:
+    try:
+        os.rmdir(segment, dir_fd=parent)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            return False
+        raise
+    sync(parent)
+    return True
+
+
+def list_entries(directory: int, subject: str, *, with_removed: bool = False) -> Entries:
+    """List a directory of the tree, with the versions that are being removed only if asked.
+
+    Names that start with a dot are the system's or a file manager's, and are passed over.
+
+    Raises:
+        OSError: it cannot be read.
+        DamagedStoreError: it holds something that is neither a version nor leads to a name.
+    """
+    versions: list[int] = []
+    segments: list[str] = []
+    removed = False
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith(".") or name == LOST_AND_FOUND:
+                continue
+            if name == REMOVED:
+                removed = True
+            elif not entry.is_dir(follow_symlinks=False):
+                raise damaged(subject, "a file or link stands among the names")
+            elif not name.startswith("@"):
+                segments.append(name)
+            elif name[1:].isascii() and name[1:].isdigit() and name[1] != "0" and len(name) <= 1 + _LONGEST_VERSION:
+                versions.append(int(name[1:]))
+            else:
+                raise damaged(subject, "a directory among the versions has no version's name")
+    return Entries([] if removed and not with_removed else sorted(versions), segments)
+
+
+def walk(root: int, path: str, prefix: str, after: str) -> Iterator[str]:
+    """Names with at least one version that start with `prefix` and sort after `after`, in the order of their bytes.
+
+    A depth-first walk would not do: `a-b` sorts before `a/b` and `a0` after it. A heap of whole names does, for
+    what is below a name sorts after it; a directory is listed when its turn comes.
+
+    Raises:
+        OSError, AccessDeniedError, DamagedStoreError: as `open_name` and `list_entries`.
+    """
+    top = list_entries(root, path)
+    if top.versions:
+        raise damaged(path, "a version stands where only names belong")
+    waiting = [name for name in top.segments if _leads_to(name, prefix, after)]
+    heapify(waiting)
+    while waiting:
+        name = heappop(waiting)
+        try:
+            check_name(name)
+        except InvalidNameError:
+            raise damaged(path, "a directory among the names has no name's name") from None
+        try:
+            with open_name(root, name, f"{name} in {path}") as directory:
+                entries = list_entries(directory, f"{name} in {path}")
+        except FileNotFoundError:
+            continue  # removed since its parent was listed
+        for segment in entries.segments:
+            below = f"{name}/{segment}"
+            if _leads_to(below, prefix, after):
+                heappush(waiting, below)
+        if entries.versions and name.startswith(prefix) and name > after:
+            yield name
+
+
+def _leads_to(name: str, prefix: str, after: str) -> bool:
+    """Whether `name`, or a name below it, could start with `prefix` and sort after `after`."""
+    beyond = name + "0"  # the first text after all of `name/…`
+    return (name.startswith(prefix) or prefix.startswith(name + "/")) and beyond > after

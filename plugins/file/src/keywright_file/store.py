@@ -1,0 +1,189 @@
+"""The file store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from itertools import islice
+from types import TracebackType
+from typing import Self, TypeVar
+
+from keywright import Record, RecordInfo, Revision
+from keywright.errors import DamagedStoreError, StoreError, StoreUnavailableError
+from keywright_file.change import create_version, remove_name, update_version
+from keywright_file.faults import Reading
+from keywright_file.files import Directory
+from keywright_file.lock import Lock
+from keywright_file.lookup import no_such_version, open_version, read_versions
+from keywright_file.names import open_name, walk
+from keywright_file.recovery import has_leftovers
+from keywright_file.root import PRIVATE, holds_store, open_root
+from keywright_file.version import read_version
+from keywright_file.writer import LOCK, Writer, writing
+
+__all__ = ["FileStore"]
+
+_T = TypeVar("_T")
+
+
+class FileStore:
+    """Keys in a directory; a `WritableStore`. Safe to use from threads and processes, and after a fork.
+
+    It keeps nothing open between two calls. Reading takes no lock and writes nothing.
+
+    Every method may raise AccessDeniedError, DamagedStoreError and StoreUnavailableError; those that write also
+    ReadOnlyStoreError and DurabilityUnknownError.
+    """
+
+    def __init__(self, path: str) -> None:
+        """The store at `path`, which need not exist. Nothing is touched before the context is entered."""
+        self._path = os.path.abspath(path)
+        self._closed = False
+        self._known: tuple[int, int] | None = None  # device and inode of the root whose marker was read
+
+    def __enter__(self) -> Self:
+        """Check that `path` is a store or can become one, and complete what an interrupted writer left.
+
+        Raises:
+            AccessDeniedError, DamagedStoreError, StoreUnavailableError: as `FileBackend.open` says.
+        """
+        with Reading(self._path):
+            root = self._root()
+            if root is not None:
+                with root as opened:
+                    self._recover(opened)
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._closed = True
+
+    def get(self, name: str, version: int) -> Record:
+        """One record.
+
+        Raises:
+            KeyNotFoundError: there is no such version.
+        """
+        subject = f"{name}@{version} in {self._path}"
+
+        def read(root: int) -> Record:
+            with open_version(root, name, version, subject) as directory:
+                found = read_version(directory, name, version, subject, with_payload=True)
+            return Record(found.info, found.payload)
+
+        record = self._read(subject, read)
+        if record is None:
+            raise no_such_version(name, version)
+        return record
+
+    def versions(self, name: str) -> Sequence[RecordInfo]:
+        """All versions of a name, ascending, tombstones included; `()` if there are none."""
+
+        def read(root: int) -> tuple[RecordInfo, ...]:
+            try:
+                directory = open_name(root, name, f"{name} in {self._path}")
+            except FileNotFoundError:
+                return ()
+            with directory as opened:
+                return read_versions(opened, name, self._path)
+
+        return self._read(f"{name} in {self._path}", read) or ()
+
+    def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
+        """Names that start with `prefix` and sort after `after`, in the order of their bytes, at most `limit`.
+
+        Lazy: names that come or go while it is read may be seen or not. It opens no metadata and no key.
+        """
+        with Reading(self._path):
+            root = self._root()
+            if root is not None:
+                with root as opened:
+                    yield from islice(walk(opened, self._path, prefix, after), None if limit is None else max(limit, 0))
+
+    def create(self, record: Record) -> RecordInfo:
+        """Add a version, and the store if there is none yet. Returns its info with the revision filled in.
+
+        Raises:
+            KeyExistsError: the version is there already; nothing was written.
+            UnsupportedOperationError: its state is `destroyed` but it has a payload.
+        """
+        with self._writing(record.info.reference) as writer:
+            return create_version(writer, record)
+
+    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+        """Replace a version's metadata, or its payload, or destroy it, iff its revision is `expected`.
+
+        What is replaced or destroyed is unlinked, not overwritten: solid-state disks and journals keep copies that
+        no program reaches. A seal makes them worthless.
+
+        Raises:
+            KeyNotFoundError: there is no such version.
+            ConflictError: its revision is another; nothing was written.
+            UnsupportedOperationError: metadata and payload change at once without a destruction, or the state is
+                `destroyed` but there is a payload.
+        """
+        with self._writing(record.info.reference) as writer:
+            return update_version(writer, record, expected)
+
+    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+        """Take a whole name away, iff the revisions of all its versions, ascending, are `expected`.
+
+        Raises:
+            KeyNotFoundError: there is no such name.
+            ConflictError: a version changed, came or went; nothing was removed.
+        """
+        with self._writing(name) as writer:
+            remove_name(writer, name, expected)
+
+    def _writing(self, what: str) -> AbstractContextManager[Writer]:
+        self._check_open()
+        return writing(self._path, f"{what} in {self._path}")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailableError(f"{self._path}: the store was closed; open it again")
+
+    def _root(self) -> Directory | None:
+        """The root, checked; None if there is none."""
+        self._check_open()
+        root = open_root(self._path)
+        if root is None:
+            return None
+        try:
+            status = os.fstat(root.descriptor)
+            identity = (status.st_dev, status.st_ino)
+            if identity != self._known and holds_store(root.descriptor, self._path):
+                self._known = identity
+        except BaseException:
+            os.close(root.descriptor)
+            raise
+        return root
+
+    def _read(self, subject: str, read: Callable[[int], _T]) -> _T | None:
+        """What `read` makes of the root; None if there is no root.
+
+        What looks damaged may be a writer at work; so it is read again while no writer can be.
+        """
+        with Reading(subject):
+            root = self._root()
+            if root is None:
+                return None
+            with root as opened:
+                with suppress(DamagedStoreError, FileNotFoundError):
+                    return read(opened)
+                with (
+                    suppress(FileNotFoundError),  # no lock file, so no writer
+                    Directory(PRIVATE, subject, parent=opened) as private,
+                    Lock(private, LOCK, "shared", subject),
+                ):
+                    return read(opened)
+                return read(opened)
+
+    def _recover(self, root: int) -> None:
+        # Who may only read can do without; if it fails, the next write tries again and says why.
+        with suppress(OSError, StoreError):
+            with Directory(PRIVATE, self._path, parent=root) as private:
+                found = has_leftovers(private, self._path)
+            if found:
+                with writing(self._path, self._path, patience=0):
+                    pass

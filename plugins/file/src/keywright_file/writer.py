@@ -1,0 +1,108 @@
+"""What every write begins and ends with: the root, the lock, recovery, and a place for what is half made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, NamedTuple
+
+from keywright import Reference, Secret
+from keywright.errors import StoreError
+from keywright_file.faults import Completing, Writing
+from keywright_file.files import open_or_make, sync, write_file
+from keywright_file.lock import LONGEST_WAIT_SECONDS, Lock
+from keywright_file.recovery import TEMPORARY, note, recover, strike, sweep
+from keywright_file.root import PRIVATE, holds_store, make_root, mark_root
+
+__all__ = ["LOCK", "Writer", "writing"]
+
+LOCK: Final = "lock"
+_NEW_FILE: Final = "file"
+
+
+class Writer(NamedTuple):
+    """Somebody who holds the store's lock.
+
+    Attributes:
+        root, private, temporary: descriptors of the root, its private directory, and that for what is half made.
+        stamp: the time that this write gives its files (see `Lock.stamp`).
+        path, subject: the store's path, and what is written there, for messages.
+    """
+
+    root: int
+    private: int
+    temporary: int
+    stamp: int
+    path: str
+    subject: str
+
+    def put(self, directory: int, name: str, data: Secret) -> None:
+        """Write a file and move it into its place, over what is there.
+
+        Raises:
+            OSError: nothing was written.
+            DurabilityUnknownError: a sync failed.
+        """
+        write_file(self.temporary, _NEW_FILE, data, self.stamp, self.subject)
+        os.rename(_NEW_FILE, name, src_dir_fd=self.temporary, dst_dir_fd=directory)
+        with Completing(self.subject):
+            sync(directory)
+
+    def drop(self, directory: int, name: str) -> None:
+        """Remove a file.
+
+        Raises:
+            DurabilityUnknownError: it could not be removed, or a sync failed.
+        """
+        with Completing(self.subject):
+            os.unlink(name, dir_fd=directory)
+            sync(directory)
+
+    def note(self, reference: Reference) -> None:
+        """Announce a change of several steps, which the next writer completes if this one cannot.
+
+        Raises:
+            OSError: nothing was written.
+            DurabilityUnknownError: a sync failed.
+        """
+        note(self.private, reference, self.stamp, self.subject)
+
+    def strike(self) -> None:
+        """Take the note away.
+
+        Raises:
+            DurabilityUnknownError: it could not be removed.
+        """
+        with Completing(self.subject):
+            strike(self.private)
+
+
+@contextmanager
+def writing(path: str, subject: str, *, patience: float = LONGEST_WAIT_SECONDS) -> Iterator[Writer]:
+    """Lock the store at `path`, making it if there is none, and leave nothing half made behind.
+
+    `patience` is how long to wait for another writer, in seconds.
+
+    Raises:
+        ReadOnlyStoreError, AccessDeniedError, StoreUnavailableError: nothing was written.
+        DamagedStoreError: `path` is no store, or something in it is no part of one.
+        DurabilityUnknownError: a sync failed.
+    """
+    with Writing(subject), make_root(path) as root:
+        known = holds_store(root, path)
+        with (
+            open_or_make(root, PRIVATE, subject) as private,
+            Lock(private, LOCK, "exclusive", subject, patience=patience) as lock,
+            open_or_make(private, TEMPORARY, subject) as temporary,
+        ):
+            recover(root, private, temporary, subject)
+            if not known and not holds_store(root, path):
+                mark_root(root, private, temporary, lock.stamp(), path)
+            try:
+                yield Writer(root, private, temporary, lock.stamp(), path, subject)
+            except BaseException:
+                # What cannot be removed now is by the next writer; the error that stopped this one says more.
+                with suppress(OSError, StoreError):
+                    sweep(temporary)
+                raise

@@ -1,0 +1,203 @@
+"""Processes and threads that use one store at once never lose each other's writes, and readers see whole states."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+
+import pytest
+
+from keywright import Record, Secret, State
+from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
+from keywright_file.lock import Lock
+from keywright_file.store import FileStore
+
+Reopen = Callable[[], AbstractContextManager[FileStore]]
+Make = Callable[..., Record]
+
+
+@pytest.fixture
+def root(quick_root: Path) -> Path:
+    return quick_root
+
+
+def run_together(works: list[Callable[[], None]]) -> list[int]:
+    """Run each function in a process of its own, all at once; their exit statuses."""
+    children = []
+    start, go = os.pipe()
+    for work in works:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.close(go)
+                os.read(start, 1)
+                work()
+                status = 0
+            except BaseException as error:
+                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            finally:
+                os._exit(status)
+        children.append(child)
+    os.close(start)
+    os.close(go)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def test_eight_processes_create_the_same_versions(reopen: Reopen, make: Make, root: Path) -> None:
+    """Of eight that create a version at once one wins; each version is whole and its winner's."""
+    rounds = 5
+    won = [root.with_name(f"won-{worker}") for worker in range(8)]
+
+    def worker(number: int) -> None:
+        with FileStore(str(root)) as store:
+            for version in range(1, rounds + 1):
+                try:
+                    store.create(make("a", version, b"by-%d" % number))
+                except KeyExistsError:
+                    continue
+                with won[number].open("a") as log:
+                    log.write(f"{version}\n")
+
+    statuses = run_together([lambda number=number: worker(number) for number in range(8)])  # type: ignore[misc]  # mypy does not type defaults of lambdas
+
+    assert statuses == [0] * 8
+    winners = {
+        int(line): number for number in range(8) if won[number].exists() for line in won[number].read_text().split()
+    }
+    total = sum(len(path.read_text().split()) for path in won if path.exists())
+    with reopen() as store:
+        assert total == rounds == len(winners)
+        for version, number in winners.items():
+            assert store.get("a", version).payload == Secret(b"by-%d" % number)
+
+
+def test_eight_processes_count_up(reopen: Reopen, make: Make, root: Path) -> None:
+    """Compare-and-update loses no update: eight that each count to ten make eighty."""
+    with reopen() as store:
+        store.create(make(count="0"))
+
+    def worker() -> None:
+        store = FileStore(str(root))
+        done = 0
+        while done < 10:
+            (info,) = store.versions("a")
+            try:
+                store.update(make(count=str(int(info.labels["count"]) + 1)), expected=info.revision)
+                done += 1
+            except ConflictError:
+                continue
+
+    assert run_together([worker] * 8) == [0] * 8
+    with reopen() as store:
+        assert store.versions("a")[0].labels == {"count": "80"}
+
+
+def test_threads_share_a_store(reopen: Reopen, make: Make) -> None:
+    """Threads that write different names through one object all succeed."""
+    with reopen() as store, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: store.create(make(f"n{number}")), range(40)))
+
+        assert len(list(store.names())) == 40
+
+
+def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> None:
+    """A reader beside a writer sees metadata and payload of one state, or no key; never damage."""
+    end = root.with_name("end")
+
+    def write() -> None:
+        store = FileStore(str(root))
+        try:
+            for number in range(60):
+                info = store.create(make(payload=b"0"))
+                info = store.update(make(payload=b"1"), expected=info.revision)
+                info = store.update(make(payload=None), expected=info.revision)
+                if number % 2:
+                    info = store.update(make(payload=b"2"), expected=info.revision)
+                    info = store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
+                store.remove("a", expected=[info.revision])
+        finally:
+            end.touch()
+
+    def read() -> None:
+        store = FileStore(str(root))
+        while not end.exists():
+            try:
+                record = store.get("a", 1)
+            except KeyNotFoundError:
+                continue
+            assert (record.info.state is State.DESTROYED) <= (record.payload is None)
+            assert store.versions("a") == () or len(store.versions("a")) <= 1
+            assert list(store.names()) in ([], ["a"])
+
+    assert run_together([write, read, read]) == [0, 0, 0]
+
+
+def test_stuck_writer(make: Make, root: Path) -> None:
+    """A writer that holds the lock for too long is reported instead of waited for."""
+    FileStore(str(root)).create(make())
+    private = os.open(root / ".keywright", os.O_RDONLY)
+
+    begun = monotonic()
+    with Lock(private, "lock", "shared", "x"), pytest.raises(StoreUnavailableError) as stuck:
+        Lock(private, "lock", "exclusive", f"b@1 in {root}", patience=0.05)
+    os.close(private)
+
+    assert str(stuck.value) == (
+        f"b@1 in {root}: another process has been writing to the store for too long; end it and try again"
+    )
+    assert 0.05 <= monotonic() - begun < 10
+
+
+def test_store_works_after_a_fork(reopen: Reopen, make: Make, root: Path) -> None:
+    """A store opened before a fork works in the parent and in the child."""
+    with reopen() as store:
+        store.create(make())
+
+        def child() -> None:
+            store.create(make("child"))
+
+        statuses = run_together([child])
+
+        store.create(make("parent"))
+        assert statuses == [0]
+        assert list(store.names()) == ["a", "child", "parent"]
+
+
+def test_a_reader_overtaken_at_any_step(root: Path, make: Make) -> None:
+    """Metadata and payload that change between any two steps of a reader come back as a state that there was."""
+    store = FileStore(str(root))
+    for step in range(200):
+        first = store.create(make(payload=b"1", at="1"))
+        states = [Record(first, Secret(b"1"))]
+        left = step
+
+        def overtake(_frame: FrameType, event: str, function: object) -> None:
+            nonlocal left
+            if event != "c_call" or getattr(function, "__module__", "") != "posix":
+                return
+            left -= 1
+            if left < 0:
+                sys.setprofile(None)
+                second = store.update(make(payload=b"1", at="2"), expected=first.revision)  # noqa: B023  within the round
+                third = store.update(make(payload=b"2", at="2"), expected=second.revision)
+                states.extend([Record(second, Secret(b"1")), Record(third, Secret(b"2"))])  # noqa: B023  within the round
+
+        sys.setprofile(overtake)
+        try:
+            seen = store.get("a", 1)
+        finally:
+            sys.setprofile(None)
+
+        assert seen in states
+        store.remove("a", expected=[info.revision for info in store.versions("a")])
+        if len(states) == 1:
+            break
+    assert len(states) == 1
+    assert step > 10

@@ -1,0 +1,378 @@
+"""What the operating system refuses becomes a typed error, and nothing of the write stays."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+import pytest
+
+from keywright import Record, Secret, State
+from keywright.errors import (
+    AccessDeniedError,
+    DurabilityUnknownError,
+    KeyNotFoundError,
+    ReadOnlyStoreError,
+    StoreError,
+    StoreUnavailableError,
+)
+from keywright_file.faults import Completing, Confirming, Reading, Writing
+from keywright_file.store import FileStore
+
+Reopen = Callable[[], AbstractContextManager[FileStore]]
+Make = Callable[..., Record]
+Fork = Callable[[Callable[[], None]], int]
+
+MESSAGES = [
+    pytest.param(
+        Reading,
+        errno.EACCES,
+        AccessDeniedError,
+        "x: the system denies access (Permission denied); run as the store's owner, or correct the permissions",
+        id="read-denied",
+    ),
+    pytest.param(
+        Writing,
+        errno.EPERM,
+        AccessDeniedError,
+        "x: the system denies access (Operation not permitted); nothing was written; run as the store's owner, or "
+        "correct the permissions",
+        id="write-denied",
+    ),
+    pytest.param(
+        Writing,
+        errno.EROFS,
+        ReadOnlyStoreError,
+        "x: the file system is mounted read-only; nothing was written; remount it, or use another store",
+        id="read-only",
+    ),
+    *(
+        pytest.param(
+            Writing,
+            number,
+            StoreUnavailableError,
+            f"x: there is no room ({reason}); nothing was written; make room and try again",
+            id=reason,
+        )
+        for number, reason in (
+            (errno.ENOSPC, "No space left on device"),
+            (errno.EDQUOT, "Disk quota exceeded"),
+            (errno.EFBIG, "File too large"),
+        )
+    ),
+    pytest.param(
+        Writing,
+        errno.EIO,
+        StoreUnavailableError,
+        "x: the system reports: Input/output error; nothing was written; mend that and try again",
+        id="write-error",
+    ),
+    pytest.param(
+        Reading,
+        errno.EMFILE,
+        StoreUnavailableError,
+        "x: the system reports: Too many open files; mend that and try again",
+        id="too-many-files",
+    ),
+    pytest.param(
+        Confirming,
+        errno.EIO,
+        DurabilityUnknownError,
+        "x: the system would not confirm a write (Input/output error), so it was given up and the store holds what it "
+        "held; check the disk",
+        id="sync-before",
+    ),
+    pytest.param(
+        Completing,
+        errno.ENOSPC,
+        DurabilityUnknownError,
+        "x: the change is made, but the system would not confirm or complete it (No space left on device); check the "
+        "disk, then read it again before relying on it",
+        id="sync-after",
+    ),
+]
+
+
+@pytest.mark.parametrize(("during", "number", "kind", "message"), MESSAGES)
+def test_message(during: type[Reading], number: int, kind: type[Exception], message: str) -> None:
+    """Each reason of the system's has its error, which says what became of the write and what to do."""
+    with pytest.raises(kind) as found, during("x"):
+        raise OSError(number, "a reason that holds input")
+
+    assert str(found.value) == message
+    assert found.value.__cause__ is None
+
+
+def needs_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: mounts a file system or becomes another user")
+
+
+@pytest.fixture
+def mounted(root: Path) -> Iterator[Callable[[str], None]]:
+    """Mounts a tmpfs with the given options at the root, or mounts it anew."""
+    needs_root()
+    root.mkdir(mode=0o700)
+
+    def mount(options: str) -> None:
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(root)], capture_output=True)
+        if done.returncode:
+            pytest.skip("mounting a tmpfs is not allowed here")
+
+    yield mount
+    subprocess.run(["umount", str(root)], capture_output=True)
+
+
+def test_no_room(mounted: Callable[[str], None], reopen: Reopen, make: Make, root: Path) -> None:
+    """On a full disk a write is refused, leaves nothing behind, and the keys that are there stay readable."""
+    mounted("size=64k,mode=700")
+    with reopen() as store:
+        info = store.create(make())
+        (root / ".filler").write_bytes(b"x" * 8192)
+
+        with pytest.raises(StoreUnavailableError) as full:
+            store.create(make("b", payload=b"canary-two" * 6000))
+
+        assert str(full.value) == (
+            f"b@1 in {root}: there is no room (No space left on device); nothing was written; make room and try again"
+        )
+        assert os.listdir(root / ".keywright/tmp") == []
+        assert list(store.names()) == ["a"]
+        assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
+
+
+def test_read_only_mount(mounted: Callable[[str], None], reopen: Reopen, make: Make, root: Path) -> None:
+    """On a read-only mount reading works, leftovers included, and every write is refused."""
+    mounted("size=1m,mode=700")
+    with reopen() as store:
+        info = store.create(make())
+    (root / ".keywright/tmp/file").write_bytes(b"left")
+    mounted("remount,ro")
+
+    with reopen() as store:
+        assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
+        assert list(store.names()) == ["a"]
+        writes: list[Callable[[], object]] = [
+            lambda: store.create(make("b")),
+            lambda: store.update(make(x="y"), expected=info.revision),
+            lambda: store.remove("a", expected=[info.revision]),
+        ]
+        for write in writes:
+            with pytest.raises(ReadOnlyStoreError):
+                write()
+
+
+def become_nobody() -> None:
+    os.setgroups([])
+    os.setresgid(65_534, 65_534, 65_534)
+    os.setresuid(65_534, 65_534, 65_534)
+
+
+@pytest.fixture
+def shared_root(in_child: Fork) -> Iterator[str]:
+    """A directory that an unprivileged user owns, reachable by that user."""
+    needs_root()
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as directory:
+        os.chown(directory, 65_534, 65_534)
+        os.chmod(directory, 0o755)
+        yield directory
+
+
+def test_read_only_directory(shared_root: str, make: Make, in_child: Fork) -> None:
+    """Who may read but not write reads, and is refused writes without a change."""
+    path = os.path.join(shared_root, "keys")
+
+    def check() -> None:
+        become_nobody()
+        with FileStore(path) as store:
+            info = store.create(make())
+        for directory, _, _ in os.walk(path):
+            os.chmod(directory, 0o500)
+        os.chmod(os.path.join(path, ".keywright", "lock"), 0o400)
+        with FileStore(path) as store:
+            assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
+            assert store.versions("a") == (info,)
+            with pytest.raises(AccessDeniedError) as denied:
+                store.create(make("b"))
+        assert str(denied.value) == (
+            f"b@1 in {path}: the system denies access (Permission denied); nothing was written; run as the store's "
+            "owner, or correct the permissions"
+        )
+
+    assert in_child(check) == 0
+
+
+def test_unreadable_root(shared_root: str, make: Make, in_child: Fork) -> None:
+    """A root that this user may not read is no empty store."""
+    path = os.path.join(shared_root, "keys")
+    with FileStore(path) as store:
+        store.create(make())
+
+    def check() -> None:
+        become_nobody()
+        with pytest.raises(AccessDeniedError) as denied, FileStore(path):
+            pass
+        assert str(denied.value) == (
+            f"{path}: the system denies access (Permission denied); run as the store's owner, or correct the "
+            "permissions"
+        )
+
+    assert in_child(check) == 0
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
+def test_owner_only_under_any_umask(shared_root: str, make: Make, in_child: Fork, umask: int) -> None:
+    """Files are 0600 and directories 0700, whatever the umask, and the store works under it."""
+    path = os.path.join(shared_root, "x", "keys")
+
+    def check() -> None:
+        become_nobody()
+        os.umask(umask)
+        with FileStore(path) as store:
+            info = store.create(make("a/b"))
+            info = store.update(make("a/b", x="y"), expected=info.revision)
+            info = store.update(make("a/b", x="y", payload=b"two"), expected=info.revision)
+            store.create(make("c", payload=None))
+        with FileStore(path) as store:
+            assert store.get("a/b", 1) == Record(info, Secret(b"two"))
+        for directory, _, files in os.walk(os.path.dirname(path)):
+            assert os.stat(directory).st_mode & 0o7777 == 0o700, directory
+            for file in files:
+                assert os.stat(os.path.join(directory, file)).st_mode & 0o7777 == 0o600, file
+
+    assert in_child(check) == 0
+
+
+def test_no_descriptor_stays_open(reopen: Reopen, make: Make) -> None:
+    """Neither a success nor a failure leaves a descriptor behind."""
+    with reopen() as store:
+        store.create(make())
+    before = len(os.listdir("/dev/fd"))
+
+    with reopen() as store:
+        for name in ("a", "b", "a/b"):
+            for call in (lambda: store.create(make(name)), lambda: store.get(name, 7), lambda: store.versions(name)):  # noqa: B023  called at once
+                with suppress(StoreError):
+                    call()
+        for limit in (1, None):
+            list(store.names(limit=limit))
+
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def strace(path: Path, code: str, *inject: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("strace")
+    if program is None:
+        if os.environ.get("KEYWRIGHT_REQUIRE_PEERS"):
+            pytest.fail("strace is not installed")
+        pytest.skip("strace is not installed")
+    setup = (
+        "from keywright import *; from keywright.errors import *; from keywright_file.store import FileStore; "
+        f"store = FileStore({str(path)!r})\n"
+        "def rec(name, payload=b'canary-new', **more):\n"
+        "    payload = payload and Secret(payload)\n"
+        "    return Record(RecordInfo(name=name, version=1, **more), payload)\n"
+    )
+    report = "\nexcept KeywrightError as error:\n    print(type(error).__name__)\nelse:\n    print('done')"
+    script = setup + "try:\n    " + code + report
+    options = [option for rule in inject for option in ("-e", f"inject={rule}")]
+    names = ",".join(rule.partition(":")[0] for rule in inject)
+    command = [program, "-f", "-o", "/dev/null", "-e", f"trace={names}", *options, sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+CREATE = "store.create(rec('new'))"
+DESTROY = "store.update(rec('old', None, state=State.DESTROYED), expected=store.versions('old')[0].revision)"
+SYNCS = [
+    *(pytest.param(CREATE, when, False, id=f"create-{when}") for when in (1, 2, 3, 4)),
+    pytest.param(CREATE, 5, True, id="create-5"),
+    *(pytest.param(DESTROY, when, False, id=f"destroy-{when}") for when in (1, 2, 3)),
+    *(pytest.param(DESTROY, when, True, id=f"destroy-{when}") for when in (4, 5)),
+]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("code", "when", "visible"), SYNCS)
+def test_failed_sync(reopen: Reopen, make: Make, root: Path, code: str, when: int, visible: bool) -> None:
+    """A sync that fails is reported as such, whichever it is; before the change is visible, it is given up."""
+    with reopen() as store:
+        store.create(make("old", payload=b"canary-old"))
+
+    done = strace(root, code, f"fsync:error=EIO:when={when}")
+
+    assert (done.stdout, done.returncode) == ("DurabilityUnknownError\n", 0)
+    with reopen() as store:
+        if code == CREATE:
+            assert list(store.names()) == (["new", "old"] if visible else ["old"])
+        else:
+            destroyed = store.get("old", 1).info.state is State.DESTROYED
+            assert destroyed == visible
+            assert (root / "old/@1/key").exists() != visible
+        assert os.listdir(root / ".keywright/tmp") == []
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("when", [1, 3, 5])
+def test_killed_in_a_sync(reopen: Reopen, make: Make, root: Path, when: int) -> None:
+    """A process killed while it syncs leaves the old state or the new, and no stray secret after the next open."""
+    with reopen() as store:
+        store.create(make("old", payload=b"canary-old"))
+
+    done = strace(root, CREATE, f"fsync:signal=SIGKILL:when={when}")
+
+    assert done.stdout == ""
+    with reopen() as store:
+        assert list(store.names()) == (["new", "old"] if when == 5 else ["old"])
+        if when != 5:
+            with pytest.raises(KeyNotFoundError):
+                store.get("new", 1)
+    strays = [path for path in root.rglob("*") if path.is_file() and b"canary-new" in path.read_bytes()]
+    assert strays == ([root / "new/@1/key"] if when == 5 else [])
+
+
+REFUSALS = [
+    pytest.param("write:error=ENOSPC:when=1", "StoreUnavailableError", id="full"),
+    pytest.param("renameat:error=EIO:when=1", "StoreUnavailableError", id="rename"),
+    pytest.param("renameat:error=EEXIST:when=1", "KeyExistsError", id="taken"),
+    pytest.param("flock:error=ENOLCK:when=1", "StoreUnavailableError", id="no-locks"),
+    pytest.param("mkdirat:error=EROFS:when=1", "ReadOnlyStoreError", id="read-only"),
+    pytest.param("fchmod:error=EPERM:when=2", "AccessDeniedError", id="denied"),
+]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("rule", "error"), REFUSALS)
+def test_failed_call(reopen: Reopen, make: Make, root: Path, rule: str, error: str) -> None:
+    """A system call that fails before the change is visible leaves the store as it was."""
+    with reopen() as store:
+        store.create(make("old"))
+
+    done = strace(root, CREATE, rule)
+
+    assert (done.stdout, done.returncode) == (f"{error}\n", 0)
+    with reopen() as store:
+        assert list(store.names()) == ["old"]
+    assert os.listdir(root / ".keywright/tmp") == []
+
+
+@pytest.mark.peer
+def test_key_file_that_stays(reopen: Reopen, make: Make, root: Path) -> None:
+    """A destruction whose key file cannot be removed is visible, reported, and completed by the next write."""
+    with reopen() as store:
+        store.create(make("old", payload=b"canary-old"))
+
+    done = strace(root, DESTROY, "unlinkat:error=EIO:when=1")
+
+    assert done.stdout == "DurabilityUnknownError\n"
+    assert (root / "old/@1/key").exists()
+    assert FileStore(str(root)).get("old", 1).payload is None
+    with reopen():
+        assert not (root / "old/@1/key").exists()

@@ -1,0 +1,450 @@
+"""The file store keeps what it is given, in files that other programs can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywright import Options, Record, RecordInfo, Revision, Secret, State, StoreBackend, decode_info, encode_info
+from keywright.errors import (
+    ConflictError,
+    KeyExistsError,
+    KeyNotFoundError,
+    StoreUnavailableError,
+    UnsupportedOperationError,
+)
+from keywright_file import FileBackend
+from keywright_file.store import FileStore
+
+Reopen = Callable[[], AbstractContextManager[FileStore]]
+Make = Callable[..., Record]
+
+
+def files_below(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_backend_is_a_store_backend() -> None:
+    """The plugin's object satisfies the contract and says what it can do."""
+    backend = FileBackend()
+
+    assert isinstance(backend, StoreBackend)
+    assert (backend.name, [setting.name for setting in backend.settings]) == ("file", ["path"])
+    assert backend.capabilities.writable
+    assert backend.capabilities.metadata
+    assert not backend.capabilities.signing
+
+
+def test_import_loads_nothing_heavy(in_child: Callable[[Callable[[], None]], int]) -> None:
+    """Importing the plugin loads neither the store's own modules nor JSON."""
+    import subprocess
+
+    code = (
+        "import keywright, sys; before = set(sys.modules); import keywright_file; "
+        "new = set(sys.modules) - before; print(*sorted(new))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["keywright_file", "keywright_file.backend"]
+
+
+def test_layout(reopen: Reopen, make: Make, root: Path) -> None:
+    """A version is a directory with exactly the payload and exactly the encoded metadata."""
+    record = make("cache.example.org", 3, b"cache.example.org-3:AAAA")
+
+    with reopen() as store:
+        store.create(record)
+
+    place = root / "cache.example.org" / "@3"
+    assert sorted(os.listdir(place)) == ["key", "meta.json"]
+    assert (place / "key").read_bytes() == b"cache.example.org-3:AAAA"
+    assert (place / "meta.json").read_bytes() == encode_info(record.info)
+    assert json.loads((place / "meta.json").read_text())["name"] == "cache.example.org"
+
+
+def test_public_only_has_no_key_file(reopen: Reopen, make: Make, root: Path) -> None:
+    """A record without a payload has no key file, and says so by an empty file."""
+    with reopen() as store:
+        store.create(make(payload=None))
+
+    assert sorted(os.listdir(root / "a" / "@1")) == ["meta.json", "public-only"]
+    with reopen() as store:
+        assert store.get("a", 1).payload is None
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0\n\xff", b"x" * 1_000_000], ids=["empty", "binary", "long"])
+def test_bytes_come_back_exactly(reopen: Reopen, make: Make, payload: bytes) -> None:
+    """Any bytes come back as they went in, from another opening of the store."""
+    with reopen() as store:
+        info = store.create(make(payload=payload))
+
+    with reopen() as store:
+        assert store.get("a", 1) == Record(info, Secret(payload))
+        assert store.versions("a") == (info,)
+
+
+def test_names_nest(reopen: Reopen, make: Make) -> None:
+    """A name, names below it and names that look like files of the store do not meet."""
+    names = ["a", "a/1", "a/b", "a/b/key", "key", "meta.json", "tmp"]
+
+    with reopen() as store:
+        for name in names:
+            store.create(make(name, payload=name.encode()))
+
+    with reopen() as store:
+        assert list(store.names()) == names
+        assert [store.get(name, 1).payload for name in names] == [Secret(name.encode()) for name in names]
+
+
+def test_absent_root_is_empty_until_the_first_write(reopen: Reopen, make: Make, root: Path) -> None:
+    """Reading a store that is not there finds no keys and makes nothing; the first write makes it."""
+    with reopen() as store:
+        assert list(store.names()) == []
+        assert store.versions("a") == ()
+        with pytest.raises(KeyNotFoundError) as absent:
+            store.get("a", 1)
+    assert not root.exists()
+
+    with reopen() as reader, reopen() as writer:
+        writer.create(make())
+
+        assert str(absent.value) == "a@1: the store has no such version; `keywright show a` lists those it has"
+        assert list(reader.names()) == ["a"]
+
+
+def test_first_write_makes_what_is_missing_above(tmp_path: Path, make: Make) -> None:
+    """Missing directories above the root are made too, for the owner alone."""
+    with FileBackend().open(Options({"path": str(tmp_path / "x" / "y" / "keys")})) as store:
+        store.create(make())
+
+    assert [(tmp_path / part).stat().st_mode & 0o777 for part in ("x", "x/y", "x/y/keys")] == [0o700] * 3
+
+
+@pytest.mark.parametrize("held", [[], ["lost+found"], [".keywright"]], ids=["empty", "volume", "interrupted"])
+def test_empty_directory_becomes_a_store(reopen: Reopen, make: Make, root: Path, held: list[str]) -> None:
+    """An empty directory, a fresh volume and one whose first write was interrupted are empty stores."""
+    for name in ["", *held]:
+        (root / name).mkdir(mode=0o700)
+
+    with reopen() as store:
+        before = list(store.names())
+        store.create(make())
+
+    with reopen() as store:
+        assert (before, list(store.names())) == ([], ["a"])
+
+
+def test_create_refuses_a_taken_version(reopen: Reopen, make: Make) -> None:
+    """A version that is there already stays as it is."""
+    with reopen() as store:
+        store.create(make(payload=b"first"))
+
+        with pytest.raises(KeyExistsError) as taken:
+            store.create(make(payload=b"second"))
+
+        assert str(taken.value) == "a@1: is in the store already; nothing was written"
+        assert store.get("a", 1).payload == Secret(b"first")
+
+
+def test_update_metadata(reopen: Reopen, make: Make) -> None:
+    """Metadata is replaced, the payload stays, the revision changes."""
+    with reopen() as store:
+        old = store.create(make())
+        new = store.update(make(user="7"), expected=old.revision)
+
+    with reopen() as store:
+        assert store.get("a", 1) == Record(new, Secret(b"canary-one"))
+        assert new.labels == {"user": "7"}
+        assert new.revision != old.revision
+
+
+PAYLOADS = [
+    pytest.param(b"old", b"new", id="replaced"),
+    pytest.param(None, b"new", id="came"),
+    pytest.param(b"old", None, id="went"),
+    pytest.param(b"old", b"old", id="same"),
+    pytest.param(None, None, id="none"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), PAYLOADS)
+def test_update_payload(reopen: Reopen, make: Make, root: Path, before: bytes | None, after: bytes | None) -> None:
+    """A payload is replaced, comes or goes; the metadata stays, and the revision changes every time."""
+    with reopen() as store:
+        old = store.create(make(payload=before))
+        new = store.update(make(payload=after), expected=old.revision)
+
+    with reopen() as store:
+        assert store.get("a", 1) == Record(new, make(payload=after).payload)
+        assert new.revision != old.revision
+        assert new == replace(old, revision=new.revision)
+    assert sorted(os.listdir(root / "a/@1")) == (
+        ["key", "meta.json"] if after is not None else ["meta.json", "public-only"]
+    )
+
+
+def test_destroy(reopen: Reopen, make: Make, root: Path) -> None:
+    """A destruction changes both at once, removes the key file and leaves a tombstone."""
+    with reopen() as store:
+        old = store.create(make())
+        new = store.update(make(payload=None, state=State.DESTROYED), expected=old.revision)
+
+    with reopen() as store:
+        assert store.get("a", 1) == Record(new, None)
+        assert list(store.names()) == ["a"]
+        with pytest.raises(KeyExistsError):
+            store.create(make())
+    assert files_below(root) == {"a/@1/meta.json", ".keywright/format", ".keywright/lock"}
+
+
+def test_tombstone_keeps_taking_metadata(reopen: Reopen, make: Make) -> None:
+    """A tombstone's labels change, and a state that is no longer `destroyed` is no damage."""
+    with reopen() as store:
+        first = store.create(make())
+        second = store.update(make(payload=None, state=State.DESTROYED), expected=first.revision)
+        third = store.update(make(payload=None, state=State.DESTROYED, x="y"), expected=second.revision)
+        fourth = store.update(make(payload=None), expected=third.revision)
+
+        assert store.get("a", 1) == Record(fourth, None)
+
+
+REFUSED = [
+    pytest.param(
+        {"payload": b"new", "x": "y"},
+        "a@1: metadata and payload do not change in one update; make two updates",
+        id="both",
+    ),
+    pytest.param(
+        {"payload": b"canary-one", "state": State.DESTROYED},
+        "a@1: a destroyed version has no payload; leave the payload out",
+        id="destroyed-with-payload",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSED)
+def test_update_refuses(reopen: Reopen, make: Make, change: dict[str, str], message: str) -> None:
+    """What is no change of one half, nor a destruction, is refused and changes nothing."""
+    with reopen() as store:
+        info = store.create(make())
+
+        with pytest.raises(UnsupportedOperationError) as refused:
+            store.update(make(**change), expected=info.revision)
+
+        assert str(refused.value) == message
+        assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
+
+
+def test_create_refuses_a_destroyed_version_with_payload(reopen: Reopen, make: Make) -> None:
+    """A tombstone is taken over without a payload only."""
+    with reopen() as store:
+        with pytest.raises(UnsupportedOperationError) as refused:
+            store.create(make(state=State.DESTROYED))
+        store.create(make(state=State.DESTROYED, payload=None))
+
+        assert str(refused.value) == "a@1: a destroyed version has no payload; leave the payload out"
+        assert store.get("a", 1).payload is None
+
+
+def test_update_refuses_an_old_revision(reopen: Reopen, make: Make) -> None:
+    """Two that read the same state cannot both change it."""
+    with reopen() as store:
+        info = store.create(make())
+        store.update(make(payload=b"canary-two"), expected=info.revision)
+
+        with pytest.raises(ConflictError) as moved:
+            store.update(make(x="y"), expected=info.revision)
+
+        assert str(moved.value) == "a@1: changed since it was read; nothing was written, read it again"
+        assert store.get("a", 1).payload == Secret(b"canary-two")
+
+
+@pytest.mark.parametrize("reference", ["a@2", "b@1", "a/b@1"])
+def test_update_of_what_is_not_there(reopen: Reopen, make: Make, reference: str) -> None:
+    """A version that is not there is not made by an update."""
+    name, _, version = reference.partition("@")
+    with reopen() as store:
+        info = store.create(make())
+
+        with pytest.raises(KeyNotFoundError) as absent:
+            store.update(make(name, int(version)), expected=info.revision)
+
+        assert str(absent.value) == (
+            f"{reference}: the store has no such version; `keywright show {name}` lists those it has"
+        )
+        assert list(store.names()) == ["a"]
+
+
+def test_revisions_never_come_twice(reopen: Reopen, make: Make) -> None:
+    """Neither a change back and forth nor removing and making again brings an old revision back."""
+    seen = []
+    with reopen() as store:
+        for _ in range(20):
+            info = store.create(make())
+            seen.append(info.revision)
+            for payload in (None, b"canary-one"):
+                info = store.update(make(payload=payload), expected=info.revision)
+                seen.append(info.revision)
+            for label in ({"x": "y"}, {}):
+                info = store.update(make(**label), expected=info.revision)
+                seen.append(info.revision)
+            store.remove("a", expected=[info.revision])
+
+    assert len(set(seen)) == 100
+
+
+def test_revisions_differ_under_a_clock_that_stands_still(
+    reopen: Reopen, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that stands still or went back does not bring an old revision back."""
+    monkeypatch.setattr("time.time_ns", lambda: 1_000_000_000)
+    seen = []
+
+    with reopen() as store:
+        info = store.create(make())
+        for _ in range(10):
+            info = store.update(make(), expected=info.revision)
+            seen.append(info.revision.partition("-")[2])
+
+    assert len(set(seen)) == 10
+
+
+def test_remove(reopen: Reopen, make: Make, root: Path) -> None:
+    """A whole name goes, with every version and empty directory; names above and below stay."""
+    with reopen() as store:
+        for name in ("a", "a/b", "a/b/c", "x/y/z"):
+            store.create(make(name))
+        store.create(make("a/b", 2, payload=None))
+        for name in ("a/b", "x/y/z"):
+            store.remove(name, expected=[info.revision for info in store.versions(name)])
+
+    with reopen() as store:
+        assert list(store.names()) == ["a", "a/b/c"]
+        assert store.versions("a/b") == ()
+    assert not (root / "x").exists()
+    assert files_below(root / ".keywright") == {"format", "lock"}
+
+
+@pytest.mark.parametrize("expected", [[], ["1"], ["1", "2", "3"], ["2", "1"]], ids=str)
+def test_remove_refuses_other_revisions(reopen: Reopen, make: Make, expected: list[str]) -> None:
+    """A name goes only as it was read: a version that changed, came or went keeps it."""
+    with reopen() as store:
+        known = {str(version): store.create(make(version=version)).revision for version in (1, 2)}
+
+        with pytest.raises(ConflictError) as moved:
+            store.remove("a", expected=[known.get(number, Revision("other")) for number in expected])
+
+        assert str(moved.value) == "a: changed since it was read; nothing was removed, read it again"
+        assert [info.version for info in store.versions("a")] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["b", "a/b", "x"])
+def test_remove_of_what_is_not_there(reopen: Reopen, make: Make, name: str) -> None:
+    """A name without versions cannot be removed, not even if names lie below it."""
+    with reopen() as store:
+        store.create(make("a"))
+        store.create(make("x/y"))
+
+        with pytest.raises(KeyNotFoundError) as absent:
+            store.remove(name, expected=[])
+
+        assert str(absent.value) == f"{name}: the store has no such name; `keywright list` shows those it has"
+
+
+def test_versions_ascend(reopen: Reopen, make: Make) -> None:
+    """Versions come in the order of their numbers, not of their digits."""
+    with reopen() as store:
+        for version in (10, 9, 999_999_999, 1):
+            store.create(make(version=version))
+
+        assert [info.version for info in store.versions("a")] == [1, 9, 10, 999_999_999]
+
+
+@pytest.fixture(scope="module")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileStore, list[str]]:
+    """A store whose names sort otherwise than its directories do."""
+    names = ["a", "a-b", "a-b/c", "a.b", "a/b", "a/b-c", "a/b/c", "a/b0", "a0", "a_", "ab", "b/a", "b0", "c.d/e", "c/d"]
+    store = FileStore(str(tmp_path_factory.mktemp("forest") / "keys"))
+    for name in names:
+        store.create(Record(RecordInfo(name=name, version=1), None))
+    return store, sorted(names, key=str.encode)
+
+
+TEXTS = st.text("ab0-./_c", max_size=5)
+
+
+@given(prefix=TEXTS, after=TEXTS, limit=st.none() | st.integers(-1, 20))
+def test_names_are_those_of_a_sorted_list(
+    forest: tuple[FileStore, list[str]], prefix: str, after: str, limit: int | None
+) -> None:
+    """Prefix, start and limit select from the byte-sorted names as they would from a list."""
+    store, names = forest
+
+    found = list(store.names(prefix, after=after, limit=limit))
+
+    expected = [name for name in names if name.startswith(prefix) and name > after]
+    assert found == (expected if limit is None else expected[: max(limit, 0)])
+
+
+def test_names_open_no_metadata(reopen: Reopen, make: Make, root: Path) -> None:
+    """Names are listed without a look into a version: a page costs no more for what it holds."""
+    with reopen() as store:
+        store.create(make())
+        (root / "a/@1/meta.json").unlink()
+
+        assert list(store.names()) == ["a"]
+
+
+def test_what_the_system_puts_there_is_passed_over(reopen: Reopen, make: Make, root: Path) -> None:
+    """Entries with a leading dot, which no name has, are no keys and no damage."""
+    with reopen() as store:
+        store.create(make())
+        (root / ".DS_Store").write_bytes(b"x")
+        (root / "a" / ".snapshot").mkdir()
+
+        assert list(store.names()) == ["a"]
+        assert [info.version for info in store.versions("a")] == [1]
+
+
+def test_closed_store_says_so(reopen: Reopen, make: Make, root: Path) -> None:
+    """After the context was left, every method refuses."""
+    with reopen() as store:
+        pass
+
+    for call in (lambda: store.get("a", 1), lambda: list(store.names()), lambda: store.create(make())):
+        with pytest.raises(StoreUnavailableError) as closed:
+            call()
+        assert str(closed.value) == f"{root}: the store was closed; open it again"
+
+
+def test_without_posix_locks_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system without `flock` the backend refuses by name."""
+    for module in [name for name in sys.modules if name.startswith("keywright_file.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+
+    with pytest.raises(UnsupportedOperationError) as refused:
+        FileBackend().open(Options({"path": "/nowhere"}))
+
+    assert str(refused.value) == (
+        "the file store needs POSIX file locks, which this system does not have; use the sqlite store"
+    )
+
+
+def test_metadata_file_is_read_by_the_core(reopen: Reopen, make: Make, root: Path) -> None:
+    """`meta.json` is what `decode_info` reads, without anything of this store's."""
+    with reopen() as store:
+        info = store.create(make(user="7"))
+
+    read = decode_info((root / "a/@1/meta.json").read_bytes(), where="here")
+
+    assert read == replace(info, revision=Revision(""))
