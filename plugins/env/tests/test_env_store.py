@@ -1,0 +1,498 @@
+"""Keys in environment variables, and in the files that variables point to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from keywright import Options, RecordInfo, Secret, Store, StoreBackend
+from keywright.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DamagedStoreError,
+    KeyNotFoundError,
+    KeywrightError,
+    StoreUnavailableError,
+    UnsupportedOperationError,
+)
+from keywright_env.backend import EnvBackend
+
+Opener = Callable[..., AbstractContextManager[Store]]
+
+TABLE = {"a": "TEST_KEY", "a@3": "TEST_KEY_3", "a@10": "TEST_KEY_10", "b/c@2": "TEST_KEY_B", "b": "TEST_KEY_NONE"}
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        pytest.param("a", "KEYWRIGHT_KEY_A", id="plain"),
+        pytest.param("prod/jwt", "KEYWRIGHT_KEY_PROD_JWT", id="slash"),
+        pytest.param("cache.example.org-1", "KEYWRIGHT_KEY_CACHE_EXAMPLE_ORG_1", id="dots and dash"),
+        pytest.param("a__b", "KEYWRIGHT_KEY_A__B", id="underscores stay"),
+    ],
+)
+def test_a_name_has_a_default_variable(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, name: str, variable: str
+) -> None:
+    """Upper case, and every other character as an underscore; it holds version 1."""
+    monkeypatch.setenv(variable, "the key")
+
+    with opened() as store:
+        record = store.get(name, 1)
+        infos = store.versions(name)
+
+    assert record.payload == Secret(b"the key")
+    assert record.info == RecordInfo(name=name, version=1)
+    assert infos == (record.info,)
+
+
+def test_the_table_says_which_variable_holds_which_version(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """A bare name is version 1; versions ascend by number, and only what is set is there."""
+    for variable in ("TEST_KEY", "TEST_KEY_3", "TEST_KEY_10", "TEST_KEY_B"):
+        monkeypatch.setenv(variable, f"in {variable}")
+
+    with opened(TABLE) as store:
+        versions = [info.version for info in store.versions("a")]
+        payloads = [store.get("a", version).payload for version in versions]
+
+        assert versions == [1, 3, 10]
+        assert payloads == [Secret(b"in TEST_KEY"), Secret(b"in TEST_KEY_3"), Secret(b"in TEST_KEY_10")]
+        assert [info.reference for info in store.versions("b/c")] == ["b/c@2"]
+        assert store.versions("b") == ()
+        assert list(store.names()) == ["a", "b/c"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "after", "limit", "expected"),
+    [
+        pytest.param("", "", None, ["0", "a", "a-b", "a/b", "b"], id="all, by their bytes"),
+        pytest.param("a", "", None, ["a", "a-b", "a/b"], id="prefix"),
+        pytest.param("", "a-b", None, ["a/b", "b"], id="after"),
+        pytest.param("", "", 2, ["0", "a"], id="limit"),
+        pytest.param("a", "a", 1, ["a-b"], id="all three"),
+        pytest.param("", "", 0, [], id="limit 0"),
+    ],
+)
+def test_names_are_sorted_and_paged(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, prefix: str, after: str, limit: int | None, expected: list[str]
+) -> None:
+    """Names of the table come in the order of their bytes, from a place on, with a prefix, at most so many."""
+    monkeypatch.setenv("TEST_KEY", "x")
+    table = dict.fromkeys(("b", "a/b", "a-b", "a", "0"), "TEST_KEY") | {"a0": "TEST_KEY_NONE"}
+
+    with opened(table) as store:
+        assert list(store.names(prefix, after=after, limit=limit)) == expected
+
+
+def test_a_name_in_the_table_has_no_default_variable(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """The table decides alone for the names that it has."""
+    monkeypatch.setenv("KEYWRIGHT_KEY_B_C", "x")
+
+    with opened(TABLE) as store:
+        assert store.versions("b/c") == ()
+        with pytest.raises(KeyNotFoundError) as caught:
+            store.get("b/c", 1)
+
+    assert str(caught.value) == ("no environment variable holds b/c@1; name one in the setting `variables`")
+
+
+def test_default_variables_are_not_listed(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """A variable does not tell which name it stands for."""
+    monkeypatch.setenv("KEYWRIGHT_KEY_A_B", "x")
+
+    with opened() as store:
+        assert list(store.names()) == []
+        assert store.get("a.b", 1).payload == store.get("a-b", 1).payload == Secret(b"x")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"cache.example.org-1:AAAA==\n", id="newline kept"),
+        pytest.param(b" spaces ", id="spaces kept"),
+        pytest.param(bytes(range(1, 256)), id="every byte a variable can hold"),
+    ],
+)
+def test_bytes_come_back_exactly(opened: Opener, value: bytes) -> None:
+    """Nothing is stripped or decoded, in a variable or in a file."""
+    script = (
+        "import sys; from keywright import Options; from keywright_env.backend import EnvBackend\n"
+        "with EnvBackend().open(Options({'variables': {}})) as store:\n"
+        "    sys.stdout.buffer.write(store.get('a', 1).payload.reveal())"
+    )
+    environment = {os.fsencode(key): os.fsencode(text) for key, text in os.environ.items()}
+
+    answer = subprocess.run(
+        [sys.executable, "-c", script], env={**environment, b"KEYWRIGHT_KEY_A": value}, stdout=subprocess.PIPE
+    )
+
+    assert answer.stdout == value
+
+
+def test_a_file_comes_back_exactly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener) -> None:
+    """Zero bytes and newlines included."""
+    (tmp_path / "key").write_bytes(bytes(range(256)) + b"\n")
+    monkeypatch.setenv("TEST_KEY_FILE", str(tmp_path / "key"))
+
+    with opened(TABLE) as store:
+        assert store.get("a", 1).payload == Secret(bytes(range(256)) + b"\n")
+        assert store.versions("a") == (RecordInfo(name="a", version=1),)
+        assert list(store.names()) == ["a"]
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o444, 0o755])
+def test_container_secrets_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener, mode: int) -> None:
+    """A symbolic link to a link to a file that everybody may read, as Kubernetes mounts them."""
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "key").write_bytes(b"x")
+    (tmp_path / "..2026" / "key").chmod(mode)
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "key").symlink_to("..data/key")
+    monkeypatch.setenv("KEYWRIGHT_KEY_A_FILE", str(tmp_path / "key"))
+
+    with opened() as store:
+        assert store.get("a", 1).payload == Secret(b"x")
+
+
+def test_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """A variable that comes or goes is seen by an open store."""
+    with opened(TABLE) as store:
+        before = store.versions("a")
+        monkeypatch.setenv("TEST_KEY", "x")
+        after = store.versions("a")
+
+    assert (len(before), len(after)) == (0, 1)
+
+
+def test_an_unset_variable_is_not_found(opened: Opener) -> None:
+    """The error names what could be set."""
+    with opened(TABLE) as store, pytest.raises(KeyNotFoundError) as caught:
+        store.get("a", 1)
+
+    assert str(caught.value) == (
+        "a@1 would be in the environment variable TEST_KEY, or in a file that TEST_KEY_FILE points to, and neither "
+        "is set; set one, or name another in the setting `variables`"
+    )
+
+
+@pytest.mark.parametrize(("name", "version"), [("a", 2), ("c", 2), ("a.file", 1), ("../a", 2)])
+def test_what_no_variable_can_hold_is_not_found(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, name: str, version: int
+) -> None:
+    """A version that is not in the table, and a name whose default variable would be another's file."""
+    monkeypatch.setenv("KEYWRIGHT_KEY_A_FILE", "/nowhere")
+
+    with opened({"a": "TEST_KEY"}) as store, pytest.raises(KeyNotFoundError) as caught:
+        store.get(name, version)
+
+    assert str(caught.value) == (f"no environment variable holds {name}@{version}; name one in the setting `variables`")
+    with opened({"a": "TEST_KEY"}) as store:
+        assert [info for info in store.versions(name) if info.version == version] == []
+
+
+def _missing(path: Path) -> None:
+    pass
+
+
+def _directory(path: Path) -> None:
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _group_writable(path: Path) -> None:
+    path.write_bytes(b"x")
+    path.chmod(0o620)
+
+
+def _writable(path: Path) -> None:
+    path.write_bytes(b"x")
+    path.chmod(0o602)
+
+
+def _empty(path: Path) -> None:
+    path.touch()
+
+
+def _large(path: Path) -> None:
+    path.write_bytes(bytes(1_048_577))
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "error", "message"),
+    [
+        pytest.param(
+            _missing,
+            StoreUnavailableError,
+            "TEST_KEY_FILE points to a file that cannot be opened: No such file or directory; correct the path",
+            id="missing",
+        ),
+        pytest.param(
+            _loop,
+            StoreUnavailableError,
+            "TEST_KEY_FILE points to a file that cannot be opened: Too many levels of symbolic links; correct the path",
+            id="loop",
+        ),
+        pytest.param(
+            _directory,
+            AccessDeniedError,
+            "TEST_KEY_FILE points to what is no regular file; point it to the key's file",
+            id="directory",
+        ),
+        pytest.param(
+            _pipe,
+            AccessDeniedError,
+            "TEST_KEY_FILE points to what is no regular file; point it to the key's file",
+            id="pipe",
+        ),
+        pytest.param(
+            _device,
+            AccessDeniedError,
+            "TEST_KEY_FILE points to what is no regular file; point it to the key's file",
+            id="device",
+        ),
+        pytest.param(
+            _group_writable,
+            AccessDeniedError,
+            "TEST_KEY_FILE points to a file that other users may write; run `chmod go-w` on it, and see that the key "
+            "in it is still yours",
+            id="group may write",
+        ),
+        pytest.param(
+            _writable,
+            AccessDeniedError,
+            "TEST_KEY_FILE points to a file that other users may write; run `chmod go-w` on it, and see that the key "
+            "in it is still yours",
+            id="all may write",
+        ),
+        pytest.param(
+            _empty,
+            DamagedStoreError,
+            "TEST_KEY_FILE points to an empty file; write the key into it, or unset the variable",
+            id="empty",
+        ),
+        pytest.param(
+            _large,
+            DamagedStoreError,
+            "TEST_KEY_FILE points to a file of over 1 MiB, which no key has; point it to the key's",
+            id="too large",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_a_key_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    opened: Opener,
+    prepare: Callable[[Path], None],
+    error: type[KeywrightError],
+    message: str,
+) -> None:
+    """Each has its error, none waits, and no descriptor stays open."""
+    prepare(tmp_path / "key")
+    monkeypatch.setenv("TEST_KEY_FILE", str(tmp_path / "key"))
+    before = os.listdir("/dev/fd")
+
+    with opened(TABLE) as store, pytest.raises(error) as caught:
+        store.get("a", 1)
+
+    assert str(caught.value) == message
+    assert os.listdir("/dev/fd") == before
+
+
+def test_a_file_of_just_a_mebibyte_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener) -> None:
+    """The limit itself is allowed."""
+    (tmp_path / "key").write_bytes(bytes(1_048_576))
+    monkeypatch.setenv("TEST_KEY_FILE", str(tmp_path / "key"))
+
+    with opened(TABLE) as store:
+        assert len(store.get("a", 1).payload or b"") == 1_048_576
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux has a file that opens and does not read")
+def test_a_file_whose_reading_fails_is_unavailable(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """What the system says when it cannot read is passed on."""
+    monkeypatch.setenv("TEST_KEY_FILE", "/proc/self/mem")
+
+    with opened(TABLE) as store, pytest.raises(StoreUnavailableError) as caught:
+        store.get("a", 1)
+
+    assert str(caught.value) == (
+        "TEST_KEY_FILE points to a file that cannot be read: Input/output error; correct the path, or check the disk"
+    )
+
+
+def test_a_file_that_this_user_may_not_read_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """Another user's secret is access denied, not a missing key."""
+    descriptor, path = tempfile.mkstemp()
+    os.close(descriptor)
+    os.chmod(path, 0o000)
+    monkeypatch.setenv("TEST_KEY_FILE", path)
+    reading, writing = os.pipe()
+
+    with opened(TABLE) as store:
+        child = os.fork()
+        if not child:
+            answer = "read"
+            try:
+                if os.geteuid() == 0:
+                    os.setresuid(65534, 65534, 65534)
+                store.get("a", 1)
+            except BaseException as error:
+                answer = f"{type(error).__name__}: {error}"
+            os.write(writing, answer.encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    os.unlink(path)
+
+    assert os.read(reading, 1000).decode() == (
+        "AccessDeniedError: TEST_KEY_FILE points to a file that this user may not read; make it readable for this "
+        "user alone"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        pytest.param(
+            "TEST_KEY",
+            "the environment variable TEST_KEY is set but empty; set it to the key, or unset it",
+            id="variable",
+        ),
+        pytest.param(
+            "TEST_KEY_FILE",
+            "the environment variable TEST_KEY_FILE is set but empty; set it to a path, or unset it",
+            id="file",
+        ),
+    ],
+)
+def test_a_variable_that_is_set_but_empty_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, variable: str, message: str
+) -> None:
+    """An empty secret is a mishap upstream, never "no such key"."""
+    monkeypatch.setenv(variable, "")
+
+    with opened(TABLE) as store, pytest.raises(DamagedStoreError) as caught:
+        store.get("a", 1)
+
+    assert str(caught.value) == message
+    with opened(TABLE) as store:
+        assert len(store.versions("a")) == 1
+
+
+@pytest.mark.parametrize("call", ["get", "versions"])
+def test_a_variable_and_its_file_are_not_chosen_between(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, call: str
+) -> None:
+    """Both set: nobody knows which is meant."""
+    monkeypatch.setenv("TEST_KEY", "x")
+    monkeypatch.setenv("TEST_KEY_FILE", "/nowhere")
+
+    with opened(TABLE) as store, pytest.raises(ConfigError) as caught:
+        _ = store.get("a", 1) if call == "get" else store.versions("a")
+
+    assert str(caught.value) == (
+        "the environment variables TEST_KEY and TEST_KEY_FILE are both set, and only one can be meant; unset the other"
+    )
+
+
+GRAMMAR = (
+    "a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a letter or "
+    "digit; use something like cache.example.org or prod/jwt"
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        pytest.param({"a": "X", "Upper": "Y"}, f"variables: the name in entry 2 is none: {GRAMMAR}", id="no name"),
+        pytest.param(
+            {"a@0": "X"},
+            "variables: the name in entry 1 is none: a version is a whole number from 1; write NAME@3, or NAME alone "
+            "for the primary",
+            id="no version",
+        ),
+        pytest.param({"a": "X", "a@1": "Y"}, "variables: a and a@1 are the same version; leave one out", id="twice"),
+        *(
+            pytest.param(
+                {"a@2": variable},
+                'variables."a@2" must be the name of an environment variable: not empty, and without = and NUL',
+                id=what,
+            )
+            for what, variable in (("empty", ""), ("equals", "A=B"), ("NUL", "A\0"), ("surrogate", "A\ud800"))
+        ),
+    ],
+)
+def test_a_wrong_table_is_refused(opened: Opener, table: dict[str, str], message: str) -> None:
+    """When the store is opened, before any key is asked for."""
+    with pytest.raises(ConfigError) as caught, opened(table):
+        pass
+
+    assert str(caught.value) == message
+
+
+def test_a_key_in_the_place_of_a_path_is_not_shown(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """Who puts the key into VAR_FILE finds it in no message, traceback or local variable."""
+    monkeypatch.setenv("TEST_KEY_FILE", "CANARY-SECRET")
+
+    with opened(TABLE) as store, pytest.raises(StoreUnavailableError) as caught:
+        store.get("a", 1)
+
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "CANARY" not in "".join(shown.format())
+
+
+def test_a_system_that_cannot_tell_who_may_write_refuses_files(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """Where there are no POSIX permissions, variables work and files do not."""
+    monkeypatch.setenv("TEST_KEY_FILE", "/nowhere")
+    monkeypatch.delattr(os, "O_NONBLOCK")
+
+    with opened(TABLE) as store, pytest.raises(UnsupportedOperationError) as caught:
+        store.get("a", 1)
+
+    assert str(caught.value) == (
+        "TEST_KEY_FILE: this system cannot tell who may write a file; put the key into the variable itself"
+    )
+
+
+def test_the_backend_is_one() -> None:
+    """It has what the protocol asks for, and its stores take no writes."""
+    backend: StoreBackend = EnvBackend()
+
+    with backend.open(Options({"variables": {}})) as store:
+        assert not hasattr(store, "create")
+        assert repr(store) == "<env store>"
+    assert isinstance(backend, StoreBackend)
+    assert [(setting.name, setting.default) for setting in backend.settings] == [("variables", {})]
+    assert not backend.capabilities.writable
+    assert not backend.capabilities.metadata
+
+
+def test_the_plugin_loads_nothing_else() -> None:
+    """Registering the backend imports its own module alone."""
+    script = (
+        "import sys, keywright; before = set(sys.modules); import keywright_env;"
+        " keywright_env.keywright_register_store_backends();"
+        " print(*sorted(set(sys.modules) - before))"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout.decode().split()
+
+    assert loaded == ["keywright_env", "keywright_env.backend"]

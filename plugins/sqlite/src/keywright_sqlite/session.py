@@ -1,0 +1,181 @@
+"""`Session`: the one connection of an opened store, shared by threads, never by processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreUnavailableError
+from keywright_sqlite import files
+from keywright_sqlite.connection import connect, erase_log
+from keywright_sqlite.failures import read_only, translated
+from keywright_sqlite.schema import image
+from keywright_sqlite.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Lends out its connection, one user at a time, and makes sure that it leads to the file that is there now."""
+
+    def __init__(self, path: str, timeout: timedelta) -> None:
+        self.path = os.path.realpath(path)
+        self._timeout = timeout
+        self._lock = Turns()
+        self._connection: sqlite3.Connection | None = None
+        self._belongs_to: tuple[int, ...] = ()
+        self._writable = False
+        self._inode: tuple[int, int] | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Check the database if there is one, and finish what a killed process left. Raises as `reading`."""
+        _OPENED.add(self)
+        with self.reading():
+            pass
+
+    def close(self) -> None:
+        """Close for good; later calls raise StoreUnavailableError."""
+        _OPENED.discard(self)
+        with self._lock:
+            self._closed = True
+            self._disconnect()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Lend the connection; None if there is no database yet.
+
+        Raises:
+            StoreUnavailableError, AccessDeniedError, DamagedStoreError: as the protocol says.
+        """
+        with self._lock, translated(self.path):
+            try:
+                yield self._connected()
+            finally:
+                if not self._writable:
+                    self._disconnect()  # it takes no locks, so it must not live on to see the file change
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection inside a transaction, which is durable afterwards or, after any error, undone.
+
+        Raises:
+            ReadOnlyStoreError, DurabilityUnknownError and what `reading` raises: as the protocol says.
+        """
+        with self._lock, translated(self.path):
+            connection = self._connected()
+            if connection is None:
+                files.place(self.path, image())
+                connection = self._connected()
+            if connection is None or not self._writable:
+                self._disconnect()
+                raise read_only(self.path)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._undo(connection)
+                raise
+
+    def erase(self, done: str) -> None:
+        """Make sure that bytes which a transaction overwrote are in no file any more.
+
+        Raises:
+            DurabilityUnknownError: `done`, but its old bytes may still be in the log.
+        """
+        with self._lock:
+            try:
+                with translated(self.path):
+                    connection = self._connected()
+                    erased = connection is not None and erase_log(connection)
+            except (StoreUnavailableError, DurabilityUnknownError):
+                erased = False
+        if not erased:
+            raise DurabilityUnknownError(
+                f"{done}, but its old bytes may still be in {self.path} or its -wal, because another program reads the "
+                "store or the disk fails; they go when the store is next opened without that"
+            )
+
+    def _connected(self) -> sqlite3.Connection | None:
+        if self._closed:
+            raise StoreUnavailableError(f"{self.path}: the store is closed; open it again")
+        found = files.look(self.path)
+        if found is None:
+            if self._inode:
+                raise DamagedStoreError(
+                    f"{self.path} is gone since it was opened; restore it from a backup, or open the store anew"
+                )
+            return None
+        if self._inode not in (None, (found.st_dev, found.st_ino)):
+            # SQLite would mix the log of the old file into the new one.
+            raise DamagedStoreError(
+                f"{self.path} was replaced while it was open; close the store everywhere, move {self.path}-wal and "
+                f"{self.path}-shm away, and open it again"
+            )
+        belongs_to = (os.getpid(), found.st_mode, found.st_uid, found.st_size > 0)
+        if belongs_to != self._belongs_to:
+            self._disconnect()
+        if self._connection is None:
+            self._connect(found)
+            self._belongs_to = belongs_to
+        return self._connection
+
+    def _connect(self, found: os.stat_result) -> None:
+        files.check(self.path, found)
+        self._inode = (found.st_dev, found.st_ino)
+        self._writable = files.accepts_writes(self.path)
+        if self._writable:
+            files.finish_placing(self.path, found)
+        self._connection = connect(self.path, self._timeout, writable=self._writable)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._disconnect()
+
+    def before_fork(self) -> None:
+        """Wait until nobody uses the connection, and close it: it would break the locks of both processes."""
+        self._lock.stop()
+        self._disconnect()
+
+    def after_fork(self) -> None:
+        """Let the threads go on; the next call opens a connection."""
+        self._lock.go_on()
+
+
+_OPENED: Final[WeakSet[Session]] = WeakSet()
+_FORKING: Final = Lock()
+_held: list[Session] = []
+
+
+def _before_fork() -> None:
+    _FORKING.acquire()
+    for session in list(_OPENED):
+        session.before_fork()
+        _held.append(session)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().after_fork()
+    _FORKING.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -1,0 +1,289 @@
+"""What SQLite and the system report comes out as an error that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import pytest
+
+from keywright import Options, Record, StoreBackend, WritableStore
+from keywright.errors import (
+    ConfigError,
+    DamagedStoreError,
+    DurabilityUnknownError,
+    ReadOnlyStoreError,
+    StoreError,
+    StoreUnavailableError,
+    UnsupportedOperationError,
+)
+from keywright_sqlite import files
+from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite.failures import store_error
+
+Make = Callable[..., Record]
+Opener = Callable[..., AbstractContextManager[WritableStore]]
+Run = Callable[..., subprocess.Popen[bytes]]
+
+BUSY = (
+    "keys.db: another program held the store's lock for longer than the setting `timeout` allows; nothing was "
+    "written; try again, or raise `timeout`"
+)
+UNSYNCED = (
+    "keys.db: the system could not confirm that the write is on the medium; check the disk, then look what the store "
+    "holds before trying again"
+)
+DAMAGED = "keys.db: the database is damaged; restore it from a backup"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        pytest.param("SQLITE_BUSY", StoreUnavailableError, BUSY, id="busy"),
+        pytest.param("SQLITE_BUSY_RECOVERY", StoreUnavailableError, BUSY, id="busy, recovering"),
+        pytest.param("SQLITE_LOCKED", StoreUnavailableError, BUSY, id="locked"),
+        pytest.param(
+            "SQLITE_READONLY_DBMOVED",
+            ReadOnlyStoreError,
+            "keys.db: the file or its directory takes no writes from this user; nothing was written; use a writable "
+            "place",
+            id="read-only",
+        ),
+        pytest.param(
+            "SQLITE_NOTADB",
+            DamagedStoreError,
+            "keys.db is no SQLite database; restore it from a backup, or correct `path`",
+            id="no database",
+        ),
+        pytest.param("SQLITE_CORRUPT", DamagedStoreError, DAMAGED, id="corrupt"),
+        pytest.param("SQLITE_CORRUPT_INDEX", DamagedStoreError, DAMAGED, id="corrupt index"),
+        pytest.param("SQLITE_ERROR", DamagedStoreError, DAMAGED, id="a table is missing"),
+        pytest.param("SQLITE_CONSTRAINT_NOTNULL", DamagedStoreError, DAMAGED, id="a constraint is another"),
+        pytest.param(
+            "SQLITE_FULL",
+            StoreUnavailableError,
+            "keys.db: the disk is full; nothing was written; make room and try again",
+            id="full",
+        ),
+        pytest.param(
+            "SQLITE_CANTOPEN",
+            StoreUnavailableError,
+            "keys.db: the database, its -wal or its -shm file cannot be opened; nothing was written; see that its "
+            "directory is yours to read and write",
+            id="cannot open",
+        ),
+        pytest.param("SQLITE_IOERR_FSYNC", DurabilityUnknownError, UNSYNCED, id="fsync"),
+        pytest.param("SQLITE_IOERR_DIR_FSYNC", DurabilityUnknownError, UNSYNCED, id="fsync of the directory"),
+        pytest.param(
+            "SQLITE_IOERR_WRITE",
+            StoreUnavailableError,
+            "keys.db: SQLite reports SQLITE_IOERR_WRITE; nothing was written; check the disk and try again",
+            id="write",
+        ),
+    ],
+)
+def test_every_code_has_its_error(code: str, kind: type[StoreError], message: str) -> None:
+    """The extended result code decides what the caller does next."""
+    reported = sqlite3.OperationalError("something internal")
+    reported.sqlite_errorcode = getattr(sqlite3, code)
+    reported.sqlite_errorname = code
+
+    error = store_error("keys.db", reported)
+
+    assert type(error) is kind
+    assert str(error) == message
+
+
+def test_an_error_without_a_code_is_unavailable() -> None:
+    """What the module itself reports has no code."""
+    error = store_error("keys.db", sqlite3.ProgrammingError("something internal"))
+
+    assert type(error) is StoreUnavailableError
+    assert str(error) == (
+        "keys.db: SQLite reports an error without a code; nothing was written; check the disk and try again"
+    )
+
+
+LIMITED = """
+import resource
+with opened(path) as store:
+    store.create(Record(RecordInfo(name="a", version=1), Secret(b"x")))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), -1))
+    for call in (
+        lambda: store.create(Record(RecordInfo(name="b", version=1), Secret(b"x" * 100_000))),
+        lambda: print(*store.names()),
+        lambda: store.create(Record(RecordInfo(name="c", version=1), Secret(b"x"))),
+        lambda: print(*store.names()),
+    ):
+        try:
+            call()
+        except Exception as error:
+            print(type(error).__name__, error)
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_what_was_there(path: str, run: Run) -> None:
+    """A write that does not fit is undone, and what fits works afterwards."""
+    answer = run(LIMITED, "60000").communicate()[0].decode().splitlines()
+
+    assert "\n".join(answer) == (
+        f"StoreUnavailableError {path}: SQLite reports SQLITE_IOERR_WRITE; nothing was written; check the disk and try "
+        "again\na\na c"
+    )
+
+
+def test_a_disk_that_takes_nothing_leaves_no_store(path: str, run: Run) -> None:
+    """Where the new store does not fit there is none, and no file in its place."""
+    script = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, -1))
+with opened(path) as store:
+    try:
+        store.create(Record(RecordInfo(name="a", version=1), Secret(b"x")))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+    answer = run(script).communicate()[0].decode()
+
+    assert answer == (f"StoreUnavailableError {path}: the store cannot be made: File too large; nothing was written\n")
+    assert os.listdir(os.path.dirname(path)) == []
+
+
+def test_a_directory_that_cannot_be_synced_is_reported(
+    monkeypatch: pytest.MonkeyPatch, path: str, store: WritableStore, make: Make
+) -> None:
+    """A new store whose directory entry may be lost says so; trying again goes on with it."""
+
+    def failing(_directory: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_sync_directory", failing)
+        with pytest.raises(DurabilityUnknownError) as caught:
+            store.create(make("a"))
+
+    assert str(caught.value) == (
+        f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
+    )
+    store.create(make("a"))
+    assert list(store.names()) == ["a"]
+
+
+STRACE = shutil.which("strace")
+
+
+@pytest.mark.peer
+@pytest.mark.skipif(not STRACE and "KEYWRIGHT_REQUIRE_PEERS" not in os.environ, reason="strace is not installed")
+def test_a_failed_fsync_is_reported_and_not_retried(path: str, opened: Opener, make: Make) -> None:
+    """The system's EIO from syncing the log comes out as unknown durability."""
+    with opened(path) as store:
+        store.create(make("a"))
+    script = """
+import sys
+from datetime import timedelta
+from keywright import Options, Record, RecordInfo, Secret
+from keywright_sqlite.backend import SqliteBackend
+with SqliteBackend().open(Options({"path": sys.argv[1], "timeout": timedelta(seconds=1)})) as store:
+    try:
+        store.create(Record(RecordInfo(name="b", version=1), Secret(b"x")))
+    except Exception as error:
+        print(type(error).__name__, error)
+    print(*store.names())
+"""
+    inject = ["-P", path + "-wal", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO"]
+
+    traced = subprocess.run(
+        [str(STRACE), "-f", "-o", os.devnull, *inject, sys.executable, "-c", script, path], stdout=subprocess.PIPE
+    )
+
+    assert traced.stdout.decode() == (
+        f"DurabilityUnknownError {path}: the system could not confirm that the write is on the medium; check the "
+        "disk, then look what the store holds before trying again\na\n"
+    )
+
+
+def test_the_backend_is_one(path: str) -> None:
+    """It has what the protocol asks for, and says what its stores can do."""
+    backend: StoreBackend = SqliteBackend()
+
+    assert isinstance(backend, StoreBackend)
+    assert [setting.name for setting in backend.settings] == ["path", "timeout"]
+    assert backend.capabilities.writable
+    assert backend.capabilities.metadata
+
+
+def test_a_timeout_beyond_what_sqlite_counts_is_refused(path: str, opened: Opener) -> None:
+    """It would wrap around into no timeout at all."""
+    with pytest.raises(ConfigError) as caught, opened(path, seconds=86_401):
+        pass
+
+    assert str(caught.value) == "timeout must be at most 1d"
+
+
+def test_a_system_without_posix_permissions_is_refused(
+    monkeypatch: pytest.MonkeyPatch, path: str, opened: Opener
+) -> None:
+    """Where files cannot be kept from others there is no store."""
+    monkeypatch.delattr(os, "geteuid")
+
+    with pytest.raises(UnsupportedOperationError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == (
+        "the sqlite store keeps other users out by POSIX permissions, which this system lacks; use another store"
+    )
+
+
+def test_a_python_without_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, path: str, opened: Opener) -> None:
+    """The module is optional in a Python that was built by hand."""
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+
+    with pytest.raises(StoreUnavailableError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == (
+        "the sqlite store needs SQLite, which this Python was built without; use another Python or store"
+    )
+
+
+def test_an_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, path: str, opened: Opener) -> None:
+    """STRICT tables came with 3.37."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.36.0")
+
+    with pytest.raises(StoreUnavailableError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == (
+        "the sqlite store needs SQLite 3.37 or newer, and this Python has 3.36.0; use another Python or store"
+    )
+
+
+def test_the_plugin_loads_nothing_heavy() -> None:
+    """Registering the backend imports neither SQLite nor JSON."""
+    script = (
+        "import sys, keywright; before = set(sys.modules); import keywright_sqlite;"
+        " keywright_sqlite.keywright_register_store_backends();"
+        " print(*sorted(set(sys.modules) - before))"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout.decode().split()
+
+    assert loaded == ["keywright_sqlite", "keywright_sqlite.backend"]
+
+
+def test_options_have_a_default_timeout() -> None:
+    """Five seconds, and a path that somebody must give."""
+    defaults = {setting.name: setting.default for setting in SqliteBackend.settings}
+
+    assert defaults["timeout"] == timedelta(seconds=5)
+    assert repr(defaults["path"]) == "REQUIRED"
+    assert Options({"timeout": defaults["timeout"]}).duration("timeout") == timedelta(seconds=5)

@@ -1,0 +1,406 @@
+"""The files on disk: whose they are, who can open them, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+import pytest
+
+from keywright import Record, Secret, WritableStore
+from keywright.errors import AccessDeniedError, DamagedStoreError, StoreError, StoreUnavailableError
+from keywright_sqlite.schema import image
+
+Make = Callable[..., Record]
+Opener = Callable[..., AbstractContextManager[WritableStore]]
+Run = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.mark.parametrize("umask", [pytest.param(u, id=f"{u:03o}") for u in (0o000, 0o022, 0o077, 0o777)])
+def test_files_are_owner_only_under_any_umask(tmp_path: Path, run: Run, umask: int) -> None:
+    """The database, its log and its index are 0600 and new directories 0700, while it is in use and after."""
+    script = """
+os.umask(int(sys.argv[3]))
+with opened(sys.argv[2]) as store:
+    store.create(Record(RecordInfo(name="a", version=1), Secret(b"x")))
+    print(*sorted(os.listdir(os.path.dirname(sys.argv[2]))), flush=True)
+    sys.stdin.read(1)
+"""
+    top = tmp_path / "new"
+    process = run(script, str(top / "deep" / "keys.db"), str(umask))
+    assert process.stdout
+
+    listed = process.stdout.readline().split()
+    modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in (top / "deep").iterdir()}
+    directories = {stat.S_IMODE(found.stat().st_mode) for found in (top, top / "deep")}
+    process.communicate(b"\n")
+
+    assert listed == [b"keys.db", b"keys.db-shm", b"keys.db-wal"]
+    assert modes == {"keys.db": 0o600, "keys.db-shm": 0o600, "keys.db-wal": 0o600}
+    assert directories == {0o700}
+    assert process.returncode == 0
+    assert [found.name for found in (top / "deep").iterdir()] == ["keys.db"]
+
+
+def test_no_file_was_ever_open_to_others(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:
+    """Every file made on the way is asked for as 0600, so there is no moment at which others could open it."""
+    asked: list[tuple[str, int]] = []
+    real = os.open
+
+    def watched(target: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            asked.append((os.path.basename(target), mode))
+        return real(target, flags, mode)
+
+    with pytest.MonkeyPatch.context() as patch, opened(path) as store:
+        patch.setattr(os, "open", watched)
+        store.create(make())
+
+    assert [mode for _, mode in asked] == [0o600]
+    assert asked[0][0].startswith(".keywright-")
+
+
+def _text(path: Path) -> None:
+    path.write_text("this is a text file, and a rather long one for its kind\n" * 20)
+
+
+def _empty(path: Path) -> None:
+    path.touch()
+
+
+def _short(path: Path) -> None:
+    path.write_bytes(image()[:50])
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(image()[:4096])
+
+
+def _scrambled(path: Path) -> None:
+    content = bytearray(image())
+    content[100:140] = b"\xff" * 40
+    path.write_bytes(content)
+
+
+def _foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("CREATE TABLE cookies (name TEXT)")
+
+
+def _foreign_id(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA application_id = 7")
+
+
+def _newer(path: Path) -> None:
+    path.write_bytes(image())
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA user_version = 99")
+
+
+def _unversioned(path: Path) -> None:
+    path.write_bytes(image())
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA user_version = 0")
+
+
+def _directory(path: Path) -> None:
+    path.mkdir(0o700)
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "error", "message"),
+    [
+        pytest.param(
+            _text,
+            DamagedStoreError,
+            "{path} is no SQLite database; restore it from a backup, or correct `path`",
+            id="text",
+        ),
+        pytest.param(
+            _empty,
+            DamagedStoreError,
+            "{path} is empty, which a store never is; restore it from a backup, or remove it",
+            id="empty",
+        ),
+        pytest.param(
+            _short,
+            DamagedStoreError,
+            "{path}: the database is damaged; restore it from a backup",
+            id="shorter than a header",
+        ),
+        pytest.param(
+            _cut, DamagedStoreError, "{path}: the database is damaged; restore it from a backup", id="cut short"
+        ),
+        pytest.param(
+            _scrambled, DamagedStoreError, "{path}: the database is damaged; restore it from a backup", id="scrambled"
+        ),
+        pytest.param(
+            _foreign,
+            DamagedStoreError,
+            "{path} is another program's database; correct `path`, or restore it from a backup",
+            id="another program's",
+        ),
+        pytest.param(
+            _foreign_id,
+            DamagedStoreError,
+            "{path} is another program's database; correct `path`, or restore it from a backup",
+            id="another application id",
+        ),
+        pytest.param(
+            _newer,
+            DamagedStoreError,
+            "{path} was written by a newer keywright (layout 99, and this one knows 1); upgrade this one",
+            id="newer",
+        ),
+        pytest.param(
+            _unversioned,
+            DamagedStoreError,
+            "{path}: the database is damaged; restore it from a backup",
+            id="without a version",
+        ),
+        pytest.param(
+            _directory,
+            StoreUnavailableError,
+            "{path} is no regular file; point the setting `path` to a file",
+            id="directory",
+        ),
+        pytest.param(
+            _pipe, StoreUnavailableError, "{path} is no regular file; point the setting `path` to a file", id="pipe"
+        ),
+    ],
+)
+def test_what_is_no_store_is_refused_and_left_alone(
+    path: str, opened: Opener, prepare: Callable[[Path], None], error: type[StoreError], message: str
+) -> None:
+    """Whatever else stands at the path is an error when the store is opened, never an empty store."""
+    place = Path(path)
+    prepare(place)
+    if place.is_file():
+        place.chmod(0o600)
+    before = place.read_bytes() if place.is_file() else None
+
+    with pytest.raises(error) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == message.format(path=path)
+    assert (place.read_bytes() if place.is_file() else None) == before
+
+
+@pytest.mark.parametrize("mode", [pytest.param(m, id=f"{m:04o}") for m in (0o640, 0o604, 0o620, 0o602, 0o610)])
+@pytest.mark.parametrize("end", [pytest.param("", id="db"), "-wal", "-shm", "-journal"])
+def test_files_open_to_others_are_refused(path: str, opened: Opener, make: Make, end: str, mode: int) -> None:
+    """A file that others may read or write is named, with the command that mends it."""
+    with opened(path) as store:
+        store.create(make())
+    target = Path(path + end)
+    target.touch()
+    target.chmod(mode)
+
+    with pytest.raises(AccessDeniedError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == (
+        f"{path}{end} is open to other users; run `chmod 600 {path}{end}`, and replace the keys if others may have "
+        "read them"
+    )
+
+
+def test_an_open_store_notices_that_its_file_was_opened_to_others(path: str, store: WritableStore, make: Make) -> None:
+    """Permissions that change while the store is open are refused at the next call."""
+    store.create(make())
+    os.chmod(path, 0o644)
+
+    with pytest.raises(AccessDeniedError):
+        store.get("cache.example.org", 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_another_user_is_refused(path: str, opened: Opener, make: Make) -> None:
+    """Its owner could put other keys there."""
+    with opened(path) as store:
+        store.create(make())
+    os.chown(path, 1234, 1234)
+
+    with pytest.raises(AccessDeniedError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == (
+        f"{path} belongs to another user, who could change it; use a store of your own, or have root `chown` it"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for another")
+def test_a_file_that_this_user_may_not_read_is_refused(
+    shared_directory: str, opened: Opener, make: Make, unprivileged: Callable[[Callable[[], str]], str]
+) -> None:
+    """Root's store is not this user's."""
+    path = os.path.join(shared_directory, "keys.db")
+    with opened(path) as store:
+        store.create(make())
+
+    def read() -> str:
+        with opened(path):
+            return "opened"
+
+    assert unprivileged(read) == (
+        f"AccessDeniedError: {path}: this user may not read it; run `chmod 600 {path}` as its owner"
+    )
+
+
+def test_a_directory_that_this_user_may_not_search_is_refused(
+    shared_directory: str, opened: Opener, unprivileged: Callable[[Callable[[], str]], str]
+) -> None:
+    """What cannot be looked at is not taken for missing."""
+    closed = os.path.join(shared_directory, "closed")
+    os.mkdir(closed, 0o000)
+    path = os.path.join(closed, "keys.db")
+
+    def read() -> str:
+        with opened(path) as store:
+            return f"names: {list(store.names())}"
+
+    assert unprivileged(read) == (
+        f"AccessDeniedError: {path}: this user may not look into its directory; ask the owner for access"
+    )
+
+
+def test_a_path_through_a_file_is_refused(tmp_path: Path, opened: Opener) -> None:
+    """What cannot be there is not taken for missing."""
+    (tmp_path / "file").touch()
+    path = str(tmp_path / "file" / "keys.db")
+
+    with pytest.raises(StoreUnavailableError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == f"{path}: the store cannot be reached: Not a directory; correct `path`"
+
+
+def test_a_name_too_long_for_the_system_is_refused(tmp_path: Path, opened: Opener) -> None:
+    """The system's own word for it is passed on."""
+    path = str(tmp_path / ("k" * 300))
+
+    with pytest.raises(StoreUnavailableError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == f"{path}: the store cannot be reached: File name too long; correct `path`"
+
+
+@pytest.mark.parametrize("name", ["a b", "50%", "what?", "#1", "%41", "käse", "'", '"', "a&mode=ro", "a\nb"])
+def test_any_file_name_will_do(tmp_path: Path, opened: Opener, make: Make, name: str) -> None:
+    """Characters that mean something in a URI mean nothing here."""
+    path = str(tmp_path / name)
+    with opened(path) as store:
+        store.create(make("a"))
+
+    with opened(path) as store:
+        assert list(store.names()) == ["a"]
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+def test_a_path_that_is_no_text_will_do(tmp_path: Path, opened: Opener, make: Make) -> None:
+    """Bytes outside UTF-8 in a path come through as the system gave them."""
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.db")
+
+    with opened(path) as store:
+        store.create(make("a"))
+
+    assert os.listdir(os.fsencode(tmp_path)) == [b"\xff.db"]
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path, opened: Opener, make: Make) -> None:
+    """The log stands beside the database, not beside the link."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "real" / "keys.db")
+
+    with opened(str(tmp_path / "link.db")) as store:
+        store.create(make("a"))
+        beside = sorted(found.name for found in (tmp_path / "real").iterdir())
+
+    assert beside == ["keys.db", "keys.db-shm", "keys.db-wal"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["link.db", "real"]
+
+
+def test_a_second_name_left_by_a_killed_process_goes(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:
+    """A process that dies between link and unlink leaves no other way to the keys; other links are not ours."""
+    with opened(path) as store:
+        store.create(make())
+    os.link(path, tmp_path / ".keywright-0123456789abcdef.new")
+    os.link(path, tmp_path / "mine.db")
+
+    with opened(path):
+        pass
+
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["keys.db", "mine.db"]
+
+
+def test_an_open_store_whose_file_is_gone_is_damage(path: str, store: WritableStore, make: Make) -> None:
+    """Keys written into a deleted file would be lost in silence."""
+    store.create(make())
+    os.unlink(path)
+
+    with pytest.raises(DamagedStoreError) as caught:
+        store.create(make("b"))
+
+    assert str(caught.value) == (
+        f"{path} is gone since it was opened; restore it from a backup, or open the store anew"
+    )
+    assert not os.path.exists(path)
+
+
+def test_an_open_store_whose_file_was_replaced_is_damage(
+    tmp_path: Path, path: str, opened: Opener, store: WritableStore, make: Make
+) -> None:
+    """A backup put in the place of the open file is not mixed with what the log says of the old one."""
+    backup = str(tmp_path / "backup.db")
+    with opened(backup) as other:
+        other.create(make("restored"))
+    store.create(make("old"))
+    os.replace(backup, path)
+
+    with pytest.raises(DamagedStoreError) as caught:
+        store.create(make("new"))
+
+    assert str(caught.value) == (
+        f"{path} was replaced while it was open; close the store everywhere, move {path}-wal and {path}-shm away, and "
+        "open it again"
+    )
+    os.rename(path + "-wal", tmp_path / "old-wal")
+    os.rename(path + "-shm", tmp_path / "old-shm")
+    with opened(path) as again:
+        assert list(again.names()) == ["restored"]
+
+
+def test_an_open_store_notices_that_its_file_was_emptied(path: str, store: WritableStore, make: Make) -> None:
+    """An emptied file is damage, not a store without keys."""
+    store.create(make())
+    os.truncate(path, 0)
+
+    with pytest.raises(DamagedStoreError) as caught:
+        list(store.names())
+
+    assert str(caught.value) == f"{path} is empty, which a store never is; restore it from a backup, or remove it"
+
+
+def test_a_copy_made_by_vacuum_into_is_a_store(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:
+    """A backup that SQLite itself made is one of ours, and gets its log again."""
+    copy = str(tmp_path / "copy.db")
+    with opened(path) as store:
+        store.create(make("a"))
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("VACUUM INTO ?", (copy,))
+    os.chmod(copy, 0o600)
+
+    with opened(copy) as store:
+        assert store.get("a", 1).payload == Secret(b"a secret payload")
+        store.create(make("b"))
+        assert os.path.exists(copy + "-wal")

@@ -1,0 +1,174 @@
+"""Stores in places that take no writes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+
+import pytest
+
+from keywright import Record, WritableStore
+
+Make = Callable[..., Record]
+Opener = Callable[..., AbstractContextManager[WritableStore]]
+Unprivileged = Callable[[Callable[[], str]], str]
+
+
+def _hand_over(directory: str, mode: int = 0o600) -> None:
+    """Make the files in `directory` the unprivileged user's, and the directory nobody's to write."""
+    for name in os.listdir(directory):
+        if os.geteuid() == 0:
+            os.chown(os.path.join(directory, name), 65534, 65534)
+        os.chmod(os.path.join(directory, name), mode)
+    os.chmod(directory, 0o555)
+
+
+@pytest.fixture
+def fixed(shared_directory: str, opened: Opener, make: Make) -> Iterator[str]:
+    """The path of a store with one key."""
+    path = os.path.join(shared_directory, "keys.db")
+    with opened(path) as store:
+        store.create(make("a"))
+    yield path
+    os.chmod(shared_directory, 0o755)
+
+
+def test_a_read_only_directory_is_read(fixed: str, opened: Opener, unprivileged: Unprivileged) -> None:
+    """Reading makes no file beside the database."""
+    _hand_over(os.path.dirname(fixed))
+
+    def read() -> str:
+        with opened(fixed) as store:
+            return f"{list(store.names())} {len(store.get('a', 1).payload or b'')} {len(store.versions('a'))}"
+
+    assert unprivileged(read) == "['a'] 16 1"
+    assert os.listdir(os.path.dirname(fixed)) == ["keys.db"]
+
+
+@pytest.mark.parametrize("operation", ["create", "update", "remove"])
+def test_writes_to_a_read_only_directory_are_refused(
+    fixed: str, opened: Opener, make: Make, unprivileged: Unprivileged, operation: str
+) -> None:
+    """The error is the same for every write, and says that nothing happened."""
+    _hand_over(os.path.dirname(fixed))
+
+    def write() -> str:
+        with opened(fixed) as store:
+            record = store.get("a", 1)
+            if operation == "create":
+                store.create(make("b"))
+            elif operation == "update":
+                store.update(record, expected=record.info.revision)
+            else:
+                store.remove("a", expected=[record.info.revision])
+        return "written"
+
+    assert unprivileged(write) == (
+        f"ReadOnlyStoreError: {fixed}: the file or its directory takes no writes from this user; nothing was "
+        "written; use a writable place"
+    )
+
+
+def test_a_read_only_file_in_a_writable_directory_is_read(
+    fixed: str, opened: Opener, make: Make, unprivileged: Unprivileged
+) -> None:
+    """A file without the owner's write bit is read, and not written by way of its directory."""
+    _hand_over(os.path.dirname(fixed), 0o400)
+    os.chmod(os.path.dirname(fixed), 0o777)
+
+    def use() -> str:
+        with opened(fixed) as store:
+            names = list(store.names())
+            try:
+                store.create(make("b"))
+            except Exception as error:
+                return f"{names} {type(error).__name__}"
+        return "written"
+
+    assert unprivileged(use) == "['a'] ReadOnlyStoreError"
+    assert os.listdir(os.path.dirname(fixed)) == ["keys.db"]
+
+
+def test_a_store_cannot_be_made_in_a_read_only_directory(
+    shared_directory: str, opened: Opener, make: Make, unprivileged: Unprivileged
+) -> None:
+    """It reads as empty, and the first write is refused."""
+    path = os.path.join(shared_directory, "deep", "keys.db")
+    os.chmod(shared_directory, 0o555)
+
+    def write() -> str:
+        with opened(path) as store:
+            assert list(store.names()) == []
+            store.create(make("a"))
+        return "written"
+
+    assert unprivileged(write) == (
+        f"ReadOnlyStoreError: {path}: the file or its directory takes no writes from this user; nothing was "
+        "written; use a writable place"
+    )
+
+
+def test_a_log_that_is_not_in_the_database_yet_is_read_too(
+    fixed: str, opened: Opener, make: Make, unprivileged: Unprivileged
+) -> None:
+    """While a writer is at work, its log counts: `immutable` would show the state before it."""
+    with closing(sqlite3.connect(fixed, isolation_level=None)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute("INSERT INTO record SELECT 'b', 1, revision, info, NULL FROM record")
+        _hand_over(os.path.dirname(fixed))
+
+        def read() -> str:
+            with opened(fixed) as store:
+                return str(list(store.names()))
+
+        assert unprivileged(read) == "['a', 'b']"
+        os.chmod(os.path.dirname(fixed), 0o755)
+
+
+def test_a_log_that_cannot_be_read_is_unavailable(
+    fixed: str, opened: Opener, make: Make, unprivileged: Unprivileged
+) -> None:
+    """A log left by a killed writer needs a writable directory once; until then nothing is said of the keys."""
+    with closing(sqlite3.connect(fixed, isolation_level=None)) as writer:
+        writer.execute("UPDATE record SET revision = 'b'")
+        subprocess.run(["cp", fixed + "-wal", fixed + "-kept"], check=True)
+    os.rename(fixed + "-kept", fixed + "-wal")
+    _hand_over(os.path.dirname(fixed))
+
+    def read() -> str:
+        with opened(fixed) as store:
+            return str(list(store.names()))
+
+    assert unprivileged(read) == (
+        f"StoreUnavailableError: {fixed}: the database, its -wal or its -shm file cannot be opened; nothing was "
+        "written; see that its directory is yours to read and write"
+    )
+
+
+def test_a_read_only_store_sees_what_changed_since_the_last_call(
+    fixed: str, opened: Opener, make: Make, unprivileged: Unprivileged
+) -> None:
+    """A connection that takes no locks does not outlive a call."""
+    _hand_over(os.path.dirname(fixed))
+    ready, go = os.pipe(), os.pipe()
+    if os.fork() == 0:
+        os.read(ready[0], 1)
+        with closing(sqlite3.connect(fixed, isolation_level=None)) as writer:
+            writer.execute("UPDATE record SET name = 'changed'")
+        os.write(go[1], b".")
+        os._exit(0)
+
+    def read() -> str:
+        with opened(fixed) as store:
+            before = list(store.names())
+            os.write(ready[1], b".")
+            os.read(go[0], 1)
+            return f"{before} {list(store.names())}"
+
+    answer = unprivileged(read)
+    os.wait()
+
+    assert answer == "['a'] ['changed']"

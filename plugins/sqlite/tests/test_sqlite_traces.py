@@ -1,0 +1,265 @@
+"""What is gone is in no file any more: the bytes of the store's files are searched for the secret."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keywright import Record, Revision, Secret, State, WritableStore
+from keywright.errors import DurabilityUnknownError, KeyExistsError, KeywrightError
+from keywright_sqlite.schema import image
+from keywright_sqlite.store import _ADD_PAYLOAD, _WIPE
+
+Make = Callable[..., Record]
+Opener = Callable[..., AbstractContextManager[WritableStore]]
+Run = Callable[..., subprocess.Popen[bytes]]
+
+
+def _contents(path: str) -> dict[str, bytes]:
+    """Read by another process: closing a file here would drop the locks that SQLite holds on it."""
+    return {
+        found.name: subprocess.run(["cat", found], stdout=subprocess.PIPE, check=True).stdout
+        for found in sorted(Path(path).parent.iterdir())
+    }
+
+
+def _traces(path: str, canary: bytes) -> list[str]:
+    return [name for name, content in _contents(path).items() if canary in content]
+
+
+def _destroy(store: WritableStore, info_of: Record) -> None:
+    info = info_of.info
+    store.update(Record(replace(info, state=State.DESTROYED, reason="r" * 30), None), expected=info.revision)
+
+
+@pytest.mark.parametrize("length", [pytest.param(n, id=f"{n} bytes") for n in (24, 1_000, 4_000, 20_000)])
+def test_a_destroyed_secret_is_in_no_file(path: str, store: WritableStore, make: Make, length: int) -> None:
+    """Neither the database nor its log holds a byte of it, at once and while the store stays open."""
+    canary = os.urandom(24)
+    store.create(make("before"))
+    store.create(make("a", payload=canary.ljust(length, b"x")))
+    store.create(make("behind"))
+    assert _traces(path, canary) == ["keys.db-wal"]
+
+    _destroy(store, store.get("a", 1))
+
+    assert _traces(path, canary) == []
+    assert _traces(path, b"x" * 16) == []
+    assert store.get("a", 1).payload is None
+
+
+def test_a_replaced_payload_is_in_no_file(path: str, store: WritableStore, make: Make) -> None:
+    """What was sealed under an old master key does not stay behind the new."""
+    canary = os.urandom(24)
+    info = store.create(make("a", payload=canary))
+
+    store.update(Record(info, Secret(b"sealed anew")), expected=info.revision)
+
+    assert _traces(path, canary) == []
+
+
+def test_a_removed_name_is_in_no_file(path: str, store: WritableStore, make: Make) -> None:
+    """A key that moved to another store does not stay here too."""
+    canary = os.urandom(24)
+    revisions = [store.create(make("a", version, payload=canary)).revision for version in (1, 2, 3)]
+
+    store.remove("a", expected=revisions)
+
+    assert _traces(path, canary) == []
+
+
+def test_no_copy_stays_where_pages_were_balanced(path: str, store: WritableStore, make: Make) -> None:
+    """Among hundreds of keys made in any order and relabelled, a destroyed one leaves no copy behind.
+
+    SQLite leaves copies of rows in the free space of pages that it splits or merges, `secure_delete` or not, which
+    is why payloads have a table whose rows never move.
+    """
+    chance = random.Random(7)
+    canaries = {f"{chance.getrandbits(64):016x}": os.urandom(16) for _ in range(300)}
+    for name, canary in canaries.items():
+        store.create(make(name, payload=canary + bytes(chance.choice((0, 100, 400)))))
+    for name in list(canaries)[::3]:
+        record = store.get(name, 1)
+        store.update(
+            Record(replace(record.info, reason="r" * chance.randint(0, 400)), record.payload),
+            expected=record.info.revision,
+        )
+    destroyed = chance.sample(sorted(canaries), 270)
+
+    for name in destroyed:
+        _destroy(store, store.get(name, 1))
+
+    found = b"".join(_contents(path).values())
+    assert [name for name in destroyed if canaries[name] in found] == []
+    assert [name for name in canaries if name not in destroyed and found.count(canaries[name]) != 1] == []
+
+
+def test_wiped_rows_stay_where_they_are(path: str) -> None:
+    """In a long life of additions and wipings no payload is copied; with DELETE some are (this seed shows it)."""
+    chance = random.Random(1)
+    live: list[tuple[int, bytes]] = []
+    wiped: list[bytes] = []
+    Path(path).write_bytes(image())
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        for pragma in ("secure_delete = ON", "synchronous = OFF"):
+            raw.execute(f"PRAGMA {pragma}")
+
+        for _ in range(6000):
+            if not live or chance.random() < 0.55:
+                canary = b"CN" + os.urandom(14)
+                place = raw.execute(_ADD_PAYLOAD, (canary + bytes(chance.choice((0, 100, 400, 900, 3000))),)).lastrowid
+                live.append((place or 0, canary))
+            else:
+                place, canary = live.pop(chance.randrange(len(live)))
+                raw.execute(_WIPE, (place,))
+                wiped.append(canary)
+
+    content = Path(path).read_bytes()
+    assert sum(canary in content for canary in wiped) == 0
+    assert sum(content.count(canary) != 1 for _, canary in live) == 0
+
+
+def test_a_refused_create_leaves_nothing(path: str, store: WritableStore, make: Make) -> None:
+    """The payload of the second create of a version is written nowhere."""
+    canary = os.urandom(24)
+    store.create(make("a"))
+
+    with pytest.raises(KeyExistsError):
+        store.create(make("a", payload=canary))
+
+    assert _traces(path, canary) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "done"),
+    [
+        pytest.param("destroy", "a@1 is destroyed", id="destroyed"),
+        pytest.param("replace", "a@1 is updated", id="replaced"),
+        pytest.param("remove", "a is removed", id="removed"),
+    ],
+)
+def test_a_reader_in_the_way_is_reported_and_the_next_open_finishes(
+    path: str, opened: Opener, make: Make, change: str, done: str
+) -> None:
+    """While another program reads an old state, the log must keep it: the error says so, the change stands."""
+    canary = os.urandom(24)
+    with opened(path) as store:
+        info = store.create(make("a", payload=canary))
+    with opened(path, seconds=0) as store, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM record").fetchall()
+
+        with pytest.raises(DurabilityUnknownError) as caught:
+            _change(store, change, store.get("a", 1))
+
+        assert str(caught.value) == (
+            f"{done}, but its old bytes may still be in {path} or its -wal, because another program reads the store or "
+            "the disk fails; they go when the store is next opened without that"
+        )
+        assert _traces(path, canary) == ["keys.db"]
+        assert [i.state for i in store.versions("a") if i.revision == info.revision] == []
+        reader.execute("COMMIT")
+        with opened(path):
+            assert _traces(path, canary) == []
+
+
+def _change(store: WritableStore, change: str, record: Record) -> None:
+    if change == "destroy":
+        _destroy(store, record)
+    elif change == "replace":
+        store.update(Record(record.info, Secret(b"sealed anew")), expected=record.info.revision)
+    else:
+        store.remove("a", expected=[Revision(record.info.revision)])
+
+
+KILLED = """
+import keywright_sqlite.session
+record = Record(RecordInfo(name="a", version=1), Secret(bytes.fromhex(sys.argv[2])))
+with opened(path) as store:
+    info = store.create(record)
+    if sys.argv[3] == "erase":
+        keywright_sqlite.session.erase_log = lambda connection: os.kill(os.getpid(), 9)
+        store.update(Record(replace(info, state=State.DESTROYED), None), expected=info.revision)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_process_killed_before_it_cleared_the_log_is_finished_by_the_next(
+    path: str, run: Run, opened: Opener
+) -> None:
+    """A destruction that was committed and not yet erased is erased when the store is next opened."""
+    canary = os.urandom(24)
+    process = run(KILLED, canary.hex(), "erase")
+    process.communicate()
+    assert process.returncode == -9
+    assert _traces(path, canary) == ["keys.db-wal"]
+
+    with opened(path) as store:
+        assert _traces(path, canary) == []
+        assert store.get("a", 1).info.state is State.DESTROYED
+
+
+def test_a_payload_that_was_never_committed_goes_with_the_next_open(path: str, run: Run, opened: Opener) -> None:
+    """A process killed while it wrote the log leaves a secret of no version there, until the store is opened."""
+    canary = os.urandom(24)
+    run(KILLED, canary.hex(), "create").communicate()
+    log = Path(path + "-wal")
+    frames = bytearray(log.read_bytes())
+    frames[-4097] ^= 1  # the checksum of the last frame, which commits: as if it had not come to the disk whole
+    log.write_bytes(frames)
+
+    assert _traces(path, canary) == ["keys.db-wal"]
+    with opened(path) as store:
+        assert list(store.names()) == []
+        assert _traces(path, canary) == []
+
+
+def test_a_reader_in_the_way_does_not_hold_up_an_open(path: str, run: Run, opened: Opener) -> None:
+    """Clearing up is tried, not waited for; a later open does it."""
+    canary = os.urandom(24)
+    run(KILLED, canary.hex(), "erase").communicate()
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM record").fetchall()
+
+        with opened(path, seconds=60) as store:
+            assert list(store.names()) == ["a"]
+            traces = _traces(path, canary)
+
+    assert traces == ["keys.db", "keys.db-wal"] or traces == ["keys.db-wal"]
+    with opened(path):
+        assert _traces(path, canary) == []
+
+
+def test_no_local_variable_shows_a_secret(path: str, store: WritableStore, make: Make) -> None:
+    """No frame of an error's traceback holds the payload as bare bytes."""
+    canary = b"CANARY" + os.urandom(8)
+    info = store.create(make("a", payload=canary))
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE record SET info = x'7b7d'")
+    seen: list[object] = []
+
+    for call in (
+        lambda: store.get("a", 1),
+        lambda: store.create(make("a", payload=canary)),
+        lambda: store.update(make("a", payload=canary), expected=Revision("other")),
+        lambda: store.update(Record(replace(info, labels={}), Secret(canary + b"x")), expected=info.revision),
+    ):
+        with pytest.raises(KeywrightError) as caught:
+            call()
+        trace = caught.value.__traceback__
+        while trace is not None:
+            if "keywright" in trace.tb_frame.f_code.co_filename and "tests" not in trace.tb_frame.f_code.co_filename:
+                seen += trace.tb_frame.f_locals.values()
+            trace = trace.tb_next
+
+    assert seen
+    assert "CANARY" not in repr(seen)
