@@ -108,7 +108,7 @@ def _arguments(parser: Parser, *, only_global: bool) -> Iterator[str]:
 def _settings(plugins: Registry) -> Iterator[str]:
     yield f"{NOTE}\n# Settings\n"
     yield (
-        'Any setting but a table may be `{ env = "VARIABLE" }` or `{ file = "PATH" }`; a secret must be one of the two. '
+        'Any setting but a table may be `{ env = "VARIABLE" }` or `{ file = "PATH" }`; a secret must be one of them. '
         "Durations are a whole number and a unit: s, m, h, d or w.\n"
     )
     yield "## Keys: `[keys.NAME]`\n"

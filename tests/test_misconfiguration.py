@@ -15,69 +15,109 @@ backend = "sqlite"
 path = "keys.db"
 """
 
-# What stands in the file (after SOUND where it starts with +), the path that the message names, and part of the way out.
+# What stands in the file (after SOUND at the `+`), the path that the message names, and part of the way out.
 WRONG: dict[str, tuple[str, str, str]] = {
     "no TOML": ("default_store = ", "keywright.toml: ", "TOML"),
     "no UTF-8": ("default_store = '\udcff'", "", "UTF-8"),
     "an unknown table": ("+[store.local]\n", "store", "did you mean 'stores'"),
     "an unknown top-level setting": ("defaultstore = 'local'\n+", "defaultstore", "did you mean 'default_store'"),
-    "default_store is no text": ("default_store = 3\n[stores.local]\nbackend='memory'", "default_store", "must be text"),
+    "default_store is no text": (
+        "default_store = 3\n[stores.local]\nbackend='memory'",
+        "default_store",
+        "must be text",
+    ),
     "default_store is not configured": (
-        "default_store = 'locl'\n[stores.local]\nbackend='memory'", "default_store", "did you mean 'local'",
+        "default_store = 'locl'\n[stores.local]\nbackend='memory'",
+        "default_store",
+        "did you mean 'local'",
     ),
     "two stores and no default": (
-        "[stores.a]\nbackend='memory'\n[stores.b]\nbackend='memory'", "default_store", "say which store",
+        "[stores.a]\nbackend='memory'\n[stores.b]\nbackend='memory'",
+        "default_store",
+        "say which store",
     ),
     "a store without a backend": ("+[stores.other]\npath='x'", "stores.other.backend", "name a store backend"),
     "a backend that is no text": ("+[stores.other]\nbackend=1", "stores.other.backend", "must be text"),
-    "a backend that is not installed": ("+[stores.other]\nbackend='sqllite'", "sqllite", "did you mean 'sqlite'"),
+    "a backend that is not installed": (
+        "+[stores.other]\nbackend='sqllite'",
+        "stores.other.backend",
+        "did you mean 'sqlite'",
+    ),
     "a store that is no table": ("+[stores]\nother = 1", "stores.other", "table"),
-    "a store's name": ("+[stores.'Other Store']\nbackend='memory'", "stores.\"Other Store\"", "a-z"),
-    "a setting the backend has not": ("+[stores.other]\nbackend='file'\npaht='x'", "stores.other.paht", "did you mean 'path'"),
+    "a store's name": ("+[stores.'Other Store']\nbackend='memory'", 'stores."Other Store"', "a-z"),
+    "a setting the backend has not": (
+        "+[stores.other]\nbackend='file'\npaht='x'",
+        "stores.other.paht",
+        "did you mean 'path'",
+    ),
     "a setting of another backend": (
-        "+[stores.other]\nbackend='file'\npath='x'\ntimeout='3s'", "stores.other.timeout", "it has: path",
+        "+[stores.other]\nbackend='file'\npath='x'\ntimeout='3s'",
+        "stores.other.timeout",
+        "it has: path",
     ),
     "a missing setting": ("+[stores.other]\nbackend='file'", "stores.other.path", "needs it"),
     "a path that is no text": ("+[stores.other]\nbackend='file'\npath=3", "stores.other.path", "must be a path"),
     "an empty path": ("+[stores.other]\nbackend='file'\npath=''", "stores.other.path", "not empty"),
     "a path with a NUL": ('+[stores.other]\nbackend="file"\npath="a\\u0000b"', "stores.other.path", "must be"),
     "a duration without a unit": (
-        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='30'", "stores.other.timeout", "such as 90d",
+        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='30'",
+        "stores.other.timeout",
+        "such as 90d",
     ),
     "a duration that is a number": (
-        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout=30", "stores.other.timeout", "such as 90d",
+        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout=30",
+        "stores.other.timeout",
+        "such as 90d",
     ),
     "a duration of another unit": (
-        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='3y'", "stores.other.timeout", "s, m, h, d or w",
+        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='3y'",
+        "stores.other.timeout",
+        "s, m, h, d or w",
     ),
     "variables that are no table": ("+[stores.other]\nbackend='env'\nvariables='X'", "stores.other.variables", "table"),
     "a variable that is no text": (
-        "+[stores.other]\nbackend='env'\nvariables={a=1}", "stores.other.variables", "table of texts",
+        "+[stores.other]\nbackend='env'\nvariables={a=1}",
+        "stores.other.variables",
+        "table of texts",
     ),
     "a variable of nothing": ("+[stores.other]\nbackend='env'\nvariables={a=''}", "stores.other.variables", "variable"),
     "a variable for no key name": (
-        "+[stores.other]\nbackend='env'\nvariables={'A B'='X'}", "stores.other.variables", "",
+        "+[stores.other]\nbackend='env'\nvariables={'A B'='X'}",
+        "stores.other.variables",
+        "",
     ),
     "an unset environment variable": (
-        "+[stores.other]\nbackend='file'\npath={env='KEYWRIGHT_TEST_UNSET'}", "stores.other.path", "set it",
+        "+[stores.other]\nbackend='file'\npath={env='KEYWRIGHT_TEST_UNSET'}",
+        "stores.other.path",
+        "set it",
     ),
     "a file that is not there": (
-        "+[stores.other]\nbackend='file'\npath={file='absent'}", "stores.other.path", "cannot be read",
+        "+[stores.other]\nbackend='file'\npath={file='absent'}",
+        "stores.other.path",
+        "cannot be read",
     ),
     "a pointer to nowhere": ("+[stores.other]\nbackend='file'\npath={envv='X'}", "stores.other.path", "{ env ="),
     "a pointer to two places": (
-        "+[stores.other]\nbackend='file'\npath={env='X',file='y'}", "stores.other.path", "{ env =",
+        "+[stores.other]\nbackend='file'\npath={env='X',file='y'}",
+        "stores.other.path",
+        "{ env =",
     ),
-    "a seal that is not configured": ("+[stores.other]\nbackend='memory'\nseal='master'", "stores.other.seal", "not configured"),
+    "a seal that is not configured": (
+        "+[stores.other]\nbackend='memory'\nseal='master'",
+        "stores.other.seal",
+        "not configured",
+    ),
     "a seal without a kind": ("+[seals.master]\nx=1", "seals.master.seal", "name a seal"),
     "a seal that is not installed": (
-        "+[seals.master]\nseal='pasphrase'\n[stores.other]\nbackend='memory'\nseal='master'", "pasphrase", "installed",
+        "+[seals.master]\nseal='pasphrase'\n[stores.other]\nbackend='memory'\nseal='master'",
+        "seals.master.seal",
+        "installed",
     ),
     "a key of no name": ("+[keys.'A']\ntype='ed25519'", "keys.A", "a-z"),
     "a key's name without quotes": ("+[keys.cache.example.org]\ntype='ed25519'", "keys.cache", "quot"),
-    "a key's unknown type": ("+[keys.a]\ntype='ed2551'", "ed2551", "did you mean 'ed25519'"),
-    "a key's unknown format": ("+[keys.a]\nformat='nixx'", "nixx", "did you mean 'nix'"),
-    "a format that cannot carry the type": ("+[keys.a]\nformat='nix'\ntype='rsa'", "rsa", "it carries: ed25519"),
+    "a key's unknown type": ("+[keys.a]\ntype='ed2551'", "keys.a", "did you mean 'ed25519'"),
+    "a key's unknown format": ("+[keys.a]\nformat='nixx'", "keys.a", "did you mean 'nix'"),
+    "a format that cannot carry the type": ("+[keys.a]\nformat='nix'\ntype='rsa'", "keys.a", "it carries: ed25519"),
     "a key's unknown setting": ("+[keys.a]\ntype='rsa'\nbitz=2048", "keys.a.bitz", "did you mean 'bits'"),
     "bits out of bounds": ("+[keys.a]\ntype='rsa'\nbits=1024", "keys.a.bits", "from 2048 to 8192"),
     "bits that are text": ("+[keys.a]\ntype='rsa'\nbits='2048'", "keys.a.bits", "whole number"),
@@ -88,14 +128,22 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "an overlap of no unit": ("+[keys.a]\noverlap='14'", "keys.a.overlap", "such as 90d"),
     "a rotation every nothing": ("+[keys.a]\nrotate_every='0s'", "keys.a.rotate_every", "1s or longer"),
     "labels that are no table": ("+[keys.a]\nlabels='x'", "keys.a.labels", "table"),
-    "a label's name": ("+[keys.a]\nlabels={'a b'='x'}", "label", "a-z"),
+    "a label's name": ("+[keys.a]\nlabels={'a b'='x'}", "keys.a.labels", "a-z"),
     "plugins that are no list": ("plugins='nix'\n+", "plugins", "list"),
     "a plugin twice": ("plugins=['nix','nix']\n+", "plugins", "twice"),
     "a plugin that is not installed": ("plugins=['nyx']\n+", "plugins", "not installed"),
     "profiles that are no table": ("profiles=1\n+", "profiles", "table"),
-    "an unknown table in a profile": ("+[profiles.ci.store.x]\nbackend='env'", "(profile ci): store", "did you mean 'stores'"),
-    "a profile in a profile": ("+[profiles.ci.profiles.x]\ndefault_store='a'", "profiles.ci holds", "beside the others"),
-}  # fmt: skip
+    "an unknown table in a profile": (
+        "+[profiles.ci.store.x]\nbackend='env'",
+        "(profile ci): store",
+        "did you mean 'stores'",
+    ),
+    "a profile in a profile": (
+        "+[profiles.ci.profiles.x]\ndefault_store='a'",
+        "profiles.ci holds",
+        "beside the others",
+    ),
+}
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -132,10 +180,11 @@ FROM_OUTSIDE: dict[str, tuple[list[str], dict[str, str], str]] = {
     "a variable that reaches nothing": ([], {"KEYWRIGHT__STORES__PROD__PATH": "x"}, "KEYWRIGHT__STORES__PROD__PATH"),
     "a wrong value in an option": (["--option", "stores.local.timeout", "x"], {}, "--option: stores.local.timeout"),
     "a wrong value in a variable": (
-        [], {"KEYWRIGHT__STORES__LOCAL__TIMEOUT": "x"},
+        [],
+        {"KEYWRIGHT__STORES__LOCAL__TIMEOUT": "x"},
         "environment variable KEYWRIGHT__STORES__LOCAL__TIMEOUT: stores.local.timeout",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", FROM_OUTSIDE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright.events import KeyEvent, ReviewRequest
 from keywright.hookspecs import KEYWRIGHT_API, hookimpl
 from keywright.key import Attributes, Key
 from keywright.names import Reference, check_name, parse_reference
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.cli.context import Context
     from keywright.config import Config
+    from keywright.events import KeyEvent, ReviewRequest
     from keywright.metadata import decode_info, encode_info, format_time, parse_time
     from keywright.registry import Registry
     from keywright.ring.conversion import convert
@@ -85,8 +85,10 @@ _LAZY = {
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
+    "KeyEvent": "keywright.events",
     "KeyRing": "keywright.ring.keyring",
     "Registry": "keywright.registry",
+    "ReviewRequest": "keywright.events",
     "Signer": "keywright.ring.signer",
     "convert": "keywright.ring.conversion",
     "decode_info": "keywright.metadata",

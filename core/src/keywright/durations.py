@@ -8,7 +8,7 @@ from datetime import timedelta
 __all__ = ["format_duration", "parse_duration"]
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile(r"([0-9]{1,10})([smhdw])", re.ASCII)
+_DURATION = "([0-9]{1,10})([smhdw])"
 _LONGEST_SECONDS = 36_500 * 86_400
 
 
@@ -18,7 +18,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: it is not so written, or longer than 36500 days. The message says what is allowed.
     """
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if match is None:
         raise ValueError("a whole number and a unit: s, m, h, d or w, such as 90d")
     seconds = int(match[1]) * _UNITS[match[2]]

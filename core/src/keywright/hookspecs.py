@@ -53,8 +53,9 @@ def keywright_register_seals() -> Sequence[Seal]:  # type: ignore[empty-body]
 def keywright_add_commands(commands: Commands) -> None:
     """Add commands to the command line with `commands.add(…)`.
 
-    Called when the command line starts; what a command needs is configured only if it was asked for. A command
-    path that is taken stays with whoever added it first, and the clash is listed. If it raises, the rest of the command line works.
+    Called when the command line looks for a command that is none of the core's; what a command needs is configured
+    only if it was asked for. A path that is taken stays with whoever added it first, and the clash is listed. If it
+    raises, the rest of the command line works.
     """
 
 

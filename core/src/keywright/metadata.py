@@ -19,7 +19,7 @@ __all__ = ["decode_info", "encode_info", "format_time", "parse_time"]
 METADATA_VERSION = 1
 _MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version"}
 _MICROSECOND = timedelta(microseconds=1)
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_RFC_3339 = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 _T = TypeVar("_T")
 
 
@@ -35,7 +35,7 @@ def parse_time(text: str) -> datetime:
         ValueError: it is none, has no zone, or lies outside the years 1 to 9999 in UTC.
     """
     # fromisoformat alone would also take week dates, any separator and times without a zone.
-    if not _RFC_3339.fullmatch(text):
+    if not re.fullmatch(_RFC_3339, text):
         raise ValueError("a date, a time and a zone, such as 2026-11-21T20:52:13Z")
     try:
         return datetime.fromisoformat(text).astimezone(UTC)

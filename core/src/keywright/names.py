@@ -10,9 +10,12 @@ from keywright.errors import InvalidNameError
 __all__ = ["MAXIMUM_NAME_BYTES", "Reference", "check_name", "parse_reference"]
 
 MAXIMUM_NAME_BYTES = 200
-_SEGMENT = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
-_WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.ASCII)
-_VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+# Sets, for a pattern would be compiled at every start.
+_START = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_INSIDE = _START | frozenset("._-")
+_PORTS = (f"{port}{number}" for port in ("com", "lpt") for number in range(10))
+_WINDOWS_DEVICES = frozenset(("con", "prn", "aux", "nul", *_PORTS))
+_VERSION = "[1-9][0-9]{0,8}"
 
 
 class Reference(NamedTuple):
@@ -37,14 +40,14 @@ def check_name(name: str) -> str:
     if len(name) > MAXIMUM_NAME_BYTES:
         raise InvalidNameError(f"a key name has at most {MAXIMUM_NAME_BYTES} bytes; choose a shorter one")
     for segment in name.split("/"):
-        if not _SEGMENT.fullmatch(segment):
+        if segment[:1] not in _START or not _INSIDE.issuperset(segment):
             raise InvalidNameError(
                 "a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a "
                 "letter or digit; use something like cache.example.org or prod/jwt"
             )
         if segment.endswith("."):
             raise InvalidNameError("no segment of a key name ends in '.' (Windows drops it); leave the dot out")
-        if _WINDOWS_DEVICE.fullmatch(segment):
+        if segment.partition(".")[0] in _WINDOWS_DEVICES:
             raise InvalidNameError("a segment of this key name is a device name on Windows; choose another")
     return name
 
@@ -59,6 +62,6 @@ def parse_reference(text: str) -> Reference:
     name, at, version = text.partition("@")
     if not at:
         return Reference(check_name(name), None)
-    if not _VERSION.fullmatch(version):
+    if not re.fullmatch(_VERSION, version):
         raise InvalidNameError("a version is a whole number from 1; write NAME@3, or NAME alone for the primary")
     return Reference(check_name(name), int(version))

@@ -263,6 +263,12 @@ class Registry:
                 f"plugin {second.owner!r}", f"adds the command {path!r}, which stays with {owner}; uninstall one"
             )
 
+    @property
+    def listens(self) -> bool:
+        """Whether any plugin reviews or observes."""
+        hook = self._manager.hook
+        return bool(hook.keywright_review.get_hookimpls() or hook.keywright_observe.get_hookimpls())
+
     def review(self, request: ReviewRequest) -> None:
         """Ask every plugin whether it objects.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from keywright.errors import ConfigError
@@ -112,11 +113,15 @@ def config_options(arguments: Sequence[str]) -> tuple[str | None, str | None, li
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     # Told its width, argparse leaves out an import that costs more than parsing does.
+    return argparse.RawDescriptionHelpFormatter(prog, width=_help_width())
+
+
+@cache
+def _help_width() -> int:
     try:
-        width = os.get_terminal_size(1).columns
+        return min(os.get_terminal_size(1).columns, 100) - 2
     except OSError:
-        width = 100
-    return argparse.RawDescriptionHelpFormatter(prog, width=min(width, 100) - 2)
+        return 98
 
 
 def split_command(arguments: Sequence[str], commands: Commands) -> tuple[tuple[str, ...], list[str]]:

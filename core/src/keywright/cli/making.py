@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from keywright.cli.documents import info_document
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
 
 if TYPE_CHECKING:
@@ -119,6 +118,8 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
 
 def _made(context: Context, info: RecordInfo) -> int:
     if context.json:
+        from keywright.cli.documents import info_document
+
         context.print_json(info_document(info))
     else:
         context.print(info.reference)

@@ -12,7 +12,7 @@ from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import NO
 from keywright.cli.reading import add_output
-from keywright.errors import ConfigError, KeywrightError
+from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
@@ -120,7 +120,10 @@ def _faults(context: Context) -> Iterator[KeywrightError]:
     config, plugins, ring = context.config, context.registry, context.ring
     for name in config.stores:
         try:
-            ring.open_store(name)
+            # Opened, for some settings only the backend can judge; whether it can be reached is no matter of settings.
+            _ = ring.open_store(name).store
+        except (StoreError, SealError):
+            continue
         except KeywrightError as fault:
             yield fault
     for table in config.keys.values():

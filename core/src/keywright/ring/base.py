@@ -117,5 +117,5 @@ class RingBase:
             )
         return opened, info
 
-    def _perform(self, request: ReviewRequest, action: Callable[[], _T]) -> _T:
-        return perform(self.plugins, request, self._clock, action)
+    def _perform(self, describe: Callable[[], ReviewRequest], action: Callable[[], _T]) -> _T:
+        return perform(self.plugins, describe, self._clock, action)

@@ -91,4 +91,4 @@ class Changing(RingBase):
                     continue
             raise ConflictError(f"{info.reference} kept changing while it was to be changed; try again")
 
-        return self._perform(describe(operation, opened, info, self._clock()), write)
+        return self._perform(lambda: describe(operation, opened, info, self._clock()), write)

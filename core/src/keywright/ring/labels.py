@@ -9,7 +9,7 @@ from keywright.errors import ConfigError
 
 __all__ = ["check_labels"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"
 _MAXIMUM_VALUE_BYTES = 256
 
 
@@ -23,7 +23,7 @@ def check_labels(labels: Mapping[str, object]) -> dict[str, str]:
     checked: dict[str, str] = {}
     for name in sorted(labels):
         value = labels[name]
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             raise ConfigError(
                 "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
             )

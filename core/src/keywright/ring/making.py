@@ -75,7 +75,7 @@ class Making(RingBase):
             self._check_new(opened, name)
             return generate_version(opened, plan, name, 1, (), now)
 
-        return self._perform(self._planned("generate", opened, name, 1, plan), make)
+        return self._perform(lambda: self._planned("generate", opened, name, 1, plan), make)
 
     def ensure(self, *names: str, store: str | None = None) -> tuple[RecordInfo, ...]:
         """Make what `[keys.…]` declares and no version of was ever made; with `names`, those alone.
@@ -136,8 +136,10 @@ class Making(RingBase):
             self._check_new(opened, name)
             return store_key(opened, plan, named, name, 1, (), now, lenient=lenient)
 
-        bits = plan.key_type.bits(key)
-        return self._perform(self._planned("import", opened, name, 1, plan, kid=named.kid, bits=bits), store_it)
+        def planned() -> ReviewRequest:
+            return self._planned("import", opened, name, 1, plan, kid=named.kid, bits=plan.key_type.bits(key))
+
+        return self._perform(planned, store_it)
 
     def rotate(
         self,
@@ -173,8 +175,11 @@ class Making(RingBase):
         wanted = Wanted(kid=kid, activates=activates, expires=expires, overlap=overlap, options=options)
         plan = plan_rotation(self.plugins, table, last, opened.load(last), wanted, now)
         version = last.version + 1
-        request = self._planned("rotate", opened, name, version, plan)
-        return self._perform(request, lambda: generate_version(opened, plan, name, version, others, now))
+
+        def planned() -> ReviewRequest:
+            return self._planned("rotate", opened, name, version, plan)
+
+        return self._perform(planned, lambda: generate_version(opened, plan, name, version, others, now))
 
     def _check_new(self, opened: OpenedStore, name: str) -> None:
         if opened.writable.versions(name):

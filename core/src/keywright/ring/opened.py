@@ -21,6 +21,7 @@ from keywright.key import Key
 from keywright.protocols import Capabilities, Format, OpenedSeal, SigningStore, Store, WritableStore
 from keywright.record import Record, RecordInfo, State
 from keywright.ring.conversion import check_carried, claimants, decode_key, public_attributes, read_back, warn
+from keywright.ring.located import located
 from keywright.ring.sealing import seal_payload, unseal_payload
 from keywright.secret import Secret
 from keywright.settings import check_options
@@ -44,7 +45,9 @@ class OpenedStore:
         """
         self.name = table.name
         self._plugins = plugins
-        self._backend = plugins.store_backend(table.backend)
+        self._source, self._path = table.source, table.path
+        with located(table.source, f"{table.path}.backend"):
+            self._backend = plugins.store_backend(table.backend)
         self._options = check_options(
             table.given,
             self._backend.settings,
@@ -56,7 +59,8 @@ class OpenedStore:
         self._seal: OpenedSeal | None = None
         if table.seal is not None:
             seal_table = config.seals[table.seal]
-            seal = plugins.seal(seal_table.seal)
+            with located(seal_table.source, f"{seal_table.path}.seal"):
+                seal = plugins.seal(seal_table.seal)
             self._seal_plugin = seal
             self._seal_options = check_options(
                 seal_table.given,
@@ -69,6 +73,7 @@ class OpenedStore:
         self._lock = RLock()
         self._process = 0
         self._context: AbstractContextManager[Store] | None = None
+        self._inherited: list[AbstractContextManager[Store] | None] = []
         self._store: Store | None = None
 
     @property
@@ -82,13 +87,17 @@ class OpenedStore:
 
         Raises:
             StoreUnavailableError, AccessDeniedError, DamagedStoreError: it cannot be opened.
+            ConfigError: the backend finds fault with a setting, which its message starts with.
         """
         if self._process != os.getpid():
             with self._lock:
                 if self._process != os.getpid():
-                    # After a fork the parent's handle is left alone: closing it here could drop the parent's locks.
-                    self._context = self._backend.open(self._options)
-                    self._store = self._context.__enter__()
+                    # After a fork the parent's handle is kept and left alone: closed here, or collected as garbage,
+                    # it could drop the parent's locks.
+                    self._inherited.append(self._context)
+                    with located(self._source, f"{self._path}."):
+                        self._context = self._backend.open(self._options)
+                        self._store = self._context.__enter__()
                     self._process = os.getpid()
         return cast(Store, self._store)
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from keywright.events import KeyEvent, Operation, ReviewRequest
 from keywright.record import RecordInfo
 from keywright.ring.signer import BoundKey
 
 if TYPE_CHECKING:
+    from keywright.events import Operation, ReviewRequest
     from keywright.registry import Registry
     from keywright.ring.opened import OpenedStore
 
@@ -24,6 +24,8 @@ def describe(
     operation: Operation, opened: OpenedStore, info: RecordInfo, now: datetime, bits: int | None = None
 ) -> ReviewRequest:
     """What is about to happen to the version that `info` describes."""
+    from keywright.events import ReviewRequest
+
     return ReviewRequest(
         operation=operation,
         who=_login_name(),
@@ -40,12 +42,19 @@ def describe(
     )
 
 
-def perform(plugins: Registry, request: ReviewRequest, clock: Callable[[], datetime], action: Callable[[], _T]) -> _T:
-    """Ask the reviewers, act, and tell the observers the outcome.
+def perform(
+    plugins: Registry, describe: Callable[[], ReviewRequest], clock: Callable[[], datetime], action: Callable[[], _T]
+) -> _T:
+    """Ask the reviewers, act, and tell the observers the outcome. Without any of them, just act.
 
     Raises:
         PolicyError: a reviewer objects; nothing was done. Beside it, whatever `action` raises.
     """
+    if not plugins.listens:
+        return action()
+    from keywright.events import KeyEvent
+
+    request = describe()
     kid = request.kid
     outcome = "done"
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import ConfigError
 from keywright.key import Attributes
 from keywright.ring.labels import check_labels
+from keywright.ring.located import located
 from keywright.ring.times import check_times
 from keywright.settings import Given, Options, check_options
 
@@ -71,7 +73,9 @@ def make_plan(
     before = before or Wanted()
     type_name = wanted.type or common.optional_text("type")
     format_name = wanted.format or common.optional_text("format")
-    key_type, format_ = _pair(plugins, type_name, format_name, before)
+    declared = wanted.type is None and wanted.format is None and (type_name or format_name) is not None
+    with located(table.source, table.path) if declared else nullcontext():
+        key_type, format_ = _pair(plugins, type_name, format_name, before)
     given = dict(table.specific()) if common["type"] in (None, key_type.name) else {}
     if before.type == key_type.name:
         given = {**_given(before.options, source="the version before"), **given}
@@ -81,14 +85,16 @@ def make_plan(
     )
     overlap = wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"])
     activates, expires = check_times(wanted.activates, wanted.expires, overlap, now)
-    labels = {**(before.labels or {}), **common.table("labels"), **(wanted.labels or {})}
+    with located(table.source, f"{table.path}.labels"):
+        declared_labels = check_labels(common.table("labels"))
+    labels = {**(before.labels or {}), **declared_labels, **check_labels(wanted.labels or {})}
     attributes = {**(before.attributes or {}), **common.table("attributes"), **(wanted.attributes or {})}
     return Plan(
         key_type=key_type,
         format=format_,
         options=options,
         kid=wanted.kid or common.optional_text("kid"),
-        labels=check_labels(labels),
+        labels=dict(sorted(labels.items())),
         attributes=Attributes(attributes),
         activates=activates,
         expires=expires,

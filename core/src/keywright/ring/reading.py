@@ -117,4 +117,4 @@ class Reading(RingBase):
             key = secret_of(opened.load(plain), info, opened)
             return encode_key(format_, key, secret=True, strict=strict, lenient=True, report=report)
 
-        return self._perform(describe("export", opened, info, self._clock()), reveal)
+        return self._perform(lambda: describe("export", opened, info, self._clock()), reveal)

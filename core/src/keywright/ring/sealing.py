@@ -18,7 +18,7 @@ __all__ = ["seal_payload", "sealed_with", "unseal_payload"]
 
 _MARK = b"keywright-sealed-1:"
 # The whole line: `keywright-sealed-1:` alone could be the start of a Nix key of that name.
-_FIRST_LINE = re.compile(_MARK + b"([a-z0-9-]{1,100})\n")
+_FIRST_LINE = _MARK + b"([a-z0-9-]{1,100})\n"
 
 
 def seal_payload(seal_name: str, seal: OpenedSeal, payload: Secret, info: RecordInfo) -> Secret:
@@ -31,7 +31,7 @@ def seal_payload(seal_name: str, seal: OpenedSeal, payload: Secret, info: Record
 
 def sealed_with(payload: Secret) -> str | None:
     """The name of the seal that a payload says it was sealed with, or None if it is not sealed."""
-    line = _FIRST_LINE.match(payload.reveal())
+    line = re.match(_FIRST_LINE, payload.reveal())
     return None if line is None else line[1].decode()
 
 

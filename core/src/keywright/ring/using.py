@@ -47,8 +47,9 @@ class Using(RingBase):
             now = self._clock()
             infos = self._versions(opened, wanted.name, wanted.version)
             info = signing_version(wanted, infos, now)
-            request = describe("bind", opened, info, now)
-            bound = self._perform(request, lambda: bind(self.plugins, opened, info, algorithm))
+            bound = self._perform(
+                lambda: describe("bind", opened, info, now), lambda: bind(self.plugins, opened, info, algorithm)
+            )
             return bound, signing_until(infos, now, refresh)
 
         return Signer(resolve, self._clock)

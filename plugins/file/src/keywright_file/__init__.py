@@ -12,4 +12,5 @@ KEYWRIGHT_API = 1
 
 @hookimpl
 def keywright_register_store_backends() -> list[FileBackend]:
+    """The store backend `file`."""
     return [FileBackend()]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["EC_P256", "EC_P384", "EC_P521", "EllipticCurve"]
 
 
-@dataclass(frozen=True, slots=True)
-class EllipticCurve:
+class EllipticCurve(NamedTuple):
     """Signs and verifies with ECDSA (RFC 7518 §3.4). Secret: the scalar, fixed length; public: `04 ‖ x ‖ y`.
 
     Attributes:

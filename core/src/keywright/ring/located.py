@@ -1,0 +1,20 @@
+"""Where a fault is: for errors of those who do not know which table of the configuration they were named by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from keywright.errors import ConfigError, PluginError
+
+__all__ = ["located"]
+
+
+@contextmanager
+def located(source: str, path: str) -> Iterator[None]:
+    """Put `SOURCE: PATH: ` before what a ConfigError or PluginError says; a path that ends in `.` is joined to it."""
+    try:
+        yield
+    except (ConfigError, PluginError) as error:
+        joint = "" if path.endswith(".") else ": "
+        raise type(error)(f"{source}: {path}{joint}{error}") from None

@@ -1,0 +1,255 @@
+"""Broken plugins in a whole process: the rest works, and whoever misses something is told why."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+START = "from keywright import hookimpl\nKEYWRIGHT_API = 1\n"
+FORMAT = (
+    START
+    + """
+class Format:
+    name = "NAME"
+    key_types = ("ed25519",)
+    def encode_secret(self, key): ...
+    def encode_public(self, key): ...
+    def decode(self, data, *, default_kid): ...
+    def default_kid(self, name, version, key): ...
+    def sniff(self, data): return False
+
+@hookimpl
+def keywright_register_formats():
+    return [Format()]
+"""
+)
+HAS = "this keywright has API 1: install a version that fits"
+
+BROKEN = [
+    pytest.param("raise RuntimeError('boom')", "failed on import with RuntimeError: boom", id="raises-at-import"),
+    pytest.param("import sys\nsys.exit(0)", "failed on import with SystemExit: 0", id="exits-at-import"),
+    pytest.param(
+        "import absent_library",
+        "failed on import with ModuleNotFoundError: No module named 'absent_library'",
+        id="misses-a-library",
+    ),
+    pytest.param(
+        START + "@hookimpl\ndef keywright_register_format(): return []",
+        "implements keywright_register_format, which is no hook of keywright (did you mean "
+        "'keywright_register_formats'?)",
+        id="misspells-a-hook",
+    ),
+    pytest.param(
+        FORMAT.replace("KEYWRIGHT_API = 1", ""), f"does not say which keywright API it is for; {HAS}", id="no-api"
+    ),
+    pytest.param(
+        FORMAT.replace("KEYWRIGHT_API = 1", "KEYWRIGHT_API = 2"), f"is for keywright API 2; {HAS}", id="another-api"
+    ),
+    pytest.param(
+        FORMAT.replace("def sniff", "def smell").replace("def decode", "def read").replace("NAME", "wanted"),
+        "returned an object from keywright_register_formats that is no format: it lacks decode, sniff",
+        id="half-a-format",
+    ),
+    pytest.param(
+        FORMAT.replace("return [Format()]", "return Format()"),
+        "failed in keywright_register_formats with TypeError: it returned Format, where a list or tuple belongs",
+        id="returns-one-object",
+    ),
+    pytest.param(
+        FORMAT.replace("return [Format()]", "raise SystemExit('no')"),
+        "failed in keywright_register_formats with SystemExit: no",
+        id="exits-in-a-hook",
+    ),
+    pytest.param(
+        START + "@hookimpl(wrapper=True)\ndef keywright_register_key_types(): return (yield)",
+        "wraps keywright_register_key_types, which is refused: a plugin hears a hook, it does not stand around others",
+        id="wraps-a-hook",
+    ),
+    pytest.param(
+        START + "@hookimpl\ndef keywright_add_commands(commands): raise OSError('no')",
+        "failed in keywright_add_commands with OSError: no",
+        id="raises-when-the-command-line-starts",
+    ),
+]  # fmt: skip
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    """Lays down a distribution of one module in a folder of its own, as an installer would."""
+
+    def lay_down(distribution: str, source: str, *, name: str = "bad") -> None:
+        module = f"{distribution}_module"
+        metadata = tmp_path / "site" / f"{distribution}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "entry_points.txt").write_text(f"[keywright]\n{name} = {module}\n")
+        (tmp_path / "site" / f"{module}.py").write_text(source)
+
+    return lay_down
+
+
+@pytest.fixture
+def run(tmp_path: Path, home: Path, environment: dict[str, str]) -> Run:
+    """Runs `python -m keywright` with that folder on the path, and its own home and data directory."""
+    more = {"PYTHONPATH": str(tmp_path / "site"), "XDG_DATA_HOME": str(tmp_path / "data")}
+
+    def call(*arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "keywright", *arguments],
+            input=input,
+            capture_output=True,
+            text=True,
+            cwd=home,
+            env={**environment, **more},
+            timeout=60,
+        )
+
+    return call
+
+
+def formats(plugins: str) -> str:
+    """The formats that `plugins --json` lists, as messages list them."""
+    provided = [one for plugin in json.loads(plugins)["plugins"] for one in plugin["provides"]]
+    return ", ".join(sorted(one.removeprefix("format ") for one in provided if one.startswith("format ")))
+
+
+@pytest.mark.parametrize(("source", "reason"), BROKEN)
+def test_a_broken_plugin(install: Install, run: Run, source: str, reason: str) -> None:
+    """The rest is listed and works, the cause is named in the list, and a format that is missing quotes it."""
+    install("broken", source)
+
+    listed = run("plugins", "--json")
+    generated = run("generate", "cache.example.org")
+    missing = run("convert", "--from", "wanted", "--to", "nix", input="key")
+
+    # What a plugin does in a later hook is its name's doing alone.
+    subject = "plugin 'bad'" + ("" if "add_commands" in reason else " of broken 1.0")
+    document = json.loads(listed.stdout)
+    assert document["failures"] == [{"subject": subject, "reason": reason}]
+    assert {"keytypes", "nix", "jose", "sqlite"} <= {plugin["name"] for plugin in document["plugins"]}
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert (generated.returncode, generated.stdout, generated.stderr) == (0, "cache.example.org@1\n", "")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == (
+        f"keywright: no format is called 'wanted'; installed: {formats(listed.stdout)}. {subject}: {reason}\n"
+    )
+
+
+def test_the_check_says_no(install: Install, run: Run) -> None:
+    """`plugins --check` ends with exit 1 and the cause on stderr if anything failed, without the option with 0."""
+    install("broken", "raise RuntimeError('boom')")
+
+    checked, listed = run("plugins", "--check"), run("plugins")
+
+    told = "keywright: failed: plugin 'bad' of broken 1.0: failed on import with RuntimeError: boom\n"
+    assert (checked.returncode, checked.stderr) == (1, told)
+    assert (listed.returncode, listed.stderr) == (0, told)
+    assert "\nnix\tkeywright-nix 0.1.0\tformat nix\n" in checked.stdout
+
+
+def test_the_check_says_yes(install: Install, run: Run) -> None:
+    """`plugins --check` ends with exit 0 if all is sound, a plugin that came along included."""
+    install("sound", FORMAT.replace("NAME", "wanted"), name="good")
+
+    checked = run("plugins", "--check")
+
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "\ngood\tsound 1.0\tformat wanted\n" in f"\n{checked.stdout}"
+
+
+def test_a_plugin_name_that_is_claimed_twice(install: Install, run: Run) -> None:
+    """Somebody else's `nix` takes ours down with it, and both owners are named; everything else works."""
+    install("thief", FORMAT.replace("NAME", "wanted"), name="nix")
+
+    listed = run("plugins", "--json")
+    generated = run("generate", "a")
+    otherwise = run("generate", "a", "--type", "oct")
+
+    reason = "is claimed by keywright-nix 0.1.0 and thief 1.0, so neither is loaded; uninstall one"
+    assert json.loads(listed.stdout)["failures"] == [{"subject": "plugin 'nix'", "reason": reason}]
+    assert (generated.returncode, generated.stdout) == (2, "")
+    assert generated.stderr == (
+        f"keywright: no format is called 'nix'; installed: {formats(listed.stdout)}. plugin 'nix': {reason}\n"
+    )
+    assert (otherwise.returncode, otherwise.stdout) == (0, "a@1\n")
+
+
+def test_an_object_name_that_is_claimed_twice(install: Install, run: Run) -> None:
+    """Two formats of one name: neither is used, both owners are named, and other formats work."""
+    install("thief", FORMAT.replace("NAME", "nix"))
+
+    listed = run("plugins", "--json")
+    generated = run("generate", "a")
+    otherwise = run("generate", "a", "--format", "jwk")
+
+    reason = (
+        "is claimed by plugin 'bad' of thief 1.0 and plugin 'nix' of keywright-nix 0.1.0, so neither is used; "
+        "uninstall one, or leave it out of `plugins`"
+    )
+    assert json.loads(listed.stdout)["failures"] == [{"subject": "format 'nix'", "reason": reason}]
+    assert (generated.returncode, generated.stdout) == (2, "")
+    assert generated.stderr == f"keywright: format 'nix' {reason}\n"
+    assert (otherwise.returncode, otherwise.stdout) == (0, "a@1\n")
+
+
+def test_all_of_them_at_once(install: Install, run: Run) -> None:
+    """However many are broken, each is listed once, and keys are still made."""
+    for number, case in enumerate(BROKEN):
+        install(f"broken{number}", str(case.values[0]), name=f"bad{number}")
+
+    listed, generated = run("plugins", "--json"), run("generate", "cache.example.org")
+
+    assert len(json.loads(listed.stdout)["failures"]) == len(BROKEN)
+    assert (generated.returncode, generated.stdout, generated.stderr) == (0, "cache.example.org@1\n", "")
+
+
+def test_an_interrupt_while_plugins_load(install: Install, run: Run) -> None:
+    """Ctrl-C while a plugin is imported ends the command as Ctrl-C does, and is no failure of the plugin's."""
+    install("slow", "raise KeyboardInterrupt")
+
+    stopped = run("plugins")
+
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (130, "", "keywright: interrupted\n")
+
+
+def test_a_plugin_that_refuses_everything(install: Install, run: Run) -> None:
+    """A reviewer that fails is an objection: nothing is written, and the cause is named."""
+    install("strict", START + "@hookimpl\ndef keywright_review(request): raise RuntimeError('boom')\n")
+
+    refused, after = run("generate", "cache.example.org"), run("list")
+
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert refused.stderr == (
+        "keywright: generate of cache.example.org is refused by plugin 'bad': its review failed with RuntimeError: "
+        "boom, and what is not reviewed is refused\n"
+    )
+    assert (after.returncode, after.stdout) == (0, "")
+
+
+def test_an_observer_that_fails(install: Install, run: Run) -> None:
+    """A failing observer changes nothing about what happened; one line on stderr tells of it."""
+    install("nosy", START + "@hookimpl\ndef keywright_observe(event): raise RuntimeError('boom')\n")
+
+    generated = run("generate", "cache.example.org")
+
+    assert (generated.returncode, generated.stdout) == (0, "cache.example.org@1\n")
+    assert generated.stderr == "plugin 'bad' failed in keywright_observe with RuntimeError: boom\n"
+
+
+def test_a_plugin_in_the_current_directory(install: Install, run: Run, tmp_path: Path, home: Path) -> None:
+    """A distribution that lies in the current directory is not loaded, though `python -m` would import from there."""
+    install("stray", "raise RuntimeError('boom')")
+    for part in (tmp_path / "site").iterdir():
+        os.rename(part, home / part.name)
+
+    listed = run("plugins", "--check", "--json")
+
+    assert (listed.returncode, json.loads(listed.stdout)["failures"]) == (0, [])
