@@ -71,11 +71,6 @@ BROKEN = [
         "wraps keywright_register_key_types, which is refused: a plugin hears a hook, it does not stand around others",
         id="wraps-a-hook",
     ),
-    pytest.param(
-        START + "@hookimpl\ndef keywright_add_commands(commands): raise OSError('no')",
-        "failed in keywright_add_commands with OSError: no",
-        id="raises-when-the-command-line-starts",
-    ),
 ]  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -130,8 +125,7 @@ def test_a_broken_plugin(install: Install, run: Run, source: str, reason: str) -
     generated = run("generate", "cache.example.org")
     missing = run("convert", "--from", "wanted", "--to", "nix", input="key")
 
-    # What a plugin does in a later hook is its name's doing alone.
-    subject = "plugin 'bad'" + ("" if "add_commands" in reason else " of broken 1.0")
+    subject = "plugin 'bad' of broken 1.0"
     document = json.loads(listed.stdout)
     assert document["failures"] == [{"subject": subject, "reason": reason}]
     assert {"keytypes", "nix", "jose", "sqlite"} <= {plugin["name"] for plugin in document["plugins"]}
@@ -141,6 +135,19 @@ def test_a_broken_plugin(install: Install, run: Run, source: str, reason: str) -
     assert missing.stderr == (
         f"keywright: no format is called 'wanted'; installed: {formats(listed.stdout)}. {subject}: {reason}\n"
     )
+
+
+def test_a_plugin_that_fails_to_add_commands(install: Install, run: Run) -> None:
+    """The other commands are there, and the list of plugins names the cause, once."""
+    install("broken", START + "@hookimpl\ndef keywright_add_commands(commands): raise OSError('no')")
+
+    listed = run("plugins", "--check", "--json")
+    made = run("nix", "key", "generate-secret", "--key-name", "cache-1")
+
+    reason = "failed in keywright_add_commands with OSError: no"
+    assert json.loads(listed.stdout)["failures"] == [{"subject": "plugin 'bad'", "reason": reason}]
+    assert listed.returncode == 1
+    assert (made.returncode, made.stdout[:8], made.stderr) == (0, "cache-1:", "")
 
 
 def test_the_check_says_no(install: Install, run: Run) -> None:
@@ -242,6 +249,18 @@ def test_an_observer_that_fails(install: Install, run: Run) -> None:
 
     assert (generated.returncode, generated.stdout) == (0, "cache.example.org@1\n")
     assert generated.stderr == "plugin 'bad' failed in keywright_observe with RuntimeError: boom\n"
+
+
+def test_an_allow_list_keeps_a_broken_plugin_out(install: Install, run: Run, home: Path) -> None:
+    """With `plugins = […]` in the configuration, what is not on it is not even imported by a command that uses keys."""
+    install("nosy", "raise KeyboardInterrupt")
+    (home / "keywright.toml").write_text(
+        'plugins = ["keytypes", "nix", "sqlite"]\n[stores.a]\nbackend = "sqlite"\npath = "k"\n'
+    )
+
+    generated = run("generate", "cache.example.org")
+
+    assert (generated.returncode, generated.stdout, generated.stderr) == (0, "cache.example.org@1\n", "")
 
 
 def test_a_plugin_in_the_current_directory(install: Install, run: Run, tmp_path: Path, home: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from keywright.errors import ConfigError, KeywrightError
 PLUGINS = keywright.Registry.load()
 STORES = ("file", "sqlite", "memory", "env")
 # Smaller than the defaults, where making one takes long.
-OPTIONS = {"rsa": {"bits": 2048}}
+OPTIONS: dict[str, dict[str, Any]] = {"rsa": {"bits": 2048}}
 
 
 @pytest.fixture(autouse=True)

@@ -69,6 +69,20 @@ def test_phase(infos: list[RecordInfo], version: int, phase: Phase) -> None:
     assert known[version] is phase
 
 
+def test_verifying() -> None:
+    """The primary verifies, then what is announced or within its overlap, newest first, and nothing else."""
+    infos = [
+        OLD,
+        put_away(NEW, State.COMPROMISED, NOON),
+        replace(OLD, version=3),
+        replace(OLD, version=4),
+        replace(OLD, version=5, activates=NOON + DAY),
+        put_away(replace(OLD, version=6, activates=NOON + DAY), State.DISABLED, NOON),
+    ]
+
+    assert [info.version for info in lifecycle.verifying(infos, NOON)] == [4, 5, 3, 1]
+
+
 def test_the_first_heir_to_take_over_ends_the_overlap() -> None:
     """With several heirs, the one that takes over first says how long a version still verifies."""
     announced = replace(NEW, activates=NOON + 5 * DAY, overlap=20 * DAY)

@@ -17,7 +17,7 @@ from keywright.metadata import decode_info, encode_info, format_time, parse_time
 from keywright.record import RecordInfo, Revision, State
 from keywright.testing.strategies import record_infos, times
 
-_DAMAGED = "a.json: the metadata is damaged; restore it from a backup, `keywright doctor` tells more"
+_DAMAGED = "a.json: the metadata is damaged; restore it from a backup"
 _NEWER = "a.json: the metadata was written by a newer keywright; upgrade this one to read it"
 
 _INFO = RecordInfo(

@@ -154,7 +154,9 @@ def test_bits_are_a_number_or_its_text(ring: Rings, bits: object, length: int) -
     """The size may come as a number or as text, as from a command line; without it the type's default is taken."""
     opened = ring()
 
-    opened.generate("a", type="oct", **({} if bits is None else {"bits": bits}))
+    said: dict[str, Any] = {} if bits is None else {"bits": bits}
+
+    opened.generate("a", type="oct", **said)
 
     assert len(opened.load("a").secret or b"") == length
 
@@ -208,7 +210,8 @@ def test_metadata_of_an_oct_key_holds_no_attributes(ring: Rings) -> None:
     """What has no public half publishes nothing."""
     info = ring().generate("a", type="oct", attributes={"use": "sig"})
 
-    assert (info.public, info.attributes) == (None, {})
+    assert info.public is None
+    assert info.attributes == {}
 
 
 def test_times_come_in_any_zone(ring: Rings) -> None:
@@ -318,6 +321,17 @@ def test_what_cannot_be_made_is_refused(
         opened.generate("a", **said)
 
     assert [*opened.names()] == []
+
+
+def test_a_configured_pair_is_told_with_its_place(ring: Rings, refused: Refused) -> None:
+    """Where the configuration alone says type and format, what is wrong with them comes with file and path."""
+    opened = ring(keys={"a.b": {"type": "oct", "format": "nix"}})
+
+    with refused(
+        ConfigError,
+        "given settings: keys.\"a.b\": format 'nix' cannot carry a key of type 'oct'; it carries: ed25519",
+    ):
+        opened.generate("a.b")
 
 
 def test_an_overlap_beyond_time_is_refused(ring: Rings, refused: Refused) -> None:
@@ -485,6 +499,25 @@ def test_ensure_refuses_what_is_not_declared(ring: Rings, refused: Refused) -> N
         opened.ensure("a", "cache.example.org")
 
     assert [*opened.names()] == []
+
+
+def test_who_ensures_too_late_is_content(ring: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that somebody makes between the look and the making is there, as was wanted."""
+    opened = ring(keys={"a": {}, "b": {}})
+    store = opened.open_store().store
+    versions = store.versions
+
+    def late(name: str) -> object:
+        found = versions(name)
+        if name == "a" and not found:
+            monkeypatch.undo()
+            opened.generate("a")
+        return found
+
+    monkeypatch.setattr(store, "versions", late)
+
+    assert [info.reference for info in opened.ensure()] == ["b@1"]
+    assert len(opened.show("a").versions) == 1
 
 
 def test_those_who_ensure_at_once_agree(ring: Rings) -> None:

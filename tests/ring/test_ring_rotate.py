@@ -77,7 +77,8 @@ def test_the_configuration_wins_over_what_was(ring: Rings, shared: dict[str, str
     info = opened.rotate("a")
 
     assert (info.kid, info.labels) == ("a-2", {"x": "2", "y": "1"})
-    assert (len(opened.load("a").secret or b""), opened.load("a").attributes) == (32, {"use": "sig"})
+    assert len(opened.load("a").secret or b"") == 32
+    assert opened.load("a").attributes == {"use": "sig"}
 
 
 def test_an_argument_wins_over_the_configuration(ring: Rings) -> None:
@@ -106,7 +107,7 @@ def test_an_argument_wins_over_the_configuration(ring: Rings) -> None:
 def test_type_and_format_go_on_where_they_fit(
     ring: Rings,
     shared: dict[str, str],
-    first: dict[str, str],
+    first: dict[str, Any],
     table: dict[str, str],
     type_name: str,
     format_name: str,
@@ -200,7 +201,8 @@ def test_any_last_version_can_be_followed(ring: Rings, change: str) -> None:
 
     info = opened.rotate("a")
 
-    assert (info.version, info.key_type, info.labels, info.attributes) == (2, "ec-p256", {"x": "1"}, {"use": "sig"})
+    assert (info.version, info.key_type, info.labels) == (2, "ec-p256", {"x": "1"})
+    assert info.attributes == {"use": "sig"}
 
 
 def test_a_size_that_is_gone_is_not_guessed(ring: Rings, refused: Refused) -> None:
@@ -268,18 +270,16 @@ def test_an_imported_name_counts_on_where_it_is_ours(ring: Rings, refused: Refus
     assert ours.kid == "x-1"
 
 
-@pytest.mark.parametrize("name", ["a", "e", "k", "0", "-"[:0] + "x"])
-def test_a_thumbprint_follows_whatever_was(ring: Rings, name: str) -> None:
-    """Where the format derives kids from keys, a kid chosen by hand is followed by the next key's own, be the name
-    as short as it may."""
+def test_a_thumbprint_follows_whatever_was(ring: Rings) -> None:
+    """Where kids are derived from keys, one chosen by hand is followed by the next key's own, however short the name
+    (a thumbprint holds many a letter by chance)."""
     opened = ring()
-    for number in range(5):
-        opened.generate(f"{name}/{number}", type="ec-p256", kid="by-hand")
-    opened.generate(name, type="ec-p256", kid="by-hand")
+    for name in "abcdefgh":
+        opened.generate(name, type="ec-p256", kid="by-hand")
 
-    info = opened.rotate(name)
+        info = opened.rotate(name)
 
-    assert info.kid == opened.plugins.format("jwk").default_kid(name, 2, opened.load(name))
+        assert info.kid == opened.plugins.format("jwk").default_kid(name, 2, opened.load(name))
 
 
 def test_another_format_counts_by_its_own_rule(ring: Rings, shared: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ _MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_vers
 _MICROSECOND = timedelta(microseconds=1)
 _RFC_3339 = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 _T = TypeVar("_T")
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def format_time(time: datetime) -> str:
@@ -63,7 +64,7 @@ def encode_info(info: RecordInfo) -> bytes:
         "overlap": None if info.overlap is None else info.overlap // _MICROSECOND,
         "labels": dict(info.labels),
     }
-    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return _encode(members).encode() + b"\n"
 
 
 def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
@@ -75,7 +76,7 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
         DamagedStoreError: the bytes are not what `encode_info` writes, or were written by a newer keywright.
     """
     try:
-        members = json.loads(data)
+        members = json.loads(data.decode())
         written_by = members.get("metadata_version") if isinstance(members, dict) else None
     except (ValueError, RecursionError):
         raise _damaged(where) from None
@@ -84,15 +85,15 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     try:
         if members.keys() != _MEMBERS:
             raise ValueError("members")
-        info = _info_of(members)
+        info = _info_of(members, revision)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, InvalidNameError):
         raise _damaged(where) from None
     if encode_info(info) != data:
         raise _damaged(where)
-    return replace(info, revision=Revision(revision))
+    return info
 
 
-def _info_of(members: dict[str, object]) -> RecordInfo:
+def _info_of(members: dict[str, object], revision: str) -> RecordInfo:
     overlap = members["overlap"]
     public = members["public"]
     labels = _typed(members["labels"], dict)
@@ -115,6 +116,7 @@ def _info_of(members: dict[str, object]) -> RecordInfo:
         expires=_time_of(members["expires"]),
         overlap=None if overlap is None else timedelta(microseconds=_typed(overlap, int)),
         labels={_typed(name, str): _typed(value, str) for name, value in labels.items()},
+        revision=Revision(revision),
     )
 
 
@@ -129,10 +131,9 @@ def _time_text(time: datetime | None) -> str | None:
 
 
 def _time_of(value: object) -> datetime | None:
-    return None if value is None else parse_time(_typed(value, str))
+    # That it is spelled as `format_time` does is seen when the whole is encoded again and compared.
+    return None if value is None else datetime.fromisoformat(_typed(value, str)).astimezone(UTC)
 
 
 def _damaged(where: str) -> DamagedStoreError:
-    return DamagedStoreError(
-        f"{where}: the metadata is damaged; restore it from a backup, `keywright doctor` tells more"
-    )
+    return DamagedStoreError(f"{where}: the metadata is damaged; restore it from a backup")

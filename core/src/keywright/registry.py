@@ -164,7 +164,10 @@ class Registry:
                 yield name
 
     def _fail(self, subject: str, reason: str) -> None:
-        self._failures.append(Failure(subject, " ".join(reason.split())))
+        failure = Failure(subject, " ".join(reason.split()))
+        # Commands may be added more than once, and fail the same way each time.
+        if failure not in self._failures:
+            self._failures.append(failure)
 
     # Looking up
 

@@ -15,7 +15,7 @@ from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
-RESTORE = "; restore it from a backup, `keywright doctor` tells more"
+RESTORE = "; restore it from a backup"
 METADATA = "the metadata is damaged" + RESTORE
 
 

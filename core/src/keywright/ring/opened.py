@@ -92,13 +92,13 @@ class OpenedStore:
         if self._process != os.getpid():
             with self._lock:
                 if self._process != os.getpid():
+                    with located(self._source, f"{self._path}."):
+                        context = self._backend.open(self._options)
+                        store = context.__enter__()
                     # After a fork the parent's handle is kept and left alone: closed here, or collected as garbage,
                     # it could drop the parent's locks.
                     self._inherited.append(self._context)
-                    with located(self._source, f"{self._path}."):
-                        self._context = self._backend.open(self._options)
-                        self._store = self._context.__enter__()
-                    self._process = os.getpid()
+                    self._context, self._store, self._process = context, store, os.getpid()
         return cast(Store, self._store)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ _MISPLACED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
 
 def damaged(subject: str, fault: str) -> DamagedStoreError:
     """`SUBJECT: FAULT; …`."""
-    return DamagedStoreError(f"{subject}: {fault}; restore it from a backup, `keywright doctor` tells more")
+    return DamagedStoreError(f"{subject}: {fault}; restore it from a backup")
 
 
 def misplaced(subject: str) -> DamagedStoreError:

@@ -1,0 +1,307 @@
+"""The ring asks before it acts, and tells afterwards."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from keywright import KeyEvent, KeyRing, Registry, ReviewRequest, Secret, hookimpl
+from keywright.errors import KeyExistsError, KeywrightError, PolicyError
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Table = dict[str, Any]
+
+NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+
+
+class Guard:
+    """A plugin that objects to what it is told to, and remembers all it hears."""
+
+    KEYWRIGHT_API = 1
+
+    def __init__(self) -> None:
+        self.objections: dict[str, Sequence[str]] = {}
+        self.requests: list[ReviewRequest] = []
+        self.events: list[KeyEvent] = []
+
+    @hookimpl
+    def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
+        self.requests.append(request)
+        return self.objections.get(request.operation, ())
+
+    @hookimpl
+    def keywright_observe(self, event: KeyEvent) -> None:
+        self.events.append(event)
+
+
+@pytest.fixture
+def guard(registry: Registry) -> Guard:
+    """A guard that hears everything."""
+    guard = Guard()
+    registry.add(guard, "guard")
+    return guard
+
+
+OPERATIONS: list[tuple[str, Callable[[KeyRing], object]]] = [
+    ("generate", lambda ring: ring.generate("new")),
+    ("import", lambda ring: ring.import_key("new", ring.export("a"), public=True)),
+    ("rotate", lambda ring: ring.rotate("a")),
+    ("label", lambda ring: ring.label("a", {"x": "1"})),
+    ("disable", lambda ring: ring.disable("a")),
+    ("enable", lambda ring: ring.enable("a")),
+    ("compromise", lambda ring: ring.compromise("a")),
+    ("destroy", lambda ring: ring.destroy("a")),
+    ("export", lambda ring: ring.export("a", secret=True)),
+    ("bind", lambda ring: ring.signer("a")),
+]
+EACH = pytest.mark.parametrize(("operation", "act"), [pytest.param(*one, id=one[0]) for one in OPERATIONS])
+
+
+@EACH
+def test_each_operation_is_asked_for_and_told(
+    ring: Rings, guard: Guard, operation: str, act: Callable[[KeyRing], object]
+) -> None:
+    """Each operation is reviewed once before and observed once after, with who, what, where and when."""
+    opened = ring()
+    opened.generate("a", labels={"user_id": "7"})
+    guard.requests.clear()
+    guard.events.clear()
+
+    act(opened)
+
+    name, version = ("new" if operation in ("generate", "import") else "a"), (2 if operation == "rotate" else 1)
+    kid = "new-1" if operation == "generate" else f"a-{version}"
+    who = getpass.getuser()
+    assert [(one.operation, one.name, one.version, one.store, one.who) for one in guard.requests] == [
+        (operation, name, version, "main", who)
+    ]
+    assert guard.events == [
+        KeyEvent(
+            operation=operation,  # type: ignore[arg-type]  # a text among those
+            who=who,
+            name=name,
+            version=version,
+            kid=kid,
+            store="main",
+            outcome="done",
+            time=NOW,
+        )
+    ]
+
+
+@EACH
+def test_an_objection_refuses_and_is_told(
+    ring: Rings, guard: Guard, refused: Refused, operation: str, act: Callable[[KeyRing], object]
+) -> None:
+    """One objection refuses the operation: nothing is changed, and the refusal is observed."""
+    opened = ring()
+    opened.generate("a")
+    before = opened.show("a")
+    guard.objections[operation] = ("not on Fridays",)
+    guard.events.clear()
+
+    name = "new" if operation in ("generate", "import") else "a"
+    with refused(PolicyError, f"{operation} of {name} is refused by plugin 'guard': not on Fridays"):
+        act(opened)
+
+    assert [(event.operation, event.outcome) for event in guard.events] == [(operation, "PolicyError")]
+    assert opened.show("a") == before
+    assert [*opened.names()] == ["a"]
+
+
+def test_an_objection_comes_before_a_secret_exists(
+    ring: Rings, guard: Guard, refused: Refused, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a review objects, no key is generated."""
+    guard.objections = {"generate": ("no",), "rotate": ("no",)}
+    opened = ring()
+    opened.import_key("b", b"b-1:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc=", public=True)
+    monkeypatch.setattr(type(registry.key_type("ed25519")), "generate", None)
+
+    with refused(PolicyError, "generate of a is refused by plugin 'guard': no"):
+        opened.generate("a")
+    with refused(PolicyError, "rotate of b is refused by plugin 'guard': no"):
+        opened.rotate("b")
+
+
+def test_a_review_knows_what_will_be(ring: Rings, guard: Guard, canary_seal: Table) -> None:
+    """A request tells type, format, size, labels and whether the store seals."""
+    stores = {"main": {"backend": "memory"}, "vault": {"backend": "memory", "seal": "master"}}
+    opened = ring(stores=stores, seals={"master": canary_seal}, default_store="main")
+
+    opened.generate("a", type="oct", bits=512, labels={"x": "1"}, store="vault")
+    opened.rotate("a", bits=384, store="vault")
+    opened.import_key("b", b'{"kty":"oct","k":"AyM1SysPpbyDfgZld3umjw","kid":"k"}')
+
+    told = [(one.key_type, one.format, one.bits, one.kid, one.labels, one.sealed, one.time) for one in guard.requests]
+    assert told == [
+        ("oct", "jwk", 512, "", {"x": "1"}, True, NOW),
+        ("oct", "jwk", 384, "", {"x": "1"}, True, NOW),
+        ("oct", "jwk", 128, "k", {}, False, NOW),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("act", "outcome"),
+    [
+        pytest.param(lambda ring: ring.generate("a"), ("generate", "a", 1, "", "KeyExistsError"), id="generate"),
+        pytest.param(
+            lambda ring: ring.import_key("a", ring.export("a@1"), public=True),
+            ("import", "a", 1, "a-1", "KeyExistsError"),
+            id="import",
+        ),
+        pytest.param(lambda ring: ring.rotate("a", kid="a-1"), ("rotate", "a", 2, "", "KeyExistsError"), id="rotate"),
+        pytest.param(lambda ring: ring.enable("a"), ("enable", "a", 1, "a-1", "PolicyError"), id="enable"),
+        pytest.param(lambda ring: ring.label("a", {"": "x"}), ("label", "a", 1, "a-1", "ConfigError"), id="label"),
+        pytest.param(
+            lambda ring: ring.export("a@1", secret=True),
+            ("export", "a", 1, "a-1", "NotExportableError"),
+            id="export",
+        ),
+        pytest.param(
+            lambda ring: ring.signer("b", algorithm="HS256"),
+            ("bind", "b", 1, "b-1", "UnsupportedOperationError"),
+            id="bind",
+        ),
+    ],
+)
+def test_failures_are_told(
+    ring: Rings, guard: Guard, act: Callable[[KeyRing], object], outcome: tuple[object, ...]
+) -> None:
+    """What was tried and failed is observed by the error's class."""
+    opened = ring()
+    opened.generate("a")
+    opened.generate("b")
+    opened.destroy("a")
+    guard.events.clear()
+
+    with pytest.raises(KeywrightError):
+        act(opened)
+
+    assert [(one.operation, one.name, one.version, one.kid, one.outcome) for one in guard.events] == [outcome]
+
+
+def test_a_review_that_fails_refuses(ring: Rings, registry: Registry, refused: Refused) -> None:
+    """A plugin that fails in its review refuses the operation."""
+
+    class Broken:
+        KEYWRIGHT_API = 1
+
+        @hookimpl
+        def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
+            raise RuntimeError("out of paper")
+
+    registry.add(Broken(), "broken")
+    opened = ring()
+
+    with refused(
+        PolicyError,
+        "generate of a is refused by plugin 'broken': its review failed with RuntimeError: out of paper, and what is "
+        "not reviewed is refused",
+    ):
+        opened.generate("a")
+
+    assert [*opened.names()] == []
+
+
+def test_an_observer_that_fails_changes_nothing(ring: Rings, registry: Registry, guard: Guard) -> None:
+    """The outcome stands, and the others are told."""
+
+    class Broken:
+        KEYWRIGHT_API = 1
+
+        @hookimpl(trylast=False)
+        def keywright_observe(self, event: KeyEvent) -> None:
+            raise RuntimeError("out of paper")
+
+    registry.add(Broken(), "broken")
+    opened = ring()
+
+    opened.generate("a")
+
+    assert [*opened.names()] == ["a"]
+    assert [event.outcome for event in guard.events] == ["done"]
+
+
+def test_reading_is_no_operation(ring: Rings, guard: Guard) -> None:
+    """What gives no secret out and binds nothing is neither reviewed nor observed."""
+    opened = ring()
+    opened.generate("a")
+    signer = opened.signer("a")
+    guard.requests.clear()
+    guard.events.clear()
+
+    opened.load("a")
+    opened.export("a")
+    opened.show("a")
+    list(opened.list())
+    opened.verify("a", b"data", signer.sign(b"data"))
+
+    assert (guard.requests, guard.events) == ([], [])
+
+
+def test_each_look_of_a_signer_is_told(ring: Rings, guard: Guard, wait: Callable[..., None]) -> None:
+    """Binding is an operation each time that a signer looks its key up, so that an objection stops it."""
+    opened = ring()
+    opened.generate("a")
+    signer = opened.signer("a", refresh=timedelta(seconds=60))
+    guard.objections["bind"] = ("not any more",)
+
+    signer.sign(b"data")
+    wait(seconds=60)
+    with pytest.raises(PolicyError):
+        signer.sign(b"data")
+
+    assert [(one.operation, one.outcome) for one in guard.events[1:]] == [("bind", "done"), ("bind", "PolicyError")]
+
+
+def test_a_race_is_told(ring: Rings, guard: Guard, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who loses a race is told of as one that found the key there."""
+    opened = ring()
+    store = opened.open_store().writable
+    create = store.create
+
+    def late(record: Any) -> Any:
+        monkeypatch.setattr(store, "create", create)
+        opened.generate("a")
+        return create(record)
+
+    monkeypatch.setattr(store, "create", late)
+
+    with pytest.raises(KeyExistsError):
+        opened.generate("a")
+
+    assert [(one.kid, one.outcome) for one in guard.events] == [("a-1", "done"), ("", "KeyExistsError")]
+
+
+def test_who_has_no_name_is_told_by_number(ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that the system knows no name of, as in containers, is told by number."""
+
+    def unknown(number: int) -> object:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+    ring().generate("a")
+
+    assert guard.events[0].who == str(os.geteuid())
+
+
+def test_a_key_without_metadata_is_told_by_its_kid(ring: Rings, guard: Guard, plain: dict[str, Secret]) -> None:
+    """Where the store knows no kid, the event of a binding tells the one that the key signs under."""
+    made = ring()
+    made.generate("a")
+    plain["a"] = made.export("a", secret=True)
+    guard.events.clear()
+
+    ring(stores={"ci": {"backend": "plain"}}).signer("a")
+
+    assert [(one.kid, one.store, one.outcome) for one in guard.events] == [("a-1", "ci", "done")]

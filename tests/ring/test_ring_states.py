@@ -1,0 +1,271 @@
+"""The ring disables, enables, compromises and destroys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from keywright import KeyRing, Secret, State
+from keywright.errors import ConflictError, KeyNotFoundError, PolicyError, ReadOnlyStoreError
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Wait = Callable[..., None]
+
+NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "phase"),
+    [
+        ("disable", State.DISABLED, "disabled"),
+        ("compromise", State.COMPROMISED, "compromised"),
+        ("destroy", State.DESTROYED, "destroyed"),
+    ],
+)
+def test_a_version_is_put_away(ring: Rings, wait: Wait, change: str, state: State, phase: str) -> None:
+    """The state, its time and its reason are written, and nothing else changes."""
+    opened = ring()
+    before = opened.generate("a", labels={"x": "1"})
+    wait(hours=1)
+
+    info = getattr(opened, change)("a", reason="leaked in a log")
+
+    assert (info.state, info.state_since, info.reason) == (state, NOW + timedelta(hours=1), "leaked in a log")
+    assert (info.public, info.kid, info.created, info.labels) == (before.public, before.kid, NOW, {"x": "1"})
+    assert [(one.phase, one.info) for one in opened.show("a").versions] == [(phase, info)]
+
+
+def test_a_disabled_version_comes_back(ring: Rings) -> None:
+    """Enabled again, a version signs as before, and the reason is that of the last change."""
+    opened = ring()
+    opened.generate("a")
+    signature = opened.sign("a", b"data")
+    opened.disable("a", reason="holidays")
+
+    info = opened.enable("a", reason="back")
+
+    assert (info.state, info.reason) == (State.ENABLED, "back")
+    assert opened.sign("a", b"data") == signature
+
+
+def test_destruction_takes_the_payload(ring: Rings) -> None:
+    """A tombstone keeps its public half and loses its payload."""
+    opened = ring()
+    public = opened.generate("a").public
+
+    opened.destroy("a")
+
+    record = opened.open_store().store.get("a", 1)
+    assert record.payload is None
+    assert (record.info.state, record.info.public) == (State.DESTROYED, public)
+    assert opened.load("a@1").secret is None
+
+
+@pytest.mark.parametrize("change", ["disable", "enable", "compromise", "destroy"])
+def test_a_second_time_changes_nothing(ring: Rings, wait: Wait, change: str) -> None:
+    """A version that is in the state already stays as it is: time, reason and revision too."""
+    opened = ring()
+    opened.generate("a")
+    first = getattr(opened, change)("a", reason="first")
+    wait(hours=1)
+
+    second = getattr(opened, change)("a", reason="second")
+
+    assert second == first
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "message"),
+    [
+        ("destroy", "enable", "a@1 is destroyed, for good; rotate to make a new version"),
+        ("destroy", "compromise", "a@1 is destroyed, for good; rotate to make a new version"),
+        (
+            "compromise", "enable",
+            "a@1 is compromised, for good; rotate to make a new version, or destroy this one",
+        ),
+        (
+            "compromise", "disable",
+            "a@1 is compromised, for good; rotate to make a new version, or destroy this one",
+        ),
+    ],
+)  # fmt: skip
+def test_there_is_no_way_back(ring: Rings, refused: Refused, first: str, then: str, message: str) -> None:
+    """What was destroyed or compromised stays so."""
+    opened = ring()
+    opened.generate("a")
+    before = getattr(opened, first)("a")
+
+    with refused(PolicyError, message):
+        getattr(opened, then)("a")
+
+    assert opened.show("a").versions[0].info == before
+
+
+def test_a_compromised_version_can_be_destroyed(ring: Rings) -> None:
+    """From compromised the way leads on to destroyed."""
+    opened = ring()
+    opened.generate("a")
+    opened.compromise("a")
+
+    assert opened.destroy("a").state is State.DESTROYED
+
+
+def test_a_bare_name_is_its_primary_or_its_only_version(ring: Rings) -> None:
+    """`NAME` alone is the primary, and where there is one version only, that one in whatever state."""
+    opened = ring()
+    opened.generate("a")
+    opened.disable("a")
+    assert opened.enable("a").version == 1
+    opened.rotate("a")
+
+    assert opened.disable("a").version == 2
+
+
+def test_a_bare_name_without_a_primary_is_refused(ring: Rings, refused: Refused) -> None:
+    """Where several versions could be meant and none signs, the ring does not guess."""
+    opened = ring()
+    opened.generate("a")
+    opened.rotate("a")
+    opened.disable("a")
+
+    with refused(
+        PolicyError,
+        "a has no version that signs, so say which is meant, such as a@2: version 2 is disabled, and an older one "
+        "never takes its place; enable it again, or rotate",
+    ):
+        opened.enable("a")
+
+    assert opened.enable("a@2").state is State.ENABLED
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("b", "store 'main' has no key b; make one with generate or import, or name another --store"),
+        ("a@2", "a has no version 2 in store 'main'; it has: 1"),
+    ],
+)
+def test_what_is_not_there_is_refused(ring: Rings, refused: Refused, reference: str, message: str) -> None:
+    """A name or version that is not there is told."""
+    opened = ring()
+    opened.generate("a")
+
+    with refused(KeyNotFoundError, message):
+        opened.destroy(reference)
+
+
+def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: dict[str, Secret]) -> None:
+    """A store that takes no writes is refused by name."""
+    made = ring()
+    made.generate("a")
+    plain["a"] = made.export("a", secret=True)
+    opened = ring(stores={"ci": {"backend": "plain"}})
+
+    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
+        opened.destroy("a")
+
+
+def test_a_change_meanwhile_is_kept(ring: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's change between reading and writing is seen, and this one is made on top of it."""
+    opened = ring()
+    opened.generate("a")
+    store = opened.open_store().writable
+    get = store.get
+    late: list[str] = ["y", "x"]
+
+    def slow_get(name: str, version: int) -> object:
+        record = get(name, version)
+        if late:
+            opened.label("a", {late.pop(): "1"})
+        return record
+
+    monkeypatch.setattr(store, "get", slow_get)
+
+    info = opened.disable("a")
+
+    assert (info.state, info.labels) == (State.DISABLED, {"x": "1", "y": "1"})
+
+
+def test_endless_changes_are_told(ring: Rings, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the record never stands still, the ring gives up and says so."""
+    opened = ring()
+    opened.generate("a")
+    store = opened.open_store().writable
+    tries: list[object] = []
+
+    def update(record: object, *, expected: str) -> object:
+        tries.append(record)
+        raise ConflictError("moved")
+
+    monkeypatch.setattr(store, "update", update)
+
+    with refused(ConflictError, "a@1 kept changing while it was to be changed; try again"):
+        opened.disable("a")
+
+    assert len(tries) == 20
+    assert opened.show("a").versions[0].info.state is State.ENABLED
+
+
+def test_a_destruction_meanwhile_is_final(ring: Rings, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants to enable what somebody destroys meanwhile does not bring it back."""
+    opened = ring()
+    opened.generate("a")
+    opened.disable("a")
+    store = opened.open_store().writable
+    get = store.get
+    late = [True]
+
+    def slow_get(name: str, version: int) -> object:
+        record = get(name, version)
+        if late and late.pop():
+            opened.destroy("a")
+        return record
+
+    monkeypatch.setattr(store, "get", slow_get)
+
+    with refused(PolicyError, "a@1 is destroyed, for good; rotate to make a new version"):
+        opened.enable("a")
+
+    assert get("a", 1).payload is None
+
+
+def test_a_withdrawn_announcement_leaves_the_primary(ring: Rings, wait: Wait) -> None:
+    """A version that is disabled before its time never takes over; enabled late, it takes over then."""
+    opened = ring()
+    opened.generate("a")
+    opened.rotate("a", activate_in=timedelta(days=1), overlap=timedelta(days=1))
+    opened.disable("a@2")
+
+    wait(days=3)
+    before = opened.signer("a").version
+    info = opened.enable("a@2")
+
+    assert (before, opened.signer("a").version) == (1, 2)
+    assert info.activates == NOW + timedelta(days=3)
+    assert [one.phase for one in opened.show("a").versions] == ["verifying", "signing"]
+
+
+def test_the_time_of_a_state_is_the_rings(ring: Rings, wait: Wait) -> None:
+    """States are dated by the ring's clock."""
+    opened = ring()
+    opened.generate("a")
+    wait(minutes=5)
+
+    assert opened.disable("a").state_since == NOW + timedelta(minutes=5) == opened.now()
+
+
+def test_store_says_where(ring: Rings) -> None:
+    """`store` picks the store of any change."""
+    stores = {"main": {"backend": "memory"}, "other": {"backend": "memory"}}
+    opened = ring(stores=stores, default_store="main")
+    opened.generate("a")
+    opened.generate("a", store="other")
+
+    opened.compromise("a", store="other")
+
+    assert opened.signer("a").version == 1
+    assert opened.show("a", store="other").versions[0].phase == "compromised"
