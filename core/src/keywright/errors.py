@@ -126,4 +126,4 @@ class DamagedStoreError(StoreError):
 
 
 class DurabilityUnknownError(StoreError):
-    """The write is visible, but the system would not confirm that it is on the medium. Not retried. (Exit 6)"""
+    """The system would not confirm that a write is on the medium; the message says what is visible. (Exit 6)"""

@@ -48,14 +48,19 @@ class KeyType(Protocol):
     def algorithms(self) -> tuple[str, ...]: ...
 
     def generate(self, options: Options) -> Key:
-        """Make a fresh key with both halves, `kid` `""` and no attributes."""
+        """Make a fresh key with both halves, `kid` `""` and no attributes.
+
+        Raises:
+            ConfigError: an option is out of its setting's bounds.
+        """
         ...
 
     def complete(self, key: Key) -> Key:
         """Derive a missing public half, and check the mathematics of what is there.
 
         Raises:
-            InvalidKeyError: a half has the wrong length or value, or the halves do not belong together.
+            InvalidKeyError: there is no half at all, one has the wrong length or value, or the two do not belong
+                together.
         """
         ...
 
@@ -81,6 +86,7 @@ class KeyType(Protocol):
         Raises:
             UnsupportedOperationError: the type cannot sign, or not with this algorithm.
             InvalidKeyError: the key is too weak for the algorithm.
+            NotExportableError: (`oct`) there are no octets to check with.
         """
         ...
 
@@ -154,7 +160,7 @@ class Store(Protocol):
     """One opened store. Safe to use from threads.
 
     Every method may raise StoreUnavailableError (not reachable), AccessDeniedError (not allowed) and
-    DamagedStoreError (what is there is not what was written).
+    DamagedStoreError (what is there is not what was written), and ConfigError where what it finds contradicts itself.
     """
 
     def get(self, name: str, version: int) -> Record:
@@ -177,8 +183,9 @@ class Store(Protocol):
 class WritableStore(Store, Protocol):
     """A store that takes writes. What a method returned is durable: it survives kill -9 and power loss.
 
-    Every write may also raise ReadOnlyStoreError (nothing was written) and DurabilityUnknownError (a sync failed:
-    the write is visible, but may not be on the medium; it is not retried).
+    Every write may also raise ReadOnlyStoreError (nothing was written) and DurabilityUnknownError (a sync failed,
+    and is not retried: the write was given up, or is visible but perhaps not on the medium, or is done but perhaps not
+    all old bytes are gone; the message says which).
     """
 
     def create(self, record: Record) -> RecordInfo:
@@ -186,6 +193,7 @@ class WritableStore(Store, Protocol):
 
         Raises:
             KeyExistsError: the version is there already; nothing was written.
+            UnsupportedOperationError: the store takes no such record (`destroyed` with a payload).
         """
         ...
 
@@ -221,7 +229,7 @@ class SigningStore(WritableStore, Protocol):
         """Make a key of `info.key_type` inside and add it as `info` says; only its public half comes back.
 
         `options` are the key type's settings. `info.kid` and `info.public` are empty: `kid` is called with the
-        public half and returns the kid to store.
+        public half and returns the kid to store; if it raises, nothing is kept.
 
         Raises:
             KeyExistsError: the version is there already.

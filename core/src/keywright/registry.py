@@ -28,6 +28,9 @@ _ROLES: Final[dict[str, tuple[str, type]]] = {
 }
 
 
+_NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
 class Plugin(NamedTuple):
     """A plugin that loaded: its entry point's name, its distribution, and what it provides (`format nix`)."""
 
@@ -339,6 +342,8 @@ def _fault(thing: object, protocol: type) -> str:
     name = getattr(thing, "name", None)
     if missing or not isinstance(name, str) or not name:
         return f"it lacks {', '.join(missing) or 'a name'}"
+    if not _NAME_CHARACTERS.issuperset(name):
+        return "its name is none: use a-z, 0-9 and '-'"
     return ""
 
 

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from keywright.cli.documents import info_document
+from keywright.cli.exit_codes import NO
 from keywright.cli.values import pairs_of
 
 if TYPE_CHECKING:
@@ -57,10 +58,12 @@ def configure_destroy(parser: ArgumentParser, plugins: Registry) -> None:
 
 def run_destroy(arguments: Namespace, context: Context) -> int:
     """Ask, destroy and print the reference."""
-    if not context.confirm(f"Destroy the secret of {arguments.reference} for good?", yes=arguments.yes):
-        context.note("nothing was destroyed")
-        return 1
-    return _changed(context, context.ring.destroy(arguments.reference, reason=arguments.reason))
+    info = context.ring.resolve(arguments.reference)
+    question = f"Destroy the secret of {info.reference} (kid {info.kid}) for good?"
+    if not context.confirm(question, yes=arguments.yes):
+        context.note("keywright: nothing was destroyed")
+        return NO
+    return _changed(context, context.ring.destroy(info.reference, reason=arguments.reason))
 
 
 def _changed(context: Context, info: RecordInfo) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keywright import lifecycle
-from keywright.errors import ConflictError
+from keywright.errors import ConfigError, ConflictError
 from keywright.names import parse_reference
 from keywright.record import Record, RecordInfo, State
 from keywright.ring.base import RingBase
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Changing"]
 
 _RETRIES = 20
+_LONGEST_REASON = 1000
 
 
 class Changing(RingBase):
@@ -60,12 +61,16 @@ class Changing(RingBase):
             KeyNotFoundError: there is no such name or version.
             PolicyError: the version cannot come into that state, or `NAME` names no single version.
             ConflictError: others kept changing the record meanwhile.
+            ConfigError: the reason is no printable text, or over 1000 characters.
         """
         return self._change_state("destroy", reference, State.DESTROYED, reason, store)
 
     def _change_state(
         self, operation: Operation, reference: str, state: State, reason: str, store: str | None
     ) -> RecordInfo:
+        if not reason.isprintable() or len(reason) > _LONGEST_REASON:
+            raise ConfigError(f"a reason must be printable text of at most {_LONGEST_REASON} characters; shorten it")
+
         def moved(record: Record) -> Record:
             info = lifecycle.change_state(record.info, state, self._clock(), reason)
             return Record(info, None if state is State.DESTROYED else record.payload)

@@ -170,6 +170,8 @@ class Making(RingBase):
         opened.writable  # noqa: B018  (a read-only store is refused before its keys are opened)
         others = self._versions(opened, name)
         last = others[-1]
+        # By a clock that is behind, the overlap of the versions before would be over before it began.
+        now = max(now, last.created or now)
         table = self.config.key(name)
         activates = _activation(table, activate_in, now)
         wanted = Wanted(kid=kid, activates=activates, expires=expires, overlap=overlap, options=options)

@@ -15,6 +15,7 @@ from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from keywright.key import Key
+    from keywright.record import RecordInfo
     from keywright.ring.conversion import Report
 
 __all__ = ["Named", "Reading"]
@@ -53,6 +54,16 @@ class Reading(RingBase):
         opened = self.open_store(store, name=check_name(name))
         infos = [opened.described(info) for info in self._versions(opened, name)]
         return Named(name, lifecycle.phases(infos, self._clock()))
+
+    def resolve(self, reference: str, *, store: str | None = None) -> RecordInfo:
+        """The version that `NAME@N` names; of `NAME` the primary, or the only version that there is.
+
+        Raises:
+            KeyNotFoundError: there is no such name or version.
+            PolicyError: `NAME` has several versions and no primary.
+        """
+        opened, info = self._resolve(parse_reference(reference), store, any_single=True)
+        return opened.described(info)
 
     def load(self, reference: str, *, store: str | None = None) -> Key:
         """The key of `NAME@N`, or of the primary of `NAME`, with its secret half where there is one to be had.

@@ -27,7 +27,7 @@ class Ed25519:
 
     name = "ed25519"
     settings: tuple[Setting, ...] = ()
-    algorithms = ("EdDSA",)
+    algorithms = ("EdDSA", "Ed25519")  # one signature; RFC 9864 §2.2 names it fully
 
     def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
         """A fresh key with both halves."""
@@ -63,7 +63,7 @@ class Ed25519:
 
         Raises:
             InvalidKeyError: another type, or a secret half that is not 32 bytes.
-            UnsupportedOperationError: another algorithm than EdDSA.
+            UnsupportedOperationError: another algorithm than EdDSA or Ed25519.
             NotExportableError: the key has no secret half.
         """
         check_type(key, self.name)
@@ -75,7 +75,7 @@ class Ed25519:
 
         Raises:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
-            UnsupportedOperationError: another algorithm than EdDSA.
+            UnsupportedOperationError: another algorithm than EdDSA or Ed25519.
         """
         from cryptography.exceptions import InvalidSignature
 
