@@ -87,6 +87,7 @@ def test_only_the_command_line_knows_the_command_line() -> None:
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_importing_a_plugin_imports_no_third_party(plugin: Path) -> None:
     """`import keywright_X`, and asking it for its objects, loads the standard library, keywright and pluggy alone."""
+    # With an empty environment, or a coverage measurement would be seen as an import.
     script = (
         f"import sys, keywright_{plugin.name} as plugin\n"
         "for name in dir(plugin):\n"
@@ -97,7 +98,7 @@ def test_importing_a_plugin_imports_no_third_party(plugin: Path) -> None:
         "print(*sorted(tops & {'json', 'logging', 'tempfile', 'pathlib', 'sqlite3', 'argparse', 'asyncio'}))"
     )
 
-    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True, env={})
 
     third_party, heavy = done.stdout.splitlines()
     assert [name for name in third_party.split() if not name.startswith(("_", "sitecustomize"))] == []
@@ -108,7 +109,7 @@ def test_importing_keywright_loads_no_workflow() -> None:
     """`import keywright` is for plugins and values: what only users of a ring need is loaded on first use."""
     script = "import sys, keywright; print(*sorted(name for name in sys.modules if name.startswith('keywright.')))"
 
-    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True, env={})
 
     loaded = set(done.stdout.split())
     assert not {module for module in loaded if any(module.startswith(flow) for flow in WORKFLOW)}

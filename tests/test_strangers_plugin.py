@@ -19,9 +19,8 @@ from typing import Protocol
 
 import pytest
 
-from keywright import Format, Key, Secret
+from keywright import Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
-from keywright.testing import FormatContract, Sample
 
 REPOSITORY = Path(__file__).parents[1]
 EXAMPLE = REPOSITORY / "docs" / "examples" / "stranger"
@@ -134,23 +133,6 @@ def load() -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-class TestHexFormat(FormatContract):
-    """The example keeps the contract of formats, so that whoever copies it starts from something right."""
-
-    samples = (Sample(f"secret test-1 {SEED}".encode(), key=KEY), Sample(f"public test-1 {PUBLIC}".encode()))
-
-    @pytest.fixture
-    def format(self) -> Format:
-        """The format under test."""
-        (made,) = load().keywright_register_formats()
-        assert isinstance(made, Format)
-        return made
-
-    def complete(self, key: Key) -> Key:
-        """The key type's part: the public half of the one seed that is used here."""
-        return Key(key.type, key.kid, key.secret, bytes.fromhex(PUBLIC), key.attributes)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,10 @@ _LAZY = {
 }
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> object:
     module = _LAZY.get(name)
     if module is None:
