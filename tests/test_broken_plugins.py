@@ -29,10 +29,32 @@ def keywright_register_formats():
     return [Format()]
 """
 )
+KEY_TYPE = (
+    START
+    + """
+from keywright import Setting
+class Type:
+    name = "sloppy"
+    settings = SETTINGS
+    algorithms = ()
+    def generate(self, options): ...
+    def complete(self, key): ...
+    def bits(self, key): ...
+    def signer(self, key, algorithm): ...
+    def verifier(self, key, algorithm): ...
+
+@hookimpl
+def keywright_register_key_types():
+    return [Type()]
+"""
+)
 HAS = "this keywright has API 1: install a version that fits"
 
 BROKEN = [
     pytest.param("raise RuntimeError('boom')", "failed on import with RuntimeError: boom", id="raises-at-import"),
+    pytest.param(
+        "raise BaseException('boom')", "failed on import with BaseException: boom", id="raises-anything-at-import"
+    ),
     pytest.param("import sys\nsys.exit(0)", "failed on import with SystemExit: 0", id="exits-at-import"),
     pytest.param(
         "import absent_library",
@@ -65,6 +87,18 @@ BROKEN = [
         FORMAT.replace("return [Format()]", "raise SystemExit('no')"),
         "failed in keywright_register_formats with SystemExit: no",
         id="exits-in-a-hook",
+    ),
+    pytest.param(
+        KEY_TYPE.replace("SETTINGS", "(Setting('kid', 'text', None),)"),
+        "returned an object from keywright_register_key_types that is no key type: its setting 'kid' has a name that "
+        "means something else for a key type: choose another",
+        id="takes-an-option",
+    ),
+    pytest.param(
+        KEY_TYPE.replace("SETTINGS", "('bits',)"),
+        "returned an object from keywright_register_key_types that is no key type: its settings hold str, where a "
+        "Setting belongs",
+        id="settings-of-text",
     ),
     pytest.param(
         START + "@hookimpl(wrapper=True)\ndef keywright_register_key_types(): return (yield)",
@@ -225,6 +259,21 @@ def test_an_interrupt_while_plugins_load(install: Install, run: Run) -> None:
     stopped = run("plugins")
 
     assert (stopped.returncode, stopped.stdout, stopped.stderr) == (130, "", "keywright: interrupted\n")
+
+
+def test_a_format_that_fails_to_look(install: Install, run: Run) -> None:
+    """A format that raises when it looks at data is named; with the format said, the key is imported all the same."""
+    install("broken", FORMAT.replace("return False", "raise RuntimeError(data.reveal())").replace("NAME", "wanted"))
+    key = '{"kty":"oct","k":"AyM1SysPpbyDfgZld3umjw"}'
+
+    guessed, said = run("import", "a", input=key), run("import", "a", "--format", "jwk", input=key)
+
+    assert (guessed.returncode, guessed.stdout) == (2, "")
+    assert guessed.stderr == (
+        "keywright: format 'wanted' failed with RuntimeError when asked whether the data could be its own, so it is "
+        "not known whose it is; name its --format, or leave that plugin out of `plugins`\n"
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "a@1\n", "")
 
 
 def test_a_plugin_that_refuses_everything(install: Install, run: Run) -> None:

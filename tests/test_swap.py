@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,25 @@ def test_one_script_gets_the_same_key_from_three_stores(
 
     assert all(done.returncode == 0 for done in told.values()), [done.stderr for done in told.values()]
     assert len({done.stdout for done in told.values()}) == 1
+
+
+def test_a_version_that_the_environment_lost_is_no_reason_to_sign_with_an_older_key(
+    home: Path, keywright: Keywright
+) -> None:
+    """Where `variables` names a second version and it is not set, nothing is signed; with it, the second signs."""
+    first, second = (
+        keywright("nix", "key", "generate-secret", "--key-name", f"c-{number}").stdout.decode() for number in (1, 2)
+    )
+    (home / "keywright.toml").write_text('[stores.ci]\nbackend = "env"\nvariables = { "c@1" = "C1", "c@2" = "C2" }\n')
+    (home / "message").write_bytes(b"hello")
+
+    without = keywright("sign", "c", "message", env={"C1": first})
+    within = keywright("--json", "show", "c", env={"C1": first, "C2": second})
+
+    assert (without.returncode, without.stdout) == (6, b"")
+    assert b"c@2 would be in the environment variable C2" in without.stderr
+    assert within.returncode == 0, within.stderr
+    assert [version["phase"] for version in json.loads(within.stdout)["versions"]] == ["verifying", "signing"]
 
 
 @pytest.mark.parametrize("form", ["KEYWRIGHT_KEY_CACHE_EXAMPLE_ORG", "KEYWRIGHT_KEY_CACHE_EXAMPLE_ORG_FILE"])

@@ -259,6 +259,50 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_relative_paths_start_where_the_file_is(tmp_path: Path) -> None:
+    """Links to the file are followed: whoever links to it uses the same keys."""
+    written(tmp_path / "etc" / "real.toml")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "first.toml").symlink_to("../etc/real.toml")
+    (tmp_path / "keywright.toml").symlink_to("links/first.toml")
+
+    config = load_config(environ={}, cwd=str(tmp_path))
+
+    assert (config.source, config.base) == (str(tmp_path / "keywright.toml"), str(tmp_path / "etc"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give links away")
+@pytest.mark.parametrize("foreign", ["keywright.toml", "links/first.toml"])
+def test_a_link_of_another_user_is_refused(tmp_path: Path, foreign: str) -> None:
+    """Whoever owns a link on the way chooses the file, be it root's."""
+    written(tmp_path / "real.toml")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "first.toml").symlink_to("../real.toml")
+    (tmp_path / "keywright.toml").symlink_to("links/first.toml")
+    os.chown(tmp_path / foreign, 65534, 65534, follow_symlinks=False)
+
+    assert refusal(tmp_path / "keywright.toml") == (
+        f"{tmp_path}/keywright.toml: is a link that belongs to another user, who could change it; name the file that "
+        "it leads to"
+    )
+
+
+@pytest.mark.parametrize(("links", "read"), [(40, True), (41, False)])
+def test_links_end_where_the_system_ends_them(tmp_path: Path, links: int, read: bool) -> None:
+    """As many links as the system follows are followed."""
+    written(tmp_path / "0")
+    for number in range(links):
+        (tmp_path / str(number + 1)).symlink_to(str(number))
+
+    if read:
+        assert load_config(str(tmp_path / str(links)), environ={}).base == str(tmp_path)
+    else:
+        assert refusal(tmp_path / str(links)) == (
+            f"{tmp_path}/{links}: cannot be read (Too many levels of symbolic links); check the path and its "
+            "permissions"
+        )
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_roots_file_is_read_by_others_and_an_unreadable_one_refused(tmp_path: Path) -> None:
     """Root's configuration serves everybody; one without permission is named with the system's reason."""

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.config import Config, config_from, load_config
+from keywright.config_environment import Environment
 from keywright.config_layers import Layer, document_layer, merged
 from keywright.errors import ConfigError
 from keywright.settings import Given
@@ -274,7 +275,7 @@ def test_underscores_next_to_each_other_are_told_apart() -> None:
     from keywright.config_overrides import environment_layer
 
     names = ("A__PATH", "A___PATH", "A__B__PATH")
-    layer = environment_layer({f"KEYWRIGHT__STORES__{name}": name for name in names}, below, "/")
+    layer = environment_layer(Environment({f"KEYWRIGHT__STORES__{name}": name for name in names}), below, "/")
 
     assert {name: table["path"].value for name, table in layer.tables["stores"].items()} == {
         "a": "A__PATH",
@@ -327,7 +328,7 @@ def test_a_variable_that_could_mean_two_tables_is_refused() -> None:
     from keywright.config_overrides import environment_layer
 
     with pytest.raises(ConfigError) as caught:
-        environment_layer({"KEYWRIGHT__STORES__A_B__PATH": "x"}, below, "/")
+        environment_layer(Environment({"KEYWRIGHT__STORES__A_B__PATH": "x"}), below, "/")
 
     assert str(caught.value) == (
         "environment variable KEYWRIGHT__STORES__A_B__PATH: could mean stores.a-b and stores.a_b; "
@@ -440,6 +441,18 @@ def test_what_toml_cannot_say_is_refused_all_the_same(document: Mapping[str, obj
         config_from(document)
 
     assert str(caught.value) == rule
+
+
+def test_attributes_hold_more_than_texts(tmp_path: Path) -> None:
+    """What a key carries may be lists and tables; a profile goes over it entry by entry, a list whole."""
+    (tmp_path / "keywright.toml").write_text(
+        '[stores.a]\nbackend = "env"\n[keys.a]\nattributes = { use = "sig", key_ops = ["sign"], ext = true }\n'
+        '[profiles.ci.keys.a]\nattributes = { key_ops = ["sign", "verify"], x = { y = 1 } }\n'
+    )
+
+    attributes = load_config(profile="ci", environ={}, cwd=str(tmp_path)).key("a").common().mapping("attributes")
+
+    assert attributes == {"use": "sig", "key_ops": ["sign", "verify"], "ext": True, "x": {"y": 1}}
 
 
 def test_what_a_key_points_to_is_read_when_the_key_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from traceback import TracebackException
+from typing import TypedDict
 
 import pytest
 
+import keywright
 from keywright.config import load_config
-from keywright.errors import ConfigError
+from keywright.errors import ConfigError, PluginError
 
 STORE = '[stores.local]\nbackend = "sqlite"\n'
 THERE_ARE = "there are: default_store, plugins, stores, seals, keys, profiles"
@@ -20,6 +25,7 @@ INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
 KID = "must be text with no other braces than {name} and {version}, and not empty"
 SYNTAX = "is not TOML; correct it, see https://toml.io/en/v1.0.0"
 TWICE = "gives a key or table for the second time; keep one of them"
+ATTRIBUTES = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 KEY_NAMES = (
     "is no key name: a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a "
     "letter or digit; use something like cache.example.org or prod/jwt"
@@ -165,9 +171,12 @@ MISTAKES = {
     "kid is no text": ("[keys.a]\nkid = 7", "keys.a.kid must be text"),
     "labels is no table": ('[keys.a]\nlabels = "team=x"', "keys.a.labels must be a table of texts"),
     "label is a number": ("[keys.a]\nlabels = { user_id = 7 }", "keys.a.labels must be a table of texts"),
-    "attribute is a list": (
-        '[keys.a]\nattributes = { key_ops = ["sign"] }',
-        "keys.a.attributes must be a table of texts",
+    "attributes is a list": ('[keys.a]\nattributes = ["sign"]', f"keys.a.attributes {ATTRIBUTES}"),
+    "attribute is a fraction": ("[keys.a]\nattributes = { x = 1.5 }", f"keys.a.attributes {ATTRIBUTES}"),
+    "attribute holds a date": ("[keys.a]\nattributes.x.y = [2030-01-01]", f"keys.a.attributes {ATTRIBUTES}"),
+    "attributes nested out of reason": (
+        f"[keys.a]\nattributes.{'.'.join('a' * 5000)} = 1",
+        f"keys.a.attributes {ATTRIBUTES}",
     ),
     # profiles
     "profile is no table": ("[profiles]\nci = 1", "profiles.ci must be a table: [profiles.ci]"),
@@ -190,6 +199,22 @@ IN_UNCHOSEN_PROFILE = {
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("KEYWRIGHT_TEST_NOT_SET", raising=False)
     return tmp_path / "keywright.toml"
+
+
+class Open(TypedDict, total=False):
+    """Arguments of `keywright.open`."""
+
+    config: str | dict[str, object]
+    profile: str
+    options: Sequence[tuple[str, str]]
+
+
+def shown(error: BaseException | None) -> str:
+    """All that a traceback with locals says, of the error and of what led to it."""
+    if error is None:
+        return ""
+    lines = TracebackException.from_exception(error, capture_locals=True).format()
+    return "".join(lines) + shown(error.__cause__) + shown(error.__context__)
 
 
 def refusal(file: Path, profile: str | None = None) -> str:
@@ -269,17 +294,141 @@ def test_a_profile_is_named_where_its_value_is_wrong(file: Path) -> None:
 )
 def test_no_value_shows_in_an_error_or_its_traceback(file: Path, text: str) -> None:
     """Neither the message nor a traceback with locals and causes shows a value of the file."""
-    from traceback import TracebackException
-
     file.write_text(text)
+    del text  # this test's own frame is in the traceback, too
 
     with pytest.raises(ConfigError) as caught:
         load_config(str(file), environ={"HOME": "/home/nobody"})
-    error: BaseException | None = caught.value
-    shown: list[str] = []
-    while error is not None:
-        shown += TracebackException.from_exception(error, capture_locals=True).format()
-        error = error.__cause__ or error.__context__
 
-    # This test's own frame, which holds the text, comes first.
-    assert "canary-4711" not in "".join(shown[2:])
+    told = shown(caught.value)
+    assert "canary-4711" not in told
+
+
+@pytest.mark.parametrize("text", [text for text, _ in MISTAKES.values()], ids=MISTAKES)
+def test_no_mistake_shows_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """A traceback with locals of any error in a file shows no variable, however the file is read."""
+    monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
+    file.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError) as loaded:
+        load_config(str(file), environ=os.environ)
+    with pytest.raises(ConfigError) as opened:
+        keywright.open(str(file))
+
+    told = shown(loaded.value) + shown(opened.value)
+    assert "canary-4711" not in told
+
+
+OUTSIDE: dict[str, tuple[dict[str, str], Open]] = {
+    "no such file": ({}, {"config": "none.toml"}),
+    "a directory": ({}, {"config": "."}),
+    "no such file, by a variable": ({"KEYWRIGHT_CONFIG": "none.toml"}, {}),
+    "no such profile": ({}, {"profile": "prod"}),
+    "no such profile, by a variable": ({"KEYWRIGHT_PROFILE": "prod"}, {}),
+    "a variable that reaches nothing": ({"KEYWRIGHT__STORES__PROD__PATH": "x"}, {}),
+    "a variable for two tables": ({"KEYWRIGHT__STORES__A_B__PATH": "x"}, {}),
+    "a variable for no setting": ({"KEYWRIGHT__STORES__LOCAL__": "x"}, {}),
+    "two variables for one setting": ({"KEYWRIGHT__DEFAULT_STORE": "a", "KEYWRIGHT__default_store": "a"}, {}),
+    "a variable with a wrong value": ({"KEYWRIGHT__DEFAULT_STORE": "x"}, {}),
+    "an option that is no path": ({}, {"options": [("a..b", "x")]}),
+    "an option that reaches nothing": ({}, {"options": [("stores.prod.path", "x")]}),
+    "an option twice": ({}, {"options": [("default_store", "a"), ("default_store", "b")]}),
+    "a document with a mistake": ({}, {"config": {"stores": 1}}),
+    "a document with an option": ({}, {"config": {"keys": {"a": {}}}, "options": [("keys.b.kid", "x")]}),
+}
+
+
+@pytest.mark.parametrize(("variables", "arguments"), OUTSIDE.values(), ids=OUTSIDE)
+def test_no_mistake_outside_the_file_shows_the_environment(
+    file: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], arguments: Open
+) -> None:
+    """Nor does one of an argument or a variable, where the value at fault is not the secret itself."""
+    file.write_text(f'default_store = "local"\n{STORE}[stores.a-b]\nbackend = "env"\n[stores.a_b]\nbackend = "env"\n')
+    monkeypatch.chdir(file.parent)
+    monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigError) as caught:
+        keywright.open(**arguments)
+
+    told = shown(caught.value)
+    assert "canary-4711" not in told
+
+
+@pytest.mark.parametrize("config", [None, {}], ids=["no file", "a document"])
+def test_a_home_that_is_missing_does_not_show_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, object] | None
+) -> None:
+    """Nor does the error where there is neither a store nor a home directory."""
+    import pwd
+
+    def nobody(_user: int) -> pwd.struct_passwd:
+        raise KeyError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, "")
+
+    with pytest.raises(ConfigError) as caught:
+        keywright.open(config)
+
+    told = shown(caught.value)
+    assert "no home directory is known" in str(caught.value)
+    assert "canary-4711" not in told
+
+
+def pointed(section: str, name: str, setting: str, **more: object) -> dict[str, object]:
+    """A document in which one setting points to the variable KEYWRIGHT_TEST."""
+    return {section: {name: {setting: {"env": "KEYWRIGHT_TEST"}, **more}}}
+
+
+@pytest.mark.parametrize(
+    ("document", "rule"),
+    [
+        pytest.param(
+            {**pointed("stores", "a", "backend"), "plugins": []},
+            "given settings: stores.a.backend: no store backend is called <what it points to>; installed: none",
+            id="backend",
+        ),
+        pytest.param(
+            {**pointed("seals", "s", "seal"), "stores": {"a": {"backend": "memory", "seal": "s"}}},
+            "given settings: seals.s.seal: no seal is called <what it points to>; installed: none",
+            id="seal",
+        ),
+        pytest.param(
+            {**pointed("keys", "k", "store"), "stores": {"a": {"backend": "memory"}}},
+            "given settings: stores.<what it points to> is not configured; there are: a",
+            id="store of a key",
+        ),
+        pytest.param(
+            {**pointed("keys", "k", "type"), "stores": {"a": {"backend": "memory"}}, "plugins": ["memory"]},
+            "given settings: keys.k: no key type is called <what it points to>; installed: none",
+            id="type of a key",
+        ),
+        pytest.param(
+            {"plugins": {"env": "KEYWRIGHT_TEST"}, "stores": {"a": {"backend": "memory"}}},
+            "plugins names <what it points to>, which is not installed; installed: ",
+            id="plugins",
+        ),
+        pytest.param(
+            {"default_store": {"env": "KEYWRIGHT_TEST"}, "stores": {"a": {"backend": "memory"}}},
+            "given settings: default_store names a store that is not configured; there are: a",
+            id="default store",
+        ),
+    ],
+)
+def test_a_name_that_came_through_a_pointer_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, document: dict[str, object], rule: str
+) -> None:
+    """Who points a name at the wrong variable or file finds its content in no message, and in no traceback."""
+    monkeypatch.setenv("KEYWRIGHT_TEST", "canary-4711")
+
+    with pytest.raises((ConfigError, PluginError)) as caught, keywright.open(document) as ring:
+        ring.generate("k")
+
+    told = shown(caught.value)
+    assert str(caught.value).startswith(rule)
+    assert "canary-4711" not in told

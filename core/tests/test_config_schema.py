@@ -106,6 +106,7 @@ def test_a_schema_of_no_plugins_is_one() -> None:
         pytest.param('[stores.a]\nbackend = { env = "X" }\npath = "a"', id="backend from a variable"),
         pytest.param('[stores.a]\nbackend = "file"\npath = "a"\nlayout = { env = "X" }', id="choice from a variable"),
         pytest.param('[keys.a]\noverlap = "3153600000s"', id="longest duration"),
+        pytest.param('[keys.a]\nattributes = { key_ops = ["sign"], x = { y = [1, true] } }', id="attributes"),
     ],
 )
 def test_what_is_right_is_accepted(schema: dict[str, Any], text: str) -> None:
@@ -166,6 +167,9 @@ def test_what_is_right_is_accepted(schema: dict[str, Any], text: str) -> None:
         pytest.param('[keys.a]\nkid = ""', id="kid empty"),
         pytest.param('[keys.a]\nlabels = "a=b"', id="labels is no table"),
         pytest.param("[keys.a]\nlabels = { a = 1 }", id="label is a number"),
+        pytest.param('[keys.a]\nattributes = ["sign"]', id="attributes is a list"),
+        pytest.param("[keys.a]\nattributes = { x = [1.5] }", id="attribute holds a fraction"),
+        pytest.param("[keys.a]\nattributes = { x = 2030-01-01 }", id="attribute is a date"),
         pytest.param('[keys.a]\nrotate = "1d"', id="unknown key setting"),
         pytest.param("[profiles]\nci = 1", id="profile is no table"),
         pytest.param("[profiles.CI]", id="profile name"),

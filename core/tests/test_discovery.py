@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import site
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -210,13 +212,40 @@ def test_the_current_directory_does_not_count(
     assert [one.name for one in find_entry_points()] == found
 
 
-def test_a_site_folder_counts_even_as_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Someone who looks around in `site-packages` still has all plugins."""
-    install(tmp_path / "site-packages", "hexfmt-1.0.dist-info")
-    monkeypatch.chdir(tmp_path / "site-packages")
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "site-packages")])
+@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
+def test_a_folder_that_is_merely_called_a_site_folder_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Anybody can give a folder that name; as the current directory it is like any other."""
+    install(tmp_path / name, "hexfmt-1.0.dist-info")
+    monkeypatch.chdir(tmp_path / name)
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path / name)])
 
-    assert [one.name for one in find_entry_points()] == ["hex"]
+    assert find_entry_points() == []
+
+
+def test_the_site_folder_counts_even_as_the_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone who looks around where Python installs packages still has all plugins."""
+    elsewhere = find_entry_points()
+    monkeypatch.chdir(sysconfig.get_path("purelib"))
+
+    assert find_entry_points() == elsewhere
+    assert elsewhere
+
+
+def test_the_users_site_folder_counts_while_it_is_switched_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What `pip install --user` installs is found there, too, but not where that folder is switched off."""
+    install(tmp_path, "hexfmt-1.0.dist-info")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(site, "USER_SITE", str(tmp_path))
+
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", True)
+    on = [one.name for one in find_entry_points()]
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
+    off = [one.name for one in find_entry_points()]
+
+    assert (on, off) == (["hex"], [])
 
 
 def test_it_is_the_interpreters_own_path(public_folder: Path) -> None:

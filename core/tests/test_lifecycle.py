@@ -83,8 +83,8 @@ def test_verifying() -> None:
     assert [info.version for info in lifecycle.verifying(infos, NOON)] == [4, 5, 3, 1]
 
 
-def test_the_first_heir_to_take_over_ends_the_overlap() -> None:
-    """With several heirs, the one that takes over first says how long a version still verifies."""
+def test_the_first_end_of_all_ends_a_version() -> None:
+    """With several heirs, a version is superseded by the first to take over, and ends at the first end."""
     announced = replace(NEW, activates=NOON + 5 * DAY, overlap=20 * DAY)
     overtaking = replace(NEW, version=3, activates=NOON + DAY, overlap=DAY)
 
@@ -95,14 +95,43 @@ def test_the_first_heir_to_take_over_ends_the_overlap() -> None:
     assert (third.superseded, third.verifies_until) == (None, None)
 
 
-def test_of_two_heirs_at_one_moment_the_first_made_counts() -> None:
-    """Two heirs that take over at one moment: the older one's overlap was promised."""
-    promised = replace(NEW, activates=NOON, overlap=DAY)
-    other = replace(NEW, version=3, activates=NOON, overlap=2 * DAY)
+@pytest.mark.parametrize(
+    ("heirs", "phase", "until"),
+    [
+        pytest.param([(-DAY, None), (0 * DAY, 0 * DAY)], Phase.RETIRED, NOON, id="none-then-nothing"),
+        pytest.param([(-DAY, None), (0 * DAY, DAY)], Phase.VERIFYING, NOON + DAY, id="none-then-some"),
+        pytest.param([(-DAY, 9 * DAY), (0 * DAY, DAY)], Phase.VERIFYING, NOON + DAY, id="long-then-short"),
+        pytest.param([(-DAY, DAY), (0 * DAY, 9 * DAY)], Phase.RETIRED, NOON, id="short-then-long"),
+        pytest.param([(-DAY, DAY), (0 * DAY, None)], Phase.RETIRED, NOON, id="short-then-none"),
+        pytest.param([(-DAY, None), (DAY, 0 * DAY)], Phase.VERIFYING, NOON + DAY, id="announced-end"),
+        pytest.param([(DAY, None), (2 * DAY, 0 * DAY)], Phase.SIGNING, NOON + 2 * DAY, id="both-announced"),
+        pytest.param([(0 * DAY, DAY), (0 * DAY, 2 * DAY)], Phase.VERIFYING, NOON + DAY, id="at-one-moment"),
+        pytest.param([(0 * DAY, 2 * DAY), (0 * DAY, DAY)], Phase.VERIFYING, NOON + DAY, id="at-one-moment-turned"),
+        pytest.param([(-DAY, None), (0 * DAY, None)], Phase.VERIFYING, None, id="without-end"),
+    ],
+)
+def test_every_heir_speaks_for_all_before_it(
+    heirs: list[tuple[timedelta, timedelta | None]], phase: Phase, until: datetime | None
+) -> None:
+    """An overlap ends each version before, also those that an heir in between let verify for longer."""
+    versions = [
+        replace(OLD, version=number, activates=NOON + activates, overlap=overlap)
+        for number, (activates, overlap) in enumerate(heirs, 2)
+    ]
 
-    first = lifecycle.phases([OLD, promised, other], NOON)[0]
+    first = lifecycle.phases([OLD, *versions], NOON)[0]
 
-    assert first.verifies_until == NOON + DAY
+    assert (first.phase, first.verifies_until) == (phase, until)
+
+
+def test_an_heir_that_was_put_away_early_ends_nothing() -> None:
+    """The overlap of a version that never took over does not count."""
+    away = put_away(replace(NEW, activates=NOON, overlap=0 * DAY), State.DISABLED, NOON - DAY)
+    heir = replace(NEW, version=3, activates=NOON)
+
+    first = lifecycle.phases([OLD, away, heir], NOON)[0]
+
+    assert (first.phase, first.verifies_until) == (Phase.VERIFYING, None)
 
 
 def test_an_overlap_beyond_the_calendar_has_no_end() -> None:

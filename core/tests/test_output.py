@@ -213,6 +213,40 @@ def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_an_empty_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool) -> None:
+    """An empty path is refused before anything is written."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    with pytest.raises(ConfigError) as caught:
+        write_file("", _SECRET, force=force)
+
+    assert str(caught.value) == "the output path is empty; name a file, or leave -o out to print the result"
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        pytest.param("new/", "names a directory; name a file in it", id="slash"),
+        pytest.param("new/.", "its directory does not exist; make it first", id="slash and dot"),
+        pytest.param("new/../key", "its directory does not exist; make it first", id="through what is not there"),
+    ],
+)
+def test_a_path_of_a_directory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rule: str
+) -> None:
+    """A path that only a directory could have, or that leads through a missing one, is refused; nothing is made."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError) as caught:
+        write_file(name, _SECRET, force=False)
+
+    assert str(caught.value) == f"{name}: {rule}"
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     """A path that leads through a file is refused with what the system says."""
     (tmp_path / "file").write_bytes(b"")

@@ -83,6 +83,11 @@ BROKEN = {
     "raises without a word": ("raise ValueError", "failed on import with ValueError"),
     "is no Python": ("def", "failed on import with SyntaxError: invalid syntax (kw_bad.py, line 1)"),
     "misses a module": ("import kw_absent", "failed on import with ModuleNotFoundError: No module named 'kw_absent'"),
+    "raises what is no Exception": (
+        "raise BaseException('boom')",
+        "failed on import with BaseException: boom",
+    ),
+    "raises what leaves a generator": ("raise GeneratorExit", "failed on import with GeneratorExit"),
     "exits at import": ("import sys; sys.exit('bye')", "failed on import with SystemExit: bye"),
     "raises what cannot be printed": (
         """
@@ -447,6 +452,11 @@ def leave(*_arguments: object) -> object:
     raise SystemExit(3)
 
 
+def stop(*_arguments: object) -> object:
+    """Raises what hardly anybody catches."""
+    raise BaseException("stopped")  # noqa: TRY002  (a stranger's plugin may)
+
+
 class Unprintable:
     """An objection that cannot be said."""
 
@@ -477,6 +487,25 @@ UNREVIEWED = "and what is not reviewed is refused"
             lambda request: True,
             f"its review failed with TypeError: it returned bool, where a list or tuple belongs, {UNREVIEWED}",
             id="returns-a-truth",
+        ),
+        pytest.param(lambda request: [""], "it objects without a word", id="objects-silently"),
+        pytest.param(lambda request: (" ", "\n"), "it objects without a word", id="objects-in-blanks"),
+        pytest.param(lambda request: [None], "None", id="objects-by-none"),
+        pytest.param(
+            lambda request: False,
+            f"its review failed with TypeError: it returned bool, where a list or tuple belongs, {UNREVIEWED}",
+            id="returns-a-falsehood",
+        ),
+        *(
+            pytest.param(
+                lambda request, returned=returned: returned,
+                f"its review failed with TypeError: it returned {kind}, where a list or tuple belongs, {UNREVIEWED}",
+                id=f"returns-an-empty-{kind}",
+            )
+            for returned, kind in (("", "str"), (0, "int"), ({}, "dict"), (set(), "set"))
+        ),
+        pytest.param(
+            lambda request: stop(), f"its review failed with BaseException: stopped, {UNREVIEWED}", id="raises-anything"
         ),
         pytest.param(
             lambda request: [Unprintable()],

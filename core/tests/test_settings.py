@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
-from keywright.setting_values import is_indirection, parse_setting
+from keywright.setting_values import Fetched, is_indirection, parse_setting
 from keywright.settings import (
     REQUIRED,
     Given,
@@ -25,9 +25,12 @@ from keywright.settings import (
 
 SIZE = Setting("s", "integer", minimum=128, maximum=8192, multiple_of=8)
 COLOUR = Setting("s", "text", choices=("red", "green"))
+CIRCLE: list[object] = []
+CIRCLE.append(CIRCLE)
 INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
 SECRET_RULE = 'must be given as { env = "VARIABLE" } or { file = "PATH" }'
-TYPES: tuple[SettingType, ...] = ("text", "integer", "boolean", "path", "duration", "secret", "list", "table")
+TYPES: tuple[SettingType, ...] = ("text", "integer", "boolean", "path", "duration", "secret", "list", "table", "values")
+VALUES_RULE = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 
 
 def written(value: object, *, base: str = "/etc") -> Given:
@@ -64,6 +67,14 @@ def refusal(setting: Setting, value: Given) -> str:
         pytest.param(Setting("s", "list"), typed(""), (), id="list, as text, empty"),
         pytest.param(Setting("s", "table"), written({"a": "A"}), {"a": "A"}, id="table"),
         pytest.param(Setting("s", "table"), written({"env": "A"}), {"env": "A"}, id="table that looks like a pointer"),
+        pytest.param(Setting("s", "values"), written({}), {}, id="values, none"),
+        pytest.param(
+            Setting("s", "values"),
+            written({"a": ["A", 1, True], "b": {"c": [{"d": -1}]}, "": ""}),
+            {"a": ["A", 1, True], "b": {"c": [{"d": -1}]}, "": ""},
+            id="values",
+        ),
+        pytest.param(Setting("s", "values"), written({"env": "A"}), {"env": "A"}, id="values that look like a pointer"),
     ],
 )
 def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object) -> None:
@@ -135,6 +146,13 @@ def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object
         pytest.param(Setting("s", "table"), typed("a=b"), "must be a table of texts", id="table: as text"),
         pytest.param(Setting("s", "table"), written({"a": 1}), "must be a table of texts", id="table: number inside"),
         pytest.param(Setting("s", "table"), written({1: "a"}), "must be a table of texts", id="table: number as name"),
+        pytest.param(Setting("s", "values"), written(["a"]), VALUES_RULE, id="values: list"),
+        pytest.param(Setting("s", "values"), typed("{}"), VALUES_RULE, id="values: as text"),
+        pytest.param(Setting("s", "values"), written({"a": 1.0}), VALUES_RULE, id="values: fraction"),
+        pytest.param(Setting("s", "values"), written({"a": None}), VALUES_RULE, id="values: nothing"),
+        pytest.param(Setting("s", "values"), written({"a": [[date(2030, 1, 1)]]}), VALUES_RULE, id="values: date"),
+        pytest.param(Setting("s", "values"), written({"a": {1: "b"}}), VALUES_RULE, id="values: number as name"),
+        pytest.param(Setting("s", "values"), written({"a": CIRCLE}), VALUES_RULE, id="values: without end"),
         pytest.param(Setting("s", "text"), written({}), f"must be text{INDIRECT}", id="pointer: empty"),
         pytest.param(Setting("s", "text"), written({"env": ""}), f"must be text{INDIRECT}", id="pointer: to nothing"),
         pytest.param(Setting("s", "text"), written({"env": 1}), f"must be text{INDIRECT}", id="pointer: number"),
@@ -246,8 +264,13 @@ def test_64_kib_are_enough(tmp_path: Path) -> None:
         ),
         pytest.param(
             {"file": "/etc/"},
-            "points to the file /etc/, which cannot be read (Is a directory); check the path",
+            "points to the file /etc/, which is no regular file; point it to one",
             id="directory",
+        ),
+        pytest.param(
+            {"file": "/dev/null"},
+            "points to the file /dev/null, which is no regular file; point it to one",
+            id="device",
         ),
         pytest.param(
             {"file": "/\ud800"},
@@ -261,6 +284,45 @@ def test_a_pointer_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, pointe
     monkeypatch.delenv("KEYWRIGHT_TEST", raising=False)
 
     assert refusal(Setting("s", "secret"), written(pointer)) == f"file: stores.a.s {rule}"
+
+
+def test_a_pointer_to_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    """Nobody waits for a writer who may never come, and no descriptor stays open."""
+    os.mkfifo(tmp_path / "pipe")
+    before = os.listdir("/dev/fd")
+
+    message = refusal(Setting("s", "text"), written({"file": str(tmp_path / "pipe")}))
+
+    assert message == f"file: stores.a.s points to the file {tmp_path}/pipe, which is no regular file; point it to one"
+    assert os.listdir("/dev/fd") == before
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file whose first byte cannot be read")
+def test_a_file_that_breaks_while_it_is_read_is_refused() -> None:
+    """An I/O error after opening is told with the system's reason."""
+    assert refusal(Setting("s", "text"), written({"file": "/proc/self/mem"})) == (
+        "file: stores.a.s points to the file /proc/self/mem, which cannot be read (Input/output error); check the path"
+    )
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "parsed"),
+    [("text", "hunter2", "hunter2"), ("list", "hunter2, b", ("hunter2", "b"))],
+)
+@pytest.mark.parametrize("where", ["env", "file"])
+def test_what_was_fetched_is_text_that_does_not_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, type: SettingType, text: str, parsed: object
+) -> None:
+    """Whoever does not know a name says so with its `repr`, which leaves out what came through a pointer."""
+    monkeypatch.setenv("KEYWRIGHT_TEST", text)
+    (tmp_path / "value").write_text(text)
+    pointer = {"env": {"env": "KEYWRIGHT_TEST"}, "file": {"file": str(tmp_path / "value")}}[where]
+
+    result = parse_setting(Setting("s", type), written(pointer))
+
+    assert result == parsed
+    assert "hunter2" not in repr(result)
+    assert repr(Fetched("hunter2")) == "<what it points to>"
 
 
 def test_an_empty_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,12 +348,12 @@ def test_options_are_checked_and_completed() -> None:
 
 def test_options_are_read_by_type() -> None:
     """Each method gives the value of its type."""
-    values = {"t": "a", "b": True, "d": timedelta(1), "s": Secret(b"x"), "l": ("a",), "m": {"a": "b"}}
+    values = {"t": "a", "b": True, "d": timedelta(1), "s": Secret(b"x"), "l": ("a",), "m": {"a": "b"}, "v": {"a": [1]}}
     options = Options(values)
 
     read = (options.text("t"), options.boolean("b"), options.duration("d"), options.secret("s"))
 
-    assert (*read, options.texts("l"), options.table("m")) == tuple(values.values())
+    assert (*read, options.texts("l"), options.table("m"), options.mapping("v")) == tuple(values.values())
     with pytest.raises(KeyError):
         options.text("undeclared")
 
@@ -342,6 +404,7 @@ def test_a_value_shows_in_no_traceback(
     }[where]
     setting = Setting("s", type)
     right = {("list", "typed"), ("list", "file"), ("secret", "file"), ("table", "env"), ("table", "file")}
+    right |= {("values", "env"), ("values", "file"), ("values", "elsewhere")}
 
     try:
         parse_setting(setting, value)
@@ -404,6 +467,7 @@ def test_any_value_is_its_type_or_a_config_error(type: SettingType, value: objec
         "secret": Secret,
         "list": tuple,
         "table": dict,
+        "values": dict,
     }[type]
 
     message, parsed = "", None

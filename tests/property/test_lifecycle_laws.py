@@ -123,7 +123,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def they_verify_until_the_overlap_is_over(self) -> None:
-        """An enabled, unexpired version verifies until `overlap` after the first later one took over."""
+        """An enabled, unexpired version verifies until, for some later one, `overlap` after it took over is past."""
         expected = {info.version for info in self.infos if self._alive(info) and self._within_overlap(info)}
 
         assert {info.version for info in lifecycle.verifying(self.infos, self.now)} == expected
@@ -164,12 +164,8 @@ class History(RuleBasedStateMachine):
         return info.state is State.ENABLED and (info.expires is None or self.now < info.expires)
 
     def _within_overlap(self, info: RecordInfo) -> bool:
-        heirs = [(time, version) for version, time in self.took_over.items() if version > info.version]
-        if not heirs:
-            return True
-        time, version = min(heirs)
-        overlap = self.infos[version - 1].overlap
-        return overlap is None or self.now < time + overlap
+        heirs = [(time, self.infos[version - 1]) for version, time in self.took_over.items() if version > info.version]
+        return all(heir.overlap is None or self.now < time + heir.overlap for time, heir in heirs)
 
 
 def allowed(before: State, after: State) -> bool:

@@ -12,6 +12,7 @@ import pytest
 import keywright
 from keywright import Registry, Secret
 from keywright.errors import (
+    ConfigError,
     InvalidKeyError,
     KeywrightError,
     MalformedKeyError,
@@ -19,6 +20,7 @@ from keywright.errors import (
     UnknownPluginError,
     UnsupportedKeyError,
 )
+from keywright.testing import traceback_with_locals
 
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 
@@ -169,3 +171,24 @@ def test_what_cannot_be_converted_is_refused(
     """A refusal says why and shows nothing of the data."""
     with refused(kind, message):
         keywright.convert(data, registry=registry, **said)
+
+
+@pytest.mark.parametrize("given", ["from_", "to", "kid"])
+def test_an_empty_text_is_no_choice(given: str) -> None:
+    """An empty text is neither left out nor a choice."""
+    said: dict[str, Any] = {"from_": "jwk", "to": "nix", "kid": "a-1", given: ""}
+
+    with pytest.raises(ConfigError) as caught:
+        keywright.convert(b"{}", **said)
+
+    assert str(caught.value) == f"{given} must not be empty; leave it out, or say which"
+
+
+def test_text_is_refused_and_not_shown() -> None:
+    """A key that was given as text, against the types, is refused, and is in no frame of ours."""
+    with pytest.raises(MalformedKeyError) as caught:
+        keywright.convert("a-1:" + "CANARY" * 3, from_="nix", to="jwk")  # type: ignore[call-overload]  # is tested
+
+    shown = traceback_with_locals(caught.value)
+    assert str(caught.value) == "a key is given as bytes or as a Secret; encode text before"
+    assert "CANARY" * 3 not in shown

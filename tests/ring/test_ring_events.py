@@ -60,9 +60,12 @@ OPERATIONS: list[tuple[str, Callable[[KeyRing], object]]] = [
     ("compromise", lambda ring: ring.compromise("a")),
     ("destroy", lambda ring: ring.destroy("a")),
     ("export", lambda ring: ring.export("a", secret=True)),
+    ("export", lambda ring: ring.load("a")),
     ("bind", lambda ring: ring.signer("a")),
 ]
-EACH = pytest.mark.parametrize(("operation", "act"), [pytest.param(*one, id=one[0]) for one in OPERATIONS])
+EACH = pytest.mark.parametrize(
+    ("operation", "act"), [pytest.param(*one, id=f"{place}-{one[0]}") for place, one in enumerate(OPERATIONS)]
+)
 
 
 @EACH
@@ -146,6 +149,55 @@ def test_a_review_knows_what_will_be(ring: Rings, guard: Guard, canary_seal: Tab
         ("oct", "jwk", 512, "", {"x": "1"}, True, NOW),
         ("oct", "jwk", 384, "", {"x": "1"}, True, NOW),
         ("oct", "jwk", 128, "k", {}, False, NOW),
+    ]
+
+
+def test_a_review_of_labels_sees_them_as_they_will_be(ring: Rings, guard: Guard, refused: Refused) -> None:
+    """Whoever guards labels is shown what would be written, not what is there: taken off, a label is gone."""
+    opened = ring()
+    opened.generate("a", labels={"owner": "ann", "x": "1"})
+    guard.requests.clear()
+
+    opened.label("a", {"owner": None, "y": "2"})
+    opened.disable("a")
+
+    assert [dict(request.labels) for request in guard.requests] == [{"x": "1", "y": "2"}] * 2
+
+
+def test_labels_that_were_written_meanwhile_are_reviewed(
+    ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two who each take off one of two labels at once cannot get past a rule that wants one of them."""
+    opened = ring()
+    opened.generate("a", labels={"x": "1", "y": "1"})
+    store = opened.open_store().writable
+    get = store.get
+    late = [True]
+
+    def slow_get(name: str, version: int) -> object:
+        if late and late.pop():
+            opened.label("a", {"y": None})
+        return get(name, version)
+
+    monkeypatch.setattr(store, "get", slow_get)
+    guard.requests.clear()
+
+    opened.label("a", {"x": None})
+
+    assert [dict(request.labels) for request in guard.requests] == [{"y": "1"}, {"x": "1"}, {}]
+
+
+def test_a_loaded_secret_without_metadata_is_reviewed(ring: Rings, guard: Guard, plain: dict[str, Secret]) -> None:
+    """Where the store keeps payloads alone, the review of a load is told what the payload says."""
+    made = ring()
+    made.generate("a")
+    plain["a"] = made.export("a", secret=True)
+    guard.requests.clear()
+
+    ring(stores={"ci": {"backend": "plain"}}).load("a")
+
+    assert [(one.operation, one.kid, one.key_type, one.format) for one in guard.requests] == [
+        ("export", "a-1", "ed25519", "nix")
     ]
 
 
@@ -235,13 +287,15 @@ def test_reading_is_no_operation(ring: Rings, guard: Guard) -> None:
     """What gives no secret out and binds nothing is neither reviewed nor observed."""
     opened = ring()
     opened.generate("a")
+    opened.import_key("b", opened.export("a"), public=True)
     signer = opened.signer("a")
     guard.requests.clear()
     guard.events.clear()
 
-    opened.load("a")
+    opened.load("b")
     opened.export("a")
     opened.show("a")
+    opened.resolve("a")
     list(opened.list())
     opened.verify("a", b"data", signer.sign(b"data"))
 

@@ -12,6 +12,7 @@ import pytest
 import keywright
 from keywright import KeyRing, Secret
 from keywright.errors import (
+    ConfigError,
     KeyNotFoundError,
     KeywrightError,
     NotExportableError,
@@ -191,3 +192,14 @@ def test_an_oct_key_has_no_public_half(ring: Rings, refused: Refused) -> None:
         opened.export("a")
 
     assert "oct" in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["format", "store"])
+@pytest.mark.parametrize("secret", [False, True])
+def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str, secret: bool) -> None:
+    """An empty text is neither left out nor a choice."""
+    opened = ring()
+    opened.generate("a")
+
+    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
+        opened.export("a", secret=secret, **{given: ""})  # type: ignore[call-overload]  # texts, all of them

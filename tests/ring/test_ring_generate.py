@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from keywright import Format, Key, KeyRing, RecordInfo, Registry, Secret, State, hookimpl
+from keywright import Format, Key, KeyRing, Options, RecordInfo, Registry, Secret, State, hookimpl
 from keywright.errors import (
     ConfigError,
     InvalidNameError,
     KeyExistsError,
     KeywrightError,
+    PluginError,
     ReadOnlyStoreError,
     UnsupportedKeyError,
 )
@@ -528,3 +529,44 @@ def test_those_who_ensure_at_once_agree(ring: Rings) -> None:
         made = [info.reference for infos in pool.map(lambda _: opened.ensure(), range(8)) for info in infos]
 
     assert sorted(made) == ["a@1", "b@1"]
+
+
+def test_a_key_of_another_type_is_found_out(
+    ring: Rings, registry: Registry, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key type that answers with a key of another type makes no record that nobody could read."""
+    other = registry.key_type("ec-p384")
+    monkeypatch.setattr(type(registry.key_type("ed25519")), "generate", lambda self, options: other.generate(Options()))
+    opened = ring()
+
+    with refused(
+        PluginError,
+        "key type 'ed25519' gave another key than its metadata would say, so nothing was stored; report it to the "
+        "plugin's author",
+    ):
+        opened.generate("a", format="jwk", type="ed25519")
+
+    assert [*opened.names()] == []
+
+
+@pytest.mark.parametrize("given", ["type", "format", "kid", "store"])
+@pytest.mark.parametrize("keys", [{}, {"a": {"type": "oct", "format": "jwk", "kid": "k", "store": "main"}}])
+def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str, keys: dict[str, Any]) -> None:
+    """An empty text is neither left out, so that the configuration would say, nor a choice."""
+    opened = ring(keys=keys)
+    said: dict[str, Any] = {given: ""}
+
+    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
+        opened.generate("a", **said)
+
+    assert [*opened.names()] == []
+
+
+def test_an_empty_store_of_a_ring_is_no_choice(ring: Rings, refused: Refused) -> None:
+    """A ring is not opened for the store of no name, and one opened for a store does not take it for none."""
+    message = "store must not be empty; leave it out, or say which"
+
+    with refused(ConfigError, message):
+        ring(store="")
+    with refused(ConfigError, message):
+        ring(store="main").open_store("")

@@ -20,9 +20,11 @@ from keywright.errors import (
     KeywrightError,
     MalformedKeyError,
     NotExportableError,
+    PluginError,
     ReadOnlyStoreError,
     UnsupportedKeyError,
 )
+from keywright.testing import traceback_with_locals
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -356,3 +358,61 @@ def test_an_end_is_checked_by_the_rings_clock(ring: Rings, wait: Callable[..., N
     assert opened.signer("a").version == 1
     wait(hours=1)
     assert opened.show("a").versions[0].phase == "expired"
+
+
+@pytest.mark.parametrize("given", ["format", "kid", "store"])
+def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str) -> None:
+    """An empty text is neither left out nor a choice."""
+    opened = ring()
+
+    said: dict[str, Any] = {given: ""}
+    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
+        opened.import_key("a", b'{"kty":"oct","k":"AyM1SysPpbyDfgZld3umjw"}', **said)
+
+    assert [*opened.names()] == []
+
+
+def test_text_is_refused_and_not_shown(ring: Rings) -> None:
+    """A key that was given as text, against the types, is refused, and is in no frame of ours."""
+    opened = ring()
+
+    with pytest.raises(MalformedKeyError) as caught:
+        opened.import_key("a", "a-1:" + "CANARY" * 3)  # type: ignore[arg-type]  # that is what is tested
+
+    shown = traceback_with_locals(caught.value)
+    assert str(caught.value) == "a key is given as bytes or as a Secret; encode text before"
+    assert "CANARY" * 3 not in shown
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_anything_like_bytes_is_taken(ring: Rings, kind: Callable[[bytes], bytes]) -> None:
+    """Bytes in another guise are bytes."""
+    opened = ring()
+
+    info = opened.import_key("a", kind(b'{"kty":"oct","k":"AyM1SysPpbyDfgZld3umjw"}'))
+
+    assert info.key_type == "oct"
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
+def test_a_format_that_fails_to_look_is_named(
+    ring: Rings, registry: Registry, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
+) -> None:
+    """Where a format fails to say whether the data is its own, nobody guesses; where one was said, nobody asks."""
+
+    def sniff(self: object, data: Secret) -> bool:
+        raise failure(data.reveal().decode())
+
+    monkeypatch.setattr(type(registry.format("nix")), "sniff", sniff)
+    opened = ring()
+    data = b'{"kty":"oct","k":"AyM1SysPpbyDfgZld3umjw"}'
+
+    with pytest.raises(PluginError) as caught:
+        opened.import_key("a", data)
+
+    assert str(caught.value) == (
+        f"format 'nix' failed with {failure.__name__} when asked whether the data could be its own, so it is not known "
+        "whose it is; name its --format, or leave that plugin out of `plugins`"
+    )
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert opened.import_key("a", data, format="jwk").version == 1

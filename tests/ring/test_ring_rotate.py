@@ -14,6 +14,7 @@ import pytest
 from keywright import KeyRing, Registry, Secret
 from keywright.errors import (
     ConfigError,
+    InvalidSignatureError,
     KeyExistsError,
     KeyNotFoundError,
     KeywrightError,
@@ -192,22 +193,99 @@ def test_the_end_is_the_versions_own(ring: Rings) -> None:
     assert third.expires is None
 
 
-@pytest.mark.parametrize("change", ["disable", "compromise", "destroy"])
+@pytest.mark.parametrize("change", ["disable", "compromise"])
 def test_any_last_version_can_be_followed(ring: Rings, change: str) -> None:
-    """A version that is out of use is followed like any other, a tombstone by what its metadata tells."""
+    """A version that is out of use is followed like any other."""
     opened = ring()
-    opened.generate("a", type="ec-p256", labels={"x": "1"}, attributes={"use": "sig"})
+    attributes = {"use": "sig", "key_ops": ["sign"]}
+    opened.generate("a", type="ec-p256", labels={"x": "1"}, attributes=attributes)
     getattr(opened, change)("a")
 
     info = opened.rotate("a")
 
     assert (info.version, info.key_type, info.labels) == (2, "ec-p256", {"x": "1"})
-    assert info.attributes == {"use": "sig"}
+    assert opened.load("a").attributes == attributes
 
 
-def test_a_size_that_is_gone_is_not_guessed(ring: Rings, refused: Refused) -> None:
-    """After the last oct key was destroyed nobody knows its size, so it has to be said."""
+GONE = "the attributes of {}@1 are not known any more; set keys.{}.attributes, to {{}} for none"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"type": "ec-p256", "attributes": {"key_ops": ["sign"]}}, id="published otherwise"),
+        pytest.param({"type": "ec-p256"}, id="none at all, as nobody knows any more"),
+        pytest.param({"type": "ed25519", "format": "jwk"}, id="by the format, not by the type"),
+        pytest.param({"type": "oct", "bits": 512, "attributes": {"alg": "HS512"}}, id="published not at all"),
+    ],
+)
+def test_attributes_that_are_gone_are_not_guessed(ring: Rings, refused: Refused, said: dict[str, Any]) -> None:
+    """Of a destroyed key the public form is left, and a key made by that would be for other uses."""
     opened = ring()
+    opened.generate("a", **said)
+    opened.destroy("a")
+
+    with refused(PolicyError, GONE.format("a", "a")):
+        opened.rotate("a")
+
+    assert [one.info.version for one in opened.show("a").versions] == [1]
+
+
+def test_attributes_of_a_public_key_are_not_those_of_a_secret_one(ring: Rings, refused: Refused) -> None:
+    """A public key that may verify is not followed by a secret key that may verify alone."""
+    opened = ring()
+    opened.generate("a", type="ec-p256", attributes={"key_ops": ["sign"]})
+    opened.import_key("b", opened.export("a"), public=True)
+
+    with refused(PolicyError, GONE.format("b", "b")):
+        opened.rotate("b")
+
+
+@pytest.mark.parametrize(
+    "attributes", [pytest.param({}, id="none"), {"use": "sig"}, {"key_ops": ["sign", "verify"], "alg": "ES256"}]
+)
+def test_attributes_that_are_gone_may_be_configured(
+    ring: Rings, shared: dict[str, str], attributes: dict[str, object]
+) -> None:
+    """What the configuration says counts alone, nothing of the public form beside it, and saying none is saying so."""
+    first = ring(stores={"main": shared})
+    first.generate("a", type="ec-p256", attributes={"key_ops": ["sign"], "alg": "ES256", "note": "x"})
+    first.destroy("a")
+    opened = ring(stores={"main": shared}, keys={"a": {"attributes": attributes}})
+
+    info = opened.rotate("a")
+
+    assert opened.load("a").attributes == attributes
+    assert info.version == 2
+
+
+def test_a_format_without_attributes_has_none_to_lose(ring: Rings) -> None:
+    """A nix key carries no attributes, so its tombstone and its public half are followed as ever."""
+    opened = ring()
+    opened.generate("a", labels={"x": "1"})
+    opened.import_key("b", opened.export("a"), public=True, kid="b-1")
+    opened.destroy("a")
+
+    infos = [opened.rotate("a"), opened.rotate("b")]
+
+    assert [(info.reference, info.kid, info.format) for info in infos] == [("a@2", "a-2", "nix"), ("b@2", "b-2", "nix")]
+    assert infos[0].labels == {"x": "1"}
+
+
+def test_a_signing_store_knows_its_attributes(ring: Rings) -> None:
+    """Where keys never leave the store, the metadata has all their attributes, a tombstone's too."""
+    opened = ring(stores={"hsm": {"backend": "memory-signing"}})
+    attributes = {"use": "sig", "key_ops": ["sign"]}
+    opened.generate("a", type="ec-p256", attributes=attributes)
+
+    assert opened.rotate("a").attributes == attributes
+    opened.destroy("a@2")
+    assert opened.rotate("a").attributes == attributes
+
+
+def test_a_size_that_is_gone_is_not_guessed(ring: Rings, shared: dict[str, str], refused: Refused) -> None:
+    """After the last oct key was destroyed nobody knows its size, so it has to be said."""
+    opened = ring(stores={"main": shared}, keys={"a.b": {"attributes": {}}})
     opened.generate("a.b", type="oct", bits=512)
     opened.destroy("a.b")
 
@@ -219,7 +297,7 @@ def test_a_size_that_is_gone_is_not_guessed(ring: Rings, refused: Refused) -> No
 
 def test_a_size_that_is_gone_may_be_configured(ring: Rings) -> None:
     """The configured size is a size that was said."""
-    opened = ring(keys={"a": {"type": "oct", "bits": 512}})
+    opened = ring(keys={"a": {"type": "oct", "bits": 512, "attributes": {}}})
     opened.generate("a")
     opened.destroy("a")
 
@@ -234,7 +312,7 @@ def test_a_size_that_is_gone_does_not_matter_to_another_type(ring: Rings, shared
     first.generate("a", type="oct")
     first.destroy("a")
 
-    info = ring(stores={"main": shared}, keys={"a": {"type": "ec-p256"}}).rotate("a")
+    info = ring(stores={"main": shared}, keys={"a": {"type": "ec-p256", "attributes": {}}}).rotate("a")
 
     assert info.key_type == "ec-p256"
 
@@ -366,18 +444,70 @@ def test_wrong_times_are_refused(ring: Rings, refused: Refused, said: dict[str, 
     assert len(opened.show("a").versions) == 1
 
 
-def test_a_size_that_cannot_go_on_is_refused(ring: Rings, refused: Refused) -> None:
+@pytest.mark.parametrize(("encoded", "bits"), [("AAAA", 24), ("AAAAAAAAAAA", 64)])
+def test_a_size_that_cannot_go_on_is_refused(ring: Rings, refused: Refused, encoded: str, bits: int) -> None:
     """A size that an import may have and a new key may not has to be said anew."""
     opened = ring()
-    opened.import_key("a", b'{"kty":"oct","k":"AAAA"}')
+    opened.import_key("a", b'{"kty":"oct","k":"%s"}' % encoded.encode())
 
     with refused(
         ConfigError,
-        "the version before: bits must be a whole number that is a multiple of 8 from 128 to 8192",
+        f"a@1 has {bits} bits, and bits of a new key must be a whole number that is a multiple of 8 from 128 to 8192; "
+        "say --bits, or set keys.a.bits",
     ):
         opened.rotate("a")
 
     assert opened.rotate("a", bits=256).version == 2
+
+
+def test_a_size_that_cannot_go_on_does_not_matter_to_another(ring: Rings, shared: dict[str, str]) -> None:
+    """A configured size, or another type, goes on where the last size cannot."""
+    for name in ("a", "b"):
+        ring(stores={"main": shared}).import_key(name, b'{"kty":"oct","k":"AAAA"}')
+    opened = ring(stores={"main": shared}, keys={"a": {"bits": 128}, "b": {"type": "ec-p256"}})
+
+    assert [opened.rotate(name).key_type for name in ("a", "b")] == ["oct", "ec-p256"]
+
+
+def test_a_clock_that_is_behind_is_not_trusted(ring: Rings, wait: Wait) -> None:
+    """By a clock behind the last version's creation, waits and overlaps count from that creation."""
+    opened = ring()
+    opened.generate("a")
+    wait(hours=-5)
+
+    second = opened.rotate("a", activate_in=timedelta(hours=1), overlap=timedelta(hours=2))
+
+    assert (second.created, second.activates) == (NOW, NOW + timedelta(hours=1))
+    assert opened.show("a").versions[0].verifies_until == NOW + timedelta(hours=3)
+
+
+def test_an_overlap_of_nothing_ends_all_before(ring: Rings, wait: Wait, refused: Refused) -> None:
+    """`overlap` of 0 s ends every version before, also one that a rotation without any overlap left verifying."""
+    opened = ring()
+    opened.generate("a")
+    signature = opened.sign("a", b"data")
+    opened.rotate("a")
+    assert opened.verify("a", b"data", signature).version == 1
+    wait(hours=1)
+
+    opened.rotate("a", overlap=timedelta(0))
+
+    assert [one.phase for one in opened.show("a").versions] == ["retired", "retired", "signing"]
+    with refused(InvalidSignatureError, "the signature holds under no version of a that may verify; check the data"):
+        opened.verify("a", b"data", signature)
+
+
+@pytest.mark.parametrize("given", ["kid", "store"])
+def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str) -> None:
+    """An empty text is neither left out nor a choice."""
+    opened = ring()
+    opened.generate("a")
+    said: dict[str, Any] = {given: ""}
+
+    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
+        opened.rotate("a", **said)
+
+    assert len(opened.show("a").versions) == 1
 
 
 def test_what_is_not_there_is_not_rotated(ring: Rings, refused: Refused) -> None:

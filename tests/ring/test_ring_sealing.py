@@ -159,8 +159,9 @@ class Reversing:
     KEYWRIGHT_API = 1
     settings: tuple[Setting, ...] = ()
 
-    def __init__(self, name: str = "reversing", lost: int = 0) -> None:
-        self.name = name
+    name = "reversing"
+
+    def __init__(self, lost: int = 0) -> None:
         self._lost = lost
         self.opened = 0
 
@@ -201,17 +202,6 @@ def test_a_seal_that_loses_bytes_is_found_out(ring: Rings, registry: Registry, r
     opened = ring(stores={"main": {"backend": "memory", "seal": "x"}}, seals={"x": {"seal": "reversing"}})
 
     with refused(SealError, "seal 'reversing' gives back something else than it got; nothing was stored"):
-        opened.generate("a")
-
-    assert [*opened.names()] == []
-
-
-def test_a_seal_with_an_odd_name_is_found_out(ring: Rings, registry: Registry, refused: Refused) -> None:
-    """A seal whose name cannot stand in the first line of a payload stores nothing that would not be found again."""
-    registry.add(Reversing(name="Odd Seal"), "odd")
-    opened = ring(stores={"main": {"backend": "memory", "seal": "x"}}, seals={"x": {"seal": "Odd Seal"}})
-
-    with pytest.raises(SealError):
         opened.generate("a")
 
     assert [*opened.names()] == []

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keywright import KeyRing, Secret, State
-from keywright.errors import ConflictError, KeyNotFoundError, PolicyError, ReadOnlyStoreError
+from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, PolicyError, ReadOnlyStoreError
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -123,6 +123,98 @@ def test_a_bare_name_is_its_primary_or_its_only_version(ring: Rings) -> None:
     opened.rotate("a")
 
     assert opened.disable("a").version == 2
+
+
+@pytest.mark.parametrize("change", ["compromise", "destroy"])
+def test_what_is_for_good_wants_a_version(ring: Rings, refused: Refused, change: str) -> None:
+    """Of several versions `NAME` alone is compromised or destroyed by no guess, not even the primary."""
+    opened = ring()
+    opened.generate("a")
+    opened.rotate("a")
+    before = opened.show("a")
+
+    message = "a has several versions, and a rotation meanwhile would make it another one; say which is meant: a@1, a@2"
+    with refused(PolicyError, message):
+        getattr(opened, change)("a")
+    with refused(PolicyError, message):
+        opened.resolve("a", for_good=True)
+
+    assert opened.show("a") == before
+    assert getattr(opened, change)("a@1").version == 1
+
+
+def test_a_reference_is_resolved(ring: Rings) -> None:
+    """`resolve` tells which version is meant: the one that is named, the primary, or the only one."""
+    opened = ring()
+    first = opened.disable(opened.generate("a").name)
+    assert [opened.resolve("a"), opened.resolve("a", for_good=True)] == [first, first]
+
+    second = opened.rotate("a")
+
+    assert [opened.resolve(reference) for reference in ("a", "a@1", "a@2")] == [second, first, second]
+    assert opened.resolve("a@1", for_good=True) == first
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind", "message"),
+    [
+        ("b", KeyNotFoundError, "store 'main' has no key b; make one with generate or import, or name another --store"),
+        ("a@3", KeyNotFoundError, "a has no version 3 in store 'main'; it has: 1, 2"),
+        (
+            "a",
+            PolicyError,
+            (
+                "a has no version that signs, so say which is meant, such as a@2: version 2 is disabled, and an older "
+                "one never takes its place; enable it again, or rotate"
+            ),
+        ),
+    ],
+)
+def test_what_is_not_resolved(
+    ring: Rings, refused: Refused, reference: str, kind: type[Exception], message: str
+) -> None:
+    """Where nothing is meant for certain, `resolve` says why."""
+    opened = ring()
+    opened.generate("a")
+    opened.disable(opened.rotate("a").reference)
+
+    with refused(kind, message):
+        opened.resolve(reference)
+
+
+def test_a_resolved_key_without_metadata_is_described(ring: Rings, plain: dict[str, Secret]) -> None:
+    """Where the store keeps payloads alone, `resolve` tells what the payload says."""
+    made = ring()
+    made.generate("a")
+    plain["a"] = made.export("a", secret=True)
+
+    info = ring(stores={"ci": {"backend": "plain"}}).resolve("a")
+
+    assert (info.reference, info.kid, info.key_type) == ("a@1", "a-1", "ed25519")
+
+
+@pytest.mark.parametrize("change", ["disable", "enable", "compromise", "destroy"])
+@pytest.mark.parametrize(
+    "reason", [pytest.param("a\nb", id="a line feed"), pytest.param("\x1b[2J", id="an escape"), "\ud800", "x" * 1001]
+)
+def test_a_reason_is_short_printable_text(ring: Rings, refused: Refused, change: str, reason: str) -> None:
+    """What would break a line or a terminal is no reason, and nothing is changed for it."""
+    opened = ring()
+    before = opened.generate("a")
+
+    with refused(ConfigError, "a reason must be printable text of at most 1000 characters; shorten it"):
+        getattr(opened, change)("a", reason=reason)
+
+    assert opened.resolve("a") == before
+
+
+@pytest.mark.parametrize("reason", ["", "naïve 鍵", "x" * 1000])
+def test_a_reason_is_kept_as_it_is(ring: Rings, reason: str) -> None:
+    """A reason in any script, of up to 1000 characters, is kept."""
+    opened = ring()
+    opened.generate("a")
+
+    assert opened.compromise("a", reason=reason).reason == reason
 
 
 def test_a_bare_name_without_a_primary_is_refused(ring: Rings, refused: Refused) -> None:

@@ -1,43 +1,43 @@
 """keywright: one interface for making, encoding, keeping and using cryptographic keys.
 
 Plugins import what they need from here, from `keywright.errors` and from `keywright.testing`, and from nowhere else.
-What only users of a ring need is loaded when it is first asked for.
+Each name is loaded when it is first asked for, so that nobody waits for what they do not use.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from keywright.hookspecs import KEYWRIGHT_API, hookimpl
-from keywright.key import Attributes, Key
-from keywright.names import Reference, check_name, parse_reference
-from keywright.protocols import (
-    Capabilities,
-    Format,
-    KeyType,
-    LenientFormat,
-    OpenedSeal,
-    Seal,
-    SigningStore,
-    Store,
-    StoreBackend,
-    WritableStore,
-)
-from keywright.record import Record, RecordInfo, Revision, State
-from keywright.secret import Secret
-from keywright.settings import REQUIRED, Options, Setting
+# Not from `typing`, which takes as long to import as the interpreter to start.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.cli.context import Context
     from keywright.config import Config
     from keywright.events import KeyEvent, ReviewRequest
+    from keywright.hookspecs import KEYWRIGHT_API, hookimpl
+    from keywright.key import Attributes, Key
     from keywright.metadata import decode_info, encode_info, format_time, parse_time
+    from keywright.names import Reference, check_name, parse_reference
+    from keywright.protocols import (
+        Capabilities,
+        Format,
+        KeyType,
+        LenientFormat,
+        OpenedSeal,
+        Seal,
+        SigningStore,
+        Store,
+        StoreBackend,
+        WritableStore,
+    )
+    from keywright.record import Record, RecordInfo, Revision, State
     from keywright.registry import Registry
     from keywright.ring.conversion import convert
     from keywright.ring.keyring import KeyRing
     from keywright.ring.opening import open
     from keywright.ring.signer import Signer
+    from keywright.secret import Secret
+    from keywright.settings import REQUIRED, Options, Setting
 
 __all__ = [
     "KEYWRIGHT_API",
@@ -81,20 +81,45 @@ __all__ = [
     "parse_time",
 ]
 
-_LAZY = {
+_WHERE = {
+    "Attributes": "keywright.key",
+    "Capabilities": "keywright.protocols",
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
+    "Format": "keywright.protocols",
+    "KEYWRIGHT_API": "keywright.hookspecs",
+    "Key": "keywright.key",
     "KeyEvent": "keywright.events",
     "KeyRing": "keywright.ring.keyring",
+    "KeyType": "keywright.protocols",
+    "LenientFormat": "keywright.protocols",
+    "OpenedSeal": "keywright.protocols",
+    "Options": "keywright.settings",
+    "REQUIRED": "keywright.settings",
+    "Record": "keywright.record",
+    "RecordInfo": "keywright.record",
+    "Reference": "keywright.names",
     "Registry": "keywright.registry",
     "ReviewRequest": "keywright.events",
+    "Revision": "keywright.record",
+    "Seal": "keywright.protocols",
+    "Secret": "keywright.secret",
+    "Setting": "keywright.settings",
     "Signer": "keywright.ring.signer",
+    "SigningStore": "keywright.protocols",
+    "State": "keywright.record",
+    "Store": "keywright.protocols",
+    "StoreBackend": "keywright.protocols",
+    "WritableStore": "keywright.protocols",
+    "check_name": "keywright.names",
     "convert": "keywright.ring.conversion",
     "decode_info": "keywright.metadata",
     "encode_info": "keywright.metadata",
     "format_time": "keywright.metadata",
+    "hookimpl": "keywright.hookspecs",
     "open": "keywright.ring.opening",
+    "parse_reference": "keywright.names",
     "parse_time": "keywright.metadata",
 }
 
@@ -104,7 +129,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    module = _LAZY.get(name)
+    module = _WHERE.get(name)
     if module is None:
         raise AttributeError(f"module 'keywright' has no attribute {name!r}")
     from importlib import import_module

@@ -11,13 +11,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from keywright.config_environment import Environment
 from keywright.config_files import find_config, read_config, user_directory, working_directory
 from keywright.config_layers import SECTIONS, Layer, document_layer, merged
 from keywright.config_overrides import environment_layer, option_layer
 from keywright.config_paths import dotted, listed
 from keywright.config_tables import KEY_SETTINGS, KeyTable, SealTable, StoreTable
 from keywright.errors import ConfigError
-from keywright.setting_values import is_indirection, parse_setting
+from keywright.setting_values import TABLE_TYPES, is_indirection, parse_setting
 from keywright.settings import Given, Setting, did_you_mean
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 _BUILT_IN: Final = "built-in defaults"
-_INDIRECT_LATER: Final = frozenset(setting.name for setting in KEY_SETTINGS if setting.type != "table")
+_INDIRECT_LATER: Final = frozenset(setting.name for setting in KEY_SETTINGS if setting.type not in TABLE_TYPES)
 
 
 class Config(NamedTuple):
@@ -104,7 +105,7 @@ def load_config(
         ConfigError: the file or anything in it is wrong, an unknown profile, a variable or option that reaches
             nothing, or there is neither a store nor a home directory.
     """
-    environ = os.environ if environ is None else environ
+    environ = Environment(os.environ if environ is None else environ)
     cwd = working_directory() if cwd is None else cwd
     found = find_config(path, environ=environ, cwd=cwd)
     document = Given({}, "", _BUILT_IN, cwd) if found is None else read_config(found)
@@ -132,12 +133,12 @@ def config_from(
         ConfigError: as `load_config`.
     """
     whole = Given(document, "", source, working_directory() if base is None else base)
-    layer = _with_a_store(document_layer(whole, profile), os.environ)
+    layer = _with_a_store(document_layer(whole, profile), Environment(os.environ))
     layer = merged(layer, option_layer(options, layer, whole.base))
     return _checked(layer, whole, profile)
 
 
-def _with_a_store(layer: Layer, environ: Mapping[str, str]) -> Layer:
+def _with_a_store(layer: Layer, environ: Environment) -> Layer:
     if layer.tables["stores"]:
         return layer
     directory = user_directory("XDG_DATA_HOME", os.path.join(".local", "share"), environ)
@@ -205,7 +206,7 @@ def _found(name: Given, tables: Mapping[str, object], what: str) -> str:
     if name.value not in tables:
         hint = did_you_mean(cast(str, name.value), tables)
         raise name.error(f"names {what} that is not configured{hint}{listed(tables)}")
-    return cast(str, name.value)
+    return str(name.value)  # it is configured, so it may be shown even if it was fetched
 
 
 def _only_store(stores: Mapping[str, StoreTable], source: str) -> Given:

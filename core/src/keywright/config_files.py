@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from typing import Final
 
+from keywright.config_environment import Environment
 from keywright.errors import ConfigError
 from keywright.settings import Given
 
@@ -15,6 +16,7 @@ __all__ = ["CONFIG_NAME", "find_config", "read_config", "user_directory", "worki
 
 CONFIG_NAME: Final = "keywright.toml"
 _MAXIMUM_BYTES: Final = 1_048_576
+_MOST_LINKS: Final = 41  # Linux follows 40
 _PLACE: Final = r"\(at line ([0-9]+), column ([0-9]+)\)\Z"
 
 
@@ -31,7 +33,7 @@ def find_config(
     Raises:
         ConfigError: the current directory is needed and gone.
     """
-    environ = os.environ if environ is None else environ
+    environ = Environment(os.environ if environ is None else environ)
     cwd = working_directory() if cwd is None else cwd
     named = environ.get("KEYWRIGHT_CONFIG") if path is None else path
     if named or path is not None:
@@ -56,13 +58,13 @@ def _above(directory: str) -> str | None:
         directory = parent
 
 
-def _of_user(environ: Mapping[str, str]) -> str | None:
+def _of_user(environ: Environment) -> str | None:
     directory = user_directory("XDG_CONFIG_HOME", ".config", environ)
     candidate = directory and os.path.join(directory, "keywright", CONFIG_NAME)
     return candidate if candidate and os.path.lexists(candidate) else None
 
 
-def user_directory(variable: str, default: str, environ: Mapping[str, str]) -> str | None:
+def user_directory(variable: str, default: str, environ: Environment) -> str | None:
     """`$variable`, else `default` in the home directory; None where no home directory is known.
 
     A relative path in either variable is ignored (XDG Base Directory Specification 0.8, "Basics").
@@ -98,16 +100,17 @@ def working_directory() -> str:
 
 
 def read_config(path: str) -> Given:
-    """The whole file at `path` as one table, relative paths in it starting from its directory.
+    """The whole file at `path` as one table, relative paths in it starting from its directory, links followed.
 
     Raises:
-        ConfigError: the file is not there, not to be read, no regular file, neither mine nor root's, writable by
-            everybody, over 1 MiB, not UTF-8 or not TOML 1.0. The message quotes nothing of the file.
+        ConfigError: the file is not there, not to be read, no regular file, neither mine nor root's or by a link
+            that is neither, writable by everybody, over 1 MiB, not UTF-8 or not TOML 1.0. The message quotes nothing
+            of the file.
     """
     document = _parsed(path)
     if isinstance(document, str):
         raise ConfigError(f"{path}: {document}")
-    return Given(document, "", path, os.path.dirname(path))
+    return Given(document, "", path, os.path.dirname(os.path.realpath(path)))
 
 
 def _parsed(path: str) -> dict[str, object] | str:
@@ -147,7 +150,7 @@ def _bytes_of(path: str) -> bytes | str:
     except (OSError, ValueError) as error:
         return _unreadable(error)
     try:
-        rule = _unsafe(os.fstat(descriptor))
+        rule = _unsafe(os.fstat(descriptor)) or _unsafe_link(path)
         if rule:
             return rule
         with open(descriptor, "rb", closefd=False) as file:
@@ -172,3 +175,15 @@ def _unsafe(found: os.stat_result) -> str | None:
     if os.name == "posix" and found.st_mode & stat.S_IWOTH:
         return "is writable by everybody; take that away with `chmod o-w`"
     return None
+
+
+def _unsafe_link(path: str) -> str | None:
+    """What is wrong with the links that `path` is, one leading to the next."""
+    for _ in range(_MOST_LINKS):
+        link = os.lstat(path)
+        if os.name != "posix" or not stat.S_ISLNK(link.st_mode):
+            return None
+        if link.st_uid not in (os.geteuid(), 0):
+            return "is a link that belongs to another user, who could change it; name the file that it leads to"
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return "is a link to more links than a path needs; name the file that it leads to"

@@ -9,7 +9,7 @@ from keywright.config_paths import dotted, listed
 from keywright.config_tables import KEY_SETTINGS
 from keywright.errors import ConfigError, InvalidNameError
 from keywright.names import check_name
-from keywright.setting_values import is_indirection
+from keywright.setting_values import TABLE_TYPES, is_indirection
 from keywright.settings import Given, did_you_mean
 
 __all__ = ["SECTIONS", "TOP_SETTINGS", "Layer", "document_layer", "is_setting_name", "merged"]
@@ -26,7 +26,7 @@ _KEPT: Final[dict[str, frozenset[str]]] = {
     "seals": frozenset(),
     "keys": frozenset(setting.name for setting in KEY_SETTINGS),
 }
-_KEY_TABLES: Final = frozenset(setting.name for setting in KEY_SETTINGS if setting.type == "table")
+_KEY_TABLES: Final = frozenset(setting.name for setting in KEY_SETTINGS if setting.type in TABLE_TYPES)
 
 
 class Layer:

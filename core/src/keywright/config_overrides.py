@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from keywright.config_environment import Environment
 from keywright.config_layers import SECTIONS, TOP_SETTINGS, Layer, is_setting_name
 from keywright.config_paths import dotted, listed, split_path
 from keywright.errors import ConfigError
@@ -16,7 +17,7 @@ _PREFIX: Final = "KEYWRIGHT__"
 _AS_UNDERSCORE: Final = str.maketrans("-./", "___")
 
 
-def environment_layer(environ: Mapping[str, str], below: Layer, base: str) -> Layer:
+def environment_layer(environ: Environment, below: Layer, base: str) -> Layer:
     """`KEYWRIGHT__STORES__LOCAL__PATH` is `stores.local.path`; `-`, `.` and `/` of a name are written `_`.
 
     The case of a variable's name does not matter. A setting whose name has two underscores in a row cannot be

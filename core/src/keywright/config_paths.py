@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from keywright.setting_values import Fetched
+
 __all__ = ["dotted", "listed", "split_path"]
 
 _BARE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -16,12 +18,15 @@ _MOST_LISTED: Final = 12
 def dotted(*parts: str) -> str:
     """`stores.local.path`, with quotes around a part that TOML wants quoted: `keys."cache.example.org"`.
 
-    A part that a terminal might act on, or that is longer than any name, becomes `<odd name>`.
+    A part that a terminal might act on, or that is longer than any name, becomes `<odd name>`; one that a pointer
+    led to, `<what it points to>`.
     """
     return ".".join(map(_spelt, parts))
 
 
 def _spelt(part: str) -> str:
+    if isinstance(part, Fetched):
+        return repr(part)
     if 0 < len(part) <= 64 and _BARE.issuperset(part):
         return part
     odd = len(part) > 200 or not part.isprintable() or '"' in part or "\\" in part

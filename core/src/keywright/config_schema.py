@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from keywright.config_tables import KEY_SETTINGS
 from keywright.durations import format_duration
+from keywright.setting_values import TABLE_TYPES
 from keywright.settings import REQUIRED, Setting
 
 __all__ = ["config_schema"]
@@ -27,6 +28,14 @@ _INDIRECTION: Final[_Schema] = {
     "maxProperties": 1,
 }
 _INDIRECT: Final[_Schema] = {"$ref": "#/$defs/indirection"}
+_PLAIN: Final[_Schema] = {"$ref": "#/$defs/plain"}
+_PLAIN_VALUE: Final[_Schema] = {
+    "anyOf": [
+        {"type": ["string", "integer", "boolean"]},
+        {"type": "array", "items": _PLAIN},
+        {"type": "object", "additionalProperties": _PLAIN},
+    ]
+}
 _TYPES: Final[dict[str, _Schema]] = {
     "text": {"type": "string"},
     "integer": {"type": "integer"},
@@ -35,6 +44,7 @@ _TYPES: Final[dict[str, _Schema]] = {
     "duration": {"type": "string", "pattern": "^[0-9]{1,10}[smhdw]$"},
     "list": {"type": "array", "items": {"type": "string"}},
     "table": {"type": "object", "additionalProperties": {"type": "string"}},
+    "values": {"type": "object", "additionalProperties": _PLAIN},
 }
 _SEAL: Final = Setting("seal", "text", None, "the [seals.NAME] table that encrypts what this store is given")
 
@@ -55,6 +65,7 @@ def config_schema(
         **_document(store_backends, seals, key_types, whole=True),
         "$defs": {
             "indirection": _INDIRECTION,
+            "plain": _PLAIN_VALUE,
             "profile": _document(store_backends, seals, key_types, whole=False),
         },
     }
@@ -122,7 +133,7 @@ def _value(setting: Setting) -> _Schema:
     if setting.type == "secret":
         return {**_INDIRECT, **about}
     direct = _direct(setting)
-    return {**(direct if setting.type == "table" else {"anyOf": [direct, _INDIRECT]}), **about}
+    return {**(direct if setting.type in TABLE_TYPES else {"anyOf": [direct, _INDIRECT]}), **about}
 
 
 def _direct(setting: Setting) -> _Schema:

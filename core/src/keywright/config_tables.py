@@ -19,7 +19,7 @@ KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("overlap", "duration", None, "how long older versions still verify after a rotation took effect"),
     Setting("activate_in", "duration", None, "how long a new version is announced before it signs"),
     Setting("labels", "table", {}, "what its keeper writes on it"),
-    Setting("attributes", "table", {}, "what the key itself carries, such as JWK use"),
+    Setting("attributes", "values", {}, "what the key itself carries, such as JWK use and key_ops"),
 )
 """What a `[keys.NAME]` table may set whatever the key's type is."""
 

@@ -15,7 +15,6 @@ __all__ = ["EntryPoint", "find_entry_points"]
 
 GROUP: Final = "keywright"
 _METADATA: Final = (".dist-info", ".egg-info")
-_SITE_FOLDERS: Final = ("site-packages", "dist-packages")  # these count even where they are the current directory
 _CHUNK_BYTES: Final = 65_536  # a buffer of 1 MiB costs 8 times as much
 
 
@@ -32,7 +31,8 @@ def find_entry_points(path: Sequence[str] | None = None) -> list[EntryPoint]:
     """All entry points of the group on `path` (default: `sys.path` without the current directory), by name.
 
     A distribution that is on the path twice counts where it comes first, as it does for imports. The current
-    directory is left out: a file that happens to lie there must not become a plugin. What cannot be read is skipped.
+    directory is left out, unless Python installs packages there: a file that happens to lie there must not become a
+    plugin. What cannot be read is skipped.
     """
     found: list[EntryPoint] = []
     seen: set[str] = set()
@@ -50,7 +50,7 @@ def find_entry_points(path: Sequence[str] | None = None) -> list[EntryPoint]:
 
 def _folders() -> Iterator[str]:
     for folder in sys.path:
-        if os.path.basename(folder) in _SITE_FOLDERS or not _is_here(folder):
+        if not _is_here(folder) or _is_site_folder(folder):
             yield folder
 
 
@@ -59,6 +59,13 @@ def _is_here(folder: str) -> bool:
         return not folder or os.path.samefile(folder, ".")
     except (OSError, ValueError):
         return False
+
+
+def _is_site_folder(folder: str) -> bool:
+    """Whether it is the interpreter's own; a folder that is merely called `site-packages` may be anybody's."""
+    import site
+
+    return folder in site.getsitepackages() or (bool(site.ENABLE_USER_SITE) and folder == site.getusersitepackages())
 
 
 def _installed(folder: str) -> list[str]:

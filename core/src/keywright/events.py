@@ -22,7 +22,8 @@ Operation = Literal[
     "bind",
     "remove",
 ]
-"""`export` is the export of a secret half; `bind` is resolving a signer (single signatures are no events)."""
+"""`export` is the export of a secret half, and the load of a key that has one; `bind` is resolving a signer (single
+signatures are no events)."""
 
 
 class ReviewRequest(NamedTuple):

@@ -29,6 +29,9 @@ hookimpl = pluggy.HookimplMarker("keywright")
 def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-body]
     """Return key types (they serve generation).
 
+    What an object must be like is checked as it registers: all members are there, settings are `Setting`s whose names
+    mean nothing else, names are of `a-z`, digits and `-`. One that is not so is listed as a failure.
+
     Called once, when a registry loads the plugin. A name that two plugins return belongs to neither: both owners
     are named when it is asked for. If it raises, the plugin's other objects still load and the failure is listed.
     """
@@ -61,11 +64,12 @@ def keywright_add_commands(commands: Commands) -> None:
 
 @hookspec
 def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[empty-body]
-    """Return objections, each a sentence; `()` if there are none.
+    """Return objections, each a sentence; `()`, `[]` or None if there are none.
 
-    Called before anything is written, exported or bound, and before a secret exists. Every plugin is asked; one
-    objection from any of them refuses the operation with PolicyError. If it raises, the operation is refused, for
-    nobody knows what it would have said.
+    Called before anything is written, exported (or loaded with its secret half) or bound, and before a secret exists.
+    Every plugin is asked; one objection from any of them, an empty one too, refuses the operation with PolicyError. If
+    it raises, or returns anything else, the operation is refused, for nobody knows what it would have said. Where
+    labels are written by somebody else meanwhile, it is called again with the labels that would come of both.
     """
 
 

@@ -1,8 +1,9 @@
 """The lifecycle: from the records of one name and a time, which version signs and which verify. Pure.
 
 Nothing here is stored. Version k signs from its activation until a later version supersedes it, and verifies from the
-moment it exists until that version's `overlap` after. A version that left `enabled` before its activation never
-supersedes; a superseded version never signs again; where nothing may sign, the answer is a reason, never an older key.
+moment it exists until the `overlap` after a later version's activation is over, the first of them all to be so. A
+version that left `enabled` before its activation never supersedes; a superseded version never signs again; where
+nothing may sign, the answer is a reason, never an older key.
 """
 
 from __future__ import annotations
@@ -115,12 +116,10 @@ def change_state(info: RecordInfo, state: State, now: datetime, reason: str = ""
 
 def _phase(info: RecordInfo, later: Sequence[RecordInfo], now: datetime) -> VersionPhase:
     heirs = [one for one in later if _supersedes(one)]
-    # Of heirs that take over at one moment, the first made is the one that was announced to this version's users.
-    heir = min(heirs, key=lambda one: (_activation(one), one.version), default=None)
-    superseded = None if heir is None else _activation(heir)
-    until = None if heir is None else _overlap_ends(heir)
-    if info.expires is not None:
-        until = info.expires if until is None else min(until, info.expires)
+    superseded = min((_activation(one) for one in heirs), default=None)
+    # Every heir speaks for all versions before it, so that an overlap of nothing ends them, whoever came between.
+    ends = (info.expires, *(_overlap_ends(one) for one in heirs))
+    until = min((end for end in ends if end is not None), default=None)
     if info.state is not State.ENABLED:
         phase = Phase(info.state.value)
     elif info.expires is not None and now >= info.expires:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import pluggy
 
 from keywright import hookspecs
 from keywright.discovery import EntryPoint, find_entry_points
 from keywright.errors import PluginError, PolicyError, UnknownPluginError
+from keywright.plugin_objects import fault_of
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
 from keywright.settings import did_you_mean
 
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "Plugin", "Registry"]
 
-_ROLES: Final[dict[str, tuple[str, type]]] = {
-    "key type": ("keywright_register_key_types", KeyType),
-    "format": ("keywright_register_formats", Format),
-    "store backend": ("keywright_register_store_backends", StoreBackend),
-    "seal": ("keywright_register_seals", Seal),
+_HOOKS: Final = {
+    "key type": "keywright_register_key_types",
+    "format": "keywright_register_formats",
+    "store backend": "keywright_register_store_backends",
+    "seal": "keywright_register_seals",
 }
-
-
-_NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_T = TypeVar("_T")
 
 
 class Plugin(NamedTuple):
@@ -62,7 +61,7 @@ class Registry:
         """A registry without plugins; see `load` and `add`."""
         self._manager = pluggy.PluginManager("keywright")
         self._manager.add_hookspecs(hookspecs)
-        self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _ROLES}
+        self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _HOOKS}
         self._plugins: list[Plugin] = []
         self._failures: list[Failure] = []
 
@@ -98,14 +97,18 @@ class Registry:
     def _load(self, entry_point: EntryPoint) -> None:
         # The extras that may follow in brackets have no meaning any more.
         module_name, _, attribute = (part.strip() for part in entry_point.value.partition("[")[0].partition(":"))
-        try:
+
+        def imported() -> object:
             __import__(module_name)
             plugin: object = sys.modules[module_name]
             for part in attribute.split(".") if attribute else ():
                 plugin = getattr(plugin, part)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (one bad plugin must not take the others along)
+            return plugin
+
+        plugin, failed = _guarded(imported)
+        if failed:
             subject = _subject(entry_point.name, entry_point.distribution, entry_point.version)
-            self._fail(subject, f"failed on import with {_told(error)}")
+            self._fail(subject, f"failed on import with {failed}")
             return
         self.add(plugin, entry_point.name, entry_point.distribution, entry_point.version)
 
@@ -116,22 +119,25 @@ class Registry:
         if misfit:
             self._fail(subject, misfit)
             return
-        provides = tuple(f"{role} {provided}" for role in _ROLES for provided in self._collect(plugin, role, subject))
+        provides = tuple(f"{role} {provided}" for role in _HOOKS for provided in self._collect(plugin, role, subject))
         self._plugins.append(Plugin(name, distribution, version, provides))
 
     def _register(self, plugin: object, name: str) -> str:
         """Hand a plugin to pluggy. Returns why it does not fit, `""` if it does."""
-        try:
+
+        def register() -> str:
             misfit = self._misfit(plugin, name)
             if misfit:
                 return misfit
             self._manager.register(plugin, name)
-            misfit = _unfit_hook(self._manager, plugin)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
-            misfit = f"does not fit the hooks: {_told(error)}"
+            return _unfit_hook(self._manager, plugin)
+
+        misfit, failed = _guarded(register)
+        if failed:
+            misfit = f"does not fit the hooks: {failed}"
         if misfit and self._manager.get_plugin(name) is plugin:
             self._manager.unregister(name=name)
-        return misfit
+        return misfit or ""
 
     def _misfit(self, plugin: object, name: str) -> str:
         """Why a plugin is not even looked at; `""` if it is."""
@@ -146,20 +152,16 @@ class Registry:
 
     def _collect(self, plugin: object, role: str, subject: str) -> Iterator[str]:
         """Ask one plugin for its objects of one role; yield the names of those that are sound."""
-        hook_name, protocol = _ROLES[role]
+        hook_name = _HOOKS[role]
         for implementation in getattr(self._manager.hook, hook_name).get_hookimpls():
             if implementation.plugin is not plugin:
                 continue
-            try:
-                things = _sequence(implementation.function())
-            except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
-                self._fail(subject, f"failed in {hook_name} with {_told(error)}")
-                continue
-            for thing in things:
-                try:
-                    fault, name = _fault(thing, protocol), str(getattr(thing, "name", ""))
-                except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
-                    fault, name = f"it fails with {_told(error)}", ""
+            things, failed = _guarded(lambda: list(_sequence(implementation.function())))  # noqa: B023  (called here)
+            if failed:
+                self._fail(subject, f"failed in {hook_name} with {failed}")
+            for thing in things or ():
+                found, failed = _guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023
+                fault, name = found or (f"it fails with {failed}", "")
                 if fault:
                     self._fail(subject, f"returned an object from {hook_name} that is no {role}: {fault}")
                     continue
@@ -255,12 +257,9 @@ class Registry:
         hook = self._manager.hook.keywright_add_commands
         for implementation in hook.get_hookimpls():
             commands.owner = implementation.plugin_name
-            try:
-                _call(implementation, commands)
-            except (Exception, SystemExit) as error:  # noqa: BLE001
-                self._fail(
-                    f"plugin {implementation.plugin_name!r}", f"failed in keywright_add_commands with {_told(error)}"
-                )
+            _, failed = _guarded(_call, implementation, commands)
+            if failed:
+                self._fail(f"plugin {implementation.plugin_name!r}", f"failed in keywright_add_commands with {failed}")
         commands.owner = ""
         for first, second in commands.clashes:
             owner = f"plugin {first.owner!r}" if first.owner else "keywright itself"
@@ -283,27 +282,35 @@ class Registry:
         """
         refusals = []
         for implementation in self._manager.hook.keywright_review.get_hookimpls():
-            try:
-                objections = "; ".join(str(objection) for objection in _sequence(_call(implementation, request) or ()))
-            except (Exception, SystemExit) as error:  # noqa: BLE001  (as in `_load`)
-                objections = f"its review failed with {_told(error)}, and what is not reviewed is refused"
+            objections, failed = _guarded(_objections, implementation, request)
+            if failed:
+                objections = f"its review failed with {failed}, and what is not reviewed is refused"
             if objections:
-                refusals.append(f"by plugin {implementation.plugin_name!r}: {' '.join(objections.split())}")
+                refusals.append(f"by plugin {implementation.plugin_name!r}: {objections}")
         if refusals:
             raise PolicyError(f"{request.operation} of {request.name} is refused {'; and '.join(refusals)}")
 
     def observe(self, event: KeyEvent) -> None:
         """Tell every plugin what happened. One that raises goes to the log of the name `keywright`."""
         for implementation in self._manager.hook.keywright_observe.get_hookimpls():
-            try:
-                _call(implementation, event)
-            except (Exception, SystemExit) as error:  # noqa: BLE001
+            _, failed = _guarded(_call, implementation, event)
+            if failed:
                 import logging
 
                 # Without the traceback: it could quote what the plugin held.
-                logging.getLogger("keywright").error(  # noqa: TRY400
-                    "plugin %r failed in keywright_observe with %s", implementation.plugin_name, _told(error)
+                logging.getLogger("keywright").error(
+                    "plugin %r failed in keywright_observe with %s", implementation.plugin_name, failed
                 )
+
+
+def _guarded(action: Callable[..., _T], *arguments: object) -> tuple[_T | None, str]:
+    """What a plugin's code returned and `""`, or None and how it failed: a bad plugin takes no other along."""
+    try:
+        return action(*arguments), ""
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (SystemExit among them, and whatever a plugin thought up)
+        return None, _told(error)
 
 
 def _call(implementation: pluggy.HookImpl, argument: object) -> Any:
@@ -334,17 +341,16 @@ def _sequence(returned: object) -> Sequence[object]:
     return returned
 
 
-def _fault(thing: object, protocol: type) -> str:
-    """What an object lacks for its role; `""` if nothing."""
-    if isinstance(thing, type):
-        return f"it is the class {thing.__name__} itself; return an instance"
-    missing = [member for member in vars(protocol) if member[0] != "_" and not hasattr(thing, member)]
-    name = getattr(thing, "name", None)
-    if missing or not isinstance(name, str) or not name:
-        return f"it lacks {', '.join(missing) or 'a name'}"
-    if not _NAME_CHARACTERS.issuperset(name):
-        return "its name is none: use a-z, 0-9 and '-'"
-    return ""
+def _objections(implementation: pluggy.HookImpl, request: ReviewRequest) -> str:
+    """What a plugin objects, on one line; `""` for `()`, `[]` and None alone."""
+    returned = _call(implementation, request)
+    if returned is None:
+        return ""
+    objections = _sequence(returned)
+    if not objections:
+        return ""
+    said = [" ".join(str(objection).split()) for objection in objections]
+    return "; ".join(sentence for sentence in said if sentence) or "it objects without a word"
 
 
 def _clash(role: str, name: str, claims: Sequence[_Claim]) -> str:
@@ -356,6 +362,8 @@ def _told(error: BaseException) -> str:
     """An exception on one line."""
     try:
         sentence = str(error)
-    except Exception:  # noqa: BLE001  (its class is the plugin's too)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  (its class is the plugin's too)
         sentence = ""
     return " ".join(f"{type(error).__name__}: {sentence}".split()).removesuffix(":")

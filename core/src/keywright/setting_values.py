@@ -1,4 +1,4 @@
-"""Values of settings: text, TOML values and pointers to variables and files become what the declared type says.
+"""Values of settings: text and TOML values become what the declared type says.
 
 While an error can still be raised, values stay inside `Given` or `Secret`, whose repr leaves them out: a secret that
 stands in the wrong place is in no traceback, locals included.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, cast, final
 
 from keywright.secret import Secret
 from keywright.settings import Given, Setting
@@ -17,10 +17,26 @@ from keywright.settings import Given, Setting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_indirection", "parse_setting"]
+__all__ = ["TABLE_TYPES", "Fetched", "is_indirection", "parse_setting"]
 
-_MAXIMUM_FILE_BYTES: Final = 65_536
+TABLE_TYPES: Final = ("table", "values")
+"""The types whose values are tables, so that none of them can be a pointer."""
+
+_DEEPEST: Final = 8  # tables and lists in each other; nothing that a key carries comes near it
 _WRONG: Final = object()
+
+
+@final
+class Fetched(str):
+    """Text that a pointer led to. Its `repr` leaves it out, for messages quote what they cannot find by `repr`.
+
+    Who points a name at the wrong file must not read that file's content in an error.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<what it points to>"
 
 
 def is_indirection(value: object) -> bool:
@@ -34,70 +50,16 @@ def parse_setting(setting: Setting, given: Given) -> object:
     Raises:
         ConfigError: it breaks the setting's rule; the message has source, path and rule, never the value.
     """
-    if setting.type != "table" and isinstance(given.value, Mapping):
-        given = _follow(setting, given)
+    if setting.type not in TABLE_TYPES and isinstance(given.value, Mapping):
+        from keywright.setting_pointers import follow
+
+        given = follow(setting, given)
     elif setting.type == "secret":
         raise given.error(f"must be {setting.rule()}; a secret written out here would be seen by too many")
     parsed = given._replace(value=_PARSERS[setting.type](setting, given))
     if parsed.value is _WRONG or (setting.choices and parsed.value not in setting.choices):
         raise given.error(f"must be {setting.rule()}")
     return parsed.value
-
-
-def _follow(setting: Setting, given: Given) -> Given:
-    """Fetch the text that `{ env = … }` or `{ file = … }` points to."""
-    target = given._replace(value=_target(given.value))
-    if target.value is None:
-        either = "" if setting.type == "secret" else ', or { env = "VARIABLE" }, or { file = "PATH" }'
-        raise given.error(f"must be {setting.rule()}{either}")
-    read = _from_environment if "env" in cast("Mapping[str, object]", given.value) else _from_file
-    return given._replace(value=read(target), textual=True)
-
-
-def _target(value: object) -> str | None:
-    target = next(iter(cast("Mapping[str, object]", value).values())) if is_indirection(value) else None
-    return target if isinstance(target, str) and target and "\0" not in target else None
-
-
-def _from_environment(target: Given) -> str:
-    value = target._replace(value=_variable(cast(str, target.value)))
-    if isinstance(value.value, str):
-        return value.value
-    # Whoever wrote the secret itself where its variable belongs must not find it in a log.
-    spelt = f" {target.value}" if re.fullmatch("[A-Z_][A-Z0-9_]{0,99}", str(target.value)) else ""
-    raise target.error(f"points to the environment variable{spelt}, which is not set; set it")
-
-
-def _variable(name: str) -> str | None:
-    try:
-        return os.environ.get(name)
-    except UnicodeError:
-        return None
-
-
-def _from_file(target: Given) -> str:
-    place = target._replace(value=os.path.join(target.base, os.path.expanduser(cast(str, target.value))))
-    read = _read(place)
-    if isinstance(read, Secret):
-        return read.reveal().removesuffix(b"\n").decode(errors="surrogateescape")
-    raise target.error(f"points to {_spelt_file(target, place)}, {read}")
-
-
-def _read(place: Given) -> Secret | str:
-    """What the file holds, or what is wrong with it."""
-    try:
-        with open(cast(str, place.value), "rb") as file:
-            data = Secret(file.read(_MAXIMUM_FILE_BYTES + 1))
-    except OSError as error:
-        return f"which cannot be read ({error.strerror}); check the path"
-    except ValueError:
-        return "by a name that this system cannot have; correct it"
-    return data if len(data) <= _MAXIMUM_FILE_BYTES else "which is over 64 KiB; point it to a file with the value alone"
-
-
-def _spelt_file(target: Given, place: Given) -> str:
-    # As with variables: only what cannot but be a path is repeated.
-    return f"the file {place.value}" if "/" in str(target.value) and str(place.value).isprintable() else "a file"
 
 
 def _text(_setting: Setting, given: Given) -> object:
@@ -151,7 +113,8 @@ def _secret(_setting: Setting, given: Given) -> object:
 
 def _list(_setting: Setting, given: Given) -> object:
     if given.textual and isinstance(given.value, str):
-        return tuple(item.strip() for item in given.value.split(",") if item.strip())
+        kind = type(given.value)  # an item of what was fetched shows no more than the whole
+        return tuple(kind(item.strip()) for item in given.value.split(",") if item.strip())
     if not isinstance(given.value, list | tuple) or not all(isinstance(item, str) for item in given.value):
         return _WRONG
     return tuple(given.value)
@@ -164,6 +127,25 @@ def _table(_setting: Setting, given: Given) -> object:
     return dict(given.value) if texts else _WRONG
 
 
+def _values(_setting: Setting, given: Given) -> object:
+    return _plain(given.value) if isinstance(given.value, Mapping) else _WRONG
+
+
+def _plain(value: object, depth: int = 1) -> object:
+    """A copy in dicts and lists, or `_WRONG` if there is anything in it that JSON and TOML do not share."""
+    if isinstance(value, str | int):
+        return value
+    if depth > _DEEPEST:
+        return _WRONG
+    if isinstance(value, Mapping):
+        copy = {name: _plain(item, depth + 1) for name, item in value.items()}
+        return copy if _WRONG not in copy.values() and all(isinstance(name, str) for name in copy) else _WRONG
+    if isinstance(value, list | tuple):
+        items = [_plain(item, depth + 1) for item in value]
+        return items if _WRONG not in items else _WRONG
+    return _WRONG
+
+
 _PARSERS: Final[dict[str, Callable[[Setting, Given], object]]] = {
     "text": _text,
     "integer": _integer,
@@ -173,4 +155,5 @@ _PARSERS: Final[dict[str, Callable[[Setting, Given], object]]] = {
     "secret": _secret,
     "list": _list,
     "table": _table,
+    "values": _values,
 }

@@ -19,7 +19,7 @@ __all__ = [
     "did_you_mean",
 ]
 
-SettingType = Literal["text", "integer", "boolean", "path", "duration", "secret", "list", "table"]
+SettingType = Literal["text", "integer", "boolean", "path", "duration", "secret", "list", "table", "values"]
 
 _LONGEST_WORD: Final = 100
 
@@ -41,7 +41,8 @@ class Setting(NamedTuple):
     Attributes:
         name: `a-z`, digits and `_`.
         type: what it becomes: `text` → str, `integer` → int, `boolean` → bool, `path` → absolute str, `duration` →
-            timedelta, `secret` → Secret, `list` → tuple of str, `table` → dict of str to str.
+            timedelta, `secret` → Secret, `list` → tuple of str, `table` → dict of str to str,
+            `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them).
         default: used when nobody gave one; `REQUIRED` if somebody must.
         help: one sentence for people, with the unit.
         minimum, maximum: bounds of an `integer`, both allowed.
@@ -78,6 +79,7 @@ _RULES: Final[dict[str, str]] = {
     "secret": 'given as { env = "VARIABLE" } or { file = "PATH" }',
     "list": "a list of texts",
     "table": "a table of texts",
+    "values": "a table of texts, whole numbers, true or false, and lists and tables of them",
 }
 
 
@@ -161,6 +163,10 @@ class Options(Mapping[str, object]):
     def table(self, name: str) -> Mapping[str, str]:
         """The value of a `table` setting."""
         return cast("Mapping[str, str]", self._values[name])
+
+    def mapping(self, name: str) -> Mapping[str, object]:
+        """The value of a `values` setting."""
+        return cast("Mapping[str, object]", self._values[name])
 
 
 def check_options(

@@ -142,7 +142,7 @@ def test_a_file_comes_back_exactly(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (tmp_path / "key").write_bytes(bytes(range(256)) + b"\n")
     monkeypatch.setenv("TEST_KEY_FILE", str(tmp_path / "key"))
 
-    with opened(TABLE) as store:
+    with opened({"a": "TEST_KEY"}) as store:
         assert store.get("a", 1).payload == Secret(bytes(range(256)) + b"\n")
         assert store.versions("a") == (RecordInfo(name="a", version=1),)
         assert list(store.names()) == ["a"]
@@ -164,12 +164,55 @@ def test_container_secrets_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
     """A variable that comes or goes is seen by an open store."""
-    with opened(TABLE) as store:
+    with opened({"a": "TEST_KEY"}) as store:
         before = store.versions("a")
         monkeypatch.setenv("TEST_KEY", "x")
         after = store.versions("a")
 
     assert (len(before), len(after)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("there", "newest"),
+    [
+        pytest.param(["TEST_KEY"], "a@1", id="the oldest"),
+        pytest.param(["TEST_KEY_3"], "a@3", id="one in the middle"),
+        pytest.param(["TEST_KEY", "TEST_KEY_3_FILE"], "a@3", id="two, one in a file"),
+    ],
+)
+def test_an_older_key_does_not_step_in_for_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, there: list[str], newest: str
+) -> None:
+    """Where the table names a newer version and its variable is not set, the older is not made the primary again."""
+    for variable in there:
+        monkeypatch.setenv(variable, "x")
+
+    with opened(TABLE) as store, pytest.raises(DamagedStoreError) as caught:
+        store.versions("a")
+
+    assert str(caught.value) == (
+        "a@10 would be in the environment variable TEST_KEY_10, or in a file that TEST_KEY_10_FILE points to, and "
+        f"neither is set although {newest} is there; set one, or take a@10 out of the setting `variables`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "versions"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param(["TEST_KEY_10"], [10], id="the newest alone"),
+        pytest.param(["TEST_KEY", "TEST_KEY_10_FILE"], [1, 10], id="the newest in a file"),
+    ],
+)
+def test_older_versions_may_be_gone(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, there: list[str], versions: list[int]
+) -> None:
+    """A variable of an old version that is not set any more is a version that is not there."""
+    for variable in there:
+        monkeypatch.setenv(variable, "x")
+
+    with opened(TABLE) as store:
+        assert [info.version for info in store.versions("a")] == versions
 
 
 def test_an_unset_variable_is_not_found(opened: Opener) -> None:
@@ -356,7 +399,7 @@ def test_a_file_that_this_user_may_not_read_is_refused(monkeypatch: pytest.Monke
                     os.setresuid(65534, 65534, 65534)
                 store.get("a", 1)
             except BaseException as error:
-                answer = f"{type(error).__name__}: {error}"
+                answer = f"{type(error).__name__}: {error}{error.__context__ or ''}"
             os.write(writing, answer.encode())
             os._exit(0)
         os.waitpid(child, 0)
@@ -393,7 +436,7 @@ def test_a_variable_that_is_set_but_empty_is_an_error(
         store.get("a", 1)
 
     assert str(caught.value) == message
-    with opened(TABLE) as store:
+    with opened({"a": "TEST_KEY"}) as store:
         assert len(store.versions("a")) == 1
 
 
@@ -448,15 +491,20 @@ def test_a_wrong_table_is_refused(opened: Opener, table: dict[str, str], message
     assert str(caught.value) == message
 
 
-def test_a_key_in_the_place_of_a_path_is_not_shown(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
-    """Who puts the key into VAR_FILE finds it in no message, traceback or local variable."""
-    monkeypatch.setenv("TEST_KEY_FILE", "CANARY-SECRET")
+@pytest.mark.parametrize("key", ["CANARY-SECRET", "CANARY-SECRET" * 100, "/CANARY-SECRET/key", "/dev/null/CANARY"])
+def test_a_key_in_the_place_of_a_path_is_not_shown(monkeypatch: pytest.MonkeyPatch, opened: Opener, key: str) -> None:
+    """Who puts the key into VAR_FILE finds it in no message, traceback or local variable, and in no error beneath."""
+    monkeypatch.setenv("TEST_KEY_FILE", key)
+    del key  # this test's own frame is in the traceback, too
 
     with opened(TABLE) as store, pytest.raises(StoreUnavailableError) as caught:
         store.get("a", 1)
 
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    assert "CANARY" not in "".join(shown.format())
+    told = "".join(shown.format())
+    assert "CANARY" not in told
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
 
 
 def test_a_system_that_cannot_tell_who_may_write_refuses_files(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
@@ -488,7 +536,8 @@ def test_the_backend_is_one() -> None:
 def test_the_plugin_loads_nothing_else() -> None:
     """Registering the backend imports its own module alone."""
     script = (
-        "import sys, keywright; before = set(sys.modules); import keywright_env;"
+        "import sys, keywright.errors; from keywright import Capabilities, Setting, hookimpl, parse_reference;"
+        " before = set(sys.modules); import keywright_env;"
         " keywright_env.keywright_register_store_backends();"
         " print(*sorted(set(sys.modules) - before))"
     )

@@ -98,20 +98,22 @@ def test_secret_key_has_2048_bits_unless_told(run: Run, jwk_format: JwkFormat) -
 
 @pytest.mark.parametrize("arguments", [("create-secret-key", "--bits", "512"), ("create-curve-key",)])
 def test_base64_is_of_the_json(run: Run, jwk_format: JwkFormat, arguments: tuple[str, ...]) -> None:
-    """`--format base64` prints one line of standard base64 of the canonical JSON, in quotes with `--json`."""
+    """`--format base64` prints one line of standard base64 of the canonical JSON, in a document with `--json`."""
     plain = run(*arguments, "--format", "base64")
-    quoted = run(*arguments, "--format", "base64", as_json=True)
+    document = json.loads(run(*arguments, "--format", "base64", as_json=True))
 
-    for text in (plain.decode().removesuffix("\n"), json.loads(quoted)):
+    assert (document["format"], document["half"], document["encoding"]) == ("jwk", "secret", "base64")
+    for text in (plain.decode().removesuffix("\n"), document["data"]):
         decoded = Secret(b64decode(text, validate=True))
         assert jwk_format.encode_secret(jwk_format.decode(decoded, default_kid="")) == decoded
 
 
-def test_json_changes_nothing_about_a_jwk(run: Run, jwk_format: JwkFormat) -> None:
-    """A JWK is a JSON document already."""
-    out = run("create-secret-key", "--bits", "256", as_json=True)
+def test_json_is_the_document_of_every_key(run: Run, jwk_format: JwkFormat) -> None:
+    """With `--json` the JWK is the text `data` of the same document that `export` prints."""
+    document = json.loads(run("create-secret-key", "--bits", "256", as_json=True))
 
-    assert jwk_format.decode(Secret(out), default_kid="").type == "oct"
+    assert jwk_format.decode(Secret(document.pop("data").encode()), default_kid="").type == "oct"
+    assert document == {"format": "jwk", "half": "secret"}
 
 
 def test_output_is_a_new_file_of_mine_alone(run: Run, tmp_path: Path, jwk_format: JwkFormat) -> None:

@@ -63,14 +63,14 @@ def command(
     def no_config() -> None:
         raise ConfigError("these commands read no configuration")
 
-    def run(name: str, *arguments: str, given: bytes = b"") -> Outcome:
+    def run(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> Outcome:
         found = commands.table["nix", "key", name]
         parser = ArgumentParser(allow_abbrev=False)
         found.configure(parser)
         (tmp_path / "stdin").write_bytes(given)
         with (tmp_path / "stdin").open() as stdin:
             monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(registry, read_config=no_config)  # type: ignore[arg-type]  # it never returns
+            context = Context(registry, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
             code = found.run(parser.parse_args(arguments), context)
         return Outcome(code, *capfdbinary.readouterr())
 

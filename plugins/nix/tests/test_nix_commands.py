@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -189,6 +190,27 @@ def test_help_tells_what_has_no_effect(registry: Registry, name: str) -> None:
     assert not found.global_options
     assert found.examples
     assert all(f"keywright nix key {name}" in example for example in found.examples)
+
+
+def test_json(command: Run) -> None:
+    """With --json, the key is the text of a document, and a missing name is one too, beside Nix's line."""
+    secret = json.loads(command("generate-secret", "--key-name", "a", as_json=True)[1])
+    public = json.loads(command("convert-secret-to-public", given=secret["data"].encode(), as_json=True)[1])
+    code, missing, told = command("generate-secret", as_json=True)
+
+    assert (secret["format"], secret["half"], secret["data"][:2]) == ("nix", "secret", "a:")
+    assert (public["format"], public["half"], public["data"][:2]) == ("nix", "public", "a:")
+    assert (code, told) == (1, b"error: required argument '--key-name' is missing\n")
+    assert json.loads(missing) == {
+        "error": {"type": "ConfigError", "message": "required argument '--key-name' is missing", "exit": 1}
+    }
+
+
+def test_the_version_as_json(command: Run) -> None:
+    """With --json, the version is a document."""
+    out = json.loads(command("generate-secret", "--version", as_json=True)[1])
+
+    assert out == {"name": "keywright", "version": version("keywright-nix")}
 
 
 def test_no_configuration_is_read(command: Run) -> None:

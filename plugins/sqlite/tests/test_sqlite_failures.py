@@ -270,7 +270,8 @@ def test_an_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, path: str, op
 def test_the_plugin_loads_nothing_heavy() -> None:
     """Registering the backend imports neither SQLite nor JSON."""
     script = (
-        "import sys, keywright; before = set(sys.modules); import keywright_sqlite;"
+        "import sys, keywright.errors; from keywright import Capabilities, Setting, hookimpl;"
+        " before = set(sys.modules); import keywright_sqlite;"
         " keywright_sqlite.keywright_register_store_backends();"
         " print(*sorted(set(sys.modules) - before))"
     )

@@ -239,6 +239,63 @@ def test_a_file_of_another_user_is_refused(path: str, opened: Opener, make: Make
     )
 
 
+@pytest.mark.parametrize("made", [True, False], ids=["there", "to be made"])
+def test_a_directory_that_everybody_may_write_is_refused(
+    tmp_path: Path, opened: Opener, make: Make, made: bool
+) -> None:
+    """Whoever may rename the database may put another in its place, though the user's path is a link elsewhere."""
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "link.db").symlink_to(real / "keys.db")
+    if made:
+        with opened(str(tmp_path / "link.db")) as store:
+            store.create(make())
+    real.chmod(0o777)
+
+    with pytest.raises(AccessDeniedError) as caught, opened(str(tmp_path / "link.db")) as store:
+        store.create(make("other"))
+
+    assert str(caught.value) == (
+        f"{real} is writable by everybody, who could put another database in the store's place; run "
+        f"`chmod o-w {real}`, and see that the keys in it are still yours"
+    )
+    assert [found.name for found in real.iterdir()] == ["keys.db"] * made
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o770, 0o775, 0o500])
+def test_a_directory_that_keeps_what_is_mine_is_used(tmp_path: Path, path: str, opened: Opener, mode: int) -> None:
+    """The sticky bit keeps others from renaming, and who is in a group is somebody's choice."""
+    with opened(path):
+        pass
+    tmp_path.chmod(mode)
+
+    with opened(path) as store:
+        assert list(store.names()) == []
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
+@pytest.mark.parametrize("made", [True, False], ids=["there", "to be made"])
+def test_a_directory_of_another_user_is_refused(
+    tmp_path: Path, path: str, opened: Opener, make: Make, made: bool
+) -> None:
+    """Its owner could put another database there, sticky bit or not."""
+    if made:
+        with opened(path) as store:
+            store.create(make())
+    tmp_path.chmod(0o1755)
+    os.chown(tmp_path, 1234, 1234)
+
+    with pytest.raises(AccessDeniedError) as caught, opened(path) as store:
+        store.create(make("other"))
+    os.chown(tmp_path, 0, 0)
+
+    assert str(caught.value) == (
+        f"{tmp_path} belongs to another user, who could put another database in the store's place; use a directory of "
+        "your own, or have root `chown` it"
+    )
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for another")
 def test_a_file_that_this_user_may_not_read_is_refused(
     shared_directory: str, opened: Opener, make: Make, unprivileged: Callable[[Callable[[], str]], str]

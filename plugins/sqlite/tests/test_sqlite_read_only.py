@@ -77,7 +77,7 @@ def test_a_read_only_file_in_a_writable_directory_is_read(
 ) -> None:
     """A file without the owner's write bit is read, and not written by way of its directory."""
     _hand_over(os.path.dirname(fixed), 0o400)
-    os.chmod(os.path.dirname(fixed), 0o777)
+    os.chmod(os.path.dirname(fixed), 0o1777)  # sticky: others may make files, not replace them
 
     def use() -> str:
         with opened(fixed) as store:

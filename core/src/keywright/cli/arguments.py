@@ -6,22 +6,65 @@ import argparse
 import os
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from keywright.cli.streams import write_text
 from keywright.errors import ConfigError
 from keywright.settings import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Command, Commands
+    from keywright.cli.commands import Command, Commands, Uses
 
-__all__ = ["Parser", "add_global_options", "command_parser", "config_options", "split_command"]
+__all__ = [
+    "FinishedError",
+    "Parser",
+    "add_global_options",
+    "asked",
+    "command_parser",
+    "config_options",
+    "split_command",
+]
 
 _VALUES_OF = {"--config": 1, "--profile": 1, "--store": 1, "--option": 2}
-_FLAGS = ("--json", "-q", "--quiet", "-v", "-vv", "--verbose", "--debug", "--version", "-h", "--help")
+_FLAGS = ("--json", "--quiet", "--verbose", "--debug", "--version", "--help")
+_FLAG_LETTERS = frozenset("hqv")
+
+
+class FinishedError(Exception):
+    """The parser itself did what was asked for, such as `--help`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Once(argparse.Action):
+    """Stores the value of an option that stands once and is not empty. Where the last one shall win: `store`."""
+
+    _is_given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if option_string is not None:
+            if self._is_given:
+                parser.error(f"{option_string} is given twice: leave one out")
+            if values == "":
+                parser.error(f"{option_string} is empty: give it a value, or leave it out")
+            self._is_given = True
+        setattr(namespace, self.dest, values)
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are ours, and quote no argument: it could be a secret in the wrong place."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register("action", None, _Once)
 
     def error(self, message: str) -> NoReturn:
         """Raise the usage error.
@@ -29,49 +72,71 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ConfigError: always.
         """
-        before, ignored, _ = message.partition("ignored explicit argument")
-        if ignored:
-            message = f"{before}takes no value"
-        raise ConfigError(f"{message}; see {self.prog} --help")
+        raise ConfigError(f"{_unquoted(message)}; see {self.prog} --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise what tells our own end from that of a plugin that calls `sys.exit`.
+
+        Raises:
+            FinishedError: always.
+        """
+        self._print_message(message or "")
+        raise FinishedError(status)
+
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002  (argparse's signature)
+        write_text(message)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Parse all arguments.
 
         Raises:
-            ConfigError: they do not fit; an argument that nobody wants is named only up to its `=`.
+            ConfigError: they do not fit; an unknown option is named only if it is nearly a known one.
+            FinishedError: help was printed.
         """
         parsed, rest = self.parse_known_intermixed_args(arguments)
         if not rest:
             return parsed
         known = [option for action in self._actions for option in action.option_strings]
-        option = next((word.partition("=")[0] for word in rest if word.startswith("--") and word != "--"), None)
-        if option is not None and option.isprintable() and len(option) < 40:
-            self.error(f"there is no option {option}{did_you_mean(option, known)}")
-        return self.error("there is an argument too many")
+        option = next((word.partition("=")[0] for word in rest if word.startswith("-") and word not in ("-", "--")), "")
+        if option in _VALUES_OF:
+            self.error(f"{option} has no meaning for {self.prog}: leave it out")
+        hint = did_you_mean(option, known) if option.isprintable() else ""
+        if hint:
+            self.error(f"there is no option {option}{hint}")
+        return self.error("there is no such option" if option else "there is an argument too many")
 
 
-class _PrintVersion(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from keywright.cli.dispatch import print_version
+def _unquoted(message: str) -> str:
+    """A message of argparse without the argument that it quotes."""
+    before, found, _ = message.partition("ignored explicit argument ")
+    if found:
+        return f"{before}takes no value"
+    before, found, after = message.partition("invalid choice: ")
+    if found:
+        return f"{before}takes one of {after.rpartition('(choose from ')[2].removesuffix(')')}"
+    before, found, after = message.partition(": invalid ")
+    kind, found, _ = after.partition(" value: ")
+    return f"{before}: takes a value of type {kind}" if found else message
 
-        parser.exit(print_version())
 
-
-def add_global_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command has."""
+def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring") -> None:
+    """Add the options that every command has, without those that would have no effect."""
     group = parser.add_argument_group("options of every command")
     group.add_argument("--config", metavar="FILE", help="the configuration file to use")
-    group.add_argument("--profile", metavar="NAME", help="the profile of the configuration to use")
-    group.add_argument("--store", metavar="NAME", help="the configured store to use")
-    group.add_argument(
-        "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
-        help="set one setting, such as --option stores.local.path keys.db",
-    )  # fmt: skip
+    if uses in ("ring", "config"):
+        group.add_argument("--profile", metavar="NAME", help="the profile of the configuration to use")
+    if uses == "ring":
+        group.add_argument("--store", metavar="NAME", help="the configured store to use")
+    if uses in ("ring", "config"):
+        group.add_argument(
+            "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
+            help="set one setting, such as --option stores.local.path keys.db",
+        )  # fmt: skip
     group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
     group.add_argument("-q", "--quiet", action="store_true", help="print no notes and warnings")
     group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
-    group.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version and exit")
+    group.add_argument("--version", action="store_true", help="print the version and exit")
 
 
 def command_parser(command: Command) -> Parser:
@@ -86,8 +151,14 @@ def command_parser(command: Command) -> Parser:
     )
     command.configure(parser)
     if command.global_options:
-        add_global_options(parser)
+        add_global_options(parser, command.uses)
     return parser
+
+
+def asked(arguments: Sequence[str], *options: str) -> bool:
+    """Whether one of these options, which take no value, stands among the arguments, that is before `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return not set(options).isdisjoint(arguments[:end])
 
 
 def config_options(arguments: Sequence[str]) -> tuple[str | None, str | None, list[tuple[str, str]]]:
@@ -155,7 +226,7 @@ def _skipped(argument: str, words: tuple[str, ...]) -> int:
     name, equals, _ = argument.partition("=")
     if name in _VALUES_OF:
         return 0 if equals else _VALUES_OF[name]
-    if argument in _FLAGS:
+    if argument in _FLAGS or (len(argument) > 1 and _FLAG_LETTERS.issuperset(argument[1:])):
         return 0
     group = " ".join(("keywright", *words))
     raise ConfigError(f"an option of a command goes after its words; see {group} --help")

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from keywright.cli.commands import Commands
+    from keywright.cli.commands import Commands, Uses
     from keywright.registry import Registry
 
-__all__ = ["CONFIG_FREE", "add_core_commands"]
+__all__ = ["add_core_commands"]
 
-# Commands that work without a configuration, and so whatever is wrong with one.
-CONFIG_FREE = {("convert",), ("config", "path"), ("init",)}
+# Commands that use less than the ring. Those without the configuration work whatever is wrong with one.
+_USES: dict[str, Uses] = {
+    "convert": "plugins",
+    "plugins": "config",
+    "config show": "config",
+    "config check": "config",
+    "config schema": "config",
+    "config path": "nothing",
+    "init": "nothing",
+}
 
 # path, module of keywright.cli, help, examples
 _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
@@ -99,6 +107,7 @@ def add_core_commands(commands: Commands, plugins: Registry) -> None:
             configure=_configured(module, name, plugins),
             run=_from(module, f"run_{name}"),
             examples=examples,
+            uses=_USES.get(path, "ring"),
         )
 
 

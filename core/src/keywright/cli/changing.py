@@ -62,6 +62,8 @@ def run_destroy(arguments: Namespace, context: Context) -> int:
     question = f"Destroy the secret of {info.reference} (kid {info.kid}) for good?"
     if not context.confirm(question, yes=arguments.yes):
         context.note("keywright: nothing was destroyed")
+        if context.json:
+            context.print_json(info_document(info))
         return NO
     return _changed(context, context.ring.destroy(info.reference, reason=arguments.reason))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from keywright.cli.context import Context
 
-__all__ = ["Command", "Commands"]
+__all__ = ["Command", "Commands", "Uses"]
+
+Uses = Literal["ring", "config", "plugins", "nothing"]
+"""What a command uses, each with all that follows: the key ring, the configuration, the plugins."""
 
 
 class Command(NamedTuple):
@@ -25,6 +28,8 @@ class Command(NamedTuple):
         global_options: whether the parser gets `--config`, `--store` and so on. False for a drop-in replacement
             that has options of its own by those names.
         owner: the plugin that added it, `""` for the core.
+        uses: what it uses. Without the ring it has no `--store`, without the configuration no `--profile` and
+            `--option` either.
     """
 
     path: tuple[str, ...]
@@ -34,6 +39,7 @@ class Command(NamedTuple):
     examples: tuple[str, ...]
     global_options: bool
     owner: str
+    uses: Uses = "ring"
 
 
 class Commands:
@@ -53,15 +59,17 @@ class Commands:
         run: Callable[[Namespace, Context], int],
         examples: Sequence[str],
         global_options: bool = True,
+        uses: Uses = "ring",
     ) -> None:
         """Add the command `path`, words parted by spaces: `"nix key generate-secret"`.
 
         `run(arguments, context)` returns the exit code; errors of keywright's hierarchy become a line and their
-        exit code by themselves. A path that is taken stays with whoever came first, and the clash is listed by
+        exit code by themselves. `uses` says what it uses (see `Command`), so that an option that would have no
+        effect is refused. A path that is taken stays with whoever came first, and the clash is listed by
         `keywright plugins`.
         """
         words = tuple(path.split())
-        command = Command(words, help, configure, run, tuple(examples), global_options, self.owner)
+        command = Command(words, help, configure, run, tuple(examples), global_options, self.owner, uses)
         if words in self.table:
             self.clashes.append((self.table[words], command))
         else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from keywright.cli.streams import is_terminal, printable, say, write_stdout
 from keywright.errors import ConfigError, FormatError
 from keywright.secret import Secret
 
@@ -71,17 +72,8 @@ class Context:
         if self._ring is None:
             from keywright.ring.keyring import KeyRing
 
-            self._ring = KeyRing(self.config, self._allowed(), store=self.store)
+            self._ring = KeyRing(self.config, self.registry, store=self.store)
         return self._ring
-
-    def _allowed(self) -> Registry:
-        """The plugins that the configuration allows; a plugin's command came before it was read."""
-        allowed = self.config.plugins
-        if allowed is None or {plugin.name for plugin in self.registry.plugins} <= set(allowed):
-            return self.registry
-        from keywright.registry import Registry
-
-        return Registry.load(allowed)
 
     def close(self) -> None:
         """Close the ring, if it was opened."""
@@ -89,41 +81,81 @@ class Context:
             self._ring.close()
 
     def print(self, text: str) -> None:
-        """A line of the result, on stdout."""
+        """A line of the result, on stdout. Raises: as `write`."""
         self.write(text.encode(errors="surrogateescape") + b"\n")
 
     def print_json(self, document: object) -> None:
-        """One JSON document on one line, on stdout."""
+        """One JSON document on one line, on stdout. Raises: as `write`."""
         import json
 
         self.print(json.dumps(document, sort_keys=True))
 
     def write(self, data: bytes | Secret) -> None:
-        """Result bytes, exactly, on stdout."""
-        if sys.stdout is None:
-            raise ConfigError("standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data.reveal() if isinstance(data, Secret) else data)
-        sys.stdout.buffer.flush()
+        """Result bytes, exactly, on stdout.
+
+        Raises:
+            ConfigError: stdout is closed.
+            StoreUnavailableError: it cannot be written.
+        """
+        write_stdout(data)
 
     def write_result(self, data: bytes | Secret, *, output: str | None = None, force: bool = False) -> None:
-        """Result bytes to the file of `-o`, created 0600 and never overwritten without `force`, or to stdout.
+        """Result bytes to the file of `-o`, created 0600 and never overwritten without `force`; None and `-`: stdout.
 
         Raises:
             KeyExistsError, ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityUnknownError: as
                 `keywright.cli.output.write_file` says.
         """
-        if output is None:
+        if output is None or output == "-":
             self.write(data)
             return
         from keywright.cli.output import write_file
 
         write_file(output, data, force=force)
 
+    def write_key(
+        self,
+        data: bytes | Secret,
+        *,
+        format: str,
+        secret: bool,
+        reference: str | None = None,
+        is_base64: bool = False,
+        line: bool = False,
+        output: str | None = None,
+        force: bool = False,
+    ) -> None:
+        """A key's bytes, as `write_result`, with a line feed after them if `line` (on a terminal always).
+
+        With `--json` stdout gets a document: `format`, `half` (`public`, `secret`), `reference` where there is one,
+        `data`, and `encoding` (`base64`) where `data` is that: the key is no text, or `is_base64` was said. With a
+        file it has `output` in place of `data`, and the file holds the key as ever.
+
+        Raises: as `write_result`.
+        """
+        to_file = output is not None and output != "-"
+        if self.json:
+            from keywright.cli.documents import key_document
+
+            about = {"format": format, "half": "secret" if secret else "public"}
+            about |= {} if reference is None else {"reference": reference}
+            if not to_file:
+                self.write(key_document(about, data, is_base64=is_base64))
+                return
+            self.write_result(_ended(data) if line else data, output=output, force=force)
+            self.print_json(about | {"output": output})
+        else:
+            ended = line or (not to_file and is_terminal())
+            self.write_result(_ended(data) if ended else data, output=output, force=force)
+
+    def say(self, text: str) -> None:
+        """A line for people, on stderr, quiet or not: what went wrong."""
+        say(printable(text))
+
     def note(self, text: str) -> None:
         """A line for people, on stderr, unless they asked for quiet."""
         if not self.quiet:
-            print(text, file=sys.stderr)  # noqa: T201
+            self.say(text)
 
     def warn(self, text: str) -> None:
         """A warning for people, on stderr, unless they asked for quiet."""
@@ -133,23 +165,19 @@ class Context:
         """All bytes of a file, or of stdin for None or `-`. `limit` is in bytes.
 
         Raises:
-            ConfigError: the file cannot be read.
+            ConfigError: the file cannot be read, or stdin does not block.
             FormatError: there are more than `limit` bytes.
         """
+        if path == "":
+            raise ConfigError("the path of the file to read is empty; name a file, or - for standard input")
+        is_stdin = path is None or path == "-"
+        subject = "standard input" if is_stdin else path
         try:
-            if path is None or path == "-":
-                if sys.stdin is None:
-                    raise ConfigError("standard input is closed, so there is nothing to read; name a file")
-                data = Secret(sys.stdin.buffer.read(limit + 1))
-            else:
-                with open(path, "rb") as file:
-                    data = Secret(file.read(limit + 1))
+            data = _read_stdin(limit + 1) if is_stdin else _read_file(str(path), limit + 1)
         except OSError as error:
-            raise ConfigError(
-                f"{path or 'standard input'}: cannot be read ({error.strerror}); check the path"
-            ) from None
+            raise ConfigError(f"{subject}: cannot be read ({error.strerror}); check the path") from None
         if len(data) > limit:
-            raise FormatError(f"{path or 'standard input'}: has more than {limit} bytes; this is no key")
+            raise FormatError(f"{subject}: has more than {limit} bytes; this is no key")
         return data
 
     def confirm(self, question: str, *, yes: bool) -> bool:
@@ -162,5 +190,29 @@ class Context:
             return True
         if sys.stdin is None or not (sys.stdin.isatty() and os.isatty(2)):
             raise ConfigError("there is no terminal to ask on; say --yes if you are sure")
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        say(printable(f"{question} [y/N] "), end="")
+        return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")
+
+
+def _read_stdin(limit: int) -> Secret:
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed, so there is nothing to read; name a file")
+    if not _blocks(sys.stdin):
+        raise ConfigError("standard input does not block, so a part could be taken for the whole; name a file")
+    return Secret(sys.stdin.buffer.read(limit))
+
+
+def _blocks(stream: TextIO) -> bool:
+    try:
+        return os.get_blocking(stream.fileno())
+    except OSError:
+        return True  # no descriptor stands behind it
+
+
+def _read_file(path: str, limit: int) -> Secret:
+    with open(path, "rb") as file:
+        return Secret(file.read(limit))
+
+
+def _ended(data: bytes | Secret) -> bytes | Secret:
+    return Secret(data.reveal() + b"\n") if isinstance(data, Secret) else data + b"\n"

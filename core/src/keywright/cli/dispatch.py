@@ -1,14 +1,14 @@
-"""From the arguments to an exit code: find the command, run it, and turn what goes wrong into one line."""
+"""From the arguments to an exit code: find the command and run it."""
 
 from __future__ import annotations
 
-import os
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from keywright.cli.exit_codes import BUG, CLOSED_PIPE, INTERRUPTED, USAGE, exit_code
-from keywright.errors import ConfigError, KeywrightError
+from keywright.cli.streams import check_stdout, fill_closed, flush_stdout, say, write_text
+from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,99 +24,104 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. Returns the exit code; nothing is raised, whatever happens."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        fill_closed()
         code = dispatch(given)
-        sys.stdout.flush()
-    except KeywrightError as error:
-        code = _tell(given, error, exit_code(error))
-    except KeyboardInterrupt:
-        _say("keywright: interrupted")
-        code = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = CLOSED_PIPE
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 0
-    except Exception as error:  # noqa: BLE001  (the last guard: a traceback shown to a user is a bug)
-        code = _bug(given, error)
+        flush_stdout()
+    except BaseException as error:  # noqa: BLE001  (the last guard: a traceback shown to a user is a bug)
+        from keywright.cli.failures import tell
+
+        code = tell(given, error)
     return code
 
 
 def dispatch(given: list[str]) -> int:
     """Find the command that the arguments name and run it. Returns the exit code; errors are raised."""
-    from keywright.cli.arguments import command_parser, split_command
+    from keywright.cli.arguments import asked, command_parser, split_command
     from keywright.cli.builtin import add_core_commands
     from keywright.cli.commands import Commands
-    from keywright.registry import Registry
+    from keywright.cli.loading import load
 
-    config = _config_of_core_command(given)
-    plugins = Registry.load(None if config is None else config.plugins)
+    core = _core_command(given)
+    plugins, read_config = load(given, core)
     commands = Commands()
     add_core_commands(commands, plugins)
-    if config is None:
+    if core is None:
         plugins.add_commands(commands)
     words, rest = split_command(given, commands)
     command = commands.table.get(words)
+    if asked(rest, "--version") and (command is None or command.global_options):
+        return print_version(json=asked(rest, "--json"))
     if command is None:
         return _without_command(words, rest, commands)
-    return _run(command, command_parser(command).parse(rest), plugins, config)
+    return _run(command, command_parser(command).parse(rest), plugins, read_config)
 
 
-def _config_of_core_command(given: list[str]) -> Config | None:
-    """The configuration, if the arguments name a command of the core that works with one.
-
-    It is read before any plugin is loaded, for it says which may be.
-    """
-    from keywright.cli.arguments import config_options, split_command
-    from keywright.cli.builtin import CONFIG_FREE, add_core_commands
+def _core_command(given: list[str]) -> Command | None:
+    """The command of the core that the arguments name. It says what has to be loaded, and whether anything."""
+    from keywright.cli.arguments import split_command
+    from keywright.cli.builtin import add_core_commands
     from keywright.cli.commands import Commands
     from keywright.registry import Registry
 
     core = Commands()
     add_core_commands(core, Registry())
     try:
-        words, rest = split_command(given, core)
+        words, _ = split_command(given, core)
     except ConfigError:
         return None
-    if words not in core.table or words in CONFIG_FREE or not {"-h", "--help", "--version"}.isdisjoint(rest):
-        return None
-    return _config(*config_options(rest))
+    return core.table.get(words)
 
 
-def _run(command: Command, arguments: Namespace, plugins: Registry, config: Config | None) -> int:
+def _run(command: Command, arguments: Namespace, plugins: Registry, read_config: Callable[[], Config]) -> int:
     from keywright.cli.context import Context
 
-    if not command.global_options:
-        context = Context(plugins, read_config=lambda: _config(None, None, []))
-    else:
+    as_json = getattr(arguments, "json", False)
+    if as_json or getattr(arguments, "output", None) in (None, "-"):
+        # Now, for afterwards a key may be made that nobody hears of.
+        check_stdout()
+    if command.global_options:
         context = Context(
             plugins,
-            read_config=lambda: config or _config(arguments.config, arguments.profile, arguments.option),
-            json=arguments.json,
+            read_config=read_config,
+            json=as_json,
             quiet=arguments.quiet,
             verbose=arguments.verbose,
-            store=arguments.store,
+            store=getattr(arguments, "store", None),
         )
+    else:
+        context = Context(plugins, read_config=_default_config, json=as_json)
+    # What the start left behind stays; from here on garbage is collected again.
+    gc.freeze()
+    gc.enable()
     try:
         return command.run(arguments, context)
     finally:
         context.close()
 
 
-def _config(path: str | None, profile: str | None, options: Sequence[tuple[str, str]]) -> Config:
+def _default_config() -> Config:
     from keywright.config import load_config
 
-    return load_config(path, profile=profile, options=[(key, value) for key, value in options])
+    return load_config()
 
 
 def _without_command(words: tuple[str, ...], rest: list[str], commands: Commands) -> int:
-    """No command was named: the version, the list of commands, or both as an error."""
-    if "--version" in rest:
-        return print_version()
-    asked = "-h" in rest or "--help" in rest
+    """No command was named: the list of commands, as help or as an error."""
+    from keywright.cli.arguments import asked
+
     text = _overview(words, commands)
-    print(text, file=sys.stdout if asked else sys.stderr)
-    return 0 if asked else USAGE
+    if asked(rest, "-h", "--help"):
+        write_text(f"{text}\n")
+        return 0
+    from keywright.cli.exit_codes import USAGE
+
+    say(text)
+    if asked(rest, "--json"):
+        from keywright.cli.failures import print_failure
+
+        group = " ".join(("keywright", *words))
+        print_failure("ConfigError", f"no command is named; see {group} --help", USAGE)
+    return USAGE
 
 
 def _overview(words: tuple[str, ...], commands: Commands) -> str:
@@ -133,7 +138,7 @@ def _overview(words: tuple[str, ...], commands: Commands) -> str:
     return "\n".join(lines)
 
 
-def print_version() -> int:
+def print_version(*, json: bool) -> int:
     """Print the version of the installed distribution. Returns the exit code."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -141,37 +146,5 @@ def print_version() -> int:
         name, number = "keywright", version("keywright")
     except PackageNotFoundError:
         name, number = "keywright-core", version("keywright-core")
-    print(f"{name} {number}")  # noqa: T201
+    write_text(f'{{"name": "{name}", "version": "{number}"}}\n' if json else f"{name} {number}\n")
     return 0
-
-
-def _tell(given: list[str], error: KeywrightError, code: int) -> int:
-    """Say what went wrong: a line for people, and with `--json` a document for programs."""
-    _say(f"keywright: {error}")
-    if "--json" in given:
-        import json
-
-        told = {"error": {"type": type(error).__name__, "message": str(error), "exit": code}}
-        try:
-            print(json.dumps(told, sort_keys=True), flush=True)  # noqa: T201
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
-
-
-def _bug(given: list[str], error: Exception) -> int:
-    kind = type(error).__name__
-    if "--debug" in given:
-        import traceback
-
-        traceback.print_exc()
-    hint = "" if "--debug" in given else "; --debug shows more (check it for secrets before you send it)"
-    _say(f"keywright: internal error ({kind}): this is a bug in keywright or a plugin, please report it{hint}")
-    return BUG
-
-
-def _say(line: str) -> None:
-    try:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
-    except OSError:
-        return

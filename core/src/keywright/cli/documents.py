@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from keywright.cli.streams import is_terminal, printable
 from keywright.durations import format_duration
 from keywright.metadata import format_time
+from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from keywright.lifecycle import VersionPhase
     from keywright.record import RecordInfo
 
-__all__ = ["info_document", "phase_document", "table"]
+__all__ = ["info_document", "key_document", "phase_document", "table"]
 
 
 def info_document(info: RecordInfo) -> dict[str, Any]:
@@ -50,9 +51,30 @@ def phase_document(one: VersionPhase) -> dict[str, Any]:
     }
 
 
+def key_document(about: Mapping[str, object], data: bytes | Secret, *, is_base64: bool = False) -> Secret:
+    """`about` with the key's bytes as text, one line of JSON."""
+    import json
+
+    hidden = data if isinstance(data, Secret) else Secret(data)
+    return Secret(json.dumps({**about, **_as_text(hidden, is_base64=is_base64)}, sort_keys=True).encode() + b"\n")
+
+
+def _as_text(data: Secret, *, is_base64: bool) -> dict[str, str]:
+    if is_base64:
+        return {"data": data.reveal().decode(), "encoding": "base64"}
+    try:
+        return {"data": data.reveal().decode()}
+    except UnicodeDecodeError:
+        return {"data": b64encode(data.reveal()).decode(), "encoding": "base64"}
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows as text: on a terminal aligned under a header, elsewhere parted by tabs and without one."""
-    if not sys.stdout.isatty():
+    """Rows as text: on a terminal aligned under a header, elsewhere parted by tabs and without one.
+
+    What does not print, and the backslash, stands as a backslash escape: a kid can be anything.
+    """
+    rows = [[printable(cell.replace("\\", r"\\")) for cell in row] for row in rows]
+    if not is_terminal():
         return "\n".join("\t".join(row) for row in rows)
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]

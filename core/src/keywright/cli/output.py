@@ -27,13 +27,13 @@ def write_file(path: str, data: bytes | Secret, *, force: bool) -> None:
 
     Raises:
         KeyExistsError: something is at `path` and `force` is False.
-        ConfigError: `path` cannot be a file: it is a directory or device, its directory does not exist, or no file
-            system takes such a name.
+        ConfigError: `path` cannot be a file: it is empty, ends in a slash, is a directory or device, its directory
+            does not exist, or no file system takes such a name.
         AccessDeniedError: the directory takes no new file from this user.
         StoreUnavailableError: writing failed (disk full, I/O error); nothing is left behind.
         DurabilityUnknownError: the file is in place, but a sync of its directory failed.
     """
-    directory = os.path.dirname(os.path.abspath(path))
+    directory = os.path.dirname(path) or os.curdir
     _check_place(path, directory, force=force)
     # Not made of the file's own name, which may be as long as names can be.
     temporary = os.path.join(directory, f".keywright.{os.urandom(8).hex()}.tmp")
@@ -66,6 +66,10 @@ def write_file(path: str, data: bytes | Secret, *, force: bool) -> None:
 
 
 def _check_place(path: str, directory: str, *, force: bool) -> None:
+    if not path:
+        raise ConfigError("the output path is empty; name a file, or leave -o out to print the result")
+    if not os.path.basename(path):
+        raise ConfigError(f"{path}: names a directory; name a file in it")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from keywright.cli.documents import phase_document, table
 from keywright.cli.values import pairs_of
 from keywright.lifecycle import Phase
 from keywright.metadata import format_time
+from keywright.names import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def add_output(parser: ArgumentParser) -> None:
     """`-o FILE` and `--force`."""
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, created 0600, instead of stdout")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write to this file, created 0600, instead of stdout (-)"
+    )
     parser.add_argument("--force", action="store_true", help="let -o replace a file")
 
 
@@ -39,16 +41,25 @@ def configure_export(parser: ArgumentParser, plugins: Registry) -> None:
 
 def run_export(arguments: Namespace, context: Context) -> int:
     """Write the key's bytes, exactly."""
+    reference, format_ = arguments.reference, arguments.format
+    if context.json:
+        reference, format_ = _named(context, reference, format_)
+    strict, report = arguments.strict, context.warn
     data: bytes | Secret
     if arguments.secret:
-        data = context.ring.export(
-            arguments.reference, secret=True, format=arguments.format, strict=arguments.strict, report=context.warn
-        )
+        data = context.ring.export(reference, secret=True, format=format_, strict=strict, report=report)
     else:
-        data = context.ring.export(
-            arguments.reference, format=arguments.format, strict=arguments.strict, report=context.warn
-        )
-    return _write(context, arguments, data)
+        data = context.ring.export(reference, format=format_, strict=strict, report=report)
+    return _write(context, arguments, data, format=format_, reference=reference)
+
+
+def _named(context: Context, reference: str, format_: str | None) -> tuple[str, str | None]:
+    """The version and format that are meant, for the document to name what it holds; as given if there is none."""
+    name, version = parse_reference(reference)
+    for one in context.ring.show(name).versions:
+        if one.phase is Phase.SIGNING if version is None else one.info.version == version:
+            return one.info.reference, format_ or one.info.format
+    return reference, format_
 
 
 def configure_convert(parser: ArgumentParser, plugins: Registry) -> None:
@@ -80,13 +91,20 @@ def run_convert(arguments: Namespace, context: Context) -> int:
         report=context.warn,
         registry=context.registry,
     )
-    return _write(context, arguments, data)
+    return _write(context, arguments, data, format=arguments.to)
 
 
-def _write(context: Context, arguments: Namespace, data: bytes | Secret) -> int:
-    context.write_result(data, output=arguments.output, force=arguments.force)
-    if arguments.output is None and sys.stdout.isatty():
-        context.print("")
+def _write(
+    context: Context, arguments: Namespace, data: bytes | Secret, *, format: str | None, reference: str | None = None
+) -> int:
+    context.write_key(
+        data,
+        format=format or "",
+        secret=arguments.secret,
+        reference=reference,
+        output=arguments.output,
+        force=arguments.force,
+    )
     return 0
 
 

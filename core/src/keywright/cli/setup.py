@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Commands
-from keywright.cli.exit_codes import NO
+from keywright.cli.exit_codes import NO, exit_code
 from keywright.cli.reading import add_output
 from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
 
@@ -99,13 +99,19 @@ def configure_config_check(_parser: ArgumentParser, _plugins: Registry) -> None:
 
 
 def run_config_check(_arguments: Namespace, context: Context) -> int:
-    """Check every store, seal and key that is configured. The first fault ends in exit 2, after all were told."""
-    faults = list(_faults(context))
-    for fault in faults[:-1]:
-        context.note(f"keywright: {fault}")
-    if faults:
-        raise faults[-1]
+    """Check every store, seal and key that is configured, and tell every fault; the last one has the exit code."""
     config = context.config
+    faults = list(_faults(context))
+    for fault in faults:
+        context.say(f"keywright: {fault}")
+    if faults:
+        code = exit_code(faults[-1])
+        if context.json:
+            from keywright.cli.failures import failure_document
+
+            told = [failure_document(type(fault).__name__, str(fault), exit_code(fault))["error"] for fault in faults]
+            context.print_json({"error": told[-1], "faults": told, "source": config.source})
+        return code
     what = f"stores {len(config.stores)}, seals {len(config.seals)}, keys {len(config.keys)}"
     if context.json:
         context.print_json({"source": config.source, "faults": []})
@@ -164,12 +170,11 @@ def run_config_path(arguments: Namespace, context: Context) -> int:
     path = find_config(arguments.config)
     if path is None:
         context.note("keywright: no configuration file is found, the built-in defaults are in use; init writes one")
-        return NO
     if context.json:
         context.print_json({"path": path})
-    else:
+    elif path is not None:
         context.print(path)
-    return 0
+    return NO if path is None else 0
 
 
 _STARTER = """\
@@ -202,17 +207,20 @@ def configure_init(parser: ArgumentParser, _plugins: Registry) -> None:
     parser.add_argument(
         "--backend", metavar="B", default="sqlite", help="where keys are kept: sqlite (default) or file"
     )
-    parser.add_argument("--force", action="store_true", help="replace a keywright.toml that is there")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
 def run_init(arguments: Namespace, context: Context) -> int:
-    """Write `keywright.toml` into the current directory and print its path."""
+    """Write the file of `--config`, else `keywright.toml` in the current directory, and print its path."""
     if arguments.backend not in _PATHS:
         raise ConfigError(
             f"--backend must be one of {', '.join(_PATHS)} here; for others edit keywright.toml after init"
         )
     text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
-    path = os.path.abspath("keywright.toml")
+    path = os.path.abspath(arguments.config or "keywright.toml")
     context.write_result(text.encode(), output=path, force=arguments.force)
-    context.print(path)
+    if context.json:
+        context.print_json({"path": path})
+    else:
+        context.print(path)
     return 0

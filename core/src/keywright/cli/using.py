@@ -25,9 +25,9 @@ def configure_sign(parser: ArgumentParser, _plugins: Registry) -> None:
 
 def run_sign(arguments: Namespace, context: Context) -> int:
     """Print the signature in base64."""
-    signer = context.ring.signer(arguments.reference, algorithm=arguments.algorithm)
-    bound = signer.current()
+    # The message first: it may take its time, and a key that is compromised meanwhile must not sign.
     message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
+    bound = context.ring.signer(arguments.reference, algorithm=arguments.algorithm).current()
     signature = b64encode(bound.sign(message.reveal())).decode()
     if context.json:
         reference = f"{bound.name}@{bound.version}"

@@ -33,20 +33,35 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
     """`K=TEXT` and `K:=JSON` words as a dict.
 
     Raises:
-        ConfigError: one is neither, or a name stands twice.
+        ConfigError: one is neither, or a name stands twice, in either way of writing or inside the JSON.
     """
     attributes: dict[str, object] = {}
-    for name, value in pairs_of(words, "--attribute").items():
-        if not name.endswith(":"):
-            attributes[name] = value
-            continue
-        import json
-
-        try:
-            attributes[name[:-1]] = json.loads(value)
-        except (ValueError, RecursionError):
-            raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE") from None
+    for word, value in pairs_of(words, "--attribute").items():
+        name = word.removesuffix(":")
+        if name in attributes:
+            raise ConfigError("--attribute names one thing twice; leave one out")
+        attributes[name] = value if name == word else _json_value(value)
     return attributes
+
+
+def _json_value(text: str) -> object:
+    import json
+
+    try:
+        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE") from None
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
+    return members
+
+
+def _no_number(_: str) -> object:
+    raise ValueError("NaN and Infinity are no JSON")
 
 
 def time_of(text: str | None, option: str, now: datetime) -> datetime | None:

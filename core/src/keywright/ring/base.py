@@ -11,6 +11,7 @@ from keywright import lifecycle
 from keywright.errors import KeyNotFoundError, PolicyError
 from keywright.names import Reference
 from keywright.record import RecordInfo
+from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import perform
 
@@ -45,10 +46,14 @@ class RingBase:
         """A ring over what `config` says; nothing is opened before it is needed.
 
         `clock` gives the time in UTC. `store` goes before whatever the configuration says.
+
+        Raises:
+            ConfigError: `store` is empty.
         """
         self.config = config
         self.plugins = plugins
         self._clock = clock
+        check_texts(store=store)
         self._store = store
         self._opened: dict[str, OpenedStore] = {}
 
@@ -61,10 +66,14 @@ class RingBase:
         self.close()
 
     def close(self) -> None:
-        """Close every store that was opened; a signer opens its store again when it next needs it."""
+        """Close every store that is open; a signer or thread that goes on opens its store again.
+
+        What another thread is about meanwhile may fail with StoreUnavailableError.
+        """
         with ExitStack() as all_of_them:
-            while self._opened:
-                all_of_them.callback(self._opened.popitem()[1].close)
+            # They are kept, closed: a signer that opens its store again opens the one that the ring knows.
+            for opened in list(self._opened.values()):
+                all_of_them.callback(opened.close)
 
     def now(self) -> datetime:
         """The time by the ring's clock, in UTC."""
@@ -74,10 +83,11 @@ class RingBase:
         """The configured store called `store`, or the one for the key `name`, or the default; opened on first use.
 
         Raises:
-            ConfigError: no such store is configured, or its settings are wrong.
+            ConfigError: no such store is configured, its settings are wrong, or `store` is empty.
             UnknownPluginError: its backend or seal is not installed.
         """
-        wanted = store or self._store
+        check_texts(store=store)
+        wanted = self._store if store is None else store
         if wanted is None and name is not None:
             wanted = self.config.key(name).common().optional_text("store")
         table = self.config.store(wanted)
@@ -99,15 +109,24 @@ class RingBase:
         return infos
 
     def _resolve(
-        self, reference: Reference, store: str | None, *, any_single: bool = False
+        self, reference: Reference, store: str | None, *, any_single: bool = False, no_other: bool = False
     ) -> tuple[OpenedStore, RecordInfo]:
-        """The version that a reference names: that one, or the primary; with `any_single`, also an only version."""
+        """The version that a reference names: that one, or the primary; with `any_single`, also an only version.
+
+        With `no_other`, an only version alone.
+        """
         opened = self.open_store(store, name=reference.name)
         infos = self._versions(opened, reference.name, reference.version)
         if reference.version is not None:
             return opened, next(info for info in infos if info.version == reference.version)
-        if any_single and len(infos) == 1:
+        if (any_single or no_other) and len(infos) == 1:
             return opened, infos[0]
+        if no_other:
+            known = ", ".join(info.reference for info in infos)
+            raise PolicyError(
+                f"{reference} has several versions, and a rotation meanwhile would make it another one; say which is "
+                f"meant: {known}"
+            )
         now = self._clock()
         info = lifecycle.primary(infos, now)
         if info is None:

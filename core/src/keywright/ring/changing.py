@@ -7,20 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keywright import lifecycle
-from keywright.errors import ConfigError, ConflictError
-from keywright.names import parse_reference
+from keywright.errors import ConfigError, ConflictError, KeywrightError
+from keywright.names import Reference, parse_reference
 from keywright.record import Record, RecordInfo, State
 from keywright.ring.base import RingBase
 from keywright.ring.labels import check_labels
 from keywright.ring.operation import describe
 
 if TYPE_CHECKING:
-    from keywright.events import Operation
+    from keywright.events import Operation, ReviewRequest
 
 __all__ = ["Changing"]
 
 _RETRIES = 20
 _LONGEST_REASON = 1000
+_FOR_GOOD = ("compromise", "destroy")
 
 
 class Changing(RingBase):
@@ -35,12 +36,12 @@ class Changing(RingBase):
             ConfigError: a label is none.
         """
 
-        def relabelled(record: Record) -> Record:
-            merged = {**record.info.labels, **labels}
+        def relabelled(info: RecordInfo) -> RecordInfo:
+            merged = {**info.labels, **labels}
             kept = check_labels({name: value for name, value in merged.items() if value is not None})
-            return Record(replace(record.info, labels=kept), record.payload)
+            return replace(info, labels=kept)
 
-        return self._change("label", reference, store, relabelled)
+        return self._change("label", parse_reference(reference), store, relabelled)
 
     def disable(self, reference: str, *, reason: str = "", store: str | None = None) -> RecordInfo:
         """Stop a version from signing and verifying, until it is enabled again. Raises: as `destroy`."""
@@ -51,15 +52,21 @@ class Changing(RingBase):
         return self._change_state("enable", reference, State.ENABLED, reason, store)
 
     def compromise(self, reference: str, *, reason: str = "", store: str | None = None) -> RecordInfo:
-        """Stop a version from signing and verifying, at once and for good. Raises: as `destroy`."""
+        """Stop a version from signing and verifying, at once and for good.
+
+        `NAME` alone is enough where it has one version. Raises: as `destroy`.
+        """
         return self._change_state("compromise", reference, State.COMPROMISED, reason, store)
 
     def destroy(self, reference: str, *, reason: str = "", store: str | None = None) -> RecordInfo:
         """Take a version's payload away for good; a tombstone with its public half stays.
 
+        `NAME` alone is enough where it has one version.
+
         Raises:
             KeyNotFoundError: there is no such name or version.
-            PolicyError: the version cannot come into that state, or `NAME` names no single version.
+            PolicyError: the version cannot come into that state; or `NAME` has several versions, for what can be
+                taken back: several and no primary.
             ConflictError: others kept changing the record meanwhile.
             ConfigError: the reason is no printable text, or over 1000 characters.
         """
@@ -71,29 +78,43 @@ class Changing(RingBase):
         if not reason.isprintable() or len(reason) > _LONGEST_REASON:
             raise ConfigError(f"a reason must be printable text of at most {_LONGEST_REASON} characters; shorten it")
 
-        def moved(record: Record) -> Record:
-            info = lifecycle.change_state(record.info, state, self._clock(), reason)
-            return Record(info, None if state is State.DESTROYED else record.payload)
+        def moved(info: RecordInfo) -> RecordInfo:
+            return lifecycle.change_state(info, state, self._clock(), reason)
 
-        return self._change(operation, reference, store, moved)
+        return self._change(operation, parse_reference(reference), store, moved)
 
     def _change(
-        self, operation: Operation, reference: str, store: str | None, change: Callable[[Record], Record]
+        self, operation: Operation, reference: Reference, store: str | None, change: Callable[[RecordInfo], RecordInfo]
     ) -> RecordInfo:
         """Read, change and write back one version, again if somebody else wrote meanwhile."""
-        opened, info = self._resolve(parse_reference(reference), store, any_single=True)
+        opened, info = self._resolve(reference, store, any_single=True, no_other=operation in _FOR_GOOD)
         writable = opened.writable
+        requests: list[ReviewRequest] = []
+
+        def request(info: RecordInfo) -> ReviewRequest:
+            requests.append(describe(operation, opened, info, self._clock()))
+            return requests[-1]
+
+        def planned() -> ReviewRequest:
+            try:
+                return request(change(info))
+            except KeywrightError:
+                return request(info)  # what `write` will refuse is told of all the same
 
         def write() -> RecordInfo:
             for _ in range(_RETRIES):
                 record = writable.get(info.name, info.version)
-                changed = change(record)
+                after = change(record.info)
+                changed = Record(after, None if after.state is State.DESTROYED else record.payload)
                 if changed == record:
                     return record.info
+                if requests and requests[-1].labels != after.labels:
+                    # Somebody else wrote labels meanwhile: the ones that were reviewed are not those that would be.
+                    self.plugins.review(request(after))
                 try:
                     return writable.update(changed, expected=record.info.revision)
                 except ConflictError:
                     continue
             raise ConflictError(f"{info.reference} kept changing while it was to be changed; try again")
 
-        return self._perform(lambda: describe(operation, opened, info, self._clock()), write)
+        return self._perform(planned, write)

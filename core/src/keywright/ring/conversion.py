@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
-from keywright.errors import FormatError, MalformedKeyError, NotExportableError, UnsupportedKeyError
+from keywright.errors import FormatError, MalformedKeyError, NotExportableError, PluginError, UnsupportedKeyError
 from keywright.key import Attributes, Key
 from keywright.protocols import Format, LenientFormat
+from keywright.ring.given_data import NOT_BYTES, hide
+from keywright.ring.given_texts import check_texts
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
@@ -77,18 +79,23 @@ def convert(
 
     Raises:
         UnknownPluginError: there is no such format, or no plugin for the key's type.
-        MalformedKeyError: the data is no key of the format.
+        MalformedKeyError: the data is no key of the format, or not given as bytes.
+        ConfigError: `from_`, `to` or `kid` is empty.
         UnsupportedKeyError: the target cannot carry the key; with `strict`, or an attribute of it.
         InvalidKeyError: the key's halves do not belong together, or a value is out of bounds.
         NotExportableError: `secret` was asked for and the data is a public key.
     """
-    data = data if isinstance(data, Secret) else Secret(data)  # the bytes themselves would show in a traceback
+    encoded = hide(data)
+    del data  # text, given by mistake, would show in a traceback
+    if encoded is None:
+        raise MalformedKeyError(NOT_BYTES)
+    check_texts(from_=from_, to=to, kid=kid)
     from keywright.registry import Registry
 
     plugins = registry or Registry.load()
     told = report or warn
     target = plugins.format(to)
-    key = decode_key(plugins, plugins.format(from_), data, lenient=lenient, report=told)
+    key = decode_key(plugins, plugins.format(from_), encoded, lenient=lenient, report=told)
     if secret and key.secret is None:
         raise NotExportableError("the data is a public key, so there is no secret half to convert; leave out secret")
     name = kid if kid is not None else key.kid or kid_from_key(target, key) or ""
@@ -118,6 +125,7 @@ def find_format(plugins: Registry, data: Secret) -> Format:
 
     Raises:
         FormatError: none says so, or more than one does.
+        PluginError: one failed to say.
     """
     claiming = claimants(plugins, data)
     if len(claiming) == 1:
@@ -130,8 +138,23 @@ def find_format(plugins: Registry, data: Secret) -> Format:
 
 
 def claimants(plugins: Registry, data: Secret) -> Sequence[Format]:
-    """The formats that say the bytes could be theirs."""
-    return [format_ for format_ in plugins.formats.values() if format_.sniff(data)]
+    """The formats that say the bytes could be theirs.
+
+    Raises:
+        PluginError: one failed to say.
+    """
+    return [format_ for format_ in plugins.formats.values() if _claims(format_, data)]
+
+
+def _claims(format_: Format, data: Secret) -> bool:
+    try:
+        return bool(format_.sniff(data))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (anything at all may come out of a plugin)
+        failed = type(error).__name__  # no more of it: its text may hold what was read
+    raise PluginError(
+        f"format {format_.name!r} failed with {failed} when asked whether the data could be its own, so it is not "
+        f"known whose it is; name its --format, or leave that plugin out of `plugins`"
+    )
 
 
 def kid_from_key(format_: Format, key: Key) -> str | None:

@@ -7,17 +7,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from keywright.errors import ConfigError, KeyExistsError, NotExportableError, UnsupportedKeyError
+from keywright.errors import ConfigError, KeyExistsError, MalformedKeyError, NotExportableError, UnsupportedKeyError
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
 from keywright.ring.conversion import decode_key, find_format, warn
+from keywright.ring.given_data import NOT_BYTES, hide
+from keywright.ring.given_texts import check_texts
 from keywright.ring.operation import describe
 from keywright.ring.plan import Plan, Wanted, import_plan, make_plan
 from keywright.ring.rotation import plan_rotation
 from keywright.ring.times import check_duration
 from keywright.ring.version import generate_version, store_key
-from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from keywright.config import KeyTable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from keywright.key import Key
     from keywright.ring.conversion import Report
     from keywright.ring.opened import OpenedStore
+    from keywright.secret import Secret
 
 __all__ = ["Making"]
 
@@ -55,7 +57,7 @@ class Making(RingBase):
             InvalidNameError: `name` is none.
             KeyExistsError: the name has a version, tombstones included.
             UnsupportedKeyError: the format cannot carry the key.
-            ConfigError: an option, label or time is wrong, or the format does not carry the type.
+            ConfigError: an option, label or time is wrong, a text is empty, or the format does not carry the type.
         """
         opened = self.open_store(store, name=check_name(name))
         wanted = Wanted(
@@ -118,19 +120,25 @@ class Making(RingBase):
         Raises:
             InvalidNameError: `name` is none.
             FormatError: the data is a key of no format or of several.
-            MalformedKeyError: it is no key of the format. InvalidKeyError: its parts do not belong together.
+            MalformedKeyError: it is no key of the format, or not given as bytes. InvalidKeyError: its parts do not
+                belong together.
             NotExportableError: it is a public key and `public` was not said.
             UnsupportedKeyError: it is a secret key and `public` was said.
             KeyExistsError: the name has a version, tombstones included.
+            ConfigError: `format` or `kid` is empty, a label is none, or the key would never sign.
         """
-        data = data if isinstance(data, Secret) else Secret(data)  # the bytes themselves would show in a traceback
+        encoded = hide(data)
+        del data  # text, given by mistake, would show in a traceback
+        if encoded is None:
+            raise MalformedKeyError(NOT_BYTES)
+        check_texts(format=format, kid=kid)
         opened = self.open_store(store, name=check_name(name))
-        format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, data)
-        key = decode_key(self.plugins, format_, data, lenient=lenient, report=report)
+        format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, encoded)
+        key = decode_key(self.plugins, format_, encoded, lenient=lenient, report=report)
         _check_half(key, public=public)
         now = self._clock()
         plan = import_plan(self.plugins.key_type(key.type), format_, kid=kid, labels=labels, expires=expires, now=now)
-        named = replace(key, kid=kid or key.kid)
+        named = replace(key, kid=key.kid if kid is None else kid)
 
         def store_it() -> RecordInfo:
             self._check_new(opened, name)
@@ -162,8 +170,8 @@ class Making(RingBase):
         Raises:
             KeyNotFoundError: there is no such name; generate makes version 1.
             KeyExistsError: somebody else made the version meanwhile, or another version holds its kid.
-            PolicyError: the kid, or the size, of the next version would have to be guessed.
-            ConfigError: an option, time or duration is wrong.
+            PolicyError: the kid, size or attributes of the next version would have to be guessed.
+            ConfigError: an option, time or duration is wrong, a text is empty, or no new key has the size of the last.
         """
         opened = self.open_store(store, name=check_name(name))
         now = self._clock()
@@ -175,7 +183,7 @@ class Making(RingBase):
         table = self.config.key(name)
         activates = _activation(table, activate_in, now)
         wanted = Wanted(kid=kid, activates=activates, expires=expires, overlap=overlap, options=options)
-        plan = plan_rotation(self.plugins, table, last, opened.load(last), wanted, now)
+        plan = plan_rotation(self.plugins, table, opened, last, wanted, now)
         version = last.version + 1
 
         def planned() -> ReviewRequest:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from threading import RLock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from keywright.errors import (
     DamagedStoreError,
     FormatError,
     InvalidKeyError,
     NotExportableError,
+    PluginError,
     ReadOnlyStoreError,
     SealError,
     UnsupportedKeyError,
@@ -22,6 +22,7 @@ from keywright.protocols import Capabilities, Format, OpenedSeal, SigningStore, 
 from keywright.record import Record, RecordInfo, State
 from keywright.ring.conversion import check_carried, claimants, decode_key, public_attributes, read_back, warn
 from keywright.ring.located import located
+from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import seal_payload, unseal_payload
 from keywright.secret import Secret
 from keywright.settings import check_options
@@ -33,8 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["OpenedStore", "secret_of"]
 
 
+class _Handle(NamedTuple):
+    process: int
+    context: AbstractContextManager[Store]
+    store: Store
+
+
 class OpenedStore:
-    """One store of the configuration. Opened on first use, and again after a fork."""
+    """One store of the configuration. Opened on first use, and again after a fork, or when it is used once closed."""
 
     def __init__(self, table: StoreTable, config: Config, plugins: Registry) -> None:
         """Check the settings; nothing is opened yet.
@@ -70,11 +77,10 @@ class OpenedStore:
                 source=seal_table.source,
             )
             self.seal_name = seal.name
-        self._lock = RLock()
-        self._process = 0
-        self._context: AbstractContextManager[Store] | None = None
-        self._inherited: list[AbstractContextManager[Store] | None] = []
-        self._store: Store | None = None
+        self._lock = ProcessLock()
+        # One object, so that no thread sees half of what another opens or closes.
+        self._handle: _Handle | None = None
+        self._inherited: list[_Handle] = []
 
     @property
     def capabilities(self) -> Capabilities:
@@ -89,25 +95,31 @@ class OpenedStore:
             StoreUnavailableError, AccessDeniedError, DamagedStoreError: it cannot be opened.
             ConfigError: the backend finds fault with a setting, which its message starts with.
         """
-        if self._process != os.getpid():
-            with self._lock:
-                if self._process != os.getpid():
-                    with located(self._source, f"{self._path}."):
-                        context = self._backend.open(self._options)
-                        store = context.__enter__()
-                    # After a fork the parent's handle is kept and left alone: closed here, or collected as garbage,
-                    # it could drop the parent's locks.
-                    self._inherited.append(self._context)
-                    self._context, self._store, self._process = context, store, os.getpid()
-        return cast(Store, self._store)
+        handle = self._handle
+        if handle is not None and handle.process == os.getpid():
+            return handle.store
+        with self._lock.mine():
+            handle = self._handle
+            if handle is None or handle.process != os.getpid():
+                if handle is not None:
+                    # The parent's, before a fork, is kept and left alone: closed here, or collected as garbage, it
+                    # could drop the parent's locks.
+                    self._inherited.append(handle)
+                handle = self._handle = self._open()
+            return handle.store
+
+    def _open(self) -> _Handle:
+        with located(self._source, f"{self._path}."):
+            context = self._backend.open(self._options)
+            return _Handle(os.getpid(), context, context.__enter__())
 
     def close(self) -> None:
-        """Close the store, if this process opened it."""
-        with self._lock:
-            context = self._context if self._process == os.getpid() else None
-            self._context, self._store, self._process = None, None, 0
-            if context is not None:
-                context.__exit__(None, None, None)
+        """Close the store, if this process opened it; whoever uses it next opens it again."""
+        with self._lock.mine():
+            handle = self._handle
+            if handle is not None and handle.process == os.getpid():
+                self._handle = None
+                handle.context.__exit__(None, None, None)
 
     @property
     def writable(self) -> WritableStore:
@@ -134,9 +146,15 @@ class OpenedStore:
 
         Raises:
             UnknownPluginError: there is no such format.
+            PluginError: the key is another one than `info` says, so that it would never be read again.
             UnsupportedKeyError: the format cannot carry the key and all that is on it.
             SealError: it cannot be sealed, or the seal does not give it back.
         """
+        if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
+            raise PluginError(
+                f"key type {info.key_type!r} gave another key than its metadata would say, so nothing was stored; "
+                f"report it to the plugin's author"
+            )
         format_ = self._plugins.format(info.format or "")
         payload = None if key.secret is None else format_.encode_secret(key)
         encoded = Secret(format_.encode_public(key)) if payload is None else payload
@@ -240,7 +258,7 @@ class OpenedStore:
         )
 
     def _opened_seal(self) -> OpenedSeal | None:
-        with self._lock:
+        with self._lock.mine():
             if self.seal_name is not None and self._seal is None:
                 self._seal = self._seal_plugin.open(self._seal_options)
             return self._seal

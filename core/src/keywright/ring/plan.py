@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import ConfigError
 from keywright.key import Attributes
+from keywright.ring.given_texts import check_texts
 from keywright.ring.labels import check_labels
 from keywright.ring.located import located
 from keywright.ring.times import check_times
@@ -67,12 +68,13 @@ def make_plan(
 
     Raises:
         UnknownPluginError: no plugin for the type or format.
-        ConfigError: a setting or time is wrong, or the format cannot carry the type.
+        ConfigError: a setting or time is wrong, a text is empty, or the format cannot carry the type.
     """
+    check_texts(type=wanted.type, format=wanted.format, kid=wanted.kid)
     common = table.common()
     before = before or Wanted()
-    type_name = wanted.type or common.optional_text("type")
-    format_name = wanted.format or common.optional_text("format")
+    type_name = common.optional_text("type") if wanted.type is None else wanted.type
+    format_name = common.optional_text("format") if wanted.format is None else wanted.format
     declared = wanted.type is None and wanted.format is None and (type_name or format_name) is not None
     with located(table.source, table.path) if declared else nullcontext():
         key_type, format_ = _pair(plugins, type_name, format_name, before)
@@ -88,12 +90,12 @@ def make_plan(
     with located(table.source, f"{table.path}.labels"):
         declared_labels = check_labels(common.table("labels"))
     labels = {**(before.labels or {}), **declared_labels, **check_labels(wanted.labels or {})}
-    attributes = {**(before.attributes or {}), **common.table("attributes"), **(wanted.attributes or {})}
+    attributes = {**(before.attributes or {}), **common.mapping("attributes"), **(wanted.attributes or {})}
     return Plan(
         key_type=key_type,
         format=format_,
         options=options,
-        kid=wanted.kid or common.optional_text("kid"),
+        kid=common.optional_text("kid") if wanted.kid is None else wanted.kid,
         labels=dict(sorted(labels.items())),
         attributes=Attributes(attributes),
         activates=activates,
@@ -133,7 +135,8 @@ def import_plan(
 def _pair(plugins: Registry, type_name: str | None, format_name: str | None, before: Wanted) -> tuple[KeyType, Format]:
     """The key type and the format. What is left open goes on as before where that fits, and else is implied."""
     if format_name is None:
-        type_name = type_name or before.type or DEFAULT_TYPE
+        if type_name is None:
+            type_name = before.type or DEFAULT_TYPE
         kept = None if before.format is None else plugins.format(before.format)
         if kept is not None and type_name in kept.key_types:
             format_name = kept.name

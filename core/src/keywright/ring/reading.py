@@ -9,6 +9,7 @@ from keywright import lifecycle
 from keywright.names import check_name, parse_reference
 from keywright.ring.base import RingBase
 from keywright.ring.conversion import encode_key, warn
+from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import secret_of
 from keywright.ring.operation import describe
 from keywright.secret import Secret
@@ -55,25 +56,34 @@ class Reading(RingBase):
         infos = [opened.described(info) for info in self._versions(opened, name)]
         return Named(name, lifecycle.phases(infos, self._clock()))
 
-    def resolve(self, reference: str, *, store: str | None = None) -> RecordInfo:
+    def resolve(self, reference: str, *, for_good: bool = False, store: str | None = None) -> RecordInfo:
         """The version that `NAME@N` names; of `NAME` the primary, or the only version that there is.
+
+        With `for_good`, as `compromise` and `destroy` take it: of `NAME` the only version, and no other.
 
         Raises:
             KeyNotFoundError: there is no such name or version.
-            PolicyError: `NAME` has several versions and no primary.
+            PolicyError: `NAME` has several versions and no primary; with `for_good`, it has several versions.
         """
-        opened, info = self._resolve(parse_reference(reference), store, any_single=True)
+        opened, info = self._resolve(parse_reference(reference), store, any_single=True, no_other=for_good)
         return opened.described(info)
 
     def load(self, reference: str, *, store: str | None = None) -> Key:
         """The key of `NAME@N`, or of the primary of `NAME`, with its secret half where there is one to be had.
+
+        To hand out a secret half is an `export`, for those who review and observe.
 
         Raises:
             KeyNotFoundError: there is no such name or version.
             PolicyError: `NAME` has no primary.
         """
         opened, info = self._resolve(parse_reference(reference), store)
-        return opened.load(info)
+        record = opened.store.get(info.name, info.version)
+        if record.payload is None:
+            return opened.unpack(record)
+        return self._perform(
+            lambda: describe("export", opened, opened.described(info), self._clock()), lambda: opened.unpack(record)
+        )
 
     @overload
     def export(
@@ -116,10 +126,12 @@ class Reading(RingBase):
             PolicyError: `NAME` has no primary.
             NotExportableError: the secret half was destroyed, never leaves its store, or never came along.
             UnsupportedKeyError: the format cannot carry the key; `oct` keys have no public half.
+            ConfigError: `format` is empty.
         """
+        check_texts(format=format)
         opened, plain = self._resolve(parse_reference(reference), store)
         info = opened.described(plain)
-        format_ = self.plugins.format(format or info.format or "")
+        format_ = self.plugins.format(info.format or "" if format is None else format)
         if not secret:
             public = opened.public_key(info)
             return encode_key(format_, public, secret=False, strict=strict, lenient=True, report=report)

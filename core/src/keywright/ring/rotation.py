@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from keywright.errors import PolicyError
+from keywright.errors import ConfigError, PolicyError
+from keywright.key import Attributes
 from keywright.record import RecordInfo
+from keywright.ring.conversion import public_attributes
 from keywright.ring.plan import Plan, Wanted, kid_for, make_plan
+from keywright.settings import Given
 
 if TYPE_CHECKING:
     from keywright.config import KeyTable
     from keywright.key import Key
+    from keywright.protocols import Format
     from keywright.registry import Registry
+    from keywright.ring.opened import OpenedStore
 
 __all__ = ["plan_rotation"]
 
@@ -21,36 +27,75 @@ _CERTIFICATES: Final = frozenset({"x5c", "x5t", "x5t#S256", "x5u"})
 
 
 def plan_rotation(
-    plugins: Registry, table: KeyTable, last: RecordInfo, last_key: Key, wanted: Wanted, now: datetime
+    plugins: Registry, table: KeyTable, opened: OpenedStore, last: RecordInfo, wanted: Wanted, now: datetime
 ) -> Plan:
     """The plan of the version after `last`.
 
     Raises:
-        PolicyError: the kid or the size would have to be guessed.
-        ConfigError, UnknownPluginError: as `make_plan`.
+        PolicyError: the kid, the size or the attributes would have to be guessed.
+        ConfigError: no new key has the size of the last one. Beside that, and UnknownPluginError: as `make_plan`.
     """
-    bits = _bits_before(plugins, last, last_key)
+    last_key = opened.load(last)
+    attributes = _attributes_before(plugins, table, opened, last, last_key)
+    bits, refusal = _bits_before(plugins, table, last, last_key)
     before = Wanted(
         type=last.key_type,
         format=last.format,
         labels=last.labels,
-        attributes={name: value for name, value in last_key.attributes.items() if name not in _CERTIFICATES},
+        attributes={name: value for name, value in attributes.items() if name not in _CERTIFICATES},
         options={} if bits is None else {"bits": bits},
     )
     plan = make_plan(plugins, table, wanted, before=before, now=now)
     if wanted.kid is None:
         _check_kid(plugins, table, plan, last, last_key)
     said = "bits" in (wanted.options or {}) or "bits" in table.specific()
-    if "bits" in plan.options and plan.key_type.name == last.key_type and bits is None and not said:
-        raise PolicyError(f"the size of {last.reference} is not known any more; say --bits, or set {table.path}.bits")
+    if refusal is not None and plan.key_type.name == last.key_type and not said:
+        raise refusal
     return plan
 
 
-def _bits_before(plugins: Registry, last: RecordInfo, last_key: Key) -> int | None:
+def _attributes_before(
+    plugins: Registry, table: KeyTable, opened: OpenedStore, last: RecordInfo, last_key: Key
+) -> Attributes:
+    """What the last key carried; nothing where that is not known any more and the configuration says it anew."""
+    if last_key.secret is not None or opened.signing is not None:
+        return last_key.attributes
+    if "attributes" not in table.given and _carries_attributes(plugins.format(last.format or ""), last_key):
+        # What the format publishes is left. To sign with what it says of verifying would be a guess.
+        raise PolicyError(
+            f"the attributes of {last.reference} are not known any more; set {table.path}.attributes, to {{}} for none"
+        )
+    return Attributes()
+
+
+def _carries_attributes(format_: Format, key: Key) -> bool:
+    """Whether the format publishes a `use`; where it publishes nothing, as for `oct`, it may carry all the same."""
+    if key.public is None:
+        return True
+    return bool(public_attributes(format_, replace(key, attributes=Attributes({"use": "sig"}))))
+
+
+def _bits_before(
+    plugins: Registry, table: KeyTable, last: RecordInfo, last_key: Key
+) -> tuple[int | None, PolicyError | ConfigError | None]:
+    """The size that goes on, or why none does, for a type that has sizes."""
     key_type = plugins.key_type(last.key_type)
-    has_sizes = any(setting.name == "bits" for setting in key_type.settings)
-    known = last_key.secret is not None or last_key.public is not None
-    return key_type.bits(last_key) if has_sizes and known else None
+    setting = next((setting for setting in key_type.settings if setting.name == "bits"), None)
+    if setting is None:
+        return None, None
+    way_out = f"say --bits, or set {table.path}.bits"
+    if last_key.secret is None and last_key.public is None:
+        return None, PolicyError(f"the size of {last.reference} is not known any more; {way_out}")
+    bits = key_type.bits(last_key)
+    from keywright.setting_values import parse_setting
+
+    try:
+        parse_setting(setting, Given(bits, "bits", last.reference, ""))
+    except ConfigError:
+        return None, ConfigError(
+            f"{last.reference} has {bits} bits, and bits of a new key must be {setting.rule()}; {way_out}"
+        )
+    return bits, None
 
 
 def _check_kid(plugins: Registry, table: KeyTable, plan: Plan, last: RecordInfo, last_key: Key) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from threading import Lock
 from typing import NamedTuple
 
-__all__ = ["BoundKey", "Signer"]
+from keywright.ring.process_lock import ProcessLock
+
+__all__ = ["BoundKey", "Found", "Signer"]
 
 
 class BoundKey(NamedTuple):
@@ -30,20 +31,35 @@ class BoundKey(NamedTuple):
     sign: Callable[[bytes], bytes]
 
 
+class Found(NamedTuple):
+    """What a look-up found.
+
+    Attributes:
+        bound: the version that signs.
+        since: the time of the look-up.
+        until: when it has to be looked up again; None: never.
+    """
+
+    bound: BoundKey
+    since: datetime
+    until: datetime | None
+
+
 class Signer:
-    """Signs with the primary of a name. Safe to use from threads.
+    """Signs with the primary of a name. Safe to use from threads, and after a fork.
 
     The key is looked up when the signer is made; a signature is then a plain call. When the clock says that another
-    version signs by now, or the look-up is older than the ring's `refresh`, it is looked up again.
+    version signs by now, or the look-up is older than the ring's `refresh`, or the clock was set back behind the
+    look-up, it is looked up again.
     """
 
     __slots__ = ("_clock", "_found", "_lock", "_resolve")
 
-    def __init__(self, resolve: Callable[[], tuple[BoundKey, datetime | None]], clock: Callable[[], datetime]) -> None:
+    def __init__(self, resolve: Callable[[], Found], clock: Callable[[], datetime]) -> None:
         """Resolve for the first time. Raises: whatever `resolve` raises."""
         self._resolve = resolve
         self._clock = clock
-        self._lock = Lock()
+        self._lock = ProcessLock()
         # One tuple, so that no thread sees a new time beside an old key.
         self._found = resolve()
 
@@ -54,13 +70,13 @@ class Signer:
             PolicyError: no version signs by now.
             KeyNotFoundError, StoreError: it had to be looked up again, and could not be.
         """
-        bound, until = self._found
-        if until is None or self._clock() < until:
+        bound, since, until = self._found
+        if until is None or since <= self._clock() < until:
             return bound
-        with self._lock:
-            bound, until = self._found
-            if until is not None and self._clock() >= until:
-                bound, _ = self._found = self._resolve()
+        with self._lock.mine():
+            bound, since, until = self._found
+            if until is not None and not since <= self._clock() < until:
+                bound, *_ = self._found = self._resolve()
         return bound
 
     def sign(self, data: bytes) -> bytes:
@@ -70,7 +86,7 @@ class Signer:
     @property
     def name(self) -> str:
         """The key's name."""
-        return self._found[0].name
+        return self._found.bound.name
 
     @property
     def version(self) -> int:
@@ -95,5 +111,5 @@ class Signer:
     def __repr__(self) -> str:
         if not hasattr(self, "_found"):
             return "<signer, not resolved>"  # a traceback with locals asks while the first look-up fails
-        bound, _ = self._found
+        bound = self._found.bound
         return f"<signer {bound.name}@{bound.version} {bound.algorithm}>"

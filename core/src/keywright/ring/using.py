@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from keywright.names import parse_reference
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
 from keywright.ring.binding import bind, signing_until, signing_version, verify
 from keywright.ring.operation import describe
-from keywright.ring.signer import BoundKey, Signer
+from keywright.ring.signer import Found, Signer
 from keywright.ring.times import check_duration
 
 __all__ = ["Using"]
@@ -29,7 +29,8 @@ class Using(RingBase):
         """Bind the primary of a name for signing; also for keys that cannot leave their store.
 
         `algorithm` is a JWA name; without it the key's own `alg`, else its type's default. When the clock reaches
-        the end of the primary, or `refresh` later, the signer looks the name up again; None: by the clock alone.
+        the end of the primary, or `refresh` later, the signer looks the name up again; None: by the clock alone. A
+        clock that was set back behind the last look-up makes it look again too.
 
         Raises:
             KeyNotFoundError: there is no such name or version.
@@ -43,14 +44,14 @@ class Using(RingBase):
         check_duration("refresh", refresh)
         opened = self.open_store(store, name=wanted.name)
 
-        def resolve() -> tuple[BoundKey, datetime | None]:
+        def resolve() -> Found:
             now = self._clock()
             infos = self._versions(opened, wanted.name, wanted.version)
             info = signing_version(wanted, infos, now)
             bound = self._perform(
                 lambda: describe("bind", opened, info, now), lambda: bind(self.plugins, opened, info, algorithm)
             )
-            return bound, signing_until(infos, now, refresh)
+            return Found(bound, now, signing_until(infos, now, refresh))
 
         return Signer(resolve, self._clock)
 

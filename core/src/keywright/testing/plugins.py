@@ -27,7 +27,7 @@ __all__ = ["PluginContract"]
 # Prints what importing a module loads beyond what keywright itself has loaded, third-party modules first.
 _PROBE = """
 import sys, sysconfig
-import keywright
+from keywright import Key, Setting, Store, hookimpl  # what these load is keywright's, not the plugin's
 from importlib import import_module
 before = set(sys.modules)
 import_module(sys.argv[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keywright import Record, RecordInfo
-from keywright.errors import KeyNotFoundError
+from keywright.errors import DamagedStoreError, KeyNotFoundError
 from keywright_env.variables import FILE, is_set, kind, read
 
 if TYPE_CHECKING:
@@ -63,14 +63,20 @@ class EnvStore:
 
         Raises:
             ConfigError: a variable and its `_FILE` are both set.
+            DamagedStoreError: one is set, and one that `variables` names for a higher version is not. Without that
+                the older key would silently be the primary again.
         """
         numbers = sorted(version for listed, version in self._variables if listed == name) or [1]
-        infos = []
-        for number in numbers:
-            variable = self._variable(name, number)
-            if variable is not None and kind(variable) is not None:
-                infos.append(RecordInfo(name=name, version=number))
-        return tuple(infos)
+        places = {number: place for number in numbers if (place := self._variable(name, number)) is not None}
+        there = [number for number, variable in places.items() if kind(variable) is not None]
+        if there and there[-1] < max(places):
+            newest = max(places)
+            raise DamagedStoreError(
+                f"{name}@{newest} would be in the environment variable {places[newest]}, or in a file that "
+                f"{places[newest]}{FILE} points to, and neither is set although {name}@{there[-1]} is there; set one, "
+                f"or take {name}@{newest} out of the setting `variables`"
+            )
+        return tuple(RecordInfo(name=name, version=number) for number in there)
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names in `variables` of which something is set, sorted.

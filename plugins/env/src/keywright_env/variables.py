@@ -98,10 +98,12 @@ def _open_file(variable: str) -> int:
         # O_NONBLOCK: a named pipe would otherwise keep this process waiting for a writer.
         return os.open(os.environ.get(variable, ""), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except PermissionError:
+        reason = None
+    except OSError as error:
+        reason = error.strerror
+    # Not in the handlers: the system's error knows the variable's value, and would stay as the context of ours.
+    if reason is None:
         raise AccessDeniedError(
             f"{variable} points to a file that this user may not read; make it readable for this user alone"
-        ) from None
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"{variable} points to a file that cannot be opened: {error.strerror}; correct the path"
-        ) from None
+        )
+    raise StoreUnavailableError(f"{variable} points to a file that cannot be opened: {reason}; correct the path")

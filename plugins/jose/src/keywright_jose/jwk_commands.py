@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright import Secret
-
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -34,6 +32,7 @@ def add_jwk_commands(commands: Commands) -> None:
             "keywright jose jwk create-secret-key --bits 256 -o hs256.jwk",
             "keywright jose jwk create-secret-key --bits 512 --format base64",
         ),
+        uses="plugins",
     )
     commands.add(
         "jose jwk create-curve-key",
@@ -41,6 +40,7 @@ def add_jwk_commands(commands: Commands) -> None:
         configure=_configure_curve_key,
         run=_create_curve_key,
         examples=("keywright jose jwk create-curve-key --curve Ed25519 -o signing.jwk",),
+        uses="plugins",
     )
     commands.add(
         "jose jwk create-rsa-key",
@@ -48,6 +48,7 @@ def add_jwk_commands(commands: Commands) -> None:
         configure=_configure_rsa_key,
         run=_create_rsa_key,
         examples=("keywright jose jwk create-rsa-key --bits 3072 -o signing.jwk",),
+        uses="plugins",
     )
     commands.add(
         "jose jwk thumbprint",
@@ -55,6 +56,7 @@ def add_jwk_commands(commands: Commands) -> None:
         configure=_configure_thumbprint,
         run=_thumbprint,
         examples=("keywright jose jwk thumbprint signing.jwk", "keywright jose jwk thumbprint < signing.jwk"),
+        uses="plugins",
     )
 
 
@@ -138,11 +140,14 @@ def _thumbprint(arguments: Namespace, context: Context) -> int:
 def _print_key(members: Members, arguments: Namespace, context: Context) -> int:
     from keywright_jose.jwk_json import write_base64, write_members
 
-    if arguments.format == "object":
-        result = Secret(write_members(members).reveal() + b"\n")
-    elif context.json:
-        result = Secret(b'"' + write_base64(members).reveal() + b'"\n')
-    else:
-        result = Secret(write_base64(members).reveal() + b"\n")
-    context.write_result(result, output=arguments.output, force=arguments.force)
+    is_base64 = arguments.format == "base64"
+    context.write_key(
+        write_base64(members) if is_base64 else write_members(members),
+        format="jwk",
+        secret=True,
+        is_base64=is_base64,
+        line=True,
+        output=arguments.output,
+        force=arguments.force,
+    )
     return 0

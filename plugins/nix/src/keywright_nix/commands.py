@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from keywright import Key, Options
@@ -47,7 +46,9 @@ def add_commands(commands: Commands) -> None:
 
 def configure_generate(parser: ArgumentParser) -> None:
     """Add the arguments of `generate-secret`."""
-    parser.add_argument("--key-name", metavar="NAME", help="name of the key, such as cache.example.org-1; required")
+    parser.add_argument(
+        "--key-name", action="store", metavar="NAME", help="name of the key, such as cache.example.org-1; required"
+    )
     _add_options_of_nix(parser)
 
 
@@ -57,17 +58,19 @@ def configure_convert(parser: ArgumentParser) -> None:
 
 
 def _add_options_of_nix(parser: ArgumentParser) -> None:
+    # With `action="store"` the last one wins, as with Nix; keywright's own options stand once.
     parser.add_argument("--version", action="store_true", help="print the version and do nothing else")
+    parser.add_argument("--json", action="store_true", help="print a JSON document (keywright's own)")
     group = parser.add_argument_group("options of Nix without effect here")
     for name in ("--debug", "--offline", "--quiet", "--refresh"):
         group.add_argument(name, action="store_true", help=_NO_EFFECT)
     group.add_argument("-v", "--verbose", action="count", help=_NO_EFFECT)
     group.add_argument("-L", "--print-build-logs", action="store_true", help=_NO_EFFECT)
-    group.add_argument("--log-format", choices=_LOG_FORMATS, help=_NO_EFFECT)
+    group.add_argument("--log-format", action="store", choices=_LOG_FORMATS, help=_NO_EFFECT)
     group.add_argument("--option", nargs=2, action="append", metavar=("NAME", "VALUE"), help=_NO_EFFECT)
     # On no manual page of these commands, but Nix does not run them without: scripts say it.
     for name in ("--experimental-features", "--extra-experimental-features"):
-        group.add_argument(name, metavar="FEATURES", help=_NO_EFFECT)
+        group.add_argument(name, action="store", metavar="FEATURES", help=_NO_EFFECT)
 
 
 def generate_secret(arguments: Namespace, context: Context) -> int:
@@ -80,14 +83,17 @@ def generate_secret(arguments: Namespace, context: Context) -> int:
     if arguments.version:
         return _print_version(context)
     if arguments.key_name is None:
-        print("error: required argument '--key-name' is missing", file=sys.stderr)  # noqa: T201  (Nix's own words)
+        message = "required argument '--key-name' is missing"  # Nix's own words
+        context.say(f"error: {message}")
+        if context.json:
+            context.print_json({"error": {"type": "ConfigError", "message": message, "exit": 1}})
         return 1
     fault = fault_in(arguments.key_name)
     if fault:
         raise InvalidNameError(f"--key-name {fault}; use something like cache.example.org-1")
     key = context.registry.key_type("ed25519").generate(Options())
     named = Key(key.type, arguments.key_name, key.secret, key.public)
-    context.write_result(NixFormat().encode_secret(named))
+    context.write_key(NixFormat().encode_secret(named), format="nix", secret=True)
     return 0
 
 
@@ -104,12 +110,17 @@ def convert_secret_to_public(arguments: Namespace, context: Context) -> int:
     key = NixFormat().decode(context.read_input(None), default_kid="")
     if key.secret is None:
         raise MalformedKeyError("standard input holds a public Nix key already; give the secret key")
-    context.write_result(NixFormat().encode_public(context.registry.key_type("ed25519").complete(key)))
+    public = NixFormat().encode_public(context.registry.key_type("ed25519").complete(key))
+    context.write_key(public, format="nix", secret=False)
     return 0
 
 
 def _print_version(context: Context) -> int:
     from importlib.metadata import version
 
-    context.print(f"keywright {version('keywright-nix')}")
+    number = version("keywright-nix")
+    if context.json:
+        context.print_json({"name": "keywright", "version": number})
+    else:
+        context.print(f"keywright {number}")
     return 0

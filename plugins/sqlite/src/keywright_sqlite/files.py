@@ -44,13 +44,15 @@ def size(path: str) -> int:
 
 
 def check(path: str, found: os.stat_result) -> None:
-    """Check that the database and what stands beside it are regular files that no other user can touch.
+    """Check that the database and what stands beside it are regular files that no other user can touch or replace.
 
     Raises:
         StoreUnavailableError: one is no regular file.
-        AccessDeniedError: one is neither this user's nor root's, or open to others, or cannot be read.
+        AccessDeniedError: one is neither this user's nor root's, or open to others, or cannot be read, or others may
+            change what is in the directory.
         DamagedStoreError: the database is empty: it is put in place whole, so this one lost its content.
     """
+    _check_directory(os.path.dirname(path))
     _check_private(path, found)
     for sibling in (path + end for end in SIBLINGS):
         beside = look(sibling)
@@ -75,6 +77,22 @@ def _check_private(path: str, found: os.stat_result) -> None:
         )
 
 
+def _check_directory(directory: str) -> None:
+    found = look(directory)
+    if found is None:
+        return
+    if found.st_uid not in (os.geteuid(), 0):
+        raise AccessDeniedError(
+            f"{directory} belongs to another user, who could put another database in the store's place; use a "
+            "directory of your own, or have root `chown` it"
+        )
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise AccessDeniedError(
+            f"{directory} is writable by everybody, who could put another database in the store's place; run "
+            f"`chmod o-w {directory}`, and see that the keys in it are still yours"
+        )
+
+
 def accepts_writes(path: str) -> bool:
     """Whether this user may write the database and make files beside it."""
     directory = os.path.dirname(path)
@@ -87,6 +105,7 @@ def place(path: str, image: bytes) -> None:
     """Put a whole new database at `path`, 0600 under any umask. Whoever comes second finds the first one's.
 
     Raises:
+        AccessDeniedError: others may change what is in the directory.
         ReadOnlyStoreError: the directory takes no files from this user.
         StoreUnavailableError: it could not be made for another reason; nothing is at `path`.
         DurabilityUnknownError: it is there, but its directory could not be synced.
@@ -95,6 +114,7 @@ def place(path: str, image: bytes) -> None:
     temporary = os.path.join(directory, os.urandom(8).hex().join(_TEMPORARY))
     try:
         _make_directories(directory)
+        _check_directory(directory)
         try:
             _write(temporary, image)
             # Unlike a rename, a link never replaces a database that another process has put there meanwhile.

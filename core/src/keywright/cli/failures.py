@@ -1,0 +1,54 @@
+"""What goes wrong becomes one line for people, with `--json` a document for programs, and an exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from keywright.cli.arguments import FinishedError, asked
+from keywright.cli.exit_codes import BUG, CLOSED_PIPE, INTERRUPTED, exit_code
+from keywright.cli.streams import ReaderGoneError, printable, say, write_stdout
+from keywright.errors import KeywrightError
+
+__all__ = ["failure_document", "print_failure", "tell"]
+
+
+def failure_document(kind: str, message: str, code: int) -> dict[str, Any]:
+    """The JSON document of a failure; `kind` is the name of the error's class."""
+    return {"error": {"type": kind, "message": message, "exit": code}}
+
+
+def print_failure(kind: str, message: str, code: int) -> int:
+    """Print that document, if stdout takes it. Returns the exit code."""
+    document = json.dumps(failure_document(kind, message, code), sort_keys=True)
+    try:
+        write_stdout(document.encode() + b"\n")
+    except (KeywrightError, ReaderGoneError):
+        return code  # stdout was no use, and stderr has been told
+    return code
+
+
+def tell(given: Sequence[str], error: BaseException) -> int:
+    """Tell what ended the command line `given`. Returns the exit code."""
+    if isinstance(error, FinishedError):
+        return error.code
+    if isinstance(error, ReaderGoneError):
+        return CLOSED_PIPE
+    message, code = _told(given, error)
+    say(printable(f"keywright: {message}"))
+    return print_failure(type(error).__name__, message, code) if asked(given, "--json") else code
+
+
+def _told(given: Sequence[str], error: BaseException) -> tuple[str, int]:
+    if isinstance(error, KeywrightError):
+        return str(error), exit_code(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
+    kind, hint = type(error).__name__, "; --debug shows more (check it for secrets before you send it)"
+    if asked(given, "--debug"):
+        import traceback
+
+        say("".join(traceback.format_exception(error)), end="")
+        hint = ""
+    return f"internal error ({kind}): this is a bug in keywright or a plugin, please report it{hint}", BUG

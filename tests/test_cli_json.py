@@ -1,0 +1,285 @@
+"""`--json`: for every command and each kind of failure, stdout is JSON and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import COMMAND, Keywright
+
+from keywright import Registry, errors
+from keywright.cli import dispatch
+from keywright.cli.builtin import add_core_commands
+from keywright.cli.commands import Commands
+from keywright.cli.exit_codes import exit_code
+
+PUBLIC = b"test-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032 §7.1, TEST 1
+SIGNATURE = "AAAA"
+
+# Each command at its best: arguments, and the keys of its document (of each line, for lists).
+INFO = {"reference", "kid", "state"}
+DONE: dict[str, tuple[list[str], set[str]]] = {
+    "generate": (["new"], INFO),
+    "ensure": ([], INFO),
+    "import": (["new", "--public"], INFO),
+    "rotate": (["a"], INFO),
+    "export": (["a"], {"reference", "format", "half", "data"}),
+    "convert": (["--from", "nix", "--to", "jwk"], {"format", "half", "data"}),
+    "list": ([], {"name", "versions"}),
+    "show": (["a"], {"name", "versions"}),
+    "label": (["a", "x=y"], INFO),
+    "disable": (["a"], INFO),
+    "enable": (["a@1"], INFO),
+    "compromise": (["a@1"], INFO),
+    "destroy": (["a@1", "--yes"], INFO),
+    "sign": (["a"], {"reference", "kid", "algorithm", "signature"}),
+    "verify": (["a", "--signature", SIGNATURE], INFO),
+    "plugins": ([], {"plugins", "failures"}),
+    "config show": ([], {"path", "value", "source"}),
+    "config check": ([], {"source", "faults"}),
+    "config schema": ([], {"properties"}),
+    "config path": ([], {"path"}),
+    "init": (["--config", "other.toml"], {"path"}),
+    "nix key generate-secret": (["--key-name", "a"], {"format", "half", "data"}),
+    "nix key convert-secret-to-public": ([], {"format", "half", "data"}),
+    "jose jwk create-secret-key": ([], {"format", "half", "data"}),
+    "jose jwk create-curve-key": ([], {"format", "half", "data"}),
+    "jose jwk create-rsa-key": (["--bits", "2048"], {"format", "half", "data"}),
+    "jose jwk thumbprint": (["ed.jwk"], {"thumbprint"}),
+}
+
+
+@pytest.fixture
+def ready(home: Path, keywright: Keywright) -> Keywright:
+    """The command, in a home with a configuration, the key `a` and a JWK."""
+    (home / "keywright.toml").write_text(
+        '[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n[keys.declared]\ntype = "ed25519"\n'
+    )
+    assert keywright("generate", "a").returncode == 0
+    assert keywright("jose", "jwk", "create-curve-key", "-o", "ed.jwk").returncode == 0
+    return keywright
+
+
+def documents(stdout: bytes) -> list[dict[str, Any]]:
+    """All of stdout as JSON: one document, or one a line."""
+    try:
+        found = [json.loads(stdout)]
+    except ValueError:
+        found = [json.loads(line) for line in stdout.splitlines()]
+    assert all(isinstance(one, dict) for one in found)
+    return found
+
+
+def commands() -> list[str]:
+    """The paths of all commands."""
+    table, plugins = Commands(), Registry.load()
+    add_core_commands(table, plugins)
+    plugins.add_commands(table)
+    return [" ".join(path) for path in table.table]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_what_is_done_is_told_in_json(ready: Keywright, command: str) -> None:
+    """Exit 0, a document with what it is about, and not a word on stderr."""
+    arguments, members = DONE[command]
+    given = PUBLIC
+    if command == "nix key convert-secret-to-public":
+        given = ready("nix", "key", "generate-secret", "--key-name", "a").stdout
+    if command == "verify":
+        signature = json.loads(ready("sign", "a", "--json", input=given).stdout)["signature"]
+        arguments = [signature if word == SIGNATURE else word for word in arguments]
+
+    done = ready(*command.split(), *arguments, "--json", input=given)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert all(members <= one.keys() for one in documents(done.stdout))
+    assert documents(done.stdout)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_wrong_arguments_are_told_in_json(ready: Keywright, command: str) -> None:
+    """An option that is none ends every command in exit 2 and the document of the error."""
+    done = ready("--json", *command.split(), "--there-is-no-such-option")
+
+    assert done.returncode == 2
+    assert documents(done.stdout) == [{"error": {"exit": 2, "message": _message(done.stderr), "type": "ConfigError"}}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "code"),
+    [
+        pytest.param(["generat", "b"], "ConfigError", 2, id="no such command"),
+        pytest.param(["generate"], "ConfigError", 2, id="an argument is missing"),
+        pytest.param(["generate", "B"], "InvalidNameError", 2, id="name"),
+        pytest.param(["generate", "b", "--type", "x"], "UnknownPluginError", 2, id="plugin"),
+        pytest.param(["--store", "x", "list"], "ConfigError", 2, id="configuration"),
+        pytest.param(["--config", "absent.toml", "list"], "ConfigError", 2, id="no configuration file"),
+        pytest.param(["show", "b"], "KeyNotFoundError", 3, id="not found"),
+        pytest.param(["generate", "a"], "KeyExistsError", 4, id="exists"),
+        pytest.param(["sign", "a@1", "absent"], "ConfigError", 2, id="no file"),
+        pytest.param(["import", "b"], "NotExportableError", 5, id="refused"),
+        pytest.param(["import", "b", "ed.jwk", "--format", "nix"], "MalformedKeyError", 65, id="malformed"),
+        pytest.param(["verify", "a", "--signature", "AAAA"], "InvalidSignatureError", 1, id="the answer is no"),
+        pytest.param(["export", "a", "-o", "ed.jwk"], "KeyExistsError", 4, id="file exists"),
+        pytest.param(["destroy", "a@1"], "ConfigError", 2, id="nobody to ask"),
+    ],
+)
+def test_every_failure_is_told_in_json(ready: Keywright, arguments: list[str], kind: str, code: int) -> None:
+    """One document with the error's class, message and exit code; the message for people is the same."""
+    done = ready(*arguments, "--json", input=PUBLIC)
+
+    (document,) = documents(done.stdout)
+    assert done.returncode == code
+    assert (document["error"]["type"], document["error"]["exit"]) == (kind, code)
+    assert document["error"]["message"] == _message(done.stderr)
+
+
+@pytest.mark.parametrize(("words", "group"), [([], "keywright"), (["nix", "key"], "keywright nix key")])
+def test_no_command(keywright: Keywright, words: list[str], group: str) -> None:
+    """People get the list of commands, programs a document."""
+    done = keywright(*words, "--json")
+
+    message = f"no command is named; see {group} --help"
+    assert documents(done.stdout) == [{"error": {"exit": 2, "message": message, "type": "ConfigError"}}]
+    assert (done.returncode, done.stderr[:20]) == (2, f"usage: {group} COMMAND"[:20].encode())
+
+
+def _message(stderr: bytes) -> str:
+    return stderr.decode().removeprefix("keywright: ").removesuffix("\n")
+
+
+@pytest.mark.parametrize("error", [*(name for name in errors.__all__ if name != "KeywrightError")])
+def test_every_class_of_error_has_its_document(
+    error: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a command raises, the document names its class and exit code."""
+    kind: type[errors.KeywrightError] = getattr(errors, error)
+
+    def fail(*_: object) -> int:
+        raise kind("it is so; do this")
+
+    monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
+
+    code = dispatch.run(["config", "path", "--json"])
+
+    told = capsys.readouterr()
+    assert code == exit_code(kind(""))
+    assert json.loads(told.out) == {"error": {"type": error, "message": "it is so; do this", "exit": code}}
+    assert told.err == "keywright: it is so; do this\n"
+
+
+@pytest.mark.parametrize("stop", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_what_is_no_error_of_ours_has_a_document_too(
+    stop: type[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bug and Ctrl-C are told in JSON; the words of a bug are not repeated."""
+
+    def fail(*_: object) -> int:
+        raise stop("canary")
+
+    monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
+
+    code = dispatch.run(["config", "path", "--json"])
+
+    told = capsys.readouterr()
+    document = json.loads(told.out)["error"]
+    assert code == document["exit"] == (130 if stop is KeyboardInterrupt else 70)
+    assert document["type"] == stop.__name__
+    assert told.err == f"keywright: {document['message']}\n"
+    assert "canary" not in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", "b"], ["show", "b", "--reason=--json"], ["show", "b", "--", "--json"], ["verify", "--", "--json", "x"]],
+    ids=" ".join,
+)
+def test_no_document_is_printed_unasked(ready: Keywright, arguments: list[str]) -> None:
+    """`--json` in a value or after `--` is not the option."""
+    done = ready(*arguments)
+
+    assert done.returncode in (2, 3)
+    assert done.stdout == b""
+
+
+def test_a_key_that_is_no_text_is_in_base64(capsys: pytest.CaptureFixture[str]) -> None:
+    """`encoding` says so."""
+    from keywright import Context, Secret
+
+    def no_config() -> Any:
+        raise AssertionError
+
+    context = Context(Registry(), read_config=no_config, json=True)
+
+    context.write_key(Secret(b"\xff\x00"), format="raw", secret=True, reference="a@1")
+
+    assert json.loads(capsys.readouterr().out) == {
+        "reference": "a@1", "format": "raw", "half": "secret", "data": "/wA=", "encoding": "base64"
+    }  # fmt: skip
+
+
+def test_a_file_takes_the_key_and_the_document_names_the_file(ready: Keywright, home: Path) -> None:
+    """With `-o`, the file holds the key as ever, and stdout says which file."""
+    done = ready("export", "a", "-o", "out", "--json")
+
+    assert json.loads(done.stdout) == {"reference": "a@1", "format": "nix", "half": "public", "output": "out"}
+    assert (home / "out").read_bytes() == ready("export", "a").stdout
+
+
+def test_an_export_names_the_version_that_it_holds(ready: Keywright) -> None:
+    """Of a bare name the primary, of NAME@N that one, and the format that was asked for."""
+    ready("rotate", "a")
+
+    primary = json.loads(ready("export", "a", "--json", "--secret").stdout)
+    first = json.loads(ready("export", "a@1", "--json", "--format", "jwk").stdout)
+
+    assert (primary["reference"], primary["half"], primary["data"][:4]) == ("a@2", "secret", "a-2:")
+    assert (first["reference"], first["format"], json.loads(first["data"])["kid"]) == ("a@1", "jwk", "a-1")
+
+
+def test_every_fault_of_a_configuration_is_in_the_document(ready: Keywright, home: Path) -> None:
+    """`config check` has them all in `faults`, and the last as `error`."""
+    with (home / "keywright.toml").open("a") as file:
+        file.write("[stores.b]\nbackend='file'\n[keys.k]\nbits=3\ntype='rsa'\n[keys.l]\ntype='none'\n")
+
+    done = ready("config", "check", "--json", "--option", "default_store", "local")
+
+    (document,) = documents(done.stdout)
+    assert done.returncode == 2
+    assert [fault["exit"] for fault in document["faults"]] == [2, 2, 2]
+    assert document["error"] == document["faults"][-1]
+    assert done.stderr.decode().splitlines() == [f"keywright: {fault['message']}" for fault in document["faults"]]
+
+
+def test_no_configuration_file(keywright: Keywright) -> None:
+    """`config path` says null, and no by its exit code."""
+    done = keywright("config", "path", "--json")
+
+    assert (done.returncode, json.loads(done.stdout)) == (1, {"path": None})
+
+
+def test_a_key_that_was_not_destroyed_is_shown_as_it_is(ready: Keywright, home: Path) -> None:
+    """Who answers no at the terminal gets the version, still enabled, and exit 1."""
+    terminal, other = os.openpty()
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    with subprocess.Popen(
+        [COMMAND, "destroy", "a@1", "--json"], cwd=home, env=environment,
+        stdin=other, stderr=other, stdout=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        os.write(terminal, b"\xffno\n")
+        out, _ = running.communicate(timeout=60)
+
+    os.close(other)
+    os.close(terminal)
+    assert running.returncode == 1
+    assert (json.loads(out)["reference"], json.loads(out)["state"]) == ("a@1", "enabled")
+
+
+@pytest.mark.parametrize("arguments", [["--json", "--version"], ["list", "--version", "--json"]])
+def test_the_version_as_json(keywright: Keywright, arguments: list[str]) -> None:
+    """In either order."""
+    assert json.loads(keywright(*arguments).stdout).keys() == {"name", "version"}
