@@ -12,8 +12,7 @@ from keywright_jose.jwk_format import JwkFormat
 
 _PROBE = """
 import sys
-import keywright
-from keywright import Commands
+from keywright import Commands, Key, hookimpl  # what these load is keywright's, not the plugin's
 before = set(sys.modules)
 import keywright_jose
 keywright_jose.keywright_register_formats()

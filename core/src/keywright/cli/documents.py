@@ -30,6 +30,7 @@ def info_document(info: RecordInfo) -> dict[str, Any]:
         "format": info.format,
         "kid": info.kid,
         "public": None if info.public is None else b64encode(info.public).decode(),
+        "attributes": info.attributes.plain(),
         "state": info.state.value,
         "state_since": _time(info.state_since),
         "reason": info.reason,

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
+from keywright.lifecycle import Phase
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
@@ -18,8 +19,10 @@ _TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
 def configure_generate(parser: ArgumentParser, plugins: Registry) -> None:
     """Arguments of `generate`."""
     parser.add_argument("name", metavar="NAME", help="such as cache.example.org or prod/jwt")
-    parser.add_argument("--type", metavar="T", help=f"key type: {', '.join(plugins.key_types)}")
-    parser.add_argument("--format", metavar="F", help=f"format: {', '.join(plugins.formats)}")
+    parser.add_argument(
+        "--type", metavar="T", help=f"key type: {', '.join(plugins.key_types)}; default: by the format, else ed25519"
+    )
+    parser.add_argument("--format", metavar="F", help=f"format: {', '.join(plugins.formats)}; default: by the type")
     parser.add_argument("--kid", metavar="K", help="the id for the outside world; may hold {name} and {version}")
     parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
     parser.add_argument(
@@ -105,6 +108,7 @@ def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
 def run_rotate(arguments: Namespace, context: Context) -> int:
     """Make the next version and print `NAME@N`."""
     ring = context.ring
+    announced = [one.info for one in ring.show(arguments.name).versions if one.phase is Phase.ANNOUNCED]
     info = ring.rotate(
         arguments.name,
         activate_in=duration_of(arguments.activate_in, "--activate-in"),
@@ -113,6 +117,9 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
         expires=time_of(arguments.expires, "--expires", ring.now()),
         **_type_settings(arguments, context.registry),
     )
+    for passed_over in announced:
+        if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
+            context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
     return _made(context, info)
 
 

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from keywright.cli.documents import phase_document, table
+from keywright.cli.streams import is_terminal
 from keywright.cli.values import pairs_of
 from keywright.lifecycle import Phase
 from keywright.metadata import format_time
@@ -13,11 +14,15 @@ from keywright.names import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from keywright.cli.context import Context
     from keywright.lifecycle import VersionPhase
     from keywright.registry import Registry
     from keywright.secret import Secret
+
+
+_NEVER_SIGNING = (Phase.DISABLED, Phase.COMPROMISED, Phase.DESTROYED)
 
 
 def add_output(parser: ArgumentParser) -> None:
@@ -112,7 +117,11 @@ def configure_list(parser: ArgumentParser, _plugins: Registry) -> None:
     """Arguments of `list`."""
     parser.add_argument("prefix", metavar="PREFIX", nargs="?", default="", help="names that start with this text")
     parser.add_argument(
-        "--label", metavar="K=V", action="append", default=[], help="names with this label (repeatable)"
+        "--label",
+        metavar="K=V",
+        action="append",
+        default=[],
+        help="names whose newest version has this label (repeatable)",
     )
 
 
@@ -126,6 +135,11 @@ def run_list(arguments: Namespace, context: Context) -> int:
             rows.append(_row(_foremost(versions)))
     if rows:
         context.print(table(("NAME", "PHASE", "TYPE", "KID"), rows))
+    elif not context.json and is_terminal():
+        which = " that the arguments ask for" if arguments.prefix or arguments.label else ""
+        context.note(
+            f"keywright: store {context.ring.open_store().name!r} has no name{which}; config show tells where it is"
+        )
     return 0
 
 
@@ -140,8 +154,8 @@ def run_show(arguments: Namespace, context: Context) -> int:
     if context.json:
         context.print_json({"name": name, "versions": [phase_document(one) for one in versions]})
         return 0
-    header = ("VERSION", "PHASE", "TYPE", "KID", "FORMAT", "CREATED", "LABELS")
-    context.print(table(header, [(*_row(one), *_details(one)) for one in versions]))
+    header = ("VERSION", "PHASE", "TYPE", "FORMAT", "CREATED", "SIGNS FROM", "ENDS", "LABELS", "KID")
+    context.print(table(header, [_details(one) for one in versions]))
     return 0
 
 
@@ -155,7 +169,13 @@ def _row(one: VersionPhase) -> tuple[str, str, str, str]:
     return (one.info.reference, one.phase.value, one.info.key_type, one.info.kid)
 
 
-def _details(one: VersionPhase) -> tuple[str, str, str]:
-    created = "" if one.info.created is None else format_time(one.info.created.replace(microsecond=0))
-    labels = " ".join(f"{name}={value}" for name, value in one.info.labels.items())
-    return (one.info.format or "", created, labels)
+def _details(one: VersionPhase) -> tuple[str, ...]:
+    info = one.info
+    labels = " ".join(f"{name}={value}" for name, value in info.labels.items())
+    signs_from = None if one.phase in _NEVER_SIGNING else info.activates or info.created
+    times = (_second(time) for time in (info.created, signs_from, one.verifies_until))
+    return (info.reference, one.phase.value, info.key_type, info.format or "", *times, labels, info.kid)
+
+
+def _second(time: datetime | None) -> str:
+    return "" if time is None else format_time(time.replace(microsecond=0))

@@ -223,4 +223,14 @@ def run_init(arguments: Namespace, context: Context) -> int:
         context.print_json({"path": path})
     else:
         context.print(path)
+    _note_keys_elsewhere(context)
     return 0
+
+
+def _note_keys_elsewhere(context: Context) -> None:
+    """Where no file was, keys are in the built-in default store; a new file does not look there."""
+    from keywright.config import config_from
+
+    default = config_from({}).stores["default"].given["path"].value
+    if isinstance(default, str) and os.path.exists(default):
+        context.note(f"keywright: keys made so far are in {default}; set stores.local.path to it to go on with them")
