@@ -120,13 +120,19 @@ def test_an_objection_refuses_and_is_told(
     assert [*opened.names()] == ["a"]
 
 
+# The example of Nix's manual, `nix key convert-secret-to-public`.
+NIX_OF_MANUAL = (
+    b"cache.example.org-0:E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
+)
+
+
 def test_an_objection_comes_before_a_secret_exists(
     ring: Rings, guard: Guard, refused: Refused, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a review objects, no key is generated."""
     guard.objections = {"generate": ("no",), "rotate": ("no",)}
     opened = ring()
-    opened.import_key("b", b"b-1:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc=", public=True)
+    opened.import_key("b", NIX_OF_MANUAL, kid="b-1")
     monkeypatch.setattr(type(registry.key_type("ed25519")), "generate", None)
 
     with refused(PolicyError, "generate of a is refused by plugin 'guard': no"):

@@ -160,12 +160,12 @@ def test_it_changes_over_by_the_clock(ring: Rings, wait: Wait) -> None:
     assert opened.verify("a", b"data", signer.sign(b"data")).version == 2
 
 
-def test_it_looks_again_after_the_refresh(ring: Rings, wait: Wait) -> None:
+def test_it_looks_again_after_the_refresh(ring: Rings, shared: dict[str, str], wait: Wait) -> None:
     """A rotation that was not foreseen is seen after `refresh`, and not before."""
-    opened = ring()
+    opened, other = ring(stores={"main": shared}), ring(stores={"main": shared})
     opened.generate("a")
     signer = opened.signer("a", refresh=timedelta(seconds=10))
-    opened.rotate("a")
+    other.rotate("a")
 
     wait(seconds=9)
     before = signer.version
@@ -174,18 +174,18 @@ def test_it_looks_again_after_the_refresh(ring: Rings, wait: Wait) -> None:
     assert [before, signer.version] == [1, 2]
 
 
-def test_a_clock_that_is_set_back_does_not_freeze_it(ring: Rings, wait: Wait) -> None:
+def test_a_clock_that_is_set_back_does_not_freeze_it(ring: Rings, shared: dict[str, str], wait: Wait) -> None:
     """Behind the last look-up by its clock, a signer looks again, and again from there."""
-    opened = ring()
+    opened, other = ring(stores={"main": shared}), ring(stores={"main": shared})
     opened.generate("a")
     wait(days=1)
     signer = opened.signer("a", refresh=timedelta(seconds=60))
-    opened.rotate("a")
+    other.rotate("a")
     before = signer.version
 
     wait(hours=-1)
     back = signer.version
-    opened.rotate("a")
+    other.rotate("a")
     wait(seconds=59)
     held = signer.version
     wait(seconds=1)
@@ -207,12 +207,12 @@ def test_a_clock_that_is_set_back_gives_no_key_before_its_time(ring: Rings, wait
     assert [before, signer.version] == [2, 1]
 
 
-def test_without_a_refresh_it_looks_by_the_clock_alone(ring: Rings, wait: Wait) -> None:
+def test_without_a_refresh_it_looks_by_the_clock_alone(ring: Rings, shared: dict[str, str], wait: Wait) -> None:
     """With `refresh=None` an end that was not foreseen is never seen."""
-    opened = ring()
+    opened, other = ring(stores={"main": shared}), ring(stores={"main": shared})
     opened.generate("a")
     signer = opened.signer("a", refresh=None)
-    opened.rotate("a")
+    other.rotate("a")
 
     wait(days=10_000)
 
@@ -258,12 +258,31 @@ def test_a_signer_stops_at_the_end(ring: Rings, refused: Refused, wait: Wait) ->
         opened.signer("a")
 
 
-def test_a_signer_hears_of_a_compromise(ring: Rings, refused: Refused, wait: Wait) -> None:
-    """A version that was compromised meanwhile signs no more once the refresh is over."""
+def test_a_signer_hears_at_once_what_its_own_ring_does(ring: Rings, refused: Refused) -> None:
+    """After a rotation or a compromise by the same ring, the next signature is by the new key, or refused."""
     opened = ring()
     opened.generate("a")
+    signer = opened.signer("a", refresh=None)
+    opened.rotate("a")
+    rotated = signer.version
+
+    opened.compromise("a@2")
+
+    assert rotated == 2
+    with refused(
+        PolicyError,
+        "a has no version that signs: version 2 is compromised, and an older one never takes its place; rotate to make "
+        "a new one",
+    ):
+        signer.sign(b"data")
+
+
+def test_a_signer_hears_of_a_compromise(ring: Rings, shared: dict[str, str], refused: Refused, wait: Wait) -> None:
+    """A version that another ring compromised meanwhile signs no more once the refresh is over."""
+    opened, other = ring(stores={"main": shared}), ring(stores={"main": shared})
+    opened.generate("a")
     signer = opened.signer("a")
-    opened.compromise("a")
+    other.compromise("a")
 
     wait(seconds=60)
 

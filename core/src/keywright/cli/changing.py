@@ -32,7 +32,13 @@ def _configure_state(parser: ArgumentParser, _plugins: Registry) -> None:
     parser.add_argument("--reason", metavar="TEXT", default="", help="why, to be kept with the version")
 
 
-configure_disable = configure_enable = configure_compromise = _configure_state
+def _configure_for_good(parser: ArgumentParser, _plugins: Registry) -> None:
+    parser.add_argument("reference", metavar="REF", help="NAME@N; NAME alone where there is one version")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why, to be kept with the version")
+
+
+configure_disable = configure_enable = _configure_state
+configure_compromise = _configure_for_good
 
 
 def run_disable(arguments: Namespace, context: Context) -> int:
@@ -52,13 +58,13 @@ def run_compromise(arguments: Namespace, context: Context) -> int:
 
 def configure_destroy(parser: ArgumentParser, plugins: Registry) -> None:
     """Arguments of `destroy`."""
-    _configure_state(parser, plugins)
+    _configure_for_good(parser, plugins)
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def run_destroy(arguments: Namespace, context: Context) -> int:
     """Ask, destroy and print the reference."""
-    info = context.ring.resolve(arguments.reference)
+    info = context.ring.resolve(arguments.reference, for_good=True)
     question = f"Destroy the secret of {info.reference} (kid {info.kid}) for good?"
     if not context.confirm(question, yes=arguments.yes):
         context.note("keywright: nothing was destroyed")

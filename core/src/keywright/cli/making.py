@@ -72,6 +72,7 @@ def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
         "--format", metavar="F", help=f"its format, if the data does not tell: {', '.join(plugins.formats)}"
     )
     parser.add_argument("--public", action="store_true", help="it is a public key, for verifying alone")
+    parser.add_argument("--next", action="store_true", help="store it as the next version of a name that is there")
     parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
     parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
     parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
@@ -87,6 +88,7 @@ def run_import(arguments: Namespace, context: Context) -> int:
         format=arguments.format,
         public=arguments.public,
         lenient=arguments.lenient,
+        as_next=arguments.next,
         kid=arguments.kid,
         labels=pairs_of(arguments.label, "--label"),
         expires=time_of(arguments.expires, "--expires", ring.now()),
@@ -102,19 +104,23 @@ def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
     parser.add_argument("--overlap", metavar="D", help="how long the versions before still verify after that")
     parser.add_argument("--kid", metavar="K", help="the id of the new version; may hold {name} and {version}")
     parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {_TIME}; default: never")
+    parser.add_argument("--attribute", metavar="K=V", action="append", default=[], help="as for generate (repeatable)")
     _add_type_settings(parser, plugins)
 
 
 def run_rotate(arguments: Namespace, context: Context) -> int:
     """Make the next version and print `NAME@N`."""
     ring = context.ring
+    activate_in = duration_of(arguments.activate_in, "--activate-in")
+    overlap = duration_of(arguments.overlap, "--overlap")
     announced = [one.info for one in ring.show(arguments.name).versions if one.phase is Phase.ANNOUNCED]
     info = ring.rotate(
         arguments.name,
-        activate_in=duration_of(arguments.activate_in, "--activate-in"),
-        overlap=duration_of(arguments.overlap, "--overlap"),
+        activate_in=activate_in,
+        overlap=overlap,
         kid=arguments.kid,
         expires=time_of(arguments.expires, "--expires", ring.now()),
+        attributes=attributes_of(arguments.attribute) or None,
         **_type_settings(arguments, context.registry),
     )
     for passed_over in announced:
@@ -143,7 +149,7 @@ def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
             )
     for name, rules in declared.items():
         flag = "--" + name.replace("_", "-")
-        parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules))
+        parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules).replace("%", "%%"))
 
 
 def _type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 from keywright import lifecycle
 from keywright.errors import KeyNotFoundError, PolicyError
@@ -14,6 +15,7 @@ from keywright.record import RecordInfo
 from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import perform
+from keywright.ring.signer import Signer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -56,6 +58,7 @@ class RingBase:
         check_texts(store=store)
         self._store = store
         self._opened: dict[str, OpenedStore] = {}
+        self._signers: WeakSet[Signer] = WeakSet()
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +102,9 @@ class RingBase:
 
     def _versions(self, opened: OpenedStore, name: str, version: int | None = None) -> Sequence[RecordInfo]:
         infos = opened.store.versions(name)
+        if not infos and not opened.capabilities.writable:
+            # It knows better where it looked than that a key could be made there.
+            opened.store.get(name, version or 1)
         if not infos:
             raise KeyNotFoundError(
                 f"store {opened.name!r} has no key {name}; make one with generate or import, or name another --store"
@@ -136,5 +142,9 @@ class RingBase:
             )
         return opened, info
 
-    def _perform(self, describe: Callable[[], ReviewRequest], action: Callable[[], _T]) -> _T:
-        return perform(self.plugins, describe, self._clock, action)
+    def _perform(self, describe: Callable[[], ReviewRequest], action: Callable[[], _T], *, changes: bool = True) -> _T:
+        result = perform(self.plugins, describe, self._clock, action)
+        if changes:
+            for signer in list(self._signers):
+                signer.look_again()
+        return result

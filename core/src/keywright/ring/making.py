@@ -106,6 +106,7 @@ class Making(RingBase):
         format: str | None = None,
         public: bool = False,
         lenient: bool = False,
+        as_next: bool = False,
         kid: str | None = None,
         labels: Mapping[str, str] | None = None,
         expires: datetime | None = None,
@@ -113,6 +114,8 @@ class Making(RingBase):
         report: Report = warn,
     ) -> RecordInfo:
         """Store a key that was made elsewhere as version 1 of `name`, in its own format.
+
+        With `as_next` it becomes the version after the last one.
 
         Without `format` the data tells. `public` stores a public key, which verifies and cannot sign. `lenient`
         reads what other programs accept, and `report` hears how it deviates.
@@ -124,7 +127,8 @@ class Making(RingBase):
                 belong together.
             NotExportableError: it is a public key and `public` was not said.
             UnsupportedKeyError: it is a secret key and `public` was said.
-            KeyExistsError: the name has a version, tombstones included.
+            KeyExistsError: the name has a version, tombstones included, and `as_next` was not said.
+            KeyNotFoundError: `as_next` was said, and the name has no version.
             ConfigError: `format` or `kid` is empty, a label is none, or the key would never sign.
         """
         encoded = hide(data)
@@ -140,12 +144,16 @@ class Making(RingBase):
         plan = import_plan(self.plugins.key_type(key.type), format_, kid=kid, labels=labels, expires=expires, now=now)
         named = replace(key, kid=key.kid if kid is None else kid)
 
+        others = self._versions(opened, name) if as_next else ()
+        version = others[-1].version + 1 if others else 1
+
         def store_it() -> RecordInfo:
-            self._check_new(opened, name)
-            return store_key(opened, plan, named, name, 1, (), now, lenient=lenient)
+            if not as_next:
+                self._check_new(opened, name)
+            return store_key(opened, plan, named, name, version, others, now, lenient=lenient)
 
         def planned() -> ReviewRequest:
-            return self._planned("import", opened, name, 1, plan, kid=named.kid, bits=plan.key_type.bits(key))
+            return self._planned("import", opened, name, version, plan, kid=named.kid, bits=plan.key_type.bits(key))
 
         return self._perform(planned, store_it)
 
@@ -157,6 +165,7 @@ class Making(RingBase):
         overlap: timedelta | None = None,
         kid: str | None = None,
         expires: datetime | None = None,
+        attributes: Mapping[str, object] | None = None,
         store: str | None = None,
         **options: object,
     ) -> RecordInfo:
@@ -170,7 +179,8 @@ class Making(RingBase):
         Raises:
             KeyNotFoundError: there is no such name; generate makes version 1.
             KeyExistsError: somebody else made the version meanwhile, or another version holds its kid.
-            PolicyError: the kid, size or attributes of the next version would have to be guessed.
+            PolicyError: the kid, size or attributes of the next version would have to be guessed, or the last one is
+                a public key of somebody else's.
             ConfigError: an option, time or duration is wrong, a text is empty, or no new key has the size of the last.
         """
         opened = self.open_store(store, name=check_name(name))
@@ -182,7 +192,9 @@ class Making(RingBase):
         now = max(now, last.created or now)
         table = self.config.key(name)
         activates = _activation(table, activate_in, now)
-        wanted = Wanted(kid=kid, activates=activates, expires=expires, overlap=overlap, options=options)
+        wanted = Wanted(
+            kid=kid, activates=activates, expires=expires, overlap=overlap, attributes=attributes, options=options
+        )
         plan = plan_rotation(self.plugins, table, opened, last, wanted, now)
         version = last.version + 1
 
@@ -193,7 +205,10 @@ class Making(RingBase):
 
     def _check_new(self, opened: OpenedStore, name: str) -> None:
         if opened.writable.versions(name):
-            raise KeyExistsError(f"store {opened.name!r} has {name} already; rotate makes its next version")
+            raise KeyExistsError(
+                f"store {opened.name!r} has {name} already; rotate makes its next version, or import --next if it is "
+                "made elsewhere"
+            )
 
     def _planned(
         self,

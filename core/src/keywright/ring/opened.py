@@ -58,7 +58,7 @@ class OpenedStore:
         self._options = check_options(
             table.given,
             self._backend.settings,
-            owner=f"store backend {table.backend!r}",
+            owner=f"store backend {self._backend.name!r}",
             path=table.path,
             source=table.source,
         )

@@ -82,7 +82,9 @@ class Reading(RingBase):
         if record.payload is None:
             return opened.unpack(record)
         return self._perform(
-            lambda: describe("export", opened, opened.described(info), self._clock()), lambda: opened.unpack(record)
+            lambda: describe("export", opened, opened.described(info), self._clock()),
+            lambda: opened.unpack(record),
+            changes=False,
         )
 
     @overload
@@ -140,4 +142,4 @@ class Reading(RingBase):
             key = secret_of(opened.load(plain), info, opened)
             return encode_key(format_, key, secret=True, strict=strict, lenient=True, report=report)
 
-        return self._perform(lambda: describe("export", opened, info, self._clock()), reveal)
+        return self._perform(lambda: describe("export", opened, info, self._clock()), reveal, changes=False)

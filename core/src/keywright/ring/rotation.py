@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from keywright.errors import ConfigError, PolicyError
 from keywright.key import Attributes
-from keywright.record import RecordInfo
+from keywright.record import RecordInfo, State
 from keywright.ring.conversion import public_attributes
 from keywright.ring.plan import Plan, Wanted, kid_for, make_plan
 from keywright.settings import Given
@@ -36,7 +36,15 @@ def plan_rotation(
         ConfigError: no new key has the size of the last one. Beside that, and UnknownPluginError: as `make_plan`.
     """
     last_key = opened.load(last)
-    attributes = _attributes_before(plugins, table, opened, last, last_key)
+    if last_key.secret is None and last.state is not State.DESTROYED and opened.signing is None:
+        raise PolicyError(
+            f"{last.reference} is a public key, imported without its secret half, so its owner rotates it; store the "
+            "next one with import --next --public"
+        )
+    said = wanted.attributes is not None or "attributes" in table.given
+    attributes = last_key.attributes
+    if last_key.secret is None and opened.signing is None:
+        attributes = _unknown_attributes(plugins, table, last, last_key, said=said)
     bits, refusal = _bits_before(plugins, table, last, last_key)
     before = Wanted(
         type=last.key_type,
@@ -48,22 +56,21 @@ def plan_rotation(
     plan = make_plan(plugins, table, wanted, before=before, now=now)
     if wanted.kid is None:
         _check_kid(plugins, table, plan, last, last_key)
-    said = "bits" in (wanted.options or {}) or "bits" in table.specific()
-    if refusal is not None and plan.key_type.name == last.key_type and not said:
+    says_bits = "bits" in (wanted.options or {}) or "bits" in table.specific()
+    if refusal is not None and plan.key_type.name == last.key_type and not says_bits:
         raise refusal
     return plan
 
 
-def _attributes_before(
-    plugins: Registry, table: KeyTable, opened: OpenedStore, last: RecordInfo, last_key: Key
+def _unknown_attributes(
+    plugins: Registry, table: KeyTable, last: RecordInfo, last_key: Key, *, said: bool
 ) -> Attributes:
-    """What the last key carried; nothing where that is not known any more and the configuration says it anew."""
-    if last_key.secret is not None or opened.signing is not None:
-        return last_key.attributes
-    if "attributes" not in table.given and _carries_attributes(plugins.format(last.format or ""), last_key):
+    """None, where the last key's are gone with its secret: if it had none for certain, or they are said anew."""
+    if not said and _carries_attributes(plugins.format(last.format or ""), last_key):
         # What the format publishes is left. To sign with what it says of verifying would be a guess.
         raise PolicyError(
-            f"the attributes of {last.reference} are not known any more; set {table.path}.attributes, to {{}} for none"
+            f"the attributes of {last.reference} are not known any more; say --attribute, or set "
+            f"{table.path}.attributes, to {{}} for none"
         )
     return Attributes()
 

@@ -50,10 +50,10 @@ class Signer:
 
     The key is looked up when the signer is made; a signature is then a plain call. When the clock says that another
     version signs by now, or the look-up is older than the ring's `refresh`, or the clock was set back behind the
-    look-up, it is looked up again.
+    look-up, or its ring made or changed a key, it is looked up again.
     """
 
-    __slots__ = ("_clock", "_found", "_lock", "_resolve")
+    __slots__ = ("__weakref__", "_clock", "_found", "_lock", "_resolve")
 
     def __init__(self, resolve: Callable[[], Found], clock: Callable[[], datetime]) -> None:
         """Resolve for the first time. Raises: whatever `resolve` raises."""
@@ -78,6 +78,11 @@ class Signer:
             if until is not None and not since <= self._clock() < until:
                 bound, *_ = self._found = self._resolve()
         return bound
+
+    def look_again(self) -> None:
+        """Have the next signature look the name up, whatever the clock says. The ring does so when it changes keys."""
+        with self._lock.mine():
+            self._found = self._found._replace(until=self._found.since)
 
     def sign(self, data: bytes) -> bytes:
         """The signature of `data`, in JOSE form. Raises: as `current`."""

@@ -29,8 +29,8 @@ class Using(RingBase):
         """Bind the primary of a name for signing; also for keys that cannot leave their store.
 
         `algorithm` is a JWA name; without it the key's own `alg`, else its type's default. When the clock reaches
-        the end of the primary, or `refresh` later, the signer looks the name up again; None: by the clock alone. A
-        clock that was set back behind the last look-up makes it look again too.
+        the end of the primary, or `refresh` later, or this ring changes keys, the signer looks the name up again;
+        None: no sooner for age. A clock that was set back behind the last look-up makes it look again too.
 
         Raises:
             KeyNotFoundError: there is no such name or version.
@@ -49,11 +49,15 @@ class Using(RingBase):
             infos = self._versions(opened, wanted.name, wanted.version)
             info = signing_version(wanted, infos, now)
             bound = self._perform(
-                lambda: describe("bind", opened, info, now), lambda: bind(self.plugins, opened, info, algorithm)
+                lambda: describe("bind", opened, info, now),
+                lambda: bind(self.plugins, opened, info, algorithm),
+                changes=False,
             )
             return Found(bound, now, signing_until(infos, now, refresh))
 
-        return Signer(resolve, self._clock)
+        signer = Signer(resolve, self._clock)
+        self._signers.add(signer)
+        return signer
 
     def sign(self, reference: str, data: bytes, *, algorithm: str | None = None, store: str | None = None) -> bytes:
         """One signature by the primary, in JOSE form. For several, bind a `signer`. Raises: as `signer`."""
