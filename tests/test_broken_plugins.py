@@ -193,7 +193,7 @@ def test_the_check_says_no(install: Install, run: Run) -> None:
     told = "keywright: failed: plugin 'bad' of broken 1.0: failed on import with RuntimeError: boom\n"
     assert (checked.returncode, checked.stderr) == (1, told)
     assert (listed.returncode, listed.stderr) == (0, told)
-    assert "\nnix\tkeywright-nix 0.1.0\tformat nix\n" in checked.stdout
+    assert "\nnix\tkeywright-nix 0.1.0\tformat nix, commands\n" in checked.stdout
 
 
 def test_the_check_says_yes(install: Install, run: Run) -> None:

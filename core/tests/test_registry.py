@@ -301,6 +301,29 @@ def test_an_allow_list_keeps_others_out(install: Install) -> None:
     assert {"kw_other", "kw_bad"}.isdisjoint(sys.modules)
 
 
+def test_what_an_allow_list_leaves_out_is_named_where_something_is_missing(install: Install) -> None:
+    """Who looks for what a plugin that is not on the list would have is told that it was left out."""
+    install("sound", SOUND)
+    install("other", SOUND)
+
+    with pytest.raises(UnknownPluginError) as missing:
+        Registry.load(["sound"]).format("other")
+
+    assert str(missing.value) == (
+        "no format is called 'other'; installed: sound; left out by the setting `plugins`: other"
+    )
+
+
+def test_a_plugin_that_reviews_observes_or_adds_commands_says_so(install: Install) -> None:
+    """What a plugin does beside returning objects is told with what it provides."""
+    hooks = ("keywright_review(request): ...", "keywright_observe(event): ...", "keywright_add_commands(commands): ...")
+    install("sound", SOUND + "".join(f"\n@hookimpl\ndef {hook}\n" for hook in hooks))
+
+    (plugin,) = Registry.load().plugins
+
+    assert plugin.provides == ("format sound", "commands", "reviews", "observes")
+
+
 def test_an_empty_allow_list_lets_nothing_in(install: Install) -> None:
     """An empty list is a list: nothing is imported."""
     install("sound", SOUND)

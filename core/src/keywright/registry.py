@@ -30,8 +30,15 @@ _HOOKS: Final = {
 _T = TypeVar("_T")
 
 
+_OTHER_HOOKS: Final = {
+    "keywright_add_commands": "commands",
+    "keywright_review": "reviews",
+    "keywright_observe": "observes",
+}
+
+
 class Plugin(NamedTuple):
-    """A plugin that loaded: its entry point's name, its distribution, and what it provides (`format nix`)."""
+    """A plugin that loaded: its entry point's name, its distribution, and what it provides (`format nix`, `reviews`)."""
 
     name: str
     distribution: str
@@ -64,6 +71,7 @@ class Registry:
         self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _HOOKS}
         self._plugins: list[Plugin] = []
         self._failures: list[Failure] = []
+        self._left_out: list[str] = []
 
     @classmethod
     def load(cls, allowed: Sequence[str] | None = None) -> Registry:
@@ -86,6 +94,7 @@ class Registry:
                 )
         for name, claimants in claimed.items():
             if allowed is not None and name not in allowed:
+                registry._left_out.append(name)
                 continue
             if len(claimants) > 1:
                 owners = " and ".join(f"{one.distribution} {one.version}".rstrip() for one in claimants)
@@ -119,8 +128,10 @@ class Registry:
         if misfit:
             self._fail(subject, misfit)
             return
-        provides = tuple(f"{role} {provided}" for role in _HOOKS for provided in self._collect(plugin, role, subject))
-        self._plugins.append(Plugin(name, distribution, version, provides))
+        objects = [f"{role} {provided}" for role in _HOOKS for provided in self._collect(plugin, role, subject)]
+        implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        others = [what for hook, what in _OTHER_HOOKS.items() if hook in implemented]
+        self._plugins.append(Plugin(name, distribution, version, (*objects, *others)))
 
     def _register(self, plugin: object, name: str) -> str:
         """Hand a plugin to pluggy. Returns why it does not fit, `""` if it does."""
@@ -206,8 +217,9 @@ class Registry:
         known = self._claims[role]
         failed = "".join(f". {failure}" for failure in self._failures)
         installed = ", ".join(sorted(known)) or "none"
+        left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
         raise UnknownPluginError(
-            f"no {role} is called {name!r}{did_you_mean(name, known)}; installed: {installed}{failed}"
+            f"no {role} is called {name!r}{did_you_mean(name, known)}; installed: {installed}{left_out}{failed}"
         )
 
     @property

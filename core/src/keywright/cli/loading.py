@@ -56,7 +56,7 @@ def _config(given: Sequence[str]) -> Config:
 
 def _allowed(given: Sequence[str]) -> tuple[str, ...] | None:
     """The allow-list of a configuration that need not be there; None: there is none, or none that can be read."""
-    from keywright.config_files import find_config
+    from keywright.config.files import find_config
 
     path, profile, _ = config_options(given)
     try:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping
 from typing import Final
 
-from keywright.config_environment import Environment
+from keywright.config.environment import Environment
 from keywright.errors import ConfigError
 from keywright.settings import Given
 

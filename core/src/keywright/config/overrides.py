@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from keywright.config_environment import Environment
-from keywright.config_layers import SECTIONS, TOP_SETTINGS, Layer, is_setting_name
-from keywright.config_paths import dotted, listed, split_path
+from keywright.config.environment import Environment
+from keywright.config.layers import SECTIONS, TOP_SETTINGS, Layer, is_setting_name
+from keywright.config.paths import dotted, listed, split_path
 from keywright.errors import ConfigError
 from keywright.settings import Given, did_you_mean
 

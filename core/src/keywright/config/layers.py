@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from keywright.config_paths import dotted, listed
-from keywright.config_tables import KEY_SETTINGS
+from keywright.config.paths import dotted, listed
+from keywright.config.tables import KEY_SETTINGS
 from keywright.errors import ConfigError, InvalidNameError
 from keywright.names import check_name
 from keywright.setting_values import TABLE_TYPES, is_indirection

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from keywright.config_tables import KEY_SETTINGS
+from keywright.config.tables import KEY_SETTINGS
 from keywright.durations import format_duration
 from keywright.setting_values import TABLE_TYPES
 from keywright.settings import REQUIRED, Setting

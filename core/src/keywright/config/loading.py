@@ -9,30 +9,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
-from keywright.config_environment import Environment
-from keywright.config_files import find_config, read_config, user_directory, working_directory
-from keywright.config_layers import SECTIONS, Layer, document_layer, merged
-from keywright.config_overrides import environment_layer, option_layer
-from keywright.config_paths import dotted, listed
-from keywright.config_tables import KEY_SETTINGS, KeyTable, SealTable, StoreTable
+from keywright.config.environment import Environment
+from keywright.config.files import find_config, read_config, user_directory, working_directory
+from keywright.config.layers import SECTIONS, Layer, document_layer, merged
+from keywright.config.overrides import environment_layer, option_layer
+from keywright.config.paths import dotted, listed
+from keywright.config.tables import KEY_SETTINGS, KeyTable, SealTable, StoreTable
 from keywright.errors import ConfigError
 from keywright.setting_values import TABLE_TYPES, is_indirection, parse_setting
 from keywright.settings import Given, Setting, did_you_mean
 
-if TYPE_CHECKING:
-    from keywright.config_schema import config_schema
-
 __all__ = [
-    "KEY_SETTINGS",
     "Config",
-    "KeyTable",
-    "SealTable",
-    "StoreTable",
     "config_from",
-    "config_schema",
-    "find_config",
     "load_config",
 ]
 
@@ -231,11 +222,3 @@ def _plugins(given: Given | None) -> tuple[str, ...] | None:
     if len(set(names)) != len(names):
         raise given.error("names a plugin twice; name it once")
     return names
-
-
-def __getattr__(name: str) -> object:
-    if name == "config_schema":
-        from keywright.config_schema import config_schema
-
-        return config_schema
-    raise AttributeError(f"module 'keywright.config' has no attribute {name!r}")
