@@ -38,7 +38,7 @@ _OTHER_HOOKS: Final = {
 
 
 class Plugin(NamedTuple):
-    """A plugin that loaded: its entry point's name, its distribution, and what it provides (`format nix`, `reviews`)."""
+    """A plugin that loaded: its entry point's name, its distribution, and what it does (`format nix`, `reviews`)."""
 
     name: str
     distribution: str
