@@ -11,11 +11,8 @@ nox.options.default_venv_backend = "uv"
 nox.options.sessions = ["lint", "types", "tests", "build"]
 nox.options.reuse_existing_virtualenvs = True
 
-DISTRIBUTIONS = [
-    "core",
-    *sorted(f"plugins/{path.parent.name}" for path in Path("plugins").glob("*/pyproject.toml")),
-    ".",
-]
+PLUGINS = sorted(f"./{path.parent}" for path in Path("plugins").glob("*/pyproject.toml"))
+DISTRIBUTIONS = ["./core", *PLUGINS, "."]
 
 
 def sync(session: nox.Session, *groups: str) -> None:
