@@ -344,3 +344,9 @@ def test_assert_hidden_passes_over_what_is_public() -> None:
     assert_hidden(_HIDDEN, "<secret> canary-", public=b"")
     assert_hidden(_HIDDEN, "canary-7f3b", public=b"canary-7f3b")
     assert_hidden(Secret(bytes(32)), bytes(100))
+
+
+@pytest.mark.parametrize("shown", [b"b'\\xzz'", b"b'\0'", b"b'\\d'", b"b'" + b"\\" * 3 + b"'"])
+def test_what_only_looks_like_a_literal_holds_no_secret(shown: bytes) -> None:
+    """Random bytes that look like a bytes literal and are none are no reason to fail."""
+    assert_hidden(Secret(b"0123456789abcdef"), shown)

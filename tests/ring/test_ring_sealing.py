@@ -295,7 +295,11 @@ def test_settings_of_seals_are_checked_when_the_store_is_used(
     opened = ring(stores=stores, seals=seals, default_store="main")
 
     assert [*opened.names()] == []
-    with refused(UnknownPluginError, "given settings: seals.x.seal: no seal is called 'hsm'; installed: memory"):
+    with refused(
+        UnknownPluginError,
+        "given settings: seals.x.seal: no seal is called 'hsm'; installed: memory; left out by the setting `plugins`: "
+        "env, file, sqlite",
+    ):
         opened.open_store("x")
     with refused(
         ConfigError,

@@ -6,6 +6,7 @@ import ast
 import base64
 import re
 import traceback
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -41,6 +42,16 @@ def traceback_with_locals(error: BaseException) -> str:
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
+def _literal(text: str) -> Iterator[bytes]:
+    """The bytes of what looks like a bytes literal; nothing where it only looks so, as random bytes may."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an escape that is none
+        try:
+            yield ast.literal_eval(text)
+        except (SyntaxError, ValueError):
+            return
+
+
 def _windows(secret: Secret, public: bytes, width: int) -> set[bytes]:
     windows = {secret.reveal()[at : at + width] for at in range(len(secret) - width + 1)}
     return {window for window in windows if len(set(window)) >= min(4, width) and window not in public}
@@ -50,7 +61,7 @@ def _views(shown: bytes) -> Iterator[bytes]:
     """`shown`, and what parts of it mean in the usual spellings of bytes."""
     yield shown
     for literal in _LITERAL.findall(shown):
-        yield ast.literal_eval(literal.decode("latin-1"))
+        yield from _literal(literal.decode("latin-1"))
     for run in _HEX.findall(shown):
         yield from (bytes.fromhex(run[at : at + (len(run) - at) // 2 * 2].decode()) for at in (0, 1))
     unwrapped = shown.translate(bytes.maketrans(b"-_", b"+/"), b"\r\n")
