@@ -38,6 +38,7 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "destroy": (["a@1", "--yes"], INFO),
     "sign": (["a"], {"reference", "kid", "algorithm", "signature"}),
     "verify": (["a", "--signature", SIGNATURE], INFO),
+    "doctor": ([], {"findings"}),
     "plugins": ([], {"plugins", "failures"}),
     "config show": ([], {"path", "value", "source"}),
     "config check": ([], {"source", "faults"}),
@@ -89,6 +90,8 @@ def test_what_is_done_is_told_in_json(ready: Keywright, command: str) -> None:
     given = PUBLIC
     if command == "nix key convert-secret-to-public":
         given = ready("nix", "key", "generate-secret", "--key-name", "a").stdout
+    if command == "doctor":
+        ready("ensure")
     if command == "verify":
         signature = json.loads(ready("sign", "a", "--json", input=given).stdout)["signature"]
         arguments = [signature if word == SIGNATURE else word for word in arguments]

@@ -21,10 +21,13 @@ from keywright.errors import (
     MalformedKeyError,
     NotExportableError,
     PluginError,
+    PolicyError,
     ReadOnlyStoreError,
     UnsupportedKeyError,
 )
 from keywright.testing import traceback_with_locals
+
+NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -419,3 +422,57 @@ def test_a_format_that_fails_to_look_is_named(
     )
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert opened.import_key("a", data, format="jwk").version == 1
+
+
+def test_a_next_version_is_another_key(ring: Rings, refused: Refused) -> None:
+    """A key that a version is already does not come back as the next one, whatever it is called."""
+    opened = ring()
+    opened.generate("a", type="ec-p256")
+    opened.generate("s", type="oct")
+    asymmetric, symmetric = (opened.export(name, secret=True) for name in ("a", "s"))
+    opened.compromise("a")
+
+    for name, data in (("a", asymmetric), ("s", symmetric)):
+        with refused(KeyExistsError, f"the key is {name}@1 already; a next version has to be another key"):
+            opened.import_key(name, data, as_next=True, kid="another")
+
+
+def test_a_public_key_does_not_follow_on_our_own(ring: Rings, refused: Refused) -> None:
+    """A public key after a key that signs would leave nothing to sign with."""
+    opened = ring()
+    opened.generate("a")
+    opened.generate("b")
+
+    with refused(
+        PolicyError,
+        "a@1 is a key of our own, and with a public key after it nothing would sign; rotate it, or import the public "
+        "key by another name",
+    ):
+        opened.import_key("a", opened.export("b"), public=True, as_next=True)
+
+
+def test_a_next_version_goes_on_as_a_rotation_does(ring: Rings) -> None:
+    """Labels of the last version, and times of the arguments or the configuration, hold for what is imported next."""
+    opened = ring(keys={"partner": {"overlap": "1d"}})
+    for name in ("x", "y", "z"):
+        opened.generate(name, type="ec-p256")
+    opened.import_key("partner", opened.export("x"), public=True, labels={"team": "web"})
+
+    second = opened.import_key("partner", opened.export("y"), public=True, as_next=True)
+    third = opened.import_key(
+        "partner", opened.export("z"), public=True, as_next=True,
+        activate_in=timedelta(days=7), overlap=timedelta(hours=1),
+    )  # fmt: skip
+
+    assert (second.version, second.overlap, second.activates) == (2, timedelta(days=1), None)
+    assert second.labels == third.labels == {"team": "web"}
+    assert (third.version, third.overlap, third.activates) == (3, timedelta(hours=1), NOW + timedelta(days=7))
+
+
+def test_the_times_of_a_next_version_are_for_one(ring: Rings, refused: Refused) -> None:
+    """What only a next version has is refused for a first one."""
+    opened = ring()
+    opened.generate("a")
+
+    with refused(ConfigError, "activate_in and overlap are for a next version; say --next, or leave them out"):
+        opened.import_key("b", opened.export("a"), public=True, overlap=timedelta(days=1))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 
-from keywright import KeyRing, Registry, Secret
+from keywright import KeyRing, Record, RecordInfo, Registry, Revision, Secret
 from keywright.errors import (
     ConfigError,
+    DurabilityUnknownError,
     InvalidKeyError,
     KeyNotFoundError,
     KeywrightError,
@@ -416,3 +419,60 @@ def test_threads_change_over_together(ring: Rings, wait: Wait) -> None:
         kids = {*pool.map(lambda _: signer.kid, range(64))}
 
     assert kids == {"a-2"}
+
+
+def test_a_change_that_failed_may_be_visible_all_the_same(ring: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a write landed and was not confirmed, a signer of the ring looks again too."""
+    opened = ring()
+    opened.generate("a")
+    signer = opened.signer("a", refresh=None)
+    store = opened.open_store().writable
+    update = store.update
+
+    def unconfirmed(record: Record, *, expected: Revision) -> RecordInfo:
+        update(record, expected=expected)
+        raise DurabilityUnknownError("the disk would not say")
+
+    monkeypatch.setattr(store, "update", unconfirmed)
+    with pytest.raises(DurabilityUnknownError):
+        opened.compromise("a")
+
+    with pytest.raises(PolicyError):
+        signer.sign(b"data")
+
+
+def test_many_signers_are_no_hindrance_to_a_change(ring: Rings) -> None:
+    """Threads bind signers while another changes keys; nothing but what they ask for happens."""
+    opened = ring()
+    opened.generate("a")
+    stop = Event()
+
+    def bind() -> int:
+        bound = 0
+        while not stop.is_set():
+            opened.signer("a").sign(b"data")
+            bound += 1
+        return bound
+
+    with ThreadPoolExecutor(4) as threads:
+        binding = [threads.submit(bind) for _ in range(4)]
+        for number in range(200):
+            opened.label("a", {"n": str(number)})
+        stop.set()
+
+        assert all(one.result() for one in binding)
+
+
+def test_a_child_looks_again(ring: Rings, shared: dict[str, str]) -> None:
+    """After a fork the key is bound anew: a session with a device is its parent's alone."""
+    opened = ring(stores={"main": shared})
+    opened.generate("a")
+    signer = opened.signer("a", refresh=None)
+    bound = signer.current()
+
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if signer.current() is not bound and signer.current() is signer.current() else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert signer.current() is bound

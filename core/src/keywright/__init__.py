@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from keywright.names import Reference, check_name, parse_reference
     from keywright.protocols import (
         Capabilities,
+        ExaminedStore,
         Format,
         KeyType,
         LenientFormat,
@@ -47,6 +48,7 @@ __all__ = [
     "Commands",
     "Config",
     "Context",
+    "ExaminedStore",
     "Format",
     "Key",
     "KeyEvent",
@@ -87,6 +89,7 @@ _WHERE = {
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
+    "ExaminedStore": "keywright.protocols",
     "Format": "keywright.protocols",
     "KEYWRIGHT_API": "keywright.hookspecs",
     "Key": "keywright.key",
@@ -128,12 +131,14 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name: str) -> object:
-    module = _WHERE.get(name)
-    if module is None:
-        raise AttributeError(f"module 'keywright' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object
 
-    value: object = getattr(import_module(module), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        module = _WHERE.get(name)
+        if module is None:
+            raise AttributeError(f"module 'keywright' has no attribute {name!r}")
+        from importlib import import_module
+
+        value: object = getattr(import_module(module), name)
+        globals()[name] = value
+        return value

@@ -17,6 +17,7 @@ from keywright.settings import Options, Setting
 
 __all__ = [
     "Capabilities",
+    "ExaminedStore",
     "Format",
     "KeyType",
     "LenientFormat",
@@ -177,6 +178,18 @@ class Store(Protocol):
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names that start with `prefix` and sort after `after`, in the order of their bytes, at most `limit`."""
+        ...
+
+
+class ExaminedStore(Store, Protocol):
+    """A store that can say what is wrong with the place where it keeps its records. Any store may be one."""
+
+    def examine(self) -> Iterator[str]:
+        """One sentence for each fault, `SUBJECT: FAULT; WAY OUT`, on one line and without input bytes. Reads only.
+
+        Faults of the place: permissions, integrity, schema, what an interrupted writer left. `keywright doctor` asks,
+        and reads every record besides. A store that is sound, in use or not, has none.
+        """
         ...
 
 

@@ -18,3 +18,5 @@ def main() -> int:
     except KeyboardInterrupt:
         # Ctrl-C while modules are imported, or while something else is being told.
         return 130
+    finally:
+        gc.enable()

@@ -35,9 +35,10 @@ _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "keywright ensure",
         "keywright ensure cache.example.org",
     )),
-    ("import", "making", "store a key that was made elsewhere as version 1 of a name", (
+    ("import", "making", "store a key that was made elsewhere as version 1 of a name, or as its --next", (
         "keywright import cache.example.org ./secret-key",
         "keywright import partner/jwt --public < partner.jwk",
+        "keywright import partner/jwt --public --next --overlap 14d < partners-next.jwk",
     )),
     ("rotate", "making", "make the next version of a name", (
         "keywright rotate cache.example.org",
@@ -78,6 +79,10 @@ _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     )),
     ("verify", "using", "check a signature of a file or stdin; prints the version that made it", (
         "keywright verify prod/jwt --signature \"$(cat message.sig)\" message.txt",
+    )),
+    ("doctor", "doctor", "look for faults in every store, record and plugin, and say what to do", (
+        "keywright doctor",
+        "keywright doctor --json",
     )),
     ("plugins", "setup", "list the plugins and what failed to load", (
         "keywright plugins",

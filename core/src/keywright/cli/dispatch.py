@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["dispatch", "print_version", "run"]
 
+_HIGHEST_CODE = 255
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. Returns the exit code; nothing is raised, whatever happens."""
@@ -94,7 +96,10 @@ def _run(command: Command, arguments: Namespace, plugins: Registry, read_config:
     gc.freeze()
     gc.enable()
     try:
-        return command.run(arguments, context)
+        code: object = command.run(arguments, context)
+        if not isinstance(code, int) or not 0 <= code <= _HIGHEST_CODE:
+            raise TypeError("a command returns an exit code")
+        return code
     finally:
         context.close()
 

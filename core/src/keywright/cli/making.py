@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
 from keywright.lifecycle import Phase
+from keywright.settings import REQUIRED
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
@@ -73,6 +74,8 @@ def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
     )
     parser.add_argument("--public", action="store_true", help="it is a public key, for verifying alone")
     parser.add_argument("--next", action="store_true", help="store it as the next version of a name that is there")
+    parser.add_argument("--activate-in", metavar="D", help="with --next: when it takes over; default: at once")
+    parser.add_argument("--overlap", metavar="D", help="with --next: how long versions before still verify")
     parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
     parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
     parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
@@ -80,8 +83,9 @@ def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
 
 
 def run_import(arguments: Namespace, context: Context) -> int:
-    """Store a key and print `NAME@1`."""
+    """Store a key and print its reference."""
     ring = context.ring
+    announced = _announced(context, arguments.name) if arguments.next else []
     info = ring.import_key(
         arguments.name,
         context.read_input(arguments.file),
@@ -89,11 +93,14 @@ def run_import(arguments: Namespace, context: Context) -> int:
         public=arguments.public,
         lenient=arguments.lenient,
         as_next=arguments.next,
+        activate_in=duration_of(arguments.activate_in, "--activate-in"),
+        overlap=duration_of(arguments.overlap, "--overlap"),
         kid=arguments.kid,
         labels=pairs_of(arguments.label, "--label"),
         expires=time_of(arguments.expires, "--expires", ring.now()),
         report=context.warn,
     )
+    _warn_of_passed_over(context, announced, info)
     return _made(context, info)
 
 
@@ -113,7 +120,7 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
     ring = context.ring
     activate_in = duration_of(arguments.activate_in, "--activate-in")
     overlap = duration_of(arguments.overlap, "--overlap")
-    announced = [one.info for one in ring.show(arguments.name).versions if one.phase is Phase.ANNOUNCED]
+    announced = _announced(context, arguments.name)
     info = ring.rotate(
         arguments.name,
         activate_in=activate_in,
@@ -123,10 +130,18 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
         attributes=attributes_of(arguments.attribute) or None,
         **_type_settings(arguments, context.registry),
     )
+    _warn_of_passed_over(context, announced, info)
+    return _made(context, info)
+
+
+def _announced(context: Context, name: str) -> list[RecordInfo]:
+    return [one.info for one in context.ring.show(name).versions if one.phase is Phase.ANNOUNCED]
+
+
+def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: RecordInfo) -> None:
     for passed_over in announced:
         if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
             context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
-    return _made(context, info)
 
 
 def _made(context: Context, info: RecordInfo) -> int:
@@ -145,7 +160,8 @@ def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
     for key_type in plugins.key_types.values():
         for setting in key_type.settings:
             declared.setdefault(setting.name, []).append(
-                f"{key_type.name}: {setting.rule()}, default {setting.default}"
+                f"{key_type.name}: {setting.rule()}, "
+                + ("required" if setting.default is REQUIRED else f"default {setting.default}")
             )
     for name, rules in declared.items():
         flag = "--" + name.replace("_", "-")

@@ -12,6 +12,7 @@ from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import NO, exit_code
 from keywright.cli.reading import add_output
+from keywright.cli.streams import printable
 from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run_config_show(_arguments: Namespace, context: Context) -> int:
         if context.json:
             context.print_json({"path": given.path, "value": value, "source": given.source})
         else:
-            context.print(f"{given.path} = {_toml(value)}  # {given.source}")
+            context.print(printable(f"{given.path} = {_toml(value)}  # {given.source}"))
     return 0
 
 
@@ -116,7 +117,7 @@ def run_config_check(_arguments: Namespace, context: Context) -> int:
     if context.json:
         context.print_json({"source": config.source, "faults": []})
     else:
-        context.print(f"{config.source}: configured soundly: {what}")
+        context.print(printable(f"{config.source}: configured soundly: {what}"))
     return 0
 
 
@@ -156,6 +157,8 @@ def run_config_schema(arguments: Namespace, context: Context) -> int:
     )
     text = json.dumps(schema, indent=2) + "\n"
     context.write_result(text.encode(), output=arguments.output, force=arguments.force)
+    if context.json and arguments.output not in (None, "-"):
+        context.print_json({"output": arguments.output})
     return 0
 
 

@@ -38,6 +38,8 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
     attributes: dict[str, object] = {}
     for word, value in pairs_of(words, "--attribute").items():
         name = word.removesuffix(":")
+        if not name:
+            raise ConfigError("--attribute takes NAME=VALUE; write it so")
         if name in attributes:
             raise ConfigError("--attribute names one thing twice; leave one out")
         attributes[name] = value if name == word else _json_value(value)

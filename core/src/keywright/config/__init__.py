@@ -38,12 +38,14 @@ _WHERE = {
 }
 
 
-def __getattr__(name: str) -> object:
-    module = _WHERE.get(name)
-    if module is None:
-        raise AttributeError(f"module 'keywright.config' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object
 
-    value: object = getattr(import_module(f"keywright.config.{module}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        module = _WHERE.get(name)
+        if module is None:
+            raise AttributeError(f"module 'keywright.config' has no attribute {name!r}")
+        from importlib import import_module
+
+        value: object = getattr(import_module(f"keywright.config.{module}"), name)
+        globals()[name] = value
+        return value

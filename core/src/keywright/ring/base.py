@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakSet
 
 from keywright import lifecycle
 from keywright.errors import KeyNotFoundError, PolicyError
@@ -15,7 +14,6 @@ from keywright.record import RecordInfo
 from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import perform
-from keywright.ring.signer import Signer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,7 +56,7 @@ class RingBase:
         check_texts(store=store)
         self._store = store
         self._opened: dict[str, OpenedStore] = {}
-        self._signers: WeakSet[Signer] = WeakSet()
+        self._era = object()
 
     def __enter__(self) -> Self:
         return self
@@ -143,8 +141,9 @@ class RingBase:
         return opened, info
 
     def _perform(self, describe: Callable[[], ReviewRequest], action: Callable[[], _T], *, changes: bool = True) -> _T:
-        result = perform(self.plugins, describe, self._clock, action)
-        if changes:
-            for signer in list(self._signers):
-                signer.look_again()
-        return result
+        try:
+            return perform(self.plugins, describe, self._clock, action)
+        finally:
+            if changes:
+                # Whatever came of it: a write that failed may be visible all the same.
+                self._era = object()

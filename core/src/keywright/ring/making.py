@@ -1,34 +1,27 @@
-"""The ring makes keys: generate, ensure, import, rotate."""
+"""The ring makes keys: generate, ensure, rotate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from keywright.errors import ConfigError, KeyExistsError, MalformedKeyError, NotExportableError, UnsupportedKeyError
+from keywright.errors import ConfigError, KeyExistsError
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
-from keywright.ring.conversion import decode_key, find_format, warn
-from keywright.ring.given_data import NOT_BYTES, hide
-from keywright.ring.given_texts import check_texts
 from keywright.ring.operation import describe
-from keywright.ring.plan import Plan, Wanted, import_plan, make_plan
+from keywright.ring.plan import Plan, Wanted, make_plan
 from keywright.ring.rotation import plan_rotation
 from keywright.ring.times import check_duration
-from keywright.ring.version import generate_version, store_key
+from keywright.ring.version import generate_version
 
 if TYPE_CHECKING:
     from keywright.config import KeyTable
     from keywright.events import Operation, ReviewRequest
-    from keywright.key import Key
-    from keywright.ring.conversion import Report
     from keywright.ring.opened import OpenedStore
-    from keywright.secret import Secret
 
-__all__ = ["Making"]
+__all__ = ["Making", "activation_of"]
 
 
 class Making(RingBase):
@@ -98,65 +91,6 @@ class Making(RingBase):
                     continue
         return tuple(made)
 
-    def import_key(
-        self,
-        name: str,
-        data: bytes | Secret,
-        *,
-        format: str | None = None,
-        public: bool = False,
-        lenient: bool = False,
-        as_next: bool = False,
-        kid: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        expires: datetime | None = None,
-        store: str | None = None,
-        report: Report = warn,
-    ) -> RecordInfo:
-        """Store a key that was made elsewhere as version 1 of `name`, in its own format.
-
-        With `as_next` it becomes the version after the last one.
-
-        Without `format` the data tells. `public` stores a public key, which verifies and cannot sign. `lenient`
-        reads what other programs accept, and `report` hears how it deviates.
-
-        Raises:
-            InvalidNameError: `name` is none.
-            FormatError: the data is a key of no format or of several.
-            MalformedKeyError: it is no key of the format, or not given as bytes. InvalidKeyError: its parts do not
-                belong together.
-            NotExportableError: it is a public key and `public` was not said.
-            UnsupportedKeyError: it is a secret key and `public` was said.
-            KeyExistsError: the name has a version, tombstones included, and `as_next` was not said.
-            KeyNotFoundError: `as_next` was said, and the name has no version.
-            ConfigError: `format` or `kid` is empty, a label is none, or the key would never sign.
-        """
-        encoded = hide(data)
-        del data  # text, given by mistake, would show in a traceback
-        if encoded is None:
-            raise MalformedKeyError(NOT_BYTES)
-        check_texts(format=format, kid=kid)
-        opened = self.open_store(store, name=check_name(name))
-        format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, encoded)
-        key = decode_key(self.plugins, format_, encoded, lenient=lenient, report=report)
-        _check_half(key, public=public)
-        now = self._clock()
-        plan = import_plan(self.plugins.key_type(key.type), format_, kid=kid, labels=labels, expires=expires, now=now)
-        named = replace(key, kid=key.kid if kid is None else kid)
-
-        others = self._versions(opened, name) if as_next else ()
-        version = others[-1].version + 1 if others else 1
-
-        def store_it() -> RecordInfo:
-            if not as_next:
-                self._check_new(opened, name)
-            return store_key(opened, plan, named, name, version, others, now, lenient=lenient)
-
-        def planned() -> ReviewRequest:
-            return self._planned("import", opened, name, version, plan, kid=named.kid, bits=plan.key_type.bits(key))
-
-        return self._perform(planned, store_it)
-
     def rotate(
         self,
         name: str,
@@ -191,7 +125,7 @@ class Making(RingBase):
         # By a clock that is behind, the overlap of the versions before would be over before it began.
         now = max(now, last.created or now)
         table = self.config.key(name)
-        activates = _activation(table, activate_in, now)
+        activates = activation_of(table, activate_in, now)
         wanted = Wanted(
             kid=kid, activates=activates, expires=expires, overlap=overlap, attributes=attributes, options=options
         )
@@ -228,18 +162,10 @@ class Making(RingBase):
         return describe(operation, opened, info, self._clock(), bits)
 
 
-def _activation(table: KeyTable, activate_in: timedelta | None, now: datetime) -> datetime | None:
+def activation_of(table: KeyTable, activate_in: timedelta | None, now: datetime) -> datetime | None:
+    """When a next version starts to sign: after `activate_in`, else as the table says, else at once (None)."""
     if activate_in is None:
         activate_in = cast("timedelta | None", table.common()["activate_in"])
     check_duration("activate_in", activate_in)
     # Without a wait there is no time: the version signs at once on every clock.
     return now + activate_in if activate_in else None
-
-
-def _check_half(key: Key, *, public: bool) -> None:
-    if key.secret is None and not public:
-        raise NotExportableError("the data is a public key, and a secret key belongs here; say --public to keep it")
-    if key.secret is not None and public:
-        raise UnsupportedKeyError(
-            "the data is a secret key; leave out --public, or convert it to its public half first"
-        )

@@ -110,15 +110,17 @@ def import_plan(
     *,
     kid: str | None,
     labels: Mapping[str, str] | None,
+    activates: datetime | None,
     expires: datetime | None,
+    overlap: timedelta | None,
     now: datetime,
 ) -> Plan:
-    """The plan for a key that is there already: `[keys.NAME]` has no say in what others made.
+    """The plan for a key that is there already: `[keys.NAME]` has no say in what kind of key others made.
 
     Raises:
         ConfigError: a label is none, or the key would never sign.
     """
-    _, expires = check_times(None, expires, None, now)
+    activates, expires = check_times(activates, expires, overlap, now)
     return Plan(
         key_type=key_type,
         format=format_,
@@ -126,9 +128,9 @@ def import_plan(
         kid=kid,
         labels=check_labels(labels or {}),
         attributes=Attributes(),
-        activates=None,
+        activates=activates,
         expires=expires,
-        overlap=None,
+        overlap=overlap,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -38,11 +39,15 @@ class Found(NamedTuple):
         bound: the version that signs.
         since: the time of the look-up.
         until: when it has to be looked up again; None: never.
+        era: the ring's, from before the look-up (see `Signer`).
+        process: the process that looked; what is bound may be a session with a device, which no child inherits.
     """
 
     bound: BoundKey
     since: datetime
     until: datetime | None
+    era: object
+    process: int
 
 
 class Signer:
@@ -50,15 +55,19 @@ class Signer:
 
     The key is looked up when the signer is made; a signature is then a plain call. When the clock says that another
     version signs by now, or the look-up is older than the ring's `refresh`, or the clock was set back behind the
-    look-up, or its ring made or changed a key, it is looked up again.
+    look-up, or its ring made or changed a key, or the process forked, it is looked up again.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_found", "_lock", "_resolve")
+    __slots__ = ("_clock", "_era", "_found", "_lock", "_resolve")
 
-    def __init__(self, resolve: Callable[[], Found], clock: Callable[[], datetime]) -> None:
-        """Resolve for the first time. Raises: whatever `resolve` raises."""
+    def __init__(self, resolve: Callable[[], Found], clock: Callable[[], datetime], era: Callable[[], object]) -> None:
+        """Resolve for the first time. `era` returns an object that is another after each change that the ring made.
+
+        Raises: whatever `resolve` raises.
+        """
         self._resolve = resolve
         self._clock = clock
+        self._era = era
         self._lock = ProcessLock()
         # One tuple, so that no thread sees a new time beside an old key.
         self._found = resolve()
@@ -70,19 +79,18 @@ class Signer:
             PolicyError: no version signs by now.
             KeyNotFoundError, StoreError: it had to be looked up again, and could not be.
         """
-        bound, since, until = self._found
-        if until is None or since <= self._clock() < until:
-            return bound
+        found = self._found
+        if self._holds(found):
+            return found.bound
         with self._lock.mine():
-            bound, since, until = self._found
-            if until is not None and not since <= self._clock() < until:
-                bound, *_ = self._found = self._resolve()
-        return bound
+            if not self._holds(self._found):
+                self._found = self._resolve()
+            return self._found.bound
 
-    def look_again(self) -> None:
-        """Have the next signature look the name up, whatever the clock says. The ring does so when it changes keys."""
-        with self._lock.mine():
-            self._found = self._found._replace(until=self._found.since)
+    def _holds(self, found: Found) -> bool:
+        if found.era is not self._era() or found.process != os.getpid():
+            return False
+        return found.until is None or found.since <= self._clock() < found.until
 
     def sign(self, data: bytes) -> bytes:
         """The signature of `data`, in JOSE form. Raises: as `current`."""

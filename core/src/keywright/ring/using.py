@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from keywright.names import parse_reference
@@ -45,7 +46,7 @@ class Using(RingBase):
         opened = self.open_store(store, name=wanted.name)
 
         def resolve() -> Found:
-            now = self._clock()
+            era, now = self._era, self._clock()
             infos = self._versions(opened, wanted.name, wanted.version)
             info = signing_version(wanted, infos, now)
             bound = self._perform(
@@ -53,11 +54,9 @@ class Using(RingBase):
                 lambda: bind(self.plugins, opened, info, algorithm),
                 changes=False,
             )
-            return Found(bound, now, signing_until(infos, now, refresh))
+            return Found(bound, now, signing_until(infos, now, refresh), era, os.getpid())
 
-        signer = Signer(resolve, self._clock)
-        self._signers.add(signer)
-        return signer
+        return Signer(resolve, self._clock, lambda: self._era)
 
     def sign(self, reference: str, data: bytes, *, algorithm: str | None = None, store: str | None = None) -> bytes:
         """One signature by the primary, in JOSE form. For several, bind a `signer`. Raises: as `signer`."""

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.errors import ConflictError, KeyExistsError, UnsupportedOperationError
+from keywright.protocols import ExaminedStore, Store
 from keywright.record import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
 from keywright.testing.laws import SHORT_LAW
@@ -21,6 +23,10 @@ from keywright.testing.strategies import records
 __all__ = ["WritableStoreContract"]
 
 _CANARY = Secret(b"a canary that must not sing")
+
+
+def _findings(store: Store) -> list[str]:
+    return list(cast("ExaminedStore", store).examine()) if hasattr(store, "examine") else []
 
 
 class WritableStoreContract(RecordStoreContract):
@@ -125,3 +131,19 @@ class WritableStoreContract(RecordStoreContract):
         clear(open_store)
 
         check_against_model(open_store, data)
+
+    def test_store_57_a_sound_store_has_no_findings(self, open_store: OpenWritableStore) -> None:
+        """STORE-57: If the store has `examine`, it finds nothing in a sound store: new, in use, reopened, emptied."""
+        with open_store() as store:
+            assert _findings(store) == []
+        infos = [self.create(open_store, RecordInfo(name=name, version=1), _CANARY) for name in ("a", "a/b", "c")]
+
+        with open_store() as store:
+            store.update(Record(replace(infos[0], state=State.DESTROYED), None), expected=infos[0].revision)
+            store.update(Record(infos[1], Secret(b"other")), expected=infos[1].revision)
+            store.remove("c", expected=[infos[2].revision])
+            store.create(Record(RecordInfo(name="d", version=1), None))
+            assert _findings(store) == []
+
+        with open_store() as store:
+            assert _findings(store) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from keywright import Record, RecordInfo
@@ -11,9 +12,10 @@ from keywright_env.variables import FILE, is_set, kind, read
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["EnvStore", "default_variable"]
+__all__ = ["EnvStore", "default_variable", "is_default"]
 
 PREFIX: Final = "KEYWRIGHT_KEY_"
+_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
 def default_variable(name: str) -> str | None:
@@ -23,6 +25,11 @@ def default_variable(name: str) -> str | None:
     """
     rest = "".join(character if character.isascii() and character.isalnum() else "_" for character in name.upper())
     return None if rest.endswith(FILE) else PREFIX + rest
+
+
+def is_default(variable: str) -> bool:
+    """Whether a variable of the environment is one that `default_variable` gives, or its `_FILE`."""
+    return variable.startswith(PREFIX) and _CHARACTERS.issuperset(variable)
 
 
 class EnvStore:
@@ -93,6 +100,17 @@ class EnvStore:
 
     def _any_set(self, name: str) -> bool:
         return any(is_set(variable) for (listed, _), variable in self._variables.items() if listed == name)
+
+    def examine(self) -> Iterator[str]:
+        """One sentence for each variable that is set twice or leads to a file that others may read.
+
+        As `keywright.ExaminedStore.examine`. The default variables that are set are looked at too.
+        """
+        from keywright_env.variables import faults
+
+        default = {variable.removesuffix(FILE) for variable in os.environ if is_default(variable)}
+        for variable in sorted({*self._variables.values(), *default}):
+            yield from faults(variable)
 
     def _variable(self, name: str, version: int) -> str | None:
         if name in self._names:

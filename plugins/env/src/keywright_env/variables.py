@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from keywright import Secret
@@ -11,11 +12,12 @@ from keywright.errors import (
     AccessDeniedError,
     ConfigError,
     DamagedStoreError,
+    KeywrightError,
     StoreUnavailableError,
     UnsupportedOperationError,
 )
 
-__all__ = ["FILE", "is_set", "kind", "read"]
+__all__ = ["FILE", "faults", "is_set", "kind", "read"]
 
 FILE: Final = "_FILE"
 MAXIMUM_BYTES: Final = 1_048_576
@@ -55,6 +57,31 @@ def read(variable: str, found: Kind) -> Secret:
     if not payload:
         raise DamagedStoreError(f"the environment variable {variable} is set but empty; set it to the key, or unset it")
     return payload
+
+
+def faults(variable: str) -> Iterator[str]:
+    """One sentence for each fault of a variable, set or not, and of the file that its `_FILE` points to."""
+    try:
+        found = kind(variable)
+        if found is not None:
+            read(variable, found)
+        if found == "file":
+            yield from _exposed(variable + FILE)
+    except KeywrightError as error:
+        yield str(error)
+
+
+def _exposed(variable: str) -> Iterator[str]:
+    descriptor = _open_file(variable)
+    try:
+        found = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield (
+            f"{variable} points to a file that other users may read; run `chmod go-r` on it, and replace the key if "
+            "others may have read it"
+        )
 
 
 def _read_file(variable: str) -> Secret:

@@ -16,6 +16,7 @@ from keywright_file.faults import Confirming, damaged, misplaced
 __all__ = [
     "Directory",
     "NewFile",
+    "check_file",
     "check_key_file",
     "confirm",
     "make_directory",
@@ -149,7 +150,7 @@ def read_file(parent: int, name: str, subject: str) -> tuple[Secret, os.stat_res
     descriptor = os.open(name, _OPEN_FILE, dir_fd=parent)
     try:
         status = os.fstat(descriptor)
-        _check_file(status, subject)
+        check_file(status, subject)
         data = Secret(os.read(descriptor, status.st_size + 1))
     finally:
         os.close(descriptor)
@@ -165,7 +166,7 @@ def check_key_file(status: os.stat_result, subject: str) -> None:
         AccessDeniedError: another user owns it or may read or change it.
         DamagedStoreError: it is no plain file.
     """
-    _check_file(status, subject)
+    check_file(status, subject)
     if status.st_mode & _OPEN_TO_OTHERS:
         raise AccessDeniedError(
             f"{subject}: the key file may be read or changed by others; take that away with chmod 0600, and count the "
@@ -173,7 +174,13 @@ def check_key_file(status: os.stat_result, subject: str) -> None:
         )
 
 
-def _check_file(status: os.stat_result, subject: str) -> None:
+def check_file(status: os.stat_result, subject: str) -> None:
+    """Refuse a file that others than its owner may change.
+
+    Raises:
+        AccessDeniedError: another user owns it or may change it, or it has a second name.
+        DamagedStoreError: it is no plain file.
+    """
     if not stat.S_ISREG(status.st_mode):
         raise misplaced(subject)
     _check_keeper(status, subject, "file")

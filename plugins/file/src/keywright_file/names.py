@@ -14,7 +14,7 @@ from keywright_file.faults import damaged
 from keywright_file.files import Directory, confirm, open_or_make, sync
 from keywright_file.root import LOST_AND_FOUND
 
-__all__ = ["REMOVED", "Entries", "list_entries", "make_name", "open_name", "prune", "walk"]
+__all__ = ["REMOVED", "Entries", "list_entries", "make_name", "open_name", "prune", "version_number", "walk"]
 
 REMOVED: Final = "@removed"  # while it stands in a name's directory, the name has no versions
 _LONGEST_VERSION: Final = 9  # digits
@@ -124,11 +124,19 @@ def list_entries(directory: int, subject: str, *, with_removed: bool = False) ->
                 raise damaged(subject, "a file or link stands among the names")
             elif not name.startswith("@"):
                 segments.append(name)
-            elif name[1:].isascii() and name[1:].isdigit() and name[1] != "0" and len(name) <= 1 + _LONGEST_VERSION:
-                versions.append(int(name[1:]))
+            elif (number := version_number(name)) is not None:
+                versions.append(number)
             else:
                 raise damaged(subject, "a directory among the versions has no version's name")
     return Entries([] if removed and not with_removed else sorted(versions), segments)
+
+
+def version_number(entry: str) -> int | None:
+    """N of `@N`; None if it is not so written."""
+    digits = entry[1:]
+    if digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= _LONGEST_VERSION:
+        return int(digits)
+    return None
 
 
 def walk(root: int, path: str, prefix: str, after: str) -> Iterator[str]:

@@ -9,11 +9,11 @@ from keywright import Secret
 from keywright.errors import DamagedStoreError, StoreUnavailableError
 from keywright_file.files import Directory, confirm, make_directory, read_file, write_file
 
-__all__ = ["LOST_AND_FOUND", "PRIVATE", "holds_store", "make_root", "mark_root", "open_root"]
+__all__ = ["FORMAT", "LOST_AND_FOUND", "PRIVATE", "holds_store", "make_root", "mark_root", "open_root"]
 
 PRIVATE: Final = ".keywright"  # no name starts with a dot
 LOST_AND_FOUND: Final = "lost+found"  # the root of an ext4 file system has it
-_FORMAT: Final = "format"
+FORMAT: Final = "format"
 _MARKER: Final = b"keywright file store 1\n"
 _ANY_MARKER: Final = b"keywright file store "
 
@@ -55,7 +55,7 @@ def holds_store(root: int, path: str) -> bool:
     if _marked(root, path):
         return True
     raise DamagedStoreError(
-        f"{path}: is not empty and has no {PRIVATE}/{_FORMAT}, so it is no store, or one that lost its marker; set "
+        f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is no store, or one that lost its marker; set "
         "`path` to a directory of its own, or restore the marker from a backup"
     )
 
@@ -63,7 +63,7 @@ def holds_store(root: int, path: str) -> bool:
 def _marked(root: int, path: str) -> bool:
     try:
         with Directory(PRIVATE, path, parent=root) as private:
-            data, _ = read_file(private, _FORMAT, path)
+            data, _ = read_file(private, FORMAT, path)
     except FileNotFoundError:
         return False
     if data.reveal() == _MARKER:
@@ -71,7 +71,7 @@ def _marked(root: int, path: str) -> bool:
     number = data.reveal().removeprefix(_ANY_MARKER).removesuffix(b"\n")
     if data.reveal().startswith(_ANY_MARKER) and number.isdigit():
         raise DamagedStoreError(f"{path}: the store was written by a newer keywright; upgrade this one to use it")
-    raise DamagedStoreError(f"{path}: the marker {PRIVATE}/{_FORMAT} is damaged; restore it from a backup")
+    raise DamagedStoreError(f"{path}: the marker {PRIVATE}/{FORMAT} is damaged; restore it from a backup")
 
 
 def make_root(path: str) -> Directory:
@@ -109,7 +109,7 @@ def mark_root(root: int, private: int, temporary: int, stamp: int, path: str) ->
     Raises:
         OSError, DurabilityUnknownError: as `write_file`.
     """
-    write_file(temporary, _FORMAT, Secret(_MARKER), stamp, path)
-    os.rename(_FORMAT, _FORMAT, src_dir_fd=temporary, dst_dir_fd=private)
+    write_file(temporary, FORMAT, Secret(_MARKER), stamp, path)
+    os.rename(FORMAT, FORMAT, src_dir_fd=temporary, dst_dir_fd=private)
     confirm(private, path)
     confirm(root, path)

@@ -135,6 +135,16 @@ class FileStore:
         with self._writing(name) as writer:
             remove_name(writer, name, expected)
 
+    def examine(self) -> Iterator[str]:
+        """One sentence for each fault of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
+        from keywright_file.examine import examine
+
+        with Reading(self._path):
+            root = self._root()
+            if root is not None:
+                with root as opened:
+                    yield from examine(opened, self._path)
+
     def _writing(self, what: str) -> AbstractContextManager[Writer]:
         self._check_open()
         return writing(self._path, f"{what} in {self._path}")

@@ -14,7 +14,7 @@ from typing import Final
 from keywright.errors import AccessDeniedError, DamagedStoreError, DurabilityUnknownError, StoreUnavailableError
 from keywright_sqlite.failures import lookup_error, system_error
 
-__all__ = ["SIBLINGS", "accepts_writes", "check", "finish_placing", "look", "place", "size"]
+__all__ = ["SIBLINGS", "accepts_writes", "check", "finish_placing", "is_temporary", "look", "place", "size"]
 
 SIBLINGS: Final = ("-wal", "-shm", "-journal")
 _TEMPORARY: Final = (".keywright-", ".new")
@@ -140,11 +140,16 @@ def finish_placing(path: str, found: os.stat_result) -> None:
     """
     if found.st_nlink == 1:
         return
-    start, end = _TEMPORARY
     with suppress(OSError), os.scandir(os.path.dirname(path)) as entries:
         for entry in entries:
-            if entry.name.startswith(start) and entry.name.endswith(end) and entry.inode() == found.st_ino:
+            if is_temporary(entry.name) and entry.inode() == found.st_ino:
                 os.unlink(entry.path)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one that `place` makes, and takes away."""
+    start, end = _TEMPORARY
+    return name.startswith(start) and name.endswith(end)
 
 
 def _write(path: str, content: bytes) -> None:

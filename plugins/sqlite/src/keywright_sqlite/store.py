@@ -151,6 +151,12 @@ class SqliteStore:
         if any(place is not None for _, place in rows):
             self._session.erase(f"{name} is removed")
 
+    def examine(self) -> Iterator[str]:
+        """One sentence for each fault of the database and its files. As `keywright.ExaminedStore.examine`."""
+        from keywright_sqlite.examine import examine
+
+        return examine(self._session)
+
     def _row(self, connection: sqlite3.Connection, name: str, version: int) -> _Row | None:
         """Revision, metadata, place of the payload, and the payload, hidden before anybody sees it."""
         cursor = connection.cursor()

@@ -1,0 +1,202 @@
+"""The doctor: looks at every store, record and plugin, and says what is wrong and what to do. It repairs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+
+from keywright import lifecycle
+from keywright.config.paths import dotted
+from keywright.durations import format_duration
+from keywright.errors import KeyNotFoundError, KeywrightError
+from keywright.metadata import format_time
+from keywright.record import State
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from keywright.config import KeyTable
+    from keywright.protocols import ExaminedStore
+    from keywright.record import RecordInfo
+    from keywright.ring.base import RingBase
+    from keywright.ring.opened import OpenedStore
+
+__all__ = ["Finding", "examine"]
+
+_T = TypeVar("_T")
+
+
+class Finding(NamedTuple):
+    """Something that is wrong. As text: `SUBJECT: WHAT; WAY OUT`.
+
+    Attributes:
+        subject: `store 'local'`, `NAME in store 'local'`, `NAME@N in store 'local'`, `NAME`, a plugin, or
+            `configuration`.
+        what: the fault.
+        way_out: what to do.
+    """
+
+    subject: str
+    what: str
+    way_out: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.what}; {self.way_out}"
+
+
+def examine(ring: RingBase, only: str | None = None) -> Iterator[Finding]:
+    """What is wrong with the plugins, the declared keys and the stores; with `only`, of stores that one alone."""
+    for failure in ring.plugins.failures:
+        yield _told(failure.subject, failure.reason, way_out="mend or uninstall it")
+    declared: dict[str, dict[str, KeyTable]] = {}
+    for table in ring.config.keys.values():
+        common = _attempt("configuration", table.common)
+        if isinstance(common, Finding):
+            yield common
+        else:
+            home = only or common.optional_text("store") or ring.config.default_store
+            declared.setdefault(home, {})[table.name] = table
+    holders: dict[str, list[str]] = {}
+    for store in ring.config.stores if only is None else (only,):
+        yield from _store(ring, store, declared.get(store, {}), holders)
+    for name, stores in holders.items():
+        if len(stores) > 1:
+            yield Finding(
+                name,
+                f"is in more than one store: {', '.join(stores)}",
+                "decide which one keeps it, and when nothing uses it elsewhere any more, destroy its versions there "
+                "(`keywright --store STORE destroy NAME@N`)",
+            )
+
+
+def _store(
+    ring: RingBase, store: str, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+) -> Iterator[Finding]:
+    """What is wrong with one store; `holders` learns which names it holds that are not destroyed."""
+    subject = f"store {store!r}"
+    opened = _attempt(subject, lambda: ring.open_store(store))
+    if isinstance(opened, Finding):
+        yield opened
+        return
+    plain = _attempt(subject, lambda: opened.store)
+    if isinstance(plain, Finding):
+        yield plain
+        return
+    told = set()
+    if hasattr(plain, "examine"):
+        for sentence in _each(subject, cast("ExaminedStore", plain).examine):
+            finding = sentence if isinstance(sentence, Finding) else _told(subject, sentence)
+            told.add(finding[1:])
+            yield finding
+    for finding in _names(ring, opened, declared, holders):
+        # What the store said of itself is not said again of each name that suffers from it.
+        if finding[1:] not in told:
+            yield finding
+
+
+def _names(
+    ring: RingBase, opened: OpenedStore, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+) -> Iterator[Finding]:
+    listed = set()
+    for name in _each(f"store {opened.name!r}", lambda: opened.store.names("")):
+        if isinstance(name, Finding):
+            yield name
+            continue
+        if name in declared:
+            listed.add(name)
+        yield from _name(ring, opened, name, declared.get(name), holders)
+    # A store that cannot list its names, or does not know them all, may still hold these.
+    for name in sorted(declared.keys() - listed):
+        yield from _name(ring, opened, name, declared[name], holders)
+
+
+def _name(
+    ring: RingBase, opened: OpenedStore, name: str, table: KeyTable | None, holders: dict[str, list[str]]
+) -> Iterator[Finding]:
+    subject = f"{name} in store {opened.name!r}"
+    infos = _attempt(subject, lambda: opened.store.versions(name))
+    if isinstance(infos, Finding):
+        holders.setdefault(name, []).append(opened.name)
+        yield infos
+        return
+    if not infos:
+        if table is not None:
+            yield from _never_made(opened, subject, table)
+        return
+    for info in infos:
+        found = _attempt(f"{info.reference} in store {opened.name!r}", lambda: _read(ring, opened, info))  # noqa: B023  (called here)
+        if isinstance(found, Finding):
+            yield found
+    ended = all(info.state is State.DESTROYED for info in infos)
+    if not ended:
+        holders.setdefault(name, []).append(opened.name)
+    # A name of tombstones alone was ended on purpose, unless somebody still declares it.
+    if table is not None or not ended:
+        yield from _lifecycle(ring, infos, subject, table)
+
+
+def _read(ring: RingBase, opened: OpenedStore, info: RecordInfo) -> None:
+    """Open a record as whoever uses it would: unseal, decode, and check that all of it belongs together."""
+    try:
+        key = opened.load(info)
+    except KeyNotFoundError:
+        if all(one.version != info.version for one in opened.store.versions(info.name)):
+            return  # removed since it was listed
+        raise
+    if key.secret is None and key.public is not None:
+        ring.plugins.key_type(key.type).complete(key)
+
+
+def _never_made(opened: OpenedStore, subject: str, table: KeyTable) -> Iterator[Finding]:
+    if opened.capabilities.writable:
+        what = f"is declared as {dotted('keys', table.name)}, and no version of it was ever made"
+        yield Finding(subject, what, f"run `keywright ensure {table.name}`")
+        return
+    # It knows where it looked, and what would have to be there.
+    found = _attempt(subject, lambda: opened.store.get(table.name, 1))
+    if isinstance(found, Finding):
+        yield found
+
+
+def _lifecycle(ring: RingBase, infos: Sequence[RecordInfo], subject: str, table: KeyTable | None) -> Iterator[Finding]:
+    now = ring.now()
+    if lifecycle.primary(infos, now) is None:
+        why = f"no version signs: {lifecycle.why_not(infos, now)}"
+        yield _told(subject, why, way_out="wait until then, or rotate to make one that signs at once")
+        return
+    rotate_every = None if table is None else cast("timedelta | None", table.common()["rotate_every"])
+    if table is None or rotate_every is None:
+        return
+    coming = (lifecycle.Phase.SIGNING, lifecycle.Phase.ANNOUNCED)
+    newest = [one.info for one in lifecycle.phases(infos, now) if one.phase in coming][-1]
+    if newest.created is not None and now - newest.created >= rotate_every:
+        yield Finding(
+            subject,
+            f"its rotation is overdue: version {newest.version} was made at "
+            f"{format_time(newest.created.replace(microsecond=0))}, and {dotted('keys', table.name)}.rotate_every is "
+            f"{format_duration(rotate_every)}",
+            f"run `keywright rotate {table.name}`",
+        )
+
+
+def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:
+    """What `action` returns, or how it failed."""
+    return next(_each(subject, lambda: (action(),)))
+
+
+def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Finding]:
+    """What `iterate` gives, and at the end how it failed, if it did."""
+    try:
+        yield from iterate()
+    except KeywrightError as error:
+        yield _told(subject, str(error))
+    except Exception as error:  # noqa: BLE001  (a broken plugin must not hide what is wrong elsewhere)
+        # Its words could quote what the plugin held.
+        yield Finding(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
+
+
+def _told(subject: str, sentence: str, *, way_out: str = "correct that") -> Finding:
+    """`SUBJECT: WHAT; WAY OUT`, as our errors say it, in its parts; `way_out` is for one that says none."""
+    said = sentence.removeprefix(subject).lstrip(": ")
+    what, semicolon, last = said.rpartition("; ")
+    return Finding(subject, what, last) if semicolon else Finding(subject, last, way_out)

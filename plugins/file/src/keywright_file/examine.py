@@ -1,0 +1,170 @@
+"""What `keywright doctor` asks of a store of files: every entry of the tree, read through or not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+from keywright import check_name
+from keywright.errors import InvalidNameError, StoreError
+from keywright_file.faults import Reading, damaged
+from keywright_file.files import Directory, check_file, check_key_file
+from keywright_file.lock import Lock
+from keywright_file.names import REMOVED, version_number
+from keywright_file.recovery import PENDING, TEMPORARY
+from keywright_file.root import FORMAT, LOST_AND_FOUND, PRIVATE
+from keywright_file.version import KEY, METADATA, PUBLIC_ONLY, read_version
+from keywright_file.writer import LOCK
+
+__all__ = ["examine"]
+
+_OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def examine(root: int, path: str) -> Iterator[str]:
+    """One sentence for each fault. Reads only; writers wait no longer than it takes to look at one version again.
+
+    Raises:
+        OSError, StoreError: it cannot be examined.
+    """
+    try:
+        directory = Directory(PRIVATE, path, parent=root)
+    except FileNotFoundError:
+        return  # nobody ever wrote
+    with directory as private:
+        settled = _Settled(private, path)
+        sentences = [*_told(path, settled(lambda: _private(private, path))), *_told(path, _names(root, "", settled))]
+    # One fault may be met by more than one way.
+    yield from dict.fromkeys(sentences)
+
+
+class _Settled:
+    """What is found; if anything is, what is found while nobody writes: it may have been a writer at work."""
+
+    def __init__(self, private: int, path: str) -> None:
+        self.path = path
+        self._private = private
+
+    def __call__(self, look: Callable[[], Iterator[str]]) -> Iterator[str]:
+        found = [*_told(self.path, look())]
+        if found:
+            with suppress(FileNotFoundError), Lock(self._private, LOCK, "shared", self.path):
+                found = [*_told(self.path, look())]
+        yield from found
+
+
+def _private(private: int, path: str) -> Iterator[str]:
+    yield from _exposed(private, f"{path}/{PRIVATE}")
+    entries = sorted(os.listdir(private))
+    for entry in entries:
+        if entry == TEMPORARY:
+            yield from _told(path, _temporary(private, path))
+        elif entry in (FORMAT, LOCK, PENDING):
+            yield from _told(path, _file(private, entry, f"{path}/{PRIVATE}/{entry}"))
+        else:
+            yield f"{path}: what keywright did not write stands in {PRIVATE}; move it away"
+    if PENDING in entries:
+        yield f"{path}: an interrupted write is not completed; mend what else is found, then write to the store"
+
+
+def _temporary(private: int, path: str) -> Iterator[str]:
+    with Directory(TEMPORARY, path, parent=private) as temporary:
+        yield from _exposed(temporary, f"{path}/{PRIVATE}/{TEMPORARY}")
+        if os.listdir(temporary):
+            yield f"{path}: interrupted writes left files in {PRIVATE}/{TEMPORARY}, which may hold keys; remove them"
+
+
+def _names(directory: int, name: str, settled: _Settled) -> Iterator[str]:
+    """The faults of a directory of the tree and all below; `name` is empty for the root."""
+    subject = f"{name} in {settled.path}" if name else settled.path
+    for entry in sorted(os.listdir(directory)):
+        if entry.startswith(".") or entry == LOST_AND_FOUND:
+            continue
+        longer = f"{name}/{entry}" if name else entry
+        if _is_name(longer) and stat.S_ISDIR(_mode(directory, entry)):
+            yield from _told(subject, _below(directory, entry, longer, settled))
+        else:
+            # Called before the next turn of the loop.
+            yield from _told(subject, settled(lambda: _entry(directory, entry, name, settled.path)))  # noqa: B023
+
+
+def _below(directory: int, entry: str, name: str, settled: _Settled) -> Iterator[str]:
+    subject = f"{name} in {settled.path}"
+    with suppress(FileNotFoundError), Directory(entry, subject, parent=directory) as opened:
+        yield from _exposed(opened, subject)
+        yield from _names(opened, name, settled)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        check_name(text)
+    except InvalidNameError:
+        return False
+    return True
+
+
+def _mode(directory: int, entry: str) -> int:
+    """0: it was removed since it was listed."""
+    try:
+        return os.stat(entry, dir_fd=directory, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return 0
+
+
+def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[str]:
+    """The faults of a version, or of what has no place among names."""
+    subject = f"{name} in {path}" if name else path
+    mode = _mode(directory, entry)
+    if not mode:
+        return
+    number = version_number(entry) if entry.startswith("@") else None
+    if entry == REMOVED:
+        yield f"{subject}: a removal was interrupted, and hides its versions; remove the directory, or {REMOVED} in it"
+    elif not stat.S_ISDIR(mode):
+        raise damaged(subject, "a file or link stands among the names")
+    elif not entry.startswith("@"):
+        raise damaged(path, "a directory among the names has no name's name")
+    elif number is None:
+        raise damaged(subject, "a directory among the versions has no version's name")
+    elif not name:
+        raise damaged(path, "a version stands where only names belong")
+    else:
+        below = f"{name}@{number} in {path}"
+        with Directory(entry, below, parent=directory) as opened:
+            yield from _exposed(opened, below)
+            yield from _told(below, _version(opened, name, number, below))
+
+
+def _version(directory: int, name: str, number: int, subject: str) -> Iterator[str]:
+    for file in sorted(os.listdir(directory)):
+        if file in (KEY, METADATA, PUBLIC_ONLY):
+            yield from _told(subject, _file(directory, file, subject))
+    if read_version(directory, name, number, subject, with_payload=False).leftover:
+        yield f"{subject}: the file `{KEY}` of a version that has no secret is still there; remove that file"
+
+
+def _file(directory: int, name: str, subject: str) -> Iterator[str]:
+    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if name == KEY:
+        check_key_file(status, subject)
+        return
+    check_file(status, subject)
+    if status.st_mode & _OPEN_TO_OTHERS:
+        yield f"{subject}: the file `{name}` may be read by other users; take that away with chmod 0600"
+
+
+def _exposed(directory: int, subject: str) -> Iterator[str]:
+    if os.fstat(directory).st_mode & _OPEN_TO_OTHERS:
+        yield f"{subject}: the directory may be read by other users; take that away with chmod 0700"
+
+
+def _told(subject: str, faults: Iterable[str]) -> Iterator[str]:
+    """The faults, and what stopped the look for more."""
+    try:
+        yield from faults
+    except StoreError as error:
+        yield str(error)
+    except OSError as error:
+        yield str(Reading(subject).error(error))
