@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 __all__ = ["Session"]
+
+_PAUSE_SECONDS: Final = 0.01
 
 
 class Session:
@@ -92,18 +95,25 @@ class Session:
         Raises:
             DurabilityUnknownError: `done`, but its old bytes may still be in the log.
         """
-        with self._lock:
-            try:
-                with translated(self.path):
-                    connection = self._connected()
-                    erased = connection is not None and erase_log(connection)
-            except (StoreUnavailableError, DurabilityUnknownError):
-                erased = False
+        deadline = time.monotonic() + self._timeout.total_seconds()
+        erased = self._erased()
+        while not erased and time.monotonic() < deadline:
+            # Whoever else is at the log just now holds a lock that SQLite does not wait for.
+            time.sleep(_PAUSE_SECONDS)
+            erased = self._erased()
         if not erased:
             raise DurabilityUnknownError(
                 f"{done}, but its old bytes may still be in {self.path} or its -wal, because another program reads the "
                 "store or the disk fails; they go when the store is next opened without that"
             )
+
+    def _erased(self) -> bool:
+        try:
+            with self._lock, translated(self.path):
+                connection = self._connected()
+                return connection is not None and erase_log(connection)
+        except (StoreUnavailableError, DurabilityUnknownError):
+            return False
 
     def _connected(self) -> sqlite3.Connection | None:
         if self._closed:
