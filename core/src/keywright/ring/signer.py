@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from keywright.ring.process_lock import ProcessLock
 
@@ -120,6 +120,9 @@ class Signer:
     def public(self) -> bytes | None:
         """Its public half, as `Key.public` has it; None for `oct`. Raises: as `current`."""
         return self.current().public
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a Signer is not pickled: it holds a key; pass the key's name instead, and bind it there")
 
     def __repr__(self) -> str:
         if not hasattr(self, "_found"):
