@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from start import discovery_rows, start_rows
+from stores import create_rows, get_rows
 
 RUNS = 31
 
@@ -17,7 +18,13 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
     print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {runs} runs each\n")
     with tempfile.TemporaryDirectory() as directory:
-        for title, rows in (("Whole processes", start_rows), ("Discovery", discovery_rows)):
+        parts = {
+            "Whole processes": start_rows,
+            "Discovery": discovery_rows,
+            "Creating a record": create_rows,
+            "Getting a record": get_rows,
+        }
+        for title, rows in parts.items():
             print(title)
             home = Path(directory) / title.split()[0].lower()
             home.mkdir()
