@@ -99,3 +99,26 @@ def test_a_misspelt_name_is_found_by_a_type_checker(tmp_path: Path) -> None:
     assert 'has no attribute "Sceret"' in done.stdout
     assert 'has no attribute "KeyRnig"' in done.stdout
     assert done.stdout.count("error:") == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "variables"),
+    [
+        pytest.param("", {}, id="sound"),
+        pytest.param("", {"KEYWRIGHT_PROFILE": "nope"}, id="unknown profile"),
+        pytest.param("", {"KEYWRIGHT__NOPE__X": "1"}, id="variable that reaches nothing"),
+        pytest.param("unknown = 1\n", {}, id="unknown setting"),
+    ],
+)
+def test_the_allow_list_holds_whatever_else_is_wrong(
+    more: str, variables: dict[str, str], home: Path, keywright: Keywright
+) -> None:
+    """Help and commands that need no configuration load what is allowed, though the configuration has a fault."""
+    (home / "keywright.toml").write_text(f'plugins = ["nix", "keytypes"]\n{more}')
+
+    told = keywright("--help", env=variables)
+
+    assert told.returncode == 0
+    assert b"nix key generate-secret" in told.stdout
+    assert b"jose jwk" not in told.stdout
+    assert keywright("nix", "key", "generate-secret", "--key-name", "a-1", env=variables).returncode == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from keywright.cli.arguments import asked, config_options
@@ -56,15 +56,25 @@ def _config(given: Sequence[str]) -> Config:
 
 def _allowed(given: Sequence[str]) -> tuple[str, ...] | None:
     """The allow-list of a configuration that need not be there; None: there is none, or none that can be read."""
-    from keywright.config.files import find_config
+    from keywright.config.files import find_config, read_config
 
     path, profile, _ = config_options(given)
     try:
-        if find_config(path) is None:
+        found = find_config(path)
+        if found is None:
             return None
         from keywright.config import load_config
 
-        # Without `--option`: it cannot name plugins, and a command of a plugin may have its own option of that name.
-        return load_config(path, profile=profile).plugins
+        try:
+            # Without `--option`: it cannot name plugins, and a plugin's command may have its own option of that name.
+            return load_config(path, profile=profile).plugins
+        except KeywrightError:
+            # Whatever else is wrong with it, what it says of plugins holds.
+            return _said_of_plugins(read_config(found).value)
     except KeywrightError:
         return None
+
+
+def _said_of_plugins(document: object) -> tuple[str, ...] | None:
+    listed = document.get("plugins") if isinstance(document, Mapping) else None
+    return tuple(name for name in listed if isinstance(name, str)) if isinstance(listed, list) else None
