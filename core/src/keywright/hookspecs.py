@@ -26,7 +26,7 @@ hookimpl = pluggy.HookimplMarker("keywright")
 
 
 @hookspec
-def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-body]
+def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-body]  # (a spec has none)
     """Return key types (they serve generation).
 
     What an object must be like is checked as it registers: all members are there, settings are `Setting`s whose names
@@ -38,17 +38,17 @@ def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-b
 
 
 @hookspec
-def keywright_register_formats() -> Sequence[Format]:  # type: ignore[empty-body]
+def keywright_register_formats() -> Sequence[Format]:  # type: ignore[empty-body]  # (a spec has none)
     """Return formats (they serve encoding). Called, and clashes and failures handled, as for key types."""
 
 
 @hookspec
-def keywright_register_store_backends() -> Sequence[StoreBackend]:  # type: ignore[empty-body]
+def keywright_register_store_backends() -> Sequence[StoreBackend]:  # type: ignore[empty-body]  # (a spec has none)
     """Return store backends (they serve storage). Called, and clashes and failures handled, as for key types."""
 
 
 @hookspec
-def keywright_register_seals() -> Sequence[Seal]:  # type: ignore[empty-body]
+def keywright_register_seals() -> Sequence[Seal]:  # type: ignore[empty-body]  # (a spec has none)
     """Return seals. Called, and clashes and failures handled, as for key types."""
 
 
@@ -63,7 +63,7 @@ def keywright_add_commands(commands: Commands) -> None:
 
 
 @hookspec
-def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[empty-body]
+def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[empty-body]  # (a spec has none)
     """Return objections, each a sentence; `()`, `[]` or None if there are none.
 
     Called before anything is written, exported (or loaded with its secret half) or bound, and before a secret exists.

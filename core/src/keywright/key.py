@@ -38,7 +38,7 @@ class Attributes(Mapping[str, object]):
             return NotImplemented
         return self.plain() == Attributes(other).plain()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # (how Python spells unhashable)
 
     def __repr__(self) -> str:
         return f"<attributes {', '.join(sorted(self._values)) or 'none'}>"

@@ -171,7 +171,7 @@ class Registry:
             if failed:
                 self._fail(subject, f"failed in {hook_name} with {failed}")
             for thing in things or ():
-                found, failed = _guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023
+                found, failed = _guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023  (called here)
                 fault, name = found or (f"it fails with {failed}", "")
                 if fault:
                     self._fail(subject, f"returned an object from {hook_name} that is no {role}: {fault}")

@@ -50,7 +50,7 @@ class Secret:
         return _compare_digest(self._value, other._value)
 
     # A hash would be an equality test that takes a shortcut.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # (how Python spells unhashable)
 
     def __repr__(self) -> str:
         return "<secret>"

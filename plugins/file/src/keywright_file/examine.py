@@ -87,7 +87,7 @@ def _names(directory: int, name: str, settled: _Settled) -> Iterator[str]:
             yield from _told(subject, _below(directory, entry, longer, settled))
         else:
             # Called before the next turn of the loop.
-            yield from _told(subject, settled(lambda: _entry(directory, entry, name, settled.path)))  # noqa: B023
+            yield from _told(subject, settled(lambda: _entry(directory, entry, name, settled.path)))  # noqa: B023  (called here)
 
 
 def _below(directory: int, entry: str, name: str, settled: _Settled) -> Iterator[str]:
