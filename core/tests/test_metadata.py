@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ _INFO = RecordInfo(
     labels={"b": "2", "a": "ä"},
 )
 _TEXT = (
-    b'{"activates":null,"attributes":{"use":"sig"},"created":"2026-01-02T03:04:05Z",'
+    b'{"crc32":"8db0cc5a","activates":null,"attributes":{"use":"sig"},"created":"2026-01-02T03:04:05Z",'
     b'"expires":"2027-01-02T03:04:05Z","format":"jwk","key_type":"ec-p256","kid":"k-3",'
     b'"labels":{"a":"\\u00e4","b":"2"},"metadata_version":1,"name":"prod/jwt","overlap":1209600000000,'
     b'"public":"BHB1YmxpYw==","reason":"on leave","state":"disabled",'
@@ -47,7 +48,7 @@ _TEXT = (
 
 
 def test_the_spelling_is_fixed() -> None:
-    """Metadata written today are read by every later version: one line of JSON, members sorted."""
+    """Metadata written today are read by every later version: one line of JSON, checksum first, members sorted."""
     assert encode_info(_INFO) == _TEXT
     assert decode_info(_TEXT, where="a.json") == _INFO
 
@@ -84,19 +85,15 @@ def test_every_truncation_is_damage(length: int) -> None:
 
 
 @given(bit=st.integers(0, len(_TEXT) * 8 - 1))
-def test_a_flipped_bit_is_damage_or_another_value(bit: int) -> None:
-    """A flipped bit is damage, or shows as another value of the member that it hit; nothing else is raised."""
+def test_a_flipped_bit_is_damage(bit: int) -> None:
+    """A flipped bit is damage wherever it is, and never another value."""
     flipped = bytearray(_TEXT)
     flipped[bit // 8] ^= 1 << bit % 8
-    try:
-        info = decode_info(bytes(flipped), where="a.json")
-    except DamagedStoreError as error:
-        outcome: object = str(error)
-    else:
-        outcome = info
 
-    assert outcome in (_DAMAGED, _NEWER) or isinstance(outcome, RecordInfo)
-    assert outcome != _INFO
+    with pytest.raises(DamagedStoreError) as caught:
+        decode_info(bytes(flipped), where="a.json")
+
+    assert str(caught.value) == _DAMAGED
 
 
 @given(
@@ -115,15 +112,22 @@ def test_arbitrary_bytes_are_damage(data: bytes) -> None:
 
 
 def _with(**changes: object) -> bytes:
-    return _canonical({**json.loads(_TEXT), **changes})
+    return _checked({**json.loads(_TEXT), **changes})
 
 
-def _canonical(members: dict[str, Any]) -> bytes:
-    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+def _checked(members: dict[str, Any]) -> bytes:
+    """These members with a checksum that is right."""
+    rest = (
+        json.dumps({name: value for name, value in members.items() if name != "crc32"}, separators=(",", ":"))[
+            1:
+        ].encode()
+        + b"\n"
+    )
+    return b'{"crc32":"%08x",' % crc32(rest) + rest
 
 
 def _without(member: str) -> bytes:
-    return _canonical({name: value for name, value in json.loads(_TEXT).items() if name != member})
+    return _checked({name: value for name, value in json.loads(_TEXT).items() if name != member})
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,9 @@ def _without(member: str) -> bytes:
         pytest.param(_TEXT.replace(b"\\u00e4", "ä".encode()), id="another spelling of a letter"),
         pytest.param(json.dumps(json.loads(_TEXT), sort_keys=True).encode() + b"\n", id="spaces"),
         pytest.param(_with(more=1), id="unknown member"),
-        *(pytest.param(_without(member), id=f"no {member}") for member in json.loads(_TEXT)),
+        *(pytest.param(_without(member), id=f"no {member}") for member in json.loads(_TEXT) if member != "crc32"),
+        pytest.param(b"{" + _TEXT[20:], id="no checksum"),
+        pytest.param(_TEXT.replace(b"8db0cc5a", b"8DB0CC5A"), id="checksum in upper case"),
         pytest.param(_with(metadata_version=0), id="version zero of the metadata"),
         pytest.param(_with(metadata_version=True), id="metadata version true"),
         pytest.param(_with(metadata_version="2"), id="metadata version as text"),
@@ -161,14 +167,12 @@ def _without(member: str) -> bytes:
         pytest.param(_with(format=1), id="format as number"),
         pytest.param(_with(kid=None), id="no kid"),
         pytest.param(_with(public="BHB1YmxpYw"), id="public half without padding"),
-        pytest.param(_with(public="BHB1YmxpYx=="), id="public half with spare bits"),
         pytest.param(_with(public="BHB1 YmxpYw=="), id="public half with a space"),
         pytest.param(_with(public="BHB1_mxpYw=="), id="public half in another alphabet"),
         pytest.param(_with(attributes=[]), id="attributes as list"),
         pytest.param(_with(state="gone"), id="unknown state"),
         pytest.param(_with(state=["enabled"]), id="state as list"),
         pytest.param(_with(created="2026-01-02T03:04:05"), id="time without zone"),
-        pytest.param(_with(created="2026-01-02T04:04:05+01:00"), id="time in another zone"),
         pytest.param(_with(created="2026-02-30T03:04:05Z"), id="no such day"),
         pytest.param(_with(created="9999-12-31T23:59:59-01:00"), id="time out of range"),
         pytest.param(_with(created=0), id="time as number"),
@@ -188,7 +192,9 @@ def test_what_was_not_written_so_is_damage(data: bytes) -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("data", [_with(metadata_version=2), b'{"metadata_version":7}'], ids=["2", "7"])
+@pytest.mark.parametrize(
+    "data", [_with(metadata_version=2), _checked({"metadata_version": 7, "new": []})], ids=["2", "7"]
+)
 def test_metadata_of_a_newer_keywright_are_told_apart(data: bytes) -> None:
     """A newer version of the metadata is no damage: the way out is to upgrade."""
     with pytest.raises(DamagedStoreError) as caught:

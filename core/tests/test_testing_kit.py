@@ -5,23 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
-from inspect import signature
 
 import pytest
 
 from keywright.errors import KeyNotFoundError, MalformedKeyError, UnsupportedKeyError
 from keywright.key import Attributes, Key
-from keywright.protocols import Format, WritableStore
-from keywright.record import Record, RecordInfo, Revision
+from keywright.protocols import Format
 from keywright.secret import Secret
-from keywright.stores.memory import MemoryStore
-from keywright.testing import FormatContract, Sample, WritableStoreContract, assert_hidden
+from keywright.testing import FormatContract, Sample, assert_hidden
 
-_HELD = ("a", "a/1", "a/b", "ab", "b")
 _CAUGHT = (AssertionError, pytest.fail.Exception, KeyNotFoundError, ValueError)
 
 
@@ -35,133 +28,6 @@ def test_without_its_packages_it_says_what_to_install(package: str) -> None:
     assert result.stderr.splitlines()[-1] == (
         "ImportError: keywright.testing needs pytest and hypothesis; install keywright-core[testing]"
     )
-
-
-class _NeverCommits(MemoryStore):
-    """Nothing wrong inside: its opener makes a fresh one each time."""
-
-
-class _Overwrites(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
-        self._records.get(record.info.name, {}).pop(record.info.version, None)
-        return super().create(record)
-
-
-class _IgnoresRevisions(MemoryStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        return super().update(record, expected=self.get(record.info.name, record.info.version).info.revision)
-
-
-class _RevisionsRecur(MemoryStore):
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        super().remove(name, expected=expected)
-        self._writes = 0
-
-
-class _SortsVersionsAsText(MemoryStore):
-    def versions(self, name: str) -> Sequence[RecordInfo]:
-        return sorted(super().versions(name), key=lambda info: str(info.version))
-
-
-class _ForgetsTombstones(MemoryStore):
-    def versions(self, name: str) -> Sequence[RecordInfo]:
-        return tuple(info for info in super().versions(name) if info.state != "destroyed")
-
-
-class _StripsPayloads(MemoryStore):
-    def get(self, name: str, version: int) -> Record:
-        record = super().get(name, version)
-        return Record(record.info, record.payload and Secret(record.payload.reveal().rstrip(b"\n")))
-
-
-class _LosesMicroseconds(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
-        created = record.info.created and record.info.created.replace(microsecond=0)
-        return super().create(Record(replace(record.info, created=created), record.payload))
-
-
-class _TakesPrefixesBySegment(MemoryStore):
-    def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
-        found = [n for n in super().names(after=after) if not prefix or n == prefix or n.startswith(prefix + "/")]
-        return iter(found[:limit])
-
-
-class _IncludesAfter(MemoryStore):
-    def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
-        return iter([name for name in super().names(prefix) if name >= after][:limit])
-
-
-class _RemovesWhatIsBelow(MemoryStore):
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        super().remove(name, expected=expected)
-        for below in list(self.names(name + "/")):
-            super().remove(below, expected=[info.revision for info in self.versions(below)])
-
-
-class _UpdatesBothAtOnce(MemoryStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        old = self.get(record.info.name, record.info.version)
-        changed = super().update(Record(record.info, old.payload), expected=expected)
-        return super().update(Record(changed, record.payload), expected=changed.revision)
-
-
-class _ShowsPayloadsInLocals(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
-        payload = record.payload and record.payload.reveal()
-        stored = super().create(record)
-        return stored if payload else replace(stored)
-
-
-_INFO = RecordInfo(name="a", version=1, created=datetime(2026, 11, 21, 20, 52, 13, 1, tzinfo=UTC))
-
-_STORE_FAULTS: list[tuple[type[MemoryStore], str, dict[str, object]]] = [
-    (_NeverCommits, "test_store_20_what_was_created_is_there_after_reopening", {}),
-    (_NeverCommits, "test_store_56_any_history_gives_what_the_model_says", {}),
-    (_Overwrites, "test_store_21_a_taken_version_is_refused", {}),
-    (_Overwrites, "test_store_34_one_of_many_threads_wins_a_version", {}),
-    (_IgnoresRevisions, "test_store_26_an_update_from_another_revision_is_refused", {}),
-    (_IgnoresRevisions, "test_store_35_one_of_many_threads_wins_an_update", {}),
-    (_RevisionsRecur, "test_store_27_a_revision_never_recurs_when_content_does", {}),
-    (_SortsVersionsAsText, "test_store_24_versions_ascend_as_numbers", {}),
-    (_ForgetsTombstones, "test_store_29_a_destroyed_version_stays_as_a_tombstone", {}),
-    (_StripsPayloads, "test_store_50_payloads_come_back_byte_for_byte", {"data": b"line\n"}),
-    (_StripsPayloads, "test_store_52_records_come_back_whole", {"record": Record(_INFO, Secret(b"\n"))}),
-    (_LosesMicroseconds, "test_store_23_metadata_survive_exactly", {"info": _INFO}),
-    (_TakesPrefixesBySegment, "test_store_07_a_prefix_is_a_plain_string", {}),
-    (_IncludesAfter, "test_store_08_after_is_exclusive_and_need_not_be_there", {}),
-    (_IncludesAfter, "test_store_10_pages_join_to_the_whole", {}),
-    (_RemovesWhatIsBelow, "test_store_30_remove_takes_the_whole_name_and_no_other", {}),
-    (_UpdatesBothAtOnce, "test_store_54_metadata_and_payload_do_not_change_at_once", {}),
-    (_ShowsPayloadsInLocals, "test_store_55_no_error_shows_a_payload", {}),
-]
-
-
-@pytest.mark.parametrize(("store_class", "method", "example"), _STORE_FAULTS)
-def test_a_faulty_store_is_caught(store_class: type[MemoryStore], method: str, example: dict[str, object]) -> None:
-    """Each planted fault fails the rule that forbids it, and the store without the fault passes."""
-    assert _fails(method, store_class, example)
-    assert not _fails(method, MemoryStore, example)
-
-
-def _fails(method: str, store_class: type[MemoryStore], example: dict[str, object]) -> bool:
-    contract, store = WritableStoreContract(), store_class()
-
-    def open_store() -> AbstractContextManager[WritableStore]:
-        return nullcontext(store_class() if store_class is _NeverCommits else store)
-
-    rule = getattr(WritableStoreContract, method)
-    if example and hasattr(rule, "hypothesis"):
-        rule = rule.hypothesis.inner_test  # this example alone: looking for a smaller one takes seconds
-    arguments: dict[str, object] = {"open_store": open_store, **example}
-    if "held" in signature(rule).parameters:
-        arguments["held"] = {name: Secret(name.encode()) for name in _HELD}
-        for name in _HELD:
-            store.create(Record(RecordInfo(name=name, version=1), Secret(name.encode())))
-    try:
-        rule(contract, **arguments)
-    except _CAUGHT:
-        return True
-    return False
 
 
 class Toy:

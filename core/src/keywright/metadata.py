@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
+from binascii import crc32
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -17,7 +18,8 @@ from keywright.record import RecordInfo, Revision, State
 __all__ = ["decode_info", "encode_info", "format_time", "parse_time"]
 
 METADATA_VERSION = 1
-_MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version"}
+_MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version", "crc32"}
+_HEAD = len(b'{"crc32":"01234567",')
 _MICROSECOND = timedelta(microseconds=1)
 _RFC_3339 = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 _T = TypeVar("_T")
@@ -45,7 +47,11 @@ def parse_time(text: str) -> datetime:
 
 
 def encode_info(info: RecordInfo) -> bytes:
-    """`info` without its revision as one line of JSON in UTF-8, members sorted, ending in a newline."""
+    """`info` without its revision as one line of JSON in ASCII, members sorted, ending in a newline.
+
+    The member `crc32` comes first: the CRC-32 (IEEE 802.3, as in zip) of all that follows it, in hexadecimal. It shows
+    damage that would otherwise read as another value; it is no protection from who may write the file.
+    """
     members = {
         "metadata_version": METADATA_VERSION,
         "name": info.name,
@@ -64,7 +70,8 @@ def encode_info(info: RecordInfo) -> bytes:
         "overlap": None if info.overlap is None else info.overlap // _MICROSECOND,
         "labels": dict(info.labels),
     }
-    return _encode(members).encode() + b"\n"
+    rest = _encode(members)[1:].encode() + b"\n"
+    return _head(rest) + rest
 
 
 def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
@@ -75,22 +82,26 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     Raises:
         DamagedStoreError: the bytes are not what `encode_info` writes, or were written by a newer keywright.
     """
+    if data[:_HEAD] != _head(data[_HEAD:]):
+        raise _damaged(where)
     try:
         members = json.loads(data.decode())
-        written_by = members.get("metadata_version") if isinstance(members, dict) else None
+        written_by = members.get("metadata_version")
     except (ValueError, RecursionError):
         raise _damaged(where) from None
     if isinstance(written_by, int) and written_by > METADATA_VERSION:
         raise DamagedStoreError(f"{where}: the metadata was written by a newer keywright; upgrade this one to read it")
     try:
-        if members.keys() != _MEMBERS:
+        if members.keys() != _MEMBERS or _typed(written_by, int) != METADATA_VERSION:
             raise ValueError("members")
         info = _info_of(members, revision)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, InvalidNameError):
         raise _damaged(where) from None
-    if encode_info(info) != data:
-        raise _damaged(where)
     return info
+
+
+def _head(rest: bytes) -> bytes:
+    return b'{"crc32":"%08x",' % crc32(rest)
 
 
 def _info_of(members: dict[str, object], revision: str) -> RecordInfo:
@@ -131,8 +142,12 @@ def _time_text(time: datetime | None) -> str | None:
 
 
 def _time_of(value: object) -> datetime | None:
-    # That it is spelled as `format_time` does is seen when the whole is encoded again and compared.
-    return None if value is None else datetime.fromisoformat(_typed(value, str)).astimezone(UTC)
+    if value is None:
+        return None
+    time = datetime.fromisoformat(_typed(value, str))
+    if time.tzinfo is None:
+        raise ValueError("no zone")
+    return time.astimezone(UTC)
 
 
 def _damaged(where: str) -> DamagedStoreError:
