@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
-import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from start import discovery_rows, start_rows
-from stores import create_rows, get_rows
-
-RUNS = 31
+from stores import keyring_rows, store_rows
 
 
 def main() -> None:
     """Measure and print; a figure is a median, a ratio the median of ratios of runs next to each other."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
-    print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {runs} runs each\n")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=31, metavar="N", help="how often each thing is measured")
+    parser.add_argument("--large", action="store_true", help="stores of up to 1,000,000 keys too: half an hour")
+    parser.add_argument("--only", metavar="PART", default="", help="the parts whose title holds this")
+    given = parser.parse_args()
+    print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {given.runs} runs each\n")
+    parts: dict[str, Callable[..., Iterator[str]]] = {
+        "Whole processes": start_rows,
+        "Discovery": discovery_rows,
+        "Stores": partial(store_rows, large=given.large),
+        "Keyring": keyring_rows,
+    }
     with tempfile.TemporaryDirectory() as directory:
-        parts = {
-            "Whole processes": start_rows,
-            "Discovery": discovery_rows,
-            "Creating a record": create_rows,
-            "Getting a record": get_rows,
-        }
         for title, rows in parts.items():
+            if given.only.lower() not in title.lower():
+                continue
             print(title)
             home = Path(directory) / title.split()[0].lower()
             home.mkdir()
-            for row in rows(home, runs=runs):
-                print("  " + row)
+            for row in rows(home, runs=given.runs):
+                print("  " + row, flush=True)
             print()
 
 

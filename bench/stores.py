@@ -1,59 +1,108 @@
-"""What a store costs over the same work by hand: fsyncs and renames, INSERT and SELECT; and beside keyrings.alt."""
+"""What a store costs over the same work by hand, with few keys and with many; and beside keyrings.alt."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
+import random
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
+
+from by_hand import PAYLOAD, Files, PlaintextKeyring, Rows
 
 from keywright import Options, Record, RecordInfo, Registry, Secret, WritableStore
 
-__all__ = ["create_rows", "get_rows"]
+__all__ = ["keyring_rows", "store_rows"]
 
-PAYLOAD = b"cache.example.org-1:" + b"A" * 88
-
-
-def create_rows(home: Path, *, runs: int) -> Iterator[str]:
-    """Durable creation, the store's and the same by hand in turn."""
-    for backend, by_hand in (("file", _file_by_hand), ("sqlite", _sqlite_by_hand)):
-        hand = by_hand(home / f"{backend}-hand")
-        with open_store(backend, home / backend) as store:
-            ratios = [_over(cast(WritableStore, store), hand, number) for number in range(runs * 10)]
-        yield _row(f"{backend} create / the same by hand", statistics.median(ratios[5:]), 1.3)
+SIZES = (1_000, 100_000, 1_000_000)
+PAGE = 100
 
 
-def _over(store: WritableStore, by_hand: Callable[[int], None], number: int) -> float:
-    return _seconds(lambda: store.create(record(f"k{number}"))) / _seconds(lambda: by_hand(number))
+class Costs(NamedTuple):
+    """Of one store holding so many keys: seconds, and the ratios to the same by hand."""
+
+    create: float
+    create_over: float
+    get: float
+    get_over: float
+    page: float
 
 
-def get_rows(home: Path, *, runs: int) -> Iterator[str]:
-    """One record out of a thousand, and PlaintextKeyring with as many."""
-    keyring = _plaintext_keyring(home / "keyring.cfg", 1000)
-    theirs = _median(lambda: keyring("service", "user500"), 20)
-    yield f"{'PlaintextKeyring get, 1,000 keys':44} {theirs * 1e6:8.0f} µs"
+def store_rows(home: Path, *, runs: int, large: bool) -> Iterator[str]:
+    """Both stores at each size; the file store up to 100,000 keys, and only the smallest unless `large`."""
+    for backend, sizes in (("file", SIZES[:2]), ("sqlite", SIZES)):
+        costs: list[Costs] = []
+        with opened(backend, home / backend) as store:
+            hand: Files | Rows = Files(home / "files-by-hand") if backend == "file" else Rows(home / "rows-by-hand")
+            done = 0
+            for size in sizes if large else sizes[:1]:
+                fill(store, hand, range(done, size), f"{backend} {size:,}")
+                done = size + 2 * runs
+                costs.append(measure(store, hand, range(size, done), runs))
+                yield from _rows(backend, size, costs)
+
+
+def measure(store: WritableStore, hand: Files | Rows, fresh: Sequence[int], runs: int) -> Costs:
+    """Each operation and the same by hand, in turn, on names drawn at random."""
+    names = [f"k{number}" for number in fresh]
+    creates = [(seconds(store.create, record(name)), seconds(hand.create, name)) for name in names]
+    draw = random.Random(1)
+    drawn = [f"k{draw.randrange(fresh[0])}" for _ in range(20 * runs)]
+    gets = [(seconds(store.get, name, 1), seconds(hand.get, name)) for name in drawn]
+    pages = [seconds(page, store, name) for name in drawn[: 4 * runs]]
+    return Costs(*_median_and_ratio(creates), *_median_and_ratio(gets), statistics.median(pages))
+
+
+def _rows(backend: str, size: int, costs: list[Costs]) -> Iterator[str]:
+    now, first = costs[-1], costs[0]
+    where = f"at {size:,} keys"
+    yield row(f"{backend} create {where}, µs", now.create * 1e6)
+    yield row(f"{backend} create / the same by hand", now.create_over, at_most=1.3)
+    yield row(f"{backend} get {where}, µs", now.get * 1e6)
+    yield row(f"{backend} get / the same by hand", now.get_over)
+    if len(costs) > 1:
+        yield row(f"{backend} get {where} / at {SIZES[0]:,}", now.get / first.get, at_most=3)
+        yield row(
+            f"{backend} page of {PAGE} names {where} / at {SIZES[0]:,}",
+            now.page / first.page,
+            at_most=2 if backend == "sqlite" else None,
+        )
+
+
+def keyring_rows(home: Path, *, runs: int) -> Iterator[str]:
+    """Both stores and PlaintextKeyring with a thousand keys each."""
+    keyring = PlaintextKeyring(home / "keyring.cfg", SIZES[0])
+    theirs_get = statistics.median(seconds(keyring.get, "k500") for _ in range(runs))
+    theirs_create = statistics.median(seconds(keyring.create, f"new{number}") for number in range(runs))
+    yield row("PlaintextKeyring get at 1,000 keys, µs", theirs_get * 1e6)
+    yield row("PlaintextKeyring create at 1,000 keys, µs", theirs_create * 1e6)
     for backend in ("file", "sqlite"):
-        with open_store(backend, home / f"{backend}-get") as opened:
-            store = cast(WritableStore, opened)
-            for number in range(1000):
+        with opened(backend, home / backend) as store:
+            for number in range(SIZES[0]):
                 store.create(record(f"k{number}"))
-            mine = _median(partial(store.get, "k500", 1), runs * 10)
-        yield f"{f'{backend} get, 1,000 keys':44} {mine * 1e6:8.0f} µs"
-        ratio = theirs / mine
-        yield f"{f'PlaintextKeyring get / {backend} get':44} {ratio:8.0f} ×    budget 500 ×  {_verdict(ratio >= 500)}"
+            get = statistics.median(seconds(store.get, "k500", 1) for _ in range(20 * runs))
+            create = statistics.median(seconds(store.create, record(f"new{number}")) for number in range(2 * runs))
+        yield row(f"PlaintextKeyring get / {backend} get", theirs_get / get, at_least=500)
+        yield row(f"PlaintextKeyring create / {backend} create", theirs_create / create, at_least=10)
 
 
-def open_store(backend: str, path: Path) -> AbstractContextManager[object]:
-    """A store of this kind with its default settings."""
+def opened(backend: str, path: Path) -> AbstractContextManager[WritableStore]:
+    """A store of this kind with its default settings, as a context."""
     plugin = Registry.load().store_backend(backend)
     defaults = {setting.name: setting.default for setting in plugin.settings}
-    return plugin.open(Options({**defaults, "path": str(path)}))
+    return cast("AbstractContextManager[WritableStore]", plugin.open(Options({**defaults, "path": str(path)})))
+
+
+def fill(store: WritableStore, hand: Files | Rows, numbers: range, what: str) -> None:
+    """Create the keys of these numbers, durably, in both; says on stderr how far it is."""
+    for number in numbers:
+        store.create(record(f"k{number}"))
+        hand.create(f"k{number}")
+        if number % 10_000 == 0 and number:
+            print(f"\r{what}: {number:,} made", end="", file=sys.stderr, flush=True)
 
 
 def record(name: str) -> Record:
@@ -62,70 +111,27 @@ def record(name: str) -> Record:
     return Record(info, Secret(PAYLOAD))
 
 
-def _file_by_hand(root: Path) -> Callable[[int], None]:
-    """A temporary directory with two synced files, renamed into place, and its parent synced."""
-    root.mkdir()
-    (root / "tmp").mkdir()
-
-    def create(number: int) -> None:
-        made, placed = root / "tmp" / f"k{number}", root / f"k{number}"
-        made.mkdir()
-        for name in ("key", "meta.json"):
-            descriptor = os.open(made / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            os.write(descriptor, PAYLOAD)
-            os.fsync(descriptor)
-            os.close(descriptor)
-        _sync(made)
-        placed.mkdir()
-        os.rename(made, placed / "@1")
-        _sync(placed)
-        _sync(root)
-
-    return create
+def page(store: WritableStore, after: str) -> list[str]:
+    """The next names."""
+    return list(store.names(after=after, limit=PAGE))
 
 
-def _sqlite_by_hand(path: Path) -> Callable[[int], None]:
-    """A raw INSERT of as many bytes, as durable."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(
-        "CREATE TABLE record (name TEXT, version INTEGER, info BLOB, payload BLOB, PRIMARY KEY (name, version))"
-    )
-    info = bytes(400)
-
-    def create(number: int) -> None:
-        connection.execute("INSERT INTO record VALUES (?, 1, ?, ?)", (f"k{number}", info, PAYLOAD))
-
-    return create
-
-
-def _plaintext_keyring(path: Path, count: int) -> Callable[[str, str], object]:
-    keyring = import_module("keyrings.alt.file").PlaintextKeyring()
-    keyring.file_path = str(path)
-    path.write_text("[service]\n" + "".join(f"user{number} = c2VjcmV0\n" for number in range(count)))
-    return cast(Callable[[str, str], object], keyring.get_password)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
-
-
-def _seconds(call: Callable[[], object]) -> float:
+def seconds(call: Callable[..., object], *arguments: object) -> float:
+    """Wall-clock time of one call."""
     start = time.perf_counter()
-    call()
+    call(*arguments)
     return time.perf_counter() - start
 
 
-def _median(call: Callable[[], object], runs: int) -> float:
-    return statistics.median(_seconds(call) for _ in range(runs))
+def _median_and_ratio(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    return statistics.median(ours for ours, _ in pairs), statistics.median(ours / hand for ours, hand in pairs)
 
 
-def _row(name: str, ratio: float, budget: float) -> str:
-    return f"{name:44} {ratio:8.2f} ×    budget {budget:.2f} ×  {_verdict(ratio <= budget)}"
-
-
-def _verdict(kept: bool) -> str:
-    return "kept" if kept else "MISSED"
+def row(name: str, figure: float, *, at_most: float | None = None, at_least: float | None = None) -> str:
+    """One line: a figure, and its budget if it has one."""
+    line = f"{name:50} {figure:10,.2f}"
+    if at_most is not None:
+        return f"{line}   at most {at_most:g}: {'kept' if figure <= at_most else 'MISSED'}"
+    if at_least is not None:
+        return f"{line}   at least {at_least:g}: {'kept' if figure >= at_least else 'MISSED'}"
+    return line
