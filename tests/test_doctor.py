@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -148,7 +149,13 @@ def test_a_writer_at_work_is_no_fault(ring: Ring, store: str) -> None:
 
 
 def _other_key(root: Path) -> None:
-    (root / "a" / "@1" / "key").write_bytes((root / "b" / "@1" / "key").read_bytes())
+    _replace_key(root, (root / "b" / "@1" / "key").read_bytes())
+
+
+def _replace_key(root: Path, data: bytes) -> None:
+    """As somebody would who knows of the checksum."""
+    (root / "a" / "@1" / "key").write_bytes(data)
+    next((root / "a" / "@1").glob("crc32-*")).rename(root / "a" / "@1" / f"crc32-{crc32(data):08x}")
 
 
 def _leftover_key(root: Path) -> None:
@@ -243,7 +250,10 @@ FILE_FAULTS: list[tuple[str, Callable[[Path], object], list[str]]] = [
     ("another key", _other_key, [
         "a@1 in store 'file': is another key than its metadata says; restore it from a backup",
     ]),
-    ("no key", lambda root: (root / "a/@1/key").write_bytes(b"canary"), [
+    ("key changed", lambda root: (root / "a/@1/key").write_bytes(b"canary"), [
+        "store 'file': a@1 in PATH: the key file is damaged; restore it from a backup",
+    ]),
+    ("no key", lambda root: _replace_key(root, b"canary"), [
         ("a@1 in store 'file': does not decode: the Nix key has no colon; write its name and a colon before the "
         "base64: NAME:BASE64"),
     ]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from binascii import crc32
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -71,6 +72,24 @@ def secrets_below(root: Path) -> set[bytes]:
     return {secret for secret in (OLD, NEW) if any(secret in content for content in data)}
 
 
+def files_of(record: Record) -> set[str]:
+    """The files that a version has while nobody writes."""
+    if record.payload is not None:
+        return {"key", "meta.json", f"crc32-{crc32(record.payload.reveal()):08x}"}
+    return {"meta.json"} if record.info.state is State.DESTROYED else {"meta.json", "public-only"}
+
+
+def assert_settled(root: Path, records: tuple[Record, ...]) -> None:
+    """Nothing is there but what these records have."""
+    kept = {record.payload.reveal() for record in records if record.payload is not None}
+    assert secrets_below(root) == kept
+    for record in records:
+        place = root / record.info.name / f"@{record.info.version}"
+        assert set(os.listdir(place)) == files_of(record)
+    assert os.listdir(root / ".keywright" / "tmp") == []
+    assert not (root / ".keywright" / "pending").exists()
+
+
 def update(make: Make, **change: object) -> Callable[[FileStore], object]:
     return lambda store: store.update(make(**change), expected=store.versions("a")[-1].revision)
 
@@ -132,10 +151,7 @@ def test_death_at_every_step(
         with reopen() as store:
             assert seen in (old, new)
             assert observed(store) == seen
-            kept = {record.payload.reveal() for record in seen if record.payload is not None}
-            assert secrets_below(root) == kept
-            assert os.listdir(root / ".keywright" / "tmp") == []
-            assert not (root / ".keywright" / "pending").exists()
+            assert_settled(root, seen)
             if seen == old:
                 write(make)(store)
             assert observed(store) == new
@@ -169,11 +185,70 @@ def test_interrupt_at_every_step(reopen: Reopen, make: Make, root: Path, payload
         store.create(make("later", payload=None))
 
         assert seen in (old, new)
-        kept = {record.payload.reveal() for record in seen if record.payload is not None}
-        assert secrets_below(root) == kept
+        assert_settled(root, seen)
         if done:
             break
     assert done
+
+
+def files_below(root: Path) -> frozenset[str]:
+    return frozenset(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+MENDED = [
+    pytest.param(OLD, lambda make: update(make, payload=NEW), 4, id="payload"),
+    pytest.param(None, lambda make: update(make, payload=NEW), 4, id="payload-comes"),
+    pytest.param(OLD, lambda make: update(make, payload=None), 4, id="payload-goes"),
+    pytest.param(OLD, lambda make: update(make, payload=None, state=State.DESTROYED), 4, id="destroy"),
+    pytest.param(OLD, remove, 4, id="remove"),
+]
+
+
+@pytest.mark.parametrize(("payload", "write", "least"), MENDED)
+def test_death_while_it_is_mended(
+    reopen: Reopen, make: Make, root: Path, in_child: Fork, payload: bytes | None, write: Write, least: int
+) -> None:
+    """A process that dies while it completes what another left, at any step, leaves what the next one completes."""
+    saved = root.with_name("saved")
+    found: set[frozenset[str]] = set()
+    for step in range(1000):
+        prepare(root, make, payload)
+
+        def attempt(step: int = step) -> None:
+            store = FileStore(str(root))
+            at_step(step, die)
+            write(make)(store)
+
+        done = in_child(attempt) == 0
+        if files_below(root) not in found and (root / ".keywright/pending").exists():
+            found.add(files_below(root))
+            shutil.rmtree(saved, ignore_errors=True)
+            shutil.copytree(root, saved, copy_function=shutil.copy2)
+            die_while_opening(reopen, root, saved, in_child)
+        if done:
+            break
+    assert done
+    assert len(found) >= least
+
+
+def die_while_opening(reopen: Reopen, root: Path, saved: Path, in_child: Fork) -> None:
+    seen = observed(FileStore(str(saved)))
+    for step in range(1000):
+        shutil.rmtree(root)
+        shutil.copytree(saved, root, copy_function=shutil.copy2)
+
+        def attempt(step: int = step) -> None:
+            store = FileStore(str(root))
+            at_step(step, die)
+            store.__enter__()
+
+        status = in_child(attempt)
+        with reopen() as store:
+            assert observed(store) == seen
+        assert_settled(root, seen)
+        if status == 0:
+            return
+    raise AssertionError("it does not come to an end")
 
 
 def test_death_in_the_first_write(make: Make, root: Path, in_child: Fork) -> None:

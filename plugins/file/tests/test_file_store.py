@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from binascii import crc32
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_file import FileBackend
+from keywright_file.files import LONGEST_FILE_BYTES
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -59,14 +61,15 @@ def test_import_loads_nothing_heavy() -> None:
 
 
 def test_layout(reopen: Reopen, make: Make, root: Path) -> None:
-    """A version is a directory with exactly the payload and exactly the encoded metadata."""
+    """A version is a directory with exactly the payload, exactly the encoded metadata, and a checksum's empty file."""
     record = make("cache.example.org", 3, b"cache.example.org-3:AAAA")
 
     with reopen() as store:
         store.create(record)
 
     place = root / "cache.example.org" / "@3"
-    assert sorted(os.listdir(place)) == ["key", "meta.json"]
+    assert sorted(os.listdir(place)) == ["crc32-dff68e33", "key", "meta.json"]
+    assert (place / "crc32-dff68e33").read_bytes() == b""
     assert (place / "key").read_bytes() == b"cache.example.org-3:AAAA"
     assert (place / "meta.json").read_bytes() == encode_info(record.info)
     assert json.loads((place / "meta.json").read_text())["name"] == "cache.example.org"
@@ -189,7 +192,7 @@ def test_update_payload(reopen: Reopen, make: Make, root: Path, before: bytes | 
         assert new.revision != old.revision
         assert new == replace(old, revision=new.revision)
     assert sorted(os.listdir(root / "a/@1")) == (
-        ["key", "meta.json"] if after is not None else ["meta.json", "public-only"]
+        [f"crc32-{crc32(after):08x}", "key", "meta.json"] if after is not None else ["meta.json", "public-only"]
     )
 
 
@@ -254,6 +257,27 @@ def test_create_refuses_a_destroyed_version_with_payload(reopen: Reopen, make: M
 
         assert str(refused.value) == "a@1: a destroyed version has no payload; leave the payload out"
         assert store.get("a", 1).payload is None
+
+
+@pytest.mark.parametrize("too_long", [{"payload": b"x" * (LONGEST_FILE_BYTES + 1)}, {"x": "y" * LONGEST_FILE_BYTES}])
+def test_what_is_too_long(reopen: Reopen, make: Make, root: Path, too_long: dict[str, str]) -> None:
+    """What could not be read again is not written, and leaves nothing behind."""
+    with reopen() as store:
+        info = store.create(make())
+        before = files_below(root)
+
+        writes: list[Callable[[], object]] = [
+            lambda: store.create(make(version=2, **too_long)),
+            lambda: store.update(make(**too_long), expected=info.revision),
+        ]
+        for write in writes:
+            with pytest.raises(UnsupportedOperationError) as refused:
+                write()
+            assert str(refused.value).partition(": ")[2] == (
+                "the payload or its metadata are longer than 16777216 bytes, which the file store does not take; use a "
+                "shorter one"
+            )
+        assert files_below(root) == before
 
 
 def test_update_refuses_an_old_revision(reopen: Reopen, make: Make) -> None:

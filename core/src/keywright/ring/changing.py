@@ -16,12 +16,22 @@ from keywright.ring.operation import describe
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
+    from keywright.protocols import WritableStore
 
 __all__ = ["Changing"]
 
 _RETRIES = 20
 _LONGEST_REASON = 1000
 _FOR_GOOD = ("compromise", "destroy")
+
+
+def _as_it_is(store: WritableStore, info: RecordInfo, operation: Operation) -> Record:
+    """The record; for `destroy` without its payload, so that a version whose key is damaged can be destroyed too."""
+    if operation == "destroy":
+        for found in store.versions(info.name):
+            if found.version == info.version:
+                return Record(found, None)
+    return store.get(info.name, info.version)
 
 
 class Changing(RingBase):
@@ -103,7 +113,7 @@ class Changing(RingBase):
 
         def write() -> RecordInfo:
             for _ in range(_RETRIES):
-                record = writable.get(info.name, info.version)
+                record = _as_it_is(writable, info, operation)
                 after = change(record.info)
                 changed = Record(after, None if after.state is State.DESTROYED else record.payload)
                 if changed == record:

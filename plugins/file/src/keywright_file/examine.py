@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from keywright import check_name
 from keywright.errors import InvalidNameError, StoreError
+from keywright_file.checksum import is_checksum
 from keywright_file.faults import Reading, damaged
 from keywright_file.files import Directory, check_file, check_key_file
 from keywright_file.lock import Lock
@@ -21,6 +22,7 @@ from keywright_file.writer import LOCK
 __all__ = ["examine"]
 
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_CHECKSUM = "crc32-…"
 
 
 def examine(root: int, path: str) -> Iterator[str]:
@@ -139,20 +141,37 @@ def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[str]:
 
 def _version(directory: int, name: str, number: int, subject: str) -> Iterator[str]:
     for file in sorted(os.listdir(directory)):
-        if file in (KEY, METADATA, PUBLIC_ONLY):
+        if file in (KEY, METADATA, PUBLIC_ONLY) or is_checksum(file):
             yield from _told(subject, _file(directory, file, subject))
-    if read_version(directory, name, number, subject, with_payload=False).leftover:
-        yield f"{subject}: the file `{KEY}` of a version that has no secret is still there; remove that file"
+    version = read_version(directory, name, number, subject, with_payload=True)
+    for file in map(_shown, sorted(version.leftovers)):
+        if version.key is None:
+            yield f"{subject}: the file `{file}` of a version that has no secret is still there; remove that file"
+        else:
+            yield (
+                f"{subject}: the checksum of another payload stands beside the key; of the files `{file}`, keep "
+                "that which has the CRC-32 of the key, and remove the others"
+            )
 
 
 def _file(directory: int, name: str, subject: str) -> Iterator[str]:
     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        yield (
+            f"{subject}: a file has a second name (a hard link), through which it may be read, changed or outlive its "
+            "end; make it a copy of its own"
+        )
     if name == KEY:
         check_key_file(status, subject)
         return
     check_file(status, subject)
     if status.st_mode & _OPEN_TO_OTHERS:
-        yield f"{subject}: the file `{name}` may be read by other users; take that away with chmod 0600"
+        yield f"{subject}: the file `{_shown(name)}` may be read by other users; take that away with chmod 0600"
+
+
+def _shown(file: str) -> str:
+    # Without the digits: what a doctor says is read by more people than the store is.
+    return _CHECKSUM if is_checksum(file) else file
 
 
 def _exposed(directory: int, subject: str) -> Iterator[str]:

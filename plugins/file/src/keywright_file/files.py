@@ -14,6 +14,7 @@ from keywright.errors import AccessDeniedError
 from keywright_file.faults import Confirming, damaged, misplaced
 
 __all__ = [
+    "LONGEST_FILE_BYTES",
     "Directory",
     "NewFile",
     "check_file",
@@ -26,6 +27,7 @@ __all__ = [
     "write_file",
 ]
 
+LONGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # what is longer is no key, and might not fit into memory
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # O_NONBLOCK: a FIFO in the place of a file must not make us wait for its other end.
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -36,7 +38,7 @@ _OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 class Directory:
     """An open directory; leaving the block closes it."""
 
-    __slots__ = ("descriptor",)
+    __slots__ = ("descriptor", "status")
 
     def __init__(self, name: str, subject: str, *, parent: int | None = None) -> None:
         """Open `name` in `parent`; without a parent it is a path of the user's, whose links are followed.
@@ -48,7 +50,8 @@ class Directory:
         flags = _OPEN_DIRECTORY if parent is not None else _OPEN_DIRECTORY & ~os.O_NOFOLLOW
         self.descriptor = os.open(name, flags, dir_fd=parent)
         try:
-            _check_keeper(os.fstat(self.descriptor), subject, "directory")
+            self.status = os.fstat(self.descriptor)
+            _check_keeper(self.status, subject, "directory")
         except BaseException:
             os.close(self.descriptor)
             raise
@@ -145,12 +148,14 @@ def read_file(parent: int, name: str, subject: str) -> tuple[Secret, os.stat_res
     Raises:
         OSError: it cannot be read, `FileNotFoundError` if it is not there.
         AccessDeniedError: another user owns it or may change it.
-        DamagedStoreError: it is no plain file, or changed while it was read.
+        DamagedStoreError: it is no plain file, longer than `LONGEST_FILE_BYTES`, or changed while it was read.
     """
     descriptor = os.open(name, _OPEN_FILE, dir_fd=parent)
     try:
         status = os.fstat(descriptor)
         check_file(status, subject)
+        if status.st_size > LONGEST_FILE_BYTES:
+            raise damaged(subject, "a file is longer than any that keywright writes")
         data = Secret(os.read(descriptor, status.st_size + 1))
     finally:
         os.close(descriptor)
@@ -178,21 +183,16 @@ def check_file(status: os.stat_result, subject: str) -> None:
     """Refuse a file that others than its owner may change.
 
     Raises:
-        AccessDeniedError: another user owns it or may change it, or it has a second name.
+        AccessDeniedError: another user owns it or may change it.
         DamagedStoreError: it is no plain file.
     """
     if not stat.S_ISREG(status.st_mode):
         raise misplaced(subject)
     _check_keeper(status, subject, "file")
-    if status.st_nlink > 1:
-        raise AccessDeniedError(
-            f"{subject}: a file has a second name (a hard link), through which it may be read, changed or outlive its "
-            "end; make it a copy of its own"
-        )
 
 
 def _check_keeper(status: os.stat_result, subject: str, kind: str) -> None:
-    if status.st_uid not in (os.geteuid(), 0):
+    if status.st_uid and status.st_uid != os.geteuid():
         raise AccessDeniedError(f"{subject}: the {kind} belongs to another user; run as that user, or change its owner")
     if status.st_mode & _WRITABLE_BY_OTHERS:
         raise AccessDeniedError(f"{subject}: the {kind} may be changed by other users; take that away with chmod go-w")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from types import TracebackType
 from typing import Final, Literal, Self
 
 from keywright.errors import StoreUnavailableError
+from keywright_file.faults import misplaced
 
 __all__ = ["LONGEST_WAIT_SECONDS", "Lock"]
 
+_SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 LONGEST_WAIT_SECONDS: Final = 60.0  # a stopped writer must not hang everybody
 _FIRST_PAUSE_SECONDS: Final = 0.000_5
 _LONGEST_PAUSE_SECONDS: Final = 0.01
@@ -39,13 +42,16 @@ class Lock:
 
         Raises:
             OSError: the file cannot be opened (FileNotFoundError: shared, and there is none) or locked.
+            DamagedStoreError: it is no plain file.
             StoreUnavailableError: another writer held it all the time.
         """
         if kind == "exclusive":
-            self._descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+            self._descriptor = os.open(name, os.O_RDWR | os.O_CREAT | _SAFELY, 0o600, dir_fd=directory)
         else:
-            self._descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
+            self._descriptor = os.open(name, os.O_RDONLY | _SAFELY, dir_fd=directory)
         try:
+            if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+                raise misplaced(subject)  # FIFOs and devices can be locked too
             if kind == "exclusive":
                 os.fchmod(self._descriptor, 0o600)
             self._wait(fcntl.LOCK_EX if kind == "exclusive" else fcntl.LOCK_SH, subject, patience)

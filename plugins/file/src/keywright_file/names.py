@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from keywright import check_name
 from keywright.errors import InvalidNameError
-from keywright_file.faults import damaged
-from keywright_file.files import Directory, confirm, open_or_make, sync
+from keywright_file.faults import Completing, damaged
+from keywright_file.files import Directory, open_or_make, sync
 from keywright_file.root import LOST_AND_FOUND
 
-__all__ = ["REMOVED", "Entries", "list_entries", "make_name", "open_name", "prune", "version_number", "walk"]
+__all__ = ["REMOVED", "Entries", "list_entries", "open_name", "place_version", "prune", "version_number", "walk"]
 
 REMOVED: Final = "@removed"  # while it stands in a name's directory, the name has no versions
 _LONGEST_VERSION: Final = 9  # digits
@@ -51,27 +52,25 @@ def open_name(root: int, name: str, subject: str) -> Directory:
     return below
 
 
-def make_name(root: int, name: str, subject: str) -> Directory:
-    """Open a name's directory, and make what is missing of it.
+def place_version(root: int, name: str, temporary: int, made: str, place: str, subject: str) -> None:
+    """Move a version that was made into its name's directory, which is made where it is missing.
 
     Every directory on the way is synced, whether it was made now or not: a writer that was killed may have made it.
+    That comes after the move, for then one commit of a journal holds all of them.
 
     Raises:
-        OSError: it cannot be made or opened.
-        AccessDeniedError: others may change it.
-        DurabilityUnknownError: a sync failed.
+        OSError: it cannot be moved there (EEXIST or ENOTEMPTY: there is one).
+        AccessDeniedError: others may change a directory on the way.
+        DurabilityUnknownError: a sync failed; it has been moved.
     """
-    directory = None
-    parent = root
-    for segment in name.split("/"):
-        try:
-            below = open_or_make(parent, segment, subject)
-            confirm(parent, subject)
-        finally:
-            if directory is not None:
-                os.close(directory.descriptor)
-        directory, parent = below, below.descriptor
-    return below
+    with ExitStack() as way:
+        parents = [root]
+        for segment in name.split("/"):
+            parents.append(way.enter_context(open_or_make(parents[-1], segment, subject)))
+        os.rename(made, place, src_dir_fd=temporary, dst_dir_fd=parents[-1])
+        with Completing(subject):
+            for parent in reversed(parents):
+                sync(parent)
 
 
 def prune(root: int, name: str, subject: str) -> None:

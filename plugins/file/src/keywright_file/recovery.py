@@ -1,8 +1,8 @@
 """What a writer that was interrupted left behind, found without looking at the keys.
 
 Whatever is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
-(a key file is to be removed, or a whole name), a note in `pending` says which before the first. Both are looked at
-under the lock, so they are never a live writer's.
+(a key file or a checksum is to be removed, or a whole name), a note in `pending` says which before the first. Both are
+looked at under the lock, so they are never a live writer's.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from typing import Final
 
 from keywright import Reference, Secret, parse_reference
 from keywright.errors import InvalidNameError
-from keywright_file.faults import damaged
 from keywright_file.files import Directory, confirm, read_file, sync, write_file
 from keywright_file.names import REMOVED, list_entries, open_name, prune
-from keywright_file.version import KEY, METADATA, PUBLIC_ONLY, read_version, version_directory
+from keywright_file.version import KEY, check_files, read_version, version_directory
 
 __all__ = ["PENDING", "TEMPORARY", "finish_removal", "has_leftovers", "note", "recover", "strike", "sweep"]
 
@@ -99,10 +98,11 @@ def _complete_update(directory: int, name: str, number: int, subject: str) -> No
     except FileNotFoundError:
         return
     with place as opened:
-        version = read_version(opened, name, number, subject, with_payload=False)
-        if version.leftover:
-            confirm(opened, subject)  # what made it a leftover must not be undone once it is gone
-            os.unlink(KEY, dir_fd=opened)
+        leftovers = read_version(opened, name, number, subject, with_payload=True).leftovers
+        if leftovers:
+            confirm(opened, subject)  # what made them leftovers must not be undone once they are gone
+            for file in leftovers:
+                os.unlink(file, dir_fd=opened)
             confirm(opened, subject)
 
 
@@ -139,22 +139,25 @@ def sweep(temporary: int) -> None:
         os.rmdir(name, dir_fd=temporary)
 
 
-def finish_removal(directory: int, subject: str) -> None:
-    """Remove the versions of a name whose directory says `@removed`, and then that.
+def finish_removal(directory: int, subject: str) -> list[os.stat_result]:
+    """Remove the versions of a name whose directory says `@removed`, and then that. Returns what their key files were.
 
     Raises:
         OSError: something could not be removed, or a sync failed.
         DamagedStoreError: as `list_entries`, or there is an unknown file beside a key.
     """
+    keys = []
     for version in list_entries(directory, subject, with_removed=True).versions:
         place = version_directory(version)
         with Directory(place, subject, parent=directory) as opened:
-            files = os.listdir(opened)
-            if not set(files) <= {KEY, METADATA, PUBLIC_ONLY}:
-                raise damaged(subject, "a file that keywright did not write stands beside the key")
+            files = frozenset(os.listdir(opened))
+            check_files(files, subject)
+            if KEY in files:
+                keys.append(os.stat(KEY, dir_fd=opened, follow_symlinks=False))
             for file in files:
                 os.unlink(file, dir_fd=opened)
         os.rmdir(place, dir_fd=directory)
     sync(directory)  # or the versions could come back without the mark
     os.unlink(REMOVED, dir_fd=directory)
     sync(directory)
+    return keys

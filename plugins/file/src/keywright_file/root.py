@@ -9,7 +9,7 @@ from keywright import Secret
 from keywright.errors import DamagedStoreError, StoreUnavailableError
 from keywright_file.files import Directory, confirm, make_directory, read_file, write_file
 
-__all__ = ["FORMAT", "LOST_AND_FOUND", "PRIVATE", "holds_store", "make_root", "mark_root", "open_root"]
+__all__ = ["FORMAT", "LOST_AND_FOUND", "PRIVATE", "gone", "holds_store", "make_root", "mark_root", "open_root"]
 
 PRIVATE: Final = ".keywright"  # no name starts with a dot
 LOST_AND_FOUND: Final = "lost+found"  # the root of an ext4 file system has it
@@ -74,16 +74,24 @@ def _marked(root: int, path: str) -> bool:
     raise DamagedStoreError(f"{path}: the marker {PRIVATE}/{FORMAT} is damaged; restore it from a backup")
 
 
-def make_root(path: str) -> Directory:
-    """Open the root, and make it and what is missing above it, for its owner alone.
+def gone(path: str) -> DamagedStoreError:
+    """The error for a store that was there and is not: perhaps its volume is not mounted any more."""
+    return DamagedStoreError(f"{path} is gone since it was opened; restore it from a backup, or open the store anew")
+
+
+def make_root(path: str, *, known: bool) -> Directory:
+    """Open the root, and make it and what is missing above it, for its owner alone, unless a store was known there.
 
     Raises:
         OSError: it cannot be opened or made.
-        AccessDeniedError, DamagedStoreError, StoreUnavailableError: as `open_root`.
+        AccessDeniedError, StoreUnavailableError: as `open_root`.
+        DamagedStoreError: as `open_root`, or the store that was known is gone.
         DurabilityUnknownError: a sync failed.
     """
     root = open_root(path)
     if root is None:
+        if known:
+            raise gone(path)
         _make_path(path)
         return Directory(path, path)
     return root

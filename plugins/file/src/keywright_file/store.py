@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
@@ -18,7 +18,7 @@ from keywright_file.lock import Lock
 from keywright_file.lookup import no_such_version, open_version, read_versions
 from keywright_file.names import open_name, walk
 from keywright_file.recovery import has_leftovers
-from keywright_file.root import PRIVATE, holds_store, open_root
+from keywright_file.root import PRIVATE, gone, holds_store, open_root
 from keywright_file.version import read_version
 from keywright_file.writer import LOCK, Writer, writing
 
@@ -27,10 +27,15 @@ __all__ = ["FileStore"]
 _T = TypeVar("_T")
 
 
+def _identity(root: os.stat_result) -> tuple[int, int]:
+    return root.st_dev, root.st_ino
+
+
 class FileStore:
     """Keys in a directory; a `WritableStore`. Safe to use from threads and processes, and after a fork.
 
-    It keeps nothing open between two calls. Reading takes no lock and writes nothing.
+    It keeps nothing open between two calls. Reading takes no lock and writes nothing. A store that was there and is
+    not any more is damage, until it is opened anew: it is neither taken for an empty one nor made again.
 
     Every method may raise AccessDeniedError, DamagedStoreError and StoreUnavailableError; those that write also
     ReadOnlyStoreError and DurabilityUnknownError.
@@ -105,7 +110,7 @@ class FileStore:
 
         Raises:
             KeyExistsError: the version is there already; nothing was written.
-            UnsupportedOperationError: its state is `destroyed` but it has a payload.
+            UnsupportedOperationError: its state is `destroyed` but it has a payload, or it is too long.
         """
         with self._writing(record.info.reference) as writer:
             return create_version(writer, record)
@@ -120,7 +125,8 @@ class FileStore:
             KeyNotFoundError: there is no such version.
             ConflictError: its revision is another; nothing was written.
             UnsupportedOperationError: metadata and payload change at once without a destruction, or the state is
-                `destroyed` but there is a payload.
+                `destroyed` but there is a payload, or it is too long.
+            DurabilityUnknownError: besides, a key file that was taken away has another name (a hard link).
         """
         with self._writing(record.info.reference) as writer:
             return update_version(writer, record, expected)
@@ -145,25 +151,32 @@ class FileStore:
                 with root as opened:
                     yield from examine(opened, self._path)
 
-    def _writing(self, what: str) -> AbstractContextManager[Writer]:
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[Writer]:
         self._check_open()
-        return writing(self._path, f"{what} in {self._path}")
+        with writing(self._path, f"{what} in {self._path}", known=self._known is not None) as writer:
+            self._known = _identity(os.fstat(writer.root))
+            yield writer
 
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailableError(f"{self._path}: the store was closed; open it again")
 
     def _root(self) -> Directory | None:
-        """The root, checked; None if there is none."""
+        """The root, checked; None if there is none and never was."""
         self._check_open()
         root = open_root(self._path)
         if root is None:
+            if self._known is not None:
+                raise gone(self._path)
             return None
         try:
-            status = os.fstat(root.descriptor)
-            identity = (status.st_dev, status.st_ino)
-            if identity != self._known and holds_store(root.descriptor, self._path):
-                self._known = identity
+            identity = _identity(root.status)
+            if identity != self._known:
+                if holds_store(root.descriptor, self._path):
+                    self._known = identity
+                elif self._known is not None:
+                    raise gone(self._path)
         except BaseException:
             os.close(root.descriptor)
             raise
@@ -179,8 +192,10 @@ class FileStore:
             if root is None:
                 return None
             with root as opened:
-                with suppress(DamagedStoreError, FileNotFoundError):
+                try:
                     return read(opened)
+                except (DamagedStoreError, FileNotFoundError):
+                    pass
                 with (
                     suppress(FileNotFoundError),  # no lock file, so no writer
                     Directory(PRIVATE, subject, parent=opened) as private,

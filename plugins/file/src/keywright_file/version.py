@@ -1,11 +1,13 @@
-"""One version as it lies on the disk: `@N/key`, `@N/meta.json`, or `@N/public-only` in the place of a key."""
+"""One version as it lies on the disk: `@N/meta.json`, and `@N/key` with its checksum, or `@N/public-only`."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from keywright import RecordInfo, Secret, State, decode_info
+from keywright_file.checksum import checksum_of, is_checksum
 from keywright_file.faults import damaged
 from keywright_file.files import check_key_file, read_file
 
@@ -14,6 +16,7 @@ __all__ = [
     "METADATA",
     "PUBLIC_ONLY",
     "Version",
+    "check_files",
     "current_revision",
     "read_version",
     "revision_of",
@@ -33,18 +36,27 @@ class Version(NamedTuple):
         info: with its revision.
         metadata: the bytes of `meta.json`.
         payload: None: there is none, or it was not asked for.
+        key: what the file of the payload is; None: there is no payload.
         files: the names of the files that were there.
     """
 
     info: RecordInfo
     metadata: bytes
     payload: Secret | None
+    key: os.stat_result | None
     files: frozenset[str]
 
     @property
-    def leftover(self) -> bool:
-        """Whether there is a key file that is no payload: what an interrupted writer has still to remove."""
-        return KEY in self.files and (self.info.state is State.DESTROYED or PUBLIC_ONLY in self.files)
+    def leftovers(self) -> frozenset[str]:
+        """The files that an interrupted writer has still to remove: a key that is no payload, and other checksums.
+
+        Those of a payload are known only if it was read.
+        """
+        if self.key is None:
+            return self.files - {METADATA, PUBLIC_ONLY}
+        if self.payload is None:
+            return frozenset()
+        return self.files - {METADATA, KEY, checksum_of(self.payload)}
 
 
 def version_directory(version: int) -> str:
@@ -60,7 +72,9 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
     there is none; who reads again under the lock knows.
 
     A state other than `destroyed` has a key file or says `public-only`; so a lost key file shows. Where both are there,
-    `public-only` decides, and where the state is `destroyed`, that does: the key file is a leftover.
+    `public-only` decides, and where the state is `destroyed`, that does: the key file and its checksum are leftovers.
+    A key file has at least one checksum, and one that fits, which is seen if the payload is read. While it is replaced
+    there are two, and either payload is whole.
 
     Raises:
         OSError: a file cannot be read.
@@ -68,8 +82,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
         DamagedStoreError: a file is missing, unknown, malformed or another version's; or a writer was met.
     """
     files = frozenset(os.listdir(directory))
-    if not files <= _FILES:
-        raise damaged(subject, "a file that keywright did not write stands beside the key")
+    check_files(files, subject)
     payload = None
     second = None
     try:
@@ -83,18 +96,31 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
         again = os.stat(METADATA, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         raise damaged(subject, "a file is missing") from None
-    if revision_of(first, None) != revision_of(again, None):
+    if (first.st_ino, first.st_mtime_ns) != (again.st_ino, again.st_mtime_ns):
         raise damaged(subject, "the metadata changed while it was read")
     info = decode_info(data.reveal(), where=subject, revision=revision_of(first, second))
     if (info.name, info.version) != (name, version):
         raise damaged(subject, "the metadata is another key's")
-    if info.state is State.DESTROYED:
-        payload = None
-    elif second is None:
+    if info.state is State.DESTROYED or PUBLIC_ONLY in files:
+        return Version(info, data.reveal(), None, None, files)
+    if second is None:
         raise damaged(subject, "the key file is missing")
-    elif PUBLIC_ONLY not in files:
-        check_key_file(second, subject)
-    return Version(info, data.reveal(), payload, files)
+    check_key_file(second, subject)
+    if files == {KEY, METADATA}:
+        raise damaged(subject, "the checksum of the key file is missing")
+    if payload is not None and checksum_of(payload) not in files:
+        raise damaged(subject, "the key file is damaged")
+    return Version(info, data.reveal(), payload, second, files)
+
+
+def check_files(files: AbstractSet[str], subject: str) -> None:
+    """Refuse a version with files that have no place there.
+
+    Raises:
+        DamagedStoreError: there is one.
+    """
+    if not all(map(is_checksum, files - _FILES)):
+        raise damaged(subject, "a file that keywright did not write stands beside the key")
 
 
 def current_revision(directory: int) -> str:

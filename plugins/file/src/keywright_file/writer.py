@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
@@ -13,7 +13,7 @@ from keywright_file.faults import Completing, Writing
 from keywright_file.files import open_or_make, sync, write_file
 from keywright_file.lock import LONGEST_WAIT_SECONDS, Lock
 from keywright_file.recovery import TEMPORARY, note, recover, strike, sweep
-from keywright_file.root import PRIVATE, holds_store, make_root, mark_root
+from keywright_file.root import PRIVATE, gone, holds_store, make_root, mark_root
 
 __all__ = ["LOCK", "Writer", "writing"]
 
@@ -49,14 +49,15 @@ class Writer(NamedTuple):
         with Completing(self.subject):
             sync(directory)
 
-    def drop(self, directory: int, name: str) -> None:
-        """Remove a file.
+    def drop(self, directory: int, names: Iterable[str]) -> None:
+        """Remove files.
 
         Raises:
-            DurabilityUnknownError: it could not be removed, or a sync failed.
+            DurabilityUnknownError: one could not be removed, or a sync failed.
         """
         with Completing(self.subject):
-            os.unlink(name, dir_fd=directory)
+            for name in names:
+                os.unlink(name, dir_fd=directory)
             sync(directory)
 
     def note(self, reference: Reference) -> None:
@@ -79,25 +80,30 @@ class Writer(NamedTuple):
 
 
 @contextmanager
-def writing(path: str, subject: str, *, patience: float = LONGEST_WAIT_SECONDS) -> Iterator[Writer]:
+def writing(
+    path: str, subject: str, *, known: bool = False, patience: float = LONGEST_WAIT_SECONDS
+) -> Iterator[Writer]:
     """Lock the store at `path`, making it if there is none, and leave nothing half made behind.
 
-    `patience` is how long to wait for another writer, in seconds.
+    `known` says that there was one, which is not made again; `patience` is how long to wait for another writer, in
+    seconds.
 
     Raises:
         ReadOnlyStoreError, AccessDeniedError, StoreUnavailableError: nothing was written.
-        DamagedStoreError: `path` is no store, or something in it is no part of one.
+        DamagedStoreError: `path` is no store, or not any more, or something in it is no part of one.
         DurabilityUnknownError: a sync failed.
     """
-    with Writing(subject), make_root(path) as root:
-        known = holds_store(root, path)
+    with Writing(subject), make_root(path, known=known) as root:
+        marked = holds_store(root, path)
+        if known and not marked:
+            raise gone(path)
         with (
             open_or_make(root, PRIVATE, subject) as private,
             Lock(private, LOCK, "exclusive", subject, patience=patience) as lock,
             open_or_make(private, TEMPORARY, subject) as temporary,
         ):
             recover(root, private, temporary, subject)
-            if not known and not holds_store(root, path):
+            if not marked and not holds_store(root, path):
                 mark_root(root, private, temporary, lock.stamp(), path)
             try:
                 yield Writer(root, private, temporary, lock.stamp(), path, subject)
