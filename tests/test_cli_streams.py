@@ -232,6 +232,29 @@ def test_ctrl_c_while_modules_are_imported(home: Path, environment: dict[str, st
     assert done.stderr in ("", "keywright: interrupted\n")
 
 
+def test_ctrl_c_over_which_another_error_is_raised(home: Path, environment: dict[str, str]) -> None:
+    """A `finally` that finds its work half done may raise over the interrupt; it is an interrupt all the same."""
+    program = (
+        "import argparse, sys\n"
+        "from keywright.cli import main\n"
+        "def interrupted(self, given):\n"
+        "    try:\n"
+        "        raise KeyboardInterrupt\n"
+        "    finally:\n"
+        "        self.half_done.clear()\n"
+        "argparse.ArgumentParser.parse_known_intermixed_args = interrupted\n"
+        "argparse.ArgumentParser.parse_intermixed_args = interrupted\n"
+        "sys.argv[1:] = ['generate', 'b']\n"
+        "sys.exit(main())\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=home, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "keywright: interrupted\n")
+
+
 def test_a_message_is_read_before_the_key_is_bound(home: Path, environment: dict[str, str], shell: Shell) -> None:
     """A key that is compromised while `sign` waits for its input does not sign."""
     with subprocess.Popen(

@@ -18,7 +18,7 @@ import pytest
 
 import keywright
 from keywright import Capabilities, KeyRing, Options, Record, RecordInfo, Registry, Setting, StoreBackend, hookimpl
-from keywright.errors import ConfigError
+from keywright.errors import ConfigError, DamagedStoreError
 from keywright.testing import assert_hidden
 
 NOBODY = (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
@@ -143,6 +143,21 @@ def test_a_writer_at_work_is_no_fault(ring: Ring, store: str) -> None:
             writer.kill()
 
     assert found == []
+
+
+def test_a_damaged_key_can_be_destroyed(ring: Ring) -> None:
+    """What cannot be read need not be read to be taken away; nothing else can be done with it."""
+    ring.make("a")
+    key = Path(ring.keys, "a", "@1", "key")
+    key.write_bytes(b"cut")
+
+    with ring.open() as opened:
+        with pytest.raises(DamagedStoreError):
+            opened.disable("a")
+        opened.destroy("a")
+
+    assert not key.exists()
+    assert ring.findings() == []
 
 
 # Faults in the store of files: what is done below its root, and what is said; PATH is the root.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -71,21 +70,6 @@ def test_destruction_takes_the_payload(ring: Rings) -> None:
     assert record.payload is None
     assert (record.info.state, record.info.public) == (State.DESTROYED, public)
     assert opened.load("a@1").secret is None
-
-
-def test_a_damaged_key_can_be_destroyed(ring: Rings, tmp_path: Path) -> None:
-    """What cannot be read need not be read to be taken away."""
-    root = tmp_path / "keys"
-    opened = ring(stores={"keys": {"backend": "file", "path": str(root)}})
-    opened.generate("a")
-    (root / "a" / "@1" / "key").write_bytes(b"cut")
-
-    with pytest.raises(DamagedStoreError):
-        opened.disable("a")
-    opened.destroy("a")
-
-    assert opened.show("a").versions[0].info.state is State.DESTROYED
-    assert not (root / "a" / "@1" / "key").exists()
 
 
 @pytest.mark.parametrize("change", ["disable", "enable", "compromise", "destroy"])

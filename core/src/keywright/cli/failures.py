@@ -35,9 +35,19 @@ def tell(given: Sequence[str], error: BaseException) -> int:
         return error.code
     if isinstance(error, ReaderGoneError):
         return CLOSED_PIPE
+    if _interrupted(error):
+        error = KeyboardInterrupt()
     message, code = _told(given, error)
     say(printable(f"keywright: {message}"))
     return print_failure(type(error).__name__, message, code) if asked(given, "--json") else code
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C came first: a `finally` that it found half done (argparse has one) may raise over it."""
+    context = error.__context__ if not isinstance(error, KeywrightError) else None
+    while context is not None and not isinstance(context, KeyboardInterrupt):
+        context = context.__context__
+    return context is not None
 
 
 def _told(given: Sequence[str], error: BaseException) -> tuple[str, int]:

@@ -1,0 +1,146 @@
+"""A process that writes to a store until it is killed, and says on a pipe what it is about to do and what it did."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from random import Random
+from typing import NamedTuple
+
+from kills.history import SHARED, Operation, Versions, after, choose, number_for
+from kills.marked import number_of, secret
+
+from keywright import Record, RecordInfo, Revision, Secret, State, WritableStore
+from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError
+
+__all__ = ["Open", "Report", "start"]
+
+Open = Callable[[], AbstractContextManager[WritableStore]]
+_LONGEST_LIFE_SECONDS = 60  # were its parent to die
+
+
+class Report(NamedTuple):
+    """What a worker said of one operation. Outcome None: nothing more, for it was killed."""
+
+    operation: Operation
+    outcome: str | None
+
+
+class Life(NamedTuple):
+    """A worker's place among the others."""
+
+    number: int
+    worker: int
+    seed: int
+    shared: bool
+
+
+def start(open_store: Open, names: Mapping[str, Versions], life: Life) -> tuple[int, int]:
+    """Fork a worker; returns its process id and the pipe that it reports on: one byte once it works."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        return child, reading
+    try:
+        signal.alarm(_LONGEST_LIFE_SECONDS)
+        os.close(reading)
+        os.write(writing, b"\n")
+        _work(open_store, dict(names), life, writing)
+    except BaseException as error:
+        os.write(writing, f"failed {type(error).__name__}: {error}".replace("\n", " ").encode() + b"\n")
+    finally:
+        os._exit(1)
+
+
+def _work(open_store: Open, names: dict[str, Versions], life: Life, pipe: int) -> None:
+    chance = Random(life.seed)
+    with open_store() as store:
+        step = 0
+        while True:
+            step += 1
+            number = number_for(life.number, life.worker, step)
+            operation = choose(chance, names, life.worker, number, shared=life.shared)
+            if operation.name == SHARED:
+                _write_shared(store, operation, pipe)
+            else:
+                versions = names.get(operation.name, {})
+                os.write(pipe, _intent(operation))
+                revision = _write(store, operation, versions)
+                os.write(pipe, b"done %s\n" % revision.encode())
+                names[operation.name] = after(operation, versions, revision)
+            if step % 4 == 0:
+                _look(store, chance)
+
+
+def _intent(operation: Operation) -> bytes:
+    return " ".join(("intent", *map(str, operation))).encode() + b"\n"
+
+
+def _new(operation: Operation) -> Record:
+    info = RecordInfo(name=operation.name, version=operation.version, key_type="oct", format="jwk", labels={"n": "0"})
+    return Record(info, Secret(secret(operation.number)))
+
+
+def _write(store: WritableStore, operation: Operation, versions: Versions) -> str:
+    kind, name, version, number = operation
+    if kind == "remove":
+        store.remove(name, expected=[Revision(versions[one].revision) for one in sorted(versions)])
+        return "-"
+    if kind == "create":
+        return store.create(_new(operation)).revision
+    if kind == "again":
+        try:
+            store.create(_new(operation))
+        except KeyExistsError:
+            return "-"
+        raise AssertionError(f"{name}@{version} was created twice")
+    record = store.get(name, version)
+    info, payload = record.info, record.payload
+    if kind == "label":
+        info = replace(info, labels={"n": str(number)})
+    elif kind == "replace":
+        payload = Secret(secret(number))
+    elif kind == "withdraw":
+        payload = None
+    else:
+        info, payload = replace(info, state=State.DESTROYED, labels={"n": str(number)}), None
+    return store.update(Record(info, payload), expected=Revision(versions[version].revision)).revision
+
+
+def _write_shared(store: WritableStore, operation: Operation, pipe: int) -> None:
+    infos = store.versions(SHARED)
+    if operation.kind == "rotate" or not infos:
+        operation = operation._replace(kind="rotate", version=len(infos) + 1)
+        record, expected = _new(operation), None
+    else:
+        count = int(infos[0].labels["n"]) + 1
+        operation = operation._replace(version=1, number=count)
+        payload = store.get(SHARED, 1).payload
+        record, expected = Record(replace(infos[0], labels={"n": str(count)}), payload), infos[0].revision
+    os.write(pipe, _intent(operation))
+    try:
+        if expected is None:
+            store.create(record)
+        else:
+            store.update(record, expected=expected)
+        os.write(pipe, b"done -\n")
+    except (KeyExistsError, ConflictError):
+        os.write(pipe, b"lost\n")
+
+
+def _look(store: WritableStore, chance: Random) -> None:
+    """Read what the others write: whatever comes and goes, it is whole."""
+    names: Sequence[str] = list(store.names())
+    if not names:
+        return
+    for info in store.versions(chance.choice(names))[-2:]:
+        try:
+            payload = store.get(info.name, info.version).payload
+        except KeyNotFoundError:
+            continue
+        if payload is not None and number_of(payload.reveal()) is None:
+            raise AssertionError(f"{info.reference} was read torn")
