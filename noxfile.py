@@ -87,6 +87,21 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def faults(session: nox.Session) -> None:
+    """Fail every system call of the file and SQLite stores in every way, and print what came of it."""
+    sync(session, "test")
+    session.run("python", "-m", "faults.campaign", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python="3.11")
+def kills(session: nox.Session) -> None:
+    """Kill thousands of writing processes and compare each store with what they said (KEYWRIGHT_KILLS=5000)."""
+    sync(session, "test")
+    count = os.environ.get("KEYWRIGHT_KILLS", "5000")
+    session.run("python", "-m", "kills", count, *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """Print the budgets of this machine: wheels, not an editable checkout, beside their peers."""
     wheels = Path(session.create_tmp()).resolve()

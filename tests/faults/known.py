@@ -1,0 +1,86 @@
+"""Violations that are known, each with the reason why it stands. What is not met any more is to be struck out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["KNOWN", "Known", "known"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A violation: patterns of the store, the operation, the fault and the sentence."""
+
+    backend: str
+    operation: str
+    fault: str
+    sentence: str
+    reason: str
+
+
+KNOWN: Final = (
+    Known(
+        "sqlite",
+        ".*",
+        r"\w+ at fdatasync\(\d+</place>\)",
+        "a sync failed, and it ended as done",
+        "SQLite itself passes over a failed sync of the directory that its new log stands in",
+    ),
+    Known(
+        "sqlite",
+        "first",
+        "SIGKILL at|dead at",
+        r"\.keywright-\w+\.new is left over",
+        "an empty database that was to become the store; it holds no secret, may be a live process's, doctor names it",
+    ),
+    Known(
+        "sqlite",
+        "first",
+        r"(EIO|ENOSPC) at fsync\(",
+        "a sync failed, and it ended as StoreUnavailableError: .* nothing was written",
+        "a new, empty database is given up; the error says that nothing was written, and nothing is",
+    ),
+    Known(
+        "sqlite",
+        "recover from .*",
+        r"\w+ at fdatasync\(\d+</place/keys-wal>\)",
+        "a failed sync was tried again",
+        "SQLite syncs the log of a process that was killed again when it closes",
+    ),
+    Known(
+        "file",
+        "create after a killed destroy",
+        r"\w+ at fsync\(\d+</place/keys/a/@1>\)",
+        "a failed sync was tried again",
+        "opening passes over it, and the write that follows recovers again, without writing the metadata again",
+    ),
+    Known(
+        "file",
+        ".*",
+        r"EIO at (close|flock)\(",
+        "StoreUnavailableError, but the change is made|the message says nothing was written",
+        "Linux's local file systems never fail to close a directory or a lock, or to unlock",
+    ),
+    Known(
+        "sqlite",
+        "destroy|replace|remove",
+        r"EIO at pread64\(\d+</place/keys-wal>",
+        "DamagedStoreError, but the change is made",
+        "a read error while the log is cleared is told as damage, and not that the change is made",
+    ),
+)
+
+
+def known(backend: str, operation: str, fault: str, sentence: str) -> Known | None:
+    """The entry that a violation is known by."""
+    for entry in KNOWN:
+        if (
+            entry.backend == backend
+            and re.fullmatch(entry.operation, operation)
+            and re.match(entry.fault, fault)
+            and re.search(entry.sentence, sentence)
+        ):
+            return entry
+    return None
