@@ -1,4 +1,4 @@
-"""Write the reference pages that come from declarations: commands, settings, errors and hooks.
+"""Write the reference pages that come from declarations: commands, settings, errors, hooks and contracts.
 
 `python docs/generate.py` writes them; a test fails when they are not what it would write.
 """
@@ -11,16 +11,30 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from keywright import Registry, errors, hookspecs
+from keywright import Registry, errors, hookspecs, testing
 from keywright.cli.arguments import Parser, command_parser
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Command, Commands
 from keywright.cli.exit_codes import exit_code
 from keywright.config import KEY_SETTINGS
 from keywright.settings import REQUIRED, Setting
+from keywright.testing.rules import Rule, rules_of
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by docs/generate.py from the code's own declarations. -->\n"
+
+# By page: its title and the contracts whose rules it explains, a rule under the first that has it.
+CONTRACTS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "contracts/key-types.md": ("Rules for key types", (testing.KeyTypeContract,)),
+    "contracts/formats.md": ("Rules for formats", (testing.FormatContract,)),
+    "contracts/stores.md": (
+        "Rules for stores",
+        (testing.StoreContract, testing.WritableStoreContract, testing.OnDiskStoreContract),
+    ),
+    "contracts/signing-stores.md": ("Rules for signing stores", (testing.SigningStoreContract,)),
+    "contracts/seals.md": ("Rules for seals", (testing.SealContract,)),
+    "contracts/plugins.md": ("Rules for plugins", (testing.PluginContract,)),
+}
 
 
 def pages() -> dict[str, str]:
@@ -31,6 +45,7 @@ def pages() -> dict[str, str]:
         "settings.md": "\n".join(_settings(plugins)),
         "errors.md": "\n".join(_errors()),
         "hooks.md": "\n".join(_hooks()),
+        **_contracts(),
     }
 
 
@@ -173,10 +188,43 @@ def _hooks() -> Iterator[str]:
             yield re.sub(r"\n{3,}", "\n\n", inspect.getdoc(hook) or "") + "\n"
 
 
+def _contracts() -> dict[str, str]:
+    where: dict[str, str] = {}
+    written = {}
+    for page, (title, contracts) in CONTRACTS.items():
+        lines = [f"{NOTE}\n# {title}\n"]
+        for contract in contracts:
+            own = [rule for rule in rules_of(contract) if rule.id not in where]
+            others = [rule for rule in rules_of(contract) if rule.id in where]
+            where |= {rule.id: page for rule in own}
+            lines += _contract(contract, own, [_link(rule, where[rule.id], page) for rule in others])
+        written[page] = "\n".join(lines)
+    return written
+
+
+def _contract(contract: type, rules: list[Rule], others: list[str]) -> Iterator[str]:
+    yield f"## {contract.__name__}\n"
+    yield f"{inspect.getdoc(contract)}\n"
+    if others:
+        yield f"It has these rules too: {', '.join(others)}.\n"
+    for rule in rules:
+        yield f"### {rule.id}\n"
+        yield f"{rule.text}\n"
+        if rule.why:
+            yield f"**Why.** {rule.why}\n"
+        if rule.do:
+            yield f"**Do.** {rule.do}\n"
+
+
+def _link(rule: Rule, page: str, here: str) -> str:
+    name = "" if page == here else page.rpartition("/")[2]
+    return f"[{rule.id}]({name}#{rule.id.lower()})"
+
+
 def main() -> None:
     """Write the pages."""
-    REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
+        (REFERENCE / name).parent.mkdir(parents=True, exist_ok=True)
         (REFERENCE / name).write_text(text.rstrip() + "\n")
 
 

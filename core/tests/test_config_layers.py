@@ -593,3 +593,12 @@ def test_any_variable_is_a_setting_or_a_config_error(name: str, value: str) -> N
     result = outcome(lambda: load_config(environ={"HOME": "/h", f"KEYWRIGHT__{name}": value}, cwd="/"))
 
     assert not isinstance(result, str) or result.isprintable()
+
+
+@pytest.mark.parametrize("setting", ["type", "kid"])
+def test_a_pointer_of_a_key_replaces_a_pointer(setting: str) -> None:
+    """What one layer reads from a variable and the next from a file is the file's: the two are not one table."""
+    lower, _ = document_layer({"keys": {"a": {setting: {"env": "LOWER"}}}}, "lower", "/", False)
+    upper, _ = document_layer({"keys": {"a": {setting: {"file": "upper"}}}}, "upper", "/", False)
+
+    assert merged(lower, upper).tables["keys"]["a"][setting].value == {"file": "upper"}

@@ -376,7 +376,9 @@ def test_a_home_that_is_missing_does_not_show_the_environment(
         keywright.open(config)
 
     told = shown(caught.value)
-    assert "no home directory is known" in str(caught.value)
+    assert str(caught.value) == (
+        "built-in defaults: no home directory is known to keep keys in; set HOME, or configure a store"
+    )
     assert "canary-4711" not in told
 
 

@@ -335,3 +335,13 @@ def test_enabled_after_it_expired() -> None:
 
     assert lifecycle.primary([OLD, back], NOON + 3 * DAY) == OLD
     assert lifecycle.phases([OLD, back], NOON + 3 * DAY)[1].phase is Phase.EXPIRED
+
+
+def test_an_heir_of_unknown_age_took_over_long_ago() -> None:
+    """Where neither creation nor activation is known, the overlap began at the beginning of time, and is over."""
+    heir = replace(NEW, created=None, overlap=DAY)
+
+    first = lifecycle.phases([OLD, heir], NOON)[0]
+
+    assert (first.phase, first.superseded) == (Phase.RETIRED, datetime.min.replace(tzinfo=UTC))
+    assert first.verifies_until == datetime.min.replace(tzinfo=UTC) + DAY

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from keywright.errors import (
+    ConfigError,
     InvalidKeyError,
     InvalidSignatureError,
     NotExportableError,
@@ -51,9 +52,14 @@ class Lamport:
     algorithms = ("LAMPORT",)
 
     def generate(self, options: Options) -> Key:
-        return self.complete(Key(self.name, secret=Secret(os.urandom(options.integer("bits") // 8))))
+        bits = options.integer("bits")
+        if bits not in (256, 512):
+            raise ConfigError("bits must be 256 or 512")
+        return self.complete(Key(self.name, secret=Secret(os.urandom(bits // 8))))
 
     def complete(self, key: Key) -> Key:
+        if key.type != self.name:
+            raise InvalidKeyError("this is no lamport key; use its own type")
         if key.secret is not None:
             if len(key.secret) not in (32, 64):
                 raise InvalidKeyError("a lamport seed has 32 or 64 bytes; use another")
@@ -71,6 +77,7 @@ class Lamport:
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
         self._check(algorithm)
+        self.complete(key)
         if key.secret is None:
             raise NotExportableError("this lamport key has no secret half; use another")
         seed = key.secret
@@ -142,6 +149,8 @@ class TestLamport(KeyTypeContract):
 
 class TestMemorySigningStore(SigningStoreContract):
     """The contract of signing stores."""
+
+    capabilities = MemorySigningBackend.capabilities
 
     @pytest.fixture
     def key_type(self) -> KeyType:

@@ -19,6 +19,8 @@ from keywright.testing import OpenWritableStore, PluginContract, WritableStoreCo
 class TestMemoryStore(WritableStoreContract):
     """The contract of writable stores."""
 
+    capabilities = MemoryBackend.capabilities
+
     @pytest.fixture
     def open_store(self) -> OpenWritableStore:
         """One id, so that opening anew finds what was written."""

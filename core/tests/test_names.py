@@ -158,3 +158,26 @@ def test_what_is_no_reference_is_refused(text: str, message: str) -> None:
 def test_the_highest_version_can_be_named() -> None:
     """Versions go up to 999999999."""
     assert parse_reference("a@999999999") == Reference("a", 999_999_999)
+
+
+_OUTSIDE = [chr(code) for code in range(128) if chr(code) not in "0123456789abcdefghijklmnopqrstuvwxyz"]
+
+
+@pytest.mark.parametrize("character", _OUTSIDE, ids=lambda character: f"{ord(character):02x}")
+def test_only_letters_and_digits_start_a_name(character: str) -> None:
+    """Of ASCII, nothing but a-z and 0-9 starts a name."""
+    with pytest.raises(InvalidNameError) as refused:
+        check_name(f"{character}a")
+
+    assert str(refused.value) == _GRAMMAR
+
+
+@pytest.mark.parametrize(
+    "character", [each for each in _OUTSIDE if each not in "._-/"], ids=lambda character: f"{ord(character):02x}"
+)
+def test_nothing_else_stands_inside_a_name(character: str) -> None:
+    """Of ASCII, nothing but those, `.`, `_`, `-` and the slash stands inside a name."""
+    with pytest.raises(InvalidNameError) as refused:
+        check_name(f"a{character}a")
+
+    assert str(refused.value) == _GRAMMAR

@@ -58,6 +58,7 @@ NO_TEXTS = "its setting 'x' has a help that is no text, or choices that are no t
         pytest.param("seal", {"settings": [Setting("", "text")]}, NO_NAME, id="nameless"),
         pytest.param("seal", {"settings": [Setting("Path", "text")]}, NO_NAME, id="upper-case"),
         pytest.param("seal", {"settings": [Setting("my-path", "text")]}, NO_NAME, id="hyphen"),
+        pytest.param("seal", {"settings": [Setting("pathX", "text")]}, NO_NAME, id="upper-case-inside"),
         pytest.param("seal", {"settings": [Setting("2nd", "text")]}, NO_NAME, id="digit-first"),
         pytest.param("seal", {"settings": [Setting("_x", "text")]}, NO_NAME, id="underscore-first"),
         pytest.param("seal", {"settings": [Setting(7, "text")]},  # type: ignore[arg-type]  # that is the fault
@@ -92,6 +93,7 @@ NO_TEXTS = "its setting 'x' has a help that is no text, or choices that are no t
         pytest.param("format", {"name": "Odd Format"}, "its name is none: use a-z, 0-9 and '-'", id="name"),
         pytest.param("seal", {"name": "Odd Seal"}, "its name is none: use a-z, 0-9 and '-'", id="seal-name"),
         pytest.param("seal", {"name": "ä"}, "its name is none: use a-z, 0-9 and '-'", id="letter"),
+        pytest.param("seal", {"name": "sealX"}, "its name is none: use a-z, 0-9 and '-'", id="upper-case-in-name"),
         pytest.param("seal", {"name": "x\n"}, "its name is none: use a-z, 0-9 and '-'", id="line-feed"),
     ],
 )  # fmt: skip
@@ -134,3 +136,16 @@ def test_key_types_cannot_declare_what_every_key_has() -> None:
     assert {setting.name for setting in KEY_SETTINGS} <= RESERVED_SETTINGS["key type"]
     assert of_commands <= RESERVED_SETTINGS["key type"]
     assert of_methods <= RESERVED_SETTINGS["key type"]
+
+
+def test_the_reserved_names_of_settings() -> None:
+    """Each of these means something else already; taking one off would let a plugin shadow it."""
+    tables = "type format store kid rotate_every overlap activate_in labels attributes"
+    methods = "self name label attribute activates expires"
+    options = "config profile option json quiet verbose debug version help"
+
+    assert RESERVED_SETTINGS == {
+        "key type": {*tables.split(), *methods.split(), *options.split()},
+        "store backend": {"backend", "seal"},
+        "seal": {"seal"},
+    }

@@ -58,3 +58,8 @@ def test_records_do_not_change() -> None:
 def test_the_states_are_spelt_as_they_are_stored() -> None:
     """The four states and their spelling are part of every store's format."""
     assert [str(state) for state in State] == ["enabled", "disabled", "compromised", "destroyed"]
+
+
+def test_states_are_stored_by_these_words() -> None:
+    """Stores write these words: another spelling would make what is stored unreadable."""
+    assert [str(state) for state in State] == ["enabled", "disabled", "compromised", "destroyed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -478,3 +479,33 @@ def test_any_value_is_its_type_or_a_config_error(type: SettingType, value: objec
 
     assert message.startswith("f: p ") or isinstance(parsed, expected)
     assert type != "path" or message or os.path.isabs(str(parsed))
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner]], ids=["tables", "lists"])
+def test_values_nest_eight_deep(wrap: Callable[[object], object]) -> None:
+    """Eight tables and lists in each other are a value, nine are none."""
+    setting = Setting("s", "values")
+    inner: object = "x"
+    for _ in range(7):
+        inner = wrap(inner)
+
+    assert parse_setting(setting, written({"a": inner})) == {"a": inner}
+    assert refusal(setting, written({"a": wrap(inner)})) == f"file: stores.a.s {VALUES_RULE}"
+
+
+def test_what_there_is_is_listed() -> None:
+    """The message for an unknown setting lists those there are, a comma between them."""
+    declared = [Setting("size", "integer"), Setting("colour", "text")]
+
+    with pytest.raises(ConfigError) as caught:
+        check_options({"zzz": written("1")}, declared, owner="key type 'rsa'", path="p", source="f")
+
+    assert str(caught.value) == "file: stores.a.s is no setting of key type 'rsa'; it has: size, colour"
+
+
+def test_only_words_are_compared_with_words() -> None:
+    """A word of up to 100 characters may be a slip; nothing longer is looked at, for that takes ever longer."""
+    known = "a" * 100
+
+    assert did_you_mean("b" + known[1:], [known]) == f" (did you mean '{known}'?)"
+    assert did_you_mean("b" + known, [known]) == ""

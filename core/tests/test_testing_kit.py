@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import datetime
+import io
+import os
+import random
+import secrets
 import subprocess
 import sys
-from dataclasses import replace
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from keywright.errors import KeyNotFoundError, MalformedKeyError, UnsupportedKeyError
-from keywright.key import Attributes, Key
-from keywright.protocols import Format
+from keywright.errors import MalformedKeyError
 from keywright.secret import Secret
-from keywright.testing import FormatContract, Sample, assert_hidden
-
-_CAUGHT = (AssertionError, pytest.fail.Exception, KeyNotFoundError, ValueError)
+from keywright.testing import assert_hidden, everything_in
+from keywright.testing.purity import reached_for
+from keywright.testing.rules import Contract, Rule, rules_of
 
 
 @pytest.mark.parametrize("package", ["pytest", "hypothesis"])
@@ -28,153 +33,6 @@ def test_without_its_packages_it_says_what_to_install(package: str) -> None:
     assert result.stderr.splitlines()[-1] == (
         "ImportError: keywright.testing needs pytest and hypothesis; install keywright-core[testing]"
     )
-
-
-class Toy:
-    """A format for ed25519 keys: `secret KID SEED PUBLIC` or `public KID PUBLIC`, halves in lower-case hexadecimal."""
-
-    name = "toy"
-    key_types = ("ed25519",)
-    _pattern = re.compile(rb"public [a-z0-9.-]+ [0-9a-f]{64}|secret [a-z0-9.-]+ [0-9a-f]{64} [0-9a-f]{64}")
-
-    def encode_secret(self, key: Key) -> Secret:
-        kid = self._kid(key)
-        if key.secret is None or key.public is None:
-            raise UnsupportedKeyError("a toy key needs both halves")
-        return Secret(f"secret {kid} {key.secret.reveal().hex()} {key.public.hex()}".encode())
-
-    def encode_public(self, key: Key) -> bytes:
-        if key.public is None:
-            raise UnsupportedKeyError("a toy key needs its public half")
-        return f"public {self._kid(key)} {key.public.hex()}".encode()
-
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        if not self._pattern.fullmatch(data.reveal()):
-            raise MalformedKeyError("this is no toy key")
-        return Key(
-            "ed25519",
-            data.reveal().split()[1].decode(),
-            Secret(bytes.fromhex(data.reveal().split()[2].decode())) if data.reveal()[0] == ord("s") else None,
-            bytes.fromhex(data.reveal().split()[-1].decode()),
-        )
-
-    def default_kid(self, name: str, version: int, key: Key) -> str | None:
-        return f"{name}-{version}"
-
-    def sniff(self, data: Secret) -> bool:
-        return data.reveal().startswith((b"secret ", b"public "))
-
-    def _kid(self, key: Key) -> str:
-        if key.type not in self.key_types:
-            raise UnsupportedKeyError("a toy key is of type ed25519")
-        if not key.kid or not set(key.kid) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-"):
-            raise UnsupportedKeyError("the kid of a toy key is of a-z, 0-9, '.' and '-'")
-        return key.kid
-
-
-# RFC 8032 §7.1, test 1
-_SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
-_PUBLIC = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
-_SAMPLES = (
-    Sample(
-        f"secret k {_SEED} {_PUBLIC}".encode(),
-        key=Key("ed25519", "k", Secret(bytes.fromhex(_SEED)), bytes.fromhex(_PUBLIC), Attributes()),
-    ),
-    Sample(f"public k {_PUBLIC}".encode(), key=Key("ed25519", "k", None, bytes.fromhex(_PUBLIC), Attributes())),
-)
-
-
-class TestToy(FormatContract):
-    """The contract of formats, for a sound one."""
-
-    samples = _SAMPLES
-
-    @pytest.fixture
-    def format(self) -> Format:
-        """The format under test."""
-        return Toy()
-
-
-class _LeaksIntoPublic(Toy):
-    def encode_public(self, key: Key) -> bytes:
-        return super().encode_public(key) + (b"" if key.secret is None else key.secret.reveal().hex().encode())
-
-
-class _QuotesInput(Toy):
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        try:
-            return super().decode(data, default_kid=default_kid)
-        except MalformedKeyError:
-            raise MalformedKeyError(f"{data.reveal()!r} is no toy key") from None
-
-
-class _ShowsLocals(Toy):
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        text = data.reveal().decode(errors="replace")
-        key = super().decode(data, default_kid=default_kid)
-        return key if text else replace(key)
-
-
-class _IgnoresCase(Toy):
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        return super().decode(Secret(data.reveal().lower()), default_kid=default_kid)
-
-
-class _Strips(Toy):
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        return super().decode(Secret(data.reveal().rstrip(b"\0=")), default_kid=default_kid)
-
-
-class _PadsWhatIsShort(Toy):
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        return super().decode(
-            Secret(data.reveal() + b"0" if len(data) == 137 else data.reveal()), default_kid=default_kid
-        )
-
-
-class _TakesAnyType(Toy):
-    def encode_secret(self, key: Key) -> Secret:
-        return super().encode_secret(replace(key, type="ed25519"))
-
-
-class _RaisesItsOwn(Toy):
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        data.reveal().decode("ascii")
-        return super().decode(data, default_kid=default_kid)
-
-
-class _KidFromSecret(Toy):
-    def default_kid(self, name: str, version: int, key: Key) -> str | None:
-        return "" if key.secret is None else key.secret.reveal().hex()
-
-
-_FORMAT_FAULTS = [
-    (_LeaksIntoPublic, "test_format_06_public_encodings_hold_nothing_secret"),
-    (_QuotesInput, "test_format_35_no_message_quotes_the_input"),
-    (_QuotesInput, "test_format_36_no_traceback_shows_the_secret"),
-    (_ShowsLocals, "test_format_36_no_traceback_shows_the_secret"),
-    (_IgnoresCase, "test_format_31_every_flipped_bit_is_refused_or_another_key"),
-    (_Strips, "test_format_32_junk_around_a_key_is_refused_or_another_key"),
-    (_PadsWhatIsShort, "test_format_30_every_truncation_is_refused"),
-    (_TakesAnyType, "test_format_08_foreign_key_types_are_refused"),
-    (_RaisesItsOwn, "test_format_34_arbitrary_data_are_refused_or_a_key"),
-    (_KidFromSecret, "test_format_12_the_default_kid_fits_and_gives_nothing_away"),
-]
-
-
-class _ToyContract(FormatContract):
-    samples = _SAMPLES
-
-
-@pytest.mark.parametrize(("format_class", "method"), _FORMAT_FAULTS)
-def test_a_faulty_format_is_caught(format_class: type[Toy], method: str) -> None:
-    """Each planted fault fails the rule that forbids it."""
-    arguments: dict[str, object] = {"format": format_class()}
-    if method.startswith("test_format_32"):
-        arguments["junk"] = b"\0"
-
-    with pytest.raises(_CAUGHT):
-        getattr(_ToyContract(), method)(**arguments)
 
 
 _HIDDEN = Secret(b"canary-7f3b-sings-not")
@@ -216,3 +74,116 @@ def test_assert_hidden_passes_over_what_is_public() -> None:
 def test_what_only_looks_like_a_literal_holds_no_secret(shown: bytes) -> None:
     """Random bytes that look like a bytes literal and are none are no reason to fail."""
     assert_hidden(Secret(b"0123456789abcdef"), shown)
+
+
+def test_everything_in_an_error_is_looked_at() -> None:
+    """Message, arguments, notes and members of an error and of all that led to it, hidden contexts included."""
+    error = _chained()
+
+    shown = everything_in(error, local_variables=False)
+
+    assert all(word in shown for word in ("message", "note", "member", "argument", "the-cause", "the-context"))
+    assert "local-variable" not in shown
+    assert "local-variable" in everything_in(error)
+
+
+def _chained() -> MalformedKeyError:
+    local = "local-variable"
+    try:
+        try:
+            try:
+                raise KeyError("the-context")
+            except KeyError:
+                raise ValueError("the-cause", local[:0]) from None
+        except ValueError as cause:
+            error = MalformedKeyError("message", "argument")
+            error.add_note("note")
+            error.data = "member"  # type: ignore[attr-defined]  # as a careless plugin does
+            raise error from cause
+    except MalformedKeyError as raised:
+        return raised
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(lambda: open(os.devnull).close(), id="file"),
+        pytest.param(lambda: Path(os.devnull).read_bytes(), id="path"),
+        pytest.param(lambda: os.close(os.open(os.devnull, os.O_RDONLY)), id="descriptor"),
+        pytest.param(lambda: os.environ.get("HOME"), id="variable"),
+        pytest.param(lambda: os.urandom(1), id="urandom"),
+        pytest.param(lambda: secrets.token_bytes(1), id="secrets"),
+        pytest.param(random.random, id="random"),
+        pytest.param(lambda: random.Random(1).getrandbits(8), id="generator"),
+        pytest.param(uuid.uuid4, id="UUID"),
+        pytest.param(time.time, id="clock"),
+        pytest.param(lambda: time.strftime("%Y"), id="year"),
+        pytest.param(lambda: datetime.datetime.now(datetime.UTC), id="now"),
+        pytest.param(datetime.date.today, id="today"),
+    ],
+)
+def test_what_reaches_for_the_world_is_seen(action: Callable[[], object]) -> None:
+    """A call of a file, the environment, the clock or a random source is named, however deep it lies."""
+    assert reached_for(lambda: [action() for _ in range(1)])
+
+
+def test_what_does_not_is_pure() -> None:
+    """Arithmetic, texts, buffers and dates that are given are no reason to complain, and the profiler is put back."""
+    before = sys.getprofile()
+
+    assert reached_for(lambda: io.BytesIO(b"x").read().hex() + str(datetime.date(2026, 11, 21)) + os.fspath("x")) == []
+
+    assert sys.getprofile() is before
+
+
+class _Two(Contract):
+    """A contract with a rule told in full and one told badly."""
+
+    def test_x_02_this(self) -> None:
+        """X-02: This holds.
+
+        Why: Because
+        of that.
+
+        Do: That.
+        """
+
+    def test_x_01_other(self) -> None:
+        """No rule."""
+
+
+def test_rules_are_read_from_docstrings() -> None:
+    """Id, rule, reason and advice of each method, in order; what is not there is empty."""
+    assert rules_of(_Two) == [
+        Rule("", "test_x_01_other", "No rule.", "", ""),
+        Rule("X-02", "test_x_02_this", "This holds.", "Because of that.", "That."),
+    ]
+
+
+_FAILING = """
+import pytest
+from keywright.testing import SealContract
+
+class Sloppy:
+    seal = unseal = lambda self, payload, context: payload
+
+class TestSloppy(SealContract):
+    @pytest.fixture
+    def open_seal(self): return Sloppy
+"""
+
+
+@pytest.mark.parametrize("style", ["long", "native"])
+def test_a_failing_rule_is_told_in_full(tmp_path: Path, style: str) -> None:
+    """Whatever style of traceback is asked for, rule, reason and what to do stand below the failure."""
+    (tmp_path / "test_sloppy.py").write_text(_FAILING)
+    arguments = ["-q", "-p", "no:cacheprovider", f"--tb={style}", "-k", "seal_15 or seal_12", str(tmp_path)]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+
+    assert done.returncode == 1
+    assert "\nSEAL-15: A payload sealed under one context raises SealError" in done.stdout
+    assert "\nWhy: If what is not sealed passes through" in done.stdout
+    assert "\nDo: Treat everything as sealed." in done.stdout

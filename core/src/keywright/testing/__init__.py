@@ -8,6 +8,8 @@ Needs pytest and hypothesis: install `keywright-core[testing]`. Each test method
 
 from __future__ import annotations
 
+from pkgutil import iter_modules
+
 try:
     import hypothesis as _hypothesis  # noqa: F401 - asked for here, so that the message below can say what to do
     import pytest
@@ -15,30 +17,16 @@ except ImportError:
     raise ImportError("keywright.testing needs pytest and hypothesis; install keywright-core[testing]") from None
 
 # Before they are imported, so that a failed assert in them is explained like one in a test file.
-pytest.register_assert_rewrite(
-    *(
-        f"keywright.testing.{module}"
-        for module in (
-            "damage",
-            "formats",
-            "key_types",
-            "plugins",
-            "record_stores",
-            "seals",
-            "signing_stores",
-            "store_model",
-            "stores",
-            "writable_stores",
-        )
-    )
-)
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
 from keywright.testing import strategies
-from keywright.testing.formats import FormatContract, Sample
+from keywright.testing.format_samples import Sample
+from keywright.testing.formats import FormatContract
 from keywright.testing.key_types import KeyTypeContract
-from keywright.testing.leaks import assert_hidden, traceback_with_locals
+from keywright.testing.leaks import assert_hidden, everything_in, traceback_with_locals
 from keywright.testing.memory_seal import MemorySeal
 from keywright.testing.memory_signing_store import MemorySigningBackend
+from keywright.testing.on_disk_stores import OnDiskStoreContract
 from keywright.testing.plugins import PluginContract
 from keywright.testing.record_stores import OpenWritableStore
 from keywright.testing.seals import OpenSeal, SealContract
@@ -51,6 +39,7 @@ __all__ = [
     "KeyTypeContract",
     "MemorySeal",
     "MemorySigningBackend",
+    "OnDiskStoreContract",
     "OpenSeal",
     "OpenSigningStore",
     "OpenStore",
@@ -62,6 +51,7 @@ __all__ = [
     "StoreContract",
     "WritableStoreContract",
     "assert_hidden",
+    "everything_in",
     "strategies",
     "traceback_with_locals",
 ]

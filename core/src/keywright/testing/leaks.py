@@ -13,7 +13,7 @@ import pytest
 
 from keywright.secret import Secret
 
-__all__ = ["assert_hidden", "traceback_with_locals"]
+__all__ = ["assert_hidden", "everything_in", "traceback_with_locals"]
 
 _WINDOW = 8
 _LITERAL = re.compile(rb"b'(?:[^'\\\n]|\\.)*'|b\"(?:[^\"\\\n]|\\.)*\"")
@@ -40,6 +40,27 @@ def assert_hidden(secret: Secret, shown: str | bytes, *, public: bytes = b"") ->
 def traceback_with_locals(error: BaseException) -> str:
     """The traceback of `error` as the tools show it that print local variables."""
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def everything_in(error: BaseException, *, local_variables: bool = True) -> str:
+    """All that an error takes along: message, `repr`, arguments, members and notes, and its traceback with locals.
+
+    Those of its causes and contexts too, also of the ones that `from None` keeps out of tracebacks: error trackers and
+    debuggers show them all the same.
+    """
+    shown: list[str] = []
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        waiting += [one.__cause__, one.__context__]
+        shown += [str(one), repr(one), repr(one.args), repr(vars(one))]
+        if local_variables:
+            shown.append(traceback_with_locals(one))
+    return "\n".join(shown)
 
 
 def _literal(text: str) -> Iterator[bytes]:

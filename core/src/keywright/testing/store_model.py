@@ -1,13 +1,15 @@
-"""A model of a writable store, and random histories to compare a store with it."""
+"""A model of a writable store, and a hypothesis state machine that runs a store beside it."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from keywright.errors import (
     ConflictError,
@@ -19,34 +21,45 @@ from keywright.errors import (
 from keywright.protocols import WritableStore
 from keywright.record import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
-from keywright.testing.record_stores import OpenWritableStore
+from keywright.testing.record_stores import OpenWritableStore, clear, unrevised
 
-__all__ = ["check_against_model"]
+__all__ = ["HISTORIES", "check_histories"]
+
+HISTORIES = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+"""How many histories a store is led through, and how many steps each has at most."""
 
 _NAMES = ("a", "a/b", "ab")
-_REASONS = st.sampled_from(["", "one", "two"])
-_STATES = st.sampled_from([State.ENABLED, State.DISABLED, State.COMPROMISED])
-_PAYLOADS = st.sampled_from([Secret(b""), Secret(b"one"), Secret(b"two")])
+_OTHER = Revision("another")
+_names = st.sampled_from(_NAMES)
+_versions = st.integers(1, 3)
+_labels = st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(["", "1", "2"]), max_size=2)
+_states = st.sampled_from([State.ENABLED, State.DISABLED, State.COMPROMISED])
+_payloads = st.none() | st.sampled_from([Secret(b""), Secret(b"one"), Secret(b"two\n" * 2_000)])
+_known_revisions = st.integers(0, 5)
+_limits = st.integers(0, 3)
+_which = st.integers(0, 9)
 
 
 class _Model:
-    """What the store should hold: revision and record by name and version."""
+    """What the store should hold: records by name and version; and every revision that it ever gave."""
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, int], Record] = {}
-        self.revisions: set[Revision] = set()
+        self.revisions: list[Revision] = []
 
     def versions(self, name: str) -> list[RecordInfo]:
         return [record.info for key, record in sorted(self.records.items(), key=lambda item: item[0]) if key[0] == name]
 
-    def put(self, stored: RecordInfo, record: Record) -> None:
-        assert replace(stored, revision=Revision("")) == replace(record.info, revision=Revision(""))
-        assert stored.revision not in self.revisions
-        self.revisions.add(stored.revision)
-        self.records[stored.name, stored.version] = Record(stored, record.payload)
+    def names(self) -> list[str]:
+        return sorted({name for name, _ in self.records})
 
-    def create_error(self, record: Record) -> type[KeywrightError] | None:
-        return KeyExistsError if (record.info.name, record.info.version) in self.records else None
+    def put(self, stored: RecordInfo, record: Record) -> None:
+        assert unrevised(stored) == unrevised(record.info)
+        assert stored.revision not in ("", *self.revisions)
+        self.revisions.append(stored.revision)
+        self.records[stored.name, stored.version] = Record(stored, record.payload)
 
     def update_error(self, record: Record, expected: Revision) -> type[KeywrightError] | None:
         old = self.records.get((record.info.name, record.info.version))
@@ -55,88 +68,140 @@ class _Model:
         if old.info.revision != expected:
             return ConflictError
         destroys = record.info.state is State.DESTROYED and record.payload is None
-        both = record.payload != old.payload and replace(record.info, revision=expected) != old.info
+        both = record.payload != old.payload and unrevised(record.info) != unrevised(old.info)
         return UnsupportedOperationError if both and not destroys else None
 
-    def remove_error(self, name: str, expected: list[Revision]) -> type[KeywrightError] | None:
-        infos = self.versions(name)
-        if not infos:
-            return KeyNotFoundError
-        return None if [info.revision for info in infos] == expected else ConflictError
 
+class _Histories(RuleBasedStateMachine):
+    """The steps. A subclass says how the store is opened, and whether it keeps metadata."""
 
-def check_against_model(open_store: OpenWritableStore, data: st.DataObject) -> None:
-    """Draw up to twelve writes, and compare after each. The store must be empty at first."""
-    model = _Model()
-    steps: dict[str, Callable[[WritableStore, _Model, st.DataObject], None]] = {
-        "create": _create,
-        "update": _update,
-        "remove": _remove,
-    }
-    for step in data.draw(st.lists(st.sampled_from(["create", "create", "update", "update", "remove"]), max_size=12)):
-        with open_store() as store:
-            steps[step](store, model, data)
-        with open_store() as store:
-            assert list(store.names()) == sorted({name for name, _ in model.records})
-            for name in _NAMES:
-                assert list(store.versions(name)) == model.versions(name)
-            for (name, version), record in model.records.items():
-                assert store.get(name, version) == record
+    open_store: OpenWritableStore
+    metadata: bool
 
+    def __init__(self) -> None:
+        super().__init__()
+        clear(self.open_store)
+        self.model = _Model()
+        self.opened: AbstractContextManager[WritableStore] = self.open_store()
+        self.store = self.opened.__enter__()
 
-def _create(store: WritableStore, model: _Model, data: st.DataObject) -> None:
-    info = RecordInfo(
-        name=data.draw(st.sampled_from(_NAMES)), version=data.draw(st.integers(1, 3)), reason=data.draw(_REASONS)
+    def teardown(self) -> None:
+        try:
+            self.reopen()
+            self.holds_what_the_model_does()
+        finally:
+            self.opened.__exit__(None, None, None)
+
+    @rule()
+    def reopen(self) -> None:
+        """Close the store, and open it as another process would."""
+        self.opened.__exit__(None, None, None)
+        self.opened = self.open_store()
+        self.store = self.opened.__enter__()
+
+    @rule(name=_names, version=_versions, labels=_labels, payload=_payloads)
+    def create(self, name: str, version: int, labels: dict[str, str], payload: Secret | None) -> None:
+        """Add a version, or be told that it is there."""
+        record = Record(RecordInfo(name=name, version=version, labels=labels if self.metadata else {}), payload)
+        if (name, version) in self.model.records:
+            with pytest.raises(KeyExistsError):
+                self.store.create(record)
+        else:
+            self.model.put(self.store.create(record), record)
+
+    def _pick(self, which: int) -> Record:
+        """A record that is there, or for 0 one that is not."""
+        keys = sorted(self.model.records)
+        if which and keys:
+            return self.model.records[keys[which % len(keys)]]
+        return Record(RecordInfo(name="absent", version=1), None)
+
+    @precondition(lambda machine: machine.metadata)
+    @rule(which=_which, labels=_labels, state=_states, stale=_known_revisions)
+    def update_metadata(self, which: int, labels: dict[str, str], state: State, stale: int) -> None:
+        """Change labels and state. Nothing leaves `destroyed`."""
+        old = self._pick(which)
+        state = State.DESTROYED if old.info.state is State.DESTROYED else state
+        self._update(Record(replace(old.info, labels=labels, state=state), old.payload), old, stale)
+
+    @rule(which=_which, payload=_payloads, stale=_known_revisions)
+    def update_payload(self, which: int, payload: Secret | None, stale: int) -> None:
+        """Change the payload alone."""
+        old = self._pick(which)
+        if old.info.state is not State.DESTROYED:
+            self._update(Record(old.info, payload), old, stale)
+
+    @precondition(lambda machine: machine.metadata)
+    @rule(which=_which)
+    def update_both(self, which: int) -> None:
+        """What is refused: metadata and payload at once."""
+        old = self._pick(which)
+        if old.info.revision and old.info.state is not State.DESTROYED:
+            self._update(Record(replace(old.info, reason="both"), Secret(b"another than all others")), old, 0)
+
+    @precondition(lambda machine: machine.metadata)
+    @rule(which=_which, labels=_labels, stale=_known_revisions)
+    def destroy(self, which: int, labels: dict[str, str], stale: int) -> None:
+        """Leave a tombstone."""
+        old = self._pick(which)
+        self._update(Record(replace(old.info, labels=labels, state=State.DESTROYED), None), old, stale)
+
+    def _update(self, record: Record, old: Record, stale: int) -> None:
+        # Mostly the right revision; else one of long ago, or none that ever was.
+        former = [_OTHER, *self.model.revisions[:2]]
+        expected = former[stale % len(former)] if stale > 3 else old.info.revision or _OTHER
+        error = self.model.update_error(record, expected)
+        if error is None:
+            self.model.put(self.store.update(record, expected=expected), record)
+        else:
+            with pytest.raises(error):
+                self.store.update(record, expected=expected)
+
+    @rule(name=_names, how=st.sampled_from(["right", "right", "fewer", "reversed", "more"]))
+    def remove(self, name: str, how: str) -> None:
+        """Take a name away, from the state that it is in or from another."""
+        held = [info.revision for info in self.model.versions(name)]
+        expected = {"right": held, "fewer": held[:-1], "reversed": held[::-1], "more": [*held, _OTHER]}[how]
+        if not held or expected != held:
+            with pytest.raises(ConflictError if held else KeyNotFoundError):
+                self.store.remove(name, expected=expected)
+            return
+        self.store.remove(name, expected=expected)
+        for key in [key for key in self.model.records if key[0] == name]:
+            del self.model.records[key]
+
+    @rule(
+        prefix=st.sampled_from(["", "a", "a/", "b"]), after=st.sampled_from(["", "a", "a/a"]), limit=st.integers(0, 3)
     )
-    record = Record(info, data.draw(_PAYLOADS))
-    error = model.create_error(record)
-    if error is None:
-        model.put(store.create(record), record)
-    else:
-        with pytest.raises(error):
-            store.create(record)
+    def list(self, prefix: str, after: str, limit: int) -> None:
+        """A page of names."""
+        wanted = [name for name in self.model.names() if name.startswith(prefix) and name > after]
+        assert [*self.store.names(prefix, after=after, limit=limit)] == wanted[:limit]
+
+    @invariant()
+    def holds_what_the_model_does(self) -> None:
+        """All names, versions and records."""
+        assert [*self.store.names()] == self.model.names()
+        for name in _NAMES:
+            assert [*self.store.versions(name)] == self.model.versions(name)
+            for version in (1, 2, 3):
+                self._check_record(name, version)
+
+    def _check_record(self, name: str, version: int) -> None:
+        wanted = self.model.records.get((name, version))
+        if wanted is not None:
+            assert self.store.get(name, version) == wanted
+            return
+        with pytest.raises(KeyNotFoundError):
+            self.store.get(name, version)
 
 
-def _update(store: WritableStore, model: _Model, data: st.DataObject) -> None:
-    name, version = data.draw(st.sampled_from(_NAMES)), data.draw(st.integers(1, 3))
-    old = model.records.get((name, version), Record(RecordInfo(name=name, version=version), Secret(b"")))
-    record = _changed(old, data)
-    both = record.payload != old.payload and record.info != old.info
-    stale = [] if both else sorted(model.revisions)  # which of two faults is named first is the store's own affair
-    expected = data.draw(st.sampled_from([old.info.revision, *stale]))
-    error = model.update_error(record, expected)
-    if error is None:
-        model.put(store.update(record, expected=expected), record)
-    else:
-        with pytest.raises(error):
-            store.update(record, expected=expected)
+def check_histories(open_store: OpenWritableStore, *, metadata: bool) -> None:
+    """Lead the store through histories of writes, good and refused, and compare it with the model after each step."""
 
+    class Histories(_Histories):
+        pass
 
-def _changed(old: Record, data: st.DataObject) -> Record:
-    """A record that differs from `old`, as keepers change them: nothing leaves `destroyed`, nothing is emptied."""
-    destroyed = old.info.state is State.DESTROYED
-    kind = data.draw(st.sampled_from(["metadata", "destroy", "both"] + ["payload"] * (not destroyed)))
-    reason = data.draw(_REASONS.filter(lambda drawn: drawn != old.info.reason))
-    payload = data.draw(_PAYLOADS.filter(lambda drawn: drawn != old.payload))
-    if kind == "metadata":
-        state = old.info.state if destroyed else data.draw(_STATES)
-        return Record(replace(old.info, reason=reason, state=state), old.payload)
-    if kind == "destroy":
-        return Record(replace(old.info, reason=reason, state=State.DESTROYED), None)
-    if kind == "both":
-        return Record(replace(old.info, reason=reason), payload)
-    return Record(old.info, payload)
-
-
-def _remove(store: WritableStore, model: _Model, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(_NAMES))
-    held = [info.revision for info in model.versions(name)]
-    expected = data.draw(st.sampled_from([held, held, held[:-1], held[::-1], [*held, Revision("another")]]))
-    error = model.remove_error(name, expected)
-    if error is None:
-        store.remove(name, expected=expected)
-        for key in [key for key in model.records if key[0] == name]:
-            del model.records[key]
-    else:
-        with pytest.raises(error):
-            store.remove(name, expected=expected)
+    Histories.open_store = staticmethod(open_store)
+    Histories.metadata = metadata
+    run_state_machine_as_test(Histories, settings=HISTORIES)

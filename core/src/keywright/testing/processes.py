@@ -1,0 +1,161 @@
+"""Processes and threads for the rules of the kit.
+
+A process is forked, reports through a pipe, has a deadline and ends with its test.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import select
+import signal
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import ceil
+from threading import Barrier
+from typing import Final, Literal, NamedTuple, NoReturn, TypeVar, cast
+
+import pytest
+
+__all__ = ["NOBODY", "drop_privileges", "is_root", "run_alone", "run_in_threads", "run_together", "run_until_killed"]
+
+NOBODY: Final = 65_534
+"""A user and group without rights, for tests that run as root."""
+
+_DEADLINE_SECONDS: Final = 60.0
+_T = TypeVar("_T")
+
+
+class _Child(NamedTuple):
+    process: int
+    report: int  # the reading end of its pipe
+
+
+def run_together(works: Sequence[Callable[[], _T]], *, seconds: float = _DEADLINE_SECONDS) -> list[_T]:
+    """Run each in a forked process of its own, all let go at once. What each returned, in order.
+
+    They may return what a Python literal can say. The test fails if one raises, dies, or is not done after `seconds`;
+    it is skipped where the system has no fork.
+    """
+    _need_fork()
+    gate, gatekeeper = os.pipe()
+    children: list[_Child] = []
+    try:
+        children += [_fork(work, (gate, gatekeeper), seconds) for work in works]
+    finally:
+        os.close(gate)
+        os.close(gatekeeper)
+        ends = time.monotonic() + seconds
+        reports = [_read(child, ends) for child in children]
+    return [cast(_T, _value(report, seconds)) for report in reports]
+
+
+def run_alone(work: Callable[[], _T], *, seconds: float = _DEADLINE_SECONDS) -> _T:
+    """Run it in a forked process, and return what it returned. As `run_together`."""
+    return run_together([work], seconds=seconds)[0]
+
+
+def run_until_killed(work: Callable[[], object], *, seconds: float = _DEADLINE_SECONDS) -> None:
+    """Run it in a forked process, which kills itself by SIGKILL. The test fails if it ends in another way."""
+    _need_fork()
+    gate = os.pipe()
+    child = _fork(work, gate, seconds)
+    os.close(gate[0])
+    os.close(gate[1])
+    report = _read(child, time.monotonic() + seconds)
+    if report:
+        _value(report, seconds)
+        pytest.fail("a process that was to be killed came to its end")
+
+
+def run_in_threads(works: Sequence[Callable[[], _T]]) -> list[_T]:
+    """Run each in a thread of its own, none before all are there. What each returned, in order."""
+    barrier = Barrier(len(works))
+
+    def start(work: Callable[[], _T]) -> _T:
+        barrier.wait(_DEADLINE_SECONDS)
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [future.result() for future in [pool.submit(start, work) for work in works]]
+
+
+def is_root() -> bool:
+    """Whether the system refuses this process nothing."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def drop_privileges() -> None:
+    """Become somebody without rights, if this is root's process. For forked children: there is no way back."""
+    if is_root():
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def _need_fork() -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("this system has no fork")
+
+
+def _fork(work: Callable[[], object], gate: tuple[int, int], seconds: float) -> _Child:
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # From Python 3.12 on: a fork beside threads may deadlock. Whether the store does is what is to be found out.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process = os.fork()
+    if process == 0:
+        _be_child(work, gate, (reading, writing), seconds)
+    os.close(writing)
+    return _Child(process, reading)
+
+
+def _be_child(work: Callable[[], object], gate: tuple[int, int], report: tuple[int, int], seconds: float) -> NoReturn:
+    try:
+        # Even if its parent is gone, and whatever it hangs in.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(ceil(seconds) + 5)
+        os.close(gate[1])
+        os.close(report[0])
+        os.read(gate[0], 1)  # returns once nobody holds the other end
+        outcome: tuple[str, object]
+        try:
+            outcome = ("returned", work())
+        except BaseException:  # noqa: BLE001 - whatever it is, its parent is to know
+            outcome = ("raised", traceback.format_exc())
+        with open(report[1], "w", encoding="utf-8", errors="backslashreplace") as pipe:
+            pipe.write(repr(outcome))
+    finally:
+        os._exit(0)  # not a step back into the test run that was forked
+
+
+def _read(child: _Child, ends: float) -> str | Literal[False]:
+    """The report, empty if there is none; False: the deadline came first, and the child is killed."""
+    parts: list[bytes] = []
+    report: str | Literal[False] = False
+    while (left := ends - time.monotonic()) > 0:
+        ready, _, _ = select.select([child.report], [], [], left)
+        part = os.read(child.report, 65_536) if ready else b""
+        if ready and not part:
+            report = b"".join(parts).decode()
+            break
+        parts.append(part)
+    os.close(child.report)
+    if report is False:
+        os.kill(child.process, signal.SIGKILL)
+    os.waitpid(child.process, 0)
+    return report
+
+
+def _value(report: str | Literal[False], seconds: float) -> object:
+    if report is False:
+        pytest.fail(f"a process was not done after {seconds:g} seconds")
+    if not report:
+        pytest.fail("a process died without a report")
+    kind, value = ast.literal_eval(report)
+    if kind == "raised":
+        pytest.fail(f"a process raised:\n{value}")
+    return cast(object, value)

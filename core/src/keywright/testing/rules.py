@@ -1,0 +1,56 @@
+"""What all contracts have in common: rules with ids, and a failing rule that says why it is there and what to do."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Final, NamedTuple
+
+import pytest
+
+__all__ = ["Contract", "Rule", "rules_of"]
+
+_ID: Final = re.compile(r"([A-Z]+-\d\d+): ")
+_PARTS: Final = re.compile(r"^(Why|Do): ", re.MULTILINE)
+
+
+class Rule(NamedTuple):
+    """One rule of a contract, as the docstring of its test method tells it.
+
+    Attributes:
+        id: `FORMAT-30`; never used for another rule.
+        method: the name of the test method.
+        text: the rule, a sentence.
+        why: what somebody loses where it is broken.
+        do: what the author of a plugin that breaks it should look at.
+    """
+
+    id: str
+    method: str
+    text: str
+    why: str
+    do: str
+
+
+class Contract:
+    """The base of all contracts. A rule that fails is told in full below the failure: rule, reason, what to do."""
+
+    @pytest.fixture(autouse=True)
+    def _tell_the_rule(self, request: pytest.FixtureRequest) -> None:
+        """Below the failure, whatever style of traceback was asked for."""
+        told = inspect.getdoc(request.function) or ""
+        if _ID.match(told):
+            request.node.add_report_section("call", "rule", told)
+
+
+def rules_of(contract: type) -> list[Rule]:
+    """The rules of a contract class, inherited ones included, in the order of their ids; `""` for what is missing."""
+    methods = [name for name in dir(contract) if name.startswith("test_")]
+    return sorted(_rule(name, inspect.getdoc(getattr(contract, name)) or "") for name in methods)
+
+
+def _rule(method: str, docstring: str) -> Rule:
+    found = _ID.match(docstring)
+    text, *parts = _PARTS.split(docstring[found.end() if found else 0 :])
+    said = {name: " ".join(words.split()) for name, words in zip(parts[::2], parts[1::2], strict=True)}
+    return Rule(found[1] if found else "", method, " ".join(text.split()), said.get("Why", ""), said.get("Do", ""))

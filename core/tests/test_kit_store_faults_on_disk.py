@@ -1,0 +1,784 @@
+"""The contract kit catches faulty stores, second part: a small sound store of files, and variants with one fault."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from keywright.errors import (
+    AccessDeniedError,
+    ConflictError,
+    DamagedStoreError,
+    DurabilityUnknownError,
+    KeyExistsError,
+    KeyNotFoundError,
+    StoreUnavailableError,
+    UnsupportedOperationError,
+)
+from keywright.metadata import decode_info, encode_info
+from keywright.protocols import Capabilities, WritableStore
+from keywright.record import Record, RecordInfo, Revision, State
+from keywright.secret import Secret
+from keywright.testing import OnDiskStoreContract, OpenWritableStore, damaged_stores, shared_stores
+
+Breaks = Callable[..., bool]
+
+_CAN = Capabilities(writable=True, metadata=True)
+_MARKER = b"toy store 1\n"
+_DENIED = (PermissionError,)
+
+
+class ToyStore:
+    """One JSON file for each version, `NAME@N` with `+` for `/`; a marker; each write locks the directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def get(self, name: str, version: int) -> Record:
+        with self._told():
+            self._check()
+            try:
+                return self._load(self._read(self._file(name, version)), name, version)
+            except FileNotFoundError:
+                raise KeyNotFoundError(f"{name}@{version}: is not in {self.path}; look for another") from None
+
+    def versions(self, name: str) -> Sequence[RecordInfo]:
+        found = []
+        for version in sorted(self._all().get(name, [])):
+            with suppress(KeyNotFoundError):  # removed since it was listed
+                found.append(self.get(name, version).info)
+        return tuple(found)
+
+    def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
+        return iter([name for name in sorted(self._all()) if name.startswith(prefix) and name > after][:limit])
+
+    def create(self, record: Record) -> RecordInfo:
+        info = record.info
+        self._refuse(record)
+        with self._writing():
+            if self._file(info.name, info.version).exists():
+                raise KeyExistsError(f"{info.reference}: is in {self.path} already; take another version")
+            return self._put(record)
+
+    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+        info = record.info
+        self._refuse(record)
+        with self._writing():
+            old = self.get(info.name, info.version)
+            if old.info.revision != expected:
+                raise ConflictError(f"{info.reference}: changed; read it again")
+            destroys = info.state is State.DESTROYED and record.payload is None
+            if record.payload != old.payload and encode_info(info) != encode_info(old.info) and not destroys:
+                raise UnsupportedOperationError(f"{info.reference}: update metadata or payload; make two updates")
+            return self._put(record)
+
+    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+        with self._writing():
+            infos = self.versions(name)
+            if not infos:
+                raise KeyNotFoundError(f"{name}: is not in {self.path}; look for another")
+            if [info.revision for info in infos] != list(expected):
+                raise ConflictError(f"{name}: changed; read it again")
+            for info in reversed(infos):
+                self._file(name, info.version).unlink()
+            self._sync_directory(self.path)
+
+    # Each of the following is one thing that may be done wrong.
+
+    def _refuse(self, record: Record) -> None:
+        if record.info.state is State.DESTROYED and record.payload is not None:
+            raise UnsupportedOperationError(f"{record.info.reference}: what is destroyed has no payload; leave it out")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except _DENIED:
+            raise AccessDeniedError(f"{self.path}: this user may not; run as its owner") from None
+        except OSError as error:
+            raise DamagedStoreError(f"{self.path}: {error.strerror}; restore it from a backup") from None
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._told():
+            if not self.path.exists():
+                self._make_directory()
+                self._sync_directory(self.path.parent)
+            with self._locked():
+                if not (self.path / "marker").exists() and not self._all():
+                    self._write("marker", _MARKER)
+                self._check()
+                yield
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that another thread forked holds the descriptor too
+            os.close(descriptor)
+
+    def _make_directory(self) -> None:
+        with suppress(FileExistsError):
+            os.mkdir(self.path, 0o700)
+            os.chmod(self.path, 0o700)
+
+    def _check(self) -> None:
+        """The marker, and that nobody else can write."""
+        try:
+            self._trust(self.path)
+        except FileNotFoundError:
+            return  # there is no store yet
+        try:
+            marker = self._read(self.path / "marker")
+        except FileNotFoundError:
+            # The marker comes before the first record: if that came meanwhile, the marker is there now.
+            if self._files() and not os.path.lexists(self.path / "marker"):
+                raise DamagedStoreError(f"{self.path}: the marker is missing; restore it from a backup") from None
+            return
+        if marker != _MARKER:
+            newer = marker.startswith(b"toy store ") and marker[10:-1].isdigit()
+            raise DamagedStoreError(f"{self.path}: is {'of a newer keywright' if newer else 'no store'}; see `path`")
+
+    def _trust(self, path: Path) -> None:
+        if os.stat(path, follow_symlinks=False).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise AccessDeniedError(f"{self.path}: others may change it; run chmod go-w")
+
+    def _files(self) -> list[str]:
+        return [name for name in os.listdir(self.path) if "@" in name and not name.endswith(".new")]
+
+    def _all(self) -> Mapping[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        with self._told():
+            self._check()
+            try:
+                files = self._files()
+            except FileNotFoundError:
+                return {}
+        for file in files:
+            name, version = file.replace("+", "/").split("@")
+            found.setdefault(name, []).append(int(version))
+        return found
+
+    def _file(self, name: str, version: int) -> Path:
+        return self.path / f"{name.replace('/', '+')}@{version}"
+
+    def _read(self, path: Path) -> bytes:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DamagedStoreError(f"{self.path}: something else stands in the place of a file; move it away")
+            self._trust(path)
+            return file.read()
+
+    def _dump(self, record: Record, revision: str) -> bytes:
+        payload = None if record.payload is None else base64.b64encode(record.payload.reveal()).decode()
+        info = base64.b64encode(encode_info(record.info)).decode()
+        digest = sha256(f"{info} {payload} {revision}".encode()).hexdigest()
+        return json.dumps([info, payload, revision, digest]).encode()
+
+    def _load(self, data: bytes, name: str, version: int) -> Record:
+        try:
+            info, payload, revision, digest = self._parse(data)
+            read = decode_info(base64.b64decode(info), where=str(self.path), revision=revision)
+        except (ValueError, TypeError, RecursionError):
+            raise self._damaged() from None
+        if digest != sha256(f"{info} {payload} {revision}".encode()).hexdigest():
+            raise self._damaged()
+        if (read.name, read.version) != (name, version):
+            raise self._damaged()
+        return Record(read, None if payload is None else Secret(base64.b64decode(payload)))
+
+    def _parse(self, data: bytes) -> Any:
+        return json.loads(data)
+
+    def _damaged(self) -> DamagedStoreError:
+        return DamagedStoreError(f"{self.path}: a record is damaged; restore it from a backup")
+
+    def _put(self, record: Record) -> RecordInfo:
+        revision = os.urandom(16).hex()
+        name = self._file(record.info.name, record.info.version).name
+        self._write(name, self._dump(record, revision))
+        return replace(record.info, revision=Revision(revision))
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Beside, synced, and then into its place."""
+        new = self.path / f"{name}.{os.getpid()}.{threading.get_ident()}.new"
+        try:
+            self._write_new(new, data)
+            os.rename(new, self.path / name)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(new)
+            raise
+        self._sync_directory(self.path)
+
+    def _write_new(self, new: Path, data: bytes) -> None:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(data)
+            file.flush()
+            self._sync(descriptor)
+
+    def _sync_directory(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            self._sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _sync(self, descriptor: int) -> None:
+        try:
+            os.fsync(descriptor)
+        except OSError:
+            raise DurabilityUnknownError(f"{self.path}: a write was not confirmed; check the disk") from None
+
+
+class TestToyStore(OnDiskStoreContract):
+    """The sound one passes."""
+
+    capabilities = _CAN
+
+    @pytest.fixture
+    def place(self, directory: Path) -> Path:
+        """The directory of the store."""
+        return directory / "toy"
+
+    @pytest.fixture
+    def open_store(self, place: Path) -> OpenWritableStore:
+        """The same directory each time."""
+        return lambda: nullcontext(ToyStore(place))
+
+    def newer(self, place: Path) -> None:
+        """With the number of the next layout."""
+        _newer(self, place)
+
+
+def _newer(_contract: object, place: Path) -> None:
+    (place / "marker").write_bytes(b"toy store 2\n")
+
+
+class _KeepsTombstonesFull(ToyStore):
+    def _refuse(self, record: Record) -> None:
+        pass
+
+
+class _TakesNoLock(ToyStore):
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        yield
+
+    def _write_new(self, new: Path, data: bytes) -> None:
+        time.sleep(0.001)
+        super()._write_new(new, data)
+
+
+class _LocksInTheProcessAlone(_TakesNoLock):
+    _lock = threading.RLock()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock:
+            yield
+
+
+class _LocksOneDescriptor(_TakesNoLock):
+    """`flock` belongs to the open file, which a child shares with its parent."""
+
+    _descriptor: int | None = None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+
+class _WaitsForAThreadThatIsNotThere(ToyStore):
+    _lock = threading.RLock()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock, super()._locked():
+            time.sleep(0.001)
+            yield
+
+
+class _WritesInPlace(ToyStore):
+    def _write(self, name: str, data: bytes) -> None:
+        descriptor = os.open(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        for at in range(0, len(data), 512):
+            time.sleep(0.000_5)
+            os.write(descriptor, data[at : at + 512])
+        self._sync(descriptor)
+        os.close(descriptor)
+        self._sync_directory(self.path)
+
+
+class _CommitsWhenClosed(ToyStore):
+    """Its opener writes what was put when the store is closed."""
+
+    def _write(self, name: str, data: bytes) -> None:
+        self.__dict__.setdefault("waiting", {})[name] = data
+
+    def _check(self) -> None:
+        pass
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        yield
+
+    def close(self) -> None:
+        for name, data in self.__dict__.pop("waiting", {}).items():
+            super()._write(name, data)
+
+
+class _Mode0644(ToyStore):
+    def _write_new(self, new: Path, data: bytes) -> None:
+        super()._write_new(new, data)
+        os.chmod(new, 0o644)
+
+
+class _TrustsTheUmask(ToyStore):
+    def _write_new(self, new: Path, data: bytes) -> None:
+        new.write_bytes(data)
+        self._sync_directory(new)
+
+
+class _DirectoryForAll(ToyStore):
+    def _make_directory(self) -> None:
+        self.path.mkdir(exist_ok=True)
+
+
+class _ChmodsAfterwards(ToyStore):
+    def _write_new(self, new: Path, data: bytes) -> None:
+        new.write_bytes(data)
+        os.chmod(new, 0o600)
+        self._sync_directory(new)
+
+
+class _LeavesModesToTheUmask(ToyStore):
+    def _write_new(self, new: Path, data: bytes) -> None:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            self._sync(descriptor)
+
+
+class _LeavesTemporaryFiles(ToyStore):
+    def _write(self, name: str, data: bytes) -> None:
+        new = self.path / f".{name}.{os.urandom(4).hex()}"
+        self._write_new(new, data)
+        os.link(new, self.path / f"{name}.moved")
+        os.rename(self.path / f"{name}.moved", self.path / name)
+        self._sync_directory(self.path)
+
+
+class _WritesElsewhere(ToyStore):
+    def _write_new(self, new: Path, data: bytes) -> None:
+        (self.path.parent / "last").write_bytes(data)
+        super()._write_new(new, data)
+
+
+class _WritesBeforeItRefuses(ToyStore):
+    def create(self, record: Record) -> RecordInfo:
+        with self._writing():
+            self._write_new(self.path / f".{record.info.version}{os.urandom(4).hex()}", b"secret")
+        return super().create(record)
+
+
+class _KeepsBackups(ToyStore):
+    def _write(self, name: str, data: bytes) -> None:
+        if (self.path / name).exists():
+            os.link(self.path / name, self.path / f".{name}{os.urandom(4).hex()}")
+        super()._write(name, data)
+
+
+class _StoresInTheClear(ToyStore):
+    """Sound, and its files hold the payload as it is, so that a search finds what stays behind."""
+
+    def _dump(self, record: Record, revision: str) -> bytes:
+        payload = b"" if record.payload is None else record.payload.reveal()
+        return super()._dump(record, revision) + b"\n" + payload
+
+    def _parse(self, data: bytes) -> Any:
+        head, _, payload = data.partition(b"\n")
+        members = json.loads(head)
+        if (members[1] is None and payload) or (members[1] and base64.b64decode(members[1]) != payload):
+            raise ValueError("another payload")
+        return members
+
+
+class _KeepsOldPayloads(_StoresInTheClear, _KeepsBackups):
+    pass
+
+
+class _LeavesWhatItGaveUp(_StoresInTheClear):
+    def _write(self, name: str, data: bytes) -> None:
+        new = self.path / f".{name}.{os.urandom(4).hex()}"
+        self._write_new(new, data)
+        os.rename(new, self.path / name)
+        self._sync_directory(self.path)
+
+
+class _UnreadableIsEmpty(ToyStore):
+    def _all(self) -> Mapping[str, list[int]]:
+        try:
+            return super()._all()
+        except AccessDeniedError:
+            return {}
+
+
+class _UnreadableIsNotFound(ToyStore):
+    def get(self, name: str, version: int) -> Record:
+        try:
+            return super().get(name, version)
+        except AccessDeniedError:
+            raise KeyNotFoundError(f"{name}@{version}: is not in {self.path}; look for another") from None
+
+
+class _LetsOSErrorsOut(ToyStore):
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        yield
+
+
+class _MakesItselfWritable(ToyStore):
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        for path in (self.path, *self.path.glob("*")):
+            if path.exists():
+                path.chmod(path.stat().st_mode | 0o600)
+        with super()._writing():
+            yield
+
+
+class _TrustsEverybody(ToyStore):
+    def _trust(self, path: Path) -> None:
+        os.stat(path, follow_symlinks=False)
+
+
+class _RepairsInSilence(ToyStore):
+    def _trust(self, path: Path) -> None:
+        if path.is_dir():
+            path.chmod(0o700)
+        elif path.exists():
+            path.chmod(0o600)
+
+
+class _SwallowsSyncErrors(ToyStore):
+    def _sync(self, descriptor: int) -> None:
+        with suppress(OSError):
+            os.fsync(descriptor)
+
+
+class _TriesSyncAgain(ToyStore):
+    def _sync(self, descriptor: int) -> None:
+        for _ in range(3):
+            with suppress(OSError):
+                os.fsync(descriptor)
+                return
+        super()._sync(descriptor)
+
+
+class _SaysNothingWasWritten(ToyStore):
+    def _sync_directory(self, path: Path) -> None:
+        try:
+            super()._sync_directory(path)
+        except DurabilityUnknownError:
+            raise StoreUnavailableError(f"{self.path}: the disk fails; nothing was written") from None
+
+
+class _NeverSyncs(ToyStore):
+    def _sync(self, descriptor: int) -> None:
+        pass
+
+
+class _NeverSyncsDirectories(ToyStore):
+    def _sync_directory(self, path: Path) -> None:
+        pass
+
+
+class _SyncsAfterTheRename(ToyStore):
+    def _write(self, name: str, data: bytes) -> None:
+        new = self.path / f"{name}.{os.getpid()}.new"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(descriptor, data)
+        os.rename(new, self.path / name)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        self._sync_directory(self.path)
+
+
+class _CutIsNoPayload(ToyStore):
+    def _load(self, data: bytes, name: str, version: int) -> Record:
+        try:
+            return super()._load(data, name, version)
+        except DamagedStoreError:
+            return Record(RecordInfo(name=name, version=version), None)
+
+
+class _EmptyIsNotThere(ToyStore):
+    def _files(self) -> list[str]:
+        return [name for name in super()._files() if (self.path / name).stat().st_size]
+
+
+class _DamagedIsNotListed(ToyStore):
+    def versions(self, name: str) -> Sequence[RecordInfo]:
+        found = []
+        for version in sorted(self._all().get(name, [])):
+            with suppress(DamagedStoreError):
+                found.append(self.get(name, version).info)
+        return tuple(found)
+
+
+class _ANewMarkerForAnEmptyOne(ToyStore):
+    def _check(self) -> None:
+        if (self.path / "marker").exists() and not (self.path / "marker").stat().st_size:
+            for name in self._files():
+                (self.path / name).unlink()
+        else:
+            super()._check()
+
+
+class _LetsJsonErrorsOut(ToyStore):
+    def _load(self, data: bytes, name: str, version: int) -> Record:
+        self._parse(data)
+        return super()._load(data, name, version)
+
+
+class _QuotesWhatItRead(ToyStore):
+    def _load(self, data: bytes, name: str, version: int) -> Record:
+        try:
+            return super()._load(data, name, version)
+        except DamagedStoreError:
+            raise DamagedStoreError(f"{self.path}: this is no record: {data!r}") from None
+
+
+class _ChecksNoDigest(ToyStore):
+    def _load(self, data: bytes, name: str, version: int) -> Record:
+        try:
+            info, payload, revision, _ = self._parse(data)
+            digest = sha256(f"{info} {payload} {revision}".encode()).hexdigest()
+        except (ValueError, TypeError):
+            raise self._damaged() from None
+        return super()._load(json.dumps([info, payload, revision, digest]).encode(), name, version)
+
+
+class _ChecksNoName(ToyStore):
+    def _load(self, data: bytes, name: str, version: int) -> Record:
+        with suppress(DamagedStoreError):
+            return super()._load(data, name, version)
+        info, payload, revision, digest = self._parse(data)
+        if digest != sha256(f"{info} {payload} {revision}".encode()).hexdigest():
+            raise self._damaged()
+        read = decode_info(base64.b64decode(info), where=str(self.path), revision=revision)
+        payload = None if payload is None else Secret(base64.b64decode(payload))
+        return Record(replace(read, name=name, version=version), payload)
+
+
+class _NoMarkerIsNoStore(ToyStore):
+    def _files(self) -> list[str]:
+        return super()._files() if (self.path / "marker").exists() else []
+
+
+class _ReadsWhatIsNewer(ToyStore):
+    def _read(self, path: Path) -> bytes:
+        return super()._read(path).replace(b"toy store 2", b"toy store 1")
+
+
+class _CreatesOverDamage(ToyStore):
+    def create(self, record: Record) -> RecordInfo:
+        try:
+            self.get(record.info.name, record.info.version)
+        except DamagedStoreError:
+            self._file(record.info.name, record.info.version).unlink()
+        except KeyNotFoundError:
+            pass
+        return super().create(record)
+
+
+class _ExaminesCarelessly(ToyStore):
+    def examine(self) -> Iterator[str]:
+        for path in self.path.glob("*@*"):
+            json.loads(path.read_bytes())
+        yield from ()
+
+
+class _ExaminesAndRepairs(ToyStore):
+    def examine(self) -> Iterator[str]:
+        for path in self.path.glob("*@*"):
+            if not path.read_bytes().startswith(b"["):
+                path.write_bytes(b"[]")
+        yield from ()
+
+
+class _ExaminesAndQuotes(ToyStore):
+    def examine(self) -> Iterator[str]:
+        for path in self.path.glob("*@*"):
+            if not path.read_bytes().endswith(b"]"):
+                yield f"{path}: no record:\n{path.read_bytes()!r}"
+
+
+class _WaitsAtPipes(ToyStore):
+    def _read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+
+class _ClosesLocksAlone(ToyStore):
+    """A child that is forked meanwhile holds the lock too, and nobody lets go of it."""
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        time.sleep(0.001)
+        yield
+        os.close(descriptor)
+
+
+_FAULTS: list[tuple[type[ToyStore], str]] = [
+    (_KeepsTombstonesFull, "store_59"),
+    (_TakesNoLock, "store_60"),
+    (_LocksInTheProcessAlone, "store_60"),
+    (_LocksInTheProcessAlone, "store_61"),
+    (_LocksInTheProcessAlone, "store_62"),
+    (_WritesInPlace, "store_63"),
+    (_LocksOneDescriptor, "store_64"),
+    (_WaitsForAThreadThatIsNotThere, "store_65"),
+    (_ClosesLocksAlone, "store_65"),
+    (_TakesNoLock, "store_66"),
+    (_TakesNoLock, "store_67"),
+    (_CommitsWhenClosed, "store_69"),
+    (_Mode0644, "disk_01"),
+    (_TrustsTheUmask, "disk_01"),
+    (_DirectoryForAll, "disk_01"),
+    (_ChmodsAfterwards, "disk_02"),
+    (_LeavesModesToTheUmask, "disk_03"),
+    (_LeavesTemporaryFiles, "disk_04"),
+    (_WritesElsewhere, "disk_04"),
+    (_WritesBeforeItRefuses, "disk_05"),
+    (_KeepsOldPayloads, "disk_06"),
+    (_UnreadableIsEmpty, "disk_10"),
+    (_UnreadableIsNotFound, "disk_10"),
+    (_UnreadableIsNotFound, "disk_11"),
+    (_LetsOSErrorsOut, "disk_11"),
+    (_LetsOSErrorsOut, "disk_12"),
+    (_MakesItselfWritable, "disk_12"),
+    (_UnreadableIsEmpty, "disk_13"),
+    (_TrustsEverybody, "disk_14"),
+    (_RepairsInSilence, "disk_14"),
+    (_SwallowsSyncErrors, "disk_20"),
+    (_TriesSyncAgain, "disk_20"),
+    (_SaysNothingWasWritten, "disk_20"),
+    (_LeavesWhatItGaveUp, "disk_20"),
+    (_NeverSyncs, "disk_20"),
+    (_NeverSyncs, "disk_21"),
+    (_NeverSyncsDirectories, "disk_21"),
+    (_SyncsAfterTheRename, "disk_21"),
+    (_CutIsNoPayload, "disk_30"),
+    (_EmptyIsNotThere, "disk_30"),
+    (_DamagedIsNotListed, "disk_30"),
+    (_ANewMarkerForAnEmptyOne, "disk_30"),
+    (_LetsJsonErrorsOut, "disk_30"),
+    (_QuotesWhatItRead, "disk_30"),
+    (_ChecksNoDigest, "disk_31"),
+    (_CutIsNoPayload, "disk_32"),
+    (_LetsJsonErrorsOut, "disk_32"),
+    (_ChecksNoName, "disk_33"),
+    (_NoMarkerIsNoStore, "disk_34"),
+    (_ReadsWhatIsNewer, "disk_35"),
+    (_CreatesOverDamage, "disk_36"),
+    (_ExaminesCarelessly, "disk_37"),
+    (_ExaminesAndRepairs, "disk_37"),
+    (_ExaminesAndQuotes, "disk_37"),
+    (_LetsOSErrorsOut, "disk_38"),
+    (_WaitsAtPipes, "disk_38"),
+]
+
+
+@pytest.mark.parametrize(("kind", "rule"), _FAULTS)
+def test_a_faulty_store_of_files_is_caught(
+    kind: type[ToyStore], rule: str, breaks: Breaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each planted fault fails the rule that forbids it, and the store without the fault passes."""
+    if rule == "disk_13" and os.geteuid():
+        pytest.skip("there is no other user: this is not root")
+    monkeypatch.setattr(shared_stores, "FORK_SECONDS", 3.0)
+    monkeypatch.setattr(damaged_stores, "LOOK_SECONDS", 5.0)
+    sound = _StoresInTheClear if issubclass(kind, _StoresInTheClear) else ToyStore
+
+    assert _caught(kind, _CAN, rule, breaks)
+    assert not _caught(sound, _CAN, rule, breaks)
+
+
+@pytest.mark.parametrize(
+    ("rule", "capabilities"),
+    [
+        ("store_14", _CAN._replace(persistent=False)),
+        ("store_68", _CAN._replace(shared=False)),
+        ("store_70", _CAN._replace(shared=False, persistent=False)),
+    ],
+)
+def test_a_claim_that_is_not_true_is_caught(rule: str, capabilities: Capabilities, breaks: Breaks) -> None:
+    """A store that says that it keeps to itself, and does not, fails the rule of that capability."""
+    assert _caught(ToyStore, capabilities, rule, breaks)
+
+
+def _caught(kind: type[ToyStore], capabilities: Capabilities, rule: str, breaks: Breaks) -> bool:
+    """Whether the rule fails, for any of its parameters, each in a place of its own."""
+    contract = type("Contract", (OnDiskStoreContract,), {"capabilities": capabilities, "newer": _newer})
+    (name,) = [name for name in dir(contract) if name.startswith(f"test_{rule}_")]
+    marks = [mark for mark in getattr(getattr(contract, name), "pytestmark", []) if mark.name == "parametrize"]
+    sets = [{marks[0].args[0]: parameter.values[0]} for parameter in marks[0].args[1]] if marks else [{}]
+    for parameters in sets:
+        with _directory() as directory, pytest.MonkeyPatch.context() as monkeypatch:
+            place = directory / "toy"
+            given = {"open_store": _opener(kind, place), "place": place, "monkeypatch": monkeypatch, **parameters}
+            if breaks(contract(), rule, **given):
+                return True
+    return False
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """As the fixture of the contract."""
+    memory = "/dev/shm"
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as directory:
+        os.chmod(directory, 0o755)
+        yield Path(directory).resolve()
+
+
+def _opener(kind: type[ToyStore], place: Path) -> OpenWritableStore:
+    @contextmanager
+    def opened() -> Iterator[WritableStore]:
+        store = kind(place)
+        yield store
+        if isinstance(store, _CommitsWhenClosed):
+            store.close()
+
+    return opened
