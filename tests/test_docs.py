@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from keywright import Registry, errors, hookspecs
+from keywright import Registry, errors, hookspecs, testing
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Command, Commands
+from keywright.testing.rules import rules_of
 
 HOUSE = Path(__file__).parents[1]
 SOURCES = sorted(path for path in HOUSE.glob("*/src/**/*.py")) + sorted(HOUSE.glob("plugins/*/src/**/*.py"))
@@ -96,6 +97,37 @@ def test_every_public_thing_has_a_docstring(path: Path) -> None:
 def test_every_file_can_be_read_in_one_sitting(path: Path) -> None:
     """No source file has more than 400 lines."""
     assert len(path.read_text().splitlines()) <= 400
+
+
+CONTRACTS = [name for name in testing.__all__ if name.endswith("Contract")]
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_every_rule_of_a_contract_is_explained(contract: str) -> None:
+    """A rule has an id that its method's name agrees with, a sentence, a reason, what to do, and a place to link to."""
+    page = "\n".join(path.read_text() for path in (HOUSE / "docs" / "reference" / "contracts").glob("*.md"))
+    for rule in rules_of(getattr(testing, contract)):
+        letters, _, number = rule.id.partition("-")
+        assert rule.method.startswith(f"test_{letters.lower()}_{number}_"), rule.method
+        assert all((rule.text, rule.why, rule.do)), rule.id
+        assert page.count(f"\n### {rule.id}\n\n{rule.text}\n") == 1, f"run docs/generate.py: {rule.id}"
+
+
+def test_no_id_stands_for_two_rules() -> None:
+    """An id is one rule, whichever contracts have it."""
+    methods: dict[str, set[str]] = {}
+    for contract in CONTRACTS:
+        for rule in rules_of(getattr(testing, contract)):
+            methods.setdefault(rule.id, set()).add(rule.method)
+
+    assert {id_: names for id_, names in methods.items() if len(names) > 1} == {}
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_every_contract_is_in_the_guide(contract: str) -> None:
+    """Whoever writes a plugin finds each contract in the guide and in the index of contracts."""
+    for page in ("guides/write-a-plugin.md", "reference/contracts/index.md"):
+        assert f"`{contract}`" in (HOUSE / "docs" / page).read_text(), page
 
 
 def test_the_reference_pages_are_what_the_code_declares() -> None:

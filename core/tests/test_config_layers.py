@@ -598,7 +598,9 @@ def test_any_variable_is_a_setting_or_a_config_error(name: str, value: str) -> N
 @pytest.mark.parametrize("setting", ["type", "kid"])
 def test_a_pointer_of_a_key_replaces_a_pointer(setting: str) -> None:
     """What one layer reads from a variable and the next from a file is the file's: the two are not one table."""
-    lower, _ = document_layer({"keys": {"a": {setting: {"env": "LOWER"}}}}, "lower", "/", False)
-    upper, _ = document_layer({"keys": {"a": {setting: {"file": "upper"}}}}, "upper", "/", False)
+    lower, upper = (
+        document_layer(Given({"keys": {"a": {setting: pointer}}}, "", "a file", "/"), None)
+        for pointer in ({"env": "LOWER"}, {"file": "upper"})
+    )
 
     assert merged(lower, upper).tables["keys"]["a"][setting].value == {"file": "upper"}

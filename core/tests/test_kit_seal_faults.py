@@ -14,7 +14,7 @@ import pytest
 from keywright.errors import SealError
 from keywright.secret import Secret
 from keywright.testing import SealContract
-from keywright.testing.memory_seal import OpenedMemorySeal
+from keywright.testing.seals.memory import OpenedMemorySeal
 
 _ONE = Secret(b"one master key")
 _OTHER = Secret(b"another master key")

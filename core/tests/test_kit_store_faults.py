@@ -24,10 +24,9 @@ from keywright.testing import (
     SigningStoreContract,
     StoreContract,
     WritableStoreContract,
-    shared_stores,
-    store_model,
 )
 from keywright.testing.rules import rules_of
+from keywright.testing.stores import model, shared
 
 Breaks = Callable[..., bool]
 
@@ -448,10 +447,8 @@ _FAULTS = [
 def test_a_faulty_store_is_caught(fault: _Fault, breaks: Breaks, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each planted fault fails the rule that forbids it, and the store without the fault passes."""
     # The same histories each time: what is rare is found always or never.
-    histories = settings(
-        store_model.HISTORIES, max_examples=50, phases=[Phase.generate], database=None, derandomize=True
-    )
-    monkeypatch.setattr(store_model, "HISTORIES", histories)
+    histories = settings(model.HISTORIES, max_examples=50, phases=[Phase.generate], database=None, derandomize=True)
+    monkeypatch.setattr(model, "HISTORIES", histories)
 
     assert _caught(fault, fault.store, breaks)
     assert not _caught(fault, fault.sound, breaks)
@@ -500,7 +497,7 @@ def test_a_claim_that_is_not_true_is_caught(
     rule: str, capabilities: Capabilities, base: type[StoreContract], breaks: Breaks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sound memory store that is declared to be what it is not fails the rule of that capability."""
-    monkeypatch.setattr(shared_stores, "FORK_SECONDS", 1.0)
+    monkeypatch.setattr(shared, "FORK_SECONDS", 1.0)
     contract, store = type("Contract", (base,), {"capabilities": capabilities})(), MemoryStore()
 
     assert breaks(contract, rule, open_store=lambda: nullcontext(store), held={})

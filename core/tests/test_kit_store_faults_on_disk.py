@@ -33,7 +33,8 @@ from keywright.metadata import decode_info, encode_info
 from keywright.protocols import Capabilities, WritableStore
 from keywright.record import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
-from keywright.testing import OnDiskStoreContract, OpenWritableStore, damaged_stores, shared_stores
+from keywright.testing import OnDiskStoreContract, OpenWritableStore
+from keywright.testing.stores import damaged, shared
 
 Breaks = Callable[..., bool]
 
@@ -728,8 +729,8 @@ def test_a_faulty_store_of_files_is_caught(
     """Each planted fault fails the rule that forbids it, and the store without the fault passes."""
     if rule == "disk_13" and os.geteuid():
         pytest.skip("there is no other user: this is not root")
-    monkeypatch.setattr(shared_stores, "FORK_SECONDS", 3.0)
-    monkeypatch.setattr(damaged_stores, "LOOK_SECONDS", 5.0)
+    monkeypatch.setattr(shared, "FORK_SECONDS", 3.0)
+    monkeypatch.setattr(damaged, "LOOK_SECONDS", 5.0)
     sound = _StoresInTheClear if issubclass(kind, _StoresInTheClear) else ToyStore
 
     assert _caught(kind, _CAN, rule, breaks)

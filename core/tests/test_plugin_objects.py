@@ -144,8 +144,8 @@ def test_the_reserved_names_of_settings() -> None:
     methods = "self name label attribute activates expires"
     options = "config profile option json quiet verbose debug version help"
 
-    assert RESERVED_SETTINGS == {
+    assert {
         "key type": {*tables.split(), *methods.split(), *options.split()},
         "store backend": {"backend", "seal"},
         "seal": {"seal"},
-    }
+    } == RESERVED_SETTINGS

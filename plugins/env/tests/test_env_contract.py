@@ -17,6 +17,8 @@ VARIABLES = {"cache": "KW_TEST_CACHE", "cache/inner": "KW_TEST_INNER", "other": 
 class TestEnvStore(StoreContract):
     """Stores of environment variables."""
 
+    capabilities = EnvBackend.capabilities
+
     @pytest.fixture
     def held(self) -> Mapping[str, Secret | None]:
         """What the variables hold."""

@@ -10,10 +10,11 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from keywright import Options, RecordInfo, Secret, Store, StoreBackend
+from keywright import ExaminedStore, Options, RecordInfo, Secret, Store, StoreBackend
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
@@ -545,3 +546,68 @@ def test_the_plugin_loads_nothing_else() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout.decode().split()
 
     assert loaded == ["keywright_env", "keywright_env.backend"]
+
+
+def test_names_that_begin_with_a_digit_come_first(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """All names are listed where no beginning is asked for, digits before letters."""
+    monkeypatch.setenv("TEST_KEY", "the key")
+
+    with opened({"a": "TEST_KEY", "0": "TEST_KEY"}) as store:
+        assert list(store.names()) == ["0", "a"]
+
+
+def _examined(opened: Opener, variable: str) -> list[str]:
+    with opened({"a": variable}) as store:
+        return list(cast("ExaminedStore", store).examine())
+
+
+EXPOSED = (
+    "TEST_KEY_FILE points to a file that other users may read; run `chmod go-r` on it, and replace the key if others "
+    "may have read it"
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"), [(0o400, False), (0o600, False), (0o640, True), (0o604, True), (0o444, True)]
+)
+def test_a_file_that_others_may_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener, mode: int, told: bool
+) -> None:
+    """Whether the group or everybody may read a user's file, the doctor hears of it; no descriptor stays open."""
+    path = tmp_path / "key"
+    path.write_bytes(b"the key")
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, -1)  # what is root's is a container secret
+    monkeypatch.setenv("TEST_KEY_FILE", str(path))
+    os.close(free := os.open(os.devnull, os.O_RDONLY))
+
+    faults = _examined(opened, "TEST_KEY")
+
+    os.close(still_free := os.open(os.devnull, os.O_RDONLY))
+    assert still_free == free
+    assert faults == ([EXPOSED] if told else [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a file of root's")
+def test_container_secrets_are_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener) -> None:
+    """A file of root's may be readable for all: so container engines mount secrets."""
+    path = tmp_path / "key"
+    path.write_bytes(b"the key")
+    path.chmod(0o444)
+    monkeypatch.setenv("TEST_KEY_FILE", str(path))
+
+    assert _examined(opened, "TEST_KEY") == []
+
+
+def test_a_variable_in_order_is_no_fault(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
+    """A variable that holds something, or is not set, is nothing to tell; one that is empty is."""
+    assert _examined(opened, "TEST_KEY") == []
+
+    monkeypatch.setenv("TEST_KEY", "the key")
+    assert _examined(opened, "TEST_KEY") == []
+
+    monkeypatch.setenv("TEST_KEY", "")
+    assert _examined(opened, "TEST_KEY") == [
+        "the environment variable TEST_KEY is set but empty; set it to the key, or unset it"
+    ]

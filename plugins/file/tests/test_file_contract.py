@@ -7,17 +7,28 @@ from pathlib import Path
 import pytest
 
 from keywright import Options
-from keywright.testing import OpenWritableStore, PluginContract, WritableStoreContract
+from keywright.testing import OnDiskStoreContract, OpenWritableStore, PluginContract
 from keywright_file.backend import FileBackend
 
 
-class TestFileStore(WritableStoreContract):
+class TestFileStore(OnDiskStoreContract):
     """Stores of files."""
 
+    capabilities = FileBackend.capabilities
+
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenWritableStore:
+    def place(self, directory: Path) -> Path:
+        """The directory of the store."""
+        return directory / "keys"
+
+    @pytest.fixture
+    def open_store(self, place: Path) -> OpenWritableStore:
         """Opens the same directory each time."""
-        return lambda: FileBackend().open(Options({"path": str(tmp_path / "keys")}))
+        return lambda: FileBackend().open(Options({"path": str(place)}))
+
+    def newer(self, place: Path) -> None:
+        """With the marker of the layout after this one."""
+        (place / ".keywright" / "format").write_bytes(b"keywright file store 9\n")
 
 
 class TestFilePlugin(PluginContract):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import keywright_jose
 from keywright import Format
@@ -42,3 +45,24 @@ def test_one_format_is_registered() -> None:
     assert isinstance(registered, JwkFormat)
     assert registered.name == "jwk"
     assert registered.key_types == ("oct", "ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa")
+
+
+def test_what_it_does_not_export_it_does_not_have() -> None:
+    """Names load on first use; one that is not exported is an AttributeError that names it."""
+    with pytest.raises(AttributeError) as caught:
+        keywright_jose.nothing  # noqa: B018  (looking is what is tested)
+
+    assert str(caught.value) == "module 'keywright_jose' has no attribute 'nothing'"
+
+
+@pytest.mark.parametrize("arguments", ["create-secret-key --bits 256", "create-curve-key --curve P-256"])
+def test_making_a_key_needs_no_configuration(tmp_path: Path, arguments: str) -> None:
+    """A configuration that says nonsense about stores keeps nobody from making a JWK."""
+    (tmp_path / "keywright.toml").write_text("[stores.main]\nbackend = 1\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "keywright", "jose", "jwk", *arguments.split()],
+        capture_output=True, cwd=tmp_path, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout[:1]) == (0, b"{")

@@ -232,3 +232,46 @@ def test_deep_stack_is_no_crash(jwk_format: JwkFormat, refusal: Refusal) -> None
         return deeper(levels - 1) if levels else refusal(partial(jwk_format.encode_secret, key))
 
     assert str(deeper(500)) == _DEEP
+
+
+def test_exactly_65536_bytes_are_written(jwk_format: JwkFormat) -> None:
+    """The bound is the reader's: what is just not too large to be read is written."""
+    least = len(jwk_format.encode_secret(_key({"note": ""})))
+    note = "n" * (65_536 - least)
+
+    assert len(jwk_format.encode_secret(_key({"note": note}))) == 65_536
+    with pytest.raises(UnsupportedKeyError):
+        jwk_format.encode_secret(_key({"note": f"{note}n"}))
+
+
+def test_der_that_the_library_will_not_read_is_no_rsa_key(
+    jwk_format: JwkFormat, refusal: Refusal, hide: Callable[[object], Secret], published: dict[str, dict[str, Any]]
+) -> None:
+    """PKCS#8 under a password, and SPKI and PKCS#8 of an algorithm that nobody knows, are refused as no RSA key."""
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        PrivateFormat,
+        load_der_private_key,
+    )
+
+    mine = jwk_format.decode(hide(published["rsa"]), default_kid="")
+    assert mine.secret is not None
+    assert mine.public is not None
+    rsa = bytes.fromhex("2a864886f70d010101")  # 1.2.840.113549.1.1.1, RFC 8017 §A.1
+    nothing = bytes.fromhex("2a864886f70d010163")  # 1.2.840.113549.1.1.99
+    locked = load_der_private_key(mine.secret.reveal(), None).private_bytes(
+        Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"password")
+    )
+    keys = [
+        Key("rsa", "", Secret(locked), mine.public),
+        Key("rsa", "", Secret(mine.secret.reveal().replace(rsa, nothing)), mine.public),
+    ]
+
+    of_secrets = [str(refusal(partial(jwk_format.encode_secret, key))) for key in keys]
+    of_public = refusal(partial(jwk_format.encode_public, Key("rsa", public=mine.public.replace(rsa, nothing))))
+
+    assert of_secrets == ["the secret half of this rsa key is no PKCS#8 of an RSA key; load the key again"] * 2
+    assert str(of_public) == (
+        "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key; load the key again"
+    )

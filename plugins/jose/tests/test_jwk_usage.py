@@ -12,6 +12,7 @@ import pytest
 from keywright import Attributes, Key, Secret
 from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
 from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk_usage import usage_fault
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Watch = Callable[[KeywrightError, bytes], None]
@@ -206,3 +207,71 @@ def test_public_encoding_has_listed_members_only(jwk_format: JwkFormat, keys: di
     assert encoded == informative | {
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "k1",
     }  # fmt: skip
+
+
+_TYPES = ("oct", "rsa", "ec-p256", "ec-p384", "ec-p521", "ed25519", "x25519")
+_CURVES = ("ec-p256", "ec-p384", "ec-p521", "x25519")
+# RFC 7518 §3.1 (signatures), §4.1 (key management), §5.1 (content); RFC 8037 §3.1, RFC 8812 §2 and §3, RFC 9864 §2;
+# RSA-OAEP-384 and -512: the IANA registry "JSON Web Signature and Encryption Algorithms".
+_MEANING = [
+    ("sig", (), ["none", "ES256K", "Ed448"]),
+    ("sig", ("oct",), ["HS256", "HS384", "HS512"]),
+    ("sig", ("rsa",), ["RS1", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
+    ("sig", ("ec-p256",), ["ES256"]),
+    ("sig", ("ec-p384",), ["ES384"]),
+    ("sig", ("ec-p521",), ["ES512"]),
+    ("sig", ("ed25519",), ["EdDSA", "Ed25519"]),
+    ("enc", ("rsa",), ["RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "RSA-OAEP-384", "RSA-OAEP-512"]),
+    ("enc", _CURVES, ["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"]),
+    ("enc", ("oct",), ["A128KW", "A192KW", "A256KW", "A128GCMKW", "A192GCMKW", "A256GCMKW", "dir"]),
+    ("enc", ("oct",), ["PBES2-HS256+A128KW", "PBES2-HS384+A192KW", "PBES2-HS512+A256KW"]),
+    ("enc", ("oct",), ["A128GCM", "A192GCM", "A256GCM", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("use", "types", "algorithm"),
+    [pytest.param(use, types, name, id=name) for use, types, names in _MEANING for name in names],
+)
+def test_each_algorithm_fits_its_types_and_its_use(use: str, types: tuple[str, ...], algorithm: str) -> None:
+    """A registered `alg` is refused on keys of every other type, and beside the other `use` on its own."""
+    fits = [type for type in _TYPES if not usage_fault(type, {"alg": algorithm})]
+    other = {"sig": "enc", "enc": "sig"}[use]
+    contradicted = [type for type in fits if usage_fault(type, {"alg": algorithm, "use": other})]
+    agreed = [type for type in fits if not usage_fault(type, {"alg": algorithm, "use": use})]
+
+    assert sorted(fits) == sorted(types)
+    assert contradicted == fits
+    assert agreed == fits
+
+
+@pytest.mark.parametrize(
+    ("type", "impossible"),
+    [
+        ("oct", set()),
+        ("rsa", {"deriveKey", "deriveBits"}),
+        *((type, {"encrypt", "decrypt"}) for type in ("ec-p256", "ec-p384", "ec-p521")),
+        ("ed25519", {"encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"}),
+        ("x25519", {"sign", "verify", "encrypt", "decrypt"}),
+    ],
+)
+def test_each_type_has_operations_that_it_cannot_do(type: str, impossible: set[str]) -> None:
+    """Of the operations of RFC 7517 §4.3, those that no algorithm for the type does are refused."""
+    operations = ("sign", "verify", "encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits")
+
+    refused = {operation for operation in operations if usage_fault(type, {"key_ops": (operation,)})}
+
+    assert refused == impossible
+
+
+@pytest.mark.parametrize("purpose", [{"use": "sig"}, {"alg": "HS256"}], ids=["use", "alg"])
+def test_what_signs_does_nothing_else(purpose: dict[str, object]) -> None:
+    """Beside a purpose of signing, only `sign` and `verify` agree; beside encryption, only these two do not."""
+    encrypts: dict[str, object] = {"use": "enc"} if "use" in purpose else {"alg": "A128KW"}
+    operations = ("sign", "verify", "encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits")
+
+    with_signing = {name for name in operations if not usage_fault("oct", {**purpose, "key_ops": (name,)})}
+    with_encryption = {name for name in operations if not usage_fault("oct", {**encrypts, "key_ops": (name,)})}
+
+    assert with_signing == {"sign", "verify"}
+    assert with_encryption == set(operations) - {"sign", "verify"}

@@ -52,6 +52,8 @@ _U_OF_ORDER_8 = [  # cr.yp.to/ecdh.html, "small-order points"
         pytest.param(Key("ed25519", public=bytes(31)), _ED25519_PUBLIC, id="ed25519-public-short"),
         pytest.param(Key("ed25519", public=bytes(33)), _ED25519_PUBLIC, id="ed25519-public-long"),
         pytest.param(Key("ed25519", public=b""), _ED25519_PUBLIC, id="ed25519-public-empty"),
+        pytest.param(Key("ed25519", public=_little(_P)), _ED25519_NOT_CANONICAL, id="ed25519-y-is-p"),
+        pytest.param(Key("ed25519", public=_little(_P + 2**255)), _ED25519_NOT_CANONICAL, id="ed25519-y-is-p-minus-x"),
         pytest.param(Key("ed25519", public=_little(_P + 3)), _ED25519_NOT_CANONICAL, id="ed25519-y-over-p"),
         pytest.param(Key("ed25519", public=_little(2**256 - 1)), _ED25519_NOT_CANONICAL, id="ed25519-all-ones"),
         pytest.param(Key("ed25519", public=_little(2)), _ED25519_NO_POINT, id="ed25519-no-point"),

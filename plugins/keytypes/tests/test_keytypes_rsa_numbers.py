@@ -16,6 +16,10 @@ _NO_PUBLIC_DER: Final = (
     "the public half of this rsa key is no SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1); convert it with "
     "`openssl rsa -pubin -outform DER`"
 )
+_NO_SECRET_DER: Final = (
+    "the secret half of this rsa key is no unencrypted PKCS#8 DER (RFC 5958); convert it with `openssl pkcs8 -topk8 "
+    "-nocrypt -outform DER`"
+)
 _EXPONENT: Final = (
     "the exponent of an rsa key is an odd number from 65537 to 2^64 - 1, and this one is not; make a new one"
 )
@@ -191,3 +195,14 @@ def test_swapped_factors_are_a_key(types: Mapping[str, KeyType], private: rsa.RS
 
     assert completed.secret == key.secret
     assert completed.public == _spki(parts["n"], parts["e"])
+
+
+def test_an_algorithm_that_nobody_knows(types: Mapping[str, KeyType], private: rsa.RSAPrivateKey) -> None:
+    """A key said to be of an algorithm that the library does not know is refused like any other that is no RSA key."""
+    parts = _parts(private)
+    other = _ALGORITHM[:-3] + b"\x63" + _ALGORITHM[-2:]  # 1.2.840.113549.1.1.99 is nothing
+    secret = _pkcs8(parts).replace(_ALGORITHM, other)
+    public = _spki(parts["n"], parts["e"]).replace(_ALGORITHM, other)
+
+    assert _refusal(types, Key("rsa", public=public)) == _NO_PUBLIC_DER
+    assert _refusal(types, Key("rsa", secret=Secret(secret))) == _NO_SECRET_DER

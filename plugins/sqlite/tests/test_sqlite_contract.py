@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from keywright import Options
-from keywright.testing import OpenWritableStore, PluginContract, WritableStoreContract
+from keywright.testing import OnDiskStoreContract, OpenWritableStore, PluginContract
 from keywright_sqlite.backend import SqliteBackend
 
 
-class TestSqliteStore(WritableStoreContract):
+class TestSqliteStore(OnDiskStoreContract):
     """Stores in SQLite."""
 
+    capabilities = SqliteBackend.capabilities
+
+    syncs_in_python = False
+
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenWritableStore:
+    def place(self, directory: Path) -> Path:
+        """The database."""
+        return directory / "keys.db"
+
+    @pytest.fixture
+    def open_store(self, place: Path) -> OpenWritableStore:
         """Opens the same database each time."""
-        options = Options({"path": str(tmp_path / "keys.db"), "timeout": timedelta(seconds=5)})
+        options = Options({"path": str(place), "timeout": timedelta(seconds=5)})
         return lambda: SqliteBackend().open(options)
+
+    def newer(self, place: Path) -> None:
+        """With the number of a layout that does not exist yet."""
+        connection = sqlite3.connect(place)
+        connection.execute("PRAGMA user_version = 99")
+        connection.close()
 
 
 class TestSqlitePlugin(PluginContract):

@@ -12,6 +12,7 @@ from keywright.errors import ConfigError, FormatError
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
+    from keywright.cli.progress import Progress
     from keywright.config import Config
     from keywright.registry import Registry
     from keywright.ring.keyring import KeyRing
@@ -160,6 +161,16 @@ class Context:
     def warn(self, text: str) -> None:
         """A warning for people, on stderr, unless they asked for quiet."""
         self.note(f"keywright: warning: {text}")
+
+    def progress(self, total: int | None, noun: str) -> Progress:
+        """A bar for a long piece of work over `total` `noun` (None: nobody knows how many); use it as a context.
+
+        It is drawn on stderr if that is a terminal, and neither quiet nor JSON was asked for.
+        """
+        from keywright.cli.progress import Progress
+
+        is_seen = sys.stderr is not None and sys.stderr.isatty()
+        return Progress(total, noun, shown=is_seen and not self.quiet and not self.json)
 
     def read_input(self, path: str | None, *, limit: int = MAXIMUM_KEY_BYTES) -> Secret:
         """All bytes of a file, or of stdin for None or `-`. `limit` is in bytes.

@@ -70,7 +70,9 @@ class MemoryStore:
 
         Raises:
             KeyExistsError: it is there already; nothing was written.
+            UnsupportedOperationError: its state is `destroyed` but it has a payload.
         """
+        _refuse_payload_of_destroyed(record)
         name, version = record.info.name, record.info.version
         with self._lock:
             versions = self._records.setdefault(name, {})
@@ -86,8 +88,10 @@ class MemoryStore:
         Raises:
             KeyNotFoundError: there is no such version.
             ConflictError: its revision is another; nothing was written.
-            UnsupportedOperationError: metadata and payload change at once without a destruction.
+            UnsupportedOperationError: metadata and payload change at once without a destruction, or the state is
+                `destroyed` but there is a payload.
         """
+        _refuse_payload_of_destroyed(record)
         name, version = record.info.name, record.info.version
         with self._lock:
             old = self._find(name, version)
@@ -131,6 +135,13 @@ class MemoryStore:
         info = _own(record.info, Revision(str(self._writes)))
         self._records[info.name][info.version] = Record(info, record.payload)
         return _own(info)
+
+
+def _refuse_payload_of_destroyed(record: Record) -> None:
+    if record.info.state is State.DESTROYED and record.payload is not None:
+        raise UnsupportedOperationError(
+            f"{record.info.reference}: a destroyed version has no payload; leave the payload out"
+        )
 
 
 def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:

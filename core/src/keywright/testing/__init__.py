@@ -8,8 +8,6 @@ Needs pytest and hypothesis: install `keywright-core[testing]`. Each test method
 
 from __future__ import annotations
 
-from pkgutil import iter_modules
-
 try:
     import hypothesis as _hypothesis  # noqa: F401 - asked for here, so that the message below can say what to do
     import pytest
@@ -17,22 +15,24 @@ except ImportError:
     raise ImportError("keywright.testing needs pytest and hypothesis; install keywright-core[testing]") from None
 
 # Before they are imported, so that a failed assert in them is explained like one in a test file.
-pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{part}" for part in ("formats", "key_types", "plugins", "seals", "stores"))
+)
 
 from keywright.testing import strategies
-from keywright.testing.format_samples import Sample
-from keywright.testing.formats import FormatContract
-from keywright.testing.key_types import KeyTypeContract
+from keywright.testing.formats.contract import FormatContract
+from keywright.testing.formats.samples import Sample
+from keywright.testing.key_types.contract import KeyTypeContract
 from keywright.testing.leaks import assert_hidden, everything_in, traceback_with_locals
-from keywright.testing.memory_seal import MemorySeal
-from keywright.testing.memory_signing_store import MemorySigningBackend
-from keywright.testing.on_disk_stores import OnDiskStoreContract
-from keywright.testing.plugins import PluginContract
-from keywright.testing.record_stores import OpenWritableStore
-from keywright.testing.seals import OpenSeal, SealContract
-from keywright.testing.signing_stores import OpenSigningStore, SigningStoreContract
-from keywright.testing.stores import OpenStore, StoreContract
-from keywright.testing.writable_stores import WritableStoreContract
+from keywright.testing.plugins.contract import PluginContract
+from keywright.testing.seals.contract import OpenSeal, SealContract
+from keywright.testing.seals.memory import MemorySeal
+from keywright.testing.stores.contract import OpenStore, StoreContract
+from keywright.testing.stores.memory_signing import MemorySigningBackend
+from keywright.testing.stores.on_disk import OnDiskStoreContract
+from keywright.testing.stores.records import OpenWritableStore
+from keywright.testing.stores.signing import OpenSigningStore, SigningStoreContract
+from keywright.testing.stores.writable import WritableStoreContract
 
 __all__ = [
     "FormatContract",

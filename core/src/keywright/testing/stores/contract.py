@@ -1,0 +1,299 @@
+"""The contract of every store, read-only ones included."""
+# ruff: noqa: S101 - these are tests, and pytest explains a failed assert
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from keywright.errors import KeyNotFoundError
+from keywright.protocols import Capabilities, Store
+from keywright.record import Record, RecordInfo, Revision
+from keywright.secret import Secret
+from keywright.testing.leaks import assert_hidden
+from keywright.testing.rules import Contract
+from keywright.testing.stores.processes import run_in_threads
+
+__all__ = ["OpenStore", "StoreContract"]
+
+OpenStore = Callable[[], AbstractContextManager[Store]]
+"""Opens the store under test anew, as another process would find it; leaving the context closes it."""
+
+ABSENT = "no-such/name"
+
+
+class StoreContract(Contract):
+    """What every store promises. Subclass it as `TestX`, say what the store can do, and give it two fixtures:
+
+    * `capabilities`: as the store's backend declares them; rules for what it declines say so and are skipped;
+    * `open_store`: a function that opens the store anew each time it is called (see `OpenStore`);
+    * `held`: what the store then holds, names to payloads of version 1. At least three names, of which two start
+      alike, and none that starts with `no-such`.
+
+        class TestEnv(StoreContract):
+            capabilities = EnvBackend.capabilities
+
+            @pytest.fixture
+            def open_store(self, monkeypatch): ...
+
+            @pytest.fixture
+            def held(self): return {"a": Secret(b"1"), "a/b": Secret(b"2"), "c": Secret(b"3")}
+
+    A store that takes writes subclasses `WritableStoreContract` instead, one that signs `SigningStoreContract`, and one
+    that keeps its records in files of its own `OnDiskStoreContract`.
+    """
+
+    capabilities: ClassVar[Capabilities]
+    """What the store can do, as its backend declares it."""
+
+    proves: ClassVar[frozenset[str]] = frozenset()
+    """The capabilities that this contract has the rules for."""
+
+    @pytest.fixture
+    def open_store(self) -> OpenStore:
+        """To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_store`")
+
+    @pytest.fixture
+    def held(self, open_store: OpenStore) -> Mapping[str, Secret | None]:
+        """To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `held`")
+
+    def needs(self, capability: str) -> None:
+        """Skip the rule if the store declines this capability."""
+        if not getattr(self.capabilities, capability):
+            pytest.skip(f"the store declares {capability}=False")
+
+    def declines(self, capability: str) -> None:
+        """Skip the rule if the store has this capability."""
+        if getattr(self.capabilities, capability):
+            pytest.skip(f"the store declares {capability}=True")
+
+    def test_store_01_get_of_an_absent_name_is_not_found(self, open_store: OpenStore) -> None:
+        """STORE-01: `get` of a name that is not there raises KeyNotFoundError, which says the name in one line.
+
+        Why: "There is no such key" sends people to another store or to a typo; any other error sends them to look for
+        a fault.
+
+        Do: Raise KeyNotFoundError with the name in its message, once the store has answered that it holds no such
+        name. What could not be asked is StoreUnavailableError.
+        """
+        with open_store() as store, pytest.raises(KeyNotFoundError) as caught:
+            store.get(ABSENT, 1)
+
+        assert ABSENT in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+
+    def test_store_02_get_of_an_absent_version_is_not_found(
+        self, open_store: OpenStore, held: Mapping[str, Secret | None]
+    ) -> None:
+        """STORE-02: `get` of a version that a name lacks raises KeyNotFoundError, which says the name.
+
+        Why: Another version of the key in its place would sign with a key that nobody asked for.
+
+        Do: Look for exactly this version, and fall back on no other.
+        """
+        for name in held:
+            with open_store() as store, pytest.raises(KeyNotFoundError) as caught:
+                store.get(name, 2)
+
+            assert name in str(caught.value)
+
+    def test_store_03_an_absent_name_has_no_versions(self, open_store: OpenStore) -> None:
+        """STORE-03: `versions` of a name that is not there is empty, and no error.
+
+        Why: Before a first key is made the ring asks which versions there are; an error would stop it.
+
+        Do: Return an empty sequence when the store answered that it holds no such name.
+        """
+        with open_store() as store:
+            assert list(store.versions(ABSENT)) == []
+
+    def test_store_04_get_gives_the_payload_exactly(
+        self, open_store: OpenStore, held: Mapping[str, Secret | None]
+    ) -> None:
+        """STORE-04: `get` gives each record by its name and version, payload byte for byte and as a Secret.
+
+        Why: A key with one byte more or less is no key, and bytes outside a Secret end up in logs.
+
+        Do: Return what is stored, without stripping or decoding, wrapped in a Secret where it is read.
+        """
+        for name, payload in held.items():
+            with open_store() as store:
+                record = store.get(name, 1)
+
+            assert (record.info.name, record.info.version) == (name, 1)
+            assert record.payload == payload
+
+    def test_store_05_versions_and_get_agree(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+        """STORE-05: `versions` gives the same metadata as `get`, revision included.
+
+        Why: The ring decides by `versions` which key signs, and writes with the revision that it found there.
+
+        Do: Build both from one function that reads the metadata.
+        """
+        for name in held:
+            with open_store() as store:
+                infos = list(store.versions(name))
+                assert infos == [store.get(name, 1).info]
+
+    def test_store_06_names_come_in_the_order_of_their_bytes(
+        self, open_store: OpenStore, held: Mapping[str, Secret | None]
+    ) -> None:
+        """STORE-06: `names` gives every name once, in the order of their bytes.
+
+        Why: Lists are paged and compared between stores by that order; a migration would miss what sorts elsewhere.
+
+        Do: Sort by bytes. A database's collation, a directory's order and a depth-first walk (`a-b` sorts before
+        `a/b`) are other orders.
+        """
+        with open_store() as store:
+            assert list(store.names()) == sorted(held)
+
+    def test_store_07_a_prefix_is_a_plain_string(
+        self, open_store: OpenStore, held: Mapping[str, Secret | None]
+    ) -> None:
+        """STORE-07: `names(prefix)` gives the names that start with these characters, at a segment's end or not.
+
+        Why: `list prod/` and `list pro` are both asked, and a `%` that matches everything shows what was not meant.
+
+        Do: Compare characters. Escape what the storage takes for a pattern: `%`, `_`, `*`, `[`.
+        """
+        prefixes = {name[:end] for name in held for end in range(len(name) + 1)} | {ABSENT, "%", "_", "*", "["}
+        with open_store() as store:
+            for prefix in sorted(prefixes):
+                assert list(store.names(prefix)) == [name for name in sorted(held) if name.startswith(prefix)]
+
+    def test_store_08_after_is_exclusive_and_need_not_be_there(
+        self, open_store: OpenStore, held: Mapping[str, Secret | None]
+    ) -> None:
+        """STORE-08: `names(after=…)` starts with the first name that sorts after that text.
+
+        Why: `after` is the last name of the page before, which may have been removed since.
+
+        Do: Take every name that is greater than the text, whether a name equals it or not.
+        """
+        with open_store() as store:
+            for name in held:
+                for after in (name, name + ".", name[:-1]):
+                    assert list(store.names(after=after)) == [other for other in sorted(held) if other > after]
+
+    def test_store_09_limit_is_the_most_that_comes(
+        self, open_store: OpenStore, held: Mapping[str, Secret | None]
+    ) -> None:
+        """STORE-09: `names(limit=n)` gives the first n names: none for 0, all for more than there are.
+
+        Why: A page of another size makes its reader skip names, or never come to an end.
+
+        Do: Count what is given out, after prefix and `after` were applied. 0 is a limit, None is none.
+        """
+        with open_store() as store:
+            for limit in range(len(held) + 2):
+                assert list(store.names(limit=limit)) == sorted(held)[:limit]
+
+    def test_store_10_pages_join_to_the_whole(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+        """STORE-10: Pages by `after` and `limit`, each of a store opened anew, give every name of a prefix once.
+
+        Why: Pages are asked for by different processes, with nothing but the last name in common.
+
+        Do: Keep no cursor between two calls; let prefix, `after` and `limit` work together.
+        """
+        for prefix in sorted({name[:1] for name in held} | {""}):
+            wanted = [name for name in sorted(held) if name.startswith(prefix)]
+            for size in (1, 2):
+                found: list[str] = []
+                for _ in range(len(wanted) + 1):
+                    with open_store() as store:
+                        found += store.names(prefix, after=found[-1] if found else "", limit=size)
+
+                assert found == wanted
+
+    def test_store_11_threads_may_read_at_once(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+        """STORE-11: Eight threads that read one opened store at once all see what it holds.
+
+        Why: A service opens its store once and answers from many threads.
+
+        Do: Keep no state of a call on the store object, or guard it with a lock.
+        """
+
+        def read(store: Store) -> dict[str, Secret | None]:
+            return {name: store.get(name, 1).payload for name in store.names()}
+
+        with open_store() as store:
+            seen = run_in_threads([lambda: [read(store) for _ in range(4)]] * 8)
+
+        assert all(one == dict(held) for looks in seen for one in looks)
+
+    def test_store_12_a_record_shows_no_payload(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+        """STORE-12: Neither the store nor its records show a payload in their repr.
+
+        Why: Objects are printed by debuggers, test runners and error reports.
+
+        Do: Hold payloads as Secret alone, and give the store a repr that says where it is, not what is in it.
+        """
+        for name in held:
+            with open_store() as store:
+                record: Record = store.get(name, 1)
+                if record.payload is not None:
+                    assert_hidden(record.payload, f"{store!r} {record!r}", public=record.info.public or b"")
+
+    def test_store_13_only_a_writable_store_has_the_methods_that_write(self, open_store: OpenStore) -> None:
+        """STORE-13: A read-only store has no `create`, `update` or `remove`; a writable one has all three.
+
+        Why: Who asks a read-only store to write should learn so before a key is made, not after.
+
+        Do: Leave the methods out where the backend declares writable=False, and have all three where it says True.
+        """
+        with open_store() as store:
+            found = [method for method in ("create", "update", "remove") if hasattr(store, method)]
+
+        assert found == (["create", "update", "remove"] if self.capabilities.writable else [])
+
+    def test_store_14_the_contract_is_that_of_the_capabilities(self) -> None:
+        """STORE-14: The test class says what the store can do, and is the contract for that.
+
+        Why: A capability without the rules that prove it is a claim that nobody checked.
+
+        Do: Set `capabilities` to what the backend declares. Subclass WritableStoreContract for writable=True,
+        SigningStoreContract for signing=True, StoreContract for neither; OnDiskStoreContract needs persistent=True.
+        """
+        declared = getattr(self, "capabilities", None)
+        assert isinstance(declared, Capabilities), "set `capabilities` to what the store's backend declares"
+
+        can = {name for name, value in declared._asdict().items() if value}
+        proven = frozenset[str]().union(*(getattr(kind, "proves", ()) for kind in type(self).__mro__))
+
+        assert can & {"writable", "signing"} <= proven, "the store can do what this contract has no rules for"
+        assert proven <= can, "the contract has rules for what the store cannot do"
+
+    def test_store_15_what_keeps_no_metadata_invents_none(
+        self, open_store: OpenStore, held: Mapping[str, Secret | None]
+    ) -> None:
+        """STORE-15: A store that keeps no metadata says name and version of a record, and nothing else.
+
+        Why: A guessed key type, format or time is taken for a known one, and decides which key signs.
+
+        Do: With metadata=False, leave every other member of RecordInfo at its default; the ring finds out from the
+        payload. If the store does know more, declare metadata=True.
+        """
+        self.declines("metadata")
+        with open_store() as store:
+            for name in held:
+                for info in (*store.versions(name), store.get(name, 1).info):
+                    assert replace(info, revision=Revision("")) == RecordInfo(name=name, version=1)
+
+    def test_store_16_only_a_signing_store_has_the_methods_that_sign(self, open_store: OpenStore) -> None:
+        """STORE-16: A store that does not sign inside has no `generate` or `signer`; one that does has both.
+
+        Why: The ring makes keys inside wherever it can; half an implementation would show when a key is needed.
+
+        Do: Leave both methods out where the backend declares signing=False, and have both where it says True.
+        """
+        with open_store() as store:
+            found = [method for method in ("generate", "signer") if hasattr(store, method)]
+
+        assert found == (["generate", "signer"] if self.capabilities.signing else [])

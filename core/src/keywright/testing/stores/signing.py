@@ -1,0 +1,347 @@
+"""The contract of stores whose keys never leave them."""
+# ruff: noqa: S101 - these are tests, and pytest explains a failed assert
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+import pytest
+
+from keywright.errors import (
+    InvalidSignatureError,
+    KeyExistsError,
+    KeyNotFoundError,
+    UnsupportedOperationError,
+)
+from keywright.key import Key
+from keywright.protocols import KeyType, SigningStore
+from keywright.record import Record, RecordInfo, State
+from keywright.secret import Secret
+from keywright.settings import Options, check_options
+from keywright.testing.stores.lasting import LastingStoreContract
+from keywright.testing.stores.processes import run_in_threads
+from keywright.testing.stores.records import clear
+
+__all__ = ["OpenSigningStore", "SigningStoreContract"]
+
+OpenSigningStore = Callable[[], AbstractContextManager[SigningStore]]
+"""As `OpenStore`, for a store that signs inside."""
+
+_INFO = RecordInfo(name="a", version=1, labels={"x": "1"})
+
+
+def _kid(public: bytes) -> str:
+    return f"kid-of-{public[:4].hex()}"
+
+
+class SigningStoreContract(LastingStoreContract):
+    """What a store promises that generates and signs inside. Subclass it as `TestX`, say what
+    the store can do, and give it two fixtures:
+
+    * `capabilities`: as the store's backend declares them;
+    * `open_store`: a function that opens the store anew each time it is called, empty at first;
+    * `key_type`: a key type that the store can make, to check its signatures with; it has a public half.
+    """
+
+    proves: ClassVar[frozenset[str]] = frozenset({"signing"})
+
+    @pytest.fixture
+    def open_store(self) -> OpenSigningStore:
+        """To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_store`")
+
+    @pytest.fixture
+    def key_type(self) -> KeyType:
+        """To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `key_type`")
+
+    def payload(self, data: bytes) -> Secret | None:  # noqa: ARG002 - no store of this kind takes a payload
+        """None."""
+        return None
+
+    def generate(self, open_store: OpenSigningStore, key_type: KeyType, info: RecordInfo = _INFO) -> RecordInfo:
+        """Generate a key in a store opened for that alone."""
+        with open_store() as store:
+            return store.generate(replace(info, key_type=key_type.name), self.options(key_type), _kid)
+
+    def options(self, key_type: KeyType) -> Options:
+        """What `generate` is told. Override it where the defaults do not do."""
+        return check_options({}, key_type.settings, owner="the key type", path="keys", source="the test")
+
+    def test_signing_01_a_generated_key_shows_its_public_half_alone(
+        self, open_store: OpenSigningStore, key_type: KeyType
+    ) -> None:
+        """SIGNING-01: `generate` stores the info with public half, kid and revision; its record has no payload.
+
+        Why: What is seen of a key that never leaves its store is its public half; without that nobody can
+        verify, and with more it is not inside any more.
+
+        Do: Return the info as it was given, with `public`, the `kid` that the callback named and a revision;
+        `get` gives payload None.
+        """
+        stored = self.generate(open_store, key_type)
+
+        assert stored.public
+        assert stored.kid == _kid(stored.public)
+        assert stored.revision
+        assert replace(stored, public=None, kid="", revision=_INFO.revision) == replace(_INFO, key_type=key_type.name)
+        with open_store() as store:
+            assert store.get("a", 1) == Record(stored, None)
+            assert list(store.versions("a")) == [stored]
+            assert list(store.names()) == ["a"]
+
+    def test_signing_02_signatures_hold_under_the_public_half(
+        self, open_store: OpenSigningStore, key_type: KeyType
+    ) -> None:
+        """SIGNING-02: What `signer` signs, in the store opened anew, the key type verifies, for that message alone.
+
+        Why: A signature that only this store accepts is of no use to anybody.
+
+        Do: Sign with the key of exactly this record, and turn the module's own form of signatures into JOSE
+        form (ECDSA: r and s, each of full length).
+        """
+        stored = self.generate(open_store, key_type)
+        for algorithm in key_type.algorithms:
+            with open_store() as store:
+                signatures = [store.signer("a", 1, algorithm)(message) for message in (b"", b"message")]
+            verify = key_type.verifier(Key(key_type.name, stored.kid, public=stored.public), algorithm)
+
+            verify(b"", signatures[0])
+            verify(b"message", signatures[1])
+            with pytest.raises(InvalidSignatureError):
+                verify(b"massage", signatures[1])
+
+    def test_signing_03_each_version_has_a_key_of_its_own(
+        self, open_store: OpenSigningStore, key_type: KeyType
+    ) -> None:
+        """SIGNING-03: Two versions have two keys, and `signer` takes the one that was asked for.
+
+        Why: After a rotation, a signature of the wrong version is refused by everybody who trusts the kid.
+
+        Do: Find the key inside by name and version, not by name alone, nor by a label that both share.
+        """
+        infos = [self.generate(open_store, key_type, replace(_INFO, version=version)) for version in (1, 2)]
+        with open_store() as store:
+            signature = store.signer("a", 2, key_type.algorithms[0])(b"message")
+
+        one, two = (key_type.verifier(Key(key_type.name, public=info.public), key_type.algorithms[0]) for info in infos)
+        two(b"message", signature)
+        with pytest.raises(InvalidSignatureError):
+            one(b"message", signature)
+
+    def test_signing_04_a_taken_version_is_refused(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
+        """SIGNING-04: `generate` of a version that is there raises KeyExistsError and keeps the key that is there.
+
+        Why: A key that was overwritten inside cannot be had from anywhere else.
+
+        Do: Claim the version before you make the key, or make sure that the loser's key is the one that goes.
+        """
+        stored = self.generate(open_store, key_type)
+
+        with pytest.raises(KeyExistsError):
+            self.generate(open_store, key_type)
+
+        with open_store() as store:
+            assert store.get("a", 1).info == stored
+            signature = store.signer("a", 1, key_type.algorithms[0])(b"m")
+        key_type.verifier(Key(key_type.name, public=stored.public), key_type.algorithms[0])(b"m", signature)
+
+    def test_signing_05_an_unknown_key_type_is_refused(self, open_store: OpenSigningStore) -> None:
+        """SIGNING-05: `generate` of a key type that the store cannot make is refused, and nothing is stored.
+
+        Why: A key of another type than was asked for would be noticed by those who verify, weeks later.
+
+        Do: Raise UnsupportedOperationError before anything is made.
+        """
+        with open_store() as store, pytest.raises(UnsupportedOperationError):
+            store.generate(replace(_INFO, key_type="no-such-type"), Options(), _kid)
+
+        with open_store() as store:
+            assert list(store.names()) == []
+
+    def test_signing_06_a_kid_that_is_refused_leaves_nothing(
+        self, open_store: OpenSigningStore, key_type: KeyType
+    ) -> None:
+        """SIGNING-06: If the caller refuses to name a kid, nothing is stored.
+
+        Why: The ring refuses a kid that another version has; a key left inside without a record is never found
+        again, and may be billed.
+
+        Do: Call `kid` before anything is kept, or remove the key again; let the callback's own error through as
+        it is.
+        """
+
+        def refuse(_public: bytes) -> str:
+            raise KeyExistsError("the kid is taken")
+
+        with open_store() as store, pytest.raises(KeyExistsError, match="the kid is taken"):
+            store.generate(replace(_INFO, key_type=key_type.name), self.options(key_type), refuse)
+
+        with open_store() as store:
+            assert list(store.names()) == []
+
+    def test_signing_07_an_absent_version_has_no_signer(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
+        """SIGNING-07: `signer` of an absent name or version raises KeyNotFoundError.
+
+        Why: Looking up a signer is how the ring finds out that a version is gone.
+
+        Do: Raise KeyNotFoundError; only a store that could not be asked is StoreUnavailableError.
+        """
+        self.generate(open_store, key_type)
+
+        for name, version in (("no-such/name", 1), ("a", 2)):
+            with open_store() as store, pytest.raises(KeyNotFoundError):
+                store.signer(name, version, key_type.algorithms[0])
+
+    @pytest.mark.parametrize("algorithm", ["", "none", "no-such-algorithm"])
+    def test_signing_08_an_unknown_algorithm_is_refused(
+        self, open_store: OpenSigningStore, key_type: KeyType, algorithm: str
+    ) -> None:
+        """SIGNING-08: `signer` with an algorithm that the key does not know raises UnsupportedOperationError.
+
+        Why: An algorithm that is not checked here is refused, or worse accepted, by the module behind.
+
+        Do: Compare with the algorithms of the key's type, and raise UnsupportedOperationError for any other
+        text.
+        """
+        self.generate(open_store, key_type)
+
+        with open_store() as store, pytest.raises(UnsupportedOperationError):
+            store.signer("a", 1, algorithm)
+
+    def test_signing_09_a_destroyed_key_signs_no_more(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
+        """SIGNING-09: After destruction, `signer` raises UnsupportedOperationError; the public half stays.
+
+        Why: Destruction is what an owner does when a key must never sign again.
+
+        Do: Destroy the key inside along with the record's state; keep `public`, so that old signatures can
+        still be told.
+        """
+        stored = self.generate(open_store, key_type)
+
+        with open_store() as store:
+            store.update(Record(replace(stored, state=State.DESTROYED), None), expected=stored.revision)
+
+        with open_store() as store, pytest.raises(UnsupportedOperationError):
+            store.signer("a", 1, key_type.algorithms[0])
+        with open_store() as store:
+            assert store.get("a", 1).info.public == stored.public
+
+    def test_signing_10_a_removed_key_signs_no_more(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
+        """SIGNING-10: After removal the key is gone, and a public half stored under its name has no signer.
+
+        Why: A key that goes on signing under a record made later signs for somebody else.
+
+        Do: Remove the keys inside with the records of their name, and never find a key by name alone.
+        """
+        stored = self.generate(open_store, key_type)
+
+        clear(open_store)
+
+        with open_store() as store, pytest.raises(KeyNotFoundError):
+            store.signer("a", 1, key_type.algorithms[0])
+        self.create(open_store, replace(_INFO, key_type=key_type.name, public=stored.public))
+        with open_store() as store, pytest.raises(UnsupportedOperationError):
+            store.signer("a", 1, key_type.algorithms[0])
+
+    def test_signing_11_updated_metadata_leave_the_key(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
+        """SIGNING-11: After an update of the metadata, the same key signs.
+
+        Why: Labels and states change often; the key must not change with them.
+
+        Do: Update the record, and leave the key inside alone.
+        """
+        stored = self.generate(open_store, key_type)
+
+        with open_store() as store:
+            store.update(Record(replace(stored, labels={}), None), expected=stored.revision)
+
+        with open_store() as store:
+            signature = store.signer("a", 1, key_type.algorithms[0])(b"m")
+        key_type.verifier(Key(key_type.name, public=stored.public), key_type.algorithms[0])(b"m", signature)
+
+    def test_signing_12_a_refused_kid_leaves_the_version_free(
+        self, open_store: OpenSigningStore, key_type: KeyType
+    ) -> None:
+        """SIGNING-12: Whatever `kid` raises comes out as it is, and the version can be generated afterwards.
+
+        Why: A version that is taken by a key which nobody has seen makes every later rotation fail.
+
+        Do: Undo in a `finally` or `except BaseException`, not for errors that you expect alone.
+        """
+
+        class Interrupted(BaseException):
+            pass
+
+        def refuse(_public: bytes) -> str:
+            raise Interrupted
+
+        with open_store() as store, pytest.raises(Interrupted):
+            store.generate(replace(_INFO, key_type=key_type.name), self.options(key_type), refuse)
+
+        stored = self.generate(open_store, key_type)
+        with open_store() as store:
+            signature = store.signer("a", 1, key_type.algorithms[0])(b"m")
+            assert list(store.versions("a")) == [stored]
+        key_type.verifier(Key(key_type.name, public=stored.public), key_type.algorithms[0])(b"m", signature)
+
+    def test_signing_13_a_key_inside_is_not_replaced(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
+        """SIGNING-13: `update` with a payload raises UnsupportedOperationError, and the key inside goes on signing.
+
+        Why: A payload put over a key that is held inside leaves a record of which nobody can say which key it is.
+
+        Do: Refuse every payload in `update`, destroyed or not, before anything is written.
+        """
+        stored = self.generate(open_store, key_type)
+        for state in (State.ENABLED, State.DESTROYED):
+            with open_store() as store, pytest.raises(UnsupportedOperationError):
+                store.update(Record(replace(stored, state=state), Secret(b"payload")), expected=stored.revision)
+
+        with open_store() as store:
+            assert store.get("a", 1) == Record(stored, None)
+            signature = store.signer("a", 1, key_type.algorithms[0])(b"m")
+        key_type.verifier(Key(key_type.name, public=stored.public), key_type.algorithms[0])(b"m", signature)
+
+    def test_signing_14_a_payload_does_not_come_back(self, open_store: OpenSigningStore) -> None:
+        """SIGNING-14: `create` with a payload is refused and stores nothing, or takes the key in and gives it no more.
+
+        Why: A store from which keys come back is no signing store, and its owner relies on it that it is.
+
+        Do: Raise UnsupportedOperationError; or import the key into the module, and answer `get` with payload None.
+        """
+        with open_store() as store:
+            try:
+                store.create(Record(_INFO, Secret(b"payload")))
+            except UnsupportedOperationError:
+                assert list(store.names()) == []
+            else:
+                assert store.get("a", 1).payload is None
+
+    def test_signing_15_one_of_many_threads_generates_a_version(
+        self, open_store: OpenSigningStore, key_type: KeyType
+    ) -> None:
+        """SIGNING-15: Of eight threads that generate one version at once, one wins, and its key is the one that signs.
+
+        Why: The record of one key over the key of another makes signatures that hold under no public half.
+
+        Do: Put key and record in place together, under one lock, and throw away the key of who came late.
+        """
+
+        def generate(store: SigningStore) -> RecordInfo | None:
+            try:
+                return store.generate(replace(_INFO, key_type=key_type.name), self.options(key_type), _kid)
+            except KeyExistsError:
+                return None
+
+        with open_store() as store:
+            results = run_in_threads([partial(generate, store)] * 8)
+
+        (winner,) = [stored for stored in results if stored is not None]
+        with open_store() as store:
+            assert list(store.versions("a")) == [winner]
+            signature = store.signer("a", 1, key_type.algorithms[0])(b"m")
+        key_type.verifier(Key(key_type.name, public=winner.public), key_type.algorithms[0])(b"m", signature)

@@ -1,0 +1,134 @@
+"""How a command line is taken apart: words and options before the command is known, and each command's own options."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keywright import Commands, Registry
+from keywright.cli.arguments import command_parser, config_options, split_command
+from keywright.cli.builtin import add_core_commands
+from keywright.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def commands() -> Commands:
+    """The core's own commands."""
+    commands = Commands()
+    add_core_commands(commands, Registry())
+    return commands
+
+
+EVERYWHERE = {"--config", "--json", "--quiet", "--verbose", "--debug", "--version", "--help"}
+OF_CONFIGURATION = {"--profile", "--option"}
+
+
+@pytest.mark.parametrize(
+    ("words", "beside"),
+    [
+        ("list", {*OF_CONFIGURATION, "--store"}),
+        ("doctor", {*OF_CONFIGURATION, "--store"}),
+        ("config show", OF_CONFIGURATION),
+        ("config check", OF_CONFIGURATION),
+        ("config schema", OF_CONFIGURATION),
+        ("plugins", OF_CONFIGURATION),
+        ("config path", set()),
+        ("convert", set()),
+        ("init", set()),
+    ],
+)
+def test_no_command_has_an_option_without_effect(commands: Commands, words: str, beside: set[str]) -> None:
+    """`--store` goes with the key ring, `--profile` and `--option` with the configuration, the rest with all."""
+    help_text = command_parser(commands.table[tuple(words.split())]).format_help()
+
+    options = {option for option in (*EVERYWHERE, *OF_CONFIGURATION, "--store") if f"{option} " in f"{help_text} "}
+
+    assert options - EVERYWHERE == beside
+
+
+def test_options_that_repeat_are_all_kept(commands: Commands) -> None:
+    """`--option` may stand any number of times, `-v` counts, and `--version` takes no value."""
+    parser = command_parser(commands.table["config", "show"])
+
+    read = parser.parse_args(["--option", "a", "1", "--option", "b", "2", "-vv", "--version"])
+
+    assert (read.option, read.verbose, read.version) == ([["a", "1"], ["b", "2"]], 2, True)
+
+
+def test_the_configuration_is_found_before_the_command_is_known() -> None:
+    """`--config`, `--profile` and `--option` are read from anywhere before `--`, the last of each kind wins."""
+    line = "--config a list --config=b --profile p --option k 1 --option l 2 -- --config c"
+
+    assert config_options(line.split()) == ("b", "p", [("k", "1"), ("l", "2")])
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "rest"),
+    [
+        pytest.param("config show --json", ("config", "show"), ["--json"], id="words"),
+        pytest.param("-q config -vv show x", ("config", "show"), ["-q", "-vv", "x"], id="flags between"),
+        pytest.param("--store s list", ("list",), ["--store", "s"], id="a value before"),
+        pytest.param("--option k v list", ("list",), ["--option", "k", "v"], id="two values before"),
+        pytest.param("--store=s list list", ("list",), ["--store=s", "list"], id="a value joined"),
+        pytest.param("config", ("config",), [], id="half a command"),
+    ],
+)
+def test_words_are_told_from_options(commands: Commands, line: str, words: tuple[str, ...], rest: list[str]) -> None:
+    """Global options may stand before, between and after the words of a command."""
+    assert split_command(line.split(), commands) == (words, rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        pytest.param(
+            "config shwo",
+            "there is no such command (did you mean 'show'?); keywright config has: check, path, schema, show",
+            id="near",
+        ),
+        pytest.param(
+            "config zzz", "there is no such command; keywright config has: check, path, schema, show", id="far"
+        ),
+        *(
+            pytest.param(
+                f"{option} list", "an option of a command goes after its words; see keywright --help", id=option
+            )
+            for option in ("-z", "-qz", "-", "--type", "--bits=8")
+        ),
+        pytest.param(
+            "config --type show",
+            "an option of a command goes after its words; see keywright config --help",
+            id="between words",
+        ),
+    ],
+)
+def test_what_is_no_command_line_is_refused(commands: Commands, line: str, message: str) -> None:
+    """A word that leads nowhere, and an option that no one knows yet, are refused with what there is."""
+    with pytest.raises(ConfigError) as caught:
+        split_command(line.split(), commands)
+
+    assert str(caught.value) == message
+
+
+def test_reasons_are_passed_on(tmp_path: Path) -> None:
+    """What `--reason` says of a version is kept with it, whichever way the version went."""
+
+    (tmp_path / "keywright.toml").write_text('[stores.main]\nbackend = "sqlite"\npath = "keys.db"\n')
+
+    def run(*arguments: str) -> bytes:
+        return subprocess.run(
+            [sys.executable, "-m", "keywright", *arguments],
+            check=True, capture_output=True, cwd=tmp_path, env={"HOME": str(tmp_path)}, timeout=60,
+        ).stdout  # fmt: skip
+
+    run("generate", "a", "--type", "oct")
+    reasons = []
+    for state in ("disable", "enable", "compromise"):
+        run(state, "a@1", "--reason", f"{state} it")
+        reasons.append(json.loads(run("show", "a@1", "--json"))["reason"])
+
+    assert reasons == ["disable it", "enable it", "compromise it"]
