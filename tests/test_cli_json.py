@@ -47,6 +47,10 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "init": (["--config", "other.toml"], {"path"}),
     "nix key generate-secret": (["--key-name", "a"], {"format", "half", "data"}),
     "nix key convert-secret-to-public": ([], {"format", "half", "data"}),
+    "nix key check": (["a.pub"], {"file", "deviations"}),
+    "nix sign": (["cache", "--key", "a"], {"changed", "unchanged", "faults"}),
+    "nix verify": (["cache", "--trusted-public-keys", PUBLIC.decode()], {"verified", "bad"}),
+    "nix trusted-public-keys": ([], {"keys"}),
     "jose jwk create-secret-key": ([], {"format", "half", "data"}),
     "jose jwk create-curve-key": ([], {"format", "half", "data"}),
     "jose jwk create-rsa-key": (["--bits", "2048"], {"format", "half", "data"}),
@@ -62,6 +66,9 @@ def ready(home: Path, keywright: Keywright) -> Keywright:
     )
     assert keywright("generate", "a").returncode == 0
     assert keywright("jose", "jwk", "create-curve-key", "-o", "ed.jwk").returncode == 0
+    (home / "a.pub").write_bytes(PUBLIC)
+    (home / "cache").mkdir()
+    (home / "cache" / "nix-cache-info").write_text("StoreDir: /nix/store\n")
     return keywright
 
 

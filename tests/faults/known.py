@@ -50,20 +50,6 @@ KNOWN: Final = (
         "SQLite syncs the log of a process that was killed again when it closes",
     ),
     Known(
-        "file",
-        "create after a killed destroy",
-        r"\w+ at fsync\(\d+</place/keys/a/@1>\)",
-        "a failed sync was tried again",
-        "opening passes over it, and the write that follows recovers again, without writing the metadata again",
-    ),
-    Known(
-        "file",
-        ".*",
-        r"EIO at (close|flock)\(",
-        "StoreUnavailableError, but the change is made|the message says nothing was written",
-        "Linux's local file systems never fail to close a directory or a lock, or to unlock",
-    ),
-    Known(
         "sqlite",
         "destroy|replace|remove",
         r"EIO at pread64\(\d+</place/keys-wal>",

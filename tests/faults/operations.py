@@ -69,6 +69,8 @@ OPERATIONS: Final[Mapping[str, Callable[[KeyRing], object]]] = {
     "recover from replace": _read,
     "recover from remove": _read,
     "create after a killed destroy": lambda ring: ring.generate("x/y", type="oct"),
+    "create after a killed replace": lambda ring: ring.generate("x/y", type="oct"),
+    "create after a killed remove": lambda ring: ring.generate("x/y", type="oct"),
 }
 """What is done, by name."""
 
@@ -79,5 +81,7 @@ STARTS: Final[Mapping[str, str]] = {
     "recover from replace": "replace",
     "recover from remove": "remove",
     "create after a killed destroy": "destroy",
+    "create after a killed replace": "replace",
+    "create after a killed remove": "remove",
 }
 """Where it does not start from a whole store: the operation whose process was killed before; empty: from nothing."""

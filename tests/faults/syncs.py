@@ -46,13 +46,25 @@ def _is_dirty(path: str, before: Sequence[Call]) -> bool:
 
 
 def is_rewritten(path: str, later: Sequence[Call]) -> bool | None:
-    """Whether a file whose sync failed was written again before its next sync; None: it has no next sync."""
+    """Whether a file whose sync failed was written again before its next sync; None: it has no next sync.
+
+    Nor has a directory, if a file was moved into it before, and a file that was made anew: what is synced then is new.
+    """
     for call in later:
+        if _is_new(path, call):
+            return None
         if call.name.startswith(_WRITING) and target(call) == path:
             return True
         if call.name in SYNCING and target(call) == path:
             return False
     return None
+
+
+def _is_new(path: str, call: Call) -> bool:
+    """Whether a call makes the file `path`, or moves something into the directory `path`."""
+    if call.name.startswith("rename"):
+        return os.path.dirname(os.path.join("/", *_NAMED.findall(call.text)[-1])) == path
+    return "O_EXCL" in call.text and os.path.join("/", *_NAMED.findall(call.text)[0]) == path
 
 
 def unsynced(calls: Sequence[Call]) -> Iterator[str]:

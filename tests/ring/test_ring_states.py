@@ -12,7 +12,6 @@ from keywright import KeyRing, Secret, State
 from keywright.errors import (
     ConfigError,
     ConflictError,
-    DamagedStoreError,
     KeyNotFoundError,
     PolicyError,
     ReadOnlyStoreError,

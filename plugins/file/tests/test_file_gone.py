@@ -23,7 +23,13 @@ def emptied(root: Path) -> None:
     root.mkdir(mode=0o700)
 
 
-@pytest.mark.parametrize("take_away", [shutil.rmtree, emptied], ids=["deleted", "unmounted"])
+def cleared(root: Path) -> None:
+    """The directory itself stays."""
+    for entry in root.iterdir():
+        shutil.rmtree(entry)
+
+
+@pytest.mark.parametrize("take_away", [shutil.rmtree, emptied, cleared], ids=["deleted", "unmounted", "cleared"])
 @pytest.mark.parametrize("begin", ["read", "written"])
 def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path], None], begin: str) -> None:
     """Whether it was read or written before, every use says so; nothing is made; and opening anew begins anew."""
@@ -53,3 +59,19 @@ def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path]
     with reopen() as store:
         assert list(store.names()) == []
         store.create(make("b"))
+
+
+@pytest.mark.parametrize("taken", [".keywright", ".keywright/format"])
+def test_marker_gone(reopen: Reopen, make: Make, root: Path, taken: str) -> None:
+    """A store that loses its marker while it is open is damaged, though its keys are there."""
+    with reopen() as store:
+        store.create(make())
+        (root / taken).rename(root.parent / "taken")
+
+        with pytest.raises(DamagedStoreError) as said:
+            store.get("a", 1)
+
+    assert str(said.value) == (
+        f"{root}: is not empty and has no .keywright/format, so it is no store, or one that lost its marker; set "
+        "`path` to a directory of its own, or restore the marker from a backup"
+    )

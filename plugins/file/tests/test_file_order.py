@@ -6,6 +6,7 @@ import os
 from binascii import crc32
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +107,57 @@ def test_metadata(reopen: Reopen, make: Make, watch: Callable[[], list[str]]) ->
         store.update(make(x="y"), expected=info.revision)
 
     assert steps == ["make file", "sync file", "place meta.json", "sync @1"]
+
+
+LEFT = [
+    pytest.param(State.DESTROYED, None, "key", id="destroy"),
+    pytest.param(State.ENABLED, None, "key", id="payload-goes"),
+    pytest.param(State.ENABLED, b"canary-two", OLD, id="payload"),
+]
+
+
+@pytest.mark.parametrize(("state", "payload", "left"), LEFT)
+def test_update_left_by_another(
+    reopen: Reopen,
+    make: Make,
+    root: Path,
+    watch: Callable[[], list[str]],
+    state: State,
+    payload: bytes | None,
+    left: str,
+) -> None:
+    """What may never have come to the medium is written anew, not only synced again, before anything is removed."""
+    with reopen() as store:
+        store.create(make(payload=payload, state=state))
+    leave(root / "a/@1" / left, b"")
+    leave(root / ".keywright/pending", b"a@1\n")
+    steps = watch()
+
+    with reopen():
+        pass
+
+    assert steps == [
+        *("make file", "sync file", "place meta.json", "sync @1"),
+        *(f"remove {left}", "sync @1", "remove pending"),
+    ]
+
+
+def test_removal_left_by_another(reopen: Reopen, make: Make, root: Path, watch: Callable[[], list[str]]) -> None:
+    """The mark of a removed name is made anew before a version goes, and goes after the last of them."""
+    with reopen() as store:
+        store.create(make(payload=None, state=State.DESTROYED))
+    leave(root / "a/@removed", b"")
+    leave(root / ".keywright/pending", b"a\n")
+    steps = watch()
+
+    with reopen():
+        pass
+
+    assert steps[:4] == ["make file", "sync file", "place @removed", "sync a"]
+    assert sorted(steps[4:6]) == ["remove meta.json", "remove public-only"]
+    assert steps[6:] == ["sync a", "remove @removed", "sync a", "sync keys", "remove pending"]
+
+
+def leave(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+    file.chmod(0o600)

@@ -210,12 +210,13 @@ def test_destroy(reopen: Reopen, make: Make, root: Path) -> None:
     assert files_below(root) == {"a/@1/meta.json", ".keywright/format", ".keywright/lock"}
 
 
-def test_tombstone_keeps_taking_metadata(reopen: Reopen, make: Make) -> None:
+def test_tombstone_keeps_taking_metadata(reopen: Reopen, make: Make, root: Path) -> None:
     """A tombstone's labels change, and a state that is no longer `destroyed` is no damage."""
     with reopen() as store:
         first = store.create(make())
         second = store.update(make(payload=None, state=State.DESTROYED), expected=first.revision)
         third = store.update(make(payload=None, state=State.DESTROYED, x="y"), expected=second.revision)
+        assert os.listdir(root / "a/@1") == ["meta.json"]
         fourth = store.update(make(payload=None), expected=third.revision)
 
         assert store.get("a", 1) == Record(fourth, None)

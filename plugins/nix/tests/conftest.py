@@ -8,11 +8,11 @@ import subprocess
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pytest
 
-from keywright import Commands, Context, Registry
+from keywright import Commands, Config, Context, Registry
 from keywright.errors import ConfigError
 
 Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -75,3 +75,63 @@ def command(
         return Outcome(code, *capfdbinary.readouterr())
 
     return run
+
+
+class NixCommand(Protocol):
+    """Runs `keywright nix NAME ARGUMENTS` in this process."""
+
+    def __call__(
+        self, name: str, *arguments: str, given: bytes = b"", as_json: bool = False, config: Config | None = None
+    ) -> Outcome: ...
+
+
+@pytest.fixture
+def nix_command(
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> NixCommand:
+    """Runs `nix sign` and `nix verify` by the parser and context that the core makes, over a configuration or none."""
+    commands = Commands()
+    registry.add_commands(commands)
+    standard_input = tmp_path_factory.mktemp("stdin") / "stdin"
+
+    def read_config(config: Config | None) -> Config:
+        if config is None:
+            raise ConfigError("this test has no configuration")
+        return config
+
+    def run(
+        name: str, *arguments: str, given: bytes = b"", as_json: bool = False, config: Config | None = None
+    ) -> Outcome:
+        found = commands.table["nix", name]
+        parser = ArgumentParser(allow_abbrev=False)
+        found.configure(parser)
+        standard_input.write_bytes(given)
+        capfdbinary.readouterr()
+        with standard_input.open() as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            context = Context(registry, read_config=lambda: read_config(config), json=as_json)
+            code = found.run(parser.parse_intermixed_args(arguments), context)
+        return Outcome(code, *capfdbinary.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def make_cache(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a binary cache of so many narinfos, each with `tail` as its last lines."""
+
+    def make(count: int = 3, *, tail: bytes = b"", name: str = "cache") -> Path:
+        cache = tmp_path / name
+        cache.mkdir()
+        (cache / "nix-cache-info").write_bytes(b"StoreDir: /nix/store\n")
+        for number in range(count):
+            (cache / f"{number:032}.narinfo").write_bytes(
+                b"StorePath: /nix/store/%032d-hello\nURL: nar/hello.nar\nCompression: none\n"
+                b"NarHash: sha256:%052d\nNarSize: 120\nReferences: \n" % (number, number) + tail
+            )
+        return cache
+
+    return make

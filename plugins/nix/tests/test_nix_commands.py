@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from argparse import ArgumentParser
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -185,7 +187,7 @@ def test_help_tells_what_has_no_effect(registry: Registry, name: str) -> None:
     idle = sorted({argument for option in OPTIONS for argument in option if argument.startswith("--")})
     assert all(argument in text for argument in idle)
     assert text.count("accepted as Nix accepts it; no effect here") == len(idle)
-    assert "options of Nix without effect here" in text
+    assert " options of Nix without effect here: " in text
     assert ("--key-name" in text) == (name == "generate-secret")
     assert not found.global_options
     assert found.examples
@@ -217,3 +219,21 @@ def test_no_configuration_is_read(command: Run) -> None:
     """Neither command asks for the configuration (here, asking raises), so a broken one does not stop it."""
     assert command("generate-secret", "--key-name", "a")[0] == 0
     assert command("convert-secret-to-public", given=SECRET)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--key-name", "b"], id="the name"),
+        pytest.param(["--log-format", "raw", "--log-format", "bar"], id="the log format"),
+        pytest.param(["--option", "cores", "4", "--option", "cores", "2"], id="an option of Nix"),
+        pytest.param(["--experimental-features", "a", "--experimental-features", "b"], id="experimental features"),
+    ],
+)
+def test_what_nix_takes_twice_is_taken_twice(arguments: list[str]) -> None:
+    """Where keywright's own command line takes each option once, these commands repeat them as Nix does."""
+    given = ["nix", "key", "generate-secret", *arguments, "--key-name", "c"]
+
+    done = subprocess.run([sys.executable, "-m", "keywright", *given], capture_output=True, timeout=60)
+
+    assert (done.returncode, done.stdout[:2], done.stderr) == (0, b"c:", b"")

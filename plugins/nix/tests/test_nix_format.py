@@ -140,12 +140,21 @@ REFUSED = [
     pytest.param(TEXT[:-4], length(63), id="truncated at a group"),
     pytest.param(TEXT[:-3] + b"x==", SPARE_BITS, id="spare bits, secret"),
     pytest.param(f"{NAME}:{PUBLIC[:-2]}d=".encode(), SPARE_BITS, id="spare bits, public"),
+    pytest.param(f"{NAME}:{PUBLIC[:-2]}X=".encode(), SPARE_BITS, id="spare bits, public, the last digit an X"),
     *(pytest.param(of(size), length(size), id=f"{size} bytes") for size in (1, 31, 33, 48, 63, 65, 96)),
     pytest.param(b"cache-1:" + bytes(32).hex().encode(), length(48), id="hexadecimal"),
     pytest.param(b"-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n", PEM, id="PEM"),
     pytest.param(b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n", PEM, id="PEM with a colon"),
     pytest.param(b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn\n", OPENSSH, id="OpenSSH private key"),
     pytest.param(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@host:22\n", OPENSSH, id="OpenSSH public key"),
+    # The other key types of OpenSSH, sshd(8), AUTHORIZED_KEYS FILE FORMAT.
+    pytest.param(b"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQ me@host:22\n", OPENSSH, id="OpenSSH RSA"),
+    pytest.param(b"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlz me@host:22\n", OPENSSH, id="OpenSSH ECDSA"),
+    pytest.param(b"sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1 me@host:22\n", OPENSSH, id="OpenSSH token, Ed25519"),
+    pytest.param(
+        b"sk-ecdsa-sha2-nistp256@openssh.com AAAAInNrLWVjZHNhLXNo me@host:22\n", OPENSSH, id="OpenSSH token, ECDSA"
+    ),
+    pytest.param(f"ssh-cache:{SECRET} AAAA".encode(), SPACE, id="only named as if it were OpenSSH's"),
 ]
 
 
@@ -247,7 +256,7 @@ def test_a_traceback_with_locals_shows_no_key(data: bytes, read: object) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["0", "a/b", "prod/jwt-1", "größe", "鍵-1", "🔑", "a=b", "a+b/c", "-a", "{}", "a'\"\\"],
+    ["0", "a/b", "prod/jwt-1", "ssh-cache-1", "größe", "鍵-1", "🔑", "a=b", "a+b/c", "-a", "{}", "a'\"\\"],
 )
 def test_names_that_nix_can_carry(name: str) -> None:
     """A name is any printing text without space and colon: Nix takes each of these."""
@@ -268,6 +277,8 @@ RAW = b64decode(SECRET)
         pytest.param("", "is empty", id="empty"),
         pytest.param("a:b", "holds a colon, and Nix takes the name to end at the first one", id="colon"),
         pytest.param("a\udcffb", "is no Unicode text", id="lone surrogate"),
+        pytest.param("a\ud800", "is no Unicode text", id="first surrogate"),
+        pytest.param("a\udfff", "is no Unicode text", id="last surrogate"),
     ],
 )
 def test_kids_that_nix_cannot_carry(kid: str, rule: str) -> None:
@@ -391,6 +402,7 @@ def test_default_kids(name: str, version: int, kid: str) -> None:
         pytest.param(f"{NAME}:{PUBLIC}".encode(), True, id="public"),
         pytest.param(TEXT[:-2] + b"\r\n", True, id="damaged padding and line end"),
         pytest.param(f"a b:{SECRET}".encode(), True, id="odd name"),
+        pytest.param(f"{NAME}:{PUBLIC[:-2]}X".encode(), True, id="damaged last digit, no padding"),
         pytest.param(b"", False, id="empty"),
         pytest.param(SECRET.encode(), False, id="no name"),
         pytest.param(b"user:password", False, id="another text with a colon"),

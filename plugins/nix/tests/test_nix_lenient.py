@@ -47,6 +47,7 @@ INVISIBLE = (
         pytest.param(TEXT + b"\r\n", NAME, (FOLLOWS,), id="Windows line end"),
         pytest.param(TEXT + b" ", NAME, (FOLLOWS,), id="space at the end"),
         pytest.param(TEXT + b"\0", NAME, (FOLLOWS,), id="NUL at the end"),
+        pytest.param(TEXT + b"X", NAME, (FOLLOWS,), id="a digit after the padding"),
         pytest.param(TEXT[:-3] + b"x==", NAME, (SPARE_BITS,), id="spare bits"),
         pytest.param(f" {NAME}:{SECRET}".encode(), f" {NAME}", (INVISIBLE,), id="space before the name"),
         pytest.param(f"\n{NAME}:{SECRET}".encode(), f"\n{NAME}", (INVISIBLE,), id="line feed before the name"),

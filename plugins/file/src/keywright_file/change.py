@@ -104,7 +104,7 @@ def update_version(writer: Writer, record: Record, expected: Revision) -> Record
         if destroying and old.key is not None:
             _destroy(writer, directory, Reference(info.name, info.version), encoded, old)
         elif record.payload == old.payload:
-            _replace_metadata(writer, directory, encoded, old)
+            _replace_metadata(writer, directory, encoded, old, destroyed=destroying)
         elif encoded.reveal() == old.metadata:
             _replace_payload(writer, directory, record, old)
         else:
@@ -139,9 +139,9 @@ def _destroy(writer: Writer, directory: int, reference: Reference, encoded: Secr
     _report_other_names([old.key], writer.subject)
 
 
-def _replace_metadata(writer: Writer, directory: int, encoded: Secret, old: Version) -> None:
-    if not old.files & {KEY, PUBLIC_ONLY}:
-        writer.put(directory, PUBLIC_ONLY, _NOTHING)  # what is destroyed needs it as soon as it is not
+def _replace_metadata(writer: Writer, directory: int, encoded: Secret, old: Version, *, destroyed: bool) -> None:
+    if not destroyed and not old.files & {KEY, PUBLIC_ONLY}:
+        writer.prepare(directory, PUBLIC_ONLY, _NOTHING)  # what was destroyed needs it as soon as it is not
     writer.put(directory, METADATA, encoded)
 
 
@@ -155,8 +155,12 @@ def _replace_payload(writer: Writer, directory: int, record: Record, old: Versio
         # Both checksums stand there while the key is replaced, so that either key is whole.
         write_checksum(directory, record.payload)
         confirm(directory, writer.subject)
-        writer.put(directory, KEY, record.payload)
-        writer.drop(directory, old.files - {METADATA, KEY, checksum_of(record.payload)})
+        if PUBLIC_ONLY in old.files:
+            writer.prepare(directory, KEY, record.payload)
+            os.unlink(PUBLIC_ONLY, dir_fd=directory)  # which decided until now
+        else:
+            writer.put(directory, KEY, record.payload)
+        writer.drop(directory, old.files - {METADATA, KEY, PUBLIC_ONLY, checksum_of(record.payload)})
     writer.strike()
     _report_other_names([old.key], writer.subject)
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -36,7 +37,10 @@ _OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Directory:
-    """An open directory; leaving the block closes it."""
+    """An open directory; leaving the block closes it.
+
+    It is only read from, so a close that fails takes nothing back, and the descriptor is gone all the same.
+    """
 
     __slots__ = ("descriptor", "status")
 
@@ -60,7 +64,8 @@ class Directory:
         return self.descriptor
 
     def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        os.close(self.descriptor)
+        with suppress(OSError):
+            os.close(self.descriptor)
 
 
 def make_directory(parent: int, name: str) -> None:

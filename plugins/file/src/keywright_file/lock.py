@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Literal, Self
 
@@ -79,11 +80,13 @@ class Lock:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        try:
-            # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        finally:
-            os.close(self._descriptor)
+        # What was written stands, whether this fails or not; the close unlocks too.
+        with suppress(OSError):
+            try:
+                # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            finally:
+                os.close(self._descriptor)
 
     def stamp(self) -> int:
         """A time for new files, in nanoseconds since the epoch, later than any that the store gave out before.

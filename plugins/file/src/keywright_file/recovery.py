@@ -3,19 +3,25 @@
 Whatever is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
 (a key file or a checksum is to be removed, or a whole name), a note in `pending` says which before the first. Both are
 looked at under the lock, so they are never a live writer's.
+
+The sync of what made such a change visible may have failed, and to sync that again would prove nothing: the system
+tells of a failure once. So it is written anew before anything is removed.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from keywright import Reference, Secret, parse_reference
 from keywright.errors import InvalidNameError
 from keywright_file.files import Directory, confirm, read_file, sync, write_file
 from keywright_file.names import REMOVED, list_entries, open_name, prune
-from keywright_file.version import KEY, check_files, read_version, version_directory
+from keywright_file.version import KEY, METADATA, check_files, read_version, version_directory
+
+if TYPE_CHECKING:
+    from keywright_file.writer import Writer
 
 __all__ = ["PENDING", "TEMPORARY", "finish_removal", "has_leftovers", "note", "recover", "strike", "sweep"]
 
@@ -41,23 +47,23 @@ def has_leftovers(private: int, subject: str) -> bool:
         return False
 
 
-def recover(root: int, private: int, temporary: int, subject: str) -> None:
-    """Remove what is half made and complete what is noted. To be called under the exclusive lock.
+def recover(writer: Writer) -> None:
+    """Remove what is half made and complete what is noted.
 
     Raises:
-        OSError: something could not be read or removed.
+        OSError: something could not be read, written or removed.
         DamagedStoreError: the version that is noted is damaged.
         DurabilityUnknownError: a sync failed.
     """
-    sweep(temporary)
+    sweep(writer.temporary)
     try:
-        data, _ = read_file(private, PENDING, subject)
+        data, _ = read_file(writer.private, PENDING, writer.subject)
     except FileNotFoundError:
         return
     reference = _noted(data)
     if reference is not None:
-        _complete(root, reference, f"{reference} (left by an interrupted write)")
-    strike(private)
+        _complete(writer._replace(subject=f"{reference} (left by an interrupted write)"), reference)
+    strike(writer.private)
 
 
 def _noted(data: Secret) -> Reference | None:
@@ -70,40 +76,42 @@ def _noted(data: Secret) -> Reference | None:
         return None
 
 
-def _complete(root: int, reference: Reference, subject: str) -> None:
+def _complete(writer: Writer, reference: Reference) -> None:
     try:
-        directory = open_name(root, reference.name, subject)
+        directory = open_name(writer.root, reference.name, writer.subject)
     except FileNotFoundError:
         return
     with directory as opened:
         if reference.version is None:
-            _complete_removal(opened, subject)
+            _complete_removal(writer, opened)
         else:
-            _complete_update(opened, reference.name, reference.version, subject)
-    prune(root, reference.name, subject)
+            _complete_update(writer, opened, reference.name, reference.version)
+    prune(writer.root, reference.name, writer.subject)
 
 
-def _complete_removal(directory: int, subject: str) -> None:
+def _complete_removal(writer: Writer, directory: int) -> None:
     try:
         os.stat(REMOVED, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return  # it never began, or is done
-    confirm(directory, subject)
-    finish_removal(directory, subject)
+    writer.prepare(directory, REMOVED, Secret(b""))
+    finish_removal(directory, writer.subject)
 
 
-def _complete_update(directory: int, name: str, number: int, subject: str) -> None:
+def _complete_update(writer: Writer, directory: int, name: str, number: int) -> None:
     try:
-        place = Directory(version_directory(number), subject, parent=directory)
+        place = Directory(version_directory(number), writer.subject, parent=directory)
     except FileNotFoundError:
         return
     with place as opened:
-        leftovers = read_version(opened, name, number, subject, with_payload=True).leftovers
-        if leftovers:
-            confirm(opened, subject)  # what made them leftovers must not be undone once they are gone
-            for file in leftovers:
-                os.unlink(file, dir_fd=opened)
-            confirm(opened, subject)
+        found = read_version(opened, name, number, writer.subject, with_payload=True)
+        if found.key is not None and not found.leftovers:
+            return  # it never began, or is done
+        # A directory of so few entries is written as a whole, with whatever else changed in it.
+        writer.prepare(opened, METADATA, Secret(found.metadata))
+        for file in found.leftovers:
+            os.unlink(file, dir_fd=opened)
+        confirm(opened, writer.subject)
 
 
 def note(private: int, reference: Reference, stamp: int, subject: str) -> None:

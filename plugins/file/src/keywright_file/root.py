@@ -9,7 +9,17 @@ from keywright import Secret
 from keywright.errors import DamagedStoreError, StoreUnavailableError
 from keywright_file.files import Directory, confirm, make_directory, read_file, write_file
 
-__all__ = ["FORMAT", "LOST_AND_FOUND", "PRIVATE", "gone", "holds_store", "make_root", "mark_root", "open_root"]
+__all__ = [
+    "FORMAT",
+    "LOST_AND_FOUND",
+    "PRIVATE",
+    "gone",
+    "has_marker",
+    "holds_store",
+    "make_root",
+    "mark_root",
+    "open_root",
+]
 
 PRIVATE: Final = ".keywright"  # no name starts with a dot
 LOST_AND_FOUND: Final = "lost+found"  # the root of an ext4 file system has it
@@ -58,6 +68,19 @@ def holds_store(root: int, path: str) -> bool:
         f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is no store, or one that lost its marker; set "
         "`path` to a directory of its own, or restore the marker from a backup"
     )
+
+
+def has_marker(root: int) -> bool:
+    """Whether the marker still stands there; it is not read.
+
+    Raises:
+        OSError: that cannot be seen.
+    """
+    try:
+        os.stat(f"{PRIVATE}/{FORMAT}", dir_fd=root, follow_symlinks=False)
+        return True
+    except FileNotFoundError:
+        return False
 
 
 def _marked(root: int, path: str) -> bool:

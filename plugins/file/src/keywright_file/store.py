@@ -18,7 +18,7 @@ from keywright_file.lock import Lock
 from keywright_file.lookup import no_such_version, open_version, read_versions
 from keywright_file.names import open_name, walk
 from keywright_file.recovery import has_leftovers
-from keywright_file.root import PRIVATE, gone, holds_store, open_root
+from keywright_file.root import PRIVATE, gone, has_marker, holds_store, open_root
 from keywright_file.version import read_version
 from keywright_file.writer import LOCK, Writer, writing
 
@@ -165,17 +165,18 @@ class FileStore:
     def _root(self) -> Directory | None:
         """The root, checked; None if there is none and never was."""
         self._check_open()
+        known = self._known  # before looking: another thread may make the store meanwhile
         root = open_root(self._path)
         if root is None:
-            if self._known is not None:
+            if known is not None:
                 raise gone(self._path)
             return None
         try:
             identity = _identity(root.status)
-            if identity != self._known:
+            if identity != known or not has_marker(root.descriptor):
                 if holds_store(root.descriptor, self._path):
                     self._known = identity
-                elif self._known is not None:
+                elif known is not None:
                     raise gone(self._path)
         except BaseException:
             os.close(root.descriptor)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from keywright import Reference, Secret
 from keywright.errors import StoreError
 from keywright_file.faults import Completing, Writing
-from keywright_file.files import open_or_make, sync, write_file
+from keywright_file.files import confirm, open_or_make, sync, write_file
 from keywright_file.lock import LONGEST_WAIT_SECONDS, Lock
 from keywright_file.recovery import TEMPORARY, note, recover, strike, sweep
 from keywright_file.root import PRIVATE, gone, holds_store, make_root, mark_root
@@ -38,16 +38,28 @@ class Writer(NamedTuple):
     subject: str
 
     def put(self, directory: int, name: str, data: Secret) -> None:
-        """Write a file and move it into its place, over what is there.
+        """Write a file and move it into its place, over what is there, which makes a change visible.
 
         Raises:
             OSError: nothing was written.
             DurabilityUnknownError: a sync failed.
         """
-        write_file(self.temporary, _NEW_FILE, data, self.stamp, self.subject)
-        os.rename(_NEW_FILE, name, src_dir_fd=self.temporary, dst_dir_fd=directory)
+        self._place(directory, name, data)
         with Completing(self.subject):
             sync(directory)
+
+    def prepare(self, directory: int, name: str, data: Secret) -> None:
+        """The same where the change is not visible yet, or has long been.
+
+        Raises:
+            OSError, DurabilityUnknownError: as `put`.
+        """
+        self._place(directory, name, data)
+        confirm(directory, self.subject)
+
+    def _place(self, directory: int, name: str, data: Secret) -> None:
+        write_file(self.temporary, _NEW_FILE, data, self.stamp, self.subject)
+        os.rename(_NEW_FILE, name, src_dir_fd=self.temporary, dst_dir_fd=directory)
 
     def drop(self, directory: int, names: Iterable[str]) -> None:
         """Remove files.
@@ -102,11 +114,12 @@ def writing(
             Lock(private, LOCK, "exclusive", subject, patience=patience) as lock,
             open_or_make(private, TEMPORARY, subject) as temporary,
         ):
-            recover(root, private, temporary, subject)
-            if not marked and not holds_store(root, path):
-                mark_root(root, private, temporary, lock.stamp(), path)
+            writer = Writer(root, private, temporary, lock.stamp(), path, subject)
             try:
-                yield Writer(root, private, temporary, lock.stamp(), path, subject)
+                recover(writer)
+                if not marked and not holds_store(root, path):
+                    mark_root(root, private, temporary, writer.stamp, path)
+                yield writer
             except BaseException:
                 # What cannot be removed now is by the next writer; the error that stopped this one says more.
                 with suppress(OSError, StoreError):

@@ -24,7 +24,7 @@ def keywright_register_formats() -> Sequence[Format]:
 
 @hookimpl
 def keywright_add_commands(commands: Commands) -> None:
-    """`nix key generate-secret` and `nix key convert-secret-to-public`."""
+    """The commands `nix …`."""
     from keywright_nix.commands import add_commands
 
     add_commands(commands)

@@ -1,8 +1,9 @@
-"""`nix key generate-secret` and `nix key convert-secret-to-public`: Nix's own, with Nix's options."""
+"""The table of nix commands; and Nix's own two, `nix key generate-secret` and `nix key convert-secret-to-public`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from keywright import Key, Options
 from keywright.errors import InvalidNameError, MalformedKeyError
@@ -22,7 +23,7 @@ _LOG_FORMATS = ("raw", "internal-json", "bar", "bar-with-logs")
 
 
 def add_commands(commands: Commands) -> None:
-    """Add both commands."""
+    """Add all nix commands. What they need is imported when they are asked for."""
     commands.add(
         "nix key generate-secret",
         help="print a new secret key for signing store paths",
@@ -42,6 +43,54 @@ def add_commands(commands: Commands) -> None:
         ],
         global_options=False,
     )
+    commands.add(
+        "nix key check",
+        help="examine key files and report each deviation, without printing a key",
+        configure=_from("key_check_command", "configure_check"),
+        run=_from("key_check_command", "run_check"),
+        examples=[
+            "keywright nix key check /etc/nix/secret-key",
+            "keywright nix key check --json secret-key public-key",
+        ],
+        uses="plugins",
+    )
+    commands.add(
+        "nix trusted-public-keys",
+        help="print the public keys that clients of a binary cache are to trust, announced ones too",
+        configure=_from("trusted_command", "configure_trusted"),
+        run=_from("trusted_command", "run_trusted"),
+        examples=[
+            "keywright nix trusted-public-keys cache.example.org",
+            "keywright nix trusted-public-keys --format nixos",
+        ],
+    )
+    commands.add(
+        "nix sign",
+        help="sign the narinfos of a binary cache, or take signatures away",
+        configure=_from("sign_command", "configure_sign"),
+        run=_from("sign_command", "sign"),
+        examples=[
+            "keywright nix sign /srv/cache --key cache.example.org",
+            "keywright nix sign file:///srv/cache --key-file secret-key --drop cache.example.org-1 --jobs 2",
+        ],
+    )
+    commands.add(
+        "nix verify",
+        help="find the narinfos of a binary cache that lack signatures of trusted keys",
+        configure=_from("verify_command", "configure_verify"),
+        run=_from("verify_command", "verify"),
+        examples=['keywright nix verify /srv/cache --trusted-public-keys "$(cat public-key)" --sigs-needed 2'],
+        uses="plugins",
+    )
+
+
+def _from(module: str, function: str) -> Callable[..., Any]:
+    def call(*arguments: object) -> object:
+        from importlib import import_module
+
+        return getattr(import_module(f"keywright_nix.{module}"), function)(*arguments)
+
+    return call
 
 
 def configure_generate(parser: ArgumentParser) -> None:

@@ -1,0 +1,166 @@
+"""Examining Nix key files: what is wrong with the file, with the text in it, and with the key."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from keywright import Key, KeyType, Secret
+from keywright.errors import FormatError, InvalidKeyError, MalformedKeyError
+from keywright_nix.format import NixFormat
+from keywright_nix.names import fault_in
+
+__all__ = ["Examined", "check_file", "check_files"]
+
+MAXIMUM_BYTES: Final = 65_536
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_WINDOWS_END: Final = b"\r\n"
+
+
+class Examined(NamedTuple):
+    """What was found out about a file.
+
+    Attributes:
+        path: as it was given.
+        half: `secret` or `public`; None if the file holds no Nix key.
+        name: the key's name, if it is a sound one.
+        public: the public half, 32 bytes, if it could be read.
+        deviations: a sentence for each thing that is not as it should be; it holds nothing of the key but its name.
+    """
+
+    path: str
+    half: str | None
+    name: str | None
+    public: bytes | None
+    deviations: tuple[str, ...]
+
+
+class _Text(NamedTuple):
+    """What was read of a file, without what surrounds the key, and what did."""
+
+    data: Secret
+    deviations: tuple[str, ...]
+
+
+def check_files(paths: list[str], key_type: KeyType) -> Iterator[Examined]:
+    """Examine each file, and whether two of them hold different keys of one name: halves that do not match, say.
+
+    `key_type` is that of ed25519.
+    """
+    seen: dict[str, Examined] = {}
+    for path in paths:
+        found = check_file(path, key_type)
+        if found.name is not None and found.public is not None:
+            first = seen.setdefault(found.name, found)
+            if first.public != found.public:
+                clash = f"has another key than {first.path}, under the same name; they do not belong together"
+                found = found._replace(deviations=(*found.deviations, clash))
+        yield found
+
+
+def check_file(path: str, key_type: KeyType) -> Examined:
+    """Examine one file that should hold a Nix key. What is wrong with it is never raised."""
+    try:
+        data, status = _read(path)
+    except FormatError as error:
+        return _no_key(path, str(error))
+    except OSError as error:
+        return _no_key(path, f"cannot be read ({error.strerror})")
+    except ValueError:
+        return _no_key(path, "cannot be read (no file can have this path)")
+    try:
+        text = _unwrapped(data)
+        key, deviations = NixFormat().decode_lenient(text.data, default_kid="")
+    except MalformedKeyError as error:
+        return _no_key(path, str(error), *_of_the_mode(status, rule="if it holds a secret, make it 0600 (chmod 600)"))
+    is_secret = key.secret is not None
+    all_deviations = (
+        *(_of_the_file(path, status) if is_secret else ()),
+        *text.deviations,
+        *deviations,
+        *_of_the_name(key.kid),
+        *_of_the_key(key, key_type),
+    )
+    name = None if fault_in(key.kid) else key.kid
+    return Examined(path, "secret" if is_secret else "public", name, key.public, all_deviations)
+
+
+def _no_key(path: str, *deviations: str) -> Examined:
+    return Examined(path, None, None, None, deviations)
+
+
+def _read(path: str) -> tuple[Secret, os.stat_result]:
+    """The bytes of a file, and what it is.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+        FormatError: it is no regular file, or too large.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FormatError("is no regular file")
+        if status.st_size > MAXIMUM_BYTES:
+            raise FormatError(f"has more than {MAXIMUM_BYTES} bytes, so it is no key")
+        return Secret(os.read(descriptor, MAXIMUM_BYTES)), status
+    finally:
+        os.close(descriptor)
+
+
+def _of_the_file(path: str, status: os.stat_result) -> Iterator[str]:
+    """Who can get at a secret key. A public one may lie anywhere."""
+    yield from _of_the_mode(status, rule="a secret key is its owner's alone: make it 0600 (chmod 600)")
+    if os.geteuid() == 0:
+        return  # root keeps keys for the users of services
+    if status.st_uid not in (0, os.geteuid()):
+        yield "belongs to another user, who can change it; have it made yours (chown)"
+    if os.lstat(path).st_uid not in (0, os.geteuid()) and os.path.islink(path):
+        yield "is a symbolic link of another user, who can put another key there; name the file itself"
+
+
+def _of_the_mode(status: os.stat_result, *, rule: str) -> Iterator[str]:
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        yield f"has the mode {mode:04o}; {rule}"
+
+
+def _unwrapped(data: Secret) -> _Text:
+    """Without a byte order mark before the key and line ends after it.
+
+    Raises:
+        MalformedKeyError: Nix refuses the file for them.
+    """
+    NixFormat().decode_lenient(data, default_kid="")
+    deviations = []
+    if data.reveal().startswith(_BYTE_ORDER_MARK):
+        deviations.append(
+            "a byte order mark starts the file, and Nix takes it for a part of the key's name; save it without"
+        )
+        data = Secret(data.reveal()[len(_BYTE_ORDER_MARK) :])
+    if data.reveal().endswith(_WINDOWS_END):
+        deviations.append(
+            "a Windows line end (carriage return, line feed) ends the file, which other programs than Nix may not "
+            "read; take it out"
+        )
+        data = Secret(data.reveal().rstrip(_WINDOWS_END))
+    elif data.reveal().endswith(b"\n") and not data.reveal().endswith(b"\n\n"):
+        deviations.append("a line feed ends the file, and Nix writes none; take it out")
+    return _Text(data, tuple(deviations))
+
+
+def _of_the_name(name: str) -> Iterator[str]:
+    if "," in name and not fault_in(name):
+        yield "the key's name holds a comma, which reads as the end of one key and the start of the next; rename it"
+
+
+def _of_the_key(key: Key, key_type: KeyType) -> Iterator[str]:
+    """What is wrong with its mathematics."""
+    try:
+        key_type.complete(key)
+    except InvalidKeyError as error:
+        yield str(error)
+    if key.secret is not None and not any(key.secret.reveal()):
+        yield "the seed is all zeros, so everybody has this key; make a new one"

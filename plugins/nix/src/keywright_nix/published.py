@@ -1,0 +1,102 @@
+"""The keys of a ring that clients of a binary cache are to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from keywright import Key, KeyRing, RecordInfo
+from keywright.errors import FormatError, KeyNotFoundError, PolicyError, UnsupportedKeyError
+from keywright_nix.format import NixFormat
+from keywright_nix.signatures import parse_public_key
+
+__all__ = ["Published", "published_keys"]
+
+_VERIFYING = ("announced", "signing", "verifying")
+
+
+class Published(NamedTuple):
+    """A version that verifies now, or is announced.
+
+    Attributes:
+        name: the Nix key name.
+        reference: `NAME@N` in the ring.
+        public_key: `NAME:BASE64`.
+        phase: `announced`, `signing` or `verifying`.
+        verifies_until: when it ends by what is known now; None: no end in sight.
+    """
+
+    name: str
+    reference: str
+    public_key: str
+    phase: str
+    verifies_until: datetime | None
+
+
+def published_keys(ring: KeyRing, names: Sequence[str] = (), *, report: Callable[[str], None]) -> list[Published]:
+    """The public keys of these names of the ring, of each name oldest first; without names, of all Nix keys in it.
+
+    An announced version is among them, for clients must trust it before it signs; a superseded one stays as long as
+    it verifies. `report` hears of keys that were passed over, which happens only without names.
+
+    Raises:
+        KeyNotFoundError: there is no such name, or no Nix key at all that verifies.
+        PolicyError: no version of a name verifies, or two keys have one Nix name, so that Nix would drop one.
+        UnsupportedKeyError: a key that was asked for by name is none that Nix takes.
+    """
+    found = [one for name in dict.fromkeys(names) for one in _of_name(ring, name)]
+    if not names:
+        found = list(_of_ring(ring, report))
+        if not found:
+            raise KeyNotFoundError("no Nix key in this store verifies now; generate one, or name the store (--store)")
+    return _distinct(found)
+
+
+def _of_name(ring: KeyRing, name: str) -> list[Published]:
+    versions = ring.show(name).versions
+    found = [
+        Published(one.info.kid, one.info.reference, _public_key(one.info), one.phase.value, one.verifies_until)
+        for one in versions
+        if one.phase.value in _VERIFYING
+    ]
+    if not found:
+        raise PolicyError(f"no version of {name} verifies now, so nobody should trust it; rotate to make a new one")
+    return found
+
+
+def _of_ring(ring: KeyRing, report: Callable[[str], None]) -> Iterator[Published]:
+    for _, versions in ring.list():
+        for info, phase, _, until in versions:
+            if phase.value in _VERIFYING and (info.key_type, info.format) == ("ed25519", "nix"):
+                try:
+                    yield Published(info.kid, info.reference, _public_key(info), phase.value, until)
+                except UnsupportedKeyError as error:
+                    report(f"left out: {error}")
+
+
+def _public_key(info: RecordInfo) -> str:
+    """`NAME:BASE64`, as Nix takes it.
+
+    Raises:
+        UnsupportedKeyError: it is none of its keys, or one under which nothing would verify.
+    """
+    try:
+        text = NixFormat().encode_public(Key(info.key_type, info.kid, None, info.public)).decode()
+        parse_public_key(text)
+    except FormatError as error:
+        raise UnsupportedKeyError(f"{info.reference} cannot stand in trusted-public-keys: {error}") from None
+    return text
+
+
+def _distinct(found: list[Published]) -> list[Published]:
+    """Each key once."""
+    by_name: dict[str, Published] = {}
+    for one in found:
+        first = by_name.setdefault(one.name, one)
+        if first.public_key != one.public_key:
+            raise PolicyError(
+                f"{first.reference} and {one.reference} are two keys of the Nix name {one.name}, and Nix would drop "
+                f"the second in silence; ask for the one that clients need"
+            )
+    return list(by_name.values())

@@ -1,0 +1,65 @@
+"""Realisations: which path a content-addressed derivation's output became, and what its signatures cover."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from keywright.errors import FormatError
+
+__all__ = ["realisation_fingerprint"]
+
+_THROUGH_2_34 = {"dependentRealisations", "id", "outPath"}
+_FROM_2_35 = {"key", "value"}
+
+
+def realisation_fingerprint(text: bytes | str, *, where: str = "realisation") -> bytes:
+    """What a signature of a realisation covers: its JSON, compact, members sorted, without signatures.
+
+    Through Nix 2.34 (`src/libstore/realisation.cc`) `{"dependentRealisations":{…},"id":"sha256:HEX!out","outPath":…}`;
+    from 2.35 `{"key":{"drvPath":…,"outputName":…},"value":{"outPath":…}}`. `text` has either shape, signatures or not.
+
+    Raises:
+        FormatError: it is neither.
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        raise _fault(where, "is no JSON document, or has a member twice") from None
+    covered = _covered(document)
+    if covered is None:
+        raise _fault(where, "lacks what a realisation has, or has more than this keywright knows")
+    # As nlohmann's `dump` spells it: no spaces, members sorted by their bytes, and no escapes beyond ASCII's.
+    return json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+
+
+def _covered(document: object) -> dict[str, object] | None:
+    if not isinstance(document, dict):
+        return None
+    outer = {name: value for name, value in document.items() if name != "signatures"}
+    if outer.keys() == _THROUGH_2_34 and isinstance(outer["dependentRealisations"], dict):
+        texts = [outer["id"], outer["outPath"], *outer["dependentRealisations"].values()]
+        return outer if _all_texts(texts) else None
+    if document.keys() != _FROM_2_35 or not (isinstance(outer["key"], dict) and isinstance(outer["value"], dict)):
+        return None
+    key = cast("Mapping[str, object]", outer["key"])
+    value = {name: inner for name, inner in outer["value"].items() if name != "signatures"}
+    if key.keys() != {"drvPath", "outputName"} or value.keys() != {"outPath"}:
+        return None
+    return {"key": key, "value": value} if _all_texts([*key.values(), *value.values()]) else None
+
+
+def _all_texts(values: list[object]) -> bool:
+    return all(isinstance(value, str) and value for value in values)
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member twice")
+    return members
+
+
+def _fault(where: str, what: str) -> FormatError:
+    return FormatError(f"{where}: {what}; fetch it again")

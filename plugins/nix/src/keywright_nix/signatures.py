@@ -1,0 +1,96 @@
+"""Signatures and public keys as texts, `NAME:BASE64`, and what holds under which."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from keywright import Secret
+from keywright.errors import InvalidSignatureError, MalformedKeyError
+from keywright_nix.ed25519 import is_sound_point, verify
+from keywright_nix.format import NixFormat
+from keywright_nix.payload import SECRET_BYTES, read_strictly
+
+__all__ = ["Signature", "holding", "parse_public_key", "parse_signature", "signature_text", "verify_signature"]
+
+
+class Signature(NamedTuple):
+    """A signature.
+
+    Attributes:
+        name: of the key that made it.
+        raw: 64 bytes.
+    """
+
+    name: str
+    raw: bytes
+
+
+def signature_text(name: str, raw: bytes) -> str:
+    """`NAME:BASE64` of a signature's 64 bytes."""
+    return f"{name}:{b2a_base64(raw, newline=False).decode()}"
+
+
+def parse_signature(text: str) -> Signature:
+    """Read `NAME:BASE64`, 64 bytes in canonical base64.
+
+    Raises:
+        InvalidSignatureError: it is none.
+    """
+    name, colon, encoded = text.partition(":")
+    try:
+        raw = read_strictly(Secret(encoded.encode())).reveal()
+    except (MalformedKeyError, UnicodeEncodeError):
+        raw = b""
+    if not colon or not name or len(raw) != SECRET_BYTES:
+        raise InvalidSignatureError("this is no signature of Nix's; it must be NAME:BASE64 of 64 bytes: copy it whole")
+    return Signature(name, raw)
+
+
+def parse_public_key(text: str) -> tuple[str, bytes]:
+    """Name and 32 bytes of `NAME:BASE64`.
+
+    Raises:
+        MalformedKeyError: it is no public key of Nix's, a secret one, or a point under which anybody could sign.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise MalformedKeyError("the Nix key is no Unicode text; it must be NAME:BASE64") from None
+    key = NixFormat().decode(Secret(data), default_kid="")
+    if key.secret is not None or key.public is None:
+        raise MalformedKeyError(f"the Nix key {key.kid} is a secret one; give its public half, and make it a new one")
+    if not is_sound_point(key.public):
+        raise MalformedKeyError(
+            f"the Nix key {key.kid} is no sound Ed25519 key: anybody could sign under it; remove it"
+        )
+    return key.kid, key.public
+
+
+def verify_signature(public_key: str, message: bytes, signature: str) -> None:
+    """Check a Nix signature (`NAME:BASE64`) of `message` under a Nix public key (`NAME:BASE64`).
+
+    Raises:
+        MalformedKeyError: the key is none.
+        InvalidSignatureError: the signature is malformed, made by a key of another name, or does not hold.
+    """
+    name, public = parse_public_key(public_key)
+    parsed = parse_signature(signature)
+    if parsed.name != name:
+        raise InvalidSignatureError(f"the signature was made by another key than {name}; verify it under that one")
+    verify(public, message, parsed.raw)
+
+
+def holding(message: bytes, signatures: Iterable[str], keys: dict[str, bytes]) -> set[str]:
+    """The names in `keys` (name → 32 bytes) of which at least one of `signatures` holds."""
+    found = set()
+    for text in signatures:
+        try:
+            signature = parse_signature(text)
+            if signature.name in keys and signature.name not in found:
+                verify(keys[signature.name], message, signature.raw)
+                found.add(signature.name)
+        except InvalidSignatureError:
+            continue
+    return found

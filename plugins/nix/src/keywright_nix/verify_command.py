@@ -1,0 +1,167 @@
+"""`nix verify`: which narinfos of a binary cache lack signatures of trusted keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from keywright.errors import ConfigError, KeywrightError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Context
+    from keywright_nix.cache import Cache
+    from keywright_nix.verifying import Verdict
+
+__all__ = ["configure_verify", "verify"]
+
+
+def configure_verify(parser: ArgumentParser) -> None:
+    """Add the arguments of `nix verify`."""
+    parser.add_argument(
+        "cache",
+        nargs="+",
+        metavar="CACHE",
+        help="a directory or file:// URL of a binary cache, or a file *.narinfo",
+    )
+    parser.add_argument(
+        "--trusted-public-keys",
+        required=True,
+        metavar="KEYS",
+        help="public keys, NAME:BASE64, parted by spaces, as in nix.conf",
+    )
+    parser.add_argument(
+        "--sigs-needed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many distinct keys must have signed (default 1), content-addressed paths too",
+    )
+
+
+def verify(arguments: Namespace, context: Context) -> int:
+    """Print a line for each narinfo that lacks signatures, and a summary; with `--json` a JSON line each.
+
+    Returns 0 if every one has them, else 1, or the exit code of the first that could not be read.
+
+    Raises:
+        ConfigError: the arguments do not fit, there is no key to trust, or a place is no binary cache.
+        AccessDeniedError: it cannot be read.
+    """
+    from keywright_nix.cache import find_caches
+    from keywright_nix.trusted import parse_trusted
+
+    trusted = parse_trusted(arguments.trusted_public_keys)
+    for warning in trusted.warnings:
+        context.warn(f"--trusted-public-keys: {warning}")
+    if not trusted.keys:
+        raise ConfigError("--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces")
+    if arguments.sigs_needed < 1:
+        raise ConfigError("--sigs-needed takes a number from 1 upwards")
+    distinct = len(set(trusted.keys.values()))
+    if distinct < arguments.sigs_needed:
+        context.warn(
+            f"--sigs-needed {arguments.sigs_needed}: no path can have so many, for {distinct} keys are trusted"
+        )
+    run = _Run(context, trusted.keys, arguments.sigs_needed)
+    for cache in find_caches(arguments.cache):
+        run.verify(cache)
+    return run.report()
+
+
+class _Run:
+    """What was found so far."""
+
+    def __init__(self, context: Context, trusted: dict[str, bytes], needed: int) -> None:
+        from keywright_nix.faults import Faults
+
+        self._context = context
+        self._trusted = trusted
+        self._needed = needed
+        self._faults = Faults(context)
+        self._counts: Counter[str] = Counter()
+        self._stray: Counter[str] = Counter()
+
+    def verify(self, cache: Cache) -> None:
+        """Check the narinfos of a cache."""
+        total = cache.count()
+        with self._context.progress(total, "narinfos") as progress:
+            for name in cache.names():
+                told = self._verify(f"{cache.directory}/{name}")
+                if told is not None:
+                    progress.clear()
+                    self._tell(told)
+                progress.advance()
+
+    def _verify(self, path: str) -> KeywrightError | dict[str, object] | None:
+        """What there is to tell of one narinfo."""
+        from keywright_nix.narinfo import NarInfo
+        from keywright_nix.rewrite import read_narinfo
+        from keywright_nix.verifying import judge
+
+        try:
+            info = NarInfo.parse(read_narinfo(path)[0], where=path)
+        except FileNotFoundError:
+            self._counts["gone"] += 1
+            return None
+        except KeywrightError as error:
+            self._counts["faults"] += 1
+            return error
+        verdict = judge(info, self._trusted)
+        self._stray.update(verdict.stray)
+        is_good = verdict.keys >= self._needed
+        self._counts["verified" if is_good else "bad"] += 1
+        return None if is_good else _bad_document(path, info.store_path, verdict, self._needed)
+
+    def _tell(self, told: KeywrightError | dict[str, object]) -> None:
+        if isinstance(told, KeywrightError):
+            self._faults.add(told)
+            if self._context.json:
+                from keywright_nix.faults import error_document
+
+                self._context.print_json({"error": error_document(told)})
+        elif self._context.json:
+            self._context.print_json(told)
+        else:
+            self._context.print(str(told["message"]))
+
+    def report(self) -> int:
+        """Print the summary. Returns the exit code."""
+        for name, count in sorted(self._stray.items()):
+            self._context.warn(
+                f"{count} narinfos have a signature under {name} that does not hold, beside one that does; "
+                "nix store verify fails on such"
+            )
+        counts = {kind: self._counts[kind] for kind in ("verified", "bad", "gone", "faults")}
+        if self._context.json:
+            self._context.print_json(counts)
+        else:
+            always = ("verified", "bad")
+            shown = (f"{kind} {count}" for kind, count in counts.items() if kind in always or count)
+            self._context.print(", ".join(shown))
+        return self._faults.exit_code or int(self._counts["bad"] > 0)
+
+
+def _bad_document(path: str, store_path: str, verdict: Verdict, needed: int) -> dict[str, object]:
+    return {
+        "file": path,
+        "path": store_path,
+        "needed": needed,
+        "holding": list(verdict.holding),
+        "not_holding": list(verdict.broken),
+        "message": f"{store_path}: {_sentence(verdict, needed)}",
+    }
+
+
+def _sentence(verdict: Verdict, needed: int) -> str:
+    held = f"{verdict.keys} of {needed} signatures needed hold"
+    if verdict.holding:
+        held += f" ({', '.join(verdict.holding)})"
+    if len(verdict.holding) > verdict.keys:
+        held += ", for one key under two names counts once"
+    if verdict.broken:
+        return f"{held}; under {', '.join(verdict.broken)} there is one that does not"
+    if verdict.others:
+        return f"{held}; {verdict.others} are of keys that are not trusted"
+    return held if verdict.holding else f"{held}; it has none"

@@ -1,0 +1,71 @@
+"""What a signature of a realisation covers, in the shapes of Nix through 2.34 and from 2.35."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywright.errors import FormatError
+from keywright_nix.realisation import realisation_fingerprint
+
+ID = "sha256:" + "ab" * 32 + "!out"
+OLD = {"dependentRealisations": {"b!out": "y", "a!out": "ü"}, "id": ID, "outPath": "p-x", "signatures": ["k:s"]}
+NEW = {
+    "value": {"outPath": "p-x", "signatures": [{"keyName": "k", "sig": "s"}]},
+    "key": {"outputName": "out", "drvPath": "d.drv"},
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "covered"),
+    [
+        pytest.param(
+            OLD, f'{{"dependentRealisations":{{"a!out":"ü","b!out":"y"}},"id":"{ID}","outPath":"p-x"}}', id="2.34"
+        ),
+        pytest.param(NEW, '{"key":{"drvPath":"d.drv","outputName":"out"},"value":{"outPath":"p-x"}}', id="2.35"),
+    ],
+)
+def test_the_fingerprint_is_the_document_without_signatures(document: dict[str, object], covered: str) -> None:
+    """Compact, members sorted, nothing escaped that need not be."""
+    assert realisation_fingerprint(json.dumps(document, indent=2)).decode() == covered
+    assert realisation_fingerprint(covered) == covered.encode()
+
+
+_NONE = "r: is no JSON document, or has a member twice; fetch it again"
+_LACKS = "r: lacks what a realisation has, or has more than this keywright knows; fetch it again"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(b"", _NONE, id="empty"),
+        pytest.param(b"\xff", _NONE, id="no UTF-8"),
+        pytest.param(b"[" * 100_000, _NONE, id="deep"),
+        pytest.param(b'{"id":1,"id":2}', _NONE, id="member twice"),
+        pytest.param(b"[]", _LACKS, id="list"),
+        pytest.param(json.dumps({**OLD, "more": 1}).encode(), _LACKS, id="more"),
+        pytest.param(json.dumps({**OLD, "id": 1}).encode(), _LACKS, id="number"),
+        pytest.param(json.dumps({**OLD, "outPath": ""}).encode(), _LACKS, id="empty path"),
+        pytest.param(json.dumps({**OLD, "dependentRealisations": []}).encode(), _LACKS, id="dependents as list"),
+        pytest.param(json.dumps({**NEW, "signatures": []}).encode(), _LACKS, id="signatures beside the key"),
+        pytest.param(json.dumps({**NEW, "key": {}}).encode(), _LACKS, id="empty key"),
+        pytest.param(json.dumps({**NEW, "value": []}).encode(), _LACKS, id="value as list"),
+        pytest.param(json.dumps({**NEW, "value": {"outPath": 1}}).encode(), _LACKS, id="path as number"),
+    ],
+)
+def test_what_is_no_realisation_is_refused(text: bytes, message: str) -> None:
+    """Another document, or one with members that a signature might cover and we do not know."""
+    with pytest.raises(FormatError) as caught:
+        realisation_fingerprint(text, where="r")
+
+    assert str(caught.value) == message
+
+
+@given(data=st.binary() | st.text().map(lambda text: json.dumps(text).encode()))
+def test_any_bytes_are_refused_or_covered(data: bytes) -> None:
+    """Nothing but FormatError comes out."""
+    with pytest.raises(FormatError):
+        realisation_fingerprint(data)

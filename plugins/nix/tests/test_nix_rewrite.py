@@ -1,0 +1,359 @@
+"""Reading and rewriting one narinfo: in place or by a new file, and every way in which it can fail."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from keywright.errors import AccessDeniedError, FormatError, ReadOnlyStoreError, StoreUnavailableError
+from keywright_nix.rewrite import read_narinfo, replace, rewrite, without_zeros
+
+OLD = b"StorePath: x\n"
+TAIL = b"Sig: a-1:x\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A narinfo as far as this module goes."""
+    path = tmp_path / "x.narinfo"
+    path.write_bytes(OLD)
+    path.chmod(0o640)
+    return path
+
+
+def rewritten(path: Path, new: bytes) -> bool:
+    """Rewrite and put in place. Returns whether it was done by a new file."""
+    old, status = read_narinfo(str(path))
+    replacement = rewrite(str(path), old, new, status)
+    if replacement is not None:
+        replace(replacement)
+    return replacement is not None
+
+
+def left(path: Path) -> list[str]:
+    """What lies in the directory beside the narinfo."""
+    return sorted(name for name in os.listdir(path.parent) if name != path.name)
+
+
+def test_an_addition_is_appended(file: Path) -> None:
+    """What only adds to the end is written in place: the file stays the same one."""
+    before = file.stat().st_ino
+
+    assert not rewritten(file, OLD + TAIL)
+
+    assert file.read_bytes() == OLD + TAIL
+    assert (file.stat().st_ino, stat.S_IMODE(file.stat().st_mode), left(file)) == (before, 0o640, [])
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o400, 0o640, 0o777, 0o604, 0o4644])
+@pytest.mark.parametrize("new", [TAIL + OLD, b"", OLD[:-1]], ids=["in front", "nothing", "less"])
+def test_another_change_makes_a_new_file(file: Path, new: bytes, mode: int) -> None:
+    """What is more than an addition takes the place of the old file, with its mode, and leaves nothing beside."""
+    file.chmod(mode)
+
+    assert rewritten(file, new)
+
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode), left(file)) == (new, mode, [])
+
+
+def test_a_read_only_file(file: Path) -> None:
+    """A file that its owner may not write is not written, whoever we are: a new one takes its place."""
+    file.chmod(0o444)
+
+    assert rewritten(file, OLD + TAIL)
+
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (OLD + TAIL, 0o444)
+
+
+def test_a_hard_link(file: Path) -> None:
+    """A file with another name is replaced, and the other name keeps the old bytes."""
+    os.link(file, file.parent / "snapshot")
+
+    assert rewritten(file, OLD + TAIL)
+
+    assert (file.read_bytes(), (file.parent / "snapshot").read_bytes()) == (OLD + TAIL, OLD)
+
+
+@pytest.mark.parametrize(
+    ("size", "by_new_file"),
+    [(4096 - len(TAIL), False), (4097 - len(TAIL), True), (4095, True), (4096, False), (8192 - len(TAIL), False)],
+)
+def test_the_border_of_a_page(file: Path, size: int, by_new_file: bool) -> None:
+    """What would cross from one page of 4096 bytes to the next is not appended: a kill could cut it there."""
+    file.write_bytes(b"x" * size)
+
+    assert rewritten(file, b"x" * size + TAIL) == by_new_file
+
+    assert file.read_bytes() == b"x" * size + TAIL
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_the_owner_stays(file: Path) -> None:
+    """A new file belongs to whom the old one belonged."""
+    os.chown(file, 1234, 2345)
+
+    rewritten(file, b"new")
+
+    assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
+
+
+def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
+    """A new file waits under a dot name beside the old one."""
+    old, status = read_narinfo(str(file))
+
+    replacement = rewrite(str(file), old, b"new", status)
+
+    assert replacement is not None
+    assert replacement.beside == str(file.parent / ".keywright-x.narinfo")
+    assert (file.read_bytes(), left(file)) == (OLD, [".keywright-x.narinfo"])
+
+
+def change_bytes(path: Path) -> None:
+    """Another writes to it."""
+    path.write_bytes(OLD + b"URL: x\n")
+
+
+def change_inode(path: Path) -> None:
+    """Another replaces it by one that looks the same."""
+    copy = path.with_name("copy")
+    copy.write_bytes(OLD)
+    os.utime(copy, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    copy.rename(path)
+
+
+@pytest.mark.parametrize("change", [change_bytes, change_inode])
+@pytest.mark.parametrize("new", [OLD + TAIL, b"new"], ids=["append", "new file"])
+def test_a_file_that_changed_meanwhile(file: Path, change: Callable[[Path], None], new: bytes) -> None:
+    """What another wrote since it was read is left alone."""
+    old, status = read_narinfo(str(file))
+    change(file)
+    theirs = file.read_bytes()
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        replace(rewrite(str(file), old, new, status) or pytest.fail("it was appended"))
+
+    assert str(caught.value) == f"{file}: changed while it was signed; it was left alone: run the command again"
+    assert (file.read_bytes(), left(file)) == (theirs, [])
+
+
+@pytest.mark.parametrize("new", [OLD + TAIL, b"new"], ids=["append", "new file"])
+def test_a_file_that_vanished_meanwhile(file: Path, new: bytes) -> None:
+    """What was taken away does not come back."""
+    old, status = read_narinfo(str(file))
+    file.unlink()
+
+    with pytest.raises(FileNotFoundError):
+        replace(rewrite(str(file), old, new, status) or pytest.fail("it was appended"))
+
+    assert not file.exists()
+    assert left(file) == []
+
+
+def make_fifo(path: Path) -> None:
+    """A pipe that nobody writes to."""
+    os.mkfifo(path)
+
+
+def make_socket(path: Path) -> None:
+    """A socket."""
+    os.chdir(path.parent)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(path.name)
+
+
+def make_directory(path: Path) -> None:
+    """A directory."""
+    path.mkdir()
+
+
+@pytest.mark.parametrize("make", [make_fifo, make_socket, make_directory])
+def test_what_is_no_file(file: Path, make: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe, a socket or a directory in the place of a narinfo is refused, and not waited for."""
+    monkeypatch.chdir(file.parent)
+    file.unlink()
+    make(file)
+
+    with pytest.raises(FormatError) as caught:
+        read_narinfo(str(file))
+
+    assert str(caught.value) == f"{file}: is no regular file; take it out of the cache"
+
+
+@pytest.mark.parametrize("target", ["y.narinfo", "missing", "x.narinfo"])
+def test_a_symbolic_link(file: Path, target: str) -> None:
+    """A symbolic link is not followed, whatever it leads to."""
+    file.rename(file.with_name("y.narinfo"))
+    file.symlink_to(target)
+
+    with pytest.raises(FormatError) as caught:
+        read_narinfo(str(file))
+
+    assert str(caught.value) == f"{file}: is a symbolic link; sign the file that it leads to"
+
+
+def test_a_file_of_100_megabytes(file: Path) -> None:
+    """What is too large to be a narinfo is not even read."""
+    os.truncate(file, 100_000_000)
+
+    with pytest.raises(FormatError) as caught:
+        read_narinfo(str(file))
+
+    assert str(caught.value) == f"{file}: has more than 8388608 bytes; this is no narinfo"
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    """That a file is not there is told apart from other faults."""
+    with pytest.raises(FileNotFoundError):
+        read_narinfo(str(tmp_path / "x.narinfo"))
+
+
+@pytest.mark.parametrize(
+    ("data", "without"),
+    [(OLD + bytes(100), OLD), (OLD, OLD), (b"", b""), (b"a\0b\n", b"a\0b\n"), (bytes(3), b"")],
+)
+def test_zeros_at_the_end(data: bytes, without: bytes) -> None:
+    """The zeros that ext4 leaves after a loss of power are taken off, and no others."""
+    assert without_zeros(data) == without
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root mounts file systems")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.parametrize("start", [4096, 100], ids=["append", "new file"])
+def test_a_full_disk(small: Path, start: int) -> None:
+    """Where there is no room the narinfo stays as it was, and nothing is left beside it."""
+    file = small / "x.narinfo"
+    file.write_bytes(b"x" * start)
+    with pytest.raises(OSError, match="No space"):
+        (small / "filler").write_bytes(bytes(65536))
+    new = file.read_bytes() + TAIL if start == 4096 else b"new"
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        rewritten(file, new)
+
+    assert str(caught.value) == f"{file}: cannot be written (No space left on device); the narinfo is as it was"
+    assert (file.read_bytes(), left(file)) == (b"x" * start, ["filler"])
+
+
+def test_a_read_only_file_system(small: Path) -> None:
+    """Where nothing can be written that is what is said, for both ways of writing."""
+    file = small / "x.narinfo"
+    file.write_bytes(OLD)
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+
+    for new in (OLD + TAIL, b"new"):
+        with pytest.raises(ReadOnlyStoreError) as caught:
+            rewritten(file, new)
+
+        assert str(caught.value) == f"{file}: is on a file system that takes no writes; remount it"
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        (len(OLD), "cannot be written (File too large); the narinfo is as it was"),
+        (len(OLD) + 1, "could not be written whole; the narinfo is as it was: make room"),
+    ],
+    ids=["nothing fits", "a part fits"],
+)
+def test_a_short_write(file: Path, limit: int, message: str) -> None:
+    """What was written in part is taken back."""
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from keywright_nix.rewrite import read_narinfo, rewrite\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "old, status = read_narinfo(sys.argv[1])\n"
+        f"try: rewrite(sys.argv[1], old, old + {TAIL!r}, status)\n"
+        "except Exception as error: print(type(error).__name__, error, sep=': ')"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60)
+
+    assert (done.stdout, done.stderr) == (f"StoreUnavailableError: {file}: {message}\n", "")
+    assert file.read_bytes() == OLD
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "told"),
+    [
+        pytest.param("fchmod", OSError(5, "Input/output error"), StoreUnavailableError, id="fchmod"),
+        pytest.param("write", OSError(5, "Input/output error"), StoreUnavailableError, id="write"),
+        pytest.param("close", KeyboardInterrupt(), KeyboardInterrupt, id="Ctrl-C"),
+    ],
+)
+def test_a_failure_while_a_new_file_is_written(
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException, told: type[BaseException]
+) -> None:
+    """Whatever stops it takes the new file along."""
+    old, status = read_narinfo(str(file))
+    monkeypatch.setattr(f"os.{name}", _raising(error))
+
+    with pytest.raises(told):
+        rewrite(str(file), old, b"new", status)
+
+    monkeypatch.undo()
+    assert (file.read_bytes(), left(file)) == (OLD, [])
+
+
+def test_an_owner_that_cannot_be_given(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not give files away keeps the new one."""
+    monkeypatch.setattr("os.fchown", _raising(PermissionError(1, "Operation not permitted")))
+
+    assert rewritten(file, b"new")
+
+    assert file.read_bytes() == b"new"
+
+
+def test_a_rename_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old narinfo stays, and the new one is taken away."""
+    monkeypatch.setattr("os.rename", _raising(PermissionError(1, "Operation not permitted")))
+
+    with pytest.raises(AccessDeniedError) as caught:
+        rewritten(file, b"new")
+
+    assert str(caught.value) == f"{file}: cannot be written (Operation not permitted); run as its owner"
+    assert (file.read_bytes(), left(file)) == (OLD, [])
+
+
+def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between a write and its check leaves the old bytes."""
+    write = os.write
+
+    def interrupted(descriptor: int, data: bytes) -> int:
+        write(descriptor, data)
+        raise KeyboardInterrupt
+
+    old, status = read_narinfo(str(file))
+    monkeypatch.setattr("os.write", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(str(file), old, OLD + TAIL, status)
+
+    assert file.read_bytes() == OLD
+
+
+def _raising(error: BaseException) -> Callable[..., object]:
+    real = os.close
+
+    def fail(descriptor: int, *_: object) -> object:
+        if isinstance(error, KeyboardInterrupt):
+            real(descriptor)
+        raise error
+
+    return fail
