@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import keywright_nix
 from keywright.errors import FormatError, MalformedKeyError
 from keywright_nix.hashes import encode_base32
 from keywright_nix.narinfo import MAXIMUM_BYTES, NarInfo
@@ -294,3 +295,14 @@ def test_a_key_that_is_none_is_no_trusted_key() -> None:
     """`verify` takes public keys of Nix's alone."""
     with pytest.raises(MalformedKeyError):
         NarInfo.parse(TEXT).verify(["a:b"])
+
+
+def test_the_package_has_the_public_names() -> None:
+    """`NarInfo` and its companions are there without a module's name, and nothing else is."""
+    assert keywright_nix.NarInfo is NarInfo
+    assert callable(keywright_nix.verify_signature)
+    assert callable(keywright_nix.realisation_fingerprint)
+    with pytest.raises(AttributeError) as caught:
+        keywright_nix.nothing  # noqa: B018  (that it is asked for is the test)
+
+    assert str(caught.value) == "module 'keywright_nix' has no attribute 'nothing'"
