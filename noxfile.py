@@ -102,6 +102,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def fuzz(session: nox.Session) -> None:
+    """Fuzz every decoder for ten minutes each, or the targets and seconds that are named."""
+    sync(session, "fuzz")
+    session.run("python", "fuzz/campaign.py", *session.posargs)
+
+
+@nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """Print the budgets of this machine: wheels, not an editable checkout, beside their peers."""
     wheels = Path(session.create_tmp()).resolve()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from keywright import Attributes, Options, Record, RecordInfo, Secret, State, WritableStore
+from keywright import Attributes, Options, Record, RecordInfo, Secret, State, WritableStore, encode_info
 from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite.checksums import link, record_check
+from keywright_sqlite.schema import image
 
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 
@@ -83,6 +86,27 @@ def make() -> Callable[..., Record]:
         return Record(info, None if payload is None else Secret(payload))
 
     return record
+
+
+@pytest.fixture
+def fill() -> Callable[[str, list[tuple[str, int]]], None]:
+    """Makes a database of many records without payloads, given in their order, in one transaction."""
+
+    def make_database(path: str, keys: list[tuple[str, int]]) -> None:
+        Path(path).write_bytes(image())
+        os.chmod(path, 0o600)
+        references = [f"{name}@{version}" for name, version in keys]
+        with closing(sqlite3.connect(path)) as raw, raw:
+            raw.execute("UPDATE record SET next = ?", (link("@0", references[0]),))
+            for (name, version), reference, behind in zip(keys, references, [*references[1:], None], strict=True):
+                info = encode_info(RecordInfo(name=name, version=version))
+                check = record_check(reference, "r", None, info)
+                raw.execute(
+                    "INSERT INTO record VALUES (?, ?, ?, 'r', NULL, ?, ?)",
+                    (name, version, link(reference, behind), check, info),
+                )
+
+    return make_database
 
 
 @pytest.fixture

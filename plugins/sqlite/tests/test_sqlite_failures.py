@@ -101,6 +101,14 @@ def test_every_code_has_its_error(code: str, kind: type[StoreError], message: st
     assert str(error) == message
 
 
+def test_text_that_is_no_text_is_damage() -> None:
+    """The module's own error about it has no code, and quotes it."""
+    error = store_error("keys.db", sqlite3.OperationalError("Could not decode to UTF-8 column 'name' with text 'x'"))
+
+    assert type(error) is DamagedStoreError
+    assert str(error) == DAMAGED
+
+
 def test_an_error_without_a_code_is_unavailable() -> None:
     """What the module itself reports has no code."""
     error = store_error("keys.db", sqlite3.ProgrammingError("something internal"))

@@ -77,7 +77,7 @@ def test_an_older_layout_moves_on_and_keeps_its_keys(
 
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("PRAGMA user_version").fetchone() == (2,)
-        assert raw.execute("SELECT count(note), count(*) FROM record").fetchone() == (0, 1)
+        assert raw.execute("SELECT count(note), count(*) FROM record WHERE name > ''").fetchone() == (0, 1)
 
 
 def test_a_migration_that_fails_leaves_the_layout_as_it_was(

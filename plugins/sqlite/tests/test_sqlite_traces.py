@@ -56,6 +56,19 @@ def test_a_destroyed_secret_is_in_no_file(path: str, store: WritableStore, make:
     assert store.get("a", 1).payload is None
 
 
+@pytest.mark.parametrize("change", ["destroy", "replace", "remove"])
+def test_no_checksum_of_a_secret_outlives_it(path: str, store: WritableStore, make: Make, change: str) -> None:
+    """32 bits of what is gone would tell a guess that is right from one that is wrong."""
+    store.create(make("a"))
+    with store._session.reading() as connection:  # type: ignore[attr-defined] # the log is not in the file yet
+        checksum = connection.execute("SELECT crc32 FROM payload").fetchone()[0]
+    assert _traces(path, checksum) == ["keys.db-wal"]
+
+    _change(store, change, store.get("a", 1))
+
+    assert _traces(path, checksum) == []
+
+
 def test_a_replaced_payload_is_in_no_file(path: str, store: WritableStore, make: Make) -> None:
     """What was sealed under an old master key does not stay behind the new."""
     canary = os.urandom(24)
@@ -115,7 +128,9 @@ def test_wiped_rows_stay_where_they_are(path: str) -> None:
         for _ in range(6000):
             if not live or chance.random() < 0.55:
                 canary = b"CN" + os.urandom(14)
-                place = raw.execute(_ADD_PAYLOAD, (canary + bytes(chance.choice((0, 100, 400, 900, 3000))),)).lastrowid
+                place = raw.execute(
+                    _ADD_PAYLOAD, (os.urandom(4), canary + bytes(chance.choice((0, 100, 400, 900, 3000))))
+                ).lastrowid
                 live.append((place or 0, canary))
             else:
                 place, canary = live.pop(chance.randrange(len(live)))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from contextlib import closing, suppress
+from datetime import timedelta
+from typing import Final
 
 from keywright_sqlite import files
+from keywright_sqlite.failures import is_full
 from keywright_sqlite.schema import check_layout
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 __all__ = ["connect", "erase_log"]
 
@@ -27,39 +26,27 @@ _WRITABLE: Final = (
 )
 
 
-def connect(path: str, timeout: timedelta, *, writable: bool) -> sqlite3.Connection:
+def connect(path: str, timeout: timedelta, *, writable: bool) -> tuple[sqlite3.Connection, bool]:
     """Open the database at `path`, an absolute path without symlinks, and check whose it is.
+
+    The connection comes with whether it may be kept: one that takes no locks must not live on to see the file change,
+    and one that keeps all others out must let them in again.
 
     Raises:
         sqlite3.Error: it cannot be opened or read.
         DamagedStoreError, ReadOnlyStoreError: as `check_layout`.
     """
     unfinished = files.size(path + "-wal") > 0
-    if writable:
-        how = "mode=rw"
-    elif unfinished:
-        how = "mode=ro"  # the log holds writes that the database lacks: it must be read too
-    else:
-        how = "mode=ro&immutable=1"  # a reader in WAL mode would have to make files beside it
-    connection = sqlite3.connect(
-        f"file://{_quoted(path)}?{how}",
-        uri=True,
-        timeout=timeout.total_seconds(),
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        for pragma in (*_EVERY, *_WRITABLE) if writable else _EVERY:
-            connection.execute(f"PRAGMA {pragma}")
-        check_layout(connection, path, writable=writable)
-        if writable:
-            connection.execute("PRAGMA journal_mode = WAL")  # a copy made by VACUUM INTO is not
-        if writable and unfinished:
-            _recover(connection, timeout)
-    except BaseException:
+    if not writable:
+        # A reader in WAL mode would have to make files beside it; but a log holds writes that must be read too.
+        return _connect(path, timeout, "mode=ro" if unfinished else "mode=ro&immutable=1"), False
+    connection, lasting = _connect_to_write(path, timeout)
+    if unfinished and not _recover(connection, timeout):
         connection.close()
-        raise
-    return connection
+        with suppress(sqlite3.Error), closing(_connect_alone(path, timedelta())) as alone:
+            erase_log(alone)
+        connection, lasting = _connect_to_write(path, timeout)
+    return connection, lasting
 
 
 def erase_log(connection: sqlite3.Connection) -> bool:
@@ -68,15 +55,56 @@ def erase_log(connection: sqlite3.Connection) -> bool:
     return row[0] == 0
 
 
-def _recover(connection: sqlite3.Connection, timeout: timedelta) -> None:
+def _connect_to_write(path: str, timeout: timedelta) -> tuple[sqlite3.Connection, bool]:
+    try:
+        return _connect(path, timeout, "mode=rw", *_WRITABLE), True
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_IOERR_SHMSIZE:
+            raise
+    return _connect_alone(path, timeout), False
+
+
+def _connect_alone(path: str, timeout: timedelta) -> sqlite3.Connection:
+    """On a full disk: without the -shm file, which who is alone does not need (sqlite.org/wal.html §8)."""
+    connection = _connect(path, timeout, "mode=rw", "locking_mode = EXCLUSIVE", *_WRITABLE)
+    with suppress(OSError):
+        files.drop_index(path)
+    return connection
+
+
+def _connect(path: str, timeout: timedelta, how: str, *pragmas: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file://{_quoted(path)}?{how}",
+        uri=True,
+        timeout=timeout.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for pragma in (*pragmas, *_EVERY):
+            connection.execute(f"PRAGMA {pragma}")
+        check_layout(connection, path, writable=how == "mode=rw")
+        if how == "mode=rw":
+            connection.execute("PRAGMA journal_mode = WAL")  # a copy made by VACUUM INTO is not
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _recover(connection: sqlite3.Connection, timeout: timedelta) -> bool:
     """Clear the log of what a killed process left there: a payload never committed, or one destroyed.
 
-    Where that does not work now (a reader, a full disk), the next open tries again.
+    Where a reader is in the way, the next open tries again. False: the disk is full.
     """
+    full = False
     connection.execute("PRAGMA busy_timeout = 0")
-    with suppress(sqlite3.OperationalError):
+    try:
         erase_log(connection)
+    except sqlite3.OperationalError as error:
+        full = is_full(error)
     connection.execute(f"PRAGMA busy_timeout = {round(timeout.total_seconds() * 1000)}")
+    return not full
 
 
 def _quoted(path: str) -> str:

@@ -22,7 +22,7 @@ __all__ = ["examine"]
 _TABLES: Final = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 _UNOWNED: Final = (
     "SELECT EXISTS (SELECT 1 FROM payload LEFT JOIN record ON record.payload = payload.id"
-    " WHERE record.payload IS NULL AND bytes <> zeroblob(length(bytes)))"
+    " WHERE record.payload IS NULL AND (bytes <> zeroblob(length(bytes)) OR payload.crc32 <> zeroblob(4)))"
 )
 _SHARED: Final = "SELECT EXISTS (SELECT 1 FROM record WHERE payload IS NOT NULL GROUP BY payload HAVING count(*) > 1)"
 

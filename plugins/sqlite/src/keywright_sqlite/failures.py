@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from keywright.errors import (
     AccessDeniedError,
@@ -17,10 +16,7 @@ from keywright.errors import (
     StoreUnavailableError,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["lookup_error", "read_only", "store_error", "system_error", "translated"]
+__all__ = ["is_full", "lookup_error", "read_only", "store_error", "system_error", "translate"]
 
 _BYTE: Final = 0xFF  # the low byte of an extended result code is the primary one (sqlite.org/rescode.html §4)
 _UNSYNCED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
@@ -34,14 +30,13 @@ _DAMAGE: Final = (
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-@contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Raise what SQLite raises inside as a `StoreError` about the database at `path`."""
-    try:
-        yield
-    except sqlite3.Error as error:
+def translate(path: str, error: BaseException) -> None:
+    """Raise what SQLite raised as an error about the database at `path`; return if it was no error of SQLite's."""
+    if isinstance(error, sqlite3.Error):
         raise store_error(path, error) from None
-    except (OverflowError, UnicodeEncodeError):
+    if isinstance(error, UnicodeDecodeError):  # of what SQLite would have said
+        raise _damaged(path) from None
+    if isinstance(error, OverflowError | UnicodeEncodeError):
         raise InvalidNameError(
             "no store holds such a name or version; names are made of a-z, 0-9, '.', '_', '-' and '/', versions "
             "are whole numbers from 1"
@@ -50,7 +45,9 @@ def translated(path: str) -> Iterator[None]:
 
 def store_error(path: str, error: sqlite3.Error) -> StoreError:
     """The error to raise for `error`, by its extended result code. Unless it says otherwise, nothing was written."""
-    extended: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_INTERNAL)
+    # Without a code it is the module's own: only text that is no UTF-8 is operational.
+    unsaid = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_INTERNAL
+    extended: int = getattr(error, "sqlite_errorcode", unsaid)
     code = extended & _BYTE
     if extended in _UNSYNCED:
         return DurabilityUnknownError(
@@ -67,7 +64,7 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
     if code == sqlite3.SQLITE_NOTADB:
         return DamagedStoreError(f"{path} is no SQLite database; restore it from a backup, or correct `path`")
     if code in _DAMAGE:
-        return DamagedStoreError(f"{path}: the database is damaged; restore it from a backup")
+        return _damaged(path)
     if code == sqlite3.SQLITE_FULL:
         return StoreUnavailableError(f"{path}: the disk is full; nothing was written; make room and try again")
     if code == sqlite3.SQLITE_CANTOPEN:
@@ -77,6 +74,15 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
         )
     name: str = getattr(error, "sqlite_errorname", "an error without a code")
     return StoreUnavailableError(f"{path}: SQLite reports {name}; nothing was written; check the disk and try again")
+
+
+def _damaged(path: str) -> DamagedStoreError:
+    return DamagedStoreError(f"{path}: the database is damaged; restore it from a backup")
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether SQLite found no room on the disk."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def system_error(path: str, error: OSError) -> StoreError:

@@ -14,7 +14,17 @@ from typing import Final
 from keywright.errors import AccessDeniedError, DamagedStoreError, DurabilityUnknownError, StoreUnavailableError
 from keywright_sqlite.failures import lookup_error, system_error
 
-__all__ = ["SIBLINGS", "accepts_writes", "check", "finish_placing", "is_temporary", "look", "place", "size"]
+__all__ = [
+    "SIBLINGS",
+    "accepts_writes",
+    "check",
+    "drop_index",
+    "finish_placing",
+    "is_temporary",
+    "look",
+    "place",
+    "size",
+]
 
 SIBLINGS: Final = ("-wal", "-shm", "-journal")
 _TEMPORARY: Final = (".keywright-", ".new")
@@ -144,6 +154,11 @@ def finish_placing(path: str, found: os.stat_result) -> None:
         for entry in entries:
             if is_temporary(entry.name) and entry.inode() == found.st_ino:
                 os.unlink(entry.path)
+
+
+def drop_index(path: str) -> None:
+    """Remove the index of the log, which takes 32 KiB, while this process holds the database alone."""
+    os.unlink(path + "-shm")
 
 
 def is_temporary(name: str) -> bool:

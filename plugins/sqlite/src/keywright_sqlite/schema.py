@@ -11,6 +11,7 @@ import sqlite3
 from typing import Final
 
 from keywright.errors import DamagedStoreError, ReadOnlyStoreError
+from keywright_sqlite.links import FIRST
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "check_layout", "image", "migrate"]
 
@@ -23,13 +24,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         CREATE TABLE record (
             name TEXT NOT NULL,
             version INTEGER NOT NULL,
+            next INTEGER NOT NULL,   -- CRC-32 of this reference and the next: see links.py
             revision TEXT NOT NULL,  -- random, so that none ever recurs
-            info BLOB NOT NULL,      -- as keywright.encode_info writes it
             payload INTEGER,         -- the row of the payload; NULL where the version has none
+            crc32 INTEGER NOT NULL,  -- of all else but next: see checksums.py
+            info BLOB NOT NULL,      -- as keywright.encode_info writes it
             PRIMARY KEY (name, version)
         ) STRICT, WITHOUT ROWID
         """,
-        "CREATE TABLE payload (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
+        """
+        CREATE TABLE payload (
+            id INTEGER PRIMARY KEY,
+            crc32 BLOB NOT NULL,     -- of the record's reference and the bytes, or zeros: see checksums.py
+            bytes BLOB NOT NULL      -- as the format, or the seal, made them, or zeros
+        ) STRICT
+        """,
+        FIRST,
     ),
 )
 """Entry n holds the statements that turn layout n into layout n + 1; the layout is the file's `user_version`."""

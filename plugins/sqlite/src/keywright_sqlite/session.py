@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
@@ -13,12 +12,12 @@ from weakref import WeakSet
 from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.connection import connect, erase_log
-from keywright_sqlite.failures import read_only, translated
+from keywright_sqlite.failures import is_full, read_only, translate
+from keywright_sqlite.lending import Reading, Writing
 from keywright_sqlite.schema import image
 from keywright_sqlite.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import timedelta
 
 __all__ = ["Session"]
@@ -34,8 +33,9 @@ class Session:
         self._timeout = timeout
         self._lock = Turns()
         self._connection: sqlite3.Connection | None = None
-        self._belongs_to: tuple[int, ...] = ()
+        self._lasting = False
         self._writable = False
+        self._seen: tuple[int, ...] = ()
         self._inode: tuple[int, int] | None = None
         self._closed = False
 
@@ -52,42 +52,69 @@ class Session:
             self._closed = True
             self._disconnect()
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection | None]:
-        """Lend the connection; None if there is no database yet.
+    def reading(self) -> Reading:
+        """Lend the connection for a `with` block; None if there is no database yet.
 
         Raises:
             StoreUnavailableError, AccessDeniedError, DamagedStoreError: as the protocol says.
         """
-        with self._lock, translated(self.path):
-            try:
-                yield self._connected()
-            finally:
-                if not self._writable:
-                    self._disconnect()  # it takes no locks, so it must not live on to see the file change
+        return Reading(self)
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Writing:
         """Lend the connection inside a transaction, which is durable afterwards or, after any error, undone.
 
         Raises:
             ReadOnlyStoreError, DurabilityUnknownError and what `reading` raises: as the protocol says.
         """
-        with self._lock, translated(self.path):
-            connection = self._connected()
+        return Writing(self)
+
+    def take(self) -> sqlite3.Connection | None:
+        """Begin a `with` block of `reading`."""
+        self._lock.__enter__()
+        try:
+            return self._connected()
+        except BaseException as error:
+            self.give_back(error)
+            raise
+
+    def give_back(self, error: BaseException | None) -> None:
+        """End a `with` block of `reading`; an error of SQLite's in it is raised as one of ours."""
+        try:
+            if not self._lasting or is_full(error):
+                self._disconnect()  # where the disk is full, whoever connects next looks for room in the log
+        finally:
+            self._lock.__exit__()
+        if error is not None:
+            translate(self.path, error)
+
+    def begin(self) -> sqlite3.Connection:
+        """Begin a `with` block of `writing`."""
+        connection = self.take()
+        try:
             if connection is None:
                 files.place(self.path, image())
                 connection = self._connected()
             if connection is None or not self._writable:
-                self._disconnect()
                 raise read_only(self.path)
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._undo()
+            self.give_back(error)
+            raise
+        return connection
+
+    def end(self, connection: sqlite3.Connection, error: BaseException | None) -> None:
+        """End a `with` block of `writing`."""
+        try:
+            if error is None:
                 connection.execute("COMMIT")
-            except BaseException:
-                self._undo(connection)
-                raise
+            else:
+                self._undo()
+        except BaseException as failure:
+            self._undo()
+            self.give_back(failure)
+            raise
+        self.give_back(error)
 
     def erase(self, done: str) -> None:
         """Make sure that bytes which a transaction overwrote are in no file any more.
@@ -109,8 +136,7 @@ class Session:
 
     def _erased(self) -> bool:
         try:
-            with self._lock, translated(self.path):
-                connection = self._connected()
+            with self.reading() as connection:
                 return connection is not None and erase_log(connection)
         except (StoreUnavailableError, DurabilityUnknownError):
             return False
@@ -119,43 +145,42 @@ class Session:
         if self._closed:
             raise StoreUnavailableError(f"{self.path}: the store is closed; open it again")
         found = files.look(self.path)
-        if found is None:
-            if self._inode:
-                raise DamagedStoreError(
-                    f"{self.path} is gone since it was opened; restore it from a backup, or open the store anew"
-                )
-            return None
+        if found is not None:
+            seen = (os.getpid(), found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size > 0)
+            if seen == self._seen and self._connection is not None:
+                return self._connection
+            self._disconnect()
+            self._connect(found)
+            self._seen = seen
+        elif self._inode:
+            raise DamagedStoreError(
+                f"{self.path} is gone since it was opened; restore it from a backup, or open the store anew"
+            )
+        return self._connection
+
+    def _connect(self, found: os.stat_result) -> None:
         if self._inode not in (None, (found.st_dev, found.st_ino)):
             # SQLite would mix the log of the old file into the new one.
             raise DamagedStoreError(
                 f"{self.path} was replaced while it was open; close the store everywhere, move {self.path}-wal and "
                 f"{self.path}-shm away, and open it again"
             )
-        belongs_to = (os.getpid(), found.st_mode, found.st_uid, found.st_size > 0)
-        if belongs_to != self._belongs_to:
-            self._disconnect()
-        if self._connection is None:
-            self._connect(found)
-            self._belongs_to = belongs_to
-        return self._connection
-
-    def _connect(self, found: os.stat_result) -> None:
         files.check(self.path, found)
         self._inode = (found.st_dev, found.st_ino)
         self._writable = files.accepts_writes(self.path)
         if self._writable:
             files.finish_placing(self.path, found)
-        self._connection = connect(self.path, self._timeout, writable=self._writable)
+        self._connection, self._lasting = connect(self.path, self._timeout, writable=self._writable)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _undo(self, connection: sqlite3.Connection) -> None:
+    def _undo(self) -> None:
         try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._disconnect()
 
