@@ -290,7 +290,7 @@ def test_faults_in_a_store_of_files(ring: Ring, plant: Callable[[Path], object],
     assert [said.replace(ring.keys, "PATH") for said in ring.findings()] == expected
 
 
-INSERT = "INSERT INTO payload (bytes) VALUES (x'63616e617279')"
+INSERT = "INSERT INTO payload (crc32, bytes) VALUES (x'00000000', x'63616e617279')"
 SWAPPED = "UPDATE record SET payload = 3 - payload"
 DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [
     ("secret without a version", [INSERT], [
@@ -298,7 +298,7 @@ DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [
     ]),
     ("shared payload", ["UPDATE record SET payload = 1", "DELETE FROM payload WHERE id = 2"], [
         "store 'db': PATH: two versions share one payload; restore the database from a backup",
-        "b@1 in store 'db': is another key than its metadata says; restore it from a backup",
+        "b in store 'db': PATH: the row of b@1 is damaged; restore the database from a backup",
     ]),
     ("another table", ["CREATE TABLE other (x)"], [
         ("store 'db': PATH: the database has other tables, indexes or triggers than keywright makes; restore it from a "
@@ -315,14 +315,14 @@ DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [
         "b@1 in store 'db': PATH: the database is damaged; restore it from a backup",
     ]),
     ("payloads swapped", [SWAPPED], [
-        "a@1 in store 'db': is another key than its metadata says; restore it from a backup",
-        "b@1 in store 'db': is another key than its metadata says; restore it from a backup",
+        "a in store 'db': PATH: the row of a@1 is damaged; restore the database from a backup",
+        "b in store 'db': PATH: the row of b@1 is damaged; restore the database from a backup",
     ]),
     ("payload lost", ["DELETE FROM payload WHERE id = 1"], [
         "a@1 in store 'db': PATH: the row of a@1 is damaged; restore the database from a backup",
     ]),
     ("metadata damaged", ["UPDATE record SET info = x'7b7d' WHERE name = 'a'"], [
-        "a in store 'db': PATH: a@1: the metadata is damaged; restore it from a backup",
+        "a in store 'db': PATH: the row of a@1 is damaged; restore the database from a backup",
     ]),
     ("newer", ["PRAGMA user_version = 9"], [
         "store 'db': PATH was written by a newer keywright (layout 9, and this one knows 1); upgrade this one",
