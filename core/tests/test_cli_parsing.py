@@ -14,7 +14,8 @@ import pytest
 from keywright import Commands, Registry
 from keywright.cli.arguments import command_parser, config_options, split_command
 from keywright.cli.builtin import add_core_commands
-from keywright.errors import ConfigError
+from keywright.cli.exit_codes import BUG, exit_code
+from keywright.errors import ConfigError, KeywrightError
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,35 @@ def test_reasons_are_passed_on(run: Callable[..., bytes]) -> None:
         shown.append(f"{state} it" in run("show", "a", "--json").decode())
 
     assert shown == [True, True, True]
+
+
+def test_the_overview_of_all(run: Callable[..., bytes]) -> None:
+    """`keywright --help` says what it is, lists every command, and ends with what to try first."""
+    text = run("--help").decode()
+
+    assert text.startswith(
+        "usage: keywright COMMAND …\n\nMake, encode, keep and use cryptographic keys.\n\n  generate  "
+    )
+    assert text.endswith(
+        "\n\nkeywright COMMAND --help tells more, with an example for each.\n"
+        "First try: keywright generate cache.example.org\n"
+    )
+
+
+def test_the_overview_of_a_group(run: Callable[..., bytes]) -> None:
+    """`keywright config --help` lists the commands of the group, their help in one column."""
+    assert run("config", "--help").decode() == (
+        "usage: keywright config COMMAND …\n"
+        "\n"
+        "  config show    print the configuration in force, each value with its source\n"
+        "  config check   check the whole configuration, stores that no command uses included\n"
+        "  config schema  print a JSON Schema of the configuration file\n"
+        "  config path    print the path of the configuration file in use\n"
+        "\n"
+        "keywright config COMMAND --help tells more, with an example for each.\n"
+    )
+
+
+def test_an_error_of_no_kind_is_our_bug() -> None:
+    """The base class is never raised; should it be, the exit code says that it is no fault of the user's."""
+    assert exit_code(KeywrightError("raised by mistake")) == BUG

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 import keywright
-from keywright import Capabilities, KeyRing, Options, Record, RecordInfo, Registry, Secret, Setting, hookimpl
+from keywright import Capabilities, KeyRing, Options, Record, RecordInfo, Registry, Seal, Secret, Setting, hookimpl
 from keywright import StoreBackend as Backend
-from keywright.errors import KeyNotFoundError
+from keywright.errors import ConfigError, KeyNotFoundError
+from keywright.testing import MemorySeal
 
 PLUGINS = ("keytypes", "nix", "jose", "memory")
 
@@ -140,3 +141,26 @@ def test_a_key_of_another_kind_may_come_next(ring: KeyRing) -> None:
     back = ring.import_key("b", ring.export("a@1", secret=True), as_next=True)
 
     assert (info.reference, back.reference) == ("a@2", "b@2")
+
+
+def test_a_wrong_setting_of_a_seal_is_told_as_the_seals() -> None:
+    """A setting that the seal does not know is refused by the name of the seal, not of the store that it is on."""
+
+    class Sealing:
+        KEYWRIGHT_API = 1
+
+        @hookimpl
+        def keywright_register_seals(self) -> Sequence[Seal]:
+            return (MemorySeal(),)
+
+    registry = Registry.load(PLUGINS)
+    registry.add(Sealing(), "sealing")
+    document = {
+        "stores": {"main": {"backend": "memory", "seal": "master"}},
+        "seals": {"master": {"seal": "memory", "zzz": "1"}},
+    }
+
+    with keywright.open(document, registry=registry) as ring, pytest.raises(ConfigError) as caught:
+        ring.open_store()
+
+    assert "seals.master.zzz is no setting of seal 'memory'; it has: " in str(caught.value)
