@@ -90,7 +90,9 @@ def check(data: bytes) -> None:
     place = _damage(path, data[0], content)
     if place is None:
         return
-    shown = str(path).encode() + b"".join(good for name, good in _template().items() if name != place)
+    # What was asked for stands in messages, and in quotes in what Python prints of a local variable.
+    asked = b"".join(f"'{name}' {name}@{version}".encode() for name, version in (_FIRST, _SECOND, _THIRD))
+    shown = str(path).encode() + asked + b"".join(good for name, good in _template().items() if name != place)
     damage = _Damage(place, content, shown + (content if _is_name(content) else b""))
     store = damage.tried(lambda: FileBackend().open(Options({"path": str(path)})).__enter__())
     if store is None:
