@@ -42,6 +42,7 @@ class Interrupted:
 
     def _run(self, arguments: tuple[str, ...], ready: int) -> int:
         code = 99
+        sys.settrace(None)  # coverage has a lock that an interrupt leaves locked
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             sys.argv = ["keywright", "--config", str(self.config), *arguments]
