@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -106,6 +107,17 @@ def fuzz(session: nox.Session) -> None:
     """Fuzz every decoder for ten minutes each, or the targets and seconds that are named."""
     sync(session, "fuzz")
     session.run("python", "fuzz/campaign.py", *session.posargs)
+
+
+@nox.session(python="3.11")
+def mutation(session: nox.Session) -> None:
+    """Break the code in one place at a time, in a copy of this checkout: some test has to notice (docs/mutation.md)."""
+    copy = Path(session.create_tmp()).resolve() / "checkout"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    session.chdir(copy)
+    sync(session, "test", "docs")
+    session.run("python", "-m", "mutation", *session.posargs)
 
 
 @nox.session(python="3.11")

@@ -15,6 +15,7 @@ from keywright import Commands, Registry
 from keywright.cli.arguments import command_parser, config_options, split_command
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.exit_codes import BUG, exit_code
+from keywright.cli.failures import tell
 from keywright.errors import ConfigError, KeywrightError
 
 
@@ -186,3 +187,24 @@ def test_the_overview_of_a_group(run: Callable[..., bytes]) -> None:
 def test_an_error_of_no_kind_is_our_bug() -> None:
     """The base class is never raised; should it be, the exit code says that it is no fault of the user's."""
     assert exit_code(KeywrightError("raised by mistake")) == BUG
+
+
+@pytest.mark.parametrize(
+    ("given", "traceback", "hint"),
+    [
+        pytest.param(["list"], False, "; --debug shows more (check it for secrets before you send it)", id="plain"),
+        pytest.param(["list", "--debug"], True, "", id="debug"),
+    ],
+)
+def test_an_internal_error_is_told(
+    capsys: pytest.CaptureFixture[str], given: list[str], traceback: bool, hint: str
+) -> None:
+    """What is no error of ours is told by its class; its text and traceback only where `--debug` asks for them."""
+    code = tell(given, RuntimeError("of a plugin"))
+
+    told = capsys.readouterr().err
+    assert code == BUG
+    assert ("RuntimeError: of a plugin\n" in told) == traceback
+    assert told.endswith(
+        f"keywright: internal error (RuntimeError): this is a bug in keywright or a plugin, please report it{hint}\n"
+    )

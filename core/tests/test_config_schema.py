@@ -124,6 +124,7 @@ def test_what_is_right_is_accepted(schema: dict[str, Any], text: str) -> None:
         pytest.param('default_store = { env = "A", file = "B" }', id="two indirections"),
         pytest.param("default_store = {}", id="no indirection"),
         pytest.param('default_store = { env = "" }', id="empty indirection"),
+        pytest.param("default_store = { env = 1 }", id="indirection to a number"),
         pytest.param('plugins = "nix"', id="plugins is no list"),
         pytest.param("plugins = [1]", id="plugins holds a number"),
         pytest.param('plugins = ["nix", "nix"]', id="plugin twice"),

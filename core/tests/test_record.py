@@ -63,3 +63,9 @@ def test_the_states_are_spelt_as_they_are_stored() -> None:
 def test_states_are_stored_by_these_words() -> None:
     """Stores write these words: another spelling would make what is stored unreadable."""
     assert [str(state) for state in State] == ["enabled", "disabled", "compromised", "destroyed"]
+
+
+def test_the_members_of_an_info_are_named() -> None:
+    """So many members of the same kinds are given by name alone: a place more or less would be another meaning."""
+    with pytest.raises(TypeError):
+        RecordInfo("a", 1)  # type: ignore[call-arg]  # that is the fault

@@ -25,8 +25,8 @@ KNOWN: Final = (
         "sqlite",
         ".*",
         r"\w+ at fdatasync\(\d+</place>\)",
-        "a sync failed, and it ended as done",
-        "SQLite itself passes over a failed sync of the directory that its new log stands in",
+        "a sync failed, and it ended as done|a failed sync was tried again",
+        "SQLite itself passes over a failed sync of the directory that its new log stands in, and syncs it again later",
     ),
     Known(
         "sqlite",
@@ -37,24 +37,10 @@ KNOWN: Final = (
     ),
     Known(
         "sqlite",
-        "first",
-        r"(EIO|ENOSPC) at fsync\(",
-        "a sync failed, and it ended as StoreUnavailableError: .* nothing was written",
-        "a new, empty database is given up; the error says that nothing was written, and nothing is",
-    ),
-    Known(
-        "sqlite",
-        "recover from .*",
-        r"\w+ at fdatasync\(\d+</place/keys-wal>\)",
+        ".*",
+        r"\w+ at (fdatasync\(\d+</place/keys-wal>\)|pwrite64\(\d+</place/keys-shm>)",
         "a failed sync was tried again",
         "SQLite syncs the log of a process that was killed again when it closes",
-    ),
-    Known(
-        "sqlite",
-        "destroy|replace|remove",
-        r"EIO at pread64\(\d+</place/keys-wal>",
-        "DamagedStoreError, but the change is made",
-        "a read error while the log is cleared is told as damage, and not that the change is made",
     ),
 )
 

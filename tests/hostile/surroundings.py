@@ -12,7 +12,7 @@ import pytest
 
 from keywright import Record, RecordInfo, Secret
 
-__all__ = ["NOBODY", "contents", "fill", "in_child", "known", "mount", "needs_root", "nobody", "record", "told"]
+__all__ = ["NOBODY", "contents", "fill", "in_child", "mount", "needs_root", "nobody", "record", "told"]
 
 NOBODY: Final = 65_534
 
@@ -24,11 +24,6 @@ def needs_root() -> None:
     if os.environ.get("KEYWRIGHT_REQUIRE_PEERS"):
         pytest.fail("this test needs root, and KEYWRIGHT_REQUIRE_PEERS is set")
     pytest.skip("needs root: mounts a file system or becomes another user")
-
-
-def known(request: pytest.FixtureRequest, fault: str) -> None:
-    """Expect this test to fail, for a fault that is known. Not strictly, for a race may be won."""
-    request.applymarker(pytest.mark.xfail(reason=fault, strict=False))
 
 
 def mount(place: Path, options: str) -> None:

@@ -62,7 +62,7 @@ class Interrupted:
         return code
 
 
-def held(config: Path) -> dict[str, object]:
+def held(config: Path) -> dict[str, tuple[str, dict[str, str], str]]:
     """All that the store holds, but for revisions and times."""
     with keywright.open(str(config)) as ring:
         assert [*ring.examine()] == []
@@ -83,9 +83,9 @@ def test_ctrl_c_at_any_moment(configured: Path, home: Path) -> None:
     version = 1
     for number in range(TRIALS):
         before = held(config)
-        kid = f"a-{version + 1}"
+        kid, labels = f"a-{version + 1}", before[f"a@{version}"][1]
         command, reference, expected = (
-            (("rotate", "a"), f"a@{version + 1}", ("enabled", {}, kid)),
+            (("rotate", "a"), f"a@{version + 1}", ("enabled", labels, kid)),  # they are taken over
             (("label", f"a@{version}", f"n={number}"), f"a@{version}", ("enabled", {"n": str(number)}, f"a-{version}")),
             (("destroy", f"b{number - 3}", "--yes"), f"b{number - 3}@1", ("destroyed", {}, f"b{number - 3}-1")),
             (("generate", f"b{number}", "--type", "ed25519"), f"b{number}@1", ("enabled", {}, f"b{number}-1")),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hostile.surroundings import contents, fill, known, record, told
+from hostile.surroundings import contents, fill, record, told
 from kills.worker import Open
 from support import Keywright
 
@@ -90,13 +90,8 @@ def test_the_end_of_a_key_on_a_full_disk(
         assert b"canary-one" not in contents(place)
 
 
-def test_reading_on_a_full_disk(
-    request: pytest.FixtureRequest, kind: str, place: Path, opened: Open, mounted: Callable[[str], None]
-) -> None:
+def test_reading_on_a_full_disk(place: Path, opened: Open, mounted: Callable[[str], None]) -> None:
     """Where not one byte fits any more, keys are read."""
-    if kind == "sqlite":
-        reason = "SQLite makes a -shm file of 32 KiB to read; PRAGMA locking_mode = EXCLUSIVE would do without"
-        known(request, reason)
     mounted("size=64k,mode=700")
     with opened() as store:
         info = store.create(record())

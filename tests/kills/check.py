@@ -162,13 +162,7 @@ def _on_disk(directory: Path) -> set[int]:
 
 
 def _places(directory: Path) -> list[tuple[int, str]]:
-    return sorted(
-        (number, path)
-        for path, data in contents(str(directory))
-        for number in marks(data)
-        # SQLite copies memory of its process there when it recovers a log without a whole frame (`walIndexRecover`).
-        if not path.endswith("-shm")
-    )
+    return sorted((number, path) for path, data in contents(str(directory)) for number in marks(data))
 
 
 def _where(store: Checked) -> None:

@@ -66,3 +66,12 @@ def test_making_a_key_needs_no_configuration(tmp_path: Path, arguments: str) -> 
     )  # fmt: skip
 
     assert (done.returncode, done.stdout[:1]) == (0, b"{")
+
+
+def test_every_export_loads_on_first_use() -> None:
+    """In a process that used nothing yet, every name of `__all__` is there at the first look."""
+    probe = "import keywright_jose as it; print([name for name in it.__all__ if getattr(it, name, None) is None])"
+
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")

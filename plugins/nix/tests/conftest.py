@@ -18,6 +18,12 @@ from keywright.errors import ConfigError
 Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
+@pytest.fixture(autouse=True)
+def _unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that tests start with little room, or as another user, could not write what coverage measures."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture(scope="session")
 def nix(tmp_path_factory: pytest.TempPathFactory) -> Nix:
     """Runs the real `nix` with arguments and input; no daemon, no home."""

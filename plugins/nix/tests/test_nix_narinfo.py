@@ -133,6 +133,7 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
                 ("Compression: xz", "Compression:xz", 3, "no space"),
                 ("Compression: xz", ": xz", 3, "no name"),
                 ("Compression: xz", " Compression: xz", 3, "leading space"),
+                ("Compression: xz", "Sig:xb-1: xyz: ", 3, "two colons"),
             )
         ),
         *(
@@ -172,6 +173,7 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
                 PATH + "x" * 200,
                 PATH.replace("/nix/store", ""),
                 PATH.replace("curl", "cürl"),
+                PATH.replace("store", "st\x1bore"),
             )
         ),
         *(

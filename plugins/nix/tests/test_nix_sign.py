@@ -317,6 +317,25 @@ def test_a_worker_that_is_killed(make_cache: MakeCache) -> None:
     assert run(cache, job(A)) == {"changed": 300}
 
 
+def test_workers_that_cannot_be_started(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no more processes that is said, and nothing is signed."""
+    cache = make_cache(3)
+    before = contents(cache)
+
+    def fork() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("os.fork", fork)
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        run(cache, job(A), 4)
+
+    assert str(caught.value) == (
+        "4 worker processes cannot be started (Resource temporarily unavailable); run with fewer --jobs"
+    )
+    assert contents(cache) == before
+
+
 def test_a_sync_that_fails(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system does not confirm the writing, no new file takes an old one's place, and it is said."""
     cache = make_cache(3, tail=b"CA: text:sha256:x\n")

@@ -294,3 +294,16 @@ def test_errors_are_of_our_own_kind(ring: KeyRing) -> None:
     """A malformed name is a typed error too."""
     with pytest.raises(KeywrightError):
         names(ring, "a@1")
+
+
+def test_a_name_in_which_nix_conf_sees_a_comment_is_refused(ring: KeyRing, trusted: Trusted) -> None:
+    """Nix would cut the line there, and then refuse to work at all."""
+    ring.generate("a", kid="a#b")
+
+    with pytest.raises(UnsupportedKeyError) as caught:
+        trusted("a")
+
+    assert str(caught.value) == (
+        "a@1 cannot stand in trusted-public-keys: its Nix name has a '#', where nix.conf takes a comment to begin; "
+        "make a key of another name"
+    )

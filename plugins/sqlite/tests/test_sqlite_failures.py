@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,6 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright_sqlite import files
 from keywright_sqlite.backend import SqliteBackend
 from keywright_sqlite.failures import store_error
 
@@ -165,23 +165,70 @@ with opened(path) as store:
     assert os.listdir(os.path.dirname(path)) == []
 
 
-def test_a_directory_that_cannot_be_synced_is_reported(
-    monkeypatch: pytest.MonkeyPatch, path: str, store: WritableStore, make: Make
+@pytest.mark.parametrize("failing", [pytest.param(n, id=f"sync {n}") for n in range(4)])
+def test_a_new_store_that_cannot_be_synced_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener, make: Make, failing: int
 ) -> None:
-    """A new store whose directory entry may be lost says so; trying again goes on with it."""
+    """Whichever sync fails, of the two new directories' entries, the file or its entry; trying again goes on."""
+    path = str(tmp_path / "new" / "deep" / "keys.db")
+    asked = []
+    real = os.fsync
 
-    def failing(_directory: str) -> None:
-        raise OSError(errno.EIO, "Input/output error")
+    def fsync(descriptor: int) -> None:
+        asked.append(descriptor)
+        if len(asked) == failing + 1:
+            raise OSError(errno.EIO, "Input/output error")
+        real(descriptor)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "_sync_directory", failing)
-        with pytest.raises(DurabilityUnknownError) as caught:
-            store.create(make("a"))
+    with opened(path) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            with pytest.raises(DurabilityUnknownError) as caught:
+                store.create(make("a"))
+        store.create(make("a"))
+        names = list(store.names())
 
     assert str(caught.value) == (
         f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
     )
-    store.create(make("a"))
+    assert names == ["a"]
+    assert os.listdir(tmp_path / "new" / "deep") == ["keys.db"]
+
+
+def test_a_directory_that_cannot_be_opened_to_sync_it_is_reported(
+    monkeypatch: pytest.MonkeyPatch, path: str, store: WritableStore, make: Make
+) -> None:
+    """The store is there, though nobody knows whether a power cut leaves it."""
+    real = os.open
+
+    def refusing(target: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(target, flags, mode)
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(DurabilityUnknownError) as caught:
+        store.create(make("a"))
+
+    assert str(caught.value) == (
+        f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
+    )
+
+
+def test_a_close_that_fails_takes_nothing_back(
+    monkeypatch: pytest.MonkeyPatch, path: str, store: WritableStore, make: Make
+) -> None:
+    """A directory that is synced was only read from, and its descriptor is gone all the same."""
+    real = os.close
+
+    def failing(descriptor: int) -> None:
+        real(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", failing)
+        store.create(make("a"))
+
     assert list(store.names()) == ["a"]
 
 

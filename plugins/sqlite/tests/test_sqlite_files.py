@@ -246,13 +246,13 @@ def test_a_directory_that_everybody_may_write_is_refused(
     """Whoever may rename the database may put another in its place, though the user's path is a link elsewhere."""
     real = tmp_path / "real"
     real.mkdir()
-    (tmp_path / "link.db").symlink_to(real / "keys.db")
+    (tmp_path / "link").symlink_to(real)
     if made:
-        with opened(str(tmp_path / "link.db")) as store:
+        with opened(str(real / "keys.db")) as store:
             store.create(make())
     real.chmod(0o777)
 
-    with pytest.raises(AccessDeniedError) as caught, opened(str(tmp_path / "link.db")) as store:
+    with pytest.raises(AccessDeniedError) as caught, opened(str(tmp_path / "link" / "keys.db")) as store:
         store.create(make("other"))
 
     assert str(caught.value) == (
@@ -293,6 +293,45 @@ def test_a_directory_of_another_user_is_refused(
     assert str(caught.value) == (
         f"{tmp_path} belongs to another user, who could put another database in the store's place; use a directory of "
         "your own, or have root `chown` it"
+    )
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["there", "to be made"])
+def test_a_directory_above_that_everybody_may_write_is_refused(
+    tmp_path: Path, opened: Opener, make: Make, made: bool
+) -> None:
+    """Whoever may rename there may put another directory in the place of the store's."""
+    path = tmp_path / "open" / "mine" / "keys.db"
+    if made:
+        with opened(str(path)) as store:
+            store.create(make())
+    else:
+        path.parent.parent.mkdir()
+    path.parent.parent.chmod(0o777)
+
+    with pytest.raises(AccessDeniedError) as caught, opened(str(path)) as store:
+        store.create(make("other"))
+
+    assert str(caught.value) == (
+        f"{tmp_path}/open is writable by everybody, who could put another database in the store's place; run "
+        f"`chmod o-w {tmp_path}/open`, and see that the keys in it are still yours"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
+def test_a_directory_above_that_is_another_users_is_refused(tmp_path: Path, opened: Opener, make: Make) -> None:
+    """Its owner may put another directory in the place of the store's."""
+    path = tmp_path / "theirs" / "mine" / "keys.db"
+    with opened(str(path)) as store:
+        store.create(make())
+    os.chown(tmp_path / "theirs", 1234, 1234)
+
+    with pytest.raises(AccessDeniedError) as caught, opened(str(path)):
+        pass
+
+    assert str(caught.value) == (
+        f"{tmp_path}/theirs belongs to another user, who could put another database in the store's place; use a "
+        "directory of your own, or have root `chown` it"
     )
 
 
@@ -377,6 +416,8 @@ def test_a_path_that_is_no_text_will_do(tmp_path: Path, opened: Opener, make: Ma
 def test_a_symbolic_link_is_followed(tmp_path: Path, opened: Opener, make: Make) -> None:
     """The log stands beside the database, not beside the link."""
     (tmp_path / "real").mkdir()
+    with opened(str(tmp_path / "real" / "keys.db")) as store:
+        store.create(make("first"))
     (tmp_path / "link.db").symlink_to(tmp_path / "real" / "keys.db")
 
     with opened(str(tmp_path / "link.db")) as store:
@@ -385,6 +426,57 @@ def test_a_symbolic_link_is_followed(tmp_path: Path, opened: Opener, make: Make)
 
     assert beside == ["keys.db", "keys.db-shm", "keys.db-wal"]
     assert sorted(found.name for found in tmp_path.iterdir()) == ["link.db", "real"]
+
+
+@pytest.mark.parametrize("link", ["keys.db", "above", "far/above"])
+def test_a_link_to_nothing_is_no_empty_store(tmp_path: Path, opened: Opener, link: str) -> None:
+    """What it leads to may stand on a volume that is not mounted; nothing is made in its place."""
+    target = tmp_path / link
+    target.parent.mkdir(exist_ok=True)
+    target.symlink_to(tmp_path / "volume" / "place")
+    path = target if link == "keys.db" else target / "deep" / "keys.db"
+
+    with pytest.raises(StoreUnavailableError) as caught, opened(str(path)):
+        pass
+
+    assert str(caught.value) == (
+        f"{target}: is a link to nothing; mount or make what it leads to, or set another `path`"
+    )
+    assert not (tmp_path / "volume").exists()
+
+
+def test_a_link_that_leads_to_itself_is_refused(tmp_path: Path, opened: Opener) -> None:
+    """The system's own word for it is passed on."""
+    path = str(tmp_path / "loop.db")
+    os.symlink("loop.db", path)
+
+    with pytest.raises(StoreUnavailableError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == (
+        f"{path}: the store cannot be reached: Too many levels of symbolic links; correct `path`"
+    )
+
+
+def test_a_link_that_becomes_a_directory_on_the_way_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opener
+) -> None:
+    """Between looking whether it is a link and reading it, somebody put a directory there."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    path = str(tmp_path / "link" / "keys.db")
+    real = os.readlink
+
+    def swapped(target: str) -> str:
+        os.unlink(target)
+        os.mkdir(target)
+        return real(target)
+
+    monkeypatch.setattr(os, "readlink", swapped)
+    with pytest.raises(StoreUnavailableError) as caught, opened(path):
+        pass
+
+    assert str(caught.value) == f"{path}: the store cannot be reached: Invalid argument; correct `path`"
 
 
 def test_a_second_name_left_by_a_killed_process_goes(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from keywright import Record, Revision, Secret, State, WritableStore
 from keywright.errors import DurabilityUnknownError, KeyExistsError, KeywrightError
+from keywright_sqlite import session
 from keywright_sqlite.schema import image
 from keywright_sqlite.store import _ADD_PAYLOAD, _WIPE
 
@@ -184,6 +185,63 @@ def test_a_reader_in_the_way_is_reported_and_the_next_open_finishes(
         reader.execute("COMMIT")
         with opened(path):
             assert _traces(path, canary) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "done"),
+    [("destroy", "a@1 is destroyed"), ("replace", "a@1 is updated"), ("remove", "a is removed")],
+)
+def test_a_log_that_cannot_be_read_is_no_damage(
+    path: str, opened: Opener, make: Make, monkeypatch: pytest.MonkeyPatch, change: str, done: str
+) -> None:
+    """SQLite tells a read error while the log is cleared as damage; but the change is made, and that is said."""
+
+    def failing(_connection: sqlite3.Connection) -> bool:
+        error = sqlite3.DatabaseError("something internal")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+    with opened(path, seconds=0) as store:
+        store.create(make("a"))
+        record = store.get("a", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(session, "erase_log", failing)
+            with pytest.raises(DurabilityUnknownError) as caught:
+                _change(store, change, record)
+
+        assert str(caught.value) == (
+            f"{done}, but its old bytes may still be in {path} or its -wal, because another program reads the store or "
+            "the disk fails; they go when the store is next opened without that"
+        )
+        assert [i.state for i in store.versions("a") if i.revision == record.info.revision] == []
+
+
+RECOVERED = """
+import shutil
+keys = [Record(RecordInfo(name=f"a{n}", version=1), Secret(b"CANARY-%02d;" % n * 4200)) for n in range(12)]
+with opened(path) as store:
+    infos = [store.create(key) for key in keys]
+    del keys
+    store.create(Record(RecordInfo(name="b", version=1), None))
+    shutil.copy(path + "-wal", path + ".kept")
+    kept = [store.get(info.name, 1) for info in infos for _ in range(4)][::2]
+    del kept[:]
+    for info in infos:
+        store.remove(info.name, expected=[info.revision])
+# As a writer that is killed behind the header of the first frame leaves it.
+os.rename(path + ".kept", path + "-wal")
+os.truncate(path + "-wal", 56)
+os.chmod(path + "-wal", 0o600)
+with opened(path) as store:
+    print(any(open(path + "-shm", "rb").read()[136:]), os.path.getsize(path + "-wal"), *store.names())
+"""
+
+
+def test_no_memory_of_the_process_goes_into_the_index(run: Run) -> None:
+    """Where a log has no whole frame, SQLite 3.40 copies memory that it never filled into -shm; it does not stay."""
+    process = run(RECOVERED)
+
+    assert process.communicate()[0] == b"False 0 b\n"
 
 
 def _change(store: WritableStore, change: str, record: Record) -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from keywright.errors import AccessDeniedError, ConfigError, KeywrightError, StoreUnavailableError
 
@@ -147,6 +146,8 @@ def _path_of(target: str) -> str:
 
 
 def _path_of_url(url: str) -> str:
+    from urllib.parse import unquote_to_bytes, urlsplit
+
     try:
         parts = urlsplit(url)
     except ValueError:

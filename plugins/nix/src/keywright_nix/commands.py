@@ -71,7 +71,7 @@ def add_commands(commands: Commands) -> None:
         run=_from("sign_command", "sign"),
         examples=[
             "keywright nix sign /srv/cache --key cache.example.org",
-            "keywright nix sign file:///srv/cache --key-file secret-key --drop cache.example.org-1 --jobs 2",
+            "keywright nix sign file:///srv/cache --drop cache.example.org-1 --jobs 2",
         ],
     )
     commands.add(

@@ -86,6 +86,11 @@ def _public_key(info: RecordInfo) -> str:
         parse_public_key(text)
     except FormatError as error:
         raise UnsupportedKeyError(f"{info.reference} cannot stand in trusted-public-keys: {error}") from None
+    if "#" in text:
+        raise UnsupportedKeyError(
+            f"{info.reference} cannot stand in trusted-public-keys: its Nix name has a '#', where nix.conf takes a "
+            "comment to begin; make a key of another name"
+        )
     return text
 
 

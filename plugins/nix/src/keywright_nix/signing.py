@@ -60,6 +60,10 @@ class Outcome(NamedTuple):
     replacement: Replacement | None = None
 
 
+# One of each, so that a list of them is sent between processes in a few bytes.
+_CHANGED, _UNCHANGED, _NOT_VOUCHED, _GONE = map(Outcome, ("changed", "unchanged", "not vouched for", "gone"))
+
+
 def sign_narinfo(path: str, job: Job) -> Outcome:
     """Do the job on one file. What goes wrong with the file is the outcome's, not raised.
 
@@ -71,29 +75,28 @@ def sign_narinfo(path: str, job: Job) -> Outcome:
         data, status = read_narinfo(path)
         info = NarInfo.parse(without_zeros(data), where=path)
     except FileNotFoundError:
-        return Outcome("gone")
+        return _GONE
     except KeywrightError as error:
         return Outcome("faulty", error)
     present = info.signatures
     kept = [text for text in present if text.partition(":")[0] not in job.drop] if job.drop else present
     if job.vouching is not None and not _holds(info, *job.vouching):
         is_done = bound and len(kept) == len(present) and all(_holds(info, key.name, key.public) for key in bound)
-        return Outcome("unchanged" if is_done else "not vouched for")
+        return _UNCHANGED if is_done else _NOT_VOUCHED
     ours = [signature_text(key.name, key.sign(info.fingerprint())) for key in bound]
     clashing = _clashing(bound, ours, kept) if kept else ()
     if len(kept) < len(present) or not all(text in kept for text in ours):
         info = info.with_signatures([*kept, *ours])
     new = info.render()
     if new == data:
-        return Outcome("unchanged", clashing=clashing)
-    if job.dry_run:
-        return Outcome("changed", clashing=clashing)
+        return Outcome("unchanged", clashing=clashing) if clashing else _UNCHANGED
     try:
-        return Outcome("changed", clashing=clashing, replacement=rewrite(path, data, new, status))
+        replacement = None if job.dry_run else rewrite(path, data, new, status)
     except FileNotFoundError:
-        return Outcome("gone")
+        return _GONE
     except KeywrightError as error:
         return Outcome("faulty", error)
+    return Outcome("changed", clashing=clashing, replacement=replacement) if clashing or replacement else _CHANGED
 
 
 def _holds(info: NarInfo, name: str, public: bytes) -> bool:

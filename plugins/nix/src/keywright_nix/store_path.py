@@ -9,7 +9,7 @@ __all__ = ["BASE_NAME", "split_store_path"]
 # 32 characters of Nix's base32, a hyphen, and a name of at most 211; since Nix 2.20 a name may start with a dot, but be
 # neither "." nor ".." nor start with ".-" or "..-".
 BASE_NAME = re.compile(rb"[0-9a-df-np-sv-z]{32}-(?!\.{1,2}(?:-|\Z))[0-9a-zA-Z+\-._?=]{1,211}")
-_DIRECTORY = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[^/\0\s,;]+)+")
+_DIRECTORY = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[!-+\-.0-:<-~]+)+")
 
 
 def split_store_path(path: bytes) -> tuple[bytes, bytes]:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import signal
-from collections import deque
+import os
+from binascii import crc32
 from collections.abc import Generator, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from keywright.errors import KeywrightError, StoreUnavailableError
 from keywright_nix.batch import Batch
 from keywright_nix.signing import Job, Outcome, sign_narinfo
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
-
     from keywright_nix.cache import Cache
 
 __all__ = ["sign_all"]
 
 _Results = Generator[tuple[str, Outcome], None, None]
-_CHUNK: Final = 64
-_AHEAD: Final = 4  # chunks, so that a worker has something to do while we wait for the disk
-_PATIENCE_SECONDS: Final = 10
+_CHUNK: Final = 128
 
 
 def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int) -> _Results:
@@ -35,7 +30,7 @@ def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int) -> _R
     Raises:
         KeywrightError: a key signs no more; what is done is done.
         DurabilityUnknownError: the system does not confirm that what is done is on the medium.
-        StoreUnavailableError: a worker was killed.
+        StoreUnavailableError: a worker was killed, or cannot be started.
         AccessDeniedError, ConfigError: the directory cannot be read.
     """
     results = _here(cache, job) if jobs == 1 else _in_processes(cache, job, jobs)
@@ -67,83 +62,89 @@ def _here(cache: Cache, job: Job) -> _Results:
 
 
 class _Worker(NamedTuple):
-    process: BaseProcess
-    pipe: Connection[list[str], list[Outcome] | Exception]
-    sent: deque[list[str]]
+    process: int
+    pipe: IO[bytes]
 
-    def feed(self, names: Iterator[str]) -> None:
-        chunk = list(islice(names, _CHUNK))
-        if chunk:
-            self.pipe.send(chunk)
-            self.sent.append(chunk)
+    def take(self) -> list[tuple[str, Outcome]]:
+        """What it did since; nothing once it is done."""
+        import pickle
 
-    def take(self) -> Iterator[tuple[str, Outcome]]:
-        answer = self.pipe.recv()
+        try:
+            # Nobody but our worker has the other end.
+            answer: list[tuple[str, Outcome]] | Exception = pickle.load(self.pipe)  # noqa: S301
+        except (EOFError, pickle.UnpicklingError):
+            raise StoreUnavailableError("a worker process was killed; run the same command again to finish") from None
         if isinstance(answer, Exception):
             raise answer
-        return zip(self.sent.popleft(), answer, strict=True)
+        return answer
 
 
 def _in_processes(cache: Cache, job: Job, jobs: int) -> _Results:
-    from multiprocessing.connection import wait
-
-    names = cache.names()
     workers: list[_Worker] = []
     try:
-        _start(workers, cache.directory, job, jobs)
-        for _ in range(_AHEAD):
-            for worker in workers:
-                worker.feed(names)
-        while busy := {worker.pipe: worker for worker in workers if worker.sent}:
-            for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]  # it is one of those that were given
+        _start(workers, cache, job, jobs)
+        busy = list(workers)
+        while busy:
+            for worker in list(busy):  # who is ahead waits for us once its pipe is full
                 results = worker.take()
-                worker.feed(names)
+                if not results:
+                    busy.remove(worker)
                 yield from results
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise StoreUnavailableError("a worker process was killed; run the same command again to finish") from None
     finally:
         for worker in workers:
             worker.pipe.close()
         for worker in workers:
-            worker.process.join(_PATIENCE_SECONDS)
-            worker.process.kill()
+            os.waitpid(worker.process, 0)
 
 
-def _start(workers: list[_Worker], directory: str, job: Job, jobs: int) -> None:
-    from multiprocessing import get_context
+def _start(workers: list[_Worker], cache: Cache, job: Job, jobs: int) -> None:
+    import signal
 
-    context = get_context("fork")  # a key is inherited; it is never pickled
     # Ctrl-C goes to all of us. The workers, who keep this mask, leave it to the parent.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        for _ in range(jobs):
-            ours, theirs = context.Pipe()
-            others = [worker.pipe for worker in workers]
-            process = context.Process(target=_work, args=(theirs, [ours, *others], directory, job), daemon=True)
-            process.start()
-            theirs.close()
-            workers.append(_Worker(process, ours, deque()))
+        for share in range(jobs):
+            ours, theirs = os.pipe()
+            process = os.fork()  # a key is inherited; it is never pickled
+            if process == 0:
+                # Open at a sibling's, our end of a pipe would let a worker outlive us unknowing.
+                for inherited in (ours, *(worker.pipe.fileno() for worker in workers)):
+                    os.close(inherited)
+                _work(theirs, cache, job, share, jobs)
+            os.close(theirs)
+            workers.append(_Worker(process, os.fdopen(ours, "rb")))
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"{jobs} worker processes cannot be started ({error.strerror}); run with fewer --jobs"
+        ) from None
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(
-    pipe: Connection[list[Outcome] | Exception, list[str]],
-    inherited: list[Connection[list[str], list[Outcome] | Exception]],
-    directory: str,
-    job: Job,
-) -> None:
-    for other in inherited:
-        other.close()  # or nobody would learn of the parent's end
+def _work(pipe: int, cache: Cache, job: Job, share: int, jobs: int) -> NoReturn:
+    """In a worker: do its share of the narinfos, which their names decide, and send what became of them."""
     try:
-        while True:
-            chunk = pipe.recv()
+        import pickle
+
+        with open(pipe, "wb") as parent:
+            names = (name for name in cache.names() if crc32(os.fsencode(name)) % jobs == share)
             try:
-                pipe.send([sign_narinfo(f"{directory}/{name}", job) for name in chunk])
+                for results in _in_chunks(names, cache.directory, job):
+                    pickle.dump(results, parent)
+                    parent.flush()
+            except BrokenPipeError:
+                raise
             except KeywrightError as error:
-                pipe.send(error)
+                pickle.dump(error, parent)
             except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, without what the message holds)
-                pipe.send(RuntimeError(type(error).__name__))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
+                pickle.dump(RuntimeError(type(error).__name__), parent)
+    finally:
+        os._exit(0)  # nothing of the parent's is run here, nor flushed a second time
+
+
+def _in_chunks(names: Iterator[str], directory: str, job: Job) -> Iterator[list[tuple[str, Outcome]]]:
+    """The last one is empty."""
+    results = None
+    while results is None or results:
+        results = [(name, sign_narinfo(f"{directory}/{name}", job)) for name in islice(names, _CHUNK)]
+        yield results

@@ -41,12 +41,19 @@ def connect(path: str, timeout: timedelta, *, writable: bool) -> tuple[sqlite3.C
         # A reader in WAL mode would have to make files beside it; but a log holds writes that must be read too.
         return _connect(path, timeout, "mode=ro" if unfinished else "mode=ro&immutable=1"), False
     connection, lasting = _connect_to_write(path, timeout)
-    if unfinished and not _recover(connection, timeout):
-        connection.close()
+    if not unfinished:
+        return connection, lasting
+    cleared = _recover(connection, timeout)
+    if cleared and (not lasting or files.size(path + "-wal") > 0):
+        # It is alone, and has no -shm file; or others keep that, or a sync failed, which closing would try again.
+        return connection, lasting
+    # SQLite may have copied memory of this process, secrets perhaps, into the -shm file: where the log had no whole
+    # frame, `walIndexRecover` (3.40) writes there what it never filled. Whoever closes last removes that file.
+    connection.close()
+    if not cleared:
         with suppress(sqlite3.Error), closing(_connect_alone(path, timedelta())) as alone:
             erase_log(alone)
-        connection, lasting = _connect_to_write(path, timeout)
-    return connection, lasting
+    return _connect_to_write(path, timeout)
 
 
 def erase_log(connection: sqlite3.Connection) -> bool:

@@ -62,7 +62,7 @@ def check(path: str, found: os.stat_result) -> None:
             change what is in the directory.
         DamagedStoreError: the database is empty: it is put in place whole, so this one lost its content.
     """
-    _check_directory(os.path.dirname(path))
+    _check_directories(os.path.dirname(path))
     _check_private(path, found)
     for sibling in (path + end for end in SIBLINGS):
         beside = look(sibling)
@@ -87,11 +87,23 @@ def _check_private(path: str, found: os.stat_result) -> None:
         )
 
 
-def _check_directory(directory: str) -> None:
+def _check_directories(directory: str) -> None:
+    """SQLite opens by path, so whoever may rename in a directory above could swap the whole way there."""
+    keepers = {os.geteuid(), 0}
+    _check_directory(directory, keepers)
+    outside = look("/proc")  # root's: in a user namespace, root outside has another number, as has all that is its
+    if outside is not None:
+        keepers.add(outside.st_uid)
+    while directory != os.path.dirname(directory):
+        directory = os.path.dirname(directory)
+        _check_directory(directory, keepers)
+
+
+def _check_directory(directory: str, keepers: set[int]) -> None:
     found = look(directory)
     if found is None:
         return
-    if found.st_uid not in (os.geteuid(), 0):
+    if found.st_uid not in keepers:
         raise AccessDeniedError(
             f"{directory} belongs to another user, who could put another database in the store's place; use a "
             "directory of your own, or have root `chown` it"
@@ -118,15 +130,15 @@ def place(path: str, image: bytes) -> None:
         AccessDeniedError: others may change what is in the directory.
         ReadOnlyStoreError: the directory takes no files from this user.
         StoreUnavailableError: it could not be made for another reason; nothing is at `path`.
-        DurabilityUnknownError: it is there, but its directory could not be synced.
+        DurabilityUnknownError: it, or a directory, could not be synced; it may be there or not.
     """
     directory = os.path.dirname(path)
     temporary = os.path.join(directory, os.urandom(8).hex().join(_TEMPORARY))
     try:
-        _make_directories(directory)
-        _check_directory(directory)
+        _make_directories(directory, path)
+        _check_directories(directory)
         try:
-            _write(temporary, image)
+            _write(temporary, image, path)
             # Unlike a rename, a link never replaces a database that another process has put there meanwhile.
             with suppress(FileExistsError):
                 os.link(temporary, path)
@@ -135,12 +147,7 @@ def place(path: str, image: bytes) -> None:
                 os.unlink(temporary)
     except OSError as error:
         raise system_error(path, error) from None
-    try:
-        _sync_directory(directory)
-    except OSError:
-        raise DurabilityUnknownError(
-            f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
-        ) from None
+    _sync_directory(directory, path)
 
 
 def finish_placing(path: str, found: os.stat_result) -> None:
@@ -167,32 +174,49 @@ def is_temporary(name: str) -> bool:
     return name.startswith(start) and name.endswith(end)
 
 
-def _write(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _write(temporary: str, content: bytes, path: str) -> None:
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)  # a umask may take away even the owner's bits
         file.write(content)
         file.flush()
-        os.fsync(descriptor)
+        _sync(descriptor, path)
 
 
-def _make_directories(directory: str) -> None:
+def _make_directories(directory: str, path: str) -> None:
     """Make `directory` and what is missing above it, 0700 and durable."""
     if os.path.isdir(directory):
         return
     above = os.path.dirname(directory)
-    _make_directories(above)
+    _make_directories(above, path)
     try:
         os.mkdir(directory, 0o700)
         os.chmod(directory, 0o700)
     except FileExistsError:
         return  # another process was faster; if it is no directory, the next step says so
-    _sync_directory(above)
+    _sync_directory(above, path)
 
 
-def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync_directory(directory: str, path: str) -> None:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        raise _unconfirmed(path) from None
+    try:
+        _sync(descriptor, path)
+    finally:
+        with suppress(OSError):  # it was only read from
+            os.close(descriptor)
+
+
+def _sync(descriptor: int, path: str) -> None:
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError:
+        raise _unconfirmed(path) from None
+
+
+def _unconfirmed(path: str) -> DurabilityUnknownError:
+    return DurabilityUnknownError(
+        f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
+    )

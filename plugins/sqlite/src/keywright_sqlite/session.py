@@ -9,11 +9,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
-from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreUnavailableError
+from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.connection import connect, erase_log
 from keywright_sqlite.failures import is_full, read_only, translate
 from keywright_sqlite.lending import Reading, Writing
+from keywright_sqlite.paths import resolve
 from keywright_sqlite.schema import image
 from keywright_sqlite.turns import Turns
 
@@ -29,7 +30,7 @@ class Session:
     """Lends out its connection, one user at a time, and makes sure that it leads to the file that is there now."""
 
     def __init__(self, path: str, timeout: timedelta) -> None:
-        self.path = os.path.realpath(path)
+        self.path = resolve(path)
         self._timeout = timeout
         self._lock = Turns()
         self._connection: sqlite3.Connection | None = None
@@ -138,7 +139,7 @@ class Session:
         try:
             with self.reading() as connection:
                 return connection is not None and erase_log(connection)
-        except (StoreUnavailableError, DurabilityUnknownError):
+        except StoreError:  # whatever it is, the change is made: `erase` says so
             return False
 
     def _connected(self) -> sqlite3.Connection | None:

@@ -1,0 +1,109 @@
+"""The short way to read a narinfo that is as Nix writes it: never another answer than the long way's."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from keywright.errors import FormatError
+from keywright_nix.strict import Parts, read_lines
+from keywright_nix.usual import read_usual
+
+HASH = b"1ix4jahrkll5zg01wandq78jw3ab30q4nscph67rniqg5x7r0j59"
+NAME = b"syd87l2rxw8cbsxmxl853h0r6pdwhwjr-curl-7.82.0"
+OTHER = b"6w8g7njm4mck5dmjxws0z1xnrxvl81xa-glibc-2.34"
+BARE = (
+    b"StorePath: /nix/store/%b\nURL: nar/x.nar.xz\nCompression: xz\nFileHash: sha256:%b\nFileSize: 0\n"
+    b"NarHash: sha256:%b\nNarSize: 120\nReferences: %b %b\nDeriver: %b.drv\nSystem: x86_64-linux\n"
+) % (NAME, HASH, HASH, OTHER, NAME, NAME)
+SIGNED = BARE + b"Sig: b-1:x\nSig: a-1:y\n"
+MINIMAL = b"StorePath: /s/%b\nURL: \nNarHash: sha256:%b\nNarSize: 1\nReferences: \n" % (NAME, HASH)
+
+# What sits at the borders of the rules, to stand in the place of a piece of a narinfo.
+PIECES = [
+    *(b"", b"\n", b"\r", b" ", b": ", b"\0", b"\xff", b"/", b"//", b".", b"..", b"/./", b"/../", b";", b","),
+    *(b"-.", b"-..", b"-.-x", b"-..-x", b"-.x", b"-" + b"x" * 211, b"-" + b"x" * 212, b"e", b"u", b"A", b"~"),
+    *(b"0", b"00", b"01", b"2", b"9" * 19, b"9" * 20, b"18446744073709551615", b"18446744073709551616", b"+1", b"1_0"),
+    *(b"sha256:", b"sha256-", b"sha512:", b"unknown-deriver", b"a" * 64, b"/nix/store", b"/nix/store/x", b"/gnu"),
+    *(b"Sig: ", b"Sig: z\n", b"CA: x\n", b"CA: ", b"X: y\n", b"System: z\n", b"URL: x\n", b"Deriver: \n"),
+    *(NAME, OTHER, HASH, b"2" + HASH[1:], NAME + b" " + OTHER),
+]
+
+
+def slowly(data: bytes) -> Parts | None:
+    """The long way's answer; None where it refuses."""
+    try:
+        return read_lines(data, "x")
+    except FormatError:
+        return None
+
+
+@st.composite
+def narinfos(draw: st.DrawFn) -> bytes:
+    """A narinfo in which one or two words are replaced by pieces, whole or in part, and maybe a line is moved."""
+    data = draw(st.sampled_from([BARE, SIGNED, SIGNED + b"CA: fixed:x\n", MINIMAL]))
+    for _ in range(draw(st.integers(1, 2))):
+        words = [*re.finditer(rb"[^\n /:-]+", data)]
+        start, end = draw(st.sampled_from(words)).span()
+        piece = draw(st.sampled_from(PIECES))
+        start, end = draw(st.sampled_from([(start, end), (start, start), (end, end), (end, end + 1), (start - 1, end)]))
+        data = data[: max(start, 0)] + piece + data[end:]
+    if draw(st.integers(0, 4)) == 0:
+        lines = data.splitlines(keepends=True)
+        line = lines.pop(draw(st.integers(0, len(lines) - 1)))
+        lines.insert(draw(st.integers(0, len(lines))), line)
+        data = b"".join(lines)
+    return data
+
+
+@given(narinfos() | st.binary())
+@example(BARE.replace(b"/nix/store/", b"/./"))
+@example(BARE.replace(b"/nix/store/", b"/nix/store/x/../"))
+@example(BARE.replace(b"/nix/store/", b"/"))
+@example(BARE.replace(b"curl", b".."))
+@example(BARE.replace(b"NarHash: sha256:1", b"NarHash: sha256:2"))
+@example(BARE.replace(b"FileSize: 0", b"FileSize: 00"))
+@example(BARE.replace(b"NarSize: 120", b"NarSize: 0"))
+@example(BARE.replace(b"NarSize: 120", b"NarSize: " + b"9" * 20))
+@example(BARE.replace(b"FileSize: 0", b"FileSize: " + b"9" * 20))
+@example(MINIMAL.replace(b"curl-7.82.0", b"x" * 212))
+@example(BARE.replace(b"/nix/store/", b"/nix;/store/"))
+@example(BARE[:-1])
+@example(SIGNED + b"\0\0")
+def test_both_ways_agree(data: bytes) -> None:
+    """What the short way reads at all it reads as the long way does."""
+    assert read_usual(data) in (None, slowly(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(BARE, id="no signature"),
+        pytest.param(SIGNED, id="signatures"),
+        pytest.param(SIGNED + b"CA: fixed:r:sha256:x\n", id="content-addressed"),
+        pytest.param(BARE + b"CA: fixed:r:sha256:x\n", id="content-addressed, no signature"),
+        pytest.param(MINIMAL, id="the fewest fields"),
+        pytest.param(BARE.replace(b"/nix/store", b"/home/me/.store/x"), id="another store"),
+        pytest.param(BARE.replace(b"curl", b".curl"), id="a name with a dot in front"),
+        pytest.param(BARE.replace(b"Deriver: " + NAME + b".drv", b"Deriver: unknown-deriver"), id="no deriver"),
+    ],
+)
+def test_what_nix_writes_goes_the_short_way(data: bytes) -> None:
+    """The usual narinfos are read the short way, and alike."""
+    found = read_usual(data)
+
+    assert found is not None
+    assert found == slowly(data)
+
+
+def test_a_million_signatures_go_the_short_way() -> None:
+    """Many lines take neither the stack nor a time that grows faster than they do."""
+    data = BARE + b"Sig: x\n" * 1_000_000
+
+    found = read_usual(data)
+
+    assert found is not None
+    assert (len(found[1]), found[0], found[2]) == (1_000_000, BARE, b"")
