@@ -162,7 +162,7 @@ COVERED: dict[str, Edit] = {
     "a reference left out": replaced(rb"^References: \S+ ", b"References: "),
     "a reference more": replaced(rb"^References: ", b"References: 00000000000000000000000000000000-x "),
     "a reference changed": replaced(rb"^(References: \S+)p", rb"\1q"),
-    "the signature": replaced(rb"^(Sig: .{20}).", lambda found: found[1] + b"/"),
+    "the signature": replaced(rb"^(Sig: .{20})(.)", lambda found: found[1] + (b"B" if found[2] == b"A" else b"A")),
     "the key's name": replaced(rb"^Sig: cache-1:", b"Sig: cache-3:"),
     "no signature": replaced(rb"^Sig: .*\n", b""),
 }

@@ -20,8 +20,9 @@ KEY = nacl.signing.SigningKey((1).to_bytes(32))
 HASH = "0" * 32
 PATH = f"1;/nix/store/{HASH}-hello;sha256:{'0' * 52};120;/nix/store/{HASH}-a,/nix/store/{HASH}-b"
 LEAF = f"1;/nix/store/{HASH}-hello;sha256:{'0' * 52};120;"
-OLD_REALISATION = '{"dependentRealisations":{},"id":"sha256:00!out","outPath":"x-hello"}'
-NEW_REALISATION = '{"key":{"drvPath":"x.drv","outputName":"out"},"value":{"outPath":"x-hello"}}'
+OUTPUT = "syd87l2rxw8cbsxmxl853h0r6pdwhwjr-hello"
+OLD_REALISATION = f'{{"dependentRealisations":{{}},"id":"sha256:{"0" * 64}!out","outPath":"{OUTPUT}"}}'
+NEW_REALISATION = f'{{"key":{{"drvPath":"{OUTPUT}.drv","outputName":"out"}},"value":{{"outPath":"{OUTPUT}"}}}}'
 
 
 def ours(message: str) -> str:

@@ -12,10 +12,12 @@ from keywright.errors import FormatError
 from keywright_nix.realisation import realisation_fingerprint
 
 ID = "sha256:" + "ab" * 32 + "!out"
-OLD = {"dependentRealisations": {"b!out": "y", "a!out": "ü"}, "id": ID, "outPath": "p-x", "signatures": ["k:s"]}
+A, B = "sha256:" + "0a" * 32 + "!a", "sha256:" + "0b" * 32 + "!b"
+PATH = "syd87l2rxw8cbsxmxl853h0r6pdwhwjr-curl-7.82.0"
+OLD = {"dependentRealisations": {B: PATH, A: PATH}, "id": ID, "outPath": PATH, "signatures": ["k:s"]}
 NEW = {
-    "value": {"outPath": "p-x", "signatures": [{"keyName": "k", "sig": "s"}]},
-    "key": {"outputName": "out", "drvPath": "d.drv"},
+    "value": {"outPath": PATH, "signatures": [{"keyName": "k", "sig": "s"}]},
+    "key": {"outputName": "out", "drvPath": f"{PATH}.drv"},
 }
 
 
@@ -23,9 +25,13 @@ NEW = {
     ("document", "covered"),
     [
         pytest.param(
-            OLD, f'{{"dependentRealisations":{{"a!out":"ü","b!out":"y"}},"id":"{ID}","outPath":"p-x"}}', id="2.34"
+            OLD,
+            f'{{"dependentRealisations":{{"{A}":"{PATH}","{B}":"{PATH}"}},"id":"{ID}","outPath":"{PATH}"}}',
+            id="2.34",
         ),
-        pytest.param(NEW, '{"key":{"drvPath":"d.drv","outputName":"out"},"value":{"outPath":"p-x"}}', id="2.35"),
+        pytest.param(
+            NEW, f'{{"key":{{"drvPath":"{PATH}.drv","outputName":"out"}},"value":{{"outPath":"{PATH}"}}}}', id="2.35"
+        ),
     ],
 )
 def test_the_fingerprint_is_the_document_without_signatures(document: dict[str, object], covered: str) -> None:
@@ -49,6 +55,13 @@ _LACKS = "r: lacks what a realisation has, or has more than this keywright knows
         pytest.param(json.dumps({**OLD, "more": 1}).encode(), _LACKS, id="more"),
         pytest.param(json.dumps({**OLD, "id": 1}).encode(), _LACKS, id="number"),
         pytest.param(json.dumps({**OLD, "outPath": ""}).encode(), _LACKS, id="empty path"),
+        pytest.param(json.dumps({**OLD, "id": "I owe you"}).encode(), _LACKS, id="id that is none"),
+        pytest.param(json.dumps({**OLD, "outPath": "I owe you"}).encode(), _LACKS, id="path that is none"),
+        pytest.param(json.dumps({**OLD, "dependentRealisations": {"a": PATH}}).encode(), _LACKS, id="dependent"),
+        pytest.param(json.dumps({**NEW, "key": {"drvPath": "x", "outputName": "y"}}).encode(), _LACKS, id="derivation"),
+        pytest.param(
+            json.dumps({**NEW, "key": {"drvPath": PATH, "outputName": "I owe"}}).encode(), _LACKS, id="output"
+        ),
         pytest.param(json.dumps({**OLD, "dependentRealisations": []}).encode(), _LACKS, id="dependents as list"),
         pytest.param(json.dumps({**NEW, "signatures": []}).encode(), _LACKS, id="signatures beside the key"),
         pytest.param(json.dumps({**NEW, "key": {}}).encode(), _LACKS, id="empty key"),

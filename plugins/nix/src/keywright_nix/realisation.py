@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from keywright.errors import FormatError
+from keywright_nix.store_path import BASE_NAME
 
 __all__ = ["realisation_fingerprint"]
 
 _THROUGH_2_34 = {"dependentRealisations", "id", "outPath"}
 _FROM_2_35 = {"key", "value"}
+_OUTPUT: Final = "[0-9a-zA-Z+._?=-]{1,211}"
+_ID: Final = re.compile(f"sha256:[0-9a-f]{{64}}!{_OUTPUT}")
+_OUTPUT_NAME: Final = re.compile(_OUTPUT)
+_PATH: Final = re.compile(rf"(?:/[!-~]+/)?{BASE_NAME.pattern.decode()}")
 
 
 def realisation_fingerprint(text: bytes | str, *, where: str = "realisation") -> bytes:
@@ -39,19 +45,21 @@ def _covered(document: object) -> dict[str, object] | None:
         return None
     outer = {name: value for name, value in document.items() if name != "signatures"}
     if outer.keys() == _THROUGH_2_34 and isinstance(outer["dependentRealisations"], dict):
-        texts = [outer["id"], outer["outPath"], *outer["dependentRealisations"].values()]
-        return outer if _all_texts(texts) else None
+        dependent = outer["dependentRealisations"]
+        sound = _all_like(_ID, [outer["id"], *dependent]) and _all_like(_PATH, [outer["outPath"], *dependent.values()])
+        return outer if sound else None
     if document.keys() != _FROM_2_35 or not (isinstance(outer["key"], dict) and isinstance(outer["value"], dict)):
         return None
     key = cast("Mapping[str, object]", outer["key"])
     value = {name: inner for name, inner in outer["value"].items() if name != "signatures"}
     if key.keys() != {"drvPath", "outputName"} or value.keys() != {"outPath"}:
         return None
-    return {"key": key, "value": value} if _all_texts([*key.values(), *value.values()]) else None
+    sound = _all_like(_PATH, [key["drvPath"], value["outPath"]]) and _all_like(_OUTPUT_NAME, [key["outputName"]])
+    return {"key": key, "value": value} if sound else None
 
 
-def _all_texts(values: list[object]) -> bool:
-    return all(isinstance(value, str) and value for value in values)
+def _all_like(pattern: re.Pattern[str], values: list[object]) -> bool:
+    return all(isinstance(value, str) and pattern.fullmatch(value) for value in values)
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
