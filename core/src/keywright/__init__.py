@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from keywright.ring.conversion import convert
     from keywright.ring.keyring import KeyRing
     from keywright.ring.opening import open
-    from keywright.ring.signer import Signer
+    from keywright.ring.signer import BoundKey, Signer
+    from keywright.ring.verifier import BoundVerifier, Verifier
     from keywright.secret import Secret
     from keywright.settings import REQUIRED, Options, Setting
 
@@ -44,6 +45,8 @@ __all__ = [
     "KEYWRIGHT_API",
     "REQUIRED",
     "Attributes",
+    "BoundKey",
+    "BoundVerifier",
     "Capabilities",
     "Commands",
     "Config",
@@ -71,6 +74,7 @@ __all__ = [
     "State",
     "Store",
     "StoreBackend",
+    "Verifier",
     "WritableStore",
     "check_name",
     "convert",
@@ -85,6 +89,8 @@ __all__ = [
 
 _WHERE = {
     "Attributes": "keywright.key",
+    "BoundKey": "keywright.ring.signer",
+    "BoundVerifier": "keywright.ring.verifier",
     "Capabilities": "keywright.protocols",
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
@@ -114,6 +120,7 @@ _WHERE = {
     "State": "keywright.record",
     "Store": "keywright.protocols",
     "StoreBackend": "keywright.protocols",
+    "Verifier": "keywright.ring.verifier",
     "WritableStore": "keywright.protocols",
     "check_name": "keywright.names",
     "convert": "keywright.ring.conversion",

@@ -14,6 +14,7 @@ from keywright.secret import Secret
 if TYPE_CHECKING:
     from keywright.cli.progress import Progress
     from keywright.config import Config
+    from keywright.errors import KeywrightError
     from keywright.registry import Registry
     from keywright.ring.keyring import KeyRing
 
@@ -161,6 +162,12 @@ class Context:
     def warn(self, text: str) -> None:
         """A warning for people, on stderr, unless they asked for quiet."""
         self.note(f"keywright: warning: {text}")
+
+    def exit_code(self, error: KeywrightError) -> int:
+        """The exit code that goes with an error, for commands that go on after one and end with it."""
+        from keywright.cli.exit_codes import exit_code
+
+        return exit_code(error)
 
     def progress(self, total: int | None, noun: str) -> Progress:
         """A bar for a long piece of work over `total` `noun` (None: nobody knows how many); use it as a context.

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from keywright import lifecycle
 from keywright.errors import InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
-from keywright.key import Key
 from keywright.names import Reference
 from keywright.record import RecordInfo
 from keywright.ring.algorithms import choose_algorithm
 from keywright.ring.opened import OpenedStore, secret_of
 from keywright.ring.signer import BoundKey
+from keywright.ring.verifier import BoundVerifier
 
 if TYPE_CHECKING:
     from keywright.errors import KeywrightError
     from keywright.registry import Registry
 
-__all__ = ["bind", "signing_until", "signing_version", "verify"]
+__all__ = ["bind", "bound_verifiers", "signing_until", "signing_version", "verify", "verifying_until"]
 
 
 def signing_version(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> RecordInfo:
@@ -40,6 +40,14 @@ def signing_until(infos: Sequence[RecordInfo], now: datetime, refresh: timedelta
     """When a bound signer has to look again: when its version stops signing, or after `refresh`."""
     ends = (lifecycle.primary_until(infos, now), None if refresh is None else now + refresh)
     return min((end for end in ends if end is not None), default=None)
+
+
+def verifying_until(infos: Sequence[RecordInfo], now: datetime, refresh: timedelta | None) -> datetime | None:
+    """When a bound verifier has to look again: when a version stops verifying or signing, or after `refresh`."""
+    ends = [] if refresh is None else [now + refresh]
+    for one in lifecycle.phases(infos, now):
+        ends += [end for end in (one.superseded, one.verifies_until) if end is not None and end > now]
+    return min(ends, default=None)
 
 
 def bind(plugins: Registry, opened: OpenedStore, info: RecordInfo, algorithm: str | None) -> BoundKey:
@@ -77,6 +85,32 @@ def verify(
 
     Raises:
         InvalidSignatureError: it holds under none.
+        PolicyError, UnsupportedOperationError, InvalidKeyError: as `bound_verifiers`.
+    """
+    for info, bound in bound_verifiers(plugins, opened, reference, infos, algorithm, now):
+        try:
+            bound.verify(message, signature)
+        except InvalidSignatureError:
+            continue
+        return opened.described(info)
+    if reference.version is not None:
+        raise InvalidSignatureError(
+            f"the signature does not hold under {reference}; check the data, or leave out the version"
+        )
+    raise InvalidSignatureError(f"the signature holds under no version of {reference} that may verify; check the data")
+
+
+def bound_verifiers(
+    plugins: Registry,
+    opened: OpenedStore,
+    reference: Reference,
+    infos: Sequence[RecordInfo],
+    algorithm: str | None,
+    now: datetime,
+) -> Iterator[tuple[RecordInfo, BoundVerifier]]:
+    """The versions that the reference names and that may verify, bound one by one: the primary, then newest first.
+
+    Raises:
         PolicyError: no version may verify, or the one that the reference names may not.
         UnsupportedOperationError, PolicyError, InvalidKeyError: no version can be used so; this is why the first
             one cannot.
@@ -89,25 +123,23 @@ def verify(
         )
     refusals: list[KeywrightError] = []
     for info in tried:
-        key = _verifying_key(opened, info)
-        key_type = plugins.key_type(key.type)
         try:
-            chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
-            key_type.verifier(key, chosen)(message, signature)
-        except InvalidSignatureError:
-            continue
+            bound = _bind_verifier(plugins, opened, info, algorithm)
         except (UnsupportedOperationError, PolicyError, InvalidKeyError) as refusal:
             # Versions may differ in type and use: that one cannot be used so says nothing of the others.
             refusals.append(refusal)
-            continue
-        return opened.described(info)
+        else:
+            yield info, bound
     if len(refusals) == len(tried):
         raise refusals[0]
-    if reference.version is not None:
-        raise InvalidSignatureError(
-            f"the signature does not hold under {reference}; check the data, or leave out the version"
-        )
-    raise InvalidSignatureError(f"the signature holds under no version of {reference} that may verify; check the data")
+
+
+def _bind_verifier(plugins: Registry, opened: OpenedStore, info: RecordInfo, algorithm: str | None) -> BoundVerifier:
+    key = opened.load(info) if info.public is None else opened.public_key(info)
+    key_type = plugins.key_type(key.type)
+    chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
+    check = key_type.verifier(key, chosen)
+    return BoundVerifier(info.name, info.version, key.kid, key.type, chosen, key.public, check)
 
 
 def _phases(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> str:
@@ -116,9 +148,3 @@ def _phases(reference: Reference, infos: Sequence[RecordInfo], now: datetime) ->
         for one in lifecycle.phases(infos, now)
         if reference.version in (None, one.info.version)
     )
-
-
-def _verifying_key(opened: OpenedStore, info: RecordInfo) -> Key:
-    if info.public is None:
-        return opened.load(info)
-    return opened.public_key(info)

@@ -1,4 +1,4 @@
-"""The ring uses keys: signer, sign, verify."""
+"""The ring uses keys: signer, verifier, sign, verify."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from datetime import timedelta
 from keywright.names import parse_reference
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
-from keywright.ring.binding import bind, signing_until, signing_version, verify
+from keywright.ring.binding import bind, bound_verifiers, signing_until, signing_version, verify, verifying_until
 from keywright.ring.operation import describe
-from keywright.ring.signer import Found, Signer
+from keywright.ring.resolved import Found
+from keywright.ring.signer import BoundKey, Signer
 from keywright.ring.times import check_duration
+from keywright.ring.verifier import BoundVerifier, Verifier
 
 __all__ = ["Using"]
 
@@ -45,7 +47,7 @@ class Using(RingBase):
         check_duration("refresh", refresh)
         opened = self.open_store(store, name=wanted.name)
 
-        def resolve() -> Found:
+        def resolve() -> Found[BoundKey]:
             era, now = self._era, self._clock()
             infos = self._versions(opened, wanted.name, wanted.version)
             info = signing_version(wanted, infos, now)
@@ -57,6 +59,35 @@ class Using(RingBase):
             return Found(bound, now, signing_until(infos, now, refresh), era, os.getpid())
 
         return Signer(resolve, self._clock, lambda: self._era)
+
+    def verifier(
+        self,
+        reference: str,
+        *,
+        algorithm: str | None = None,
+        store: str | None = None,
+        refresh: timedelta | None = timedelta(seconds=60),
+    ) -> Verifier:
+        """Bind for verifying the versions of `NAME` that may, or `NAME@N`. `algorithm` and `refresh` as for `signer`.
+
+        Raises:
+            KeyNotFoundError: there is no such name or version.
+            PolicyError: no version, or not that one, may verify; or each is for another use.
+            ConfigError: `refresh` is negative, or longer than 36500 days.
+            UnsupportedOperationError: no key's type can sign, or not with the algorithm.
+            InvalidKeyError: each key is too weak for the algorithm.
+        """
+        wanted = parse_reference(reference)
+        check_duration("refresh", refresh)
+        opened = self.open_store(store, name=wanted.name)
+
+        def resolve() -> Found[tuple[BoundVerifier, ...]]:
+            era, now = self._era, self._clock()
+            infos = self._versions(opened, wanted.name, wanted.version)
+            bound = tuple(one for _, one in bound_verifiers(self.plugins, opened, wanted, infos, algorithm, now))
+            return Found(bound, now, verifying_until(infos, now, refresh), era, os.getpid())
+
+        return Verifier(resolve, self._clock, lambda: self._era)
 
     def sign(self, reference: str, data: bytes, *, algorithm: str | None = None, store: str | None = None) -> bytes:
         """One signature by the primary, in JOSE form. For several, bind a `signer`. Raises: as `signer`."""
