@@ -11,7 +11,9 @@ __all__ = [
     "ConflictError",
     "DamagedStoreError",
     "DurabilityUnknownError",
+    "ExpiredTokenError",
     "FormatError",
+    "InvalidClaimError",
     "InvalidKeyError",
     "InvalidNameError",
     "InvalidSignatureError",
@@ -59,6 +61,14 @@ class InvalidKeyError(KeywrightError):
 
 class InvalidSignatureError(KeywrightError):
     """A signature does not hold under any key that may verify. (Exit 1)"""
+
+
+class InvalidClaimError(KeywrightError):
+    """A token's signature holds, but it is not good for this: not valid yet, or made for somebody else. (Exit 1)"""
+
+
+class ExpiredTokenError(InvalidClaimError):
+    """A token's signature holds, and its time is over: get a new one. (Exit 1)"""
 
 
 class UnsupportedOperationError(KeywrightError):

@@ -15,6 +15,7 @@ CLOSED_PIPE = 141
 # A subclass stands before its base: the first that fits counts.
 _CODES: tuple[tuple[type[errors.KeywrightError], int], ...] = (
     (errors.InvalidSignatureError, NO),
+    (errors.InvalidClaimError, NO),
     (errors.ConfigError, USAGE),
     (errors.PluginError, USAGE),
     (errors.InvalidNameError, USAGE),

@@ -6,7 +6,7 @@ from binascii import a2b_base64, b2a_base64
 
 from keywright import Secret
 
-__all__ = ["decode_base64url", "encode_base64url"]
+__all__ = ["decode_base64url", "decode_segment", "encode_base64url", "encode_segment"]
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
@@ -14,7 +14,12 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 def encode_base64url(octets: bytes) -> str:
     """`octets` as unpadded base64url."""
-    return b2a_base64(octets, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
+    return encode_segment(octets).decode("ascii")
+
+
+def encode_segment(octets: bytes) -> bytes:
+    """As `encode_base64url`, in bytes."""
+    return b2a_base64(octets, newline=False).translate(_TO_URL, b"=")
 
 
 def decode_base64url(text: str) -> Secret | None:
@@ -28,3 +33,13 @@ def decode_base64url(text: str) -> Secret | None:
     except ValueError:
         return None
     return octets if encode_base64url(octets.reveal()) == text else None
+
+
+def decode_segment(text: str) -> bytes | None:
+    """As `decode_base64url`, of what is no secret: a segment of a token. The empty text spells no octets."""
+    try:
+        encoded = text.encode("ascii")
+        octets = a2b_base64(encoded.translate(_FROM_URL) + b"==")
+    except ValueError:
+        return None
+    return octets if encode_segment(octets) == encoded else None

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-__all__ = ["create_curve_key", "create_rsa_key", "create_secret_key", "curve_key", "rsa_key", "secret_key"]
+__all__ = [
+    "create_curve_key",
+    "create_rsa_key",
+    "create_secret_key",
+    "curve_key",
+    "random_bytes",
+    "rsa_key",
+    "secret_key",
+]
+
+_MOST_BYTES = 1_048_576
 
 Shape = Literal["object", "base64"]
 
@@ -81,6 +91,19 @@ def create_rsa_key(bits: int = 3072, format: Shape = "object") -> dict[str, str]
     return _shaped(rsa_key(bits), format)
 
 
+def random_bytes(length: int) -> bytes:
+    """So many bytes from the operating system's generator.
+
+    Args:
+        length: in bytes, from 1 to 1048576.
+
+    Raises:
+        ConfigError: `length` is something else.
+    """
+    _check_length(length)
+    return urandom(length)
+
+
 def secret_key(bits: int) -> Members:
     """As `create_secret_key`, out of sight."""
     _check_bits(bits, 128, 8192, "a symmetric key")
@@ -140,6 +163,11 @@ def _check_bits(bits: object, lowest: int, highest: int, subject: str) -> None:
             f"the bits of {subject} must be a whole number that is a multiple of 8 from {lowest} to {highest}; "
             "choose another size"
         )
+
+
+def _check_length(length: object) -> None:
+    if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= _MOST_BYTES:
+        raise ConfigError(f"the length of random bytes is a whole number from 1 to {_MOST_BYTES}; choose another")
 
 
 def _check_curve(curve: object) -> None:

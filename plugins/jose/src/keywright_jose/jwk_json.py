@@ -13,7 +13,15 @@ from keywright import Attributes, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
 from keywright_jose.jwk_members import EXPORT_AGAIN, Members
 
-__all__ = ["MAXIMUM_BYTES", "MAXIMUM_DEPTH", "attributes_fault", "read_members", "write_base64", "write_members"]
+__all__ = [
+    "MAXIMUM_BYTES",
+    "MAXIMUM_DEPTH",
+    "attributes_fault",
+    "checked_members",
+    "read_members",
+    "write_base64",
+    "write_members",
+]
 
 MAXIMUM_BYTES = 65_536
 MAXIMUM_DEPTH = 32
@@ -45,6 +53,18 @@ def read_members(data: Secret) -> Members:
             "this is a JWK Set (RFC 7517 §5), not a JWK; pass one of the keys in its member keys at a time"
         )
     return outcome
+
+
+def checked_members(members: Members) -> Members:
+    """The same members, which come from a program and not from JSON, once they were checked like those that do.
+
+    Raises:
+        MalformedKeyError: too deep, or something in them is nothing that JSON can carry.
+    """
+    fault = _members_fault(members)
+    if fault:
+        raise MalformedKeyError(fault)
+    return members
 
 
 def write_members(members: Members) -> Secret:
@@ -89,6 +109,13 @@ def _load(data: Secret) -> Members | str:
         return _TOO_DEEP
     except ValueError:
         return _NOT_JSON
+
+
+def _members_fault(members: Members) -> str:
+    try:
+        return _fault(members.reveal(), MAXIMUM_DEPTH)
+    except RecursionError:
+        return _TOO_DEEP
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,0 +1,124 @@
+"""What a token claims (RFC 7519 §4): set when it is made, checked when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from keywright.errors import ConfigError, ExpiredTokenError, InvalidClaimError, MalformedTokenError
+from keywright_jose.token_json import read_object
+
+__all__ = ["MAXIMUM_DRIFT", "Clock", "check_claims", "check_drift", "read_claims", "with_times"]
+
+Clock = Callable[[], datetime]
+
+MAXIMUM_DRIFT: Final = 600
+"""In seconds; whose clock is wrong by more has to be mended."""
+
+_MAXIMUM_TTL: Final = 10 * 365 * 86_400
+_TIMES: Final = ("iat", "nbf", "exp")
+_LATEST: Final = 2**53  # beyond it, JSON readers disagree about integers (RFC 8259 §6)
+
+
+def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | None) -> Mapping[str, object]:
+    """The claims, and with a `ttl` in seconds `iat` and `nbf` (now) and `exp` (now and `ttl`).
+
+    Raises:
+        ConfigError: `ttl` is no whole number from 1 to ten years, or the claims hold one of the three already.
+    """
+    if ttl is None:
+        return claims
+    if not _is_whole(ttl, 1, _MAXIMUM_TTL):
+        raise ConfigError(f"the ttl of a token is a whole number of seconds from 1 to {_MAXIMUM_TTL}; choose another")
+    if any(name in claims for name in _TIMES):
+        raise ConfigError("the claims say iat, nbf or exp, which the ttl would set; leave out one or the other")
+    now = int(_now(clock))
+    return {**claims, "iat": now, "nbf": now, "exp": now + ttl}
+
+
+def read_claims(payload: bytes) -> dict[str, object]:
+    """The claims in a payload. Raises: MalformedTokenError, as `read_object`."""
+    return read_object(payload, "the payload of the token")
+
+
+def check_drift(time_drift: object) -> int:
+    """How many seconds the issuer's clock may be off.
+
+    Raises:
+        ConfigError: it is no whole number from 0 to 600.
+    """
+    if not isinstance(time_drift, int) or not _is_whole(time_drift, 0, MAXIMUM_DRIFT):
+        raise ConfigError(f"time_drift is a whole number of seconds from 0 to {MAXIMUM_DRIFT}; mend the clock instead")
+    return time_drift
+
+
+def check_claims(
+    claims: Mapping[str, object], expected: Mapping[str, object] | None, time_drift: int, clock: Clock | None
+) -> None:
+    """Check the times, if the token has any, and that each expected claim is there and is just that.
+
+    `aud` may be a list: then the expected one must be in it (RFC 7519 §4.1.3).
+
+    Raises:
+        ExpiredTokenError: it is past `exp`.
+        InvalidClaimError: it is before `nbf`, issued in the future, or says something else than was expected.
+        MalformedTokenError: a time is no number.
+        ConfigError: `expected` is no mapping of texts.
+    """
+    if not _is_expectation(expected):
+        raise ConfigError("check_claims is a mapping of claims to what they must be; correct it")
+    _check_times(claims, _now(clock), time_drift)
+    for name, value in (expected or {}).items():
+        if name not in claims:
+            raise InvalidClaimError("the token lacks a claim that is expected of it; refuse it")
+        if not _agrees(name, claims[name], value):
+            raise InvalidClaimError("a claim of the token is not what is expected; it was made for something else")
+
+
+def _check_times(claims: Mapping[str, object], now: float, drift: int) -> None:
+    issued, start, end = (_time(claims, name) for name in _TIMES)
+    if end is not None and now >= end + drift:
+        raise ExpiredTokenError("the token has expired; get a new one")
+    if start is not None and now < start - drift:
+        raise InvalidClaimError("the token is not valid yet; wait, or compare the clocks")
+    if issued is not None and now < issued - drift:
+        raise InvalidClaimError("the token was issued in the future; compare the clocks")
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_expectation(expected: object) -> bool:
+    return expected is None or (isinstance(expected, Mapping) and all(isinstance(name, str) for name in expected))
+
+
+def _time(claims: Mapping[str, object], name: str) -> float | None:
+    if name not in claims:
+        return None
+    time = claims[name]
+    if not isinstance(time, int | float) or isinstance(time, bool) or not abs(time) <= _LATEST:
+        raise MalformedTokenError(
+            f"the claim {name} of the token is no time in seconds (RFC 7519 §2); have it reissued"
+        )
+    return time
+
+
+def _agrees(name: str, found: object, expected: object) -> bool:
+    if name == "aud" and isinstance(found, list) and not isinstance(expected, list):
+        return any(_same(one, expected) for one in found)
+    return _same(found, expected)
+
+
+def _same(found: object, expected: object) -> bool:
+    """Equal, and of one kind: to Python, 1 is True."""
+    if isinstance(found, dict) and isinstance(expected, Mapping):
+        return found.keys() == expected.keys() and all(_same(found[name], expected[name]) for name in found)
+    if isinstance(found, list) and isinstance(expected, list | tuple):
+        return len(found) == len(expected) and all(map(_same, found, expected))
+    return isinstance(found, bool) == isinstance(expected, bool) and found == expected
+
+
+def _now(clock: Clock | None) -> float:
+    return (datetime.now(UTC) if clock is None else clock()).timestamp()

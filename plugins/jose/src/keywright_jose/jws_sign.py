@@ -1,0 +1,146 @@
+"""Signed tokens (RFC 7515): `signer` binds a key once, and each token is then a plain call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NoReturn, final
+
+from keywright import BoundKey, Key, Signer
+from keywright.errors import ConfigError, FormatError, PolicyError, UnsupportedOperationError
+from keywright_jose.base64url import encode_segment
+from keywright_jose.given_key import Given, one_key, taken
+from keywright_jose.jws_algorithms import algorithms_of, check_algorithm
+from keywright_jose.key_use import check_use, own_algorithm
+from keywright_jose.token_json import write_object
+from keywright_jose.token_segments import MAXIMUM_BYTES
+
+__all__ = ["TokenSigner", "bound_signer", "signer"]
+
+_RESERVED = ("alg", "b64", "crit", "zip")
+_LONGEST_SIGNATURE = 1368  # characters: a dot, and base64url of 8192 bits
+
+
+def signer(
+    key: Mapping[str, object] | Signer, algorithm: str | None = None, *, headers: Mapping[str, object] | None = None
+) -> TokenSigner:
+    """Bind a key for signing tokens.
+
+    Args:
+        key: a private JWK, or a signer of a ring, whose `kid` goes into each header.
+        algorithm: what the header's `alg` says (`HS256`, `ES256`, …); needed unless the JWK has an `alg`. A ring's
+            signer has been bound with its own.
+        headers: more members of the header. Nothing is added that was not asked for: no `typ`, no `kid` of a JWK.
+
+    Raises:
+        ConfigError: `key` is no key, or no algorithm is known.
+        FormatError: `headers` are nothing that JSON can carry.
+        MalformedKeyError, UnsupportedKeyError: the JWK is malformed, or a JWK Set.
+        InvalidKeyError: the key is weak, wrong, too short for the algorithm, or a public key taken for a secret.
+        UnsupportedOperationError: the algorithm is none, or not one of the key's type; `headers` say `alg`, `crit`,
+            `b64` or `zip`.
+        NotExportableError: there is no secret half.
+        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or `headers` say another `kid`
+            than the key's.
+    """
+    given = taken(key)
+    del key
+    return bound_signer(given, algorithm, headers)
+
+
+@final
+class TokenSigner:
+    """A key bound for signing tokens. Safe to use from threads, as a ring's `Signer` is."""
+
+    __slots__ = ("_current", "_headers", "_last", "_start")
+
+    def __init__(self, current: Callable[[], BoundKey], headers: Mapping[str, object]) -> None:
+        """For `signer` alone. `current` gives the key that signs now."""
+        self._current = current
+        self._headers = dict(headers)
+        self._last: tuple[BoundKey | None, bytes, Callable[[bytes], bytes]] = (None, b"", current().sign)
+        self._bind(current())
+
+    def sign(self, claims: Mapping[str, object] | bytes) -> str:
+        """A token of these claims, or of these very bytes, in the compact serialization.
+
+        Raises:
+            FormatError: the claims are nothing that JSON can carry, or too much.
+            PolicyError, KeyNotFoundError, StoreError: the ring's key signs no more.
+        """
+        bound = self._current()
+        last, start, make = self._last
+        if bound is not last:
+            start, make = self._bind(bound)
+        payload = claims if isinstance(claims, bytes) else write_object(claims, "the claims of a token")
+        message = start + encode_segment(payload)
+        if len(message) > MAXIMUM_BYTES - _LONGEST_SIGNATURE:
+            raise FormatError(f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more; say less")
+        return (message + b"." + encode_segment(make(message))).decode("ascii")
+
+    def _bind(self, bound: BoundKey) -> tuple[bytes, Callable[[bytes], bytes]]:
+        header = {"alg": bound.algorithm, **({"kid": bound.kid} if bound.kid else {}), **self._headers}
+        start = encode_segment(write_object(header, "the header of a token")) + b"."
+        # One tuple, so that no thread signs with one key under another's header.
+        self._last = (bound, start, bound.sign)
+        return start, bound.sign
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a TokenSigner is not pickled: it holds a key; bind the key there")
+
+    def __repr__(self) -> str:
+        return f"<token signer {self._current().algorithm}>"
+
+
+def bound_signer(given: Given, algorithm: str | None, headers: Mapping[str, object] | None) -> TokenSigner:
+    """As `signer`, of a key that was taken out of sight."""
+    more = dict(headers or {})
+    _check_headers(more)
+    if isinstance(given, Signer):
+        _check_same(algorithm, given.algorithm, "a ring's signer")
+        _check_kid(more, given.kid)
+        more.pop("kid", None)
+        check_algorithm(given.algorithm, "the algorithm of a token")
+        return TokenSigner(given.current, more)
+    key = one_key(given)
+    chosen = _chosen(key, algorithm)
+    check_use(key, "sig", ("sign",))
+    _check_kid(more, key.kid)
+    from keywright_jose.jose_keys import signing_key
+
+    # A JWK's kid goes into the header if that is asked for, so it is not the bound key's.
+    bound = BoundKey("", 0, "", key.type, chosen, key.public, signing_key(key, chosen))
+    return TokenSigner(lambda: bound, more)
+
+
+def _chosen(key: Key, algorithm: str | None) -> str:
+    own = own_algorithm(key)
+    if algorithm is None and own is None:
+        raise ConfigError("the key has no alg, so the algorithm must be said; name one")
+    if own is not None:
+        _check_same(algorithm, own, "this key")
+    chosen = check_algorithm(own if algorithm is None else algorithm, "the algorithm of a token")
+    able = algorithms_of(key.type)
+    if chosen not in able:
+        can = f"it can with: {', '.join(able)}" if able else "it signs with none"
+        raise UnsupportedOperationError(f"a key of type {key.type} does not sign with {chosen}; {can}")
+    return chosen
+
+
+def _check_same(algorithm: str | None, own: str, whose: str) -> None:
+    if algorithm is not None and algorithm != own:
+        raise PolicyError(f"{whose} is for {own} alone; leave the algorithm out, or bind another key")
+
+
+def _check_headers(headers: Mapping[str, object]) -> None:
+    write_object(headers, "the header of a token")
+    for name in _RESERVED:
+        if name in headers:
+            raise UnsupportedOperationError(f"headers cannot say {name}, which is the signer's or none; leave it out")
+    kid = headers.get("kid", "")
+    if not isinstance(kid, str):
+        raise FormatError("the kid of a header is a text; correct it")
+
+
+def _check_kid(headers: Mapping[str, object], own: str) -> None:
+    if own and headers.get("kid", own) != own:
+        raise PolicyError("headers say another kid than the key's own, so nobody would verify the token; leave it out")

@@ -1,0 +1,155 @@
+"""Verifying signed tokens (RFC 7515 §5.2): `verifier` binds the keys once, and each token is then a plain call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, NoReturn, final
+
+from keywright import Verifier
+from keywright.errors import ConfigError, InvalidSignatureError
+from keywright_jose.given_key import Given, taken
+from keywright_jose.jwk_members import Members
+from keywright_jose.jws_algorithms import check_allowed
+from keywright_jose.jws_candidates import Candidate, candidates_of_members, candidates_of_ring
+from keywright_jose.token_header import Header, read_header
+from keywright_jose.token_segments import payload_octets, split_token, unpadded
+
+__all__ = ["Jws", "TokenVerifier", "bound_verifier", "verifier", "verify"]
+
+
+class Jws(NamedTuple):
+    """A token whose signature holds.
+
+    Attributes:
+        header: its header.
+        payload: the octets that were signed. What they say (expiry, audience) was not looked at.
+        kid: that of the key under which it holds; None if that has none.
+        reference: `NAME@N`, the version of a ring's key; None if it was none.
+    """
+
+    header: dict[str, object]
+    payload: bytes
+    kid: str | None
+    reference: str | None = None
+
+
+def verify(
+    token: str | bytes,
+    key: Mapping[str, object] | Verifier | TokenVerifier,
+    *,
+    algorithms: Collection[str] | None = None,
+    allow_padding: bool = False,
+) -> Jws:
+    """Verify a token in the compact serialization. For several, bind a `verifier`. Args and errors: as `verifier`.
+
+    Raises:
+        MalformedTokenError: it is not exactly what the RFC says a token is: three segments in canonical base64url,
+            a header of one JSON object with each member once, nothing in it that is not understood (`crit`, `b64`,
+            `zip`), an `alg` that is not `none`, 262144 bytes at most.
+        InvalidSignatureError: it was made with another key or algorithm, or changed.
+    """
+    if isinstance(key, TokenVerifier):
+        if algorithms is not None or allow_padding:
+            raise ConfigError("a token verifier was bound with its algorithms; leave them out, or bind another")
+        return key.verify(token)
+    given = taken(key)
+    del key
+    return bound_verifier(given, algorithms, allow_padding=allow_padding).verify(token)
+
+
+def verifier(
+    key: Mapping[str, object] | Verifier, *, algorithms: Collection[str] | None = None, allow_padding: bool = False
+) -> TokenVerifier:
+    """Bind a key, or the keys of a set, for verifying tokens.
+
+    Args:
+        key: a JWK, a JWK Set, or a verifier of a ring.
+        algorithms: those that are allowed; each key is used with those of its kind. Needed for keys without an
+            `alg`; a ring's verifier has been bound with its own.
+        allow_padding: take base64url with padding too, as some issuers write it. Nothing else is lenient.
+
+    Raises:
+        ConfigError: `key` is no key, `algorithms` is a text or empty, or a key has no `alg` and there are none.
+        MalformedKeyError, UnsupportedKeyError: a JWK is malformed.
+        InvalidKeyError: a key is weak, wrong, too short for the algorithm, or a public key taken for a secret; a set
+            has a `kid` twice, keys without one, symmetric keys beside others, or no key that verifies.
+        UnsupportedOperationError: no algorithm that is allowed is one of the key's type.
+        NotExportableError: an `oct` key without its octets.
+        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else.
+    """
+    given = taken(key)
+    del key
+    return bound_verifier(given, algorithms, allow_padding=allow_padding)
+
+
+@final
+class TokenVerifier:
+    """Keys bound for verifying tokens. Safe to use from threads, as a ring's `Verifier` is."""
+
+    __slots__ = ("_allow_padding", "_candidates")
+
+    def __init__(self, candidates: Callable[[], tuple[Candidate, ...]], *, allow_padding: bool) -> None:
+        """For `verifier` alone. `candidates` gives the keys that may verify now."""
+        self._candidates = candidates
+        self._allow_padding = allow_padding
+
+    def verify(self, token: str | bytes) -> Jws:
+        """What the token says, if its signature holds.
+
+        Raises:
+            MalformedTokenError, InvalidSignatureError: as `keywright_jose.verify`.
+            PolicyError, KeyNotFoundError, StoreError: the ring's key verifies no more.
+        """
+        first, second, third = signed = split_token(token, 3)
+        if self._allow_padding:
+            first, second, third = map(unpadded, signed)
+        header = read_header(first)
+        payload = payload_octets(second, "payload")
+        signature = payload_octets(third, "signature")
+        message = f"{signed[0]}.{signed[1]}".encode()
+        for candidate in _fitting(self._candidates(), header):
+            if candidate.holds(header.algorithm, message, signature):
+                members = header.members
+                return Jws({**members}, payload, candidate.kid, candidate.reference)
+        raise InvalidSignatureError(
+            "the signature of the token does not hold; it was changed, or made with another key: refuse it"
+        )
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a TokenVerifier is not pickled: it may hold a key; bind the key there")
+
+    def __repr__(self) -> str:
+        return "<token verifier>"
+
+
+def bound_verifier(given: Given, algorithms: Collection[str] | None, *, allow_padding: bool) -> TokenVerifier:
+    """As `verifier`, of a key that was taken out of sight."""
+    allowed = check_allowed(algorithms)
+    if isinstance(given, Verifier):
+        return TokenVerifier(candidates_of_ring(given, allowed), allow_padding=allow_padding)
+    if not isinstance(given, Members):
+        raise ConfigError("a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier; pass one of these")
+    candidates = candidates_of_members(given, allowed)
+    return TokenVerifier(lambda: candidates, allow_padding=allow_padding)
+
+
+def _fitting(candidates: tuple[Candidate, ...], header: Header) -> tuple[Candidate, ...]:
+    """Those that the header's `kid` and `alg` mean.
+
+    Raises:
+        InvalidSignatureError: there are none.
+    """
+    if header.kid is None:
+        if len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
+            raise InvalidSignatureError(
+                "the token does not say which key of the set signed it (kid); have it issued with one"
+            )
+        named = candidates
+    else:
+        named = tuple(one for one in candidates if one.kid in (None, header.kid))
+    if not named:
+        raise InvalidSignatureError("the token was signed with a key that is not among these (kid); refuse it")
+    able = tuple(one for one in named if header.algorithm in one.checks)
+    if not able:
+        raise InvalidSignatureError("the token was signed with an algorithm that its key is not for; refuse it")
+    return able

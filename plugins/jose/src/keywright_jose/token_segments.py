@@ -1,0 +1,60 @@
+"""The segments of a token in the compact serialization (RFC 7515 §7.1, RFC 7516 §7.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keywright.errors import MalformedTokenError
+from keywright_jose.base64url import decode_segment
+
+__all__ = ["MAXIMUM_BYTES", "payload_octets", "split_token", "unpadded"]
+
+MAXIMUM_BYTES: Final = 262_144
+
+
+def split_token(token: str | bytes, count: int) -> list[str]:
+    """Exactly `count` segments.
+
+    Raises:
+        MalformedTokenError: it is neither text nor bytes, has more than 262144 bytes, another character than ASCII's,
+            or another number of segments.
+    """
+    text = _text(token)
+    if text is None or len(text) > MAXIMUM_BYTES:
+        raise MalformedTokenError(f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes; pass the token itself")
+    segments = text.split(".", count)
+    if len(segments) != count:
+        kind = "signed token (JWS)" if count == 3 else "encrypted token (JWE)"
+        raise MalformedTokenError(
+            f"a {kind} is {count} segments parted by dots; copy it whole, without what stands around it"
+        )
+    return segments
+
+
+def payload_octets(segment: str, which: str) -> bytes:
+    """The octets of a segment; `which` names it in messages: "payload".
+
+    Raises:
+        MalformedTokenError: it is not canonical base64url without padding.
+    """
+    octets = decode_segment(segment)
+    if octets is None:
+        raise MalformedTokenError(
+            f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
+        )
+    return octets
+
+
+def unpadded(segment: str) -> str:
+    """Without the padding that some issuers write, where the caller said that it may be there."""
+    bare = segment.rstrip("=")
+    padding = len(segment) - len(bare)
+    return bare if padding <= 2 and (len(bare) + padding) % 4 == 0 else segment
+
+
+def _text(token: object) -> str | None:
+    if isinstance(token, str):
+        return token if token.isascii() else None
+    if isinstance(token, bytes):
+        return str(token, "ascii") if token.isascii() else None
+    return None
