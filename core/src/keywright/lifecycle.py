@@ -10,14 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from keywright.errors import PolicyError
 from keywright.record import RecordInfo, State
 
-__all__ = ["Phase", "VersionPhase", "change_state", "phases", "primary", "primary_until", "verifying", "why_not"]
+__all__ = [
+    "Phase",
+    "VersionPhase",
+    "change_state",
+    "overdue",
+    "phases",
+    "primary",
+    "primary_until",
+    "verifying",
+    "why_not",
+]
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -68,6 +78,18 @@ def verifying(infos: Sequence[RecordInfo], now: datetime) -> tuple[RecordInfo, .
     able = [one for one in phases(infos, now) if one.phase in (Phase.ANNOUNCED, Phase.SIGNING, Phase.VERIFYING)]
     able.sort(key=lambda one: (one.phase is not Phase.SIGNING, -one.info.version))
     return tuple(one.info for one in able)
+
+
+def overdue(infos: Sequence[RecordInfo], rotate_every: timedelta, now: datetime) -> RecordInfo | None:
+    """The version that is to be followed by a new one: the newest that signs or will, if it is that old; else None.
+
+    None, too, where no version signs: a key that its keeper put away is not made anew by the clock.
+    """
+    coming = [one.info for one in phases(infos, now) if one.phase in (Phase.SIGNING, Phase.ANNOUNCED)]
+    if primary(infos, now) is None:
+        return None
+    newest = coming[-1]
+    return newest if newest.created is not None and now - newest.created >= rotate_every else None
 
 
 def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:

@@ -40,9 +40,10 @@ _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "keywright import partner/jwt --public < partner.jwk",
         "keywright import partner/jwt --public --next --overlap 14d < partners-next.jwk",
     )),
-    ("rotate", "making", "make the next version of a name", (
+    ("rotate", "rotating", "make the next version of a name, or of every name that is due", (
         "keywright rotate cache.example.org",
         "keywright rotate prod/jwt --activate-in 7d --overlap 14d",
+        "keywright rotate --due",
     )),
     ("export", "reading", "print a key in its format or another: the public half unless --secret is said", (
         "keywright export cache.example.org",

@@ -1,4 +1,4 @@
-"""generate, ensure, import, rotate."""
+"""generate, ensure, import."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
-from keywright.lifecycle import Phase
 from keywright.settings import REQUIRED
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from keywright.record import RecordInfo
     from keywright.registry import Registry
 
-_TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
+TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
 
 
 def configure_generate(parser: ArgumentParser, plugins: Registry) -> None:
@@ -30,9 +29,9 @@ def configure_generate(parser: ArgumentParser, plugins: Registry) -> None:
         "--attribute", metavar="K=V", action="append", default=[],
         help="an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)",
     )  # fmt: skip
-    parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {_TIME}; default: at once")
-    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
-    _add_type_settings(parser, plugins)
+    parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {TIME}; default: at once")
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {TIME}; default: never")
+    add_type_settings(parser, plugins)
 
 
 def run_generate(arguments: Namespace, context: Context) -> int:
@@ -48,9 +47,9 @@ def run_generate(arguments: Namespace, context: Context) -> int:
         attributes=attributes_of(arguments.attribute),
         activates=time_of(arguments.activates, "--activates", now),
         expires=time_of(arguments.expires, "--expires", now),
-        **_type_settings(arguments, context.registry),
+        **type_settings(arguments, context.registry),
     )
-    return _made(context, info)
+    return made(context, info)
 
 
 def configure_ensure(parser: ArgumentParser, _plugins: Registry) -> None:
@@ -61,7 +60,7 @@ def configure_ensure(parser: ArgumentParser, _plugins: Registry) -> None:
 def run_ensure(arguments: Namespace, context: Context) -> int:
     """Make what is missing and print a reference for each that was made."""
     for info in context.ring.ensure(*arguments.names):
-        _made(context, info)
+        made(context, info)
     return 0
 
 
@@ -79,13 +78,15 @@ def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
     parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
     parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
     parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
-    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {TIME}; default: never")
 
 
 def run_import(arguments: Namespace, context: Context) -> int:
     """Store a key and print its reference."""
     ring = context.ring
-    announced = _announced(context, arguments.name) if arguments.next else []
+    from keywright.cli.rotating import announced_versions, warn_of_passed_over
+
+    announced = announced_versions(context, arguments.name) if arguments.next else []
     info = ring.import_key(
         arguments.name,
         context.read_input(arguments.file),
@@ -100,51 +101,12 @@ def run_import(arguments: Namespace, context: Context) -> int:
         expires=time_of(arguments.expires, "--expires", ring.now()),
         report=context.warn,
     )
-    _warn_of_passed_over(context, announced, info)
-    return _made(context, info)
+    warn_of_passed_over(context, announced, info)
+    return made(context, info)
 
 
-def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
-    """Arguments of `rotate`."""
-    parser.add_argument("name", metavar="NAME", help="the name to make the next version of")
-    parser.add_argument("--activate-in", metavar="D", help="announce it now, sign with it after this time, such as 7d")
-    parser.add_argument("--overlap", metavar="D", help="how long the versions before still verify after that")
-    parser.add_argument("--kid", metavar="K", help="the id of the new version; may hold {name} and {version}")
-    parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {_TIME}; default: never")
-    parser.add_argument("--attribute", metavar="K=V", action="append", default=[], help="as for generate (repeatable)")
-    _add_type_settings(parser, plugins)
-
-
-def run_rotate(arguments: Namespace, context: Context) -> int:
-    """Make the next version and print `NAME@N`."""
-    ring = context.ring
-    activate_in = duration_of(arguments.activate_in, "--activate-in")
-    overlap = duration_of(arguments.overlap, "--overlap")
-    announced = _announced(context, arguments.name)
-    info = ring.rotate(
-        arguments.name,
-        activate_in=activate_in,
-        overlap=overlap,
-        kid=arguments.kid,
-        expires=time_of(arguments.expires, "--expires", ring.now()),
-        attributes=attributes_of(arguments.attribute) or None,
-        **_type_settings(arguments, context.registry),
-    )
-    _warn_of_passed_over(context, announced, info)
-    return _made(context, info)
-
-
-def _announced(context: Context, name: str) -> list[RecordInfo]:
-    return [one.info for one in context.ring.show(name).versions if one.phase is Phase.ANNOUNCED]
-
-
-def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: RecordInfo) -> None:
-    for passed_over in announced:
-        if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
-            context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
-
-
-def _made(context: Context, info: RecordInfo) -> int:
+def made(context: Context, info: RecordInfo) -> int:
+    """Print the version that was made. Returns 0."""
     if context.json:
         from keywright.cli.documents import info_document
 
@@ -154,7 +116,7 @@ def _made(context: Context, info: RecordInfo) -> int:
     return 0
 
 
-def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
+def add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
     """An option for each setting that a key type declares, `--bits` among them."""
     declared: dict[str, list[str]] = {}
     for key_type in plugins.key_types.values():
@@ -168,7 +130,8 @@ def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
         parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules).replace("%", "%%"))
 
 
-def _type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:
+def type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:
+    """The settings of key types that were given, by name."""
     names = {setting.name for key_type in plugins.key_types.values() for setting in key_type.settings}
     given = {name: getattr(arguments, f"setting_{name}") for name in names}
     return {name: value for name, value in given.items() if value is not None}

@@ -167,9 +167,8 @@ def _lifecycle(ring: RingBase, infos: Sequence[RecordInfo], subject: str, table:
     rotate_every = None if table is None else cast("timedelta | None", table.common()["rotate_every"])
     if table is None or rotate_every is None:
         return
-    coming = (lifecycle.Phase.SIGNING, lifecycle.Phase.ANNOUNCED)
-    newest = [one.info for one in lifecycle.phases(infos, now) if one.phase in coming][-1]
-    if newest.created is not None and now - newest.created >= rotate_every:
+    newest = lifecycle.overdue(infos, rotate_every, now)
+    if newest is not None and newest.created is not None:
         yield Finding(
             subject,
             f"its rotation is overdue: version {newest.version} was made at "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -118,18 +118,21 @@ class Making(RingBase):
             ConfigError: an option, time or duration is wrong, a text is empty, or no new key has the size of the last.
         """
         opened = self.open_store(store, name=check_name(name))
-        now = self._clock()
         opened.writable  # noqa: B018  (a read-only store is refused before its keys are opened)
-        others = self._versions(opened, name)
-        last = others[-1]
+        wanted = Wanted(kid=kid, expires=expires, overlap=overlap, attributes=attributes, options=options)
+        return self._rotate(opened, self._versions(opened, name), wanted, activate_in)
+
+    def _rotate(
+        self, opened: OpenedStore, others: Sequence[RecordInfo], wanted: Wanted, activate_in: timedelta | None
+    ) -> RecordInfo:
+        """Make the version after the last of `others`, and no later one. Raises: as `rotate`."""
+        last, now = others[-1], self._clock()
+        name = last.name
         # By a clock that is behind, the overlap of the versions before would be over before it began.
         now = max(now, last.created or now)
         table = self.config.key(name)
         activates = activation_of(table, activate_in, now)
-        wanted = Wanted(
-            kid=kid, activates=activates, expires=expires, overlap=overlap, attributes=attributes, options=options
-        )
-        plan = plan_rotation(self.plugins, table, opened, last, wanted, now)
+        plan = plan_rotation(self.plugins, table, opened, last, wanted._replace(activates=activates), now)
         version = last.version + 1
 
         def planned() -> ReviewRequest:

@@ -1,0 +1,144 @@
+"""The ring rotates what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+from keywright import KeyRing
+from keywright.errors import ConfigError, DamagedStoreError
+from keywright.ring.timing import Due
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Wait = Callable[..., None]
+
+KEYS: dict[str, dict[str, Any]] = {
+    "a": {"rotate_every": "90d", "overlap": "14d"},
+    "b": {"rotate_every": "30d"},
+    "c": {},
+}
+
+
+def test_what_is_old_enough_is_due(ring: Rings, wait: Wait) -> None:
+    """A name is due from the moment on at which its newest version is `rotate_every` old; one without is never."""
+    opened = ring(keys=KEYS)
+    made = {name: opened.generate(name) for name in KEYS}
+
+    wait(days=30, microseconds=-1)
+    before = list(opened.due())
+    wait(microseconds=1)
+    after = list(opened.due())
+
+    assert before == []
+    assert after == [Due("b", made["b"], (made["b"].created or opened.now()) + timedelta(days=30))]
+
+
+def test_what_is_due_is_rotated_once(ring: Rings, wait: Wait) -> None:
+    """Each is rotated as its table says; a second run at once finds nothing to do."""
+    opened = ring(keys=KEYS)
+    for name in KEYS:
+        opened.generate(name)
+    wait(days=90)
+
+    first = {one.name: one.made for one in opened.rotate_due()}
+    second = list(opened.rotate_due())
+
+    assert {name: made and (made.version, made.overlap) for name, made in first.items()} == {
+        "a": (2, timedelta(days=14)),
+        "b": (2, None),
+    }
+    assert second == []
+    assert opened.show("c").versions[-1].info.version == 1
+
+
+def test_names_narrow_it_down(ring: Rings, refused: Refused, wait: Wait) -> None:
+    """Of the names that are given, those that are due are rotated; one that never is due is an error."""
+    opened = ring(keys=KEYS)
+    for name in KEYS:
+        opened.generate(name)
+    wait(days=90)
+
+    assert [one.name for one in opened.rotate_due("a")] == ["a"]
+    with refused(ConfigError, "c has no rotation by the clock; set keys.c.rotate_every, or rotate it now"):
+        list(opened.rotate_due("c"))
+
+
+def test_a_version_that_is_announced_counts(ring: Rings, wait: Wait) -> None:
+    """While a version waits for its time, no other is made beside it until that one is old, too."""
+    opened = ring(keys={"a": {"rotate_every": "30d", "activate_in": "7d"}})
+    opened.generate("a")
+    wait(days=30)
+
+    made = [one.made and one.made.version for one in opened.rotate_due()]
+    wait(days=6)
+    meanwhile = list(opened.due())
+
+    assert made == [2]
+    assert meanwhile == []
+
+
+def test_what_was_put_away_is_not_made_anew(ring: Rings, wait: Wait) -> None:
+    """A name of which no version signs is not due, and one that was never made neither."""
+    opened = ring(keys=KEYS)
+    opened.generate("a")
+    wait(days=1)
+    opened.compromise("a@1")
+    wait(days=365)
+
+    assert list(opened.rotate_due()) == []
+
+
+def test_one_that_fails_stops_no_other(ring: Rings, wait: Wait, monkeypatch: Any) -> None:
+    """A name that cannot be rotated is told with its error; the others are rotated."""
+    opened = ring(keys=KEYS)
+    opened.generate("a", kid="by-hand")
+    opened.generate("b")
+    wait(days=90)
+
+    found = {one.name: one for one in opened.rotate_due()}
+
+    assert str(found["a"].error).startswith("the kid of a@1 was chosen by hand")
+    assert found["a"].made is None
+    assert found["b"].made is not None
+
+
+def test_one_that_cannot_be_read_is_told(ring: Rings, wait: Wait, monkeypatch: Any) -> None:
+    """A name whose store fails is told, and nothing is said of its age."""
+    opened = ring(keys=KEYS)
+    opened.generate("b")
+    wait(days=90)
+    store = opened.open_store().store
+    versions = store.versions
+
+    def failing(name: str) -> Any:
+        if name == "a":
+            raise DamagedStoreError("a is damaged; restore it")
+        return versions(name)
+
+    monkeypatch.setattr(store, "versions", failing)
+
+    for found in (list(opened.due()), list(opened.rotate_due())):
+        assert [one.name for one in found] == ["a", "b"]
+        assert (found[0].newest, found[0].since, str(found[0].error)) == (None, None, "a is damaged; restore it")
+
+
+def test_of_two_at_once_one_makes_the_version(ring: Rings, shared: dict[str, str], wait: Wait) -> None:
+    """Whoever saw the old version as the newest makes its successor or none, never the one after that."""
+    tables = {"stores": {"main": shared}, "keys": {"a": {"rotate_every": "1d"}}}
+    one, other = ring(**tables), ring(**tables)
+    one.generate("a")
+    wait(days=1)
+
+    late = other.rotate_due()
+    seen = next(iter(one.due()))
+    waiting = other._due((), None)
+    name, infos = next(waiting)
+    made = [found.made and found.made.version for found in one.rotate_due()]
+
+    assert (seen.name, name.name, [info.version for info in infos]) == ("a", "a", [1])
+    assert made == [2]
+    assert list(late) == []
+    assert [found.info.version for found in one.show("a").versions] == [1, 2]

@@ -1,0 +1,108 @@
+"""`keywright rotate --due`, as cron would call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support import COMMAND, Keywright
+
+CONFIG = """
+default_store = "main"
+[stores.main]
+backend = "{backend}"
+path = "keys"
+[keys.a]
+rotate_every = "1s"
+[keys.b]
+rotate_every = "1s"
+type = "oct"
+[keys.c]
+"""
+
+
+@pytest.fixture
+def due(home: Path, keywright: Keywright, request: pytest.FixtureRequest) -> None:
+    """Three names of which two are due."""
+    (home / "keywright.toml").write_text(CONFIG.format(backend=getattr(request, "param", "sqlite")))
+    assert keywright("ensure").returncode == 0
+    time.sleep(1.1)
+
+
+@pytest.mark.usefixtures("due")
+def test_it_rotates_what_is_due(keywright: Keywright) -> None:
+    """A reference for each version that was made; a dry run says the same, makes none, and ends with exit code 1."""
+    dry = keywright("rotate", "--due", "--dry-run")
+    done = keywright("rotate", "--due", "--json")
+
+    assert dry.returncode == 1
+    assert [line.split(b": due since ")[0] for line in dry.stdout.splitlines()] == [b"a@1", b"b@1"]
+    assert done.returncode == 0
+    assert [json.loads(line)["reference"] for line in done.stdout.splitlines()] == ["a@2", "b@2"]
+    assert keywright("show", "c").stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("due", ["sqlite", "file"], indirect=True)
+@pytest.mark.usefixtures("due")
+def test_ten_at_once_make_one_version(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
+    """Of ten that start at once each version is made by one, and nobody fails."""
+
+    def rotate(_number: int) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [COMMAND, "rotate", "--due", "a"], cwd=home, env=environment, capture_output=True, timeout=60
+        )
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(10) as pool:
+        done = list(pool.map(rotate, range(10)))
+    took = time.monotonic() - started
+
+    assert {one.returncode for one in done} == {0}, [one.stderr for one in done]
+    made = b"".join(one.stdout for one in done).split()
+    # If all of it took longer than `rotate_every`, what was made first may be due again: still none is made twice.
+    assert len(set(made)) == len(made)
+    assert 1 <= len(made) <= 1 + took
+    assert keywright("show", "a").stdout.count(b"\n") == 1 + len(made)
+
+
+@pytest.mark.usefixtures("due")
+def test_a_name_that_fails_is_told_and_the_rest_is_done(home: Path, keywright: Keywright) -> None:
+    """What is wrong with one name goes to stderr; the exit code is that of the first error."""
+    path = home / "keywright.toml"
+    path.write_text(path.read_text().replace("[keys.a]", '[keys.a]\nkid = "always-the-same"'))
+    assert keywright("rotate", "--due").stdout == b"a@2\nb@2\n"
+    time.sleep(1.1)
+
+    done = keywright("rotate", "--due")
+
+    assert done.returncode == 5
+    assert done.stdout == b"b@3\n"
+    assert done.stderr == (b"keywright: a: the kid of a would stay the same; set keys.a.kid to a text with {version}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--dry-run", "a"), "--dry-run goes with --due; leave it out, or ask keywright show"),
+        ((), "one NAME is rotated at a time; name it, or say --due for all that are"),
+        (("a", "b"), "one NAME is rotated at a time; name it, or say --due for all that are"),
+        (
+            ("--due", "--bits", "512"),
+            "--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME",
+        ),
+        (
+            ("--due", "--kid", "x"),
+            "--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME",
+        ),
+    ],
+)
+def test_arguments_that_do_not_fit(keywright: Keywright, arguments: tuple[str, ...], message: str) -> None:
+    """What cannot be meant is refused before anything is read."""
+    done = keywright("rotate", *arguments)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"keywright: {message}\n"
