@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import coverage
 import pytest
+from coverage.exceptions import CoverageWarning
 
 PROCESS_CONFIG = "COVERAGE_PROCESS_CONFIG"
 SHARED = "fixture "
@@ -79,7 +81,10 @@ class Measurement:
 def read(folder: Path, root: Path) -> tuple[Covering, dict[str, float], list[str]]:
     """Tests by file and line; seconds by test; tests that failed with nothing broken."""
     combined = coverage.Coverage(data_file=str(folder / "measured"), config_file=False)
-    combined.combine([str(folder)], keep=True)
+    with warnings.catch_warnings():
+        # A process that a test kills leaves half a file; what it ran is not missed.
+        warnings.simplefilter("ignore", CoverageWarning)
+        combined.combine([str(folder)], keep=True)
     data = combined.get_data()
     tests = json.loads((folder / "tests.json").read_text())
     covering: Covering = {}

@@ -20,10 +20,12 @@ Operation = Literal[
     "destroy",
     "export",
     "bind",
+    "migrate",
     "remove",
 ]
 """`export` is the export of a secret half, and the load of a key that has one; `bind` is resolving a signer (single
-signatures are no events)."""
+signatures are no events); `migrate` puts a version of another store in this one; `remove` takes a whole name away whose
+versions were migrated."""
 
 
 class ReviewRequest(NamedTuple):

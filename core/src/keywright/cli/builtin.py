@@ -81,6 +81,11 @@ _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("verify", "using", "check a signature of a file or stdin; prints the version that made it", (
         "keywright verify prod/jwt --signature \"$(cat message.sig)\" message.txt",
     )),
+    ("migrate", "migrating", "copy keys from one store to another, and compare; remove them there if asked", (
+        "keywright migrate --from files --to db --dry-run",
+        "keywright migrate --from files --to db prod/jwt cache.example.org",
+        "keywright migrate --from files --to db --delete-source",
+    )),
     ("doctor", "doctor", "look for faults in every store, record and plugin, and say what to do", (
         "keywright doctor",
         "keywright doctor --json",

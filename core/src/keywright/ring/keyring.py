@@ -5,6 +5,7 @@ from __future__ import annotations
 from keywright.ring.changing import Changing
 from keywright.ring.examining import Examining
 from keywright.ring.importing import Importing
+from keywright.ring.migrating import Migrating
 from keywright.ring.reading import Reading
 from keywright.ring.timing import Timing
 from keywright.ring.using import Using
@@ -12,7 +13,7 @@ from keywright.ring.using import Using
 __all__ = ["KeyRing"]
 
 
-class KeyRing(Importing, Timing, Reading, Using, Changing, Examining):
+class KeyRing(Importing, Timing, Reading, Using, Changing, Migrating, Examining):
     """Makes, keeps and uses keys as a configuration says. Safe to use from threads, and after a fork.
 
     Methods that take `store` use the store of that name; without it, the ring's own, else the one that `[keys.NAME]`

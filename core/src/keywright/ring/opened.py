@@ -164,6 +164,24 @@ class OpenedStore:
             raise UnsupportedKeyError(f"format {format_.name!r} gives another key back than it got; nothing was stored")
         return Record(info, None if payload is None else self._sealed(payload, info))
 
+    def encoded(self, key: Key, info: RecordInfo) -> Secret:
+        """The payload of a key with both halves, before any seal. Raises: as `Format.encode_secret`."""
+        return self._plugins.format(info.format or "").encode_secret(key)
+
+    def record_of(self, info: RecordInfo, payload: Secret | None) -> Record:
+        """A record of the format's own bytes, sealed if the store has a seal.
+
+        Raises:
+            SealError: it cannot be sealed, or the seal does not give it back.
+        """
+        return Record(info, None if payload is None else self._sealed(payload, info))
+
+    def is_same_place(self, other: OpenedStore) -> bool:
+        """Whether the two are one store under two names, as far as their settings tell."""
+        if (self._backend.name, dict(self._options)) == (other._backend.name, dict(other._options)):
+            return True
+        return _is_one_file(self._options.get("path"), other._options.get("path"))
+
     def _sealed(self, payload: Secret, info: RecordInfo) -> Secret:
         seal = self._opened_seal()
         stored = (
@@ -262,6 +280,13 @@ class OpenedStore:
             if self.seal_name is not None and self._seal is None:
                 self._seal = self._seal_plugin.open(self._seal_options)
             return self._seal
+
+
+def _is_one_file(path: object, other: object) -> bool:
+    try:
+        return isinstance(path, str) and isinstance(other, str) and os.path.samefile(path, other)
+    except (OSError, ValueError):
+        return False
 
 
 def secret_of(key: Key, info: RecordInfo, store: OpenedStore) -> Key:

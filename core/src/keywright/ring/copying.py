@@ -1,0 +1,108 @@
+"""Copying one version from a store to another: read whole, written, read back and compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from keywright.errors import DamagedStoreError, KeyNotFoundError, UnsupportedOperationError
+from keywright.record import Record, RecordInfo, Revision, State
+
+if TYPE_CHECKING:
+    from keywright.ring.opened import OpenedStore
+    from keywright.secret import Secret
+
+__all__ = ["Plain", "copy", "differs_in_its_keeping", "found_in", "plain", "replace_copy"]
+
+
+class Plain(NamedTuple):
+    """A version as no store has it: without revision and seal.
+
+    Attributes:
+        info: its metadata, complete.
+        payload: the format's own bytes; None as in `Record`.
+        revision: the revision in the store that it was read from.
+    """
+
+    info: RecordInfo
+    payload: Secret | None
+    revision: Revision
+
+    def same(self, other: Plain) -> bool:
+        """Whether the two are one version, whatever stores they come from."""
+        return self.info == other.info and self.payload == other.payload
+
+
+def plain(opened: OpenedStore, info: RecordInfo) -> Plain:
+    """Read a version, and check that it is what it says, as whoever uses it would.
+
+    Raises:
+        UnsupportedOperationError: its secret half never leaves the store.
+        SealError, DamagedStoreError, FormatError, UnknownPluginError: as `OpenedStore.load`.
+        KeyNotFoundError: it is gone meanwhile.
+    """
+    record = opened.store.get(info.name, info.version)
+    key = opened.unpack(record)
+    if opened.signing is not None and record.payload is None and record.info.state is not State.DESTROYED:
+        raise UnsupportedOperationError(
+            f"the secret half of {info.reference} never leaves store {opened.name!r}; rotate it into the other one"
+        )
+    complete = opened.described(record.info)
+    # As the format writes it: a store without metadata may hold another spelling, which others would not take back.
+    payload = None if key.secret is None else opened.encoded(key, complete)
+    return Plain(replace(complete, revision=Revision("")), payload, record.info.revision)
+
+
+def found_in(opened: OpenedStore, name: str, version: int) -> Plain | None:
+    """The same version in a store, if it is there. Raises: as `plain`."""
+    try:
+        return plain(opened, RecordInfo(name=name, version=version))
+    except KeyNotFoundError:
+        return None
+
+
+def copy(one: Plain, target: OpenedStore) -> Revision:
+    """Add a version, read it back and compare. Returns its revision there.
+
+    Raises:
+        KeyExistsError: it is there already.
+        UnsupportedOperationError: the store cannot hold it.
+        StoreError, SealError: the store or its seal refused or failed.
+    """
+    written = target.writable.create(target.record_of(one.info, one.payload))
+    return _compared(one, target, written.revision)
+
+
+def replace_copy(one: Plain, target: OpenedStore, old: Plain) -> Revision:
+    """Bring a copy up to date that differs in its keeping alone; read it back and compare.
+
+    Raises: as `copy`, and ConflictError: it changed there meanwhile.
+    """
+    record = target.store.get(one.info.name, one.info.version)
+    payload = None if one.info.state is State.DESTROYED else record.payload
+    written = target.writable.update(Record(replace(one.info, revision=old.revision), payload), expected=old.revision)
+    return _compared(one, target, written.revision)
+
+
+def differs_in_its_keeping(one: Plain, other: Plain) -> bool:
+    """Whether the two are one key, and differ only in what a keeper changes: labels, state, and times that follow."""
+    kept = other.info
+    moved = replace(
+        one.info,
+        labels=kept.labels,
+        state=kept.state,
+        state_since=kept.state_since,
+        reason=kept.reason,
+        activates=kept.activates,
+    )
+    ended = State.DESTROYED in (one.info.state, kept.state)
+    return moved == kept and (one.payload == other.payload or ended)
+
+
+def _compared(one: Plain, target: OpenedStore, revision: Revision) -> Revision:
+    back = plain(target, one.info)
+    if not one.same(back):
+        raise DamagedStoreError(
+            f"{one.info.reference} came back from store {target.name!r} as another than was written; it was not moved"
+        )
+    return revision

@@ -1,0 +1,221 @@
+"""The ring moves keys from one store to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple
+
+from keywright.errors import ConfigError, ConflictError, KeyExistsError, KeyNotFoundError, KeywrightError
+from keywright.names import check_name
+from keywright.record import RecordInfo
+from keywright.ring.base import RingBase
+from keywright.ring.copying import Plain, copy, differs_in_its_keeping, found_in, plain, replace_copy
+from keywright.ring.opened import OpenedStore
+from keywright.ring.operation import describe
+
+__all__ = ["Migrating", "Moved", "Outcome"]
+
+Outcome = Literal["copied", "updated", "identical", "conflict", "failed", "removed", "kept"]
+
+_ROUNDS: Final = 20
+
+
+class Moved(NamedTuple):
+    """What became of a version, or at the end of a whole name.
+
+    Attributes:
+        reference: `NAME@N`; of a whole name `NAME`.
+        outcome: of a version `copied`, `updated` (the copy that was there), `identical` (nothing was to be done),
+            `conflict` (the target has something else there), `failed`; of a name `removed` or `kept` in the source.
+        error: why not.
+    """
+
+    reference: str
+    outcome: Outcome
+    error: KeywrightError | None = None
+
+
+class Migrating(RingBase):
+    """Copies what a store holds into another, and takes it away at the end where that is asked for."""
+
+    def migrate(
+        self,
+        *names: str,
+        from_: str,
+        to: str,
+        dry_run: bool = False,
+        update: bool = False,
+        delete_source: bool = False,
+    ) -> Iterator[Moved]:
+        """Copy all versions of these names, or of all names, from one configured store to another.
+
+        States, times, labels and tombstones go along; a version is read back and compared before it counts. The newest
+        goes first, so that the target never signs with an older one meanwhile. Interrupted anywhere, the same call
+        finishes it. What changes in the source while it works is copied again until nothing changes any more.
+
+        Args:
+            from_, to: names of configured stores.
+            dry_run: say what would be done, and write nothing.
+            update: a copy in the target that is the same key, and differs only in labels, state and what follows from
+                that, is brought up to date; else it is a conflict, for it may have been changed there.
+            delete_source: at the end, if nothing failed or was in conflict, remove each name from the source, unless
+                it changed meanwhile.
+
+        Raises:
+            ConfigError: there is no such store, or the two are one.
+            ReadOnlyStoreError: the target takes no writes, or the source, where it is to be deleted.
+            KeyNotFoundError: the source has no such name.
+            StoreError: the names cannot be listed.
+        """
+        source, target = self.open_store(from_), self.open_store(to)
+        if source.is_same_place(target):
+            raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same; name two")
+        target.writable  # noqa: B018  (refused before anything is read)
+        if delete_source:
+            source.writable  # noqa: B018  (as above)
+        move = _Move(self, source, target, dry_run=dry_run, update=update)
+        yield from move.all_of(names)
+        if delete_source and not dry_run and move.is_clean:
+            yield from move.remove_source()
+
+
+class _Move:
+    """One migration.
+
+    `self._settled` has, for each name, what the revisions of its versions were in both stores when all was compared,
+    as numbers, for there may be millions of names.
+    """
+
+    def __init__(
+        self, ring: RingBase, source: OpenedStore, target: OpenedStore, *, dry_run: bool, update: bool
+    ) -> None:
+        self._ring = ring
+        self._source = source
+        self._target = target
+        self._dry_run = dry_run
+        self._update = update
+        self._settled: dict[str, tuple[int, int]] = {}
+        self.is_clean = True
+
+    def all_of(self, names: Sequence[str]) -> Iterator[Moved]:
+        """Copy until nothing has changed in the source since it was copied."""
+        for name in names:
+            if not self._source.store.versions(check_name(name)):
+                raise KeyNotFoundError(f"store {self._source.name!r} has no key {name}; leave it out")
+        for _ in range(1 if self._dry_run else _ROUNDS):
+            changed = False
+            for name in dict.fromkeys(names) if names else self._source.store.names():
+                settled = self._settled.get(name)
+                # Of what failed or is in conflict the first account is enough.
+                if settled is None or settled[0] not in (0, self._revisions(self._source, name)):
+                    changed = True
+                    # What stands in the target is our own copy, unless somebody changed it there.
+                    again = settled is not None and settled[1] == self._revisions(self._target, name)
+                    yield from self._name(name, again=again)
+            if not changed:
+                return
+        if not self._dry_run:
+            self.is_clean = False
+            raise ConflictError(
+                f"store {self._source.name!r} kept changing while it was copied; run the same command again"
+            )
+
+    def remove_source(self) -> Iterator[Moved]:
+        """Remove each name from the source that is as it was compared, there and in the target."""
+        for name, settled in self._settled.items():
+            try:
+                yield self._removed(name, settled)
+            except KeywrightError as error:
+                yield Moved(name, "kept", error)
+
+    def _removed(self, name: str, settled: tuple[int, int]) -> Moved:
+        infos = self._source.store.versions(name)
+        now = (_numbered(infos), self._revisions(self._target, name))
+        if now != settled:
+            raise ConflictError(f"{name} changed after it was copied, so it stays; run the same command again")
+        expected = [info.revision for info in infos]
+        self._perform("remove", self._source, infos[-1], lambda: self._source.writable.remove(name, expected=expected))
+        return Moved(name, "removed")
+
+    def _name(self, name: str, *, again: bool) -> Iterator[Moved]:
+        try:
+            infos = self._source.store.versions(name)
+        except KeywrightError as error:
+            yield self._failed(name, error)
+            self._settled[name] = (0, 0)
+            return
+        is_whole = True
+        for info in reversed(infos):
+            moved = self._version(info, again=again)
+            is_whole = is_whole and moved.error is None
+            # What was copied before, and is as it was, was told then.
+            if not again or moved.outcome != "identical":
+                yield moved
+        if is_whole and not self._dry_run:
+            self._settled[name] = (_numbered(infos), self._revisions(self._target, name))
+        else:
+            self._settled[name] = (0, 0)
+
+    def _version(self, info: RecordInfo, *, again: bool) -> Moved:
+        try:
+            return self._moved(info, again=again)
+        except (ConflictError, KeyExistsError) as error:
+            self.is_clean = False
+            return Moved(info.reference, "conflict", error)
+        except KeywrightError as error:
+            return self._failed(info.reference, error)
+
+    def _failed(self, reference: str, error: KeywrightError) -> Moved:
+        self.is_clean = False
+        return Moved(reference, "failed", error)
+
+    def _moved(self, info: RecordInfo, *, again: bool) -> Moved:
+        one = plain(self._source, info)
+        there = found_in(self._target, info.name, info.version)
+        if there is None:
+            self._check_room(one)
+            self._write("migrate", one, lambda: copy(one, self._target))
+            return Moved(info.reference, "copied")
+        if one.same(there):
+            return Moved(info.reference, "identical")
+        if not ((self._update or again) and differs_in_its_keeping(one, there)):
+            raise self._conflict(one, there)
+        self._write("migrate", one, lambda: replace_copy(one, self._target, there))
+        return Moved(info.reference, "updated")
+
+    def _check_room(self, one: Plain) -> None:
+        """Refuse what would give a name in the target two keys of one kid, or a past that it never had."""
+        for other in self._target.store.versions(one.info.name):
+            if other.kid == one.info.kid:
+                raise KeyExistsError(
+                    f"store {self._target.name!r} has the kid of {one.info.reference} already, on version "
+                    f"{other.version}; nothing was written"
+                )
+
+    def _conflict(self, one: Plain, there: Plain) -> ConflictError:
+        subject = f"{one.info.reference} in store {self._target.name!r}"
+        if differs_in_its_keeping(one, there):
+            return ConflictError(f"{subject} has other labels or another state; say --update to let the source win")
+        return ConflictError(f"{subject} is another key; decide which one counts, and rename or remove the other")
+
+    def _write(self, operation: Literal["migrate"], one: Plain, action: Callable[[], object]) -> None:
+        if not self._dry_run:
+            self._perform(operation, self._target, one.info, action)
+
+    def _perform(
+        self,
+        operation: Literal["migrate", "remove"],
+        opened: OpenedStore,
+        info: RecordInfo,
+        action: Callable[[], object],
+    ) -> None:
+        ring = self._ring
+        ring._perform(lambda: describe(operation, opened, info, ring.now()), action)  # noqa: SLF001  (its own part)
+
+    def _revisions(self, opened: OpenedStore, name: str) -> int:
+        return _numbered(opened.store.versions(name))
+
+
+def _numbered(infos: Sequence[RecordInfo]) -> int:
+    """The revisions of a name's versions, as a number that is not 0."""
+    return hash(tuple((info.version, info.revision) for info in infos)) or 1

@@ -1,0 +1,345 @@
+"""The ring moves keys from one store to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import keywright
+from keywright import KeyRing, Record, RecordInfo, Registry, Secret, State
+from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, ReadOnlyStoreError
+from keywright.lifecycle import primary
+from keywright.ring.migrating import Moved
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Wait = Callable[..., None]
+
+BACKENDS = ("memory", "file", "sqlite")
+
+
+@pytest.fixture
+def registry(registry: Registry) -> Registry:
+    """The stores that last, too."""
+    import keywright_file
+    import keywright_sqlite
+
+    registry.add(keywright_file, "file")
+    registry.add(keywright_sqlite, "sqlite")
+    return registry
+
+
+@pytest.fixture
+def stores(tmp_path: Path, shared: dict[str, str]) -> Callable[[str, str], dict[str, dict[str, Any]]]:
+    """The tables of a store `old` and a store `new` of these backends."""
+
+    def table(name: str, backend: str) -> dict[str, Any]:
+        if backend == "memory":
+            return {"backend": "memory", "id": f"{shared['id']}-{name}"}
+        return {"backend": backend, "path": str(tmp_path / name)}
+
+    return lambda old, new: {"old": table("old", old), "new": table("new", new)}
+
+
+@pytest.fixture
+def two(ring: Rings, stores: Callable[..., dict[str, Any]]) -> KeyRing:
+    """A ring over two stores in memory."""
+    return ring(stores=stores("memory", "memory"), default_store="old")
+
+
+def fill(opened: KeyRing, wait: Wait) -> None:
+    """Keys in every state, of every kind."""
+    opened.generate("a", labels={"team": "infra"})
+    wait(days=1, microseconds=7)
+    opened.rotate("a", overlap=timedelta(days=3))
+    opened.rotate("a", activate_in=timedelta(days=7))
+    opened.generate("b/jwt", type="ec-p256", attributes={"use": "sig"})
+    opened.disable("b/jwt@1", reason="audit")
+    opened.generate("c", type="oct", expires=opened.now() + timedelta(days=9))
+    opened.compromise("c@1", reason="lost")
+    opened.generate("d", type="rsa", bits=2048)
+    opened.destroy("d@1", reason="over")
+    opened.import_key("e", opened.export("b/jwt@1"), public=True)
+
+
+def everything(opened: KeyRing, store: str) -> dict[str, tuple[RecordInfo, Secret | None]]:
+    """All that a store holds, but for revisions."""
+    kept = opened.open_store(store).store
+    found = {}
+    for name in kept.names():
+        for info in kept.versions(name):
+            record = kept.get(name, info.version)
+            found[info.reference] = (replace(record.info, revision=keywright.Revision("")), record.payload)
+    return found
+
+
+def outcomes(moved: Iterator[Moved]) -> dict[str, str]:
+    """Reference → outcome."""
+    return {one.reference: one.outcome for one in moved}
+
+
+@pytest.mark.parametrize("old", BACKENDS)
+@pytest.mark.parametrize("new", BACKENDS)
+def test_all_of_it_arrives(ring: Rings, wait: Wait, stores: Callable[..., dict[str, Any]], old: str, new: str) -> None:
+    """Versions, states, times, labels and tombstones are the same in the other store; a second run finds them so."""
+    opened = ring(stores=stores(old, new), default_store="old")
+    fill(opened, wait)
+    before = everything(opened, "old")
+
+    first = outcomes(opened.migrate(from_="old", to="new"))
+    second = outcomes(opened.migrate(from_="old", to="new", delete_source=True))
+
+    assert len(before) == 7
+    assert first == dict.fromkeys(before, "copied")
+    assert everything(opened, "new") == before
+    assert second == {**dict.fromkeys(before, "identical"), **dict.fromkeys(["a", "b/jwt", "c", "d", "e"], "removed")}
+    assert everything(opened, "old") == {}
+    assert everything(opened, "new") == before
+
+
+def test_the_newest_goes_first(two: KeyRing, wait: Wait) -> None:
+    """At no moment does the target sign with another version than the source: with that one or with none."""
+    two.generate("a")
+    wait(days=1)
+    two.rotate("a")
+    two.rotate("a", activate_in=timedelta(days=1))
+    signing = primary(two.open_store("old").store.versions("a"), two.now())
+
+    new = two.open_store("new").store
+    seen = [primary(new.versions("a"), two.now()) for _ in two.migrate(from_="old", to="new")]
+
+    assert signing is not None
+    assert [one and one.version for one in seen] == [None, 2, 2]
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(two: KeyRing, wait: Wait) -> None:
+    """What a dry run announces is what the run then does."""
+    fill(two, wait)
+
+    announced = outcomes(two.migrate(from_="old", to="new", dry_run=True, delete_source=True))
+
+    assert everything(two, "new") == {}
+    assert announced == outcomes(two.migrate(from_="old", to="new"))
+
+
+def test_names_narrow_it_down(two: KeyRing, wait: Wait, refused: Refused) -> None:
+    """These names alone; one that is not there is an error before anything is written."""
+    fill(two, wait)
+
+    with refused(KeyNotFoundError, "store 'old' has no key z; leave it out"):
+        list(two.migrate("a", "z", from_="old", to="new"))
+    assert everything(two, "new") == {}
+
+    assert set(outcomes(two.migrate("d", "e", from_="old", to="new"))) == {"d@1", "e@1"}
+
+
+def test_a_conflict_stops_nothing_else(two: KeyRing, wait: Wait) -> None:
+    """Another key in the place of one is told and left alone, in both stores; the rest is copied."""
+    fill(two, wait)
+    two.generate("b/jwt", type="ec-p256", store="new")
+    theirs = everything(two, "new")["b/jwt@1"]
+
+    moved = list(two.migrate(from_="old", to="new", delete_source=True))
+
+    told = {one.reference: str(one.error) for one in moved if one.error is not None}
+    assert told == {
+        "b/jwt@1": "b/jwt@1 in store 'new' is another key; decide which one counts, and rename or remove the other"
+    }
+    assert [one.outcome for one in moved].count("copied") == 6
+    assert everything(two, "new")["b/jwt@1"] == theirs
+    assert len(everything(two, "old")) == 7
+
+
+def test_another_state_is_a_conflict_unless_the_source_shall_win(two: KeyRing, wait: Wait) -> None:
+    """A copy that was changed in the target since is not changed back in silence."""
+    fill(two, wait)
+    list(two.migrate(from_="old", to="new"))
+    two.label("a@1", {"team": "web"})
+    two.compromise("a@2", reason="lost")
+    two.destroy("e@1")
+
+    stubborn = list(two.migrate(from_="old", to="new"))
+    updated = outcomes(two.migrate(from_="old", to="new", update=True))
+
+    told = {one.reference: str(one.error) for one in stubborn if one.error is not None}
+    assert told == {
+        reference: f"{reference} in store 'new' has other labels or another state; say --update to let the source win"
+        for reference in ("a@1", "a@2", "e@1")
+    }
+    assert {one for one, outcome in updated.items() if outcome == "updated"} == {"a@1", "a@2", "e@1"}
+    assert everything(two, "new") == everything(two, "old")
+
+
+def test_a_kid_that_is_taken_is_a_conflict(two: KeyRing) -> None:
+    """Two versions of one kid under one name would leave verifiers in doubt."""
+    two.generate("a", kid="k")
+    two.rotate("a", kid="l")
+    two.generate("a", kid="l", store="new")
+
+    moved = {one.reference: str(one.error) for one in two.migrate(from_="old", to="new")}
+
+    assert moved["a@2"] == ("store 'new' has the kid of a@2 already, on version 1; nothing was written")
+
+
+def test_what_changes_meanwhile_is_copied_again(two: KeyRing, wait: Wait) -> None:
+    """Labels, rotations, destructions and new names that come while it works are in the target at the end."""
+    for name in ("a", "b", "c"):
+        two.generate(name)
+    moves = two.migrate(from_="old", to="new")
+
+    first = next(moves)
+    two.label("a@1", {"late": "yes"})
+    two.rotate("a")
+    two.generate("aa")
+    two.destroy("a@1")
+    rest = list(moves)
+
+    assert first == Moved("a@1", "copied")
+    assert [(one.reference, one.outcome) for one in rest] == [
+        ("b@1", "copied"), ("c@1", "copied"), ("a@2", "copied"), ("a@1", "updated"), ("aa@1", "copied"),
+    ]  # fmt: skip
+    assert everything(two, "new") == everything(two, "old")
+
+
+def test_what_never_comes_to_rest_is_said(two: KeyRing, refused: Refused) -> None:
+    """A source that changes in every round is an error at the end; nothing is removed."""
+    two.generate("a")
+
+    def changing() -> None:
+        for number, _ in enumerate(two.migrate(from_="old", to="new", delete_source=True)):
+            two.label("a@1", {"n": str(number)})
+
+    with refused(ConflictError, "store 'old' kept changing while it was copied; run the same command again"):
+        changing()
+    assert "a@1" in everything(two, "old")
+
+
+def test_what_was_changed_in_the_target_between_rounds_is_left_alone(two: KeyRing) -> None:
+    """Our own copy is brought up to date; what somebody else made of it is a conflict."""
+    two.generate("a")
+    two.generate("b")
+    moves = two.migrate(from_="old", to="new")
+    next(moves)
+    two.label("a@1", {"late": "yes"})
+    second = next(moves)
+
+    two.disable("a@1", store="new")
+    rest = list(moves)
+
+    assert second.reference == "b@1"
+    assert [(one.reference, one.outcome) for one in rest] == [("a@1", "conflict")]
+    assert everything(two, "new")["a@1"][0].state is State.DISABLED
+
+
+def test_a_name_that_changed_before_its_removal_stays(two: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that came after the comparison keeps the whole name in the source."""
+    two.generate("a")
+    two.generate("b")
+    moves = two.migrate(from_="old", to="new", delete_source=True)
+
+    seen = [next(moves), next(moves), next(moves)]
+    two.rotate("b")
+    last = list(moves)
+
+    assert [one.outcome for one in seen] == ["copied", "copied", "removed"]
+    assert [(one.reference, one.outcome, str(one.error)) for one in last] == [
+        ("b", "kept", "b changed after it was copied, so it stays; run the same command again")
+    ]
+    assert set(everything(two, "old")) == {"b@1", "b@2"}
+
+
+def test_a_damaged_record_stops_nothing_else(two: KeyRing) -> None:
+    """What cannot be read is told with its error, is not copied and not removed."""
+    two.generate("a")
+    two.generate("b")
+    kept = two.open_store("old").writable
+    record = kept.get("a", 1)
+    kept.update(Record(record.info, Secret(b"junk")), expected=record.info.revision)
+
+    moved = list(two.migrate(from_="old", to="new", delete_source=True))
+
+    assert [(one.reference, one.outcome) for one in moved] == [("a@1", "failed"), ("b@1", "copied")]
+    assert str(moved[0].error).startswith("a@1 in store 'old' does not decode: ")
+    assert set(everything(two, "old")) == {"a@1", "b@1"}
+
+
+def test_seals_are_changed_on_the_way(
+    ring: Rings, stores: Callable[..., dict[str, Any]], canary_seal: dict[str, object], wait: Wait
+) -> None:
+    """From a store with a seal to one without and back, keys stay the same; sealed payloads are sealed anew."""
+    tables = stores("memory", "memory")
+    tables["old"]["seal"] = "s"
+    opened = ring(stores=tables, seals={"s": canary_seal}, default_store="old")
+    fill(opened, wait)
+
+    list(opened.migrate(from_="old", to="new"))
+
+    assert opened.export("a", secret=True, store="new") == opened.export("a", secret=True, store="old")
+    plain, sealed = everything(opened, "new")["a@2"][1], everything(opened, "old")["a@2"][1]
+    assert plain is not None
+    assert sealed is not None
+    assert not plain.reveal().startswith(b"keywright-sealed-1:")
+    assert sealed.reveal().startswith(b"keywright-sealed-1:")
+    opened.destroy("a@1")  # (a change, so that something is sealed on the way back)
+    assert outcomes(opened.migrate("b/jwt", from_="new", to="old")) == {"b/jwt@1": "identical"}
+
+
+def test_a_store_without_metadata_is_a_source(ring: Rings, plain: dict[str, Secret]) -> None:
+    """A key from a variable arrives with what its bytes tell; into such a store nothing is moved."""
+    source = ring()
+    source.generate("a")
+    plain["a"] = Secret(source.export("a", secret=True).reveal() + b"\n")
+    opened = ring(stores={"main": {"backend": "memory"}, "env": {"backend": "plain"}}, default_store="main")
+
+    assert outcomes(opened.migrate("a", from_="env", to="main")) == {"a@1": "copied"}
+    assert opened.export("a", secret=True) == source.export("a", secret=True)
+    assert outcomes(opened.migrate("a", from_="env", to="main")) == {"a@1": "identical"}
+    with pytest.raises(ReadOnlyStoreError):
+        list(opened.migrate(from_="main", to="env"))
+
+
+def test_keys_that_never_leave_do_not_move(ring: Rings) -> None:
+    """A key inside a signing store is told with what to do; its tombstone moves."""
+    opened = ring(stores={"hsm": {"backend": "memory-signing"}, "new": {"backend": "memory"}}, default_store="hsm")
+    opened.generate("a", type="ed25519")
+    opened.generate("b", type="ed25519")
+    opened.destroy("b@1")
+
+    moved = list(opened.migrate(from_="hsm", to="new"))
+
+    assert [(one.reference, one.outcome) for one in moved] == [("a@1", "failed"), ("b@1", "copied")]
+    assert str(moved[0].error) == ("the secret half of a@1 never leaves store 'hsm'; rotate it into the other one")
+
+
+def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
+    """A signing store that takes no keys in says so of each."""
+    opened = ring(stores={"hsm": {"backend": "memory-signing"}, "old": {"backend": "memory"}}, default_store="old")
+    opened.generate("a")
+
+    moved = list(opened.migrate(from_="old", to="hsm"))
+
+    assert [(one.reference, one.outcome) for one in moved] == [("a@1", "failed")]
+
+
+@pytest.mark.parametrize("backend", ["file", "sqlite"])
+def test_one_store_under_two_names_is_refused(ring: Rings, refused: Refused, tmp_path: Path, backend: str) -> None:
+    """Or removing the source would remove all there is."""
+    (tmp_path / "link").symlink_to(tmp_path / "keys")
+    opened = ring(
+        stores={
+            "old": {"backend": backend, "path": str(tmp_path / "keys")},
+            "new": {"backend": backend, "path": str(tmp_path / "link")},
+        },
+        default_store="old",
+    )
+    opened.generate("a")
+
+    for names in (("old", "new"), ("old", "old")):
+        with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
+            list(opened.migrate(from_=names[0], to=names[1], delete_source=True))
