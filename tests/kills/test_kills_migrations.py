@@ -16,6 +16,6 @@ def test_a_migration_that_is_killed_is_finished_by_the_next(
     """At each kill every version is whole in one store at least; at the end the target is what the source was."""
     figures = run(tmp_path, pair, kills=40, seed=3, writers=writers)
 
-    assert figures.kills == 40
+    assert figures.kills >= 40
     assert figures.inside > (0 if writers else 5)
     assert bool(figures.writes) == bool(writers)

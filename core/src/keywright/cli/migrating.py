@@ -97,7 +97,8 @@ class _Run:
         return self.code
 
     def _told(self, reference: str, error: KeywrightError) -> None:
-        self._context.say(f"keywright: {reference}: {error}")
+        subject = "" if reference in str(error) else f"{reference}: "
+        self._context.say(f"keywright: {subject}{error}")
         code = exit_code(error)
         self.code = _CONFLICT if _CONFLICT in (code, self.code) else self.code or code
 
