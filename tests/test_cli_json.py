@@ -38,6 +38,7 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "destroy": (["a@1", "--yes"], INFO),
     "sign": (["a"], {"reference", "kid", "algorithm", "signature"}),
     "verify": (["a", "--signature", SIGNATURE], INFO),
+    "migrate": (["--from", "local", "--to", "other"], {"dry_run"}),
     "doctor": ([], {"findings"}),
     "plugins": ([], {"plugins", "failures"}),
     "config show": ([], {"path", "value", "source"}),
@@ -62,7 +63,8 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
 def ready(home: Path, keywright: Keywright) -> Keywright:
     """The command, in a home with a configuration, the key `a` and a JWK."""
     (home / "keywright.toml").write_text(
-        '[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n[keys.declared]\ntype = "ed25519"\n'
+        'default_store = "local"\n[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n'
+        '[stores.other]\nbackend = "sqlite"\npath = "other.db"\n[keys.declared]\ntype = "ed25519"\n'
     )
     assert keywright("generate", "a").returncode == 0
     assert keywright("jose", "jwk", "create-curve-key", "-o", "ed.jwk").returncode == 0

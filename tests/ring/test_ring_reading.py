@@ -355,7 +355,7 @@ def test_a_ring_closes_what_it_opened(ring: Rings, registry: Registry) -> None:
 
     with opened as same:
         assert same is opened
-        opened.generate("a")
+        opened.generate("a", new_here=True)
         first = [*slow.log]
     opened.close()
 

@@ -31,7 +31,17 @@ def configure_generate(parser: ArgumentParser, plugins: Registry) -> None:
     )  # fmt: skip
     parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {TIME}; default: at once")
     parser.add_argument("--expires", metavar="T", help=f"when it ends: {TIME}; default: never")
+    add_new_here(parser)
     add_type_settings(parser, plugins)
+
+
+def add_new_here(parser: ArgumentParser) -> None:
+    """`--new-here`."""
+    parser.add_argument(
+        "--new-here",
+        action="store_true",
+        help="make a key of its own, though another configured store has one of this name",
+    )
 
 
 def run_generate(arguments: Namespace, context: Context) -> int:
@@ -47,6 +57,7 @@ def run_generate(arguments: Namespace, context: Context) -> int:
         attributes=attributes_of(arguments.attribute),
         activates=time_of(arguments.activates, "--activates", now),
         expires=time_of(arguments.expires, "--expires", now),
+        new_here=arguments.new_here,
         **type_settings(arguments, context.registry),
     )
     return made(context, info)
@@ -55,11 +66,12 @@ def run_generate(arguments: Namespace, context: Context) -> int:
 def configure_ensure(parser: ArgumentParser, _plugins: Registry) -> None:
     """Arguments of `ensure`."""
     parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that are declared")
+    add_new_here(parser)
 
 
 def run_ensure(arguments: Namespace, context: Context) -> int:
     """Make what is missing and print a reference for each that was made."""
-    for info in context.ring.ensure(*arguments.names):
+    for info in context.ring.ensure(*arguments.names, new_here=arguments.new_here):
         made(context, info)
     return 0
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
-from keywright.errors import KeyNotFoundError, PolicyError
+from keywright.errors import KeyNotFoundError, KeywrightError, PolicyError
 from keywright.names import Reference
-from keywright.record import RecordInfo
+from keywright.record import RecordInfo, State
 from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import perform
@@ -104,13 +104,39 @@ class RingBase:
             # It knows better where it looked than that a key could be made there.
             opened.store.get(name, version or 1)
         if not infos:
-            raise KeyNotFoundError(
-                f"store {opened.name!r} has no key {name}; make one with generate or import, or name another --store"
-            )
+            raise self._not_found(opened, name)
         if version is not None and all(info.version != version for info in infos):
             known = ", ".join(str(info.version) for info in infos)
             raise KeyNotFoundError(f"{name} has no version {version} in store {opened.name!r}; it has: {known}")
         return infos
+
+    def _not_found(self, opened: OpenedStore, name: str) -> KeyNotFoundError:
+        holders, silent = self._elsewhere(opened, name)
+        unasked = f" (not asked: {', '.join(silent)})" if silent else ""
+        if not holders:
+            return KeyNotFoundError(
+                f"store {opened.name!r} has no key {name}; make one with generate or import, or name another --store"
+                f"{unasked}"
+            )
+        first = holders[0]
+        way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or say --store {first}"
+        return KeyNotFoundError(f"store {opened.name!r} has no key {name}, and store {first!r} has it{unasked}; {way}")
+
+    def _elsewhere(self, opened: OpenedStore, name: str) -> tuple[list[str], list[str]]:
+        """Which other configured stores have a name that is not at its end, and which could not be asked."""
+        holders: list[str] = []
+        silent: list[str] = []
+        for other in self.config.stores:
+            if other == opened.name:
+                continue
+            try:
+                infos = self.open_store(other).store.versions(name)
+            except KeywrightError:
+                silent.append(other)
+            else:
+                if any(info.state is not State.DESTROYED for info in infos):
+                    holders.append(other)
+        return holders, silent
 
     def _resolve(
         self, reference: Reference, store: str | None, *, any_single: bool = False, no_other: bool = False

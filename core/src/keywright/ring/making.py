@@ -39,16 +39,19 @@ class Making(RingBase):
         activates: datetime | None = None,
         expires: datetime | None = None,
         store: str | None = None,
+        new_here: bool = False,
         **options: object,
     ) -> RecordInfo:
         """Make a key and store it as version 1 of `name`.
 
         Type and format imply each other where one is given, by argument or by `[keys.NAME]`; neither: ed25519 as
         nix. `kid` may hold `{name}` and `{version}`. `options` are settings of the key type, such as `bits=3072`.
+        Where the configuration chooses the store, and another one that it names has the key, it was forgotten there
+        when the configuration changed; `new_here` makes a second one all the same.
 
         Raises:
             InvalidNameError: `name` is none.
-            KeyExistsError: the name has a version, tombstones included.
+            KeyExistsError: the name has a version, tombstones included; or another store has the name (see above).
             UnsupportedKeyError: the format cannot carry the key.
             ConfigError: an option, label or time is wrong, a text is empty, or the format does not carry the type.
         """
@@ -68,14 +71,18 @@ class Making(RingBase):
 
         def make() -> RecordInfo:
             self._check_new(opened, name)
+            if not new_here and store is None and self._store is None:
+                self._check_not_left_behind(opened, name)
             return generate_version(opened, plan, name, 1, (), now)
 
         return self._perform(lambda: self._planned("generate", opened, name, 1, plan), make)
 
-    def ensure(self, *names: str, store: str | None = None) -> tuple[RecordInfo, ...]:
+    def ensure(self, *names: str, store: str | None = None, new_here: bool = False) -> tuple[RecordInfo, ...]:
         """Make what `[keys.…]` declares and no version of was ever made; with `names`, those alone.
 
-        Returns what was made. Raises: as `generate`, and ConfigError: a name has no `[keys.NAME]` table.
+        Returns what was made. Of those that somebody else makes at the same time, none.
+
+        Raises: as `generate`, and ConfigError: a name has no `[keys.NAME]` table.
         """
         for name in names:
             if check_name(name) not in self.config.keys:
@@ -85,8 +92,10 @@ class Making(RingBase):
         for name in names or self.config.keys:
             if not self.open_store(store, name=name).store.versions(name):
                 try:
-                    made.append(self.generate(name, store=store))
+                    made.append(self.generate(name, store=store, new_here=new_here))
                 except KeyExistsError:
+                    if not self.open_store(store, name=name).store.versions(name):
+                        raise  # it is in another store
                     # Somebody else ensured it first: what was wanted is there.
                     continue
         return tuple(made)
@@ -145,6 +154,15 @@ class Making(RingBase):
             raise KeyExistsError(
                 f"store {opened.name!r} has {name} already; rotate makes its next version, or import --next if it is "
                 "made elsewhere"
+            )
+
+    def _check_not_left_behind(self, opened: OpenedStore, name: str) -> None:
+        holders, _ = self._elsewhere(opened, name)
+        if holders:
+            raise KeyExistsError(
+                f"store {holders[0]!r} has {name} already, and the configuration now points it at store "
+                f"{opened.name!r}; move it with `keywright migrate --from {holders[0]} --to {opened.name} {name}`, or "
+                "say --new-here for a second key"
             )
 
     def _planned(

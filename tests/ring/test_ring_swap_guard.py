@@ -1,0 +1,97 @@
+"""A key that was left behind in another store when the configuration changed is told of, and not made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keywright import KeyRing, Registry
+from keywright.errors import KeyExistsError, KeyNotFoundError
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+
+LEFT_BEHIND = (
+    "store 'old' has a already, and the configuration now points it at store 'new'; move it with `keywright migrate "
+    "--from old --to new a`, or say --new-here for a second key"
+)
+
+
+@pytest.fixture
+def swapped(ring: Rings, shared: dict[str, str]) -> KeyRing:
+    """A ring whose default store is `new`; `a` was made while it was `old`."""
+    tables: dict[str, Any] = {
+        "stores": {"old": shared, "new": {"backend": "memory", "id": f"{shared['id']}-new"}},
+        "keys": {"a": {}},
+    }
+    ring(**tables, default_store="old").generate("a")
+    return ring(**tables, default_store="new")
+
+
+@pytest.mark.parametrize("ask", ["show", "signer", "verifier", "load", "export", "rotate", "destroy"])
+def test_where_a_key_is_instead_is_said(swapped: KeyRing, refused: Refused, ask: str) -> None:
+    """The error names the other store and the command that mends it, whatever is asked; nothing falls back to it."""
+    with refused(
+        KeyNotFoundError,
+        "store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to new a`, or "
+        "say --store old",
+    ):
+        getattr(swapped, ask)("a")
+
+
+@pytest.mark.parametrize("make", ["generate", "ensure"])
+def test_no_second_key_is_made(swapped: KeyRing, refused: Refused, make: str) -> None:
+    """`generate` and `ensure` refuse, and say how to go on; `new_here` makes one."""
+    with refused(KeyExistsError, LEFT_BEHIND):
+        getattr(swapped, make)("a")
+    assert list(swapped.names()) == []
+
+    getattr(swapped, make)("a", new_here=True)
+
+    assert list(swapped.names()) == ["a"]
+
+
+def test_what_the_error_says_mends_it(swapped: KeyRing) -> None:
+    """After the migration the same key answers."""
+    old = swapped.export("a", store="old")
+
+    list(swapped.migrate("a", from_="old", to="new"))
+
+    assert swapped.export("a") == old
+    assert swapped.ensure("a") == ()
+
+
+def test_a_store_that_is_named_is_obeyed(swapped: KeyRing) -> None:
+    """Who says the store has chosen it; no other one is looked into."""
+    assert swapped.generate("a", store="new").reference == "a@1"
+
+
+def test_a_name_at_its_end_is_no_hindrance(swapped: KeyRing) -> None:
+    """Of a name that has nothing but tombstones elsewhere, a new key may be made."""
+    swapped.destroy("a@1", store="old")
+
+    assert swapped.generate("a").reference == "a@1"
+
+
+def test_a_store_that_cannot_be_asked_is_named(
+    ring: Rings, registry: Registry, refused: Refused, tmp_path: Path
+) -> None:
+    """ "Not found" says which stores were not asked, for the key may be there."""
+    import keywright_sqlite
+
+    registry.add(keywright_sqlite, "sqlite")
+    (tmp_path / "broken").write_bytes(b"no database, but long enough to be looked at" * 30)
+    opened = ring(
+        stores={"main": {"backend": "memory"}, "broken": {"backend": "sqlite", "path": str(tmp_path / "broken")}},
+        default_store="main",
+    )
+
+    with refused(
+        KeyNotFoundError,
+        "store 'main' has no key a; make one with generate or import, or name another --store (not asked: broken)",
+    ):
+        opened.show("a")
