@@ -10,6 +10,7 @@ import pytest
 
 import keywright
 from keywright.errors import DamagedStoreError
+from keywright_nix.trusted import parse_trusted
 
 
 @pytest.fixture
@@ -92,3 +93,13 @@ def test_a_column_of_another_type_is_damage(database: Path, change: str) -> None
         ring.show("a")
 
     _assert_plain(database, caught.value)
+
+
+def test_a_key_inside_a_name_is_not_told() -> None:
+    """A seed that a comma joins to the next key is a part of that key's name, and in no warning (it was quoted)."""
+    seed = "S" * 43 + "="
+
+    keys, warnings, _ = parse_trusted(f"{seed},b-1:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc")
+
+    assert list(keys) == [f"{seed},b-1"]
+    assert warnings == ("key 1: the base64 padding is missing or of the wrong length; it was put right",)

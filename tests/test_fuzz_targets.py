@@ -15,6 +15,7 @@ from keywright import Key, Secret
 from keywright.errors import FormatError, KeywrightError, MalformedKeyError
 from keywright_nix.format import NixFormat
 from keywright_nix.payload import read_strictly
+from keywright_nix.trusted import TrustedKeys
 
 sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
 
@@ -115,6 +116,26 @@ def test_a_lenient_decoder_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(ContractBrokenError, match="what was read strictly is not written as it was"):
         target.check(b"a b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n")
+
+
+def test_a_short_way_that_differs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quick reader of narinfos that takes another fingerprint than the strict one fails its target."""
+    target = load("narinfo")
+    monkeypatch.setattr("fuzz_targets.narinfo.read_usual", lambda _: (b"", [], b"", b"1;/nix/store/x;;1;"))
+
+    with pytest.raises(ContractBrokenError, match="the two ways to read a narinfo differ"):
+        target.check(target.seeds[0])
+
+
+def test_a_list_of_keys_that_is_read_otherwise_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader of trusted keys that drops one, or is silent about a malformed one, fails its target."""
+    target = load("narinfo")
+    monkeypatch.setattr("fuzz_targets.narinfo.parse_trusted", lambda _: TrustedKeys({}, ("x",), 0))
+
+    with pytest.raises(ContractBrokenError, match="Nix trusts other keys"):
+        target.check(b"a-1:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc=")
+    with pytest.raises(ContractBrokenError, match="Nix refuses another number of keys"):
+        target.check(b"a-1")
 
 
 def test_a_decoder_that_shows_the_secret_in_a_local_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

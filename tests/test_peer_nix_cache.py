@@ -271,8 +271,11 @@ def test_signing_sh_copying_without_the_check(keywright: Keywright, nix: Nix, pa
     assert nix.verify(store, [pk1], path, recursive=True) == 0
 
 
-def test_a_rotation(home: Path, nix: Nix, cache: Made) -> None:
-    """Announce, trust both, sign again, retire, drop: at every step Nix accepts the cache by the keys of that day."""
+def test_a_rotation(home: Path, keywright: Keywright, nix: Nix, cache: Made) -> None:
+    """Announce, trust both, sign again, retire, drop: at every step Nix accepts the cache by the keys of that day.
+
+    A path that somebody slipped in gets no signature at any step, and nobody accepts it.
+    """
 
     def at(days: float, *arguments: str) -> str:
         return keywright_at(home, days, *arguments).decode()
@@ -285,8 +288,13 @@ def test_a_rotation(home: Path, nix: Nix, cache: Made) -> None:
     def sign_at(days: float, *arguments: str) -> None:
         at(days, "nix", "sign", str(cache.directory), *arguments)
 
+    def refuses(target: Path, keys: list[str]) -> bool:
+        return verify(keywright, target, *keys) == 1
+
     def accepts(keys: list[str], needed: int = 1) -> bool:
-        return nix.verify(cache.url, keys, needed=needed) == 0
+        return nix.verify(cache.url, keys, *own, needed=needed) == 0
+
+    own, slipped_in = [path for path in cache.paths if path != cache.paths[7]], cache.paths[7]
 
     # Day 0: one key.
     at(0, "generate", "cache.example.org")
@@ -295,24 +303,38 @@ def test_a_rotation(home: Path, nix: Nix, cache: Made) -> None:
     assert [key.partition(":")[0] for key in old] == ["cache.example.org-1"]
     assert accepts(old)
 
-    # Day 1: the next key is announced. Clients come to trust both; the old one goes on to sign.
+    # Somebody slips a path in, with a signature that they copied from another one.
+    copied = NarInfo.parse(cache.narinfo(own[0]).read_bytes()).signatures
+    forged = cache.narinfo(slipped_in)
+    forged.write_bytes(NarInfo.parse(forged.read_bytes()).with_signatures(copied).render())
+
+    def refused(*days: float) -> bool:
+        """Whether no key of these days makes anybody take it, and no key was made to sign it."""
+        keys = sorted({key for day in days for key in trusted(day)})
+        signed = NarInfo.parse(forged.read_bytes())
+        return nix.verify(cache.url, keys, slipped_in) != 0 and refuses(forged, keys) and not signed.verify(keys)
+
+    # Day 1: the next key is announced. Clients come to trust both; the old one goes on to sign what is built.
     at(1, "rotate", "cache.example.org", "--activate-in", "30d", "--overlap", "60d")
     both = trusted(1)
     assert [key.partition(":")[0] for key in both] == ["cache.example.org-1", "cache.example.org-2"]
-    before = cache.contents()
-    sign_at(1, "--key", "cache.example.org")
-    assert cache.contents() == before
+    built = cache.narinfo(own[1])
+    before = built.read_bytes()
+    built.write_bytes(re.sub(rb"Sig: .*\n", b"", before))
+    at(1, "nix", "sign", str(built), "--key", "cache.example.org")
+    assert built.read_bytes() == before
     assert accepts(old)
     assert accepts(both)
+    assert refused(1)
 
     # Day 32: the new key signs what the old one vouches for, and nothing else.
-    stranger = cache.narinfo(cache.paths[7])
-    unsigned = re.sub(rb"Sig: .*\n", b"", stranger.read_bytes())
-    stranger.write_bytes(unsigned)
+    as_forged = forged.read_bytes()
     sign_at(32, "--key", "cache.example.org", "--only-signed-by", old[0])
-    assert stranger.read_bytes() == unsigned
-    stranger.unlink()
+    assert forged.read_bytes() == as_forged
     new = both[1:]
+    checked = keywright("nix", "verify", str(cache.directory), "--trusted-public-keys", *new)
+    assert (checked.returncode, checked.stdout.decode().partition(":")[0]) == (1, slipped_in)
+    assert refused(32)
     assert trusted(32) == both
     assert accepts(both, needed=2)
     assert accepts(old)
@@ -321,14 +343,17 @@ def test_a_rotation(home: Path, nix: Nix, cache: Made) -> None:
     # Day 92: the overlap is over, and the old key is trusted no more.
     assert trusted(92) == new
     assert accepts(new)
+    assert refused(92, 32)
 
     # Its signatures are dropped, and it is destroyed.
-    sign_at(92, "--key", "cache.example.org", "--drop", "cache.example.org-1")
+    sign_at(92, "--drop", "cache.example.org-1")
     at(92, "destroy", "cache.example.org@1", "--yes")
     assert trusted(92) == new
     assert accepts(new)
     assert not accepts(old)
     assert not any(b"cache.example.org-1:" in text for text in cache.contents().values())
+    assert b"Sig: " not in forged.read_bytes()
+    assert refused(92)
 
 
 def test_a_revocation(home: Path, keywright: Keywright, nix: Nix, cache: Made) -> None:

@@ -15,8 +15,8 @@ from keywright.config import load_config
 from keywright.errors import ConfigError, PluginError
 
 STORE = '[stores.local]\nbackend = "sqlite"\n'
-THERE_ARE = "there are: default_store, plugins, stores, seals, keys, profiles"
-IN_PROFILE = "there are: default_store, plugins, stores, seals, keys"
+THERE_ARE = "there are: default_store, plugins, stores, seals, keys, plugin, profiles"
+IN_PROFILE = "there are: default_store, plugins, stores, seals, keys, plugin"
 QUOTE = 'is a table where a setting belongs; quote a name that has dots: [keys."example.org"]'
 SETTING_NAMES = "is no setting: their names are made of a-z, 0-9 and '_'"
 TABLE_NAMES = "they are made of a-z, 0-9, '_' and '-', a letter or digit first"
@@ -54,7 +54,7 @@ MISTAKES = {
         '[store.local]\nbackend = "a"',
         f"store is no setting or table here (did you mean 'stores'?); {THERE_ARE}",
     ),
-    "unknown table": ("[logging]", f"logging is no setting or table here; {THERE_ARE}"),
+    "unknown table": ("[telemetry]", f"telemetry is no setting or table here; {THERE_ARE}"),
     "name that acts on a terminal": ('"\\u001b[2J" = 1', f"<odd name> is no setting or table here; {THERE_ARE}"),
     "empty name": ('"" = 1', f'"" is no setting or table here; {THERE_ARE}'),
     "stores is no table": ('stores = "local"', "stores must hold tables: [stores.NAME]"),

@@ -60,12 +60,13 @@ KEY_TYPES = {
     "ed25519": (),
     "rsa": (Setting("bits", "integer", 3072, "the size in bits", minimum=2048, maximum=8192, multiple_of=8),),
 }
+PLUGINS = {"policy": (Setting("rules", "tables", (), "what is asked of keys"), Setting("strict", "boolean", False))}
 LOCAL = '[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n'
 
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    return config_schema(BACKENDS, SEALS, KEY_TYPES)
+    return config_schema(BACKENDS, SEALS, KEY_TYPES, PLUGINS)
 
 
 def accepts(schema: dict[str, Any], text: str) -> bool:
@@ -84,7 +85,7 @@ def test_the_schema_is_one(schema: dict[str, Any]) -> None:
 
 def test_a_schema_of_no_plugins_is_one() -> None:
     """Without any plugin the schema is still valid, and knows the core's settings."""
-    schema = config_schema({}, {}, {})
+    schema = config_schema({}, {}, {}, {})
 
     Draft202012Validator.check_schema(schema)
     assert accepts(schema, '[keys.a]\nrotate_every = "90d"')

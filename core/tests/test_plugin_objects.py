@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
-from keywright.cli.making import configure_generate, configure_rotate
+from keywright.cli.making import configure_generate
+from keywright.cli.rotating import configure_rotate
 from keywright.config import KEY_SETTINGS
 from keywright.plugin_objects import RESERVED_SETTINGS, fault_of
 
@@ -141,7 +142,7 @@ def test_key_types_cannot_declare_what_every_key_has() -> None:
 def test_the_reserved_names_of_settings() -> None:
     """Each of these means something else already; taking one off would let a plugin shadow it."""
     tables = "type format store kid rotate_every overlap activate_in labels attributes"
-    methods = "self name label attribute activates expires"
+    methods = "self name names label attribute activates expires new_here due dry_run"
     options = "config profile option json quiet verbose debug version help"
 
     assert {

@@ -11,7 +11,9 @@ __all__ = ["NAMES", "load"]
 
 NAMES: Final = (
     "nix",
+    "narinfo",
     "jwk",
+    "jws",
     "key_types",
     "references",
     "metadata",

@@ -13,7 +13,7 @@ from keywright_keytypes.ed25519 import Ed25519
 from keywright_nix.format import NixFormat
 from keywright_nix.names import fault_in
 
-__all__ = ["TARGET"]
+__all__ = ["TARGET", "nix_reads"]
 
 _FORMAT = NixFormat()
 _ED25519 = Ed25519()
@@ -67,7 +67,7 @@ def _encoded(key: Key) -> bytes:
 
 def _check_against_nix(data: bytes, lenient: tuple[Key, tuple[str, ...]] | None) -> None:
     """We take what Nix takes, but for the two things that `decode_lenient` says it refuses."""
-    name, payload = _nix_reads(data)
+    name, payload = nix_reads(data)
     if lenient is None:
         sound = bool(name) and len(payload) in (32, 64)
         require(not sound or not _is_utf_8(name) or data.startswith(_FOREIGN), "Nix reads a key that is refused here")
@@ -77,7 +77,7 @@ def _check_against_nix(data: bytes, lenient: tuple[Key, tuple[str, ...]] | None)
     require((key.secret.reveal() if key.secret else b"") + (key.public or b"") == payload, "Nix reads other halves")
 
 
-def _nix_reads(data: bytes) -> tuple[bytes, bytes]:
+def nix_reads(data: bytes) -> tuple[bytes, bytes]:
     """`Key::Key`, `base64Decode` (Nix 2.8, libstore/crypto.cc, libutil/util.cc): name and payload, or nothing."""
     name, colon, rest = data.partition(b":")
     bits, held, payload = 0, 0, bytearray()

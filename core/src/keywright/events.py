@@ -39,6 +39,8 @@ class ReviewRequest(NamedTuple):
         key_type, format: as in `RecordInfo`.
         bits: the size of the key in bits as its type counts it; None where it is not known.
         sealed: whether the store seals what it is given.
+        created: when the version was made, in UTC; None where it is about to be, or where nobody knows.
+        expires: when it ends, in UTC; None: never.
         labels: as they will be.
         time: when, in UTC.
     """
@@ -55,6 +57,8 @@ class ReviewRequest(NamedTuple):
     sealed: bool
     time: datetime
     labels: Mapping[str, str] = MappingProxyType({})
+    created: datetime | None = None
+    expires: datetime | None = None
 
 
 class KeyEvent(NamedTuple):

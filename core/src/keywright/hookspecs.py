@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.protocols import Format, KeyType, Seal, StoreBackend
+    from keywright.settings import Options
 
 __all__ = ["KEYWRIGHT_API", "hookimpl", "hookspec"]
 
@@ -59,6 +60,17 @@ def keywright_add_commands(commands: Commands) -> None:
     Called when the command line looks for a command that is none of the core's; what a command needs is configured
     only if it was asked for. A path that is taken stays with whoever added it first, and the clash is listed. If it
     raises, the rest of the command line works.
+    """
+
+
+@hookspec
+def keywright_configure(options: Options) -> object:
+    """Return a plugin for one ring: an object whose `keywright_review` and `keywright_observe` hear what it does.
+
+    Called when a ring is opened, with the settings of its `[plugin.NAME]` table: NAME is the plugin's entry point, and
+    what may be set stands in its `SETTINGS`, a sequence of `Setting`, which is empty where there is none. Return None
+    if there is nothing to listen to. A ConfigError is the user's to mend; whatever else is raised refuses the ring, for
+    a policy that nobody reads is none. Rings with other settings get another object.
     """
 
 

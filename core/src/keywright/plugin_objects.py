@@ -26,7 +26,7 @@ RESERVED_SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     "key type": frozenset(
         (
             *("type", "format", "store", "kid", "rotate_every", "overlap", "activate_in", "labels", "attributes"),
-            *("self", "name", "label", "attribute", "activates", "expires"),
+            *("self", "name", "names", "label", "attribute", "activates", "expires", "new_here", "due", "dry_run"),
             *("config", "profile", "option", "json", "quiet", "verbose", "debug", "version", "help"),
         )
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import pluggy
@@ -13,10 +14,11 @@ from keywright.discovery import EntryPoint, find_entry_points
 from keywright.errors import PluginError, PolicyError, UnknownPluginError
 from keywright.plugin_objects import fault_of
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
-from keywright.settings import did_you_mean
+from keywright.settings import Setting, did_you_mean
 
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
+    from keywright.config import Config
     from keywright.events import KeyEvent, ReviewRequest
 
 __all__ = ["Failure", "Plugin", "Registry"]
@@ -34,6 +36,7 @@ _OTHER_HOOKS: Final = {
     "keywright_add_commands": "commands",
     "keywright_review": "reviews",
     "keywright_observe": "observes",
+    "keywright_configure": "is configured",
 }
 
 
@@ -279,6 +282,36 @@ class Registry:
             self._fail(
                 f"plugin {second.owner!r}", f"adds the command {path!r}, which stays with {owner}; uninstall one"
             )
+
+    def for_ring(self, config: Config) -> Registry:
+        """This registry, with the plugins that its `[plugin.NAME]` tables configure listening to one ring.
+
+        Raises:
+            ConfigError: a table is of no plugin that has settings, or a setting is wrong.
+            PluginError: a plugin failed while it was configured.
+        """
+        from keywright.configured import configured_plugins
+
+        listeners = configured_plugins(self._manager, config, self._failures)
+        if not listeners:
+            return self
+        manager = pluggy.PluginManager("keywright")
+        manager.add_hookspecs(hookspecs)
+        for name, plugin in self._manager.list_name_plugin():
+            manager.register(listeners.get(name, plugin), name)
+            misfit = _unfit_hook(manager, listeners.get(name, plugin))
+            if misfit:
+                raise PluginError(f"plugin {name!r} returned an object from keywright_configure that {misfit}")
+        twin = copy(self)
+        twin._manager = manager  # noqa: SLF001  (its own kind)
+        return twin
+
+    @property
+    def settings(self) -> Mapping[str, Sequence[Setting]]:
+        """What may be set in `[plugin.NAME]`, by the plugin's name."""
+        from keywright.configured import settings_of
+
+        return {name: settings_of(plugin) for name, plugin in self._manager.list_name_plugin() if settings_of(plugin)}
 
     @property
     def listens(self) -> bool:

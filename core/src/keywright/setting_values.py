@@ -146,6 +146,13 @@ def _plain(value: object, depth: int = 1) -> object:
     return _WRONG
 
 
+def _tables(_setting: Setting, given: Given) -> object:
+    if not isinstance(given.value, list | tuple) or not all(isinstance(item, Mapping) for item in given.value):
+        return _WRONG
+    tables = _plain(given.value)
+    return tuple(tables) if isinstance(tables, list) else _WRONG
+
+
 _PARSERS: Final[dict[str, Callable[[Setting, Given], object]]] = {
     "text": _text,
     "integer": _integer,
@@ -156,4 +163,5 @@ _PARSERS: Final[dict[str, Callable[[Setting, Given], object]]] = {
     "list": _list,
     "table": _table,
     "values": _values,
+    "tables": _tables,
 }

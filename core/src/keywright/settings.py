@@ -19,7 +19,7 @@ __all__ = [
     "did_you_mean",
 ]
 
-SettingType = Literal["text", "integer", "boolean", "path", "duration", "secret", "list", "table", "values"]
+SettingType = Literal["text", "integer", "boolean", "path", "duration", "secret", "list", "table", "values", "tables"]
 
 _LONGEST_WORD: Final = 100
 
@@ -42,7 +42,8 @@ class Setting(NamedTuple):
         name: `a-z`, digits and `_`.
         type: what it becomes: `text` → str, `integer` → int, `boolean` → bool, `path` → absolute str, `duration` →
             timedelta, `secret` → Secret, `list` → tuple of str, `table` → dict of str to str,
-            `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them).
+            `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them), `tables` →
+            tuple of such dicts.
         default: used when nobody gave one; `REQUIRED` if somebody must.
         help: one sentence for people, with the unit.
         minimum, maximum: bounds of an `integer`, both allowed.
@@ -80,6 +81,7 @@ _RULES: Final[dict[str, str]] = {
     "list": "a list of texts",
     "table": "a table of texts",
     "values": "a table of texts, whole numbers, true or false, and lists and tables of them",
+    "tables": "a list of tables",
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from keywright.errors import AccessDeniedError, ConfigError, StoreUnavailableError
-from keywright_nix.cache import Cache, find_caches
+from keywright_nix.cache import Cache, find_caches, temporary
 
 MakeCache = Callable[..., Path]
 
@@ -48,6 +48,22 @@ def test_single_files(make_cache: MakeCache) -> None:
     assert found(f"{cache}/x.narinfo", cache, f"{cache}/y.narinfo") == [(cache, None)]
 
 
+@pytest.mark.parametrize("first", range(5))
+def test_a_place_by_several_paths(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """A directory that is named in several ways is one cache, and called as it was first."""
+    cache = make_cache()
+    (cache.parent / "link").symlink_to("cache")
+    monkeypatch.chdir(cache)
+    paths = [str(cache), f"{cache}//", str(cache.parent / "link"), ".", f"{cache.parent}/link/../cache"]
+    given = [*paths[first:], *paths[:first], f"file://{cache.parent}/link"]
+
+    assert found(*given) == [(given[0].rstrip("/"), None)]
+    assert found(f"{given[0]}/x.narinfo", *(f"{path}/y.narinfo" for path in given)) == [
+        (given[0].rstrip("/"), ("x.narinfo", "y.narinfo"))
+    ]
+    assert found(f"{given[1]}/x.narinfo", given[0]) == [(given[1].rstrip("/"), None)]
+
+
 def test_a_directory_that_is_called_as_a_file(tmp_path: Path) -> None:
     """What ends in .narinfo and is a directory counts as one."""
     (tmp_path / "x.narinfo").mkdir()
@@ -73,6 +89,11 @@ def test_a_directory_that_is_called_as_a_file(tmp_path: Path) -> None:
             for target in ("https://cache.example.org", "s3://cache", "file://elsewhere/srv", "file://", "http://[")
         ),
         pytest.param("file:///srv/%00", "the path of the binary cache holds a zero byte; correct it", id="zero byte"),
+        pytest.param(
+            f"cache-1:{'A' * 86}==",
+            "CACHE is the path of a binary cache, and this looks like a key; name a directory",
+            id="a key",
+        ),
     ],
 )
 def test_what_is_no_place(target: str, message: str) -> None:
@@ -86,7 +107,7 @@ def test_what_is_no_place(target: str, message: str) -> None:
 def test_names(make_cache: MakeCache) -> None:
     """Narinfos are listed, also those with odd names; temporary files and what else lies there are not."""
     cache = make_cache(2)
-    for other in ("x.narinfo.bak", "narinfo", ".keywright-x.narinfo", ".x.narinfo", "log"):
+    for other in ("x.narinfo.bak", "narinfo", ".keywright-x.narinfo.tmp", ".x.narinfo", "log"):
         (cache / other).touch()
     odd = os.fsdecode(b"\xff\n.narinfo")
     (cache / odd).touch()
@@ -104,19 +125,28 @@ def test_a_directory_of_other_files(tmp_path: Path) -> None:
     """A directory with neither a narinfo nor a nix-cache-info is no cache."""
     (tmp_path / "photo.jpeg").touch()
 
-    with pytest.raises(ConfigError) as caught:
-        Cache(str(tmp_path)).count()
+    for look in (Cache(str(tmp_path)).check, Cache(str(tmp_path)).count):
+        with pytest.raises(ConfigError) as caught:
+            look()
 
-    assert str(caught.value) == (
-        f"{tmp_path}: is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
-    )
+        assert str(caught.value) == (
+            f"{tmp_path}: is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
+        )
+
+
+def test_a_cache_without_its_cache_info(make_cache: MakeCache) -> None:
+    """A narinfo makes a cache of a directory, too."""
+    cache = make_cache(1)
+    (cache / "nix-cache-info").unlink()
+
+    Cache(str(cache)).check()
 
 
 @pytest.mark.parametrize("names", [None, ["x.narinfo"]], ids=["directory", "file"])
 def test_a_place_that_is_not_there(tmp_path: Path, names: list[str] | None) -> None:
     """A directory or file that is named and is not there is an error."""
     with pytest.raises(ConfigError) as caught:
-        Cache(str(tmp_path / "missing"), names).count()
+        Cache(str(tmp_path / "missing"), names).check()
 
     path = tmp_path / "missing" if names is None else tmp_path / "missing" / "x.narinfo"
     assert str(caught.value) == f"{path}: cannot be read (No such file or directory); correct the path"
@@ -129,7 +159,7 @@ def test_a_place_that_is_a_file(tmp_path: Path) -> None:
     message = f"{tmp_path / 'secret-key'}: cannot be read (Not a directory); correct the path"
 
     with pytest.raises(ConfigError) as counted:
-        cache.count()
+        cache.check()
     with pytest.raises(ConfigError) as locked, cache.locked():
         pass
 
@@ -198,11 +228,17 @@ def test_a_file_system_without_locks(make_cache: MakeCache, monkeypatch: pytest.
     )
 
 
-def test_what_a_killed_run_left_is_swept(make_cache: MakeCache) -> None:
+def test_what_is_half_done_is_not_uploaded() -> None:
+    """What is written beside a narinfo is hidden, and no narinfo by its name."""
+    assert temporary("x.narinfo") == ".keywright-x.narinfo.tmp"
+
+
+@pytest.mark.parametrize("end", ["", ".tmp"], ids=["as once", "as now"])
+def test_what_a_killed_run_left_is_swept(make_cache: MakeCache, end: str) -> None:
     """Locking takes temporary files of ours away, and nothing else; for single files, theirs alone."""
     cache = make_cache(1)
-    ours = [cache / f".keywright-{number}.narinfo" for number in range(3)]
-    others = [cache / name for name in (".keywright-x", ".other.narinfo", "1.narinfo")]
+    ours = [cache / f".keywright-{number}.narinfo{end}" for number in range(3)]
+    others = [cache / name for name in (".keywright-x", ".keywright-x.tmp", ".other.narinfo", "1.narinfo", "1.tmp")]
     for path in (*ours, *others):
         path.touch()
 

@@ -71,6 +71,13 @@ def test_the_fingerprint_of_a_narinfo(make_cache: Callable[..., Path]) -> None:
         pytest.param(
             [{"keyName": "a-1", "sig": ours(LEAF)[4:]}], [{"keyName": "a-1", "sig": ours(LEAF)[4:]}], id="ours, so"
         ),
+        pytest.param(["b-1:x", ours(LEAF)[:-2], "c-1:y"], ["b-1:x", "c-1:y", ours(LEAF)], id="ours without padding"),
+        pytest.param(["a-1:x", "a-12:y"], ["a-1:x", "a-12:y", ours(LEAF)], id="one that does not hold"),
+        pytest.param(
+            [{"keyName": "a-1", "sig": ours(LEAF)[4:-2]}, {"keyName": "a-1"}, {}],
+            [{"keyName": "a-1"}, {}, {"keyName": "a-1", "sig": ours(LEAF)[4:]}],
+            id="objects that are odd",
+        ),
     ],
 )
 def test_signatures_that_are_there(nix_command: Run, key_file: str, before: list[object], after: list[object]) -> None:

@@ -176,6 +176,32 @@ def test_a_secret_key_that_others_may_use(registry: Registry, file: Callable[...
             ["the key's name holds a comma, which reads as the end of one key and the start of the next; rename it"],
             id="comma in the name",
         ),
+        pytest.param(
+            b"a#b:" + PAYLOAD,
+            ["the key's name holds a '#', where nix.conf takes a comment to begin; rename it"],
+            id="a comment's sign in the name",
+        ),
+        pytest.param(
+            b"#,:" + PAYLOAD,
+            [
+                "the key's name holds a comma, which reads as the end of one key and the start of the next; rename it",
+                "the key's name holds a '#', where nix.conf takes a comment to begin; rename it",
+            ],
+            id="both in the name",
+        ),
+        *(
+            pytest.param(
+                name + b":" + PUBLIC.partition(b":")[2],
+                ["the key's name holds as much base64 in a row as a key does, so it is not shown; write a name there"],
+                id=f"a seed for a name, {what}",
+            )
+            for what, name in (
+                ("padded", PAYLOAD[:43] + b"="),
+                ("bare", PAYLOAD[:43]),
+                ("41 digits", PAYLOAD[:41]),
+                ("after a word", b"key=" + PAYLOAD[:43]),
+            )
+        ),
         pytest.param(b"", ["the Nix key is empty; it must be NAME:BASE64"], id="empty"),
         pytest.param(
             PAYLOAD,
@@ -199,6 +225,12 @@ def test_a_secret_key_that_others_may_use(registry: Registry, file: Callable[...
             ["this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"],
             id="OpenSSH",
         ),
+        pytest.param(b"a, b:" + PAYLOAD, [NOT_PRINTING], id="comma and space in the name"),
+        pytest.param(
+            bytes(65_536),
+            ["the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64"],
+            id="as large as may be",
+        ),
         pytest.param(bytes(65_537), ["has more than 65536 bytes, so it is no key"], id="too large"),
         pytest.param(
             b"\xef\xbb\xbf" + b"a,b:" + PAYLOAD[:-2] + b"\n",
@@ -221,6 +253,44 @@ def test_deviations(command: Run, file: Callable[..., str], data: bytes, told: l
     assert out.decode().splitlines() == [f"{path}: {one}" for one in told]
     assert (code, err) == (1, b"")
     assert all(data[place : place + 12] not in out for place in range(len(NAME) + 1, len(data) - 12, 7) if data[place])
+
+
+@pytest.mark.parametrize("name", [b"a" * 40, b"-" * 41], ids=["40 letters", "41 hyphens"])
+def test_a_long_name_that_is_no_key(command: Run, file: Callable[..., str], name: bytes) -> None:
+    """It is shown like any."""
+    path = file(name + b":" + PUBLIC.partition(b":")[2])
+
+    assert command("check", path) == (0, b"%b: sound (public key %b)\n" % (path.encode(), name), b"")
+
+
+def test_a_key_in_the_place_of_a_path(command: Run, file: Callable[..., str]) -> None:
+    """It is not printed; what the argument should have been is said, and that the key is no secret any more."""
+    sound = file(PUBLIC)
+    told = (
+        "looks like a key, and this command takes the path of its file; if it is a secret one, the shell's history and "
+        "whoever lists processes may have it: make a new one"
+    )
+
+    code, out, err = command("check", sound, SECRET.decode())
+    in_json = command("check", SECRET.decode(), as_json=True)
+
+    assert (code, err) == (1, b"")
+    assert out.decode().splitlines()[1:] == [f"argument 2: {told}"]
+    assert command("check", SECRET.decode(), sound)[0] == 1
+    assert (in_json[0], json.loads(in_json[1])) == (
+        1,
+        {"file": None, "half": None, "name": None, "deviations": [told]},
+    )
+
+
+def test_a_file_whose_name_looks_like_a_key(registry: Registry, file: Callable[..., str], tmp_path: Path) -> None:
+    """If it is there, or a link of that name, it is a path."""
+    name = "a:" + "b" * 43
+    path = file(PUBLIC, name=name)
+    (tmp_path / f"{name}c").symlink_to("nowhere")
+
+    assert check_file(path, registry.key_type("ed25519")).deviations == ()
+    assert check_file(f"{path}c", registry.key_type("ed25519")).path == f"{path}c"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600], ids=oct)
@@ -312,6 +382,22 @@ def test_two_files_with_different_keys_of_one_name(command: Run, file: Callable[
         f"{secret}: sound (secret key cache.example.org-0)",
         f"{public}: sound (public key cache.example.org-0)",
         f"{other}: has another key than {secret}, under the same name; they do not belong together",
+    ]
+
+
+def test_two_files_with_names_that_are_not_shown(command: Run, file: Callable[..., str]) -> None:
+    """Their keys are not compared, for nothing could be said of them; in JSON the names are missing too."""
+    seed, other = PAYLOAD[:43] + b"=", PAYLOAD[1:44]
+    paths = [
+        file(seed + b":" + PUBLIC.partition(b":")[2], name="one"),
+        file(other + b":" + b64encode(ZERO_PUBLIC), name="two"),
+    ]
+
+    _, out, _ = command("check", *paths, as_json=True)
+
+    told = "the key's name holds as much base64 in a row as a key does, so it is not shown; write a name there"
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"file": path, "half": "public", "name": None, "deviations": [told]} for path in paths
     ]
 
 

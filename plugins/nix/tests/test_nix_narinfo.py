@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 
 import pytest
@@ -150,7 +151,15 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
                 f"x:12: has the field {name} a second time; leave the right one",
                 id=f"{name} twice",
             )
-            for name in ("StorePath", "URL", "Compression", "FileHash", "FileSize", "NarHash", "NarSize", "References")
+            for name in (
+                *("StorePath", "URL", "Compression", "FileHash", "FileSize", "NarHash", "NarSize", "References"),
+                *("Deriver", "CA"),
+            )
+        ),
+        pytest.param(
+            changed(f"Deriver: {DERIVER}", "System: x\nSystem: x"),
+            "x:10: has the field System a second time; leave the right one",
+            id="System twice",
         ),
         *(
             pytest.param(
@@ -170,7 +179,13 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
                 PATH.replace("curl", ".-"),
                 PATH.replace("curl-7.82.0-bin", ".."),
                 PATH.replace("/nix", "/nix/.."),
-                PATH + "x" * 200,
+                PATH + "x" * (211 - len("curl-7.82.0-bin") + 1),
+                PATH.replace("curl", "cu,rl"),
+                PATH.replace("/nix", "/n,ix"),
+                PATH.replace("/nix", "/n;ix"),
+                PATH.replace("/nix", "/nix/."),
+                PATH.replace("/store", "/.."),
+                PATH.replace("/store", "/."),
                 PATH.replace("/nix/store", ""),
                 PATH.replace("curl", "cürl"),
                 PATH.replace("store", "st\x1bore"),
@@ -196,6 +211,9 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
                 "sha256-" + "A" * 43,
                 "sha256-" + "A" * 42 + "B=",
                 f"sha256-{HASH}",
+                "sha512:" + "0" * 103,
+                "sha256-" + "A" * 42 + "\0A=",
+                *(f"sha256:{HASH[:9]}{odd}{HASH[10:]}" for odd in "_eoutA+ "),
             )
         ),
         *(
@@ -240,6 +258,45 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
             id="deriver",
         ),
         pytest.param(
+            re.sub("URL: .*", "URL: ", TEXT),
+            "x:2: URL is empty; correct it or fetch the narinfo again",
+            id="no URL",
+        ),
+        *(
+            pytest.param(
+                changed(f"CA: fixed:r:sha256:{HASH}", f"CA: {value}"),
+                "x:11: CA is no content address of Nix's; correct it or fetch the narinfo again",
+                id=f"content address {value[:20]}",
+            )
+            for value in (
+                "",
+                "x",
+                "text:",
+                "fixed:",
+                f"sha256:{HASH}",
+                f"text:{HASH}",
+                f"text:r:sha256:{HASH}",
+                f"text:sha256:{HASH[:-1]}",
+                f"text:sha256:2{HASH[1:]}",
+                "text:md5:" + "0" * 26,
+                "text:sha1:" + "0" * 32,
+                "text:sha512:" + "0" * 103,
+                f"text:sha256:{HASH} ",
+                f" text:sha256:{HASH}",
+                f"fixed:{HASH}",
+                f"fixed:x:sha256:{HASH}",
+                f"fixed:r:r:sha256:{HASH}",
+                f"fixed:git:r:sha256:{HASH}",
+                "fixed:git:md5:" + "0" * 26,
+                "fixed:git:sha512:" + "0" * 103,
+                f"fixed:r:sha1:{HASH}",
+                f"fixed:sha257:{HASH}",
+                "fixed:r:sha256-" + "A" * 43 + "=",
+                f"fixed:r:sha256:{HASH}:",
+                f"Fixed:r:sha256:{HASH}",
+            )
+        ),
+        pytest.param(
             "A" * (MAXIMUM_BYTES + 1), f"x: has more than {MAXIMUM_BYTES} bytes; this is no narinfo", id="large"
         ),
     ],
@@ -259,6 +316,10 @@ def test_what_is_no_narinfo_is_refused_with_its_line(text: str, message: str) ->
         pytest.param((f"Deriver: {DERIVER}", "Deriver: unknown-deriver"), id="unknown deriver"),
         pytest.param(("curl-7.82.0-bin", ".hidden"), id="name with a dot"),
         pytest.param(("curl-7.82.0-bin", "..."), id="name of dots"),
+        pytest.param(("curl-7.82.0-bin", "+-._?=09azAZ"), id="name of all that it may have"),
+        pytest.param(("curl-7.82.0-bin", "x" * 211), id="longest name"),
+        pytest.param(("/nix/store", "/!#$%&'()*+-.09:<=>?@AZ[]^_`az{|}~/..."), id="store of all that it may have"),
+        pytest.param(("/nix/store", "/n"), id="store of one part"),
         pytest.param(("NarSize: 196040", f"NarSize: {2**64 - 1}"), id="largest size"),
         pytest.param(
             ("FileHash: sha256:1w1fff338fvdw53sqgamddn1b2xgds473pv6y13gizdbqjv4i5p3\n", ""), id="no file hash"
@@ -266,6 +327,22 @@ def test_what_is_no_narinfo_is_refused_with_its_line(text: str, message: str) ->
         pytest.param(
             ("FileHash: sha256:1w1fff338fvdw53sqgamddn1b2xgds473pv6y13gizdbqjv4i5p3", "FileHash: md5:" + "0" * 32),
             id="MD5",
+        ),
+        pytest.param((f"CA: fixed:r:sha256:{HASH}\n", ""), id="no content address"),
+        *(
+            pytest.param((f"CA: fixed:r:sha256:{HASH}", f"CA: {value}"), id=value[:16])
+            for value in (
+                f"text:sha256:{HASH}",
+                f"fixed:sha256:{HASH}",
+                f"fixed:git:sha256:{HASH}",
+                "fixed:git:sha1:" + "0" * 32,
+                "fixed:r:md5:" + "0" * 26,
+                "fixed:r:sha1:" + "0" * 32,
+                "fixed:sha1:" + "a" * 40,
+                f"fixed:r:blake3:{HASH}",
+                "fixed:r:sha512:" + "0" * 103,
+                "text:sha256:" + "0" * 64,
+            )
         ),
     ],
 )

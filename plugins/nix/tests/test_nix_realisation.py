@@ -40,6 +40,23 @@ def test_the_fingerprint_is_the_document_without_signatures(document: dict[str, 
     assert realisation_fingerprint(covered) == covered.encode()
 
 
+def test_paths_may_have_their_store() -> None:
+    """A base name or a full path, as the writer spelled it: that is what was signed."""
+    path = f"/nix/store/{PATH}"
+
+    covered = realisation_fingerprint(json.dumps({**OLD, "outPath": path}))
+
+    assert json.loads(covered)["outPath"] == path
+
+
+def test_the_longest_output_name() -> None:
+    """211 characters, as a store path's name."""
+    document = {name: value for name, value in OLD.items() if name != "signatures"}
+    text = json.dumps({**document, "id": ID.replace("out", "x" * 211)}, sort_keys=True, separators=(",", ":"))
+
+    assert realisation_fingerprint(text) == text.encode()
+
+
 _NONE = "r: is no JSON document, or has a member twice; fetch it again"
 _LACKS = "r: lacks what a realisation has, or has more than this keywright knows; fetch it again"
 
@@ -56,6 +73,11 @@ _LACKS = "r: lacks what a realisation has, or has more than this keywright knows
         pytest.param(json.dumps({**OLD, "id": 1}).encode(), _LACKS, id="number"),
         pytest.param(json.dumps({**OLD, "outPath": ""}).encode(), _LACKS, id="empty path"),
         pytest.param(json.dumps({**OLD, "id": "I owe you"}).encode(), _LACKS, id="id that is none"),
+        pytest.param(json.dumps({**OLD, "id": ID.replace("ab", "b", 1)}).encode(), _LACKS, id="63 digits"),
+        pytest.param(json.dumps({**OLD, "id": ID.replace("ab", "AB", 1)}).encode(), _LACKS, id="capital digits"),
+        pytest.param(json.dumps({**OLD, "id": ID.replace("out", "x" * 212)}).encode(), _LACKS, id="long output"),
+        pytest.param(json.dumps({**OLD, "id": ID.replace("out", "")}).encode(), _LACKS, id="no output"),
+        pytest.param(json.dumps({**OLD, "id": ID.replace("out", "\u00e4")}).encode(), _LACKS, id="no ASCII"),
         pytest.param(json.dumps({**OLD, "outPath": "I owe you"}).encode(), _LACKS, id="path that is none"),
         pytest.param(json.dumps({**OLD, "dependentRealisations": {"a": PATH}}).encode(), _LACKS, id="dependent"),
         pytest.param(json.dumps({**NEW, "key": {"drvPath": "x", "outputName": "y"}}).encode(), _LACKS, id="derivation"),
@@ -66,6 +88,9 @@ _LACKS = "r: lacks what a realisation has, or has more than this keywright knows
         pytest.param(json.dumps({**NEW, "signatures": []}).encode(), _LACKS, id="signatures beside the key"),
         pytest.param(json.dumps({**NEW, "key": {}}).encode(), _LACKS, id="empty key"),
         pytest.param(json.dumps({**NEW, "value": []}).encode(), _LACKS, id="value as list"),
+        pytest.param(json.dumps({**NEW, "value": {"outPath": PATH, "x": 1}}).encode(), _LACKS, id="more in the value"),
+        pytest.param(json.dumps({**NEW, "value": {"outPath": PATH[1:]}}).encode(), _LACKS, id="path cut short"),
+        pytest.param(json.dumps({**NEW, "value": {"outPath": f"nix/{PATH}"}}).encode(), _LACKS, id="relative path"),
         pytest.param(json.dumps({**NEW, "value": {"outPath": 1}}).encode(), _LACKS, id="path as number"),
     ],
 )

@@ -111,8 +111,8 @@ def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
     replacement = rewrite(str(file), old, b"new", status)
 
     assert replacement is not None
-    assert replacement.beside == str(file.parent / ".keywright-x.narinfo")
-    assert (file.read_bytes(), left(file)) == (OLD, [".keywright-x.narinfo"])
+    assert replacement.beside == str(file.parent / ".keywright-x.narinfo.tmp")
+    assert (file.read_bytes(), left(file)) == (OLD, [".keywright-x.narinfo.tmp"])
 
 
 def change_bytes(path: Path) -> None:
@@ -329,6 +329,49 @@ def test_a_rename_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert str(caught.value) == f"{file}: cannot be written (Operation not permitted); run as its owner"
     assert (file.read_bytes(), left(file)) == (OLD, [])
+
+
+@pytest.mark.parametrize("make", [make_directory, make_fifo, Path.touch])
+def test_what_stands_in_the_way(file: Path, make: Callable[[Path], object]) -> None:
+    """What has the name of the new narinfo is left alone, and named."""
+    beside = file.with_name(".keywright-x.narinfo.tmp")
+    make(beside)
+    old, status = read_narinfo(str(file))
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        rewrite(str(file), old, b"new", status)
+
+    assert str(caught.value) == f"{beside}: stands where the new narinfo is to be written; take it away"
+    assert (file.read_bytes(), left(file)) == (OLD, [beside.name])
+
+
+def test_a_part_that_cannot_be_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the disk takes half a line and then does not give it back, that is said, with the way to mend it."""
+    write = os.write
+    old, status = read_narinfo(str(file))
+    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:5]))
+    monkeypatch.setattr("os.ftruncate", _raising(OSError(5, "Input/output error")))
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        rewrite(str(file), old, OLD + TAIL, status)
+
+    assert str(caught.value) == (
+        f"{file}: was written in part, and that cannot be taken back (Input/output error); look to the disk, then cut "
+        f"the file to {len(OLD)} bytes (truncate -s {len(OLD)})"
+    )
+    assert file.read_bytes() == OLD + TAIL[:5]
+
+
+def test_a_failed_append_is_no_change(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing was written nothing is taken back: even the time of the file stays."""
+    old, status = read_narinfo(str(file))
+    monkeypatch.setattr("os.write", _raising(OSError(5, "Input/output error")))
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        rewrite(str(file), old, OLD + TAIL, status)
+
+    assert str(caught.value) == f"{file}: cannot be written (Input/output error); the narinfo is as it was"
+    assert (file.read_bytes(), file.stat().st_ctime_ns) == (OLD, status.st_ctime_ns)
 
 
 def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

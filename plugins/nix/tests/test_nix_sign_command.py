@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,15 +11,17 @@ from argparse import ArgumentParser
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import nacl.signing
 import pytest
 
 import keywright
-from keywright import Commands, KeyRing, Registry
+from keywright import Commands, Key, KeyRing, KeyType, Registry
 from keywright.errors import (
     ConfigError,
+    FormatError,
     InvalidKeyError,
     KeyNotFoundError,
     KeywrightError,
@@ -213,7 +216,7 @@ def test_another_signature_under_our_name(nix_command: Run, make_cache: MakeCach
 
     assert (code, out) == (0, b"signed 2, already signed 0\n")
     assert err == (
-        b"keywright: warning: 2 narinfos have a signature under a-1 that is not of this key, and Nix fails on such; "
+        b"keywright: warning: 2 narinfos have a signature under a-1 that does not hold, and Nix fails on such; "
         b"--drop a-1 takes it away\n"
     )
 
@@ -226,6 +229,73 @@ def test_several_places(nix_command: Run, make_cache: MakeCache, key_file: str) 
     out = nix_command("sign", str(first), f"file://{second}".replace(" ", "%20"), single, "--key-file", key_file)
 
     assert out == (0, b"signed 5, already signed 0\n", b"")
+
+
+def test_one_place_twice(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
+    """A cache that is named by its path, a URL and a link is done once, and told as it was named first."""
+    cache = make_cache(2)
+    (cache / "bad.narinfo").write_bytes(b"x")
+    link = cache.with_name("link")
+    link.symlink_to(cache)
+
+    out = nix_command("sign", str(link), f"file://{cache}", f"{cache}/", "--key-file", key_file)
+
+    assert out[:2] == (65, b"signed 2, already signed 0, faults 1\n")
+    assert out[2].startswith(f"keywright: {link}/bad.narinfo: ".encode())
+
+
+def test_a_path_of_another_store(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
+    """What the cache's nix-cache-info does not speak of is a fault; each cache has its own."""
+    ours, theirs = make_cache(2), make_cache(2, name="theirs")
+    (theirs / "nix-cache-info").write_bytes(b"StoreDir: /gnu/store\n")
+
+    code, out, err = nix_command("sign", str(ours), str(theirs), "--key-file", key_file)
+
+    assert (code, out) == (65, b"signed 2, already signed 0, faults 2\n")
+    rule = "StorePath is of another store than nix-cache-info says; take it out of this cache"
+    assert sorted(err.decode().splitlines()) == [f"keywright: {theirs}/{n:032}.narinfo: {rule}" for n in range(2)]
+
+
+def test_a_malformed_cache_info(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
+    """Where it is not clear which store a cache is of, nothing is signed."""
+    cache = make_cache(1)
+    (cache / "nix-cache-info").write_bytes(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n")
+
+    with pytest.raises(FormatError):
+        nix_command("sign", str(cache), "--key-file", key_file)
+
+    assert not any(b"Sig" in path.read_bytes() for path in cache.glob("*.narinfo"))
+
+
+class Terminal(io.StringIO):
+    """A stderr that a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_the_directory_is_not_read_for_a_bar_that_nobody_sees(
+    nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    """The narinfos are counted beforehand only where a bar is drawn, which says of how many."""
+    cache = make_cache(3)
+    terminal = Terminal()
+    looks = []
+    scandir = os.scandir
+
+    def look(path: str) -> object:
+        looks.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", look)
+    if watched:
+        monkeypatch.setattr("sys.stderr", terminal)
+
+    nix_command("sign", str(cache), "--key-file", key_file)
+
+    assert ("1 of 3 narinfos" in terminal.getvalue()) == watched
+    assert len(looks) == (3 if watched else 2)
 
 
 def test_an_empty_cache(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -294,14 +364,94 @@ def test_files_that_hold_no_secret_key(
     assert message_of(caught) == f"{key_file}: {message}"
 
 
-def test_a_file_that_others_may_read(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o601], ids=oct)
+def test_a_file_that_is_not_its_owners_alone(nix_command: Run, make_cache: MakeCache, key_file: str, mode: int) -> None:
     """It signs, with a warning."""
-    os.chmod(key_file, 0o640)
+    os.chmod(key_file, mode)
 
     code, _, err = nix_command("sign", str(make_cache(1)), "--key-file", key_file)
 
-    told = "others may read this secret key; chmod 600 it, and make a new one if they did"
+    told = "others may read or change this secret key; chmod 600 it, and make a new one if they did"
     assert (code, err.decode()) == (0, f"keywright: warning: {key_file}: {told}\n")
+
+
+def test_a_key_in_a_pipe(nix_command: Run, make_cache: MakeCache, key_file: str, tmp_path: Path) -> None:
+    """A pipe, which holds nothing when it was read, gets no warning, whatever its mode."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o644)
+    writer = Thread(target=pipe.write_bytes, args=[Path(key_file).read_bytes()])
+    writer.start()
+
+    out = nix_command("sign", str(make_cache(1)), "--key-file", str(pipe))
+
+    writer.join()
+    assert out == (0, b"signed 1, already signed 0\n", b"")
+
+
+def test_a_key_file_that_vanishes(
+    nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is gone once it was read has signed all the same."""
+    ed25519 = type(Registry.load().key_type("ed25519"))
+    complete = ed25519.complete
+
+    def vanish(self: KeyType, key: Key) -> Key:
+        os.unlink(key_file)
+        return complete(self, key)
+
+    monkeypatch.setattr(ed25519, "complete", vanish)
+
+    assert nix_command("sign", str(make_cache(1)), "--key-file", key_file) == (0, b"signed 1, already signed 0\n", b"")
+
+
+SECRET = f"a-1:{b64encode(SEED + HALF).decode()}"
+HIDDEN = "looks like a key itself, and would stand in every signature"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET, SECRET.rstrip("="), f"{SECRET}\n", f"{b64encode(SEED).decode()}:x", SECRET.replace(":", ":\n ")],
+    ids=["a key", "no padding", "a line", "a seed as the name", "broken"],
+)
+def test_a_key_in_place_of_its_path(nix_command: Run, make_cache: MakeCache, secret: str) -> None:
+    """A secret on the command line is not quoted back."""
+    with pytest.raises(ConfigError) as caught:
+        nix_command("sign", str(make_cache()), "--key-file", secret)
+
+    assert message_of(caught) == (
+        "--key-file takes the path of a file, and this looks like a key; say - and give the key on standard input"
+    )
+
+
+def test_a_file_whose_name_looks_like_a_key(
+    nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is there is a path, whatever it is called."""
+    monkeypatch.chdir(tmp_path)
+    name = SECRET.replace("/", "_").replace("+", "_")
+    os.rename(key_file, name)
+
+    assert nix_command("sign", str(make_cache(1)), "--key-file", name)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        pytest.param(SEED + HALF, f"the name of the Nix key {HIDDEN}; give it another before the colon", id="secret"),
+        pytest.param(HALF, "is a public key, and signing takes the secret one; name its file", id="public"),
+    ],
+)
+def test_a_seed_as_the_name(
+    nix_command: Run, make_cache: MakeCache, key_file: str, payload: bytes, message: str
+) -> None:
+    """A key file with a secret before its colon is refused: each signature would publish it. It is not quoted."""
+    Path(key_file).write_bytes(b64encode(SEED) + b":" + b64encode(payload))
+
+    with pytest.raises(MalformedKeyError) as caught:
+        nix_command("sign", str(make_cache()), "--key-file", key_file)
+
+    assert message_of(caught) == f"{key_file}: {message}"
 
 
 def test_one_name_twice(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -317,11 +467,14 @@ def test_keys_that_nix_does_not_know(nix_command: Run, make_cache: MakeCache, ri
     cache = str(make_cache())
     ring.generate("ec", type="ec-p256", format="jwk")
     ring.generate("odd", type="ed25519", format="jwk", kid="a b")
+    ring.generate("seed", type="ed25519", format="jwk", kid=b64encode(SEED).decode())
 
     with pytest.raises(UnsupportedKeyError) as ec:
         nix_command("sign", cache, "--key", "ec", config=ring.config)
     with pytest.raises(UnsupportedKeyError) as odd:
         nix_command("sign", cache, "--key", "odd", config=ring.config)
+    with pytest.raises(UnsupportedKeyError) as seed:
+        nix_command("sign", cache, "--key", "seed", config=ring.config)
     with pytest.raises(KeyNotFoundError):
         nix_command("sign", cache, "--key", "missing", config=ring.config)
 
@@ -330,6 +483,7 @@ def test_keys_that_nix_does_not_know(nix_command: Run, make_cache: MakeCache, ri
         "odd: its kid cannot be a Nix key name: it holds whitespace, a control character or another one that does not "
         "print; generate a key with another --kid"
     )
+    assert message_of(seed) == f"seed: its kid cannot be a Nix key name: it {HIDDEN}; generate a key with another --kid"
 
 
 def test_a_key_that_is_compromised_meanwhile(make_cache: MakeCache, ring: KeyRing, registry: Registry) -> None:
@@ -396,10 +550,11 @@ class TestKeysThatStayInside:
 
         with cache.locked() as descriptor:
             keys = signing_keys(context, ["cache"], [], jobs=1)
-            kinds = [outcome.kind for _, outcome in sign_all(cache, descriptor, Job(keys), jobs=1)]
+            kinds = [outcome.kind for _ in range(2) for _, outcome in sign_all(cache, descriptor, Job(keys), jobs=1)]
 
         public = inside.export("cache").decode()
-        assert kinds == ["changed", "changed"]
+        assert kinds == ["changed", "changed", "unchanged", "unchanged"]
+        assert [key().varies for key in keys] == [True]
         assert all(holds(path, public) == {"cache-1"} for path in Path(cache.directory).glob("*.narinfo"))
 
     def test_in_one_process_alone(self, inside: KeyRing) -> None:
@@ -425,7 +580,10 @@ def test_what_was_done_when_it_stops_early(
 
     out, err = capfdbinary.readouterr()
     assert out == b""
-    assert err == (b"keywright: stopped early: signed 2, already signed 0; run the same command again to finish\n")
+    assert err == (
+        b"keywright: stopped early, with at least this done: signed 2, already signed 0; run the same command again to "
+        b"finish\n"
+    )
 
 
 def test_a_cache_of_narinfos_with_the_same_key_elsewhere(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keywright.errors import InvalidSignatureError, MalformedKeyError
 from keywright_nix.ed25519 import is_sound_point, verify
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.signatures import parse_signature, verify_signature
+from keywright_nix.signatures import Signature, parse_signature, read_leniently, signature_text, verify_signature
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493  # RFC 8032 §5.1
@@ -104,6 +104,14 @@ def edge_cases() -> list[tuple[bytes, bytes, bytes]]:
     for public in SPELLINGS:
         for commitment in SPELLINGS:
             cases += [(public, b"%d" % number, commitment + bytes(32)) for number in range(8)]
+    for number in range(16):
+        message, scalar = b"%d" % number, number + 1
+        for extra in SMALL:
+            public = spelled(*add(times(scalar, BASE), extra))
+            # Who has the secret can make these hold, by the equation that OpenSSL looks at, too.
+            for commitment in (spelled(*point) for point in SMALL):
+                answer = challenge(commitment, public, message) * scalar % L
+                cases.append((public, message, commitment + answer.to_bytes(32, "little")))
     for number in range(40):
         message, scalar = b"%d" % number, number + 1
         sound = times(scalar, BASE)
@@ -214,6 +222,16 @@ def test_a_signature_that_does_not_hold(message: bytes, signature: str, told: st
             "the Nix key z is no sound Ed25519 key: anybody could sign under it; remove it",
             id="small order",
         ),
+        pytest.param(
+            "S" * 43 + SECRET[3:],
+            "the Nix key is a secret one; give its public half, and make it a new one",
+            id="secret, and perhaps another in the name's place",
+        ),
+        pytest.param(
+            "S" * 43 + ":" + b64encode(bytes(32)).decode(),
+            "the Nix key is no sound Ed25519 key: anybody could sign under it; remove it",
+            id="small order, and perhaps a secret in the name's place",
+        ),
         pytest.param("\udcff:" + PUBLIC[4:], "the Nix key is no Unicode text; it must be NAME:BASE64", id="no text"),
         pytest.param(
             "k-1", "the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64", id="no colon"
@@ -228,9 +246,71 @@ def test_a_key_that_verifies_nothing(key: str, told: str) -> None:
     assert str(caught.value) == told
 
 
+@pytest.mark.parametrize(("public", "signature"), [(31, 64), (33, 64), (0, 64), (32, 63), (32, 65), (32, 0)])
+def test_other_lengths_do_not_hold(public: int, signature: int) -> None:
+    """32 and 64 bytes, or it does not hold; nothing else is raised."""
+    key, made = bytes(KEY.verify_key) + b"x", KEY.sign(b"m").signature + b"x"
+
+    assert not by_us(key[:public], b"m", made[:signature])
+
+
 def test_a_signature_is_read() -> None:
     """Name and 64 bytes."""
     assert parse_signature(SIGNATURE) == ("k-1", KEY.sign(b"m").signature)
+    assert read_leniently(SIGNATURE) == ("k-1", KEY.sign(b"m").signature)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(SIGNATURE[:-1], id="one '='"),
+        pytest.param(SIGNATURE[:-2], id="no padding"),
+        pytest.param(SIGNATURE + "=", id="more padding"),
+        pytest.param(SIGNATURE + "\udcff x", id="something behind the padding"),
+        pytest.param(SIGNATURE[:50] + "\n" + SIGNATURE[50:], id="a line feed"),
+        pytest.param(SIGNATURE[:-3] + chr(ord(SIGNATURE[-3]) + 1) + "==", id="spare bits"),
+    ],
+)
+def test_a_signature_is_read_as_nix_reads_it(text: str) -> None:
+    """What Nix takes is the same signature, and strictly it is none (`src/libutil/base-n.cc`)."""
+    assert read_leniently(text) == parse_signature(SIGNATURE)
+    with pytest.raises(InvalidSignatureError) as caught:
+        parse_signature(text)
+
+    assert str(caught.value) == MALFORMED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("k-1", id="name alone"),
+        pytest.param("k-1:", id="no payload"),
+        pytest.param(SIGNATURE[3:], id="no name"),
+        pytest.param(SIGNATURE[4:], id="payload alone"),
+        pytest.param(SIGNATURE[:-3], id="63 bytes"),
+        pytest.param(SIGNATURE[:-2] + "A", id="65 bytes"),
+        pytest.param(PUBLIC, id="32 bytes"),
+        pytest.param("k-1:" + SIGNATURE, id="second colon"),
+        pytest.param("k-1: " + SIGNATURE[4:], id="space"),
+        pytest.param(SIGNATURE[:-2] + "\udcff", id="no text"),
+        pytest.param(SIGNATURE[:30] + "=" + SIGNATURE[30:], id="padding inside"),
+    ],
+)
+def test_what_nix_does_not_read_either(text: str) -> None:
+    """Another length or character is refused, however leniently it is read."""
+    with pytest.raises(InvalidSignatureError) as caught:
+        read_leniently(text)
+
+    assert str(caught.value) == MALFORMED
+
+
+@given(name=st.text(min_size=1).filter(lambda name: ":" not in name), raw=st.binary(min_size=64, max_size=64))
+def test_a_signature_that_is_written_is_read(name: str, raw: bytes) -> None:
+    """Both readings give back what was written."""
+    text = signature_text(name, raw)
+
+    assert parse_signature(text) == read_leniently(text) == Signature(name, raw)
 
 
 def test_a_narinfo_tells_whose_signatures_hold() -> None:

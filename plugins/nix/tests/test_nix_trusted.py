@@ -33,12 +33,12 @@ SPARE = A[:-2] + chr(ord(A[-2]) + 1) + "="  # canonical, that character stands f
 )
 def test_sound_keys(text: str) -> None:
     """Keys parted by whitespace are read by name, and there is nothing to say."""
-    assert parse_trusted(text) == ({"a-1": raw(1), "b-1": raw(2)}, ())
+    assert parse_trusted(text) == ({"a-1": raw(1), "b-1": raw(2)}, (), 0)
 
 
 def test_nothing_at_all() -> None:
     """No key is trusted."""
-    assert parse_trusted(" \n") == ({}, ())
+    assert parse_trusted(" \n") == ({}, (), 0)
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,109 @@ def test_nothing_at_all() -> None:
         pytest.param(
             f"{B} \udcff{A}",
             ["b-1"],
-            "key 2 is left out, and Nix would refuse to work at all: it is no Unicode text; copy it again",
-            id="no text",
+            "key 2 is left out: its name is no Unicode text; give the key another name",
+            id="a name that is no text, which Nix takes",
+        ),
+        *(
+            pytest.param(
+                f"{odd}{A}",
+                [],
+                "key 1 is left out: its name is no Unicode text; give the key another name",
+                id=f"a name that is no text, {ord(odd):x}",
+            )
+            for odd in ("\ud800", "\udfff")
+        ),
+        *(
+            pytest.param(
+                f"{A}{odd}{B}",
+                ["a-1"],
+                "key 1 (a-1): something follows the base64 padding; it was left out",
+                id=f"parted by what parts nothing, {ord(odd):x}",
+            )
+            for odd in ("\v", "\f", "\u00a0", "\x1c")
+        ),
+        pytest.param(
+            f"\udcff{A[:-4]}",
+            [],
+            "key 1 is left out, and Nix would refuse to work at all: the base64 of the Nix key stands for 30 bytes; a "
+            "secret key has 64 and a public key 32: copy it whole",
+            id="a name that is no text, and no key",
+        ),
+        pytest.param(
+            f"a-1:\udcff{A[4:]}",
+            [],
+            "key 1 (a-1) is left out, and Nix would refuse to work at all: the base64 of the Nix key holds a character "
+            "that is none of base64's; copy it again",
+            id="no text behind the colon",
+        ),
+        pytest.param(
+            f"{A}\ud800",
+            ["a-1"],
+            "key 1 (a-1): something follows the base64 padding; it was left out",
+            id="no text behind the padding, which Nix takes",
+        ),
+        pytest.param(
+            key("a#b"),
+            ["a#b"],
+            "key 1 (a#b): its name holds a '#', where nix.conf takes a comment to begin, and then Nix refuses to work; "
+            "rename the key",
+            id="a comment's sign in the name",
+        ),
+        pytest.param(
+            f"{'S' * 41}=:{A[4:]} {'S' * 41}=:{A[4:]}",
+            ["S" * 41 + "="],
+            "key 2 is there twice; leave one out",
+            id="a name that may be a key",
+        ),
+        pytest.param(
+            f"{'S' * 40}:{A[4:]} {'S' * 40}:{A[4:]}",
+            ["S" * 40],
+            f"key 2 ({'S' * 40}) is there twice; leave one out",
+            id="the longest name that is none",
+        ),
+        pytest.param(
+            f"{'-' * 41}:{A[4:]} {'-' * 41}:{A[4:]}",
+            ["-" * 41],
+            f"key 2 ({'-' * 41}) is there twice; leave one out",
+            id="a long name that is none",
         ),
     ],
 )
 def test_traps(text: str, names: list[str], told: str) -> None:
     """Each trap has its sentence, which holds no bytes of a key; the keys are those under which Nix verifies."""
-    keys, warnings = parse_trusted(text)
+    keys, warnings, malformed = parse_trusted(text)
 
     assert list(keys) == names
     assert warnings == (told,)
+    assert malformed == ("Nix would refuse to work at all" in told)
+
+
+def test_several_things_of_one_key() -> None:
+    """Each is told; the keys that are malformed are counted."""
+    keys, warnings, malformed = parse_trusted(f"x a#\u00ad:{A[4:]},y y a#b:{A[4:-1]}")
+
+    comment = (
+        "its name holds a '#', where nix.conf takes a comment to begin, and then Nix refuses to work; rename the key"
+    )
+    assert list(keys) == ["a#\u00ad", "a#b"]
+    assert [warning.partition(":")[0] for warning in warnings if "would refuse" in warning] == [
+        "key 1 is left out, and Nix would refuse to work at all",
+        "key 3 is left out, and Nix would refuse to work at all",
+    ]
+    assert [warning for warning in warnings if "would refuse" not in warning] == [
+        f"key 2: {comment}",
+        "key 2: a comma follows it, and Nix drops what comes after that in silence; part keys by spaces alone",
+        f"key 4 (a#b): {comment}",
+        "key 4 (a#b): the base64 padding is missing or of the wrong length; it was put right",
+        "key 4 (a#b) is a key that is there already under another name, and counts once; leave one out",
+    ]
+    assert malformed == 2
+
+
+def test_of_a_long_text_in_the_names_place_nothing_is_told() -> None:
+    """Beyond 40 characters it may be a secret; a malformed key is named by its position then."""
+    assert parse_trusted(f"{'-' * 40}:AAAA").warnings[0].startswith(f"key 1 ({'-' * 40}) is left out")
+    assert parse_trusted(f"{'-' * 41}:AAAA").warnings[0].startswith("key 1 is left out")
 
 
 def test_of_two_keys_the_first_counts() -> None:

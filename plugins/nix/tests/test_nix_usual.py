@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keywright.errors import FormatError
-from keywright_nix.strict import Parts, read_lines
+from keywright_nix.strict import MAXIMUM_SIGNATURES, Parts, read_lines
 from keywright_nix.usual import read_usual
 
 HASH = b"1ix4jahrkll5zg01wandq78jw3ab30q4nscph67rniqg5x7r0j59"
@@ -20,7 +20,9 @@ BARE = (
     b"NarHash: sha256:%b\nNarSize: 120\nReferences: %b %b\nDeriver: %b.drv\nSystem: x86_64-linux\n"
 ) % (NAME, HASH, HASH, OTHER, NAME, NAME)
 SIGNED = BARE + b"Sig: b-1:x\nSig: a-1:y\n"
-MINIMAL = b"StorePath: /s/%b\nURL: \nNarHash: sha256:%b\nNarSize: 1\nReferences: \n" % (NAME, HASH)
+MINIMAL = b"StorePath: /s/%b\nURL: x\nNarHash: sha256:%b\nNarSize: 1\nReferences: \n" % (NAME, HASH)
+ADDRESS = b"CA: fixed:r:sha256:%b\n" % HASH
+TEXT = b"CA: text:sha256:%b\n" % HASH
 
 # What sits at the borders of the rules, to stand in the place of a piece of a narinfo.
 PIECES = [
@@ -29,6 +31,7 @@ PIECES = [
     *(b"0", b"00", b"01", b"2", b"9" * 19, b"9" * 20, b"18446744073709551615", b"18446744073709551616", b"+1", b"1_0"),
     *(b"sha256:", b"sha256-", b"sha512:", b"unknown-deriver", b"a" * 64, b"/nix/store", b"/nix/store/x", b"/gnu"),
     *(b"Sig: ", b"Sig: z\n", b"CA: x\n", b"CA: ", b"X: y\n", b"System: z\n", b"URL: x\n", b"Deriver: \n"),
+    *(b"text", b"fixed", b"git", b"r", b"fixed:r", b"fixed:git", b"r:git", b"nar:", b"sha1", b"sha256", b"md5", b"::"),
     *(NAME, OTHER, HASH, b"2" + HASH[1:], NAME + b" " + OTHER),
 ]
 
@@ -44,7 +47,7 @@ def slowly(data: bytes) -> Parts | None:
 @st.composite
 def narinfos(draw: st.DrawFn) -> bytes:
     """A narinfo in which one or two words are replaced by pieces, whole or in part, and maybe a line is moved."""
-    data = draw(st.sampled_from([BARE, SIGNED, SIGNED + b"CA: fixed:x\n", MINIMAL]))
+    data = draw(st.sampled_from([BARE, SIGNED, SIGNED + ADDRESS, SIGNED + TEXT, MINIMAL]))
     for _ in range(draw(st.integers(1, 2))):
         words = [*re.finditer(rb"[^\n /:-]+", data)]
         start, end = draw(st.sampled_from(words)).span()
@@ -73,6 +76,11 @@ def narinfos(draw: st.DrawFn) -> bytes:
 @example(BARE.replace(b"/nix/store/", b"/nix;/store/"))
 @example(BARE[:-1])
 @example(SIGNED + b"\0\0")
+@example(BARE.replace(b"URL: nar/x.nar.xz", b"URL: "))
+@example(BARE + TEXT.replace(b"text:", b"text:r:"))
+@example(BARE + TEXT.replace(HASH, HASH[1:]))
+@example(BARE + b"CA: \n")
+@example(BARE + b"Sig: x\n" * (MAXIMUM_SIGNATURES + 1))
 def test_both_ways_agree(data: bytes) -> None:
     """What the short way reads at all it reads as the long way does."""
     assert read_usual(data) in (None, slowly(data))
@@ -83,8 +91,11 @@ def test_both_ways_agree(data: bytes) -> None:
     [
         pytest.param(BARE, id="no signature"),
         pytest.param(SIGNED, id="signatures"),
-        pytest.param(SIGNED + b"CA: fixed:r:sha256:x\n", id="content-addressed"),
-        pytest.param(BARE + b"CA: fixed:r:sha256:x\n", id="content-addressed, no signature"),
+        pytest.param(SIGNED + ADDRESS, id="content-addressed"),
+        pytest.param(BARE + ADDRESS, id="content-addressed, no signature"),
+        pytest.param(SIGNED + TEXT, id="a text"),
+        pytest.param(BARE + ADDRESS.replace(b":r:", b":"), id="a file"),
+        pytest.param(BARE + ADDRESS.replace(b":r:", b":git:"), id="a tree of Git's"),
         pytest.param(MINIMAL, id="the fewest fields"),
         pytest.param(BARE.replace(b"/nix/store", b"/home/me/.store/x"), id="another store"),
         pytest.param(BARE.replace(b"curl", b".curl"), id="a name with a dot in front"),
@@ -99,11 +110,20 @@ def test_what_nix_writes_goes_the_short_way(data: bytes) -> None:
     assert found == slowly(data)
 
 
-def test_a_million_signatures_go_the_short_way() -> None:
-    """Many lines take neither the stack nor a time that grows faster than they do."""
-    data = BARE + b"Sig: x\n" * 1_000_000
+@pytest.mark.parametrize("tail", [b"", ADDRESS], ids=["last", "before the content address"])
+def test_a_thousand_signatures_are_the_most(tail: bytes) -> None:
+    """So many go the short way; one more is refused with its line, and of a million no more are looked at."""
+    data = BARE + b"Sig: x\n" * 1000
 
-    found = read_usual(data)
-
+    found = read_usual(data + tail)
+    assert found == slowly(data + tail)
     assert found is not None
-    assert (len(found[1]), found[0], found[2]) == (1_000_000, BARE, b"")
+    assert (len(found[1]), found[0], found[2]) == (1000, BARE, tail)
+
+    for more in (1, 1_000_000):
+        assert read_usual(data + b"Sig: x\n" * more + tail) is None
+        with pytest.raises(FormatError) as caught:
+            read_lines(data + b"Sig: x\n" * more + tail, "x")
+        assert str(caught.value) == (
+            "x:1011: is a signature after 1000 others, more than a narinfo may have; fetch the narinfo again"
+        )

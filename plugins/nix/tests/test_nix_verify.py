@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nacl.signing
 import pytest
 
 from keywright.errors import ConfigError
+from keywright_nix.cache import Cache
 from keywright_nix.narinfo import NarInfo
 
 MakeCache = Callable[..., Path]
@@ -77,6 +78,20 @@ def test_a_cache_that_is_good(nix_command: Run, make_cache: MakeCache) -> None:
         ),
         pytest.param([("a-1", 1)], f"{A} {B}", 2, "1 of 2 signatures needed hold (a-1)", id="one alone"),
         pytest.param(
+            [("a-1", 9), ("a-1", 1)],
+            f"{A} {B}",
+            2,
+            "1 of 2 signatures needed hold (a-1)",
+            id="one, beside a forged one of its own name",
+        ),
+        pytest.param(
+            [("a-1", 1), ("c-1", 3), ("d-1", 4)],
+            f"{A} {B}",
+            2,
+            "1 of 2 signatures needed hold (a-1); 2 are of keys that are not trusted",
+            id="one, and two that are not trusted",
+        ),
+        pytest.param(
             [("a-1", 1), ("a-1", 1)], f"{A} {B}", 2, "1 of 2 signatures needed hold (a-1)", id="the same one twice"
         ),
         pytest.param(
@@ -109,6 +124,53 @@ def test_an_unpadded_copy_counts_once(nix_command: Run, file: Path) -> None:
     code, out, _ = nix_command("verify", str(file), "--trusted-public-keys", f"{A} {B}", "--sigs-needed", "2")
 
     assert (code, out.decode()) == (1, f"{STORE_PATH}: 1 of 2 signatures needed hold (a-1)\nverified 0, bad 1\n")
+
+
+def spare_bits(line: bytes) -> bytes:
+    """Another spelling of the signature at the end of a line: of its last character 2 bits count."""
+    return line[:-3] + bytes([line[-3] + 1]) + b"=="
+
+
+@pytest.mark.parametrize(
+    "respelled",
+    [
+        pytest.param(lambda line: line.rstrip(b"="), id="no padding"),
+        pytest.param(lambda line: line[:-1], id="half the padding"),
+        pytest.param(lambda line: line + b" and more", id="something behind the padding"),
+        pytest.param(spare_bits, id="spare bits"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["alone", "after a canonical one", "before one"])
+def test_a_signature_that_is_spelled_otherwise_counts(
+    nix_command: Run, make_cache: MakeCache, respelled: Callable[[bytes], bytes], place: int
+) -> None:
+    """Nix counts it, so it counts; how many narinfos have one is a warning, and part of the JSON."""
+    cache = make_cache(3)
+    paths = sorted(cache.glob("*.narinfo"))
+    for path in paths:
+        sign(path, "a-1", 1)
+    for path in paths[1:]:
+        *lines, last = path.read_bytes().splitlines()
+        signatures = ([respelled(last)], [last, respelled(last)], [respelled(last), last])[place]
+        path.write_bytes(b"\n".join([*lines, *signatures, b""]))
+
+    code, out, err = nix_command("verify", str(cache), "--trusted-public-keys", A)
+    document = json.loads(nix_command("verify", str(cache), "--trusted-public-keys", A, as_json=True)[1])
+
+    warning = (
+        "2 narinfos have a signature that is not spelled as Nix writes it, and other programs may refuse it; drop it "
+        "and sign again"
+    )
+    assert (code, out, err.decode()) == (0, b"verified 3, bad 0\n", f"keywright: warning: {warning}\n")
+    assert document["warnings"] == [warning]
+
+
+def test_a_signature_of_nobodys_may_be_spelled_in_any_way(nix_command: Run, file: Path) -> None:
+    """Only those that hold under a trusted key are looked at so closely."""
+    sign(file, "a-1", 1)
+    file.write_bytes(file.read_bytes() + b"Sig: z-1:x\n")
+
+    assert nix_command("verify", str(file), "--trusted-public-keys", A) == (0, b"verified 1, bad 0\n", b"")
 
 
 def test_two_of_two(nix_command: Run, file: Path) -> None:
@@ -161,11 +223,10 @@ def test_json(nix_command: Run, make_cache: MakeCache) -> None:
 
     code, out, err = nix_command("verify", str(cache), "--trusted-public-keys", A, as_json=True)
 
-    lines = sorted((json.loads(line) for line in out.splitlines()), key=len)
+    *lines, last = [json.loads(line) for line in out.splitlines()]
     message = f"{paths[1]}: the last line does not end, so the narinfo was cut short; fetch it again"
-    assert lines == [
+    assert sorted(lines, key=len) == [
         {"error": {"type": "FormatError", "message": message, "exit": 65}},
-        {"verified": 0, "bad": 1, "gone": 0, "faults": 1},
         {
             "file": str(paths[0]),
             "path": STORE_PATH,
@@ -175,7 +236,7 @@ def test_json(nix_command: Run, make_cache: MakeCache) -> None:
             "message": f"{STORE_PATH}: 0 of 1 signatures needed hold; under a-1 there is one that does not",
         },
     ]
-    assert json.loads(out.splitlines()[-1]) == {"verified": 0, "bad": 1, "gone": 0, "faults": 1}
+    assert last == {"verified": 0, "bad": 1, "gone": 0, "faults": 1, "malformed_keys": 0, "warnings": []}
     assert (code, err.decode()) == (65, f"keywright: {message}\n")
 
 
@@ -217,25 +278,155 @@ def test_traps_are_told(nix_command: Run, file: Path) -> None:
     """What Nix would make of odd trusted keys is a warning each, and the rest is done."""
     sign(file, "a-1", 1)
 
-    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", f"{A} {public('a-1', 2)} rubbish")
+    trusted = f"{A},{B} {public('a-1', 2)}"
+    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", trusted)
+    document = json.loads(nix_command("verify", str(file), "--trusted-public-keys", trusted, as_json=True)[1])
 
     assert (code, out) == (0, b"verified 1, bad 0\n")
     lines = err.decode().splitlines()
     assert len(lines) == 2
     assert all(line.startswith("keywright: warning: --trusted-public-keys: key ") for line in lines)
-    assert "rubbish" not in err.decode()
+    assert document == {
+        "verified": 1,
+        "bad": 0,
+        "gone": 0,
+        "faults": 0,
+        "malformed_keys": 0,
+        "warnings": [line.removeprefix("keywright: warning: ") for line in lines],
+    }
+
+
+@pytest.mark.parametrize(
+    ("trusted", "malformed"),
+    [
+        pytest.param(f"{A} rubbish", 1, id="no key"),
+        pytest.param(f"{A} b-1:AAAA c-1:", 2, id="two of them"),
+        pytest.param(f"{A} {B.rstrip('=')},{B}", 1, id="joined by a comma, without padding"),
+    ],
+)
+def test_a_key_with_which_nix_refuses_to_work(nix_command: Run, file: Path, trusted: str, malformed: int) -> None:
+    """Everything is verified and yet the answer is no; the summary tells, and the JSON names each in its warnings."""
+    sign(file, "a-1", 1)
+
+    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", trusted)
+    in_json = nix_command("verify", str(file), "--trusted-public-keys", trusted, as_json=True)
+
+    told = f"verified 1, bad 0, malformed keys {malformed}, and Nix would refuse to work at all\n"
+    assert (code, out.decode()) == (1, told)
+    assert err.decode().count("is left out, and Nix would refuse to work at all") == malformed
+    assert b"rubbish" not in err
+    document = json.loads(in_json[1])
+    assert (in_json[0], document["malformed_keys"], len(document["warnings"])) == (1, malformed, malformed)
+
+
+def test_a_fault_goes_before_a_malformed_key(nix_command: Run, file: Path) -> None:
+    """Of two things that are wrong the exit code tells the graver."""
+    file.write_bytes(b"")
+
+    assert nix_command("verify", str(file), "--trusted-public-keys", f"{A} rubbish")[0] == 65
+
+
+def test_a_narinfo_of_another_store(nix_command: Run, make_cache: MakeCache) -> None:
+    """A StorePath elsewhere than in the StoreDir of the cache, with a signature that holds, is a fault."""
+    cache = make_cache(2)
+    odd, even = sorted(cache.glob("*.narinfo"))
+    odd.write_bytes(odd.read_bytes().replace(b"/nix/store", b"/nix/store2"))
+    for path in (odd, even):
+        sign(path, "a-1", 1)
+    message = f"{odd}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+
+    whole = nix_command("verify", str(cache), "--trusted-public-keys", A)
+    single = nix_command("verify", str(odd), "--trusted-public-keys", A)
+
+    assert whole == (65, b"verified 1, bad 0, faults 1\n", f"keywright: {message}\n".encode())
+    assert single == (65, b"verified 0, bad 0, faults 1\n", f"keywright: {message}\n".encode())
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        pytest.param(None, id="no nix-cache-info"),
+        pytest.param(b"Priority: 40\n", id="no StoreDir"),
+        pytest.param(b"StoreDir: /gnu/store\n", id="its StoreDir"),
+    ],
+)
+def test_a_cache_of_another_store(nix_command: Run, make_cache: MakeCache, info: bytes | None) -> None:
+    """Any directory is fine, where the cache says it or says none."""
+    cache = make_cache(1)
+    file = next(cache.glob("*.narinfo"))
+    file.write_bytes(file.read_bytes().replace(b"/nix/store", b"/gnu/store"))
+    sign(file, "a-1", 1)
+    (cache / "nix-cache-info").unlink()
+    if info is not None:
+        (cache / "nix-cache-info").write_bytes(info)
+
+    assert nix_command("verify", str(cache), "--trusted-public-keys", A) == (0, b"verified 1, bad 0\n", b"")
+
+
+def test_a_malformed_cache_info(nix_command: Run, make_cache: MakeCache) -> None:
+    """It is a fault, and the narinfos are verified all the same."""
+    cache = make_cache(1)
+    sign(next(cache.glob("*.narinfo")), "a-1", 1)
+    (cache / "nix-cache-info").write_bytes(b"StoreDir: store\n")
+
+    code, out, err = nix_command("verify", str(cache), "--trusted-public-keys", A)
+
+    message = "the StoreDir is no directory of a store; write one, such as /nix/store"
+    assert (code, out) == (65, b"verified 1, bad 0, faults 1\n")
+    assert err.decode() == f"keywright: {cache}/nix-cache-info: {message}\n"
+
+
+def test_a_narinfo_of_a_thousand_signatures(nix_command: Run, file: Path) -> None:
+    """More are a fault with their line, told at once."""
+    sign(file, "a-1", 1)
+    file.write_bytes(file.read_bytes() + b"Sig: a-1:x\n" * 1000)
+
+    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", A)
+
+    message = "is a signature after 1000 others, more than a narinfo may have; fetch the narinfo again"
+    assert (code, out, err.decode()) == (65, b"verified 0, bad 0, faults 1\n", f"keywright: {file}:1007: {message}\n")
 
 
 def test_more_signatures_than_keys(nix_command: Run, file: Path) -> None:
     """That no path can have so many is said."""
     sign(file, "a-1", 1)
 
-    code, _, err = nix_command("verify", str(file), "--trusted-public-keys", A, "--sigs-needed", "2")
+    arguments = [str(file), "--trusted-public-keys", A, "--sigs-needed", "2"]
+    code, _, err = nix_command("verify", *arguments)
+    document = json.loads(nix_command("verify", *arguments, as_json=True)[1].splitlines()[-1])
 
-    assert (code, err) == (
-        1,
-        b"keywright: warning: --sigs-needed 2: no path can have so many, for 1 keys are trusted\n",
+    warning = "--sigs-needed 2: no path can have so many, for 1 keys are trusted"
+    assert (code, err.decode()) == (1, f"keywright: warning: {warning}\n")
+    assert document["warnings"] == [warning]
+
+
+def test_one_key_under_two_names_is_one(nix_command: Run, file: Path) -> None:
+    """That two are needed, and so no path can have them, is said."""
+    _, _, err = nix_command(
+        "verify", str(file), "--trusted-public-keys", f"{A} {public('z-1', 1)}", "--sigs-needed", "2"
     )
+
+    assert err.decode().splitlines()[1:] == [
+        "keywright: warning: --sigs-needed 2: no path can have so many, for 1 keys are trusted"
+    ]
+
+
+def test_a_narinfo_that_goes_meanwhile(
+    nix_command: Run, make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted, and is no fault."""
+    cache = make_cache(2)
+    for path in cache.glob("*.narinfo"):
+        sign(path, "a-1", 1)
+    names = Cache.names
+
+    def names_and_one_that_went(self: Cache) -> Iterator[str]:
+        yield from names(self)
+        yield "went.narinfo"
+
+    monkeypatch.setattr(Cache, "names", names_and_one_that_went)
+
+    assert nix_command("verify", str(cache), "--trusted-public-keys", A) == (0, b"verified 2, bad 0, gone 1\n", b"")
 
 
 def test_nothing_is_written(nix_command: Run, make_cache: MakeCache) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from keywright.cli.builtin import add_core_commands
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from keywright.config import Config
     from keywright.protocols import Seal, StoreBackend
     from keywright.registry import Registry
-    from keywright.settings import Given
+    from keywright.settings import Given, Setting
 
 _REDACTED = "<secret>"
 
@@ -80,11 +80,17 @@ def _public_settings(path: str, config: Config, plugins: Registry) -> set[str] |
     for seal in config.seals.values():
         if path.startswith(f"{seal.path}."):
             return {"seal"} | _not_secret(plugins.seals.get(seal.seal))
+    for name, table in config.plugin.items():
+        if path.startswith(f"{table.path}."):
+            return _not_secret_of(plugins.settings.get(name, ()))
     return None
 
 
 def _not_secret(plugin: StoreBackend | Seal | None) -> set[str]:
-    settings = plugin.settings if plugin is not None else ()
+    return _not_secret_of(plugin.settings if plugin is not None else ())
+
+
+def _not_secret_of(settings: Sequence[Setting]) -> set[str]:
     return {setting.name for setting in settings if setting.type != "secret"}
 
 
@@ -154,6 +160,7 @@ def run_config_schema(arguments: Namespace, context: Context) -> int:
         {name: one.settings for name, one in plugins.store_backends.items()},
         {name: one.settings for name, one in plugins.seals.items()},
         {name: one.settings for name, one in plugins.key_types.items()},
+        plugins.settings,
     )
     text = json.dumps(schema, indent=2) + "\n"
     context.write_result(text.encode(), output=arguments.output, force=arguments.force)

@@ -14,8 +14,8 @@ from keywright.settings import Given, did_you_mean
 
 __all__ = ["SECTIONS", "TOP_SETTINGS", "Layer", "document_layer", "is_setting_name", "merged"]
 
-SECTIONS: Final = {"stores": "backend", "seals": "seal", "keys": "type"}
-"""The tables of named tables, and which setting of such a table says what it is a table of."""
+SECTIONS: Final = {"stores": "backend", "seals": "seal", "keys": "type", "plugin": None}
+"""The tables of named tables, and which setting of such a table says what it is a table of, if one does."""
 
 TOP_SETTINGS: Final = ("default_store", "plugins")
 
@@ -25,6 +25,7 @@ _KEPT: Final[dict[str, frozenset[str]]] = {
     "stores": frozenset({"seal"}),
     "seals": frozenset(),
     "keys": frozenset(setting.name for setting in KEY_SETTINGS),
+    "plugin": frozenset(),
 }
 _KEY_TABLES: Final = frozenset(setting.name for setting in KEY_SETTINGS if setting.type in TABLE_TYPES)
 
@@ -164,7 +165,7 @@ def merged(lower: Layer, upper: Layer) -> Layer:
 
 def _merged(section: str, lower: dict[str, Given], upper: dict[str, Given]) -> dict[str, Given]:
     kind = SECTIONS[section]
-    if kind in lower and kind in upper and not _is_same_text(lower[kind], upper[kind]):
+    if kind is not None and kind in lower and kind in upper and not _is_same_text(lower[kind], upper[kind]):
         lower = {name: given for name, given in lower.items() if name in _KEPT[section]}
     table = dict(lower)
     for name, given in upper.items():

@@ -16,7 +16,7 @@ from keywright.config.files import find_config, read_config, user_directory, wor
 from keywright.config.layers import SECTIONS, Layer, document_layer, merged
 from keywright.config.overrides import environment_layer, option_layer
 from keywright.config.paths import dotted, listed
-from keywright.config.tables import KEY_SETTINGS, KeyTable, SealTable, StoreTable
+from keywright.config.tables import KEY_SETTINGS, KeyTable, PluginTable, SealTable, StoreTable
 from keywright.errors import ConfigError
 from keywright.setting_values import TABLE_TYPES, is_indirection, parse_setting
 from keywright.settings import Given, Setting, did_you_mean
@@ -41,6 +41,7 @@ class Config(NamedTuple):
         plugins: the entry-point names that may be loaded, or None: all of them.
         default_store: the store that is meant where none is named; always one of `stores`.
         stores, seals, keys: the tables by name.
+        plugin: the tables of settings that plugins declare, by the plugin's name.
         given: every value, as `values` yields them.
     """
 
@@ -52,6 +53,7 @@ class Config(NamedTuple):
     stores: Mapping[str, StoreTable]
     seals: Mapping[str, SealTable]
     keys: Mapping[str, KeyTable]
+    plugin: Mapping[str, PluginTable]
     given: tuple[Given, ...]
 
     def store(self, name: str | None) -> StoreTable:
@@ -160,8 +162,16 @@ def _checked(layer: Layer, document: Given, profile: str | None) -> Config:
         stores=stores,
         seals=seals,
         keys=keys,
+        plugin={
+            name: PluginTable(name, given, dotted("plugin", name), _source_of(given, source))
+            for name, given in tables["plugin"].items()
+        },
         given=(*{**layer.top, "default_store": default}.values(), *leaves),
     )
+
+
+def _source_of(table: Mapping[str, Given], source: str) -> str:
+    return next((given.source for given in table.values()), source)
 
 
 def _seal_table(name: str, table: Mapping[str, Given], source: str) -> SealTable:

@@ -45,6 +45,7 @@ _TYPES: Final[dict[str, _Schema]] = {
     "list": {"type": "array", "items": {"type": "string"}},
     "table": {"type": "object", "additionalProperties": {"type": "string"}},
     "values": {"type": "object", "additionalProperties": _PLAIN},
+    "tables": {"type": "array", "items": {"type": "object", "additionalProperties": _PLAIN}},
 }
 _SEAL: Final = Setting("seal", "text", None, "the [seals.NAME] table that encrypts what this store is given")
 
@@ -53,6 +54,7 @@ def config_schema(
     store_backends: Mapping[str, Sequence[Setting]],
     seals: Mapping[str, Sequence[Setting]],
     key_types: Mapping[str, Sequence[Setting]],
+    plugins: Mapping[str, Sequence[Setting]],
 ) -> dict[str, Any]:
     """A JSON Schema (2020-12) of `keywright.toml`: name of each plugin's object → its settings.
 
@@ -62,11 +64,11 @@ def config_schema(
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "keywright.toml",
-        **_document(store_backends, seals, key_types, whole=True),
+        **_document(store_backends, seals, key_types, plugins, whole=True),
         "$defs": {
             "indirection": _INDIRECTION,
             "plain": _PLAIN_VALUE,
-            "profile": _document(store_backends, seals, key_types, whole=False),
+            "profile": _document(store_backends, seals, key_types, plugins, whole=False),
         },
     }
 
@@ -75,6 +77,7 @@ def _document(
     store_backends: Mapping[str, Sequence[Setting]],
     seals: Mapping[str, Sequence[Setting]],
     key_types: Mapping[str, Sequence[Setting]],
+    plugins: Mapping[str, Sequence[Setting]],
     *,
     whole: bool,
 ) -> _Schema:
@@ -88,9 +91,20 @@ def _document(
         "stores": _tables(_TABLE_NAME, _table("backend", store_backends, (_SEAL,), whole=whole)),
         "seals": _tables(_TABLE_NAME, _table("seal", seals, (), whole=whole)),
         "keys": _tables(_KEY_NAME, _table("type", key_types, KEY_SETTINGS, whole=False), longest=200),
+        "plugin": {
+            "type": "object",
+            "properties": {name: _settings(settings) for name, settings in sorted(plugins.items())},
+            "additionalProperties": False,
+        },
     }
     if whole:
         properties["profiles"] = _tables(_TABLE_NAME, {"$ref": "#/$defs/profile"})
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _settings(settings: Sequence[Setting]) -> _Schema:
+    """A table whose settings one plugin declares. (A profile may hold a part of it.)"""
+    properties = {setting.name: _value(setting) for setting in settings}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from keywright.settings import Given, Options, Setting, check_options
 
-__all__ = ["KEY_SETTINGS", "KeyTable", "SealTable", "StoreTable"]
+__all__ = ["KEY_SETTINGS", "KeyTable", "PluginTable", "SealTable", "StoreTable"]
 
 KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("type", "text", None, "the key type, such as ed25519"),
@@ -51,6 +51,15 @@ class SealTable(NamedTuple):
 
     name: str
     seal: str
+    given: Mapping[str, Given]
+    path: str
+    source: str
+
+
+class PluginTable(NamedTuple):
+    """One `[plugin.NAME]`: settings of the plugin of that name, which it declares. As in `StoreTable`."""
+
+    name: str
     given: Mapping[str, Given]
     path: str
     source: str

@@ -48,10 +48,11 @@ class RingBase:
         `clock` gives the time in UTC. `store` goes before whatever the configuration says.
 
         Raises:
-            ConfigError: `store` is empty.
+            ConfigError: `store` is empty; as `Registry.for_ring`.
+            PluginError: as `Registry.for_ring`.
         """
         self.config = config
-        self.plugins = plugins
+        self.plugins = plugins.for_ring(config)
         self._clock = clock
         check_texts(store=store)
         self._store = store

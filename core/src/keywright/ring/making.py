@@ -179,7 +179,15 @@ class Making(RingBase):
         if bits is None and "bits" in plan.options:
             bits = plan.options.integer("bits")
         key_type, format_ = plan.key_type.name, plan.format.name
-        info = RecordInfo(name=name, version=version, kid=kid, key_type=key_type, format=format_, labels=plan.labels)
+        info = RecordInfo(
+            name=name,
+            version=version,
+            kid=kid,
+            key_type=key_type,
+            format=format_,
+            expires=plan.expires,
+            labels=plan.labels,
+        )
         return describe(operation, opened, info, self._clock(), bits)
 
 

@@ -38,6 +38,8 @@ def describe(
         bits=bits,
         sealed=opened.seal_name is not None,
         labels=info.labels,
+        created=info.created,
+        expires=info.expires,
         time=now,
     )
 

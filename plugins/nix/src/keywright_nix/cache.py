@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from keywright.errors import AccessDeniedError, ConfigError, KeywrightError, StoreUnavailableError
+from keywright_nix.names import looks_like_key
 
-__all__ = ["TEMPORARY", "Cache", "find_caches"]
-
-TEMPORARY: Final = ".keywright-"
-"""How the names of files that a rewriting has not finished begin."""
+__all__ = ["Cache", "find_caches", "temporary"]
 
 _SUFFIX: Final = ".narinfo"
+_BEGIN: Final = ".keywright-"
+_END: Final = ".tmp"  # so that nobody who uploads `*.narinfo` meanwhile, or after a kill, takes it along
 _MARKER: Final = "nix-cache-info"
 
 
@@ -59,10 +59,11 @@ class Cache:
 
     def sweep(self) -> None:
         """Take away what rewritings that were not finished left beside the narinfos. Only while it is locked."""
+        ends = (_SUFFIX, _SUFFIX + _END)  # the first is how they ended once
         if self.named is None:
-            left = (name for name in self._listed() if name.startswith(TEMPORARY) and name.endswith(_SUFFIX))
+            left = (name for name in self._listed() if name.startswith(_BEGIN) and name.endswith(ends))
         else:
-            left = (TEMPORARY + name for name in self.named)
+            left = (one for name in self.named for one in (temporary(name), _BEGIN + name))
         for name in left:
             with suppress(OSError):  # whoever may not take it away may not write here either, and is told then
                 os.unlink(f"{self.directory}/{name}")
@@ -80,31 +81,32 @@ class Cache:
             if name.endswith(_SUFFIX) and not name.startswith("."):
                 yield name
 
-    def count(self) -> int:
-        """How many narinfos there are now.
+    def check(self) -> None:
+        """Make sure that there is something to work on.
 
         Raises:
             ConfigError: there is no such place or file, or it is no binary cache: it has neither a narinfo nor a
                 `nix-cache-info`.
             AccessDeniedError: it cannot be read.
         """
-        if self.named is not None:
-            for name in self.named:
-                self._check_there(name)
-            return len(self.named)
-        found = sum(1 for _ in self.names())
-        if not found and not os.path.lexists(f"{self.directory}/{_MARKER}"):
-            raise ConfigError(
-                f"{self.directory}: is no binary cache, for it holds neither {_MARKER} nor a narinfo; correct the path"
-            )
-        return found
+        if self.named is None:
+            if not os.path.lexists(f"{self.directory}/{_MARKER}") and not any(True for _ in self.names()):
+                raise ConfigError(
+                    f"{self.directory}: is no binary cache, for it holds neither {_MARKER} nor a narinfo; correct the "
+                    "path"
+                )
+            return
+        for name in self.named:
+            path = f"{self.directory}/{name}"
+            try:
+                os.lstat(path)
+            except OSError as error:
+                raise _unreadable(path, error) from None
 
-    def _check_there(self, name: str) -> None:
-        path = f"{self.directory}/{name}"
-        try:
-            os.lstat(path)
-        except OSError as error:
-            raise _unreadable(path, error) from None
+    def count(self) -> int:
+        """How many narinfos there are now. It takes a look at every name. Raises: as `check`."""
+        self.check()
+        return sum(1 for _ in self.names())
 
     def _listed(self) -> Iterator[str]:
         try:
@@ -115,25 +117,33 @@ class Cache:
             raise _unreadable(self.directory, error) from None
 
 
+def temporary(name: str) -> str:
+    """What the new one of a narinfo is called while it waits beside the old one."""
+    return f"{_BEGIN}{name}{_END}"
+
+
 def find_caches(targets: Sequence[str]) -> list[Cache]:
     """What a command line names: directories, `file://` URLs of directories, and files `*.narinfo`.
 
-    Files of one directory make one cache, whatever stands between them; a place that is named twice counts once.
+    Files of one directory make one cache, whatever stands between them. A place that is named twice, by whichever
+    path, counts once, and has the first one's name.
 
     Raises:
         ConfigError: a target is none of these. That a place is there is seen when it is used.
     """
+    shown: dict[str, str] = {}
     found: dict[str, dict[str, None] | None] = {}
     for target in targets:
         path = _path_of(target)
-        if os.path.isdir(path) or not path.endswith(_SUFFIX):
-            found[path] = None
-            continue
-        directory, name = os.path.split(path)
-        names = found.setdefault(directory or os.curdir, {})
-        if names is not None:
+        directory, name = (path, "") if os.path.isdir(path) or not path.endswith(_SUFFIX) else os.path.split(path)
+        place = os.path.realpath(directory)
+        shown.setdefault(place, directory or os.curdir)
+        names = found.setdefault(place, {})
+        if not name:
+            found[place] = None
+        elif names is not None:
             names[name] = None
-    return [Cache(directory, None if names is None else tuple(names)) for directory, names in found.items()]
+    return [Cache(shown[place], None if names is None else tuple(names)) for place, names in found.items()]
 
 
 def _path_of(target: str) -> str:
@@ -142,6 +152,8 @@ def _path_of(target: str) -> str:
     path = _path_of_url(target) if "://" in target else target
     if "\0" in path:
         raise ConfigError("the path of the binary cache holds a zero byte; correct it")
+    if looks_like_key(path) and not os.path.lexists(path):
+        raise ConfigError("CACHE is the path of a binary cache, and this looks like a key; name a directory")
     return path.rstrip("/") or "/"
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright.errors import AccessDeniedError, KeywrightError, ReadOnlyStoreError, StoreError
-
 if TYPE_CHECKING:
     from keywright import Context
+    from keywright.errors import KeywrightError
 
-__all__ = ["Faults", "error_document"]
+__all__ = ["Faults"]
 
 
 class Faults:
@@ -29,15 +28,8 @@ class Faults:
     @property
     def exit_code(self) -> int:
         """0, or that of the first: 65 malformed, 5 denied, 6 the disk."""
-        return 0 if self.first is None else _exit_code(self.first)
+        return 0 if self.first is None else self._context.exit_code(self.first)
 
-
-def error_document(error: KeywrightError) -> dict[str, object]:
-    """As the command line tells an error in JSON."""
-    return {"type": type(error).__name__, "message": str(error), "exit": _exit_code(error)}
-
-
-def _exit_code(error: KeywrightError) -> int:
-    if isinstance(error, (AccessDeniedError, ReadOnlyStoreError)):
-        return 5
-    return 6 if isinstance(error, StoreError) else 65
+    def document(self, error: KeywrightError) -> dict[str, object]:
+        """As the command line tells an error in JSON."""
+        return {"type": type(error).__name__, "message": str(error), "exit": self._context.exit_code(error)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from keywright.errors import ConfigError, FormatError
 from keywright_nix.hashes import decode_base32
 from keywright_nix.realisation import realisation_fingerprint
-from keywright_nix.signatures import signature_text
+from keywright_nix.signing import signatures_of
 from keywright_nix.store_path import split_store_path
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def sign_fingerprints(context: Context, keys: Sequence[Callable[[], Bound]]) -> 
         message = _message(document, number)
         signatures = _signatures(document, number)
         for key in bound:
-            ours = _spelled(key.name, signature_text(key.name, key.sign(message)), like=signatures)
-            if ours not in signatures:
-                signatures.append(ours)
+            signatures = _signed(key, message, signatures)
         document["signatures"] = signatures
         context.print(json.dumps(document))
         count += 1
@@ -118,8 +116,25 @@ def _signatures(document: dict[str, object], number: int) -> list[object]:
     return list(cast("list[object]", signatures))
 
 
-def _spelled(name: str, text: str, *, like: Sequence[object]) -> object:
-    return {"keyName": name, "sig": text.partition(":")[2]} if like and isinstance(like[0], dict) else text
+def _signed(key: Bound, message: bytes, signatures: list[object]) -> list[object]:
+    """The signatures, in their order, and the key's after them if there is none that holds."""
+    texts = [_text(one) for one in signatures]
+    present = {text for text in texts if text.startswith(f"{key.name}:")}
+    ours, others = signatures_of(key, message, present)
+    kept = [one for one, text in zip(signatures, texts, strict=True) if text not in present - ours - others]
+    return kept + [_spelled(text, like=signatures) for text in sorted(ours - present)]
+
+
+def _text(signature: object) -> str:
+    """`NAME:BASE64` of a signature that is a text or `{"keyName", "sig"}`."""
+    if isinstance(signature, dict):
+        return f"{signature.get('keyName')}:{signature.get('sig')}"
+    return str(signature)
+
+
+def _spelled(text: str, *, like: Sequence[object]) -> object:
+    name, _, encoded = text.partition(":")
+    return {"keyName": name, "sig": encoded} if like and isinstance(like[0], dict) else text
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -10,22 +10,26 @@ from typing import Final, NamedTuple
 from keywright import Key, KeyType, Secret
 from keywright.errors import FormatError, InvalidKeyError, MalformedKeyError
 from keywright_nix.format import NixFormat
-from keywright_nix.names import fault_in
+from keywright_nix.names import fault_in, hides_key, looks_like_key
 
 __all__ = ["Examined", "check_file", "check_files"]
 
 MAXIMUM_BYTES: Final = 65_536
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _WINDOWS_END: Final = b"\r\n"
+_KEY_AS_PATH: Final = (
+    "looks like a key, and this command takes the path of its file; if it is a secret one, the shell's history and "
+    "whoever lists processes may have it: make a new one"
+)
 
 
 class Examined(NamedTuple):
     """What was found out about a file.
 
     Attributes:
-        path: as it was given.
+        path: as it was given; empty if it looks like a key itself.
         half: `secret` or `public`; None if the file holds no Nix key.
-        name: the key's name, if it is a sound one.
+        name: the key's name, if it is a sound one, and surely no key in the place of one.
         public: the public half, 32 bytes, if it could be read.
         deviations: a sentence for each thing that is not as it should be; it holds nothing of the key but its name.
     """
@@ -67,6 +71,8 @@ def check_file(path: str, key_type: KeyType) -> Examined:
     except FormatError as error:
         return _no_key(path, str(error))
     except OSError as error:
+        if looks_like_key(path) and not os.path.lexists(path):
+            return _no_key("", _KEY_AS_PATH)
         return _no_key(path, f"cannot be read ({error.strerror})")
     except ValueError:
         return _no_key(path, "cannot be read (no file can have this path)")
@@ -83,7 +89,7 @@ def check_file(path: str, key_type: KeyType) -> Examined:
         *_of_the_name(key.kid),
         *_of_the_key(key, key_type),
     )
-    name = None if fault_in(key.kid) else key.kid
+    name = None if fault_in(key.kid) or hides_key(key.kid) else key.kid
     return Examined(path, "secret" if is_secret else "public", name, key.public, all_deviations)
 
 
@@ -154,6 +160,10 @@ def _unwrapped(data: Secret) -> _Text:
 def _of_the_name(name: str) -> Iterator[str]:
     if "," in name and not fault_in(name):
         yield "the key's name holds a comma, which reads as the end of one key and the start of the next; rename it"
+    if "#" in name:
+        yield "the key's name holds a '#', where nix.conf takes a comment to begin; rename it"
+    if hides_key(name):
+        yield "the key's name holds as much base64 in a row as a key does, so it is not shown; write a name there"
 
 
 def _of_the_key(key: Key, key_type: KeyType) -> Iterator[str]:

@@ -29,12 +29,13 @@ def run_check(arguments: Namespace, context: Context) -> int:
     from keywright_nix.key_check import check_files
 
     is_sound = True
-    for found in check_files(arguments.files, context.registry.key_type("ed25519")):
+    examined = check_files(arguments.files, context.registry.key_type("ed25519"))
+    for position, found in enumerate(examined, start=1):
         is_sound = is_sound and not found.deviations
-        path = found.path if found.path.isprintable() else ascii(found.path)
+        path = (found.path if found.path.isprintable() else ascii(found.path)) or f"argument {position}"
         if context.json:
-            deviations = list(found.deviations)
-            context.print_json({"file": found.path, "half": found.half, "name": found.name, "deviations": deviations})
+            about = {"file": found.path or None, "half": found.half, "name": found.name}
+            context.print_json({**about, "deviations": list(found.deviations)})
         elif found.deviations:
             for deviation in found.deviations:
                 context.print(f"{path}: {deviation}")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["fault_in", "numbered", "unreadable"]
+__all__ = ["fault_in", "hides_key", "looks_like_key", "numbered", "unreadable"]
+
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_LONGEST_SHOWN = 40  # digits of base64 in a row; the shortest secret has 43
+_SHORTEST_KEY = 43  # digits of base64, padding left out, of 32 bytes
 
 
 def fault_in(name: str) -> str | None:
@@ -29,6 +33,22 @@ def unreadable(name: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in name):
         return "is no Unicode text"
     return None
+
+
+def hides_key(name: str) -> bool:
+    """Whether `name` may be a key in a name's place, or hold one, and so is not to be shown.
+
+    More than 40 digits of base64 stand in a row in it.
+    """
+    runs = "".join(character if character in _DIGITS else " " for character in name).split()
+    return any(len(run) > _LONGEST_SHOWN for run in runs)
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether `text`, which should be a path, looks like a key by itself: NAME:BASE64 with 43 digits or more."""
+    name, _, payload = text.partition(":")
+    digits = "".join(payload.partition("=")[0].split())
+    return bool(payload) and (hides_key(name) or (len(digits) >= _SHORTEST_KEY and not digits.strip(_DIGITS)))
 
 
 def numbered(name: str, version: int) -> str:

@@ -38,8 +38,9 @@ class NarInfo:
 
         Raises:
             FormatError: it has more than 8 MiB, its last line does not end, a line has a carriage return, is empty
-                or no `Name: value`, a field is missing or there twice, a hash or size is malformed (a NarSize of 0
-                too), or a path or reference is no store path. The message has `where` and the line.
+                or no `Name: value`, a field is missing, empty or there twice, a hash, size or content address is
+                malformed (a NarSize of 0 too), a path or reference is no store path, or there are more than 1,000
+                signatures. The message has `where` and the line.
         """
         data = text.encode(errors="surrogateescape") if isinstance(text, str) else text
         if len(data) > MAXIMUM_BYTES:

@@ -45,7 +45,7 @@ def published_keys(ring: KeyRing, names: Sequence[str] = (), *, report: Callable
         PolicyError: no version of a name verifies, or two keys have one Nix name, so that Nix would drop one.
         UnsupportedKeyError: a key that was asked for by name is none that Nix takes.
     """
-    found = [one for name in dict.fromkeys(names) for one in _of_name(ring, name)]
+    found = [one for name in names for one in _of_name(ring, name)]
     if not names:
         found = list(_of_ring(ring, report))
         if not found:

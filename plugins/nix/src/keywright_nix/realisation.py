@@ -36,8 +36,8 @@ def realisation_fingerprint(text: bytes | str, *, where: str = "realisation") ->
     covered = _covered(document)
     if covered is None:
         raise _fault(where, "lacks what a realisation has, or has more than this keywright knows")
-    # As nlohmann's `dump` spells it: no spaces, members sorted by their bytes, and no escapes beyond ASCII's.
-    return json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+    # As nlohmann's `dump` spells it: no spaces, members sorted. (All that is covered is ASCII.)
+    return json.dumps(covered, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _covered(document: object) -> dict[str, object] | None:

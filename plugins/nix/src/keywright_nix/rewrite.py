@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from keywright.errors import AccessDeniedError, FormatError, KeywrightError, ReadOnlyStoreError, StoreUnavailableError
-from keywright_nix.cache import TEMPORARY
+from keywright_nix.cache import temporary
 from keywright_nix.narinfo import MAXIMUM_BYTES
 
 __all__ = ["Identity", "Replacement", "discard", "read_narinfo", "replace", "rewrite", "without_zeros"]
@@ -154,17 +154,33 @@ def _append(path: str, tail: bytes, status: os.stat_result) -> None:
             is_whole = os.write(descriptor, tail) == len(tail)
         finally:
             if not is_whole:
-                os.ftruncate(descriptor, status.st_size)
+                _take_back(descriptor, path, status.st_size)
         if not is_whole:
             raise StoreUnavailableError(f"{path}: could not be written whole; the narinfo is as it was: make room")
     finally:
         os.close(descriptor)
 
 
+def _take_back(descriptor: int, path: str, size: int) -> None:
+    try:
+        if os.fstat(descriptor).st_size > size:
+            os.ftruncate(descriptor, size)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"{path}: was written in part, and that cannot be taken back ({error.strerror}); look to the disk, then "
+            f"cut the file to {size} bytes (truncate -s {size})"
+        ) from None
+
+
 def _write_beside(path: str, new: bytes, status: os.stat_result) -> Replacement:
     directory, _, name = path.rpartition("/")
-    replacement = Replacement(path, f"{directory}/{TEMPORARY}{name}", _identity(status))
-    descriptor = os.open(replacement.beside, _CREATE, 0o600)
+    replacement = Replacement(path, f"{directory}/{temporary(name)}", _identity(status))
+    try:
+        descriptor = os.open(replacement.beside, _CREATE, 0o600)
+    except FileExistsError:
+        raise StoreUnavailableError(
+            f"{replacement.beside}: stands where the new narinfo is to be written; take it away"
+        ) from None
     try:
         try:
             written = 0

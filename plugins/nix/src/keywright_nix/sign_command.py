@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Final
@@ -67,16 +68,24 @@ def sign(arguments: Namespace, context: Context) -> int:
         _check_fingerprint_arguments(arguments)
         return sign_fingerprints(context, signing_keys(context, arguments.key, arguments.key_file, jobs=1))
     from keywright_nix.cache import find_caches
+    from keywright_nix.termination import TERMINATED, TerminatedError, raising_on_sigterm
 
     jobs = 1 if arguments.jobs is None else arguments.jobs
-    job = _job(arguments, context, jobs)
-    run = _Run(context, job, jobs)
+    caches = find_caches(arguments.cache)
+    run = _Run(context, _job(arguments, context, jobs), jobs)
     try:
-        for cache in find_caches(arguments.cache):
-            run.sign(cache)
+        with raising_on_sigterm():
+            for cache in caches:
+                run.sign(cache)
+    except TerminatedError:
+        run.tell_stop()
+        context.say("keywright: terminated")
+        if context.json:
+            error = {"type": TerminatedError.__name__, "message": "terminated", "exit": TERMINATED}
+            context.print_json({"error": error})
+        return TERMINATED
     except BaseException:
-        if run.counts:
-            context.note(f"keywright: stopped early: {run.summary()}; run the same command again to finish")
+        run.tell_stop()
         raise
     return run.report()
 
@@ -128,13 +137,17 @@ class _Run:
 
     def sign(self, cache: Cache) -> None:
         """Do the job on a cache."""
+        from keywright_nix.cache_info import read_store_dir
         from keywright_nix.work import sign_all
 
         with nullcontext() if self._job.dry_run else cache.locked() as descriptor:
-            total = cache.count()
+            cache.check()
+            job = self._job._replace(store_dir=read_store_dir(cache.directory))
+            # To count is to look at every name once more, for the bar alone.
+            total = cache.count() if _is_watched(self._context) else None
             with (
                 self._context.progress(total, "narinfos") as progress,
-                closing(sign_all(cache, descriptor, self._job, jobs=self._jobs)) as outcomes,
+                closing(sign_all(cache, descriptor, job, jobs=self._jobs)) as outcomes,
             ):
                 for _, outcome in outcomes:
                     if outcome.error is not None:
@@ -144,9 +157,18 @@ class _Run:
 
     def _note(self, outcome: Outcome) -> None:
         self.counts[outcome.kind] += 1
-        self.clashing.update(outcome.clashing)
+        if outcome.clashing:
+            self.clashing.update(outcome.clashing)
         if outcome.error is not None:
             self.faults.add(outcome.error)
+
+    def tell_stop(self) -> None:
+        """Note what was done by now. (It may be more: what a worker did since, and renames that were under way.)"""
+        if self.counts:
+            self._context.note(
+                f"keywright: stopped early, with at least this done: {self.summary()}; run the same command again to "
+                "finish"
+            )
 
     def summary(self) -> str:
         """One line: `signed 12, already signed 3, not vouched for 2, faults 1`."""
@@ -167,11 +189,9 @@ class _Run:
 
     def report(self) -> int:
         """Print the result. Returns the exit code."""
-        from keywright_nix.faults import error_document
-
         for name, count in sorted(self.clashing.items()):
             self._context.warn(
-                f"{count} narinfos have a signature under {name} that is not of this key, and Nix fails on such; "
+                f"{count} narinfos have a signature under {name} that does not hold, and Nix fails on such; "
                 f"--drop {name} takes it away"
             )
         if self._context.json:
@@ -185,8 +205,13 @@ class _Run:
                 "dry_run": self._job.dry_run,
             }
             if self.faults.first is not None:
-                document["error"] = error_document(self.faults.first)
+                document["error"] = self.faults.document(self.faults.first)
             self._context.print_json(document)
         else:
             self._context.print(self.summary())
         return self.faults.exit_code
+
+
+def _is_watched(context: Context) -> bool:
+    """Whether `Context.progress` draws."""
+    return sys.stderr is not None and sys.stderr.isatty() and not (context.quiet or context.json)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from keywright import Secret
 from keywright.errors import InvalidSignatureError, MalformedKeyError
+from keywright_nix import payload
 from keywright_nix.ed25519 import is_sound_point, verify
 from keywright_nix.format import NixFormat
-from keywright_nix.payload import SECRET_BYTES, read_strictly
+from keywright_nix.names import hides_key
 
-__all__ = ["Signature", "holding", "parse_public_key", "parse_signature", "signature_text", "verify_signature"]
+__all__ = [
+    "Signature",
+    "holding",
+    "parse_public_key",
+    "parse_signature",
+    "read_leniently",
+    "signature_text",
+    "verify_signature",
+]
 
 
 class Signature(NamedTuple):
@@ -38,14 +47,30 @@ def parse_signature(text: str) -> Signature:
     Raises:
         InvalidSignatureError: it is none.
     """
-    name, colon, encoded = text.partition(":")
-    try:
-        raw = read_strictly(Secret(encoded.encode())).reveal()
-    except (MalformedKeyError, UnicodeEncodeError):
-        raw = b""
-    if not colon or not name or len(raw) != SECRET_BYTES:
-        raise InvalidSignatureError("this is no signature of Nix's; it must be NAME:BASE64 of 64 bytes: copy it whole")
-    return Signature(name, raw)
+    return _read(text, payload.read_strictly)
+
+
+def read_leniently(text: str) -> Signature:
+    """Read `NAME:BASE64` as Nix reads it (`src/libutil/base-n.cc`), who counts a signature that is spelled so.
+
+    It stops at the first '=', skips line feeds, needs no padding and ignores bits that belong to no byte.
+
+    Raises:
+        InvalidSignatureError: Nix would refuse it too.
+    """
+    return _read(text, lambda encoded: payload.read_leniently(encoded)[0])
+
+
+def _read(text: str, decode: Callable[[Secret], Secret]) -> Signature:
+    name, _, encoded = text.partition(":")
+    if name:
+        try:
+            raw = decode(Secret(encoded.encode(errors="surrogatepass")))
+        except MalformedKeyError:
+            raw = Secret(b"")
+        if len(raw) == payload.SECRET_BYTES:
+            return Signature(name, raw.reveal())
+    raise InvalidSignatureError("this is no signature of Nix's; it must be NAME:BASE64 of 64 bytes: copy it whole")
 
 
 def parse_public_key(text: str) -> tuple[str, bytes]:
@@ -60,12 +85,14 @@ def parse_public_key(text: str) -> tuple[str, bytes]:
         raise MalformedKeyError("the Nix key is no Unicode text; it must be NAME:BASE64") from None
     key = NixFormat().decode(Secret(data), default_kid="")
     if key.secret is not None or key.public is None:
-        raise MalformedKeyError(f"the Nix key {key.kid} is a secret one; give its public half, and make it a new one")
+        raise MalformedKeyError(f"{_called(key.kid)} is a secret one; give its public half, and make it a new one")
     if not is_sound_point(key.public):
-        raise MalformedKeyError(
-            f"the Nix key {key.kid} is no sound Ed25519 key: anybody could sign under it; remove it"
-        )
+        raise MalformedKeyError(f"{_called(key.kid)} is no sound Ed25519 key: anybody could sign under it; remove it")
     return key.kid, key.public
+
+
+def _called(name: str) -> str:
+    return "the Nix key" if hides_key(name) else f"the Nix key {name}"
 
 
 def verify_signature(public_key: str, message: bytes, signature: str) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from keywright.errors import InvalidSignatureError, KeywrightError
+from keywright.errors import FormatError, InvalidSignatureError, KeywrightError
 from keywright_nix.ed25519 import verify
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.rewrite import Replacement, read_narinfo, rewrite, without_zeros
-from keywright_nix.signatures import parse_signature, signature_text
+from keywright_nix.signatures import parse_signature, read_leniently, signature_text
 
-__all__ = ["Bound", "Job", "Outcome", "sign_narinfo"]
+__all__ = ["Bound", "Job", "Outcome", "sign_narinfo", "signatures_of"]
 
 
 class Bound(NamedTuple):
@@ -21,11 +21,13 @@ class Bound(NamedTuple):
         name: the Nix key name.
         public: 32 bytes.
         sign: message in, signature of 64 bytes out.
+        varies: two signatures of one message may differ, as those of a store do that adds random bits to them.
     """
 
     name: str
     public: bytes
     sign: Callable[[bytes], bytes]
+    varies: bool = False
 
 
 class Job(NamedTuple):
@@ -36,12 +38,14 @@ class Job(NamedTuple):
         drop: the names of keys whose signatures are taken away.
         vouching: name and 32 bytes of the public key that must have signed before; None: nobody need have.
         dry_run: nothing is written.
+        store_dir: the store that every path must be of, such as `/nix/store`; empty: any.
     """
 
     keys: tuple[Callable[[], Bound], ...]
     drop: frozenset[str] = frozenset()
     vouching: tuple[str, bytes] | None = None
     dry_run: bool = False
+    store_dir: bytes = b""
 
 
 class Outcome(NamedTuple):
@@ -50,7 +54,7 @@ class Outcome(NamedTuple):
     Attributes:
         kind: `changed`, `unchanged`, `not vouched for`, `gone` or `faulty`.
         error: what is wrong with a faulty one.
-        clashing: names of ours under which it has a signature that is not ours.
+        clashing: names of ours under which it has a signature that does not hold.
         replacement: what is yet to take a changed one's place.
     """
 
@@ -74,6 +78,11 @@ def sign_narinfo(path: str, job: Job) -> Outcome:
     try:
         data, status = read_narinfo(path)
         info = NarInfo.parse(without_zeros(data), where=path)
+        message = info.fingerprint()
+        if job.store_dir and _store_of(message) != job.store_dir:
+            raise FormatError(
+                f"{path}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+            )
     except FileNotFoundError:
         return _GONE
     except KeywrightError as error:
@@ -83,10 +92,9 @@ def sign_narinfo(path: str, job: Job) -> Outcome:
     if job.vouching is not None and not _holds(info, *job.vouching):
         is_done = bound and len(kept) == len(present) and all(_holds(info, key.name, key.public) for key in bound)
         return _UNCHANGED if is_done else _NOT_VOUCHED
-    ours = [signature_text(key.name, key.sign(info.fingerprint())) for key in bound]
-    clashing = _clashing(bound, ours, kept) if kept else ()
-    if len(kept) < len(present) or not all(text in kept for text in ours):
-        info = info.with_signatures([*kept, *ours])
+    wanted, clashing = _signed(bound, message, kept)
+    if wanted != set(present):
+        info = info.with_signatures(wanted)
     new = info.render()
     if new == data:
         return Outcome("unchanged", clashing=clashing) if clashing else _UNCHANGED
@@ -111,10 +119,47 @@ def _holds(info: NarInfo, name: str, public: bytes) -> bool:
     return False
 
 
-def _clashing(bound: Sequence[Bound], ours: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
-    """The names of ours under which there is another signature. (Ed25519 makes one signature of one message.)"""
-    return tuple(
-        key.name
-        for key, text in zip(bound, ours, strict=True)
-        if any(other != text and other.startswith(key.name + ":") for other in kept)
-    )
+def _store_of(fingerprint: bytes) -> bytes:
+    """`/nix/store` of `1;/nix/store/HASH-NAME;…`."""
+    return fingerprint[2 : fingerprint.index(b";", 2)].rpartition(b"/")[0]
+
+
+def _signed(bound: Sequence[Bound], message: bytes, kept: Sequence[str]) -> tuple[set[str], tuple[str, ...]]:
+    """The signatures that a narinfo is to have, and the names of keys under which one does not hold."""
+    wanted = set(kept)
+    clashing: tuple[str, ...] = ()
+    for key in bound:
+        start = f"{key.name}:"
+        present = [text for text in kept if text.startswith(start)]
+        if not present:
+            wanted.add(signature_text(key.name, key.sign(message)))
+            continue
+        ours, others = signatures_of(key, message, present)
+        wanted = wanted.difference(present) | ours | others
+        clashing += (key.name,) if others else ()
+    return wanted, clashing
+
+
+def signatures_of(key: Bound, message: bytes, present: Collection[str]) -> tuple[set[str], set[str]]:
+    """What is to stand under a key's name where `present` (`NAME:BASE64`, all under it) does: its own, and the others.
+
+    One that holds stays, and no other is made beside it. If it is spelled as Nix reads it, yet not as Nix writes it,
+    it is spelled anew. The others do not hold; they may be another key's.
+    """
+    first = None if key.varies else signature_text(key.name, key.sign(message))
+    if first is not None and all(text == first for text in present):
+        return {first}, set()
+    spelled = {text: _respelled(key, message, text) for text in present}
+    ours = {text for text in spelled.values() if text is not None}
+    others = {text for text, own in spelled.items() if own is None}
+    return ours or {first or signature_text(key.name, key.sign(message))}, others
+
+
+def _respelled(key: Bound, message: bytes, text: str) -> str | None:
+    """A signature as Nix writes it; None if it does not hold."""
+    try:
+        raw = read_leniently(text).raw
+        verify(key.public, message, raw)
+    except InvalidSignatureError:
+        return None
+    return signature_text(key.name, raw)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from keywright import parse_reference
 from keywright.errors import (
@@ -14,13 +16,16 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_nix.format import NixFormat
-from keywright_nix.names import fault_in
+from keywright_nix.names import fault_in, hides_key, looks_like_key
 from keywright_nix.signing import Bound
 
 if TYPE_CHECKING:
-    from keywright import Context, Signer
+    from keywright import BoundKey, Context
 
 __all__ = ["signing_keys"]
+
+_HIDDEN: Final = "looks like a key itself, and would stand in every signature"
+_OTHERS: Final = 0o077
 
 
 def signing_keys(
@@ -29,8 +34,9 @@ def signing_keys(
     """One function for each key; it gives the key that signs now.
 
     Raises:
-        ConfigError: two keys have one name, or a file cannot be read.
-        MalformedKeyError, InvalidKeyError: a file holds no secret key, or halves that do not belong together.
+        ConfigError: two keys have one name, a file cannot be read, or a key stands where its path should.
+        MalformedKeyError, InvalidKeyError: a file holds no secret key, halves that do not belong together, or a name
+            that may be a secret.
         UnsupportedKeyError: a key is not of type ed25519, or its kid cannot be a Nix key name.
         UnsupportedOperationError: several jobs cannot use a key's store.
         KeyNotFoundError, PolicyError, StoreError: a key of the ring cannot be had, or does not sign.
@@ -52,48 +58,56 @@ def _from_ring(context: Context, reference: str, *, jobs: int) -> Callable[[], B
             "--jobs 1"
         )
     signer = context.ring.signer(reference)
-    last = _bound(reference, signer)
+    last = _bound(reference, signer.current(), varies=capabilities.signing)
 
     def current() -> Bound:
         nonlocal last
-        if signer.current().sign is not last.sign:
-            last = _bound(reference, signer)
+        now = signer.current()
+        if now.sign is not last.sign:
+            last = _bound(reference, now, varies=capabilities.signing)
         return last
 
     return current
 
 
-def _bound(reference: str, signer: Signer) -> Bound:
-    key = signer.current()
+def _bound(reference: str, key: BoundKey, *, varies: bool) -> Bound:
     if key.key_type != "ed25519" or key.public is None:
         raise UnsupportedKeyError(
             f"{reference}: is of type {key.key_type}, and Nix knows ed25519 alone; generate one with --format nix"
         )
     fault = fault_in(key.kid)
-    if fault:
+    if fault or hides_key(key.kid):
         raise UnsupportedKeyError(
-            f"{reference}: its kid cannot be a Nix key name: it {fault}; generate a key with another --kid"
+            f"{reference}: its kid cannot be a Nix key name: it {fault or _HIDDEN}; generate a key with another --kid"
         )
-    return Bound(key.kid, key.public, key.sign)
+    return Bound(key.kid, key.public, key.sign, varies)
 
 
 def _from_file(context: Context, path: str) -> Callable[[], Bound]:
+    if looks_like_key(path) and not os.path.lexists(path):
+        raise ConfigError(
+            "--key-file takes the path of a file, and this looks like a key; say - and give the key on standard input"
+        )
     data = context.read_input(path)
     try:
         key = NixFormat().decode(data, default_kid="")
         if key.secret is None:
             raise MalformedKeyError("is a public key, and signing takes the secret one; name its file")
+        if hides_key(key.kid):
+            raise MalformedKeyError(f"the name of the Nix key {_HIDDEN}; give it another before the colon")
         key = context.registry.key_type("ed25519").complete(key)
     except KeywrightError as error:
         raise type(error)(f"{path}: {error}") from None
-    _warn_if_open(context, path)
+    if path != "-":
+        _warn_if_open(context, path)
     bound = Bound(key.kid, key.public or b"", context.registry.key_type("ed25519").signer(key, "EdDSA"))
     return lambda: bound
 
 
 def _warn_if_open(context: Context, path: str) -> None:
-    import os
-    import stat
-
-    if path != "-" and stat.S_IMODE(os.stat(path).st_mode) & 0o044:
-        context.warn(f"{path}: others may read this secret key; chmod 600 it, and make a new one if they did")
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return  # it is gone, and cannot be read by anybody
+    if stat.S_ISREG(mode) and mode & _OTHERS:
+        context.warn(f"{path}: others may read or change this secret key; chmod 600 it, and make a new one if they did")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["BASE_NAME", "split_store_path"]
+__all__ = ["BASE_NAME", "is_store_directory", "split_store_path"]
 
 # 32 characters of Nix's base32, a hyphen, and a name of at most 211; since Nix 2.20 a name may start with a dot, but be
 # neither "." nor ".." nor start with ".-" or "..-".
@@ -19,6 +19,11 @@ def split_store_path(path: bytes) -> tuple[bytes, bytes]:
         ValueError: it is no store path.
     """
     directory, _, name = path.rpartition(b"/")
-    if not BASE_NAME.fullmatch(name) or not _DIRECTORY.fullmatch(directory):
+    if not BASE_NAME.fullmatch(name) or not is_store_directory(directory):
         raise ValueError("no store path")
     return directory, name
+
+
+def is_store_directory(path: bytes) -> bool:
+    """Whether a store may lie there: an absolute path, spelled plainly, that parts a fingerprint nowhere."""
+    return _DIRECTORY.fullmatch(path) is not None

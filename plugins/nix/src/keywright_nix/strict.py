@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from keywright.errors import FormatError
+from keywright_nix.content_address import is_content_address
 from keywright_nix.hashes import encode_base32, parse_hash, parse_sha256
 from keywright_nix.store_path import BASE_NAME, split_store_path
 
-__all__ = ["Parts", "fingerprint_of", "read_lines"]
+__all__ = ["MAXIMUM_SIGNATURES", "Parts", "fingerprint_of", "read_lines"]
+
+MAXIMUM_SIGNATURES: Final = 1000
+"""In one narinfo. No cache has so many keys, and each costs whoever verifies it a tenth of a millisecond."""
 
 Parts = tuple[bytes, list[bytes], bytes, bytes]
 """What stands before the place of the signatures, their values, what stands after it, and the fingerprint."""
@@ -54,6 +58,7 @@ def _around_signatures(lines: list[bytes]) -> tuple[bytes, list[bytes], bytes]:
 
 def _fields(lines: list[bytes], where: str) -> dict[bytes, bytes]:
     fields: dict[bytes, bytes] = {}
+    signatures = 0
     for at, line in enumerate(lines):
         name, separator, value = line.partition(b": ")
         if not separator or not name or b" " in name or b":" in name:  # Nix ends a name at its first colon
@@ -61,6 +66,10 @@ def _fields(lines: list[bytes], where: str) -> dict[bytes, bytes]:
             raise _fault(where, at, f"{rule}; correct it or fetch the narinfo again")
         if name in fields and name in _ONCE:
             raise _fault(where, at, f"has the field {name.decode()} a second time; leave the right one")
+        signatures += name == b"Sig"
+        if signatures > MAXIMUM_SIGNATURES:
+            rule = f"is a signature after {MAXIMUM_SIGNATURES} others, more than a narinfo may have"
+            raise _fault(where, at, f"{rule}; fetch the narinfo again")
         fields[name] = value
     for name in _REQUIRED:
         if name not in fields:
@@ -74,6 +83,8 @@ def _check(lines: list[bytes], fields: dict[bytes, bytes], where: str) -> bytes:
         directory, _ = split_store_path(fields[b"StorePath"])
     except ValueError:
         raise _fault_in(lines, where, b"StorePath", "is no store path") from None
+    if not fields[b"URL"]:
+        raise _fault_in(lines, where, b"URL", "is empty")
     for name in (b"NarHash", b"FileHash"):
         try:
             if name in fields:
@@ -90,6 +101,8 @@ def _check(lines: list[bytes], fields: dict[bytes, bytes], where: str) -> bytes:
     deriver = fields.get(b"Deriver", b"unknown-deriver")
     if deriver != b"unknown-deriver" and not BASE_NAME.fullmatch(deriver):
         raise _fault_in(lines, where, b"Deriver", "is no store path's name")
+    if b"CA" in fields and not is_content_address(fields[b"CA"]):
+        raise _fault_in(lines, where, b"CA", "is no content address of Nix's")
     return directory
 
 

@@ -8,12 +8,14 @@ from keywright import Key, Secret
 from keywright.errors import MalformedKeyError
 from keywright_nix.ed25519 import is_sound_point
 from keywright_nix.format import NixFormat
-from keywright_nix.names import fault_in
+from keywright_nix.names import fault_in, hides_key
 
 __all__ = ["TrustedKeys", "parse_trusted"]
 
 _PARTED_BY = " \t\n\r"  # Nix's own whitespace; Python counts more as such
 _SURELY_A_NAME = 40  # characters; a secret that stands in the name's place by mistake has 43 at least
+_COMMA = "a comma follows it, and Nix drops what comes after that in silence; part keys by spaces alone"
+_COMMENT = "its name holds a '#', where nix.conf takes a comment to begin, and then Nix refuses to work; rename the key"
 
 
 class TrustedKeys(NamedTuple):
@@ -22,10 +24,12 @@ class TrustedKeys(NamedTuple):
     Attributes:
         keys: name → 32 bytes, those under which Nix would verify.
         warnings: a sentence for each trap, names and positions in it, never a key's bytes.
+        malformed: how many are none, and make Nix refuse all its work.
     """
 
     keys: dict[str, bytes]
     warnings: tuple[str, ...]
+    malformed: int
 
 
 def parse_trusted(text: str) -> TrustedKeys:
@@ -33,17 +37,23 @@ def parse_trusted(text: str) -> TrustedKeys:
 
     What Nix does with it counts: of two keys of one name the first; of keys joined by a comma the first, for its
     base64 ends there. A malformed key, with which Nix refuses to work at all, is left out, and so is one under which
-    nothing can verify.
+    nothing can verify, or whose name no text can hold.
     """
     keys: dict[str, bytes] = {}
     taken: dict[str, bytes] = {}
     warnings: list[str] = []
+    malformed = 0
     for position, word in enumerate(_words(text), start=1):
+        name, colon, payload = word.partition(":")
         try:
-            key, deviations = _read(word)
+            key, deviations = _read(word if _is_unicode(name) else f"_{colon}{payload}")
         except MalformedKeyError as error:
-            subject = _subject(position, word.partition(":")[0] if ":" in word else "", limit=_SURELY_A_NAME)
+            malformed += 1
+            subject = _subject(position, name if colon else "", limit=_SURELY_A_NAME)
             warnings.append(f"{subject} is left out, and Nix would refuse to work at all: {error}")
+            continue
+        if not _is_unicode(name):
+            warnings.append(f"key {position} is left out: its name is no Unicode text; give the key another name")
             continue
         subject = _subject(position, key.kid, limit=len(key.kid))
         public = key.public or b""
@@ -57,7 +67,7 @@ def parse_trusted(text: str) -> TrustedKeys:
             keys[key.kid] = public
         else:
             warnings.append(f"{subject} is left out: no signature is accepted under such a point; remove it")
-    return TrustedKeys(keys, tuple(warnings))
+    return TrustedKeys(keys, tuple(warnings), malformed)
 
 
 def _words(text: str) -> list[str]:
@@ -72,24 +82,28 @@ def _read(word: str) -> tuple[Key, list[str]]:
     Raises:
         MalformedKeyError: Nix reads none.
     """
-    try:
-        data = word.encode()
-    except UnicodeEncodeError:
-        raise MalformedKeyError("it is no Unicode text; copy it again") from None
     joined = "," in word.partition(":")[2]
     try:
-        key, deviations = NixFormat().decode_lenient(Secret(data), default_kid="")
+        # What is no text behind the colon becomes bytes that are none of base64's.
+        data = Secret(word.encode(errors="surrogatepass"))
+        key, deviations = NixFormat().decode_lenient(data, default_kid="")
     except MalformedKeyError:
         if not joined:
             raise
         raise MalformedKeyError("the base64 of the Nix key holds a comma; part keys by spaces alone") from None
     if key.secret is not None:
         raise MalformedKeyError("it is a secret key, which is none any more; give the public half of a new one")
+    comment = [_COMMENT] if "#" in key.kid else []
     if joined:
-        return key, ["a comma follows it, and Nix drops what comes after that in silence; part keys by spaces alone"]
+        return key, [*comment, _COMMA]
     if fault_in(key.kid):
-        return key, ["its name holds a character that does not print; give the key another name", *deviations[1:]]
-    return key, list(deviations)
+        doubt = "its name holds a character that does not print; give the key another name"
+        return key, [*comment, doubt, *deviations[1:]]
+    return key, [*comment, *deviations]
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _repeated(name: str, public: bytes, taken: dict[str, bytes]) -> str:
@@ -105,4 +119,5 @@ def _repeated(name: str, public: bytes, taken: dict[str, bytes]) -> str:
 
 def _subject(position: int, name: str, *, limit: int) -> str:
     # What stands before a colon may be a key put there by mistake, or text that steers a terminal.
-    return f"key {position}" if fault_in(name) or len(name) > limit else f"key {position} ({name})"
+    is_shown = not fault_in(name) and not hides_key(name) and len(name) <= limit
+    return f"key {position} ({name})" if is_shown else f"key {position}"

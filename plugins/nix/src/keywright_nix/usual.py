@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from keywright_nix.strict import Parts, fingerprint_of
+from keywright_nix.strict import MAXIMUM_SIGNATURES, Parts, fingerprint_of
 
 __all__ = ["read_usual"]
 
@@ -14,7 +14,7 @@ _BASE32: Final = "[0-9a-df-np-sv-z]"
 _SIZE: Final = "[1-9][0-9]{0,18}"
 _USUAL: Final = re.compile(
     rf"StorePath: ((/nix/store|(?:/(?!\.{{1,2}}/)[!-+\-.0-:<-~]+)+)/{_NAME})\n"
-    r"URL: [^\r\n]*\n"
+    r"URL: [^\r\n]+\n"
     r"(?:Compression: [^\r\n]*\n)?"
     rf"(?:FileHash: sha256:[01]{_BASE32}{{51}}\n)?"
     rf"(?:FileSize: (?:0|{_SIZE})\n)?"
@@ -23,8 +23,8 @@ _USUAL: Final = re.compile(
     rf"References: ((?:{_NAME}(?: {_NAME})*)?)\n"
     rf"(?:Deriver: (?:unknown-deriver|{_NAME})\n)?"
     r"(?:System: [^\r\n]*\n)?"
-    r"((?:Sig: [^\r\n]*\n)*)"
-    r"(?:CA: [^\r\n]*\n)?".encode()
+    rf"((?:Sig: [^\r\n]*\n){{0,{MAXIMUM_SIGNATURES}}})"
+    rf"(?:CA: (?:text|fixed(?::r|:git)?):sha256:[01]{_BASE32}{{51}}\n)?".encode()
 )
 
 

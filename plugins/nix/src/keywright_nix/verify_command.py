@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keywright.errors import ConfigError, KeywrightError
+from keywright.errors import ConfigError, FormatError, KeywrightError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from keywright import Context
     from keywright_nix.cache import Cache
+    from keywright_nix.trusted import TrustedKeys
     from keywright_nix.verifying import Verdict
 
 __all__ = ["configure_verify", "verify"]
@@ -43,7 +44,8 @@ def configure_verify(parser: ArgumentParser) -> None:
 def verify(arguments: Namespace, context: Context) -> int:
     """Print a line for each narinfo that lacks signatures, and a summary; with `--json` a JSON line each.
 
-    Returns 0 if every one has them, else 1, or the exit code of the first that could not be read.
+    Returns 0 if every one has them, else 1, or the exit code of the first that could not be read. It is 1 too if
+    Nix would refuse all its work, for a key to trust is malformed.
 
     Raises:
         ConfigError: the arguments do not fit, there is no key to trust, or a place is no binary cache.
@@ -53,18 +55,16 @@ def verify(arguments: Namespace, context: Context) -> int:
     from keywright_nix.trusted import parse_trusted
 
     trusted = parse_trusted(arguments.trusted_public_keys)
+    run = _Run(context, trusted, arguments.sigs_needed)
     for warning in trusted.warnings:
-        context.warn(f"--trusted-public-keys: {warning}")
+        run.warn(f"--trusted-public-keys: {warning}")
     if not trusted.keys:
         raise ConfigError("--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces")
     if arguments.sigs_needed < 1:
         raise ConfigError("--sigs-needed takes a number from 1 upwards")
     distinct = len(set(trusted.keys.values()))
     if distinct < arguments.sigs_needed:
-        context.warn(
-            f"--sigs-needed {arguments.sigs_needed}: no path can have so many, for {distinct} keys are trusted"
-        )
-    run = _Run(context, trusted.keys, arguments.sigs_needed)
+        run.warn(f"--sigs-needed {arguments.sigs_needed}: no path can have so many, for {distinct} keys are trusted")
     for cache in find_caches(arguments.cache):
         run.verify(cache)
     return run.report()
@@ -73,7 +73,7 @@ def verify(arguments: Namespace, context: Context) -> int:
 class _Run:
     """What was found so far."""
 
-    def __init__(self, context: Context, trusted: dict[str, bytes], needed: int) -> None:
+    def __init__(self, context: Context, trusted: TrustedKeys, needed: int) -> None:
         from keywright_nix.faults import Faults
 
         self._context = context
@@ -82,19 +82,37 @@ class _Run:
         self._faults = Faults(context)
         self._counts: Counter[str] = Counter()
         self._stray: Counter[str] = Counter()
+        self._warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Tell it, and keep it for the summary in JSON."""
+        self._context.warn(text)
+        self._warnings.append(text)
 
     def verify(self, cache: Cache) -> None:
         """Check the narinfos of a cache."""
         total = cache.count()
+        store = self._store_of(cache)
         with self._context.progress(total, "narinfos") as progress:
             for name in cache.names():
-                told = self._verify(f"{cache.directory}/{name}")
+                told = self._verify(f"{cache.directory}/{name}", store)
                 if told is not None:
                     progress.clear()
                     self._tell(told)
                 progress.advance()
 
-    def _verify(self, path: str) -> KeywrightError | dict[str, object] | None:
+    def _store_of(self, cache: Cache) -> str:
+        """The directory of the store that the cache is for; empty if it does not say."""
+        from keywright_nix.cache_info import read_store_dir
+
+        try:
+            return read_store_dir(cache.directory).decode()
+        except KeywrightError as error:
+            self._counts["faults"] += 1
+            self._tell(error)
+            return ""
+
+    def _verify(self, path: str, store: str) -> KeywrightError | dict[str, object] | None:
         """What there is to tell of one narinfo."""
         from keywright_nix.narinfo import NarInfo
         from keywright_nix.rewrite import read_narinfo
@@ -102,14 +120,19 @@ class _Run:
 
         try:
             info = NarInfo.parse(read_narinfo(path)[0], where=path)
+            if store and info.store_path.rpartition("/")[0] != store:
+                raise FormatError(
+                    f"{path}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+                )
         except FileNotFoundError:
             self._counts["gone"] += 1
             return None
         except KeywrightError as error:
             self._counts["faults"] += 1
             return error
-        verdict = judge(info, self._trusted)
+        verdict = judge(info, self._trusted.keys)
         self._stray.update(verdict.stray)
+        self._counts["odd"] += not verdict.is_canonical
         is_good = verdict.keys >= self._needed
         self._counts["verified" if is_good else "bad"] += 1
         return None if is_good else _bad_document(path, info.store_path, verdict, self._needed)
@@ -118,9 +141,7 @@ class _Run:
         if isinstance(told, KeywrightError):
             self._faults.add(told)
             if self._context.json:
-                from keywright_nix.faults import error_document
-
-                self._context.print_json({"error": error_document(told)})
+                self._context.print_json({"error": self._faults.document(told)})
         elif self._context.json:
             self._context.print_json(told)
         else:
@@ -129,39 +150,35 @@ class _Run:
     def report(self) -> int:
         """Print the summary. Returns the exit code."""
         for name, count in sorted(self._stray.items()):
-            self._context.warn(
+            self.warn(
                 f"{count} narinfos have a signature under {name} that does not hold, beside one that does; "
                 "nix store verify fails on such"
             )
+        if self._counts["odd"]:
+            self.warn(
+                f"{self._counts['odd']} narinfos have a signature that is not spelled as Nix writes it, and other "
+                "programs may refuse it; drop it and sign again"
+            )
+        malformed = self._trusted.malformed
         counts = {kind: self._counts[kind] for kind in ("verified", "bad", "gone", "faults")}
         if self._context.json:
-            self._context.print_json(counts)
+            self._context.print_json({**counts, "malformed_keys": malformed, "warnings": self._warnings})
         else:
             always = ("verified", "bad")
-            shown = (f"{kind} {count}" for kind, count in counts.items() if kind in always or count)
+            shown = [f"{kind} {count}" for kind, count in counts.items() if kind in always or count]
+            shown += [f"malformed keys {malformed}, and Nix would refuse to work at all"] if malformed else []
             self._context.print(", ".join(shown))
-        return self._faults.exit_code or int(self._counts["bad"] > 0)
+        return self._faults.exit_code or int(self._counts["bad"] > 0 or malformed > 0)
 
 
 def _bad_document(path: str, store_path: str, verdict: Verdict, needed: int) -> dict[str, object]:
+    from keywright_nix.verifying import sentence
+
     return {
         "file": path,
         "path": store_path,
         "needed": needed,
         "holding": list(verdict.holding),
         "not_holding": list(verdict.broken),
-        "message": f"{store_path}: {_sentence(verdict, needed)}",
+        "message": f"{store_path}: {sentence(verdict, needed)}",
     }
-
-
-def _sentence(verdict: Verdict, needed: int) -> str:
-    held = f"{verdict.keys} of {needed} signatures needed hold"
-    if verdict.holding:
-        held += f" ({', '.join(verdict.holding)})"
-    if len(verdict.holding) > verdict.keys:
-        held += ", for one key under two names counts once"
-    if verdict.broken:
-        return f"{held}; under {', '.join(verdict.broken)} there is one that does not"
-    if verdict.others:
-        return f"{held}; {verdict.others} are of keys that are not trusted"
-    return held if verdict.holding else f"{held}; it has none"

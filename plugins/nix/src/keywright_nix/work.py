@@ -100,8 +100,8 @@ def _in_processes(cache: Cache, job: Job, jobs: int) -> _Results:
 def _start(workers: list[_Worker], cache: Cache, job: Job, jobs: int) -> None:
     import signal
 
-    # Ctrl-C goes to all of us. The workers, who keep this mask, leave it to the parent.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # Ctrl-C goes to all of us, and so may SIGTERM. The workers, who keep this mask, leave them to the parent.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         for share in range(jobs):
             ours, theirs = os.pipe()
