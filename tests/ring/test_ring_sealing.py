@@ -121,8 +121,8 @@ def test_an_unsealed_payload_is_not_trusted(
 
     with refused(
         SealError,
-        "a@1 is not sealed, though store 'main' has a seal, so it is not trusted; move it in with `keywright export` "
-        "from a store without a seal and `keywright import`",
+        "a@1 is not sealed, though store 'main' has a seal, so it is not trusted; move it in with `keywright migrate` "
+        "from a store without a seal",
     ):
         sealed.load("a")
 

@@ -21,11 +21,12 @@ Operation = Literal[
     "export",
     "bind",
     "migrate",
+    "reseal",
     "remove",
 ]
 """`export` is the export of a secret half, and the load of a key that has one; `bind` is resolving a signer (single
 signatures are no events); `migrate` puts a version of another store in this one; `remove` takes a whole name away whose
-versions were migrated."""
+versions were migrated; `reseal` seals a payload with another master key."""
 
 
 class ReviewRequest(NamedTuple):

@@ -22,6 +22,7 @@ __all__ = [
     "KeyType",
     "LenientFormat",
     "OpenedSeal",
+    "RenewableSeal",
     "Seal",
     "SigningStore",
     "Store",
@@ -312,6 +313,21 @@ class OpenedSeal(Protocol):
 
         Raises:
             SealError: another master key, changed bytes, or another context.
+        """
+        ...
+
+
+class RenewableSeal(OpenedSeal, Protocol):
+    """A seal whose master key can be changed while older ones still open. Any opened seal may be one."""
+
+    def is_current(self, payload: Secret) -> bool:
+        """Whether a sealed payload says that it was made with the master key, salt and parameters `seal` uses now."""
+        ...
+
+    def adopt(self, payload: Secret) -> None:
+        """Seal from now on with the salt of this payload, which the store holds, if its master key is the current one.
+
+        So a passphrase is stretched once for a store, and not for each process that ever wrote to it. Raises nothing.
         """
         ...
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import pluggy
 
 from keywright import hookspecs
 from keywright.discovery import EntryPoint, find_entry_points
 from keywright.errors import PluginError, PolicyError, UnknownPluginError
+from keywright.plugin_calls import call, guarded, sequence, unfit_hook
 from keywright.plugin_objects import fault_of
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
 from keywright.settings import Setting, did_you_mean
@@ -29,7 +30,6 @@ _HOOKS: Final = {
     "store backend": "keywright_register_store_backends",
     "seal": "keywright_register_seals",
 }
-_T = TypeVar("_T")
 
 
 _OTHER_HOOKS: Final = {
@@ -117,7 +117,7 @@ class Registry:
                 plugin = getattr(plugin, part)
             return plugin
 
-        plugin, failed = _guarded(imported)
+        plugin, failed = guarded(imported)
         if failed:
             subject = _subject(entry_point.name, entry_point.distribution, entry_point.version)
             self._fail(subject, f"failed on import with {failed}")
@@ -144,9 +144,9 @@ class Registry:
             if misfit:
                 return misfit
             self._manager.register(plugin, name)
-            return _unfit_hook(self._manager, plugin)
+            return unfit_hook(self._manager, plugin)
 
-        misfit, failed = _guarded(register)
+        misfit, failed = guarded(register)
         if failed:
             misfit = f"does not fit the hooks: {failed}"
         if misfit and self._manager.get_plugin(name) is plugin:
@@ -170,11 +170,11 @@ class Registry:
         for implementation in getattr(self._manager.hook, hook_name).get_hookimpls():
             if implementation.plugin is not plugin:
                 continue
-            things, failed = _guarded(lambda: list(_sequence(implementation.function())))  # noqa: B023  (called here)
+            things, failed = guarded(lambda: list(sequence(implementation.function())))  # noqa: B023  (called here)
             if failed:
                 self._fail(subject, f"failed in {hook_name} with {failed}")
             for thing in things or ():
-                found, failed = _guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023  (called here)
+                found, failed = guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023  (called here)
                 fault, name = found or (f"it fails with {failed}", "")
                 if fault:
                     self._fail(subject, f"returned an object from {hook_name} that is no {role}: {fault}")
@@ -272,7 +272,7 @@ class Registry:
         hook = self._manager.hook.keywright_add_commands
         for implementation in hook.get_hookimpls():
             commands.owner = implementation.plugin_name
-            _, failed = _guarded(_call, implementation, commands)
+            _, failed = guarded(call, implementation, commands)
             if failed:
                 self._fail(f"plugin {implementation.plugin_name!r}", f"failed in keywright_add_commands with {failed}")
         commands.owner = ""
@@ -299,7 +299,7 @@ class Registry:
         manager.add_hookspecs(hookspecs)
         for name, plugin in self._manager.list_name_plugin():
             manager.register(listeners.get(name, plugin), name)
-            misfit = _unfit_hook(manager, listeners.get(name, plugin))
+            misfit = unfit_hook(manager, listeners.get(name, plugin))
             if misfit:
                 raise PluginError(f"plugin {name!r} returned an object from keywright_configure that {misfit}")
         twin = copy(self)
@@ -327,7 +327,7 @@ class Registry:
         """
         refusals = []
         for implementation in self._manager.hook.keywright_review.get_hookimpls():
-            objections, failed = _guarded(_objections, implementation, request)
+            objections, failed = guarded(_objections, implementation, request)
             if failed:
                 objections = f"its review failed with {failed}, and what is not reviewed is refused"
             if objections:
@@ -338,7 +338,7 @@ class Registry:
     def observe(self, event: KeyEvent) -> None:
         """Tell every plugin what happened. One that raises goes to the log of the name `keywright`."""
         for implementation in self._manager.hook.keywright_observe.get_hookimpls():
-            _, failed = _guarded(_call, implementation, event)
+            _, failed = guarded(call, implementation, event)
             if failed:
                 import logging
 
@@ -348,50 +348,16 @@ class Registry:
                 )
 
 
-def _guarded(action: Callable[..., _T], *arguments: object) -> tuple[_T | None, str]:
-    """What a plugin's code returned and `""`, or None and how it failed: a bad plugin takes no other along."""
-    try:
-        return action(*arguments), ""
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  (SystemExit among them, and whatever a plugin thought up)
-        return None, _told(error)
-
-
-def _call(implementation: pluggy.HookImpl, argument: object) -> Any:
-    """Call one implementation; as pluggy allows, it may leave the argument out."""
-    return implementation.function(*([argument] if implementation.argnames else []))
-
-
 def _subject(name: str, distribution: str, version: str) -> str:
     return f"plugin {name!r}" + (f" of {distribution} {version}".rstrip() if distribution else "")
 
 
-def _unfit_hook(manager: pluggy.PluginManager, plugin: object) -> str:
-    """Which hook of a plugin is none of ours, or not to be had so; `""` if all are."""
-    for caller in manager.get_hookcallers(plugin) or ():
-        for one in caller.get_hookimpls():
-            if one.plugin is plugin and not (caller.has_spec() or one.optionalhook):
-                known = [name for name in vars(hookspecs) if name.startswith("keywright_")]
-                return f"implements {caller.name}, which is no hook of keywright{did_you_mean(caller.name, known)}"
-            if one.plugin is plugin and (one.wrapper or one.hookwrapper):
-                return f"wraps {caller.name}, which is refused: a plugin hears a hook, it does not stand around others"
-    return ""
-
-
-def _sequence(returned: object) -> Sequence[object]:
-    # A text is a sequence too, of letters, and never what its plugin meant.
-    if isinstance(returned, str | bytes) or not isinstance(returned, Sequence):
-        raise TypeError(f"it returned {type(returned).__name__}, where a list or tuple belongs")
-    return returned
-
-
 def _objections(implementation: pluggy.HookImpl, request: ReviewRequest) -> str:
     """What a plugin objects, on one line; `""` for `()`, `[]` and None alone."""
-    returned = _call(implementation, request)
+    returned = call(implementation, request)
     if returned is None:
         return ""
-    objections = _sequence(returned)
+    objections = sequence(returned)
     if not objections:
         return ""
     said = [" ".join(str(objection).split()) for objection in objections]
@@ -401,14 +367,3 @@ def _objections(implementation: pluggy.HookImpl, request: ReviewRequest) -> str:
 def _clash(role: str, name: str, claims: Sequence[_Claim]) -> str:
     owners = " and ".join(claim.owner for claim in claims)
     return f"{role} {name!r} is claimed by {owners}, so neither is used; uninstall one, or leave it out of `plugins`"
-
-
-def _told(error: BaseException) -> str:
-    """An exception on one line."""
-    try:
-        sentence = str(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001  (its class is the plugin's too)
-        sentence = ""
-    return " ".join(f"{type(error).__name__}: {sentence}".split()).removesuffix(":")

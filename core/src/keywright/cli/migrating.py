@@ -1,4 +1,4 @@
-"""migrate."""
+"""migrate, reseal."""
 
 from __future__ import annotations
 
@@ -57,6 +57,31 @@ def run_migrate(arguments: Namespace, context: Context) -> int:
     if arguments.delete_source and run.code:
         context.note("keywright: nothing was removed from the source, for not all of it is in the target")
     return run.report()
+
+
+def configure_reseal(_parser: ArgumentParser, _plugins: Registry) -> None:
+    """`reseal` has no arguments of its own: the store is `--store`, or the default."""
+
+
+def run_reseal(_arguments: Namespace, context: Context) -> int:
+    """Seal anew what is not sealed with the current master key; a summary on stdout."""
+    counts: Counter[str] = Counter()
+    code = 0
+    with context.progress(None, "versions") as progress:
+        for one in context.ring.reseal():
+            counts["failed" if one.error is not None else "resealed" if one.is_changed else "current"] += 1
+            if one.error is not None:
+                progress.clear()
+                subject = "" if one.reference in str(one.error) else f"{one.reference}: "
+                context.say(f"keywright: {subject}{one.error}")
+                code = code or exit_code(one.error)
+            progress.advance()
+    told = {kind: counts[kind] for kind in ("resealed", "current", "failed")}
+    if context.json:
+        context.print_json(told)
+    else:
+        context.print(", ".join(f"{kind} {count}" for kind, count in told.items() if count or kind != "failed"))
+    return code
 
 
 class _Run:

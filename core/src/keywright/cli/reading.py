@@ -137,9 +137,8 @@ def run_list(arguments: Namespace, context: Context) -> int:
         context.print(table(("NAME", "PHASE", "TYPE", "KID"), rows))
     elif not context.json and is_terminal():
         which = " that the arguments ask for" if arguments.prefix or arguments.label else ""
-        context.note(
-            f"keywright: store {context.ring.open_store().name!r} has no name{which}; config show tells where it is"
-        )
+        store = context.config.store(context.store).name
+        context.note(f"keywright: store {store!r} has no name{which}; config show tells where it is")
     return 0
 
 

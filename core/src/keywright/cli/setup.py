@@ -134,7 +134,10 @@ def _faults(context: Context) -> Iterator[KeywrightError]:
     for name in config.stores:
         try:
             # Opened, for some settings only the backend can judge; whether it can be reached is no matter of settings.
-            _ = ring.open_store(name).store
+            if config.stores[name].backend == "chain":
+                next(ring.names(store=name), None)
+            else:
+                _ = ring.open_store(name).store
         except (StoreError, SealError):
             continue
         except KeywrightError as fault:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
-from keywright.errors import KeyNotFoundError, KeywrightError, PolicyError
+from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError
 from keywright.names import Reference
 from keywright.record import RecordInfo, State
+from keywright.ring.chain import BACKEND as CHAIN
+from keywright.ring.chain import Chain
 from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import perform
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from keywright.config import Config
+    from keywright.config import Config, StoreTable
     from keywright.events import ReviewRequest
     from keywright.registry import Registry
 
@@ -56,6 +58,7 @@ class RingBase:
         self._clock = clock
         check_texts(store=store)
         self._store = store
+        self._chains: dict[str, Chain] = {}
         self._opened: dict[str, OpenedStore] = {}
         self._era = object()
 
@@ -84,15 +87,45 @@ class RingBase:
     def open_store(self, store: str | None = None, *, name: str | None = None) -> OpenedStore:
         """The configured store called `store`, or the one for the key `name`, or the default; opened on first use.
 
+        Of a chain it is that of its stores which has `name`.
+
         Raises:
-            ConfigError: no such store is configured, its settings are wrong, or `store` is empty.
+            ConfigError: no such store is configured, its settings are wrong, or `store` is empty; it is a chain, and
+                there is no `name`.
             UnknownPluginError: its backend or seal is not installed.
+            StoreError: (a chain) one of its stores fails before it is known which has the name.
         """
+        table = self._table(store, name)
+        if table.backend != CHAIN:
+            return self._open(table)
+        if name is None:
+            raise ConfigError(f"store {table.name!r} is a chain of stores; name one of them")
+        return self._chain(table).holder(name)
+
+    def _table(self, store: str | None, name: str | None) -> StoreTable:
         check_texts(store=store)
         wanted = self._store if store is None else store
         if wanted is None and name is not None:
             wanted = self.config.key(name).common().optional_text("store")
-        table = self.config.store(wanted)
+        return self.config.store(wanted)
+
+    def _chain(self, table: StoreTable) -> Chain:
+        chain = self._chains.get(table.name)
+        if chain is None:
+            backend = self.plugins.store_backend(table.backend)
+            made = Chain(table, backend, self.config.stores, lambda one: self._open(self.config.store(one)))
+            chain = self._chains.setdefault(table.name, made)
+        return chain
+
+    def _names(self, prefix: str, store: str | None) -> Iterator[tuple[str, OpenedStore]]:
+        """The names of a store that start with `prefix`, each with the store that has it."""
+        table = self._table(store, None)
+        if table.backend == CHAIN:
+            return self._chain(table).names(prefix)
+        opened = self._open(table)
+        return ((name, opened) for name in opened.store.names(prefix))
+
+    def _open(self, table: StoreTable) -> OpenedStore:
         opened = self._opened.get(table.name)
         if opened is None:
             # setdefault is atomic: threads that come at once get one store, for a second one might hold other keys.
@@ -127,8 +160,8 @@ class RingBase:
         """Which other configured stores have a name that is not at its end, and which could not be asked."""
         holders: list[str] = []
         silent: list[str] = []
-        for other in self.config.stores:
-            if other == opened.name:
+        for other, table in self.config.stores.items():
+            if other == opened.name or table.backend == CHAIN:
                 continue
             try:
                 infos = self.open_store(other).store.versions(name)

@@ -11,6 +11,7 @@ from keywright.durations import format_duration
 from keywright.errors import KeyNotFoundError, KeywrightError
 from keywright.metadata import format_time
 from keywright.record import State
+from keywright.ring.chain import BACKEND as CHAIN
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from keywright.config import KeyTable
     from keywright.protocols import ExaminedStore
     from keywright.record import RecordInfo
-    from keywright.ring.base import RingBase
     from keywright.ring.opened import OpenedStore
+    from keywright.ring.reading import Reading
 
 __all__ = ["Finding", "examine"]
 
@@ -44,7 +45,7 @@ class Finding(NamedTuple):
         return f"{self.subject}: {self.what}; {self.way_out}"
 
 
-def examine(ring: RingBase, only: str | None = None) -> Iterator[Finding]:
+def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
     """What is wrong with the plugins, the declared keys and the stores; with `only`, of stores that one alone."""
     for failure in ring.plugins.failures:
         yield _told(failure.subject, failure.reason, way_out="mend or uninstall it")
@@ -58,6 +59,12 @@ def examine(ring: RingBase, only: str | None = None) -> Iterator[Finding]:
             declared.setdefault(home, {})[table.name] = table
     holders: dict[str, list[str]] = {}
     for store in ring.config.stores if only is None else (only,):
+        if ring.config.stores[store].backend == CHAIN:
+            # Its stores are examined themselves.
+            found = _attempt(f"store {store!r}", lambda: [*ring.names(store=store)])  # noqa: B023  (called here)
+            if isinstance(found, Finding):
+                yield found
+            continue
         yield from _store(ring, store, declared.get(store, {}), holders)
     for name, stores in holders.items():
         if len(stores) > 1:
@@ -70,7 +77,7 @@ def examine(ring: RingBase, only: str | None = None) -> Iterator[Finding]:
 
 
 def _store(
-    ring: RingBase, store: str, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+    ring: Reading, store: str, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     """What is wrong with one store; `holders` learns which names it holds that are not destroyed."""
     subject = f"store {store!r}"
@@ -95,7 +102,7 @@ def _store(
 
 
 def _names(
-    ring: RingBase, opened: OpenedStore, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+    ring: Reading, opened: OpenedStore, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     listed = set()
     for name in _each(f"store {opened.name!r}", lambda: opened.store.names("")):
@@ -111,7 +118,7 @@ def _names(
 
 
 def _name(
-    ring: RingBase, opened: OpenedStore, name: str, table: KeyTable | None, holders: dict[str, list[str]]
+    ring: Reading, opened: OpenedStore, name: str, table: KeyTable | None, holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     subject = f"{name} in store {opened.name!r}"
     infos = _attempt(subject, lambda: opened.store.versions(name))
@@ -135,7 +142,7 @@ def _name(
         yield from _lifecycle(ring, infos, subject, table)
 
 
-def _read(ring: RingBase, opened: OpenedStore, info: RecordInfo) -> None:
+def _read(ring: Reading, opened: OpenedStore, info: RecordInfo) -> None:
     """Open a record as whoever uses it would: unseal, decode, and check that all of it belongs together."""
     try:
         key = opened.load(info)
@@ -158,7 +165,7 @@ def _never_made(opened: OpenedStore, subject: str, table: KeyTable) -> Iterator[
         yield found
 
 
-def _lifecycle(ring: RingBase, infos: Sequence[RecordInfo], subject: str, table: KeyTable | None) -> Iterator[Finding]:
+def _lifecycle(ring: Reading, infos: Sequence[RecordInfo], subject: str, table: KeyTable | None) -> Iterator[Finding]:
     now = ring.now()
     if lifecycle.primary(infos, now) is None:
         why = f"no version signs: {lifecycle.why_not(infos, now)}"

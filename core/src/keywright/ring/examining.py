@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from keywright.ring.base import RingBase
+from keywright.ring.reading import Reading
 
 if TYPE_CHECKING:
     from keywright.ring.doctor import Finding
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Examining"]
 
 
-class Examining(RingBase):
+class Examining(Reading):
     """Says what is wrong."""
 
     def examine(self) -> Iterator[Finding]:

@@ -6,14 +6,14 @@ from keywright.ring.changing import Changing
 from keywright.ring.examining import Examining
 from keywright.ring.importing import Importing
 from keywright.ring.migrating import Migrating
-from keywright.ring.reading import Reading
+from keywright.ring.resealing import Resealing
 from keywright.ring.timing import Timing
 from keywright.ring.using import Using
 
 __all__ = ["KeyRing"]
 
 
-class KeyRing(Importing, Timing, Reading, Using, Changing, Migrating, Examining):
+class KeyRing(Importing, Timing, Examining, Using, Changing, Migrating, Resealing):
     """Makes, keeps and uses keys as a configuration says. Safe to use from threads, and after a fork.
 
     Methods that take `store` use the store of that name; without it, the ring's own, else the one that `[keys.NAME]`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -14,16 +15,15 @@ from keywright.errors import (
     NotExportableError,
     PluginError,
     ReadOnlyStoreError,
-    SealError,
     UnsupportedKeyError,
 )
 from keywright.key import Key
-from keywright.protocols import Capabilities, Format, OpenedSeal, SigningStore, Store, WritableStore
+from keywright.protocols import Capabilities, Format, SigningStore, Store, WritableStore
 from keywright.record import Record, RecordInfo, State
 from keywright.ring.conversion import check_carried, claimants, decode_key, public_attributes, read_back, warn
 from keywright.ring.located import located
 from keywright.ring.process_lock import ProcessLock
-from keywright.ring.sealing import seal_payload, unseal_payload
+from keywright.ring.store_seal import StoreSeal
 from keywright.secret import Secret
 from keywright.settings import check_options
 
@@ -38,6 +38,17 @@ class _Handle(NamedTuple):
     process: int
     context: AbstractContextManager[Store]
     store: Store
+
+
+class _Handles:
+    """What is open, shared by an opened store and its read-only twins.
+
+    `current` is one object, so that no thread sees half of what another opens or closes.
+    """
+
+    def __init__(self) -> None:
+        self.current: _Handle | None = None
+        self.inherited: list[_Handle] = []
 
 
 class OpenedStore:
@@ -62,25 +73,10 @@ class OpenedStore:
             path=table.path,
             source=table.source,
         )
-        self.seal_name: str | None = None
-        self._seal: OpenedSeal | None = None
-        if table.seal is not None:
-            seal_table = config.seals[table.seal]
-            with located(seal_table.source, f"{seal_table.path}.seal"):
-                seal = plugins.seal(seal_table.seal)
-            self._seal_plugin = seal
-            self._seal_options = check_options(
-                seal_table.given,
-                seal.settings,
-                owner=f"seal {seal.name!r}",
-                path=seal_table.path,
-                source=seal_table.source,
-            )
-            self.seal_name = seal.name
+        self._seal = StoreSeal(table, config, plugins, lambda: self.store)
         self._lock = ProcessLock()
-        # One object, so that no thread sees half of what another opens or closes.
-        self._handle: _Handle | None = None
-        self._inherited: list[_Handle] = []
+        self._handles = _Handles()
+        self._refusal: str | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -95,17 +91,17 @@ class OpenedStore:
             StoreUnavailableError, AccessDeniedError, DamagedStoreError: it cannot be opened.
             ConfigError: the backend finds fault with a setting, which its message starts with.
         """
-        handle = self._handle
+        handle = self._handles.current
         if handle is not None and handle.process == os.getpid():
             return handle.store
         with self._lock.mine():
-            handle = self._handle
+            handle = self._handles.current
             if handle is None or handle.process != os.getpid():
                 if handle is not None:
                     # The parent's, before a fork, is kept and left alone: closed here, or collected as garbage, it
                     # could drop the parent's locks.
-                    self._inherited.append(handle)
-                handle = self._handle = self._open()
+                    self._handles.inherited.append(handle)
+                handle = self._handles.current = self._open()
             return handle.store
 
     def _open(self) -> _Handle:
@@ -116,18 +112,26 @@ class OpenedStore:
     def close(self) -> None:
         """Close the store, if this process opened it; whoever uses it next opens it again."""
         with self._lock.mine():
-            handle = self._handle
+            handle = self._handles.current
             if handle is not None and handle.process == os.getpid():
-                self._handle = None
+                self._handles.current = None
                 handle.context.__exit__(None, None, None)
+
+    def read_only(self, why: str) -> OpenedStore:
+        """The same store, not to be written: `why` is the message of who tries."""
+        twin = copy(self)
+        twin._refusal = why  # noqa: SLF001  (its own kind)
+        return twin
 
     @property
     def writable(self) -> WritableStore:
         """The store, for writing.
 
         Raises:
-            ReadOnlyStoreError: stores of this kind take no writes.
+            ReadOnlyStoreError: stores of this kind take no writes, or this one is not to be written.
         """
+        if self._refusal is not None:
+            raise ReadOnlyStoreError(self._refusal)
         if not self.capabilities.writable:
             raise ReadOnlyStoreError(
                 f"store {self.name!r} is read-only (backend {self._backend.name!r}); name a writable one with --store"
@@ -162,7 +166,7 @@ class OpenedStore:
         check_carried(format_, key, again)
         if again != key:
             raise UnsupportedKeyError(f"format {format_.name!r} gives another key back than it got; nothing was stored")
-        return Record(info, None if payload is None else self._sealed(payload, info))
+        return Record(info, None if payload is None else self._seal.sealed(payload, info))
 
     def encoded(self, key: Key, info: RecordInfo) -> Secret:
         """The payload of a key with both halves, before any seal. Raises: as `Format.encode_secret`."""
@@ -174,7 +178,7 @@ class OpenedStore:
         Raises:
             SealError: it cannot be sealed, or the seal does not give it back.
         """
-        return Record(info, None if payload is None else self._sealed(payload, info))
+        return Record(info, None if payload is None else self._seal.sealed(payload, info))
 
     def is_same_place(self, other: OpenedStore) -> bool:
         """Whether the two are one store under two names, as far as their settings tell."""
@@ -182,17 +186,19 @@ class OpenedStore:
             return True
         return _is_one_file(self._options.get("path"), other._options.get("path"))
 
-    def _sealed(self, payload: Secret, info: RecordInfo) -> Secret:
-        seal = self._opened_seal()
-        stored = (
-            payload if seal is None or self.seal_name is None else seal_payload(self.seal_name, seal, payload, info)
-        )
-        if self._unsealed(stored, info) != payload:
-            raise SealError(f"seal {self.seal_name!r} gives back something else than it got; nothing was stored")
-        return stored
+    @property
+    def seal_name(self) -> str | None:
+        """The name of the plugin's seal that the store has; None: none."""
+        return self._seal.name
 
-    def _unsealed(self, payload: Secret, info: RecordInfo) -> Secret:
-        return unseal_payload(self.seal_name, self._opened_seal(), payload, info, self.name)
+    def resealed(self, record: Record) -> Record | None:
+        """The record, sealed anew; None if that would change nothing. Raises: as `StoreSeal.renewed`."""
+        payload = None if record.payload is None else self._seal.renewed(record.payload, record.info)
+        return None if payload is None else Record(record.info, payload)
+
+    def check_renewable(self) -> None:
+        """Raises: as `StoreSeal.renewable`."""
+        self._seal.renewable()
 
     def load(self, info: RecordInfo) -> Key:
         """The key of a version, with its secret half if there is one to be had.
@@ -212,7 +218,7 @@ class OpenedStore:
         info = record.info
         if record.payload is None:
             return Key(info.key_type, info.kid, None, info.public, info.attributes)
-        payload = self._unsealed(record.payload, info)
+        payload = self._seal.unsealed(record.payload, info)
         if not self.capabilities.metadata:
             return self._unpack_plain(payload, info)[1]
         format_ = self._plugins.format(info.format or "")
@@ -269,17 +275,11 @@ class OpenedStore:
         record = self.store.get(info.name, info.version)
         if record.payload is None:
             return record.info
-        format_, key = self._unpack_plain(self._unsealed(record.payload, info), info)
+        format_, key = self._unpack_plain(self._seal.unsealed(record.payload, info), info)
         attributes = public_attributes(format_, key)
         return replace(
             info, key_type=key.type, format=format_.name, kid=key.kid, public=key.public, attributes=attributes
         )
-
-    def _opened_seal(self) -> OpenedSeal | None:
-        with self._lock.mine():
-            if self.seal_name is not None and self._seal is None:
-                self._seal = self._seal_plugin.open(self._seal_options)
-            return self._seal
 
 
 def _is_one_file(path: object, other: object) -> bool:

@@ -34,14 +34,13 @@ class Reading(RingBase):
 
     def names(self, prefix: str = "", *, store: str | None = None) -> Iterator[str]:
         """The names of one store that start with `prefix`, in the order of their bytes."""
-        return self.open_store(store).store.names(prefix)
+        return (name for name, _ in self._names(prefix, store))
 
     def list(
         self, prefix: str = "", *, labels: Mapping[str, str] | None = None, store: str | None = None
     ) -> Iterator[Named]:
         """The names of one store, with the phases of their versions; `labels`: those whose newest version has them."""
-        opened = self.open_store(store)
-        for name in opened.store.names(prefix):
+        for name, opened in self._names(prefix, store):
             infos = [opened.described(info) for info in opened.store.versions(name)]
             if infos and all(infos[-1].labels.get(label) == value for label, value in (labels or {}).items()):
                 yield Named(name, lifecycle.phases(infos, self._clock()))

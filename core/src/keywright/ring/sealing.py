@@ -14,7 +14,7 @@ from keywright.protocols import OpenedSeal
 from keywright.record import RecordInfo
 from keywright.secret import Secret
 
-__all__ = ["seal_payload", "sealed_with", "unseal_payload"]
+__all__ = ["inside_of", "seal_payload", "sealed_with", "unseal_payload"]
 
 _MARK = b"keywright-sealed-1:"
 # The whole line: `keywright-sealed-1:` alone could be the start of a Nix key of that name.
@@ -50,14 +50,19 @@ def unseal_payload(
     if made_with is None:
         raise SealError(
             f"{info.reference} is not sealed, though store {store!r} has a seal, so it is not trusted; "
-            f"move it in with `keywright export` from a store without a seal and `keywright import`"
+            f"move it in with `keywright migrate` from a store without a seal"
         )
     if seal is None or made_with != seal_name:
         raise SealError(
             f"{info.reference} is sealed with {made_with!r}, and store {store!r} has "
             f"{'no seal' if seal is None else repr(seal_name)}; set stores.{store}.seal to the seal it was made with"
         )
-    return seal.unseal(Secret(payload.reveal().partition(b"\n")[2]), _context(info))
+    return seal.unseal(inside_of(payload), _context(info))
+
+
+def inside_of(payload: Secret) -> Secret:
+    """What the seal itself made of a payload, without the line that names it."""
+    return Secret(payload.reveal().partition(b"\n")[2])
 
 
 def _context(info: RecordInfo) -> bytes:

@@ -45,10 +45,10 @@ class Using(RingBase):
         """
         wanted = parse_reference(reference)
         check_duration("refresh", refresh)
-        opened = self.open_store(store, name=wanted.name)
 
         def resolve() -> Found[BoundKey]:
             era, now = self._era, self._clock()
+            opened = self.open_store(store, name=wanted.name)
             infos = self._versions(opened, wanted.name, wanted.version)
             info = signing_version(wanted, infos, now)
             bound = self._perform(
@@ -79,10 +79,10 @@ class Using(RingBase):
         """
         wanted = parse_reference(reference)
         check_duration("refresh", refresh)
-        opened = self.open_store(store, name=wanted.name)
 
         def resolve() -> Found[tuple[BoundVerifier, ...]]:
             era, now = self._era, self._clock()
+            opened = self.open_store(store, name=wanted.name)
             infos = self._versions(opened, wanted.name, wanted.version)
             bound = tuple(one for _, one in bound_verifiers(self.plugins, opened, wanted, infos, algorithm, now))
             return Found(bound, now, verifying_until(infos, now, refresh), era, os.getpid())

@@ -1,0 +1,212 @@
+"""Several stores as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from keywright import KeyRing, Registry
+from keywright.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DamagedStoreError,
+    KeyExistsError,
+    KeyNotFoundError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+)
+from keywright.stores import chain
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Opener = Callable[..., KeyRing]
+
+
+@pytest.fixture
+def registry(registry: Registry) -> Registry:
+    """Chains, too, where they are not installed yet."""
+    if "chain" not in registry.store_backends:
+        registry.add(chain, "chain")
+    return registry
+
+
+@pytest.fixture
+def chained(ring: Rings, shared: dict[str, str]) -> Opener:
+    """Opens rings over the chain `both` of `ci` and `prod`."""
+
+    def open_ring(**settings: Any) -> KeyRing:
+        tables = {
+            "ci": {"backend": "memory", "id": f"{shared['id']}-ci"},
+            "prod": {"backend": "memory", "id": f"{shared['id']}-prod"},
+            "both": {"backend": "chain", "stores": ["ci", "prod"], "write_to": "prod", **settings},
+        }
+        return ring(stores={name: table for name, table in tables.items() if table}, default_store="both")
+
+    return open_ring
+
+
+def test_the_first_that_has_a_name_answers(chained: Opener) -> None:
+    """A name in the first store hides that of the second; names are listed once, in order."""
+    opened = chained()
+    for name, store in (("a", "ci"), ("a", "prod"), ("b", "prod"), ("c", "ci")):
+        opened.generate(name, store=store)
+
+    assert opened.export("a") == opened.export("a", store="ci") != opened.export("a", store="prod")
+    assert opened.export("b") == opened.export("b", store="prod")
+    assert list(opened.names()) == ["a", "b", "c"]
+    assert [one.name for one in opened.list()] == ["a", "b", "c"]
+    assert [one.versions[0].info.kid for one in opened.list("a")] == [opened.show("a", store="ci").versions[0].info.kid]
+    assert opened.verify("c", b"data", opened.sign("c", b"data")).reference == "c@1"
+
+
+def test_new_names_go_to_the_one_that_is_written_to(chained: Opener) -> None:
+    """`generate` writes to `write_to`; a name that another store of the chain has is taken."""
+    opened = chained()
+    opened.generate("a")
+    opened.generate("b", store="ci")
+
+    assert list(opened.names(store="prod")) == ["a"]
+    assert opened.rotate("a").reference == "a@2"
+    with pytest.raises((KeyExistsError, ReadOnlyStoreError)):
+        opened.generate("b")
+
+
+def test_a_name_is_not_split_over_two_stores(chained: Opener, refused: Refused) -> None:
+    """What would write a name of another store than `write_to` is refused, and says how to move it."""
+    opened = chained()
+    opened.generate("a", store="ci")
+    message = (
+        "a is in store 'ci', and the chain 'both' writes to 'prod'; move it with `keywright migrate --from ci --to "
+        "prod a`, or name store 'ci'"
+    )
+
+    writes: tuple[Callable[[], object], ...] = (
+        lambda: opened.rotate("a"),
+        lambda: opened.label("a", {"x": "y"}),
+        lambda: opened.disable("a"),
+        lambda: opened.destroy("a"),
+    )
+    for write in writes:
+        with refused(ReadOnlyStoreError, message):
+            write()
+    assert list(opened.names(store="prod")) == []
+    assert opened.rotate("a", store="ci").reference == "a@2"
+
+
+def test_a_chain_may_be_read_only(ring: Rings, shared: dict[str, str], refused: Refused) -> None:
+    """Without `write_to` nothing is written, whoever has the name."""
+    stores = {"ci": shared, "both": {"backend": "chain", "stores": ["ci"]}}
+    opened = ring(stores=stores, default_store="both")
+    opened.generate("a", store="ci")
+
+    with refused(
+        ReadOnlyStoreError, "store 'both' is a chain without write_to, so it takes no writes; name store 'ci'"
+    ):
+        opened.rotate("a")
+    with refused(ReadOnlyStoreError, "store 'both' is a chain without write_to, so it takes no writes; set it"):
+        opened.generate("b")
+
+
+def test_a_name_that_none_has(chained: Opener, refused: Refused) -> None:
+    """It is not there: the message names the store that it would be made in."""
+    with refused(
+        KeyNotFoundError,
+        "store 'prod' has no key z; make one with generate or import, or name another --store",
+    ):
+        chained().show("z")
+
+
+def test_a_signer_follows_a_key_that_moves(chained: Opener) -> None:
+    """A signer that looks again finds the store that has the key by then."""
+    opened = chained()
+    opened.generate("a", store="ci")
+    signer = opened.signer("a")
+    before = signer.kid
+
+    list(opened.migrate("a", from_="ci", to="prod", delete_source=True))
+
+    assert list(opened.names(store="ci")) == []
+    assert signer.kid == before
+    assert opened.rotate("a").version == 2
+    assert signer.version == 2
+
+
+class Failing:
+    """Stands in for a store's `versions`."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __call__(self, name: str) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "on_unreachable", "goes_on"),
+    [
+        (StoreUnavailableError("ci: cannot be reached; look to the network"), "stop", False),
+        (StoreUnavailableError("ci: cannot be reached; look to the network"), "next", True),
+        (AccessDeniedError("ci: denied; run as who may"), "next", False),
+        (DamagedStoreError("ci: damaged; restore it"), "next", False),
+    ],
+)
+def test_what_fails_is_never_not_found(
+    chained: Opener,
+    refused: Refused,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    on_unreachable: str,
+    goes_on: bool,
+) -> None:
+    """A store that fails ends the search; one that cannot be reached is passed over only where that is set."""
+    opened = chained(on_unreachable=on_unreachable)
+    opened.generate("a", store="prod")
+    monkeypatch.setattr(opened.open_store("ci").store, "versions", Failing(error))
+
+    if goes_on:
+        assert opened.show("a").name == "a"
+        return
+    with refused(type(error), str(error)):
+        opened.show("a")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        pytest.param(
+            {"stores": ["ci", "prdo"]}, "stores names a store that is not configured (did you mean 'prod'?)",
+            id="misspelt",
+        ),
+        pytest.param(
+            {"stores": ["both"]}, "stores names 'both', which is a chain itself; name its stores", id="itself",
+        ),
+        pytest.param({"stores": []}, "stores must name one store at least, and none twice", id="none"),
+        pytest.param({"stores": ["ci", "ci"]}, "stores must name one store at least, and none twice", id="twice"),
+        pytest.param({"stores": ["ci"]}, "write_to must be one of its stores: ci", id="write_to"),
+        pytest.param({"on_unreachable": "maybe"}, "on_unreachable must be one of stop, next", id="choice"),
+    ],
+)  # fmt: skip
+def test_a_chain_that_cannot_be(chained: Opener, refused: Refused, settings: dict[str, Any], message: str) -> None:
+    """What is wrong with its settings is told with its place."""
+    with refused(ConfigError, f"given settings: stores.both.{message}"):
+        chained(**settings).show("a")
+
+
+def test_a_chain_is_no_store_of_its_own(chained: Opener, refused: Refused) -> None:
+    """Whatever is done to a whole store names one of the chain's."""
+    opened = chained()
+
+    for ask in (lambda: list(opened.migrate(from_="both", to="ci")), lambda: list(opened.reseal())):
+        with refused(ConfigError, "store 'both' is a chain of stores; name one of them"):
+            ask()
+
+
+def test_the_doctor_looks_at_its_stores_once(chained: Opener) -> None:
+    """What a chain's stores hold is examined as theirs."""
+    opened = chained()
+    opened.generate("a", store="prod")
+
+    assert list(opened.examine()) == []
