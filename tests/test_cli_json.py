@@ -21,6 +21,8 @@ PUBLIC = b"test-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032 §7.
 SIGNATURE = "AAAA"
 
 # Each command at its best: arguments, and the keys of its document (of each line, for lists).
+JWE = ("--key-file", "oct.jwk", "--key-algorithm", "dir", "--content-algorithm", "A256GCM")
+API_KEY = "KEY_ID"
 INFO = {"reference", "kid", "state"}
 DONE: dict[str, tuple[list[str], set[str]]] = {
     "generate": (["new"], INFO),
@@ -56,6 +58,15 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "jose jwk create-curve-key": ([], {"format", "half", "data"}),
     "jose jwk create-rsa-key": (["--bits", "2048"], {"format", "half", "data"}),
     "jose jwk thumbprint": (["ed.jwk"], {"thumbprint"}),
+    "jose jwks": (["a"], {"keys"}),
+    "jose jws sign": (["--key", "a"], {"token"}),
+    "jose jws verify": (["--key", "a"], {"header", "claims", "kid", "reference"}),
+    "jose jwe encrypt": ([*JWE], {"token"}),
+    "jose jwe decrypt": ([*JWE], {"header", "plaintext"}),
+    "jose api-key create": ([], {"key_id", "api_key"}),
+    "jose api-key verify": ([], {"key_id", "labels"}),
+    "jose api-key list": ([], {"key_id", "status"}),
+    "jose api-key revoke": ([API_KEY, "--yes"], {"key_id"}),
 }
 
 
@@ -68,6 +79,7 @@ def ready(home: Path, keywright: Keywright) -> Keywright:
     )
     assert keywright("generate", "a").returncode == 0
     assert keywright("jose", "jwk", "create-curve-key", "-o", "ed.jwk").returncode == 0
+    assert keywright("jose", "jwk", "create-secret-key", "--bits", "256", "-o", "oct.jwk").returncode == 0
     (home / "a.pub").write_bytes(PUBLIC)
     (home / "cache").mkdir()
     (home / "cache" / "nix-cache-info").write_text("StoreDir: /nix/store\n")
@@ -104,6 +116,16 @@ def test_what_is_done_is_told_in_json(ready: Keywright, command: str) -> None:
     if command == "verify":
         signature = json.loads(ready("sign", "a", "--json", input=given).stdout)["signature"]
         arguments = [signature if word == SIGNATURE else word for word in arguments]
+
+    if command.startswith("jose j"):
+        given = b"{}"
+    if command.endswith(("jws verify", "jwe decrypt")):
+        other = command.replace("verify", "sign").replace("decrypt", "encrypt")
+        given = ready(*other.split(), *arguments, input=b"{}").stdout
+    if command.startswith("jose api-key ") and not command.endswith("create"):
+        made = json.loads(ready("jose", "api-key", "create", "--json").stdout)
+        given = made["api_key"].encode()
+        arguments = [made["key_id"] if word == API_KEY else word for word in arguments]
 
     done = ready(*command.split(), *arguments, "--json", input=given)
 

@@ -13,6 +13,7 @@ NAMES: Final = (
     "nix",
     "narinfo",
     "jwk",
+    "jwe",
     "jws",
     "key_types",
     "references",

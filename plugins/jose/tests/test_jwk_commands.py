@@ -54,7 +54,7 @@ def test_four_commands_with_examples_and_help() -> None:
 
     keywright_jose.keywright_add_commands(commands)
 
-    assert sorted(commands.table) == [
+    assert sorted(path for path in commands.table if path[1] == "jwk") == [
         ("jose", "jwk", name) for name in ("create-curve-key", "create-rsa-key", "create-secret-key", "thumbprint")
     ]
     for path, command in commands.table.items():

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keywright import Commands, Format
+    from keywright_jose.api_keys import (
+        ApiKey,
+        NewApiKey,
+        create_api_key,
+        list_api_keys,
+        revoke_api_key,
+        verify_api_key,
+    )
+    from keywright_jose.jwe import jwe_decode, jwe_encode
+    from keywright_jose.jwe_decryption import Jwe, jwe_decrypt
+    from keywright_jose.jwe_encryption import jwe_encrypt
     from keywright_jose.jwk_create import create_curve_key, create_rsa_key, create_secret_key, random_bytes
+    from keywright_jose.jwk_set import jwks
     from keywright_jose.jwk_thumbprint import thumbprint
     from keywright_jose.jws import jws_decode, jws_encode
     from keywright_jose.jws_sign import TokenSigner, signer
@@ -22,37 +34,61 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEYWRIGHT_API",
+    "ApiKey",
+    "Jwe",
     "Jws",
+    "NewApiKey",
     "TokenSigner",
     "TokenVerifier",
+    "create_api_key",
     "create_curve_key",
     "create_rsa_key",
     "create_secret_key",
+    "jwe_decode",
+    "jwe_decrypt",
+    "jwe_encode",
+    "jwe_encrypt",
+    "jwks",
     "jws_decode",
     "jws_encode",
+    "list_api_keys",
     "random_bytes",
+    "revoke_api_key",
     "signer",
     "thumbprint",
     "verifier",
     "verify",
+    "verify_api_key",
 ]
 
 KEYWRIGHT_API = 1
 
 _LAZY = {
+    "ApiKey": "keywright_jose.api_keys",
+    "Jwe": "keywright_jose.jwe_decryption",
     "Jws": "keywright_jose.jws_verify",
+    "NewApiKey": "keywright_jose.api_keys",
     "TokenSigner": "keywright_jose.jws_sign",
     "TokenVerifier": "keywright_jose.jws_verify",
+    "create_api_key": "keywright_jose.api_keys",
     "create_curve_key": "keywright_jose.jwk_create",
     "create_rsa_key": "keywright_jose.jwk_create",
     "create_secret_key": "keywright_jose.jwk_create",
+    "jwe_decode": "keywright_jose.jwe",
+    "jwe_decrypt": "keywright_jose.jwe_decryption",
+    "jwe_encode": "keywright_jose.jwe",
+    "jwe_encrypt": "keywright_jose.jwe_encryption",
+    "jwks": "keywright_jose.jwk_set",
     "jws_decode": "keywright_jose.jws",
     "jws_encode": "keywright_jose.jws",
+    "list_api_keys": "keywright_jose.api_keys",
     "random_bytes": "keywright_jose.jwk_create",
+    "revoke_api_key": "keywright_jose.api_keys",
     "signer": "keywright_jose.jws_sign",
     "thumbprint": "keywright_jose.jwk_thumbprint",
     "verifier": "keywright_jose.jws_verify",
     "verify": "keywright_jose.jws_verify",
+    "verify_api_key": "keywright_jose.api_keys",
 }
 
 
@@ -66,10 +102,18 @@ def keywright_register_formats() -> Sequence[Format]:
 
 @hookimpl
 def keywright_add_commands(commands: Commands) -> None:
-    """`keywright jose jwk …`."""
+    """`keywright jose …`."""
+    from keywright_jose.api_key_commands import add_api_key_commands
+    from keywright_jose.jwe_commands import add_jwe_commands
     from keywright_jose.jwk_commands import add_jwk_commands
+    from keywright_jose.jwks_command import add_jwks_command
+    from keywright_jose.jws_commands import add_jws_commands
 
     add_jwk_commands(commands)
+    add_jwks_command(commands)
+    add_jws_commands(commands)
+    add_jwe_commands(commands)
+    add_api_key_commands(commands)
 
 
 def __getattr__(name: str) -> object:

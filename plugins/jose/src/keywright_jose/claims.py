@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from keywright.errors import ConfigError, ExpiredTokenError, InvalidClaimError, MalformedTokenError
+from keywright.errors import ConfigError, ExpiredTokenError, FormatError, InvalidClaimError, MalformedTokenError
 from keywright_jose.token_json import read_object
 
 __all__ = ["MAXIMUM_DRIFT", "Clock", "check_claims", "check_drift", "read_claims", "with_times"]
@@ -25,8 +25,12 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
     """The claims, and with a `ttl` in seconds `iat` and `nbf` (now) and `exp` (now and `ttl`).
 
     Raises:
-        ConfigError: `ttl` is no whole number from 1 to ten years, or the claims hold one of the three already.
+        ConfigError: `ttl` is no whole number from 1 to ten years, the claims hold one of the three already, or the
+            clock gives no time with a zone.
+        FormatError: the claims are no mapping.
     """
+    if not isinstance(claims, Mapping):
+        raise FormatError("the claims of a token are a mapping; bytes are for the sign of a token signer")
     if ttl is None:
         return claims
     if not _is_whole(ttl, 1, _MAXIMUM_TTL):
@@ -58,17 +62,22 @@ def check_claims(
 ) -> None:
     """Check the times, if the token has any, and that each expected claim is there and is just that.
 
-    `aud` may be a list: then the expected one must be in it (RFC 7519 §4.1.3).
+    `aud` may be a list: then the expected one must be in it. A token that has an `aud` is refused by who does not say
+    which audience it is (RFC 7519 §4.1.3).
 
     Raises:
         ExpiredTokenError: it is past `exp`.
         InvalidClaimError: it is before `nbf`, issued in the future, or says something else than was expected.
         MalformedTokenError: a time is no number.
-        ConfigError: `expected` is no mapping of texts.
+        ConfigError: `expected` is no mapping of texts, or the clock gives no time with a zone.
     """
     if not _is_expectation(expected):
         raise ConfigError("check_claims is a mapping of claims to what they must be; correct it")
     _check_times(claims, _now(clock), time_drift)
+    if "aud" in claims and "aud" not in (expected or {}):
+        raise InvalidClaimError(
+            "the token is made for an audience (aud), and nobody said that it is this one; say aud in check_claims"
+        )
     for name, value in (expected or {}).items():
         if name not in claims:
             raise InvalidClaimError("the token lacks a claim that is expected of it; refuse it")
@@ -106,7 +115,7 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
 
 
 def _agrees(name: str, found: object, expected: object) -> bool:
-    if name == "aud" and isinstance(found, list) and not isinstance(expected, list):
+    if name == "aud" and isinstance(found, list) and not isinstance(expected, list | tuple):
         return any(_same(one, expected) for one in found)
     return _same(found, expected)
 
@@ -121,4 +130,7 @@ def _same(found: object, expected: object) -> bool:
 
 
 def _now(clock: Clock | None) -> float:
-    return (datetime.now(UTC) if clock is None else clock()).timestamp()
+    now: object = datetime.now(UTC) if clock is None else clock()
+    if not isinstance(now, datetime) or now.utcoffset() is None:
+        raise ConfigError("a clock gives the time as a datetime with a time zone, such as datetime.now(UTC)")
+    return now.timestamp()

@@ -176,7 +176,7 @@ def check_hmac_key(key: Key, fewest_bits: int, algorithm: str) -> None:
 
 def _hmac_key(key: Key, algorithm: str) -> JoseKey:
     check_hmac_key(key, int(algorithm[-3:]), algorithm)
-    return _made(HmacKey, None if key.secret is None else key.secret.reveal(), algorithm)
+    return _taken(_made(HmacKey, None if key.secret is None else key.secret.reveal(), algorithm), algorithm)
 
 
 def _key_object(prepared: object, algorithm: str) -> JoseKey:
@@ -184,12 +184,19 @@ def _key_object(prepared: object, algorithm: str) -> JoseKey:
         return PssKey(cast("RSAPrivateKey", prepared), algorithm)
     if algorithm.startswith("Ed"):
         return EdwardsKey(cast("Ed25519PrivateKey", prepared), algorithm)
-    return _made(CurveKey if algorithm.startswith("ES") else CryptographyRSAKey, prepared, algorithm)
+    kind = CurveKey if algorithm.startswith("ES") else CryptographyRSAKey
+    return _taken(_made(kind, prepared, algorithm), algorithm)
 
 
-def _made(kind: Callable[..., JoseKey], material: object, algorithm: str) -> JoseKey:
+def _made(kind: Callable[..., JoseKey], material: object, algorithm: str) -> JoseKey | None:
+    """It raises nothing: `material` may be the octets of a secret, which a traceback with locals would show."""
     try:
         return kind(material, algorithm)
     except JOSEError:
-        pass
-    raise InvalidKeyError(f"python-jose does not take this key for {algorithm}; use another key")
+        return None
+
+
+def _taken(key: JoseKey | None, algorithm: str) -> JoseKey:
+    if key is None:
+        raise InvalidKeyError(f"python-jose does not take this key for {algorithm}; use another key")
+    return key

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keywright import Signer, Verifier
+from keywright.errors import ConfigError
 from keywright_jose.claims import Clock, check_drift, read_claims, with_times
 from keywright_jose.claims import check_claims as check
 from keywright_jose.given_key import taken
 from keywright_jose.jws_sign import TokenSigner, bound_signer
-from keywright_jose.jws_verify import TokenVerifier, bound_verifier
+from keywright_jose.jws_verify import TokenVerifier, bound_verifier, verify
 
 __all__ = ["jws_decode", "jws_encode"]
 
@@ -27,18 +28,27 @@ def jws_encode(
 
     Args:
         claims: JSON values by text.
-        key, signature_algorithm, headers: as for `keywright_jose.signer`. A token signer has its own.
+        key, signature_algorithm, headers: as for `keywright_jose.signer`. A token signer has its own, so that
+            they are left out.
         ttl: how long it is good for, in seconds; sets `iat`, `nbf` and `exp`.
         clock: the time; that of the system by default.
 
     Raises:
-        ConfigError: `ttl` is none, or the claims set those times themselves; as `signer`.
+        ConfigError: `ttl` is none, or the claims set those times themselves; something is said beside a token
+            signer that it was bound with; as `signer`.
         FormatError: the claims are nothing that JSON can carry, or too much.
         KeywrightError: as `signer`.
     """
     given = key if isinstance(key, TokenSigner) else taken(key)
     del key
-    bound = given if isinstance(given, TokenSigner) else bound_signer(given, signature_algorithm, headers)
+    if not isinstance(given, TokenSigner):
+        bound = bound_signer(given, signature_algorithm, headers)
+    elif signature_algorithm is None and headers is None:
+        bound = given
+    else:
+        raise ConfigError(
+            "a token signer was bound with its algorithm and headers; leave them out, or bind another one"
+        )
     return bound.sign(with_times(claims, ttl, clock))
 
 
@@ -56,8 +66,9 @@ def jws_decode(
 
     Args:
         token: in the compact serialization.
-        key, allow_padding: as for `keywright_jose.verifier`. A token verifier has its own.
-        signature_algorithm: the one that is allowed; needed unless the key says its own.
+        key, allow_padding: as for `keywright_jose.verifier`.
+        signature_algorithm: the one that is allowed; needed unless the key says its own. A token verifier has its
+            own, and its own `allow_padding`, so that they are left out.
         check_claims: claims that must be there and be just that; `aud` may be one of a list.
         time_drift: how many seconds the issuer's clock may be off, 600 at most.
         clock: the time; that of the system by default.
@@ -66,17 +77,18 @@ def jws_decode(
         MalformedTokenError: it is no token, or its payload no JSON object with each member once, or a time no number.
         InvalidSignatureError: it was made with another key or algorithm, or changed.
         ExpiredTokenError, InvalidClaimError: it is not good now, or for this.
-        ConfigError: `time_drift` or `check_claims` is wrong; as `verifier`.
+        ConfigError: `time_drift` or `check_claims` is wrong; something is said beside a token verifier that it was
+            bound with; as `verifier`.
         KeywrightError: as `verifier`.
     """
     given = key if isinstance(key, TokenVerifier) else taken(key)
     del key
     drift = check_drift(time_drift)
+    allowed = None if signature_algorithm is None else [signature_algorithm]
     if isinstance(given, TokenVerifier):
-        bound = given
+        found = verify(token, given, algorithms=allowed, allow_padding=allow_padding)
     else:
-        allowed = None if signature_algorithm is None else [signature_algorithm]
-        bound = bound_verifier(given, allowed, allow_padding=allow_padding)
-    claims = read_claims(bound.verify(token).payload)
+        found = bound_verifier(given, allowed, allow_padding=allow_padding).verify(token)
+    claims = read_claims(found.payload)
     check(claims, check_claims, drift, clock)
     return claims

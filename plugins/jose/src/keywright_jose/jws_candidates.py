@@ -78,7 +78,7 @@ def candidates_of_ring(verifier: Verifier, allowed: frozenset[str] | None) -> Ca
 
 def _candidates_of_bound(bound: tuple[BoundVerifier, ...], allowed: frozenset[str] | None) -> tuple[Candidate, ...]:
     found = tuple(
-        Candidate(one.kid, {one.algorithm: _holding(one.verify)}, f"{one.name}@{one.version}")
+        Candidate(one.kid or None, {one.algorithm: _holding(one.verify)}, f"{one.name}@{one.version}")
         for one in bound
         if one.algorithm in SIGNING and (allowed is None or one.algorithm in allowed)
     )
@@ -124,7 +124,7 @@ def _bound(key: Key, algorithm: str) -> Holds:
     verify, length = verifying_key(key, algorithm)
 
     def holds(message: bytes, signature: bytes) -> bool:
-        # The library would take some that are shorter or longer.
+        # Whatever the library's version makes of some that are shorter or longer.
         return len(signature) == length and verify(message, signature)
 
     return holds

@@ -33,7 +33,7 @@ def signer(
 
     Raises:
         ConfigError: `key` is no key, or no algorithm is known.
-        FormatError: `headers` are nothing that JSON can carry.
+        FormatError: `headers` are nothing that JSON can carry, or a `kid`, `typ` or `cty` in them is no text.
         MalformedKeyError, UnsupportedKeyError: the JWK is malformed, or a JWK Set.
         InvalidKeyError: the key is weak, wrong, too short for the algorithm, or a public key taken for a secret.
         UnsupportedOperationError: the algorithm is none, or not one of the key's type; `headers` say `alg`, `crit`,
@@ -66,6 +66,7 @@ class TokenSigner:
         Raises:
             FormatError: the claims are nothing that JSON can carry, or too much.
             PolicyError, KeyNotFoundError, StoreError: the ring's key signs no more.
+            UnsupportedOperationError: the version that took over signs with an algorithm that no token has.
         """
         bound = self._current()
         last, start, make = self._last
@@ -78,6 +79,7 @@ class TokenSigner:
         return (message + b"." + encode_segment(make(message))).decode("ascii")
 
     def _bind(self, bound: BoundKey) -> tuple[bytes, Callable[[bytes], bytes]]:
+        check_algorithm(bound.algorithm, "the algorithm of a token")
         header = {"alg": bound.algorithm, **({"kid": bound.kid} if bound.kid else {}), **self._headers}
         start = encode_segment(write_object(header, "the header of a token")) + b"."
         # One tuple, so that no thread signs with one key under another's header.
@@ -88,18 +90,18 @@ class TokenSigner:
         raise TypeError("a TokenSigner is not pickled: it holds a key; bind the key there")
 
     def __repr__(self) -> str:
-        return f"<token signer {self._current().algorithm}>"
+        # Not the ring's word of now: a traceback with locals asks while looking up fails.
+        last = self._last[0] if hasattr(self, "_last") else None
+        return "<token signer>" if last is None else f"<token signer {last.algorithm}>"
 
 
 def bound_signer(given: Given, algorithm: str | None, headers: Mapping[str, object] | None) -> TokenSigner:
     """As `signer`, of a key that was taken out of sight."""
-    more = dict(headers or {})
-    _check_headers(more)
+    more = _checked_headers(headers)
     if isinstance(given, Signer):
         _check_same(algorithm, given.algorithm, "a ring's signer")
         _check_kid(more, given.kid)
         more.pop("kid", None)
-        check_algorithm(given.algorithm, "the algorithm of a token")
         return TokenSigner(given.current, more)
     key = one_key(given)
     chosen = _chosen(key, algorithm)
@@ -131,14 +133,18 @@ def _check_same(algorithm: str | None, own: str, whose: str) -> None:
         raise PolicyError(f"{whose} is for {own} alone; leave the algorithm out, or bind another key")
 
 
-def _check_headers(headers: Mapping[str, object]) -> None:
+def _checked_headers(headers: Mapping[str, object] | None) -> dict[str, object]:
+    if headers is None:
+        return {}
     write_object(headers, "the header of a token")
+    members = dict(headers)
     for name in _RESERVED:
-        if name in headers:
+        if name in members:
             raise UnsupportedOperationError(f"headers cannot say {name}, which is the signer's or none; leave it out")
-    kid = headers.get("kid", "")
-    if not isinstance(kid, str):
-        raise FormatError("the kid of a header is a text; correct it")
+    for name in ("kid", "typ", "cty"):
+        if name in members and not (isinstance(members[name], str) and members[name]):
+            raise FormatError(f"the {name} of a header is a text that is not empty; correct it")
+    return members
 
 
 def _check_kid(headers: Mapping[str, object], own: str) -> None:

@@ -50,7 +50,9 @@ def verify(
     """
     if isinstance(key, TokenVerifier):
         if algorithms is not None or allow_padding:
-            raise ConfigError("a token verifier was bound with its algorithms; leave them out, or bind another")
+            raise ConfigError(
+                "a token verifier was bound with its algorithms and leniency; leave them out, or bind another one"
+            )
         return key.verify(token)
     given = taken(key)
     del key
@@ -98,7 +100,8 @@ class TokenVerifier:
 
         Raises:
             MalformedTokenError, InvalidSignatureError: as `keywright_jose.verify`.
-            PolicyError, KeyNotFoundError, StoreError: the ring's key verifies no more.
+            PolicyError, UnsupportedOperationError, KeyNotFoundError, StoreError: the ring's key verifies no more, or
+                not with these algorithms.
         """
         first, second, third = signed = split_token(token, 3)
         if self._allow_padding:
@@ -109,8 +112,7 @@ class TokenVerifier:
         message = f"{signed[0]}.{signed[1]}".encode()
         for candidate in _fitting(self._candidates(), header):
             if candidate.holds(header.algorithm, message, signature):
-                members = header.members
-                return Jws({**members}, payload, candidate.kid, candidate.reference)
+                return Jws(header.copied(), payload, candidate.kid, candidate.reference)
         raise InvalidSignatureError(
             "the signature of the token does not hold; it was changed, or made with another key: refuse it"
         )

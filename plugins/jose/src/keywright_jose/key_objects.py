@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["private_object", "public_object"]
 
 _P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
 _ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_OFF_CURVE = "the point of the key is not on its curve; get the key again from whoever published it"
 _HALVES = "the halves of the key do not belong together; export it again from the program that made it"
 
 
@@ -93,23 +95,26 @@ def _ec_public(type: str, public: bytes) -> ec.EllipticCurvePublicKey:
         return EllipticCurvePublicKey.from_encoded_point(_curve(type), public)
     except ValueError:
         pass
-    raise InvalidKeyError("the point of the key is not on its curve; get the key again from whoever published it")
+    raise InvalidKeyError(_OFF_CURVE)
 
 
 def _ed25519_public(public: bytes) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    if not _is_sound_point(public):
+    y = int.from_bytes(public, "little") & (2**255 - 1)
+    if y >= _P or y in (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8):
         raise InvalidKeyError(
             "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign; remove the key"
         )
+    if not _is_on_curve(y):
+        raise InvalidKeyError(_OFF_CURVE)
     return Ed25519PublicKey.from_public_bytes(public)
 
 
-def _is_sound_point(public: bytes) -> bool:
-    """Canonical, and none of the points of order 1, 2, 4 and 8 (RFC 8032 §5.1.3)."""
-    y = int.from_bytes(public, "little") & (2**255 - 1)
-    return y < _P and y not in (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8)
+def _is_on_curve(y: int) -> bool:
+    """Whether an x belongs to it: x² = u/v (RFC 8032 §5.1.3), which is a square where u·v is one."""
+    u, v = y * y - 1, _D * y * y + 1
+    return pow(u * v, (_P - 1) // 2, _P) == 1
 
 
 def _rsa_public(public: bytes) -> RSAPublicKey:

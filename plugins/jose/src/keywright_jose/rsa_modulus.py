@@ -10,6 +10,7 @@ __all__ = ["check_rsa", "is_roca"]
 
 _FEWEST_BITS: Final = 2048
 _LEAST_EXPONENT: Final = 65537
+_EXPONENT_BITS: Final = 256  # at most (FIPS 186-5 §A.1.1); a longer one makes verifying as slow as signing
 # The primes whose product the faulty library built its primes from (CVE-2017-15361; Nemec et al., "The Return of
 # Coppersmith's Attack", 2017, §2): for 2048 bits and more the first 126 at least, of which these tell enough.
 _PRIMES: Final = (
@@ -22,15 +23,19 @@ def check_rsa(modulus: int, exponent: int) -> None:
     """Refuse a weak key.
 
     Raises:
-        InvalidKeyError: the modulus is even or has fewer than 2048 bits (RFC 7518 §3.3), the exponent is even or below
-            65537, or the modulus has the form of those that can be factored (CVE-2017-15361, "ROCA").
+        InvalidKeyError: the modulus is even or has fewer than 2048 bits (RFC 7518 §3.3), the exponent is even, below
+            65537 or longer than 256 bits, or the modulus has the form of those that can be factored (CVE-2017-15361,
+            "ROCA").
     """
     if modulus.bit_length() < _FEWEST_BITS:
         raise InvalidKeyError(f"an RSA key has at least {_FEWEST_BITS} bits (RFC 7518 §3.3); make a larger one")
     if not modulus % 2:
         raise InvalidKeyError("the modulus of an RSA key is odd; export the key again from the program that made it")
-    if not exponent % 2 or exponent < _LEAST_EXPONENT:
-        raise InvalidKeyError(f"the exponent of an RSA key is odd and {_LEAST_EXPONENT} at least; make a new key")
+    if not exponent % 2 or exponent < _LEAST_EXPONENT or exponent.bit_length() > _EXPONENT_BITS:
+        raise InvalidKeyError(
+            f"the exponent of an RSA key is odd, {_LEAST_EXPONENT} at least, and has at most {_EXPONENT_BITS} bits; "
+            "make a new key"
+        )
     if is_roca(modulus):
         raise InvalidKeyError(
             "this RSA key was made by a faulty chip and can be factored (CVE-2017-15361); make a new one elsewhere"

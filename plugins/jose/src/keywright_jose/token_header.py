@@ -27,11 +27,21 @@ class Header(NamedTuple):
         algorithm: its `alg`.
         kid: its `kid`, or None.
         members: all of it. Not to be changed: a header is kept, and given again for the next token like it.
+        is_flat: whether there are no objects and arrays in it.
     """
 
     algorithm: str
     kid: str | None
     members: dict[str, object]
+    is_flat: bool
+
+    def copied(self) -> dict[str, object]:
+        """The members, for whoever may change them."""
+        if self.is_flat:
+            return {**self.members}
+        from copy import deepcopy
+
+        return deepcopy(self.members)
 
 
 def read_header(segment: str) -> Header:
@@ -65,7 +75,8 @@ def _read(segment: str) -> Header:
         raise MalformedTokenError("the header of the token has no alg; have it issued anew")
     if algorithm.lower() == "none":
         raise MalformedTokenError("the token is not signed at all (alg none); have it issued with a signature")
-    return Header(algorithm, kid if isinstance(kid, str) else None, members)
+    is_flat = not any(isinstance(value, dict | list) for value in members.values())
+    return Header(algorithm, kid if isinstance(kid, str) else None, members, is_flat)
 
 
 _read_and_keep = lru_cache(maxsize=256)(_read)

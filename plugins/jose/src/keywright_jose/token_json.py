@@ -51,7 +51,7 @@ def write_object(document: Mapping[str, object], what: str) -> bytes:
     """
     try:
         # A dict is what the encoder takes; another mapping is read once.
-        members = document if type(document) is dict else dict(document)
+        members = document if type(document) is dict else _taken_over(document)
         _check_parts(members, MAXIMUM_DEPTH)
         return _encode(members).encode()
     except (ValueError, TypeError, RecursionError):
@@ -100,6 +100,12 @@ def _is_unicode(value: object) -> bool:
     if isinstance(value, dict):
         return all(_is_unicode(part) for part in (*value, *value.values()))
     return not isinstance(value, list) or all(map(_is_unicode, value))
+
+
+def _taken_over(document: object) -> dict[str, object]:
+    if not isinstance(document, Mapping):
+        raise _RefusedError  # pairs and the empty text would pass for one
+    return dict(document)
 
 
 def _check_parts(members: dict[str, object], levels: int) -> None:

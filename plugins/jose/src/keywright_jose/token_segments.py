@@ -20,7 +20,7 @@ def split_token(token: str | bytes, count: int) -> list[str]:
             or another number of segments.
     """
     text = _text(token)
-    if text is None or len(text) > MAXIMUM_BYTES:
+    if text is None:
         raise MalformedTokenError(f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes; pass the token itself")
     segments = text.split(".", count)
     if len(segments) != count:
@@ -53,8 +53,6 @@ def unpadded(segment: str) -> str:
 
 
 def _text(token: object) -> str | None:
-    if isinstance(token, str):
-        return token if token.isascii() else None
-    if isinstance(token, bytes):
-        return str(token, "ascii") if token.isascii() else None
-    return None
+    if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
+        return None
+    return token if isinstance(token, str) else str(token, "ascii")

@@ -1,0 +1,178 @@
+"""API keys: made once, shown once, and kept as a hash.
+
+An API key is the version 1 of `api-keys/KEY_ID`: an `oct` JWK that holds the hash of the secret, not the secret, and
+whose `alg` is that of no signature, so that nothing signs or encrypts with it. Its labels say whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from keywright import Attributes, Key, KeyRing, RecordInfo, Secret, State
+from keywright.errors import ConfigError, ExpiredTokenError, InvalidSignatureError, KeyNotFoundError
+from keywright_jose.api_key_text import digest_of, hidden, is_key_id, key_id_of, new_api_key, new_key_id
+from keywright_jose.jwk_format import JwkFormat
+
+__all__ = ["ApiKey", "NewApiKey", "create_api_key", "find_api_key", "list_api_keys", "revoke_api_key", "verify_api_key"]
+
+_PREFIX: Final = "api-keys/"
+_ALGORITHM: Final = "keywright-api-key"
+_ATTRIBUTES: Final = Attributes({"alg": _ALGORITHM, "key_ops": ("verify",)})
+_NO_DIGEST: Final = Secret(bytes(32))
+
+
+class NewApiKey(NamedTuple):
+    """An API key that was just made.
+
+    Attributes:
+        key_id: its public half, so to speak: for logs, lists and `revoke_api_key`.
+        api_key: the text for whoever is to use it. It is to be had here, and never again.
+    """
+
+    key_id: str
+    api_key: Secret
+
+
+class ApiKey(NamedTuple):
+    """What is known of an API key.
+
+    Attributes:
+        key_id: as in `NewApiKey`.
+        labels: what its keeper wrote on it, such as `user_id`.
+        created: when it was made, in UTC; None where the store cannot know.
+        expires: when it ends, in UTC; None: never.
+        status: `active`, `expired`, `disabled` (it may be enabled again) or `revoked`.
+        reason: why it was disabled or revoked, in its keeper's words.
+    """
+
+    key_id: str
+    labels: Mapping[str, str]
+    created: datetime | None
+    expires: datetime | None
+    status: str
+    reason: str
+
+
+def create_api_key(
+    ring: KeyRing, *, labels: Mapping[str, str] | None = None, expires: datetime | None = None
+) -> NewApiKey:
+    """Make an API key and store what is needed to check it.
+
+    Args:
+        ring: where it is kept.
+        labels: what to write on it, such as `{"user_id": "7"}`. No secrets: they are listed.
+        expires: when it ends, with a zone; None: never.
+
+    Raises:
+        ConfigError: a label is none, or `expires` has no zone or has passed.
+        PolicyError: a plugin objects.
+        StoreError: the store refused or failed.
+    """
+    key_id = new_key_id()
+    made = NewApiKey(key_id, new_api_key(key_id))
+    ring.import_key(
+        _PREFIX + key_id, _document(key_id, digest_of(made.api_key)), format="jwk", labels=labels, expires=expires
+    )
+    return made
+
+
+def verify_api_key(ring: KeyRing, api_key: Secret | str | bytes) -> ApiKey:
+    """Whose API key it is, if it is good now. One look-up in the store; the comparison takes the same time always.
+
+    Raises:
+        MalformedTokenError: it is no API key, or a character of it is wrong. The store was not asked.
+        InvalidSignatureError: it is unknown, has another secret, or was revoked or disabled: no telling which.
+        ExpiredTokenError: it is right, and its time is over.
+        StoreError: the store failed; nothing is said of the key.
+    """
+    text = hidden(api_key)
+    del api_key
+    key_id = key_id_of(text)
+    info, digest = _stored(ring, key_id)
+    holds = digest_of(text) == digest
+    if not holds or info is None or info.state is not State.ENABLED:
+        raise InvalidSignatureError("the API key is not one that is good here; refuse it")
+    found = _api_key(info, ring.now())
+    if found.status == "expired":
+        raise ExpiredTokenError("the API key has expired; get a new one")
+    return found
+
+
+def list_api_keys(ring: KeyRing, *, labels: Mapping[str, str] | None = None) -> Iterator[ApiKey]:
+    """The API keys in the ring's store, by key_id, revoked ones too; `labels`: those that have them all.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    for _, versions in ring.list(_PREFIX, labels=labels):
+        if _is_api_key(versions[0].info):
+            yield _api_key(versions[0].info, ring.now())
+
+
+def find_api_key(ring: KeyRing, key_id: str) -> ApiKey:
+    """What is known of one API key.
+
+    Raises:
+        ConfigError: `key_id` is none.
+        KeyNotFoundError: there is no such API key.
+        StoreError: the store failed.
+    """
+    if not is_key_id(key_id):
+        raise ConfigError("a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are")
+    try:
+        info = ring.resolve(_reference(key_id))
+    except KeyNotFoundError:
+        info = None
+    if info is None or not _is_api_key(info):
+        raise KeyNotFoundError("this store has no API key of this key_id; `api-key list` tells which there are")
+    return _api_key(info, ring.now())
+
+
+def revoke_api_key(ring: KeyRing, key_id: str, *, reason: str = "") -> ApiKey:
+    """End an API key for good. Its hash is destroyed; a record that it was revoked stays. Twice is as good as once.
+
+    Raises:
+        ConfigError: `key_id` is none, or `reason` no printable text of at most 1000 characters.
+        KeyNotFoundError: there is no such API key.
+        PolicyError: a plugin objects.
+        StoreError: the store refused or failed.
+    """
+    find_api_key(ring, key_id)
+    return _api_key(ring.destroy(_reference(key_id), reason=reason), ring.now())
+
+
+def _reference(key_id: str) -> str:
+    return f"{_PREFIX}{key_id}@1"
+
+
+def _document(key_id: str, digest: Secret) -> Secret:
+    return JwkFormat().encode_secret(Key("oct", key_id, digest, None, _ATTRIBUTES))
+
+
+def _stored(ring: KeyRing, key_id: str) -> tuple[RecordInfo | None, Secret]:
+    """What the store has of it, and the hash; where there is none, much the same work for one that nothing matches."""
+    name = _PREFIX + key_id
+    opened = ring.open_store(name=name)
+    try:
+        record = opened.store.get(name, 1)
+    except KeyNotFoundError:
+        record = None
+    if record is None or record.payload is None:
+        JwkFormat().decode(_document(key_id, _NO_DIGEST), default_kid="")
+        return None, _NO_DIGEST
+    key = opened.unpack(record)
+    return record.info, key.secret if key.secret is not None and key.attributes == _ATTRIBUTES else _NO_DIGEST
+
+
+def _is_api_key(info: RecordInfo) -> bool:
+    named = info.name == _PREFIX + info.kid and is_key_id(info.kid)
+    return named and (info.version, info.key_type, info.format) == (1, "oct", "jwk")
+
+
+def _api_key(info: RecordInfo, now: datetime) -> ApiKey:
+    status = {State.ENABLED: "active", State.DISABLED: "disabled"}.get(info.state, "revoked")
+    if status == "active" and info.expires is not None and now >= info.expires:
+        status = "expired"
+    return ApiKey(info.kid, info.labels, info.created, info.expires, status, info.reason)

@@ -1,0 +1,162 @@
+"""The key that a token is encrypted for: a JWK, a `Key` of a ring, one of a JWK Set. Checked before it is used."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keywright import Key, Signer, Verifier
+from keywright.errors import (
+    ConfigError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    NotExportableError,
+    PolicyError,
+    UnsupportedOperationError,
+)
+from keywright_jose.given_key import Given, one_key, taken
+from keywright_jose.jwe_algorithms import AGREEING, KEY_ALGORITHMS, ContentAlgorithm, KeyAlgorithm
+from keywright_jose.jwe_key_set import keys_of_set
+from keywright_jose.jwk_kinds import kind_of_type
+from keywright_jose.jwk_members import Members
+from keywright_jose.key_use import check_use, own_algorithm
+from keywright_jose.lookalikes import is_public_key
+
+__all__ = ["GivenKey", "chosen_key", "decrypting_keys", "encrypting_key", "taken_key"]
+
+GivenKey = Given | Key
+
+_TYPES: Final[dict[str, tuple[str, ...]]] = {"rsa": ("rsa",), "agree": AGREEING, "agree and wrap": AGREEING}
+# By way: what a key must be allowed to do (RFC 7517 §4.3). Of RSA either half's word counts when it encrypts, for the
+# public one is what is left of a private key. Keys that agree wrap by their own word where `jose` made them.
+_AGREEMENT: Final = ("deriveKey", "deriveBits", "unwrapKey")
+_ENCRYPTING: Final[dict[str, tuple[str, ...]]] = {
+    "direct": ("encrypt",),
+    "rsa": ("wrapKey", "encrypt", "unwrapKey", "decrypt"),
+    "agree": (*_AGREEMENT, "wrapKey"),
+    "agree and wrap": (*_AGREEMENT, "wrapKey"),
+}
+_DECRYPTING: Final[dict[str, tuple[str, ...]]] = {
+    "direct": ("decrypt",),
+    "rsa": ("unwrapKey", "decrypt"),
+    "agree": _AGREEMENT,
+    "agree and wrap": _AGREEMENT,
+}
+
+
+def taken_key(key: object) -> GivenKey:
+    """As `taken`, or a `Key` as it is: its `repr` shows nothing. It raises nothing."""
+    return key if isinstance(key, Key) else taken(key)
+
+
+def encrypting_key(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> Key:
+    """The key to encrypt for.
+
+    Raises:
+        ConfigError: it is no key, or a ring's signer or verifier.
+        MalformedKeyError, UnsupportedKeyError: as `one_key`.
+        UnsupportedOperationError: the algorithm is not one of the key's type.
+        InvalidKeyError: an `oct` key has another size than the algorithm's, or is a public key.
+        NotExportableError: an `oct` key without its octets.
+        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else.
+    """
+    key = given if isinstance(given, Key) else one_key(_members(given))
+    _check_key(key, algorithm, content, _ENCRYPTING.get(algorithm.way, ("wrapKey",)))
+    return key
+
+
+def decrypting_keys(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> tuple[Key, ...]:
+    """The keys that may decrypt: one, or those of a JWK Set that are for this.
+
+    Raises: as `encrypting_key`, and
+        InvalidKeyError: a set has a `kid` twice, keys without one, symmetric keys beside others, or none for this.
+    """
+    operations = _DECRYPTING.get(algorithm.way, ("unwrapKey",))
+    if not isinstance(given, Key) and _is_set(members := _members(given)):
+        # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
+        found = tuple(key for key in keys_of_set(members) if _is_for(key, algorithm, content, operations))
+        if not found:
+            raise InvalidKeyError("this JWK Set has no key that decrypts with these algorithms; use the right set")
+        return found
+    key = given if isinstance(given, Key) else one_key(_members(given))
+    _check_key(key, algorithm, content, operations)
+    return (key,)
+
+
+def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
+    """The one that a token names.
+
+    Raises:
+        InvalidSignatureError: it names another, or none and there are several.
+    """
+    if kid is None and len(keys) > 1:
+        raise InvalidSignatureError(
+            "the token does not say which key of the set it was encrypted for (kid); have it issued with one"
+        )
+    for key in keys:
+        if kid is None or key.kid in ("", kid):
+            return key
+    raise InvalidSignatureError("the token was encrypted for a key that is not among these (kid); refuse it")
+
+
+def _members(given: GivenKey) -> Members:
+    if isinstance(given, Signer | Verifier):
+        raise ConfigError(
+            "a ring's signer or verifier neither encrypts nor decrypts; pass the key itself, ring.load(NAME)"
+        )
+    if not isinstance(given, Members):
+        raise ConfigError(
+            "a key for encryption is a JWK (a dict) or a key of a ring, ring.load(NAME); pass one of these"
+        )
+    return given
+
+
+def _is_set(members: Members) -> bool:
+    return "keys" in members and "kty" not in members
+
+
+def _is_for(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, operations: tuple[str, ...]) -> bool:
+    try:
+        _check_key(key, algorithm, content, operations)
+    except (InvalidKeyError, PolicyError, UnsupportedOperationError):
+        return False
+    return True
+
+
+def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, operations: tuple[str, ...]) -> None:
+    if key.type not in _TYPES.get(algorithm.way, ("oct",)):
+        able = [one.name for one in KEY_ALGORITHMS.values() if key.type in _TYPES.get(one.way, ("oct",))]
+        can = f"it can with: {', '.join(able)}" if able else "it encrypts with none"
+        raise UnsupportedOperationError(f"a key of type {key.type} does not encrypt with {algorithm.name}; {can}")
+    # A key for direct encryption says what it encrypts (RFC 7520 §5.6), or `dir`.
+    names = ("dir", content.name) if algorithm.way == "direct" else (algorithm.name,)
+    if own_algorithm(key) not in (None, *names):
+        raise PolicyError("this key is for another algorithm by its own alg; use another key")
+    check_use(key, "enc", operations)
+    if key.type == "oct":
+        _check_octets(key, algorithm, content)
+    elif key.type in AGREEING:
+        _check_halves(key)
+
+
+def _check_octets(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
+    if key.secret is None:
+        raise NotExportableError("this oct key has no octets here, and they are needed; load the secret key for this")
+    name, section, bits = algorithm.name, algorithm.section, algorithm.bits
+    if algorithm.way == "direct":
+        name, section, bits = content.name, content.section, content.key_bytes * 8
+    if len(key.secret) * 8 != bits:
+        raise InvalidKeyError(f"{name} needs a key of exactly {bits} bits ({section}); make one of that size")
+    if is_public_key(key.secret):
+        raise InvalidKeyError(
+            "the octets of this oct key are a public key or certificate, which anybody may know; encrypt for that key "
+            "under an algorithm of its own kind"
+        )
+
+
+def _check_halves(key: Key) -> None:
+    """Those of a `Key` that a program made may have any length."""
+    kind = kind_of_type(key.type)
+    if key.secret is None:
+        kind.public_members(key)
+    else:
+        kind.secret_members(key)

@@ -1,0 +1,405 @@
+"""API keys from Python: made once, checked by hash, ended for good, and good for nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import keywright
+from keywright import KeyEvent, KeyRing, Record, Registry, ReviewRequest, Secret, State, hookimpl
+from keywright.errors import (
+    ConfigError,
+    DamagedStoreError,
+    ExpiredTokenError,
+    InvalidSignatureError,
+    KeyNotFoundError,
+    KeywrightError,
+    MalformedTokenError,
+    PolicyError,
+    UnsupportedKeyError,
+)
+from keywright.testing import assert_hidden, everything_in
+from keywright_jose import (
+    ApiKey,
+    NewApiKey,
+    create_api_key,
+    jwks,
+    jws_encode,
+    list_api_keys,
+    revoke_api_key,
+    verify_api_key,
+)
+from keywright_jose.api_key_text import new_api_key, new_key_id
+from keywright_jose.api_keys import find_api_key
+
+DAY = timedelta(days=1)
+START = datetime(2030, 1, 1, tzinfo=UTC)
+REFUSED = "the API key is not one that is good here; refuse it"
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "file", "sqlite"])
+def ring(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterator[KeyRing]:
+    """A ring over each store that can be written to."""
+    where = {} if request.param == "memory" else {"path": str(tmp_path / "keys")}
+    config = {"default_store": "main", "stores": {"main": {"backend": request.param, **where}}}
+    with keywright.open(config, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def plain(clock: Clock) -> Iterator[KeyRing]:
+    """A ring over a store in memory."""
+    with keywright.open({"default_store": "main", "stores": {"main": {"backend": "memory"}}}, clock=clock) as opened:
+        yield opened
+
+
+def refused(call: Callable[[], object]) -> tuple[type[KeywrightError], str]:
+    with pytest.raises(KeywrightError) as caught:
+        call()
+    return type(caught.value), str(caught.value)
+
+
+def test_made_and_checked(ring: KeyRing, clock: Clock) -> None:
+    """Who has it is who its labels say; it is good until it ends."""
+    made = create_api_key(ring, labels={"user_id": "7", "app": "shop"}, expires=START + DAY)
+
+    found = verify_api_key(ring, made.api_key)
+
+    assert found == ApiKey(made.key_id, {"app": "shop", "user_id": "7"}, START, START + DAY, "active", "")
+    assert verify_api_key(ring, made.api_key.reveal()) == found
+    assert verify_api_key(ring, made.api_key.reveal().decode()) == found
+    assert list(list_api_keys(ring)) == [found]
+    clock.now += DAY
+    assert refused(lambda: verify_api_key(ring, made.api_key)) == (
+        ExpiredTokenError, "the API key has expired; get a new one",
+    )  # fmt: skip
+    assert [one.status for one in list_api_keys(ring)] == ["expired"]
+
+
+def test_revoked(ring: KeyRing) -> None:
+    """It is good no more, for good; the record of it stays, the hash does not."""
+    made = create_api_key(ring, labels={"user_id": "7"})
+    other = create_api_key(ring)
+
+    revoked = revoke_api_key(ring, made.key_id, reason="lost")
+
+    assert revoked == ApiKey(made.key_id, {"user_id": "7"}, START, None, "revoked", "lost")
+    assert refused(lambda: verify_api_key(ring, made.api_key)) == (InvalidSignatureError, REFUSED)
+    assert verify_api_key(ring, other.api_key).key_id == other.key_id
+    assert {one.key_id: one.status for one in list_api_keys(ring)} == {
+        made.key_id: "revoked", other.key_id: "active",
+    }  # fmt: skip
+    assert ring.show(f"api-keys/{made.key_id}").versions[0].info.state is State.DESTROYED
+    assert ring.open_store().store.get(f"api-keys/{made.key_id}", 1).payload is None
+    with pytest.raises(PolicyError):
+        ring.enable(f"api-keys/{made.key_id}")
+    assert revoke_api_key(ring, made.key_id, reason="again").reason == "lost"
+
+
+def test_no_telling_why(plain: KeyRing, clock: Clock) -> None:
+    """Unknown, with another secret, revoked, compromised, disabled, or expired and with another secret: one message."""
+    made = {name: create_api_key(plain) for name in ("wrong", "revoked", "compromised", "disabled")}
+    made["expired"] = create_api_key(plain, expires=START + DAY)
+    revoke_api_key(plain, made["revoked"].key_id)
+    plain.compromise(f"api-keys/{made['compromised'].key_id}")
+    plain.disable(f"api-keys/{made['disabled'].key_id}")
+    clock.now += DAY
+
+    given = {name: one.api_key for name, one in made.items()}
+    given["wrong"] = new_api_key(made["wrong"].key_id)
+    given["expired"] = new_api_key(made["expired"].key_id)
+    given["unknown"] = new_api_key(new_key_id())
+
+    for name, text in given.items():
+        error = refused(lambda text=text: verify_api_key(plain, text))  # type: ignore[misc]  # bound at once, for the loop
+        assert error == (InvalidSignatureError, REFUSED), name
+    plain.enable(f"api-keys/{made['disabled'].key_id}")
+    assert verify_api_key(plain, made["disabled"].api_key).status == "active"
+
+
+def test_the_secret_of_another(plain: KeyRing) -> None:
+    """A key_id with the secret of another key_id is refused, its checksum mended."""
+    from keywright_jose.api_key_text import _checksum
+
+    one, other = create_api_key(plain), create_api_key(plain)
+    start = one.api_key.reveal()[:21] + other.api_key.reveal()[21:64]
+
+    assert refused(lambda: verify_api_key(plain, start + _checksum(Secret(start)))) == (InvalidSignatureError, REFUSED)
+
+
+def test_the_tombstones_hash_is_nobodys(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a secret whose hash were what stands in for one that is gone would be refused."""
+    made = create_api_key(plain)
+    revoke_api_key(plain, made.key_id)
+    monkeypatch.setattr("keywright_jose.api_keys.digest_of", lambda _: Secret(bytes(32)))
+
+    assert refused(lambda: verify_api_key(plain, made.api_key))[0] is InvalidSignatureError
+    assert refused(lambda: verify_api_key(plain, new_api_key(new_key_id())))[0] is InvalidSignatureError
+
+
+def test_malformed_costs_no_look_up(plain: KeyRing) -> None:
+    """What is no API key is told before the store is asked."""
+    plain.open_store = None  # type: ignore[method-assign,assignment]  # nobody is to call it
+
+    assert refused(lambda: verify_api_key(plain, "kwk_"))[0] is MalformedTokenError
+
+
+def test_one_look_up(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check is one `get`, whether the key is there or not."""
+    made = create_api_key(plain)
+    store = plain.open_store().store
+    asked: list[str] = []
+    get = store.get
+    for name in ("versions", "names"):
+        monkeypatch.setattr(store, name, None)
+
+    def counted(name: str, version: int) -> Record:
+        asked.append(name)
+        return get(name, version)
+
+    monkeypatch.setattr(store, "get", counted)
+
+    verify_api_key(plain, made.api_key)
+    refused(lambda: verify_api_key(plain, new_api_key(new_key_id())))
+
+    assert len(asked) == 2
+
+
+def test_what_is_stored(plain: KeyRing) -> None:
+    """The hash of the secret, as a key that nothing signs with, and nothing that would give the secret."""
+    made = create_api_key(plain, labels={"user_id": "7"})
+    name = f"api-keys/{made.key_id}"
+
+    stored = plain.load(name)
+
+    assert (stored.type, stored.kid) == ("oct", made.key_id)
+    assert stored.secret == Secret(sha256(made.api_key.reveal()[21:64]).digest())
+    assert stored.attributes == {"alg": "keywright-api-key", "key_ops": ["verify"]}
+    assert stored.secret is not None
+    assert stored.secret.reveal() not in made.api_key.reveal()
+
+
+def test_it_is_good_for_nothing_else(plain: KeyRing) -> None:
+    """It signs nothing, verifies nothing, makes no token, and is not published."""
+    made = create_api_key(plain)
+    name = f"api-keys/{made.key_id}"
+    jwk = json.loads(plain.export(name, secret=True).reveal())
+    another_alg = f"{name}@1 is for another algorithm than signatures by its own alg; use another key"
+
+    assert refused(lambda: plain.sign(name, b"data")) == (PolicyError, another_alg)
+    assert refused(lambda: plain.signer(name, algorithm="HS256")) == (PolicyError, another_alg)
+    assert refused(lambda: plain.verifier(name)) == (PolicyError, another_alg)
+    assert refused(lambda: jws_encode({}, jwk, signature_algorithm="HS256"))[0] is PolicyError
+    assert refused(lambda: jwks(plain, [name]))[0] is UnsupportedKeyError
+
+
+def test_a_key_that_is_no_api_key(plain: KeyRing) -> None:
+    """Some other key by such a name is neither listed, nor revoked, nor good as one."""
+    key_id = new_key_id()
+    text = new_api_key(key_id)
+    octets = sha256(text.reveal()[21:64]).digest()
+    plain.import_key(f"api-keys/{key_id}", _oct(octets, kid="other"))
+    plain.generate("api-keys/partner", type="oct")
+
+    assert list(list_api_keys(plain)) == []
+    assert refused(lambda: verify_api_key(plain, text)) == (InvalidSignatureError, REFUSED)
+    assert refused(lambda: revoke_api_key(plain, key_id))[0] is KeyNotFoundError
+    assert plain.show(f"api-keys/{key_id}").versions[0].info.state is State.ENABLED
+
+
+def _oct(octets: bytes, kid: str) -> bytes:
+    from keywright_jose.base64url import encode_base64url
+
+    return json.dumps({"kty": "oct", "k": encode_base64url(octets), "kid": kid}).encode()
+
+
+def test_damage_is_not_a_no(tmp_path: Path) -> None:
+    """A store that lost the hash says so, and does not refuse the user."""
+    config = {"default_store": "main", "stores": {"main": {"backend": "file", "path": str(tmp_path / "keys")}}}
+    with keywright.open(config) as ring:
+        made = create_api_key(ring)
+        for path in tmp_path.rglob("key"):
+            path.write_bytes(b"{}")
+
+        assert refused(lambda: verify_api_key(ring, made.api_key))[0] is DamagedStoreError
+
+
+def test_which_are_listed(plain: KeyRing) -> None:
+    """By key_id; with labels, those that have them all."""
+    made = [create_api_key(plain, labels={"user_id": user, "app": app}) for user in "12" for app in ("a", "b")]
+
+    assert [one.key_id for one in list_api_keys(plain)] == sorted(one.key_id for one in made)
+    found = list_api_keys(plain, labels={"user_id": "2", "app": "b"})
+    assert [one.key_id for one in found] == [made[3].key_id]
+
+
+@pytest.mark.parametrize(
+    ("key_id", "kind", "message"),
+    [
+        pytest.param(
+            "mfrggzdfmztwq2lk", KeyNotFoundError,
+            "this store has no API key of this key_id; `api-key list` tells which there are", id="unknown",
+        ),
+        pytest.param(
+            "../../etc", ConfigError,
+            "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are", id="none",
+        ),
+        pytest.param(
+            7, ConfigError,
+            "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are", id="a number",
+        ),
+    ],
+)  # fmt: skip
+def test_which_cannot_be_revoked(plain: KeyRing, key_id: Any, kind: type[KeywrightError], message: str) -> None:
+    """What is not there cannot be ended."""
+    assert refused(lambda: revoke_api_key(plain, key_id)) == (kind, message)
+    assert refused(lambda: find_api_key(plain, key_id)) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"labels": {"user id": "7"}}, id="a label's name"),
+        pytest.param({"labels": {"user_id": 7}}, id="a number"),
+        pytest.param({"labels": {"user_id": "a\nb"}}, id="a line feed"),
+        pytest.param({"expires": START}, id="over already"),
+        pytest.param({"expires": datetime(2031, 1, 1)}, id="no zone"),  # noqa: DTZ001  (that is what is refused)
+    ],
+)
+def test_what_cannot_be_made(plain: KeyRing, options: dict[str, Any]) -> None:
+    """Labels and times are checked before anything is stored."""
+    assert refused(lambda: create_api_key(plain, **options))[0] is ConfigError
+    assert list(plain.names()) == []
+
+
+class Heard(NamedTuple):
+    """What plugins that review and observe were told."""
+
+    reviewed: list[ReviewRequest]
+    observed: list[KeyEvent]
+
+
+class Watching:
+    """A plugin that hears everything, and objects to what has a label `forbidden`."""
+
+    KEYWRIGHT_API = 1
+
+    def __init__(self) -> None:
+        self.heard = Heard([], [])
+
+    @hookimpl
+    def keywright_review(self, request: ReviewRequest) -> list[str]:
+        """Object, or not."""
+        self.heard.reviewed.append(request)
+        return ["no more of these"] if "forbidden" in request.labels else []
+
+    @hookimpl
+    def keywright_observe(self, event: KeyEvent) -> None:
+        """Remember."""
+        self.heard.observed.append(event)
+
+
+def test_those_who_review_and_observe(clock: Clock) -> None:
+    """They hear of making and revoking, as ever; a refused one is not stored. A check is no event."""
+    watching = Watching()
+    registry = Registry.load()
+    registry.add(watching, "watching")
+    config = {"default_store": "main", "stores": {"main": {"backend": "memory"}}}
+    with keywright.open(config, clock=clock, registry=registry) as ring:
+        made = create_api_key(ring, labels={"user_id": "7"})
+        verify_api_key(ring, made.api_key)
+        revoke_api_key(ring, made.key_id)
+        objection = refused(lambda: create_api_key(ring, labels={"forbidden": "yes"}))
+
+        assert [event.operation for event in watching.heard.observed] == ["import", "destroy", "import"]
+        assert [event.outcome for event in watching.heard.observed] == ["done", "done", "PolicyError"]
+        assert [request.kid for request in watching.heard.reviewed[:2]] == [made.key_id] * 2
+        assert objection[0] is PolicyError
+        assert len(list(list_api_keys(ring))) == 1
+        assert_hidden(Secret(made.api_key.reveal()[21:]), repr(watching.heard))
+
+
+def test_the_secret_is_nowhere(ring: KeyRing, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not in a file of the store, a log, a repr, a pickle, a list, an error or its traceback with locals."""
+    caplog.set_level(logging.DEBUG)
+    made = create_api_key(ring, labels={"user_id": "7"})
+    secret = Secret(made.api_key.reveal()[21:])
+    found = verify_api_key(ring, made.api_key)
+    wrong = Secret(made.api_key.reveal()[:-1] + b"\n")
+    errors = [
+        _error_of(lambda: verify_api_key(ring, wrong)),
+        _error_of(lambda: verify_api_key(ring, wrong.reveal().decode())),
+        _error_of(lambda: verify_api_key(ring, b"kwk" + made.api_key.reveal())),
+    ]
+    revoke_api_key(ring, made.key_id)
+    errors.append(_error_of(lambda: verify_api_key(ring, made.api_key)))
+    with pytest.raises(TypeError):
+        pickle.dumps(made)
+
+    shown: list[str | bytes] = [caplog.text, repr(made), str(made), f"{made}", repr(copy.deepcopy(made)), repr(found)]
+    shown += [repr(list(list_api_keys(ring))), repr(ring.show(f"api-keys/{made.key_id}"))]
+    shown += [everything_in(error) for error in errors]
+    shown += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+
+    assert len(errors) == 4
+    for text in shown:
+        assert_hidden(secret, text)
+
+
+def test_the_secret_is_in_no_file_before_it_is_revoked(ring: KeyRing, tmp_path: Path) -> None:
+    """What a store holds of a key that is good does not hold the secret either."""
+    made = create_api_key(ring)
+
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert_hidden(Secret(made.api_key.reveal()[21:]), path.read_bytes())
+
+
+def test_a_refusal_of_the_store_shows_no_secret(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the key could not be stored, neither it nor its hash shows in the error."""
+    config = {"default_store": "main", "stores": {"main": {"backend": "env"}}}
+    made: list[NewApiKey] = []
+
+    def watched(*both: Any) -> NewApiKey:
+        made.append(NewApiKey(*both))
+        return made[0]
+
+    monkeypatch.setattr("keywright_jose.api_keys.NewApiKey", watched)
+    with keywright.open(config, clock=clock) as ring:
+        shown = everything_in(_error_of(lambda: create_api_key(ring)))
+
+    assert_hidden(Secret(made[0].api_key.reveal()[21:]), shown)
+    assert_hidden(Secret(sha256(made[0].api_key.reveal()[21:64]).digest()), shown)
+
+
+def _error_of(call: Callable[[], object]) -> KeywrightError:
+    # Its frame holds no secret, as that of a test may.
+    try:
+        call()
+    except KeywrightError as error:
+        return error
+    raise AssertionError("nothing was refused")

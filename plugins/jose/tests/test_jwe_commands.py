@@ -1,0 +1,283 @@
+"""`keywright jose jwe encrypt` and `decrypt`: what is read, printed and refused."""
+
+from __future__ import annotations
+
+import json
+import stat
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import keywright
+from keywright import Commands, Context, KeyEvent, KeyRing, Registry, Secret
+from keywright.errors import (
+    ConfigError,
+    FormatError,
+    InvalidSignatureError,
+    KeyExistsError,
+    KeywrightError,
+    MalformedKeyError,
+    MalformedTokenError,
+    NotExportableError,
+    UnsupportedOperationError,
+)
+from keywright_jose import create_curve_key, create_secret_key, jwe_decrypt, jwe_encrypt
+from keywright_jose.jwe_commands import add_jwe_commands
+
+Run = Callable[..., bytes]
+Refusal = Callable[[Callable[[], object]], KeywrightError]
+
+ALGORITHMS = ("--key-algorithm", "A256KW", "--content-algorithm", "A256GCM")
+AGREEMENT = ("--key-algorithm", "ECDH-ES", "--content-algorithm", "A128GCM")
+WRAP: dict[str, Any] = {"key_algorithm": "A256KW", "content_algorithm": "A256GCM"}
+AGREE: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A128GCM"}
+JWK = create_secret_key(256)
+KEY = ("--key-file", "key.jwk")
+
+
+class Observer:
+    """Remembers what was done."""
+
+    KEYWRIGHT_API = 1
+
+    def __init__(self) -> None:
+        self.operations: list[str] = []
+
+    @keywright.hookimpl
+    def keywright_observe(self, event: KeyEvent) -> None:
+        """One more."""
+        self.operations.append(event.operation)
+
+
+@pytest.fixture
+def observer() -> Observer:
+    """Hears what the ring does."""
+    return Observer()
+
+
+@pytest.fixture
+def ring(observer: Observer) -> Iterator[KeyRing]:
+    """A ring over a store in memory, with a key that agrees and one that wraps."""
+    registry = Registry.load()
+    registry.add(observer, "observer")
+    config = {"default_store": "main", "stores": {"main": {"backend": "memory"}}}
+    with keywright.open(config, registry=registry) as opened:
+        opened.generate("box", type="x25519", format="jwk")
+        opened.generate("wrapping", type="oct", format="jwk", bits=256)
+        yield opened
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with a key in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key.jwk").write_text(json.dumps(JWK) + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def run(
+    ring: KeyRing, directory: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Run:
+    """Runs `jose jwe NAME ARGUMENTS` over `ring`, and returns stdout."""
+    commands = Commands()
+    add_jwe_commands(commands)
+
+    def no_config() -> None:
+        raise AssertionError("the ring is there already")
+
+    def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> bytes:
+        command = commands.table["jose", "jwe", name]
+        parser = ArgumentParser(allow_abbrev=False)
+        command.configure(parser)
+        (directory / "stdin").write_bytes(given)
+        with (directory / "stdin").open() as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            context = Context(ring.plugins, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
+            context._ring = ring
+            assert command.run(parser.parse_args(arguments), context) == 0
+        out, err = capfdbinary.readouterr()
+        assert err == b""
+        return out
+
+    return run_command
+
+
+def test_bytes_there_and_back(run: Run) -> None:
+    """Any bytes are encrypted to one line of a token, and come back exactly."""
+    token = run("encrypt", *KEY, *ALGORITHMS, given=b"\x00\xff\n")
+
+    assert token.count(b".") == 4
+    assert token.endswith(b"\n")
+    assert run("decrypt", *KEY, *ALGORITHMS, given=token) == b"\x00\xff\n"
+    assert run("decrypt", *KEY, *ALGORITHMS, "-", given=token.replace(b"\n", b"\r\n")) == b"\x00\xff\n"
+    assert run("decrypt", *KEY, *ALGORITHMS, given=token.strip()) == b"\x00\xff\n"
+
+
+def test_files_are_read(run: Run, directory: Path) -> None:
+    """Plaintext and token come from files, the key from standard input."""
+    (directory / "plaintext").write_bytes(b"hi")
+    (directory / "token").write_bytes(run("encrypt", *KEY, *ALGORITHMS, "plaintext"))
+
+    assert run("decrypt", "--key-file", "-", *ALGORITHMS, "token", given=json.dumps(JWK).encode()) == b"hi"
+
+
+def test_the_header_is_what_was_asked_for(run: Run) -> None:
+    """`--header` adds texts, and JSON with `:=`."""
+    token = run("encrypt", *KEY, *ALGORITHMS, "--header", "cty=JWT", "--header", "n:=[1]").decode().strip()
+
+    header = jwe_decrypt(token, JWK, **WRAP).header
+
+    assert header == {"alg": "A256KW", "enc": "A256GCM", "cty": "JWT", "n": [1]}
+
+
+def test_json_documents(run: Run) -> None:
+    """With `--json` the token is a document, and so is what was decrypted, in base64."""
+    token = json.loads(run("encrypt", *KEY, *ALGORITHMS, given=b"\xff", as_json=True))["token"]
+
+    document = json.loads(run("decrypt", *KEY, *ALGORITHMS, given=token.encode(), as_json=True))
+
+    assert document == {
+        "header": {"alg": "A256KW", "enc": "A256GCM"},
+        "kid": None,
+        "plaintext": "/w==",
+        "encoding": "base64",
+    }
+
+
+def test_plaintext_goes_to_a_file_of_the_owners(run: Run, directory: Path) -> None:
+    """`-o` makes a file with mode 0600, prints nothing, and replaces nothing unless forced."""
+    token = jwe_encrypt(b"hi", JWK, **WRAP).encode()
+
+    printed = run("decrypt", *KEY, *ALGORITHMS, "-o", "plaintext", given=token)
+
+    assert (printed, (directory / "plaintext").read_bytes()) == (b"", b"hi")
+    assert stat.S_IMODE((directory / "plaintext").stat().st_mode) == 0o600
+    with pytest.raises(KeyExistsError):
+        run("decrypt", *KEY, *ALGORITHMS, "-o", "plaintext", given=token)
+    run("decrypt", *KEY, *ALGORITHMS, "-o", "plaintext", "--force", given=token)
+
+
+def test_keys_of_the_ring(run: Run, ring: KeyRing) -> None:
+    """A name is its primary; a token of an older version decrypts with that version."""
+    first = run("encrypt", "--key", "box", *AGREEMENT, given=b"hi")
+    ring.rotate("box")
+
+    assert run("decrypt", "--key", "box@1", *AGREEMENT, given=first) == b"hi"
+    assert jwe_decrypt(first.strip(), ring.load("box@1"), **AGREE).header["kid"] == ring.load("box@1").kid
+    with pytest.raises(InvalidSignatureError):
+        run("decrypt", "--key", "box", *AGREEMENT, given=first)
+    wrapped = run("encrypt", "--key", "wrapping", *ALGORITHMS, given=b"hi")
+    assert run("decrypt", "--key", "wrapping", *ALGORITHMS, given=wrapped) == b"hi"
+
+
+def test_no_secret_is_opened_to_encrypt_for_a_public_half(run: Run, observer: Observer) -> None:
+    """Encrypting for an asymmetric key is no export of it; decrypting is one, as is whatever a symmetric one does."""
+    observer.operations.clear()
+
+    token = run("encrypt", "--key", "box", *AGREEMENT, given=b"hi")
+
+    assert observer.operations == []
+    run("decrypt", "--key", "box", *AGREEMENT, given=token)
+    assert observer.operations == ["export"]
+    run("encrypt", "--key", "wrapping", *ALGORITHMS, given=b"hi")
+    assert observer.operations == ["export", "export"]
+
+
+def test_a_set_decrypts(run: Run, directory: Path) -> None:
+    """The key file may be a JWK Set; the token says which key."""
+    keys = [{**create_curve_key("P-256"), "kid": kid} for kid in ("a", "b")]
+    (directory / "set.jwk").write_text(json.dumps({"keys": keys}, indent=2))
+    token = jwe_encrypt(b"hi", keys[1], **AGREE, headers={"kid": "b"}).encode()
+
+    document = json.loads(run("decrypt", "--key-file", "set.jwk", *AGREEMENT, given=token, as_json=True))
+
+    assert (document["kid"], document["plaintext"]) == ("b", "aGk=")
+
+
+TOO_MUCH = "a token has at most 262144 bytes, and this one would have more; say less"
+BOTH = "the key and the {} cannot both be read from standard input; name a file for one"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "error", "message"),
+    [
+        pytest.param(
+            ("encrypt", "--key-file", "-", *ALGORITHMS), b"", ConfigError, BOTH.format("plaintext"), id="stdin twice"
+        ),
+        pytest.param(
+            ("decrypt", "--key-file", "-", *ALGORITHMS, "-"), b"", ConfigError, BOTH.format("token"), id="stdin thrice"
+        ),
+        pytest.param(
+            ("encrypt", *KEY, *ALGORITHMS, "--header", "typ"),
+            b"",
+            ConfigError,
+            "--header takes NAME=TEXT or NAME:=JSON; write it so",
+            id="a header without value",
+        ),
+        pytest.param(
+            ("encrypt", *KEY, *ALGORITHMS, "--header", "zip=DEF"),
+            b"",
+            UnsupportedOperationError,
+            "headers cannot say zip, which is the algorithm's to say or not done here; leave it out",
+            id="zip",
+        ),
+        pytest.param(("encrypt", *KEY, *ALGORITHMS), bytes(262_145), FormatError, TOO_MUCH, id="too much"),
+        pytest.param(
+            ("encrypt", *KEY, *AGREEMENT),
+            b"",
+            UnsupportedOperationError,
+            "a key of type oct does not encrypt with ECDH-ES; it can with: A128KW, A192KW, A256KW, A128GCMKW, "
+            "A192GCMKW, A256GCMKW, dir",
+            id="another type",
+        ),
+        pytest.param(
+            ("decrypt", "--key-file", "stdin", *ALGORITHMS, "key.jwk"),
+            b"{",
+            MalformedKeyError,
+            "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and "
+            "only it",
+            id="no key file",
+        ),
+        pytest.param(
+            ("decrypt", *KEY, *ALGORITHMS, "key.jwk"),
+            b"",
+            MalformedTokenError,
+            "a encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it",
+            id="no token",
+        ),
+        pytest.param(
+            ("decrypt", *KEY, *ALGORITHMS),
+            jwe_encrypt(b"", create_secret_key(256), **WRAP).encode(),
+            InvalidSignatureError,
+            "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it",
+            id="another key",
+        ),
+    ],
+)
+def test_what_is_refused(
+    run: Run, refusal: Refusal, arguments: tuple[str, ...], given: bytes, error: type[KeywrightError], message: str
+) -> None:
+    """Each in its own words."""
+    refused = refusal(lambda: run(*arguments, given=given))
+
+    assert (type(refused), str(refused)) == (error, message)
+
+
+def test_a_public_key_of_the_ring_does_not_decrypt(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+    """What was imported as a public half can be encrypted for only."""
+    whole = create_curve_key("X25519")
+    public = Secret(json.dumps({name: value for name, value in whole.items() if name != "d"}).encode())
+    ring.import_key("theirs", public, format="jwk", public=True)
+
+    token = run("encrypt", "--key", "theirs", *AGREEMENT, given=b"hi")
+
+    assert jwe_decrypt(token.strip(), whole, **AGREE).plaintext == Secret(b"hi")
+    refused = refusal(lambda: run("decrypt", "--key", "theirs", *AGREEMENT, given=token))
+    assert (type(refused), str(refused)) == (
+        NotExportableError,
+        "this is a public key, and the secret half is needed; load the secret key for this",
+    )

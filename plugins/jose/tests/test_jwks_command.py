@@ -1,0 +1,359 @@
+"""`keywright jose jwks`, and the file that it keeps up to date: old or new, never half, never through a link."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+import keywright
+from keywright import Commands, Context, KeyRing
+from keywright.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DurabilityUnknownError,
+    KeyNotFoundError,
+    KeywrightError,
+    StoreUnavailableError,
+)
+from keywright_jose import jwks
+from keywright_jose.jwks_command import add_jwks_command
+from keywright_jose.public_file import write_public
+
+Run = Callable[..., tuple[str, str]]
+
+OLD = b'{"keys":[]}\n'
+NEW = b'{"keys":["new"]}\n'
+
+
+@pytest.fixture
+def ring() -> Iterator[KeyRing]:
+    """A ring over a store in memory, with one key for tokens."""
+    config = {"default_store": "main", "stores": {"main": {"backend": "memory"}}}
+    with keywright.open(config) as opened:
+        opened.generate("jwt", type="ec-p256")
+        yield opened
+
+
+@pytest.fixture
+def run(ring: KeyRing, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Runs the command over `ring`: stdout and stderr."""
+    commands = Commands()
+    add_jwks_command(commands)
+    (command,) = commands.table.values()
+
+    def no_config() -> None:
+        raise AssertionError("the ring is there already")
+
+    def run_command(*arguments: str, as_json: bool = False, quiet: bool = False) -> tuple[str, str]:
+        parser = ArgumentParser(allow_abbrev=False)
+        command.configure(parser)
+        context = Context(ring.plugins, read_config=no_config, json=as_json, quiet=quiet)  # type: ignore[arg-type]  # it never returns
+        context._ring = ring
+        assert command.run(parser.parse_args(arguments), context) == 0
+        out, err = capfdbinary.readouterr()
+        return out.decode(), err.decode()
+
+    return run_command
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def refused(call: Callable[[], object]) -> tuple[type[KeywrightError], str]:
+    with pytest.raises(KeywrightError) as caught:
+        call()
+    return type(caught.value), str(caught.value)
+
+
+def test_it_prints_the_set(ring: KeyRing, run: Run) -> None:
+    """One line of JSON on stdout, the same for the same keys, with `--json` too; nothing on stderr."""
+    out, err = run()
+
+    assert out.count("\n") == 1
+    assert json.loads(out) == jwks(ring)
+    assert err == ""
+    assert run("jwt") == run("-o", "-") == run(as_json=True) == (out, "")
+
+
+def test_it_tells_what_it_left_out(ring: KeyRing, run: Run) -> None:
+    """A note on stderr, unless names or quiet were asked for."""
+    ring.generate("session", type="oct")
+    ring.generate("cache.example.org")
+
+    assert run()[1] == (
+        "keywright: symmetric keys left out: 1; they are published never\n"
+        "keywright: keys of other formats left out: 1; name one to publish it\n"
+    )
+    assert run(quiet=True)[1] == run("jwt")[1] == ""
+
+
+def test_a_file_is_kept_up_to_date(ring: KeyRing, run: Run, tmp_path: Path) -> None:
+    """It is made, left alone while it is right, and replaced when the keys are others."""
+    path = tmp_path / "jwks.json"
+
+    made = run("-o", str(path), as_json=True)
+    before = path.stat()
+    again = run("-o", str(path), as_json=True)
+    after = path.stat()
+    ring.rotate("jwt")
+    changed = run("-o", str(path), as_json=True)
+
+    assert json.loads(made[0]) == {"output": str(path), "changed": True, "references": ["jwt@1"]}
+    assert json.loads(again[0]) == {"output": str(path), "changed": False, "references": ["jwt@1"]}
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert json.loads(changed[0]) == {"output": str(path), "changed": True, "references": ["jwt@1", "jwt@2"]}
+    assert json.loads(path.read_bytes()) == jwks(ring)
+    assert run("-o", str(path)) == ("", "")
+
+
+def test_no_key_leaves_the_file_as_it_was(run: Run, tmp_path: Path) -> None:
+    """What cannot be published does not empty the file that is."""
+    path = tmp_path / "jwks.json"
+    path.write_bytes(OLD)
+
+    assert refused(lambda: run("other", "-o", str(path)))[0] is KeyNotFoundError
+    assert path.read_bytes() == OLD
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_new_file_is_for_everybody_to_read(tmp_path: Path, umask: int) -> None:
+    """Mode 0644 under any umask, and nothing else in the directory."""
+    before = os.umask(umask)
+    try:
+        changed = write_public(str(tmp_path / "set"), NEW)
+    finally:
+        os.umask(before)
+
+    assert changed
+    assert mode(tmp_path / "set") == 0o644
+    assert os.listdir(tmp_path) == ["set"]
+
+
+@pytest.mark.parametrize("old_mode", [0o600, 0o640, 0o444, 0o664])
+def test_an_old_files_mode_stays(tmp_path: Path, old_mode: int) -> None:
+    """Whoever chose who may read it is not overruled."""
+    path = tmp_path / "set"
+    path.write_bytes(OLD)
+    path.chmod(old_mode)
+
+    write_public(str(path), NEW)
+
+    assert (path.read_bytes(), mode(path)) == (NEW, old_mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_an_old_files_owner_stays(tmp_path: Path) -> None:
+    """A file of the web server's stays the web server's."""
+    path = tmp_path / "set"
+    path.write_bytes(OLD)
+    os.chown(path, 65534, 65533)
+
+    write_public(str(path), NEW)
+
+    assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
+
+
+def test_other_names_keep_the_old_bytes(tmp_path: Path) -> None:
+    """The new file takes the name; whoever has the old one open, or under another name, still has it."""
+    path = tmp_path / "set"
+    path.write_bytes(OLD)
+    os.link(path, tmp_path / "snapshot")
+    with path.open("rb") as reader:
+        write_public(str(path), NEW)
+
+        assert reader.read() == OLD
+    assert (tmp_path / "snapshot").read_bytes() == OLD
+
+
+def test_same_length_other_bytes(tmp_path: Path) -> None:
+    """That the length is right proves nothing."""
+    path = tmp_path / "set"
+    path.write_bytes(NEW.swapcase())
+
+    assert write_public(str(path), NEW)
+    assert path.read_bytes() == NEW
+
+
+@pytest.mark.parametrize("target", ["there", "not there"])
+def test_a_symbolic_link(tmp_path: Path, target: str) -> None:
+    """A link is refused, whether or not it leads to something, and both are as they were."""
+    if target == "there":
+        (tmp_path / target).write_bytes(OLD)
+    path = tmp_path / "set"
+    path.symlink_to(target)
+
+    assert refused(lambda: write_public(str(path), NEW)) == (
+        ConfigError,
+        f"{path}: is a symbolic link, which is not followed; name the file that it leads to",
+    )
+    assert os.readlink(path) == target
+    assert [one.read_bytes() for one in tmp_path.iterdir() if not one.is_symlink()] == [OLD] * (target == "there")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("", "the output path is empty; name a file, or leave -o out to print the result", id="empty"),
+        pytest.param("HERE/", "HERE/: names a directory; name a file in it", id="slash"),
+        pytest.param("HERE/no/set", "HERE/no/set: its directory does not exist; make it first", id="no directory"),
+        pytest.param(
+            "HERE/sub", "HERE/sub: is no regular file; choose another path, or leave -o out to print the result",
+            id="a directory",
+        ),
+        pytest.param(
+            "HERE/file/set", "HERE/file/set: cannot be an output file (Not a directory); choose another path",
+            id="below a file",
+        ),
+        pytest.param(
+            "HERE/" + "x" * 300,
+            "HERE/" + "x" * 300 + ": cannot be an output file (File name too long); choose another path", id="long",
+        ),
+        pytest.param(
+            "HERE/\0", "the output path holds a character that no file name can; choose another path", id="NUL"
+        ),
+        pytest.param(
+            "HERE/\ud800", "the output path holds a character that no file name can; choose another path",
+            id="a surrogate",
+        ),
+        pytest.param(
+            "/dev/full", "/dev/full: is no regular file; choose another path, or leave -o out to print the result",
+            id="a device",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_file(tmp_path: Path, name: str, message: str) -> None:
+    """A path that cannot be one is told before anything is written."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "file").write_bytes(OLD)
+
+    found = refused(lambda: write_public(name.replace("HERE", str(tmp_path)), NEW))
+
+    assert found == (ConfigError, message.replace("HERE", str(tmp_path)))
+    assert sorted(os.listdir(tmp_path)) == ["file", "sub"]
+
+
+def test_no_room(tmp_path: Path) -> None:
+    """A write that fails leaves the old file, and nothing else."""
+    path = tmp_path / "set"
+    path.write_bytes(OLD)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
+    try:
+        found = refused(lambda: write_public(str(path), NEW))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+    assert found == (
+        StoreUnavailableError,
+        f"{path}: cannot be written (File too large) and is as it was; choose another directory",
+    )
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (OLD, ["set"])
+
+
+def _child(path: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    """`write_public` in a process of its own: what it raised."""
+    work = (
+        "import sys\nfrom keywright_jose.public_file import write_public\n"
+        f"try: write_public(sys.argv[1], {NEW!r})\n"
+        "except Exception as error: print(type(error).__name__, error, sep='\\n')\n"
+    )
+    # What measures coverage could not be written where there is no room, or by another user.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    return subprocess.run(
+        [*before, sys.executable, "-c", work, str(path)], capture_output=True, text=True, timeout=60, env=environment
+    )
+
+
+def _strace(path: Path, fault: str) -> subprocess.CompletedProcess[str]:
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    done = _child(path, strace, "-f", "-qq", "-o", os.devnull, "-e", f"inject={fault}")
+    if "ptrace" in done.stderr.lower():
+        pytest.skip("strace may not trace here")
+    return done
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"),
+    [
+        pytest.param("fchmod:signal=SIGKILL:when=1", OLD, id="before it was synced"),
+        pytest.param("fsync:signal=SIGKILL:when=1", OLD, id="while it was synced"),
+        pytest.param("?rename,?renameat,?renameat2:signal=SIGKILL:when=1", NEW, id="as it took the name"),
+        pytest.param("fsync:signal=SIGKILL:when=2", NEW, id="as the directory was synced"),
+    ],
+)
+def test_a_kill(tmp_path: Path, fault: str, left: bytes) -> None:
+    """Killed at any step, the file is the old one or the new one; the next run makes it the new one."""
+    path = tmp_path / "set"
+    path.write_bytes(OLD)
+
+    done = _strace(path, fault)
+
+    assert done.returncode == -signal.SIGKILL, done
+    assert path.read_bytes() in {OLD, left}
+    write_public(str(path), NEW)
+    assert path.read_bytes() == NEW
+
+
+def test_a_directory_that_cannot_be_synced(tmp_path: Path) -> None:
+    """The file is in place, and that nobody knows whether it stays is said."""
+    path = tmp_path / "set"
+
+    done = _strace(path, "fsync:error=EIO:when=2")
+
+    message = (
+        f"{path}: is written, but the system would not confirm that it is on the disk (Input/output error); check the "
+        "disk"
+    )
+    assert done.stdout.splitlines() == [DurabilityUnknownError.__name__, message]
+    assert path.read_bytes() == NEW
+
+
+def test_a_file_that_cannot_be_synced(tmp_path: Path) -> None:
+    """What may not be on the disk does not take the old one's place."""
+    path = tmp_path / "set"
+    path.write_bytes(OLD)
+
+    done = _strace(path, "fsync:error=EIO:when=1")
+
+    assert done.stdout.splitlines() == [
+        StoreUnavailableError.__name__,
+        f"{path}: cannot be written (Input/output error) and is as it was; choose another directory",
+    ]
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (OLD, ["set"])
+
+
+@pytest.mark.parametrize("access", [0o755, 0o700])
+def test_a_directory_of_somebody_elses(access: int) -> None:
+    """Who may not write there, or not even look, is refused."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or os.geteuid() != 0:
+        pytest.skip("this needs root and setpriv")
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "set")
+        path.write_bytes(OLD)
+        Path(directory).chmod(access)
+
+        done = _child(path, setpriv, "--reuid=65534", "--regid=65534", "--clear-groups")
+
+        if done.stderr:
+            pytest.skip("another user cannot run this Python")
+        message = f"{path}: cannot be written (Permission denied) and is as it was; choose another directory"
+        assert done.stdout.splitlines() == [AccessDeniedError.__name__, message]
+        assert (path.read_bytes(), os.listdir(directory)) == (OLD, ["set"])

@@ -1,0 +1,222 @@
+"""`keywright jose jws …` with keys in files, run with the core's parser and context."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+import keywright_jose
+from keywright import Commands, Context, Registry, Secret
+from keywright.errors import (
+    ConfigError,
+    FormatError,
+    KeywrightError,
+    MalformedKeyError,
+    MalformedTokenError,
+    PolicyError,
+)
+from keywright.testing import assert_hidden, everything_in
+from keywright_jose import create_secret_key, signer, verify
+
+Refusal = Callable[[Callable[[], object]], KeywrightError]
+Run = Callable[..., bytes]
+
+KEY = {**create_secret_key(256), "alg": "HS256", "kid": "a"}
+NO_KEYS = (
+    "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and only it"
+)
+OTHER = {**create_secret_key(256), "alg": "HS256", "kid": "b"}
+
+
+def _no_config() -> NoReturn:
+    raise AssertionError("a key in a file needs no configuration")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
+    """Runs `jose jws NAME ARGUMENTS` and returns stdout; `key.jwk` is a file beside."""
+    commands = Commands()
+    keywright_jose.keywright_add_commands(commands)
+    (tmp_path / "key.jwk").write_text(json.dumps(KEY))
+    monkeypatch.chdir(tmp_path)
+
+    def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> bytes:
+        command = commands.table["jose", "jws", name]
+        parser = ArgumentParser(description=command.help)
+        command.configure(parser)
+        (tmp_path / "stdin").write_bytes(given)
+        with (tmp_path / "stdin").open() as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            context = Context(Registry(), read_config=_no_config, json=as_json)
+            assert command.run(parser.parse_args(arguments), context) == 0
+        out, err = capfdbinary.readouterr()
+        assert err == b""
+        return out
+
+    return run_command
+
+
+@pytest.mark.parametrize(
+    "given",
+    [b'{"a":1}', b'\n {"a": 1}\r\n\t', '{"a":"\N{LATIN SMALL LETTER E WITH ACUTE}"}'.encode()],
+    ids=["compact", "spaces around", "UTF-8"],
+)
+@pytest.mark.parametrize("arguments", [(), ("-",), ("claims",)])
+def test_sign_reads_claims_from_stdin_or_a_file(
+    run: Run, tmp_path: Path, given: bytes, arguments: tuple[str, ...]
+) -> None:
+    """The token is one line; the claims are those that were given."""
+    (tmp_path / "claims").write_bytes(given)
+
+    out = run("sign", "--key-file", "key.jwk", *arguments, given=b"" if "claims" in arguments else given)
+
+    assert out.endswith(b"\n")
+    assert json.loads(verify(out.decode().strip(), KEY).payload) == json.loads(given)
+
+
+def test_sign_writes_the_members_that_were_asked_for(run: Run) -> None:
+    """`--header` takes texts and JSON, an `=` in the text included; `--json` makes a document."""
+    document = json.loads(
+        run("sign", "--key-file", "key.jwk", "--header", "typ=a=b", "--header", 'v:={"n": [1, true]}', "--header", "x=",
+            given=b"{}", as_json=True)
+    )  # fmt: skip
+
+    assert set(document) == {"token"}
+    assert verify(document["token"], KEY).header == {"alg": "HS256", "typ": "a=b", "v": {"n": [1, True]}, "x": ""}
+
+
+def test_sign_reads_the_key_from_stdin(run: Run, tmp_path: Path) -> None:
+    """A key by stdin and claims in a file go together."""
+    (tmp_path / "claims").write_bytes(b"{}")
+
+    out = run("sign", "--key-file", "-", "claims", given=json.dumps(KEY).encode())
+
+    assert verify(out.decode().strip(), KEY).payload == b"{}"
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+def test_verify_takes_one_line_ending(run: Run, ending: bytes) -> None:
+    """What a shell and an editor put after a token is no part of it; anything else is."""
+    token = signer(KEY).sign({"a": "\N{LATIN SMALL LETTER E WITH ACUTE}\x9b"}).encode()
+
+    out = run("verify", "--key-file", "key.jwk", given=token + ending)
+
+    assert out == b'{"a": "\\u00e9\\u009b"}\n'
+    for other in (b"\n\n", b" ", b" \n"):
+        with pytest.raises(MalformedTokenError):
+            run("verify", "--key-file", "key.jwk", given=token + other)
+
+
+def test_verify_takes_a_set(run: Run, tmp_path: Path) -> None:
+    """The key is the one that the token names."""
+    (tmp_path / "jwks").write_text(f" {json.dumps({'keys': [KEY, OTHER]})}\n")
+    token = signer(OTHER, headers={"kid": "b"}).sign({"n": 1}).encode()
+
+    document = json.loads(run("verify", "--key-file", "jwks", given=token, as_json=True))
+
+    assert document == {"header": {"alg": "HS256", "kid": "b"}, "claims": {"n": 1}, "kid": "b", "reference": None}
+
+
+def test_verify_gives_the_payload_as_it_was_signed(run: Run) -> None:
+    """With `--signature-only` any octets come out, and times count for nothing."""
+    token = signer(KEY).sign(b"\x00\xff\n").encode()
+
+    assert run("verify", "--key-file", "key.jwk", "--signature-only", given=token) == b"\x00\xff\n"
+    document = json.loads(run("verify", "--key-file", "key.jwk", "--signature-only", given=token, as_json=True))
+    assert document == {
+        "header": {"alg": "HS256"},
+        "kid": "a",
+        "reference": None,
+        "payload": "AP8K",
+        "encoding": "base64",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        pytest.param(("sign", "--key-file", "-"), ConfigError,
+                     "the key and the claims cannot both be read from standard input; name a file for one", id="stdin"),
+        pytest.param(("sign", "--key-file", "-", "-"), ConfigError,
+                     "the key and the claims cannot both be read from standard input; name a file for one", id="-"),
+        pytest.param(("verify", "--key-file", "-"), ConfigError,
+                     "the key and the token cannot both be read from standard input; name a file for one", id="verify"),
+        pytest.param(("sign", "--key-file", "key.jwk", "--header", "typ"), ConfigError,
+                     "--header takes NAME=TEXT or NAME:=JSON; write it so", id="no ="),
+        pytest.param(("sign", "--key-file", "key.jwk", "--header", "=a"), ConfigError,
+                     "--header takes NAME=TEXT or NAME:=JSON; write it so", id="no name"),
+        pytest.param(("sign", "--key-file", "key.jwk", "--header", ":=1"), ConfigError,
+                     "--header takes NAME=TEXT or NAME:=JSON; write it so", id="no name before :="),
+        pytest.param(("sign", "--key-file", "key.jwk", "--header", "a=1", "--header", "a:=1"), ConfigError,
+                     "--header names one thing twice; leave one out", id="twice"),
+        *(pytest.param(("verify", "--key-file", "key.jwk", "--claim", f"a:={value}"), ConfigError,
+                       "--claim NAME:=JSON takes one JSON value; for text write NAME=TEXT", id=f"JSON {value}")
+          for value in ("", "a", "NaN", "1e999", '1,"b":2', '1,"value":2', "1}{", "[", '{"a":1,"a":2}', "\udcff")),
+        pytest.param(("verify", "--key-file", "key.jwk", "--signature-only", "--claim", "a=b"), ConfigError,
+                     "--signature-only checks no claims; leave out --claim and --time-drift", id="claims unchecked"),
+        pytest.param(("verify", "--key-file", "key.jwk", "--signature-only", "--time-drift", "0"), ConfigError,
+                     "--signature-only checks no claims; leave out --claim and --time-drift", id="times unchecked"),
+        pytest.param(("verify", "--key-file", "key.jwk", "--time-drift", "601"), ConfigError,
+                     "time_drift is a whole number of seconds from 0 to 600; mend the clock instead", id="drift"),
+        pytest.param(("sign", "--key-file", "key.jwk", "--algorithm", "HS512"), PolicyError,
+                     "this key is for HS256 alone; leave the algorithm out, or bind another key", id="algorithm"),
+    ],
+)  # fmt: skip
+def test_arguments_that_do_not_fit(
+    run: Run, refusal: Refusal, arguments: tuple[str, ...], kind: type[KeywrightError], message: str
+) -> None:
+    """What cannot be meant, or would have no effect, is refused."""
+    error = refusal(partial(run, *arguments, given=b"{}"))
+
+    assert (type(error), str(error)) == (kind, message)
+
+
+@pytest.mark.parametrize("given", [b"", b"[]", b"{", b'{"a":1,"a":2}', b'{"a":NaN}', b"{} {}", b"\xff", b"[" * 100_000])
+def test_claims_that_are_none(run: Run, refusal: Refusal, given: bytes) -> None:
+    """Claims from outside are read as strictly as those in a token."""
+    error = refusal(partial(run, "sign", "--key-file", "key.jwk", given=given))
+
+    assert (type(error), str(error)) == (
+        FormatError,
+        "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most; correct it",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda text: "", id="empty"),
+        pytest.param(lambda text: text[:-1], id="open end"),
+        pytest.param(lambda text: text + text, id="twice"),
+        pytest.param(lambda text: f"[{text}]", id="list"),
+        pytest.param(lambda text: text[:-1] + ',"alg":"HS256"}', id="member twice"),
+        pytest.param(lambda text: "\ufeff" + text, id="byte order mark"),
+        pytest.param(lambda text: text[:-1] + f',"a":{"[" * 100_000}', id="deep"),
+    ],
+)
+def test_key_files_that_are_none(run: Run, refusal: Refusal, tmp_path: Path, change: Callable[[str], str]) -> None:
+    """A key file is read strictly, and its refusal shows nothing of it."""
+    (tmp_path / "key.jwk").write_text(change(json.dumps(KEY)))
+
+    for arguments in (("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.jwk")):
+        error = refusal(partial(run, *arguments, given=b"{}"))
+        assert (type(error), str(error)) == (
+            MalformedKeyError,
+            NO_KEYS,
+        )
+        assert_hidden(Secret(str(KEY["k"]).encode()), everything_in(error))
+
+
+def test_a_key_in_a_file_does_not_show(run: Run, refusal: Refusal, tmp_path: Path) -> None:
+    """Nor where it was read and then refused."""
+    (tmp_path / "key.jwk").write_text(json.dumps({**KEY, "use": "enc"}))
+
+    for arguments in (("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.jwk")):
+        error: Any = refusal(partial(run, *arguments, given=b"{}"))
+        assert_hidden(Secret(str(KEY["k"]).encode()), everything_in(error))

@@ -1,0 +1,239 @@
+"""Tokens under the keys of a ring: rotation, threads, fork, and what a ring's key says of itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import keywright
+from keywright import BoundKey, KeyRing
+from keywright.errors import (
+    ConfigError,
+    InvalidSignatureError,
+    KeyNotFoundError,
+    KeywrightError,
+    PolicyError,
+    UnsupportedOperationError,
+)
+from keywright.testing import traceback_with_locals
+from keywright_jose import TokenSigner, jws_decode, jws_encode, signer, verifier, verify
+from keywright_jose.base64url import encode_segment
+
+Refusal = Callable[[Callable[[], object]], KeywrightError]
+
+CONFIG: dict[str, object] = {"stores": {"main": {"backend": "memory"}}, "default_store": "main"}
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2027, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The beginning of 2027."""
+    return Clock()
+
+
+@pytest.fixture
+def ring(clock: Clock) -> Iterator[KeyRing]:
+    """A ring with a key `jwt`."""
+    with keywright.open(CONFIG, clock=clock) as opened:
+        opened.generate("jwt", type="ec-p256")
+        yield opened
+
+
+def test_a_token_names_the_version_that_made_it(ring: KeyRing) -> None:
+    """The header has the version's kid, and verifying says which version it was, with a kid or without."""
+    token = signer(ring.signer("jwt")).sign({"a": 1})
+
+    found = verify(token, ring.verifier("jwt"))
+
+    assert found.header == {"alg": "ES256", "kid": ring.signer("jwt").kid}
+    assert (found.kid, found.reference) == (ring.signer("jwt").kid, "jwt@1")
+    assert jws_decode(token, ring.verifier("jwt")) == {"a": 1}
+    assert verify(jws_encode({"a": 1}, ring.signer("jwt")), ring.verifier("jwt@1")).reference == "jwt@1"
+
+
+def test_a_token_without_kid_is_tried_under_each_version(ring: KeyRing) -> None:
+    """The versions of one name are the ring's own, so a token need not name one."""
+    old, headless = ring.signer("jwt").current(), b"eyJhbGciOiJFUzI1NiJ9.e30"
+    ring.rotate("jwt")
+
+    token = headless + b"." + encode_segment(old.sign(headless))
+
+    assert verify(token, ring.verifier("jwt")).reference == "jwt@1"
+
+
+def test_headers_beside_a_rings_kid(ring: KeyRing, refusal: Refusal) -> None:
+    """More members stand after the kid; its own may be said and another may not; after a rotation it is the new one."""
+    bound = signer(ring.signer("jwt"), headers={"typ": "JWT", "kid": ring.signer("jwt").kid})
+
+    first = verify(bound.sign({}), ring.verifier("jwt"))
+    ring.rotate("jwt")
+    second = verify(bound.sign({}), ring.verifier("jwt"))
+
+    assert list(first.header) == ["alg", "kid", "typ"]
+    assert second.header == {"alg": "ES256", "kid": ring.signer("jwt").kid, "typ": "JWT"}
+    assert first.header["kid"] != second.header["kid"]
+    error = refusal(lambda: signer(ring.signer("jwt"), headers={"kid": "other"}))
+    assert (type(error), str(error)) == (
+        PolicyError,
+        "headers say another kid than the key's own, so nobody would verify the token; leave it out",
+    )
+
+
+def test_a_rings_key_has_one_algorithm(ring: KeyRing, refusal: Refusal) -> None:
+    """Its own may be said again, and another is refused."""
+    token = signer(ring.signer("jwt"), "ES256").sign({})
+
+    assert verify(token, ring.verifier("jwt"), algorithms=["ES256", "EdDSA"]).reference == "jwt@1"
+    of_signer = refusal(lambda: signer(ring.signer("jwt"), "ES384"))
+    of_verifier = refusal(lambda: verify(token, ring.verifier("jwt"), algorithms=["ES384"]))
+    assert (type(of_signer), str(of_signer)) == (
+        PolicyError,
+        "a ring's signer is for ES256 alone; leave the algorithm out, or bind another key",
+    )
+    assert (type(of_verifier), str(of_verifier)) == (
+        UnsupportedOperationError,
+        "no version of this key verifies with these algorithms; bind it with another",
+    )
+
+
+def test_a_signer_does_not_verify_nor_a_verifier_sign(ring: KeyRing, refusal: Refusal) -> None:
+    """Each is taken for what it is."""
+    assert type(refusal(lambda: verifier(ring.signer("jwt")))) is ConfigError  # type: ignore[arg-type]  # on purpose
+    assert type(refusal(lambda: signer(ring.verifier("jwt")))) is ConfigError  # type: ignore[arg-type]  # on purpose
+
+
+def test_tokens_through_a_planned_rotation(ring: KeyRing, clock: Clock, refusal: Refusal) -> None:
+    """The new version signs from its time, the old one verifies until its overlap is over; bound once before."""
+    tokens, checks = signer(ring.signer("jwt")), verifier(ring.verifier("jwt"))
+    first = tokens.sign({})
+
+    ring.rotate("jwt", activate_in=timedelta(days=1), overlap=timedelta(days=2))
+    announced = tokens.sign({})
+    clock.now += timedelta(days=1)
+    second = tokens.sign({})
+
+    assert [checks.verify(token).reference for token in (first, announced, second)] == ["jwt@1", "jwt@1", "jwt@2"]
+    clock.now += timedelta(days=2)
+    assert type(refusal(lambda: checks.verify(first))) is InvalidSignatureError
+    assert checks.verify(second).reference == "jwt@2"
+
+
+def test_a_compromised_version_is_out_at_once(ring: KeyRing, refusal: Refusal) -> None:
+    """Bound verifiers and signers hear of it with the next token, and keep saying why in a traceback."""
+    tokens, checks = signer(ring.signer("jwt")), verifier(ring.verifier("jwt"))
+    token = tokens.sign({})
+
+    ring.compromise("jwt@1")
+
+    of_verifier = refusal(lambda: checks.verify(token))
+    of_signer = refusal(lambda: tokens.sign({}))
+    assert type(of_verifier) is PolicyError
+    assert type(of_signer) is PolicyError
+    assert "<token signer ES256>" in traceback_with_locals(of_signer)
+    assert "<token verifier>" in traceback_with_locals(of_verifier)
+
+
+def test_threads_never_mix_a_header_and_a_key(ring: KeyRing) -> None:
+    """While a key is rotated again and again, every token verifies under the version that its header names."""
+    tokens, checks = signer(ring.signer("jwt")), verifier(ring.verifier("jwt"))
+    end = threading.Event()
+    made: list[str] = []
+
+    def work() -> None:
+        while not end.is_set():
+            made.append(tokens.sign({}))
+
+    with ThreadPoolExecutor(4) as pool:
+        works = [pool.submit(work) for _ in range(4)]
+        for _ in range(15):
+            ring.rotate("jwt")
+            checks.verify(tokens.sign({}))
+        end.set()
+        for one in works:
+            one.result()
+
+    kids = {checks.verify(token).kid for token in made[:: max(1, len(made) // 400)]}
+    assert len(kids) > 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_signs_and_verifies_with_what_was_bound_before(tmp_path: Path) -> None:
+    """Bound signers and verifiers work on after a fork, in the parent and in the child."""
+    config = {"stores": {"main": {"backend": "file", "path": str(tmp_path / "keys")}}, "default_store": "main"}
+    with keywright.open(config) as ring:
+        ring.generate("jwt", type="ec-p256")
+        _fork_and_sign(ring)
+
+
+def _fork_and_sign(ring: KeyRing) -> None:
+    tokens, checks = signer(ring.signer("jwt")), verifier(ring.verifier("jwt"))
+    before = tokens.sign({"who": "parent"})
+    reader, writer = os.pipe()
+
+    child = os.fork()
+    if not child:
+        try:
+            checks.verify(before)
+            os.write(writer, tokens.sign({"who": "child"}).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        token = stream.read()
+    os.waitpid(child, 0)
+
+    assert checks.verify(token).payload == b'{"who":"child"}'
+    assert checks.verify(tokens.sign({})).reference == "jwt@1"
+
+
+def test_an_oct_key_of_a_ring(ring: KeyRing) -> None:
+    """Symmetric keys sign and verify with HS256 of their own accord."""
+    ring.generate("hs", type="oct", bits=512)
+
+    token = signer(ring.signer("hs", algorithm="HS384")).sign({})
+
+    assert verify(token, ring.verifier("hs", algorithm="HS384")).header["alg"] == "HS384"
+    with pytest.raises(InvalidSignatureError) as caught:
+        verify(token, ring.verifier("hs"))
+    assert str(caught.value) == "the token was signed with an algorithm that its key is not for; refuse it"
+
+
+def test_a_name_that_is_not_there(ring: KeyRing) -> None:
+    """The ring's own errors come through."""
+    with pytest.raises(KeyNotFoundError):
+        signer(ring.signer("other"))
+    with pytest.raises(KeyNotFoundError):
+        verify("a.b.c", ring.verifier("other"))
+
+
+def _no_token(algorithm: str) -> BoundKey:
+    return BoundKey("a", 1, "k", "new", algorithm, None, lambda message: message)
+
+
+def test_an_algorithm_that_no_token_has(refusal: Refusal) -> None:
+    """A key type of others' may sign with something that JOSE has no name for, also after a rotation."""
+    current: list[Any] = [_no_token("ES256")]
+    bound = TokenSigner(lambda: current[0], {})
+
+    current[0] = _no_token("secret-sauce")
+    error = refusal(partial(bound.sign, {}))
+
+    assert type(error) is UnsupportedOperationError
+    assert str(error).startswith("the algorithm of a token must be one of HS256, ")
