@@ -297,7 +297,7 @@ def test_what_a_bound_one_was_bound_with_is_not_said_again(refusal: Refusal) -> 
 def test_an_audience_is_somebody() -> None:
     """A token for an audience is refused by who does not say which one it is (RFC 7519 §4.1.3)."""
     with pytest.raises(InvalidClaimError) as caught:
-        check_claims({"aud": "a"}, {"iss": "b"}, 0, None)
+        decode({"aud": "a"}, check_claims={"iss": "b"})
 
     assert str(caught.value) == (
         "the token is made for an audience (aud), and nobody said that it is this one; say aud in check_claims"
