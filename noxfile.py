@@ -13,6 +13,7 @@ nox.options.sessions = ["lint", "types", "tests", "build"]
 nox.options.reuse_existing_virtualenvs = True
 
 PLUGINS = sorted(f"./{path.parent}" for path in Path("plugins").glob("*/pyproject.toml"))
+TOKEN_PEERS = ("jwcrypto", "joserfc", "PyJWT", "authlib")
 DISTRIBUTIONS = ["./core", *PLUGINS, "."]
 
 
@@ -126,5 +127,5 @@ def bench(session: nox.Session) -> None:
     wheels = Path(session.create_tmp()).resolve()
     session.run_install("uv", "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(wheels))
     built = [str(wheel) for wheel in sorted(wheels.glob("*.whl"))]
-    session.install("--compile-bytecode", "--reinstall", *built, "keyring", "keyrings.alt", "jwcrypto", "joserfc")
+    session.install("--compile-bytecode", "--reinstall", *built, "keyring", "keyrings.alt", *TOKEN_PEERS)
     session.run("python", "bench/run.py", *session.posargs)

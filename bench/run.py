@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from jose_tokens import jose_rows
 from nix import nix_rows
 from start import discovery_rows, start_rows
 from stores import keyring_rows, store_rows
@@ -31,6 +32,7 @@ def main() -> None:
         "Discovery": discovery_rows,
         "Stores": partial(store_rows, large=given.large),
         "Keyring": keyring_rows,
+        "Tokens": jose_rows,
         "Nix": partial(nix_rows, large=given.large),
     }
     with tempfile.TemporaryDirectory() as directory:
