@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from keywright.cli.documents import phase_document, table
 from keywright.cli.streams import is_terminal
@@ -14,7 +14,7 @@ from keywright.names import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from keywright.cli.context import Context
     from keywright.lifecycle import VersionPhase
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from keywright.secret import Secret
 
 
+_NARROW = 30
+_WIDE = 60
 _NEVER_SIGNING = (Phase.DISABLED, Phase.COMPROMISED, Phase.DESTROYED)
 
 
@@ -126,14 +128,18 @@ def configure_list(parser: ArgumentParser, _plugins: Registry) -> None:
 
 
 def run_list(arguments: Namespace, context: Context) -> int:
-    """A line for each name: its reference, phase, type and kid; JSON lines with `--json`."""
-    rows = []
+    """A line for each name: its reference, phase, type and kid, on a terminal its time; JSON lines with `--json`."""
+    rows: list[tuple[str, ...]] = []
+    listed: list[tuple[VersionPhase, ...]] = []
     for name, versions in context.ring.list(arguments.prefix, labels=pairs_of(arguments.label, "--label")):
         if context.json:
             context.print_json({"name": name, "versions": [phase_document(one) for one in versions]})
         else:
             rows.append(_row(_foremost(versions)))
-    if rows:
+            listed.append(versions)
+    if rows and is_terminal():
+        _print_drawn(context, rows, listed)
+    elif rows:
         context.print(table(("NAME", "PHASE", "TYPE", "KID"), rows))
     elif not context.json and is_terminal():
         which = " that the arguments ask for" if arguments.prefix or arguments.label else ""
@@ -148,14 +154,48 @@ def configure_show(parser: ArgumentParser, _plugins: Registry) -> None:
 
 
 def run_show(arguments: Namespace, context: Context) -> int:
-    """A line for each version, ascending; one document with `--json`."""
+    """A line for each version, ascending, on a terminal their time and what comes next; one document with `--json`."""
     name, versions = context.ring.show(arguments.name)
     if context.json:
-        context.print_json({"name": name, "versions": [phase_document(one) for one in versions]})
+        documents = [phase_document(one) for one in versions]
+        planned = [{"time": time and format_time(time), "what": what} for time, what in _next(context, name, versions)]
+        context.print_json({"name": name, "versions": documents, "next": planned})
         return 0
     header = ("VERSION", "PHASE", "TYPE", "FORMAT", "CREATED", "SIGNS FROM", "ENDS", "LABELS", "KID")
     context.print(table(header, [_details(one) for one in versions]))
+    if is_terminal():
+        _print_time(context, name, versions)
     return 0
+
+
+def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tuple[VersionPhase, ...]]) -> None:
+    from keywright.cli.timeline import axis_of, bar, legend
+
+    axis = axis_of([one for versions in listed for one in versions], context.ring.now(), _NARROW)
+    drawn = [(bar(versions, axis), *row) for row, versions in zip(rows, listed, strict=True)]
+    context.print(table((f"{'TIME':{_NARROW}}", "NAME", "PHASE", "TYPE", "KID"), drawn))
+    context.print(legend(axis))
+
+
+def _print_time(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> None:
+    from keywright.cli.timeline import axis_of, bar, in_words, legend
+
+    now = context.ring.now()
+    axis = axis_of(versions, now, _WIDE)
+    context.print("")
+    for one in versions:
+        context.print(f"  {bar([one], axis)}  {one.info.reference} {one.phase.value}")
+    context.print(f"  {legend(axis)}")
+    context.print("")
+    for time, what in _next(context, name, versions):
+        context.print(f"  {in_words(time, now)}: {what}")
+
+
+def _next(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> list[tuple[datetime | None, str]]:
+    from keywright.cli.timeline import what_next
+
+    rotate_every = cast("timedelta | None", context.config.key(name).common()["rotate_every"])
+    return what_next(versions, context.ring.now(), rotate_every)
 
 
 def _foremost(versions: Iterable[VersionPhase]) -> VersionPhase:
