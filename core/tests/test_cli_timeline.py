@@ -90,8 +90,10 @@ def test_where_nothing_comes_that_is_said() -> None:
         "in 1 hour (2027-01-11 01:00 UTC): version 1 expires"
     ]
     assert sentences(replace(FIRST, state=State.DISABLED, state_since=NOW)) == [
-        "now: no version signs: version 1 is disabled, and an older one never takes its place; enable it again, or "
-        "rotate"
+        (
+            "now: no version signs: version 1 is disabled, and an older one never takes its place; enable it again, or "
+            "rotate"
+        )
     ]
 
 
