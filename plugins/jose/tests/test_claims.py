@@ -300,5 +300,5 @@ def test_an_audience_is_somebody() -> None:
         decode({"aud": "a"}, check_claims={"iss": "b"})
 
     assert str(caught.value) == (
-        "the token is made for an audience (aud), and nobody said that it is this one; say aud in check_claims"
+        "the token is made for an audience (aud), and nobody said that it is this one; say which aud is expected"
     )

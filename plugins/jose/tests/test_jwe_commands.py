@@ -246,7 +246,7 @@ BOTH = "the key and the {} cannot both be read from standard input; name a file 
             ("decrypt", *KEY, *ALGORITHMS, "key.jwk"),
             b"",
             MalformedTokenError,
-            "a encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it",
+            "an encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it",
             id="no token",
         ),
         pytest.param(

@@ -27,7 +27,7 @@ IV = bytes(12)
 HEADER = {"alg": "dir", "enc": "A256GCM"}
 
 TEXT = "a token is ASCII text of at most 262144 bytes; pass the token itself"
-SEGMENTS = "a encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it"
+SEGMENTS = "an encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it"
 BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
 JSON = (
     "the header of the token is not one JSON object in UTF-8 with each member once and nothing around it; have it "

@@ -76,7 +76,7 @@ def check_claims(
     _check_times(claims, _now(clock), time_drift)
     if "aud" in claims and "aud" not in (expected or {}):
         raise InvalidClaimError(
-            "the token is made for an audience (aud), and nobody said that it is this one; say aud in check_claims"
+            "the token is made for an audience (aud), and nobody said that it is this one; say which aud is expected"
         )
     for name, value in (expected or {}).items():
         if name not in claims:

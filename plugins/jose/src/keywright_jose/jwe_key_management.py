@@ -109,7 +109,7 @@ def _decrypted(
     if algorithm.way == "gcm":
         return _decrypted_with_gcm(_octets(key), algorithm, header, encrypted)
     if algorithm.way == "rsa":
-        return _unwrapped(_rsa_key(private_object(key), algorithm), encrypted)
+        return _unwrapped(_rsa_key(private_object(key, primes=False), algorithm), encrypted)
     if algorithm.way == "wrap":
         return _unwrapped(_wrapping_key(_octets(key), algorithm), encrypted)
     from keywright_jose.jwe_agreement import agreed_with_sender

@@ -24,9 +24,9 @@ def split_token(token: str | bytes, count: int) -> list[str]:
         raise MalformedTokenError(f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes; pass the token itself")
     segments = text.split(".", count)
     if len(segments) != count:
-        kind = "signed token (JWS)" if count == 3 else "encrypted token (JWE)"
+        kind = "a signed token (JWS)" if count == 3 else "an encrypted token (JWE)"
         raise MalformedTokenError(
-            f"a {kind} is {count} segments parted by dots; copy it whole, without what stands around it"
+            f"{kind} is {count} segments parted by dots; copy it whole, without what stands around it"
         )
     return segments
 
