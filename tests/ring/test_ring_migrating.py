@@ -184,7 +184,8 @@ def test_a_kid_that_is_taken_is_a_conflict(two: KeyRing) -> None:
 
     moved = {one.reference: str(one.error) for one in two.migrate(from_="old", to="new")}
 
-    assert moved["a@2"] == ("store 'new' has the kid of a@2 already, on version 1; nothing was written")
+    assert moved["a@2"] == "store 'new' has the kid of a@2 already, on version 1; nothing was written"
+    assert list(everything(two, "new")) == ["a@1"]
 
 
 def test_what_changes_meanwhile_is_copied_again(two: KeyRing, wait: Wait) -> None:
@@ -343,3 +344,68 @@ def test_one_store_under_two_names_is_refused(ring: Rings, refused: Refused, tmp
     for names in (("old", "new"), ("old", "old")):
         with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
             list(opened.migrate(from_=names[0], to=names[1], delete_source=True))
+
+
+def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
+    """Where one version is in conflict, or the target has one that the source has not, none of the name is copied."""
+    two.generate("a")
+    two.rotate("a")
+    two.generate("a", store="new", kid="theirs")
+    two.generate("b")
+    two.generate("b", store="new", kid="theirs")
+    two.rotate("b", store="new", kid="theirs-2")
+    kept = two.open_store("new").writable
+    before = everything(two, "new")
+
+    moved = {one.reference: (one.outcome, str(one.error)) for one in two.migrate(from_="old", to="new")}
+
+    assert moved == {
+        "a@2": ("conflict", "a@2 is left out, for another version of the name is in conflict; settle that"),
+        "a@1": (
+            "conflict",
+            "a@1 in store 'new' is another key; decide which one counts, and rename or remove the other",
+        ),
+        "b@1": (
+            "conflict",
+            "b@1 in store 'new' is another key; decide which one counts, and rename or remove the other",
+        ),
+    }
+    assert everything(two, "new") == before
+
+    infos = kept.versions("b")
+    kept.remove("b", expected=[info.revision for info in infos])
+    kept.create(Record(replace(infos[1], revision=keywright.Revision("")), None))
+    again = {one.reference: str(one.error) for one in two.migrate("b", from_="old", to="new")}
+
+    assert again == {
+        "b@1": "store 'new' has b@2, which the source has not, and no b@1: this is another key of that name; rename or "
+        "remove one"
+    }
+
+
+def test_after_the_switch_the_source_may_go(two: KeyRing) -> None:
+    """A key that was moved and then rotated in the new store is no conflict: all the old one's versions are there."""
+    two.generate("a")
+    list(two.migrate(from_="old", to="new"))
+    two.rotate("a", store="new")
+
+    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True))
+
+    assert moved == {"a@1": "identical", "a": "removed"}
+    assert set(everything(two, "new")) == {"a@1", "a@2"}
+
+
+def test_nothing_older_than_what_failed_is_copied(two: KeyRing) -> None:
+    """Or the target would sign with a version that is superseded in the source."""
+    two.generate("a")
+    two.rotate("a")
+    two.rotate("a")
+    kept = two.open_store("old").writable
+    record = kept.get("a", 2)
+    kept.update(Record(record.info, Secret(b"junk")), expected=record.info.revision)
+
+    moved = [(one.reference, one.outcome, str(one.error)) for one in two.migrate(from_="old", to="new")]
+
+    assert [one[:2] for one in moved] == [("a@3", "copied"), ("a@2", "failed"), ("a@1", "failed")]
+    assert moved[2][2] == "a@1 is left out, for a newer version could not be copied; mend that first"
+    assert list(everything(two, "new")) == ["a@3"]

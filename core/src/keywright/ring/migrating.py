@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-from keywright.errors import ConfigError, ConflictError, KeyExistsError, KeyNotFoundError, KeywrightError
+from keywright.errors import (
+    ConfigError,
+    ConflictError,
+    KeyExistsError,
+    KeyNotFoundError,
+    KeywrightError,
+    StoreUnavailableError,
+)
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
@@ -50,7 +57,8 @@ class Migrating(RingBase):
         """Copy all versions of these names, or of all names, from one configured store to another.
 
         States, times, labels and tombstones go along; a version is read back and compared before it counts. The newest
-        goes first, so that the target never signs with an older one meanwhile. Interrupted anywhere, the same call
+        goes first, so that the target never signs with an older one meanwhile; of a name that is in conflict nothing is
+        copied, and nothing older than a version that failed. Interrupted anywhere, the same call
         finishes it. What changes in the source while it works is copied again until nothing changes any more.
 
         Args:
@@ -77,6 +85,16 @@ class Migrating(RingBase):
         yield from move.all_of(names)
         if delete_source and not dry_run and move.is_clean:
             yield from move.remove_source()
+
+
+class _Step(NamedTuple):
+    """What is to be done to a version; `error`: why nothing can be."""
+
+    info: RecordInfo
+    outcome: Outcome
+    one: Plain | None
+    there: Plain | None = None
+    error: KeywrightError | None = None
 
 
 class _Move:
@@ -138,58 +156,88 @@ class _Move:
         return Moved(name, "removed")
 
     def _name(self, name: str, *, again: bool) -> Iterator[Moved]:
+        """Copy the versions of a name, the newest first; if one is in conflict, none of it."""
+        self._settled[name] = (0, 0)
         try:
             infos = self._source.store.versions(name)
+            steps = self._planned(infos, again=again)
         except KeywrightError as error:
-            yield self._failed(name, error)
-            self._settled[name] = (0, 0)
+            yield self._refused(name, error)
             return
         is_whole = True
-        for info in reversed(infos):
-            moved = self._version(info, again=again)
+        stopped: KeywrightError | None = next((one.error for one in steps if _is_conflict(one.error)), None)
+        for step in steps:
+            moved = self._done(step, stopped)
             is_whole = is_whole and moved.error is None
+            # An older version alone would sign in the target, where it is superseded in the source.
+            stopped = stopped or moved.error
             # What was copied before, and is as it was, was told then.
             if not again or moved.outcome != "identical":
                 yield moved
         if is_whole and not self._dry_run:
             self._settled[name] = (_numbered(infos), self._revisions(self._target, name))
-        else:
-            self._settled[name] = (0, 0)
 
-    def _version(self, info: RecordInfo, *, again: bool) -> Moved:
+    def _planned(self, infos: Sequence[RecordInfo], *, again: bool) -> list[_Step]:
+        there = self._target.store.versions(infos[0].name) if infos else ()
+        return [self._step(info, infos, there, again=again) for info in reversed(infos)]
+
+    def _step(
+        self, info: RecordInfo, infos: Sequence[RecordInfo], there: Sequence[RecordInfo], *, again: bool
+    ) -> _Step:
+        """What is to be done to a version, or why nothing can be."""
         try:
-            return self._moved(info, again=again)
-        except (ConflictError, KeyExistsError) as error:
-            self.is_clean = False
-            return Moved(info.reference, "conflict", error)
+            one = plain(self._source, info)
+            found = found_in(self._target, info.name, info.version)
+            if found is None:
+                self._check_room(one, infos, there)
+                return _Step(info, "copied", one)
+            if one.same(found):
+                return _Step(info, "identical", one)
+            if not ((self._update or again) and differs_in_its_keeping(one, found)):
+                raise self._conflict(one, found)
         except KeywrightError as error:
-            return self._failed(info.reference, error)
+            return _Step(info, "conflict" if _is_conflict(error) else "failed", None, None, error)
+        return _Step(info, "updated", one, found)
 
-    def _failed(self, reference: str, error: KeywrightError) -> Moved:
-        self.is_clean = False
-        return Moved(reference, "failed", error)
+    def _done(self, step: _Step, stopped: KeywrightError | None) -> Moved:
+        reference = step.info.reference
+        if step.error is not None:
+            return self._refused(reference, step.error)
+        if step.one is None or step.outcome == "identical":
+            return Moved(reference, step.outcome)
+        if stopped is not None:
+            return self._refused(reference, _left_out(reference, stopped))
+        try:
+            self._write(step.one, step.there)
+        except KeywrightError as error:
+            return self._refused(reference, error)
+        return Moved(reference, step.outcome)
 
-    def _moved(self, info: RecordInfo, *, again: bool) -> Moved:
-        one = plain(self._source, info)
-        there = found_in(self._target, info.name, info.version)
+    def _write(self, one: Plain, there: Plain | None) -> None:
+        if self._dry_run:
+            return
         if there is None:
-            self._check_room(one)
-            self._write("migrate", one, lambda: copy(one, self._target))
-            return Moved(info.reference, "copied")
-        if one.same(there):
-            return Moved(info.reference, "identical")
-        if not ((self._update or again) and differs_in_its_keeping(one, there)):
-            raise self._conflict(one, there)
-        self._write("migrate", one, lambda: replace_copy(one, self._target, there))
-        return Moved(info.reference, "updated")
+            self._perform("migrate", self._target, one.info, lambda: copy(one, self._target))
+        else:
+            self._perform("migrate", self._target, one.info, lambda: replace_copy(one, self._target, there))
 
-    def _check_room(self, one: Plain) -> None:
-        """Refuse what would give a name in the target two keys of one kid, or a past that it never had."""
-        for other in self._target.store.versions(one.info.name):
+    def _refused(self, reference: str, error: KeywrightError) -> Moved:
+        self.is_clean = False
+        return Moved(reference, "conflict" if _is_conflict(error) else "failed", error)
+
+    def _check_room(self, one: Plain, infos: Sequence[RecordInfo], there: Sequence[RecordInfo]) -> None:
+        """Refuse what would mix two keys of one name, or give two versions one kid."""
+        versions = {info.version for info in infos}
+        for other in there:
             if other.kid == one.info.kid:
                 raise KeyExistsError(
                     f"store {self._target.name!r} has the kid of {one.info.reference} already, on version "
                     f"{other.version}; nothing was written"
+                )
+            if other.version not in versions:
+                raise KeyExistsError(
+                    f"store {self._target.name!r} has {other.reference}, which the source has not, and no "
+                    f"{one.info.reference}: this is another key of that name; rename or remove one"
                 )
 
     def _conflict(self, one: Plain, there: Plain) -> ConflictError:
@@ -197,10 +245,6 @@ class _Move:
         if differs_in_its_keeping(one, there):
             return ConflictError(f"{subject} has other labels or another state; say --update to let the source win")
         return ConflictError(f"{subject} is another key; decide which one counts, and rename or remove the other")
-
-    def _write(self, operation: Literal["migrate"], one: Plain, action: Callable[[], object]) -> None:
-        if not self._dry_run:
-            self._perform(operation, self._target, one.info, action)
 
     def _perform(
         self,
@@ -214,6 +258,16 @@ class _Move:
 
     def _revisions(self, opened: OpenedStore, name: str) -> int:
         return _numbered(opened.store.versions(name))
+
+
+def _is_conflict(error: KeywrightError | None) -> bool:
+    return isinstance(error, ConflictError | KeyExistsError)
+
+
+def _left_out(reference: str, stopped: KeywrightError) -> KeywrightError:
+    if _is_conflict(stopped):
+        return ConflictError(f"{reference} is left out, for another version of the name is in conflict; settle that")
+    return StoreUnavailableError(f"{reference} is left out, for a newer version could not be copied; mend that first")
 
 
 def _numbered(infos: Sequence[RecordInfo]) -> int:
