@@ -111,6 +111,14 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def hostile_tokens(session: nox.Session) -> None:
+    """Print who accepts which hostile token and key: this library, and others (docs/reference/hostile-tokens.md)."""
+    sync(session, "test")
+    session.install("PyJWT", "authlib")
+    session.run("python", "-W", "ignore", "-m", "hostile_tokens", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python="3.11")
 def mutation(session: nox.Session) -> None:
     """Break the code in one place at a time, in a copy of this checkout: some test has to notice (docs/mutation.md)."""
     copy = Path(session.create_tmp()).resolve() / "checkout"

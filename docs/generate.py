@@ -142,6 +142,10 @@ def _settings(plugins: Registry) -> Iterator[str]:
     for seal in plugins.seals.values():
         yield f"### Seal `{seal.name}`\n"
         yield from _setting_table(seal.settings)
+    yield "## Plugins: `[plugin.NAME]`\n"
+    for name, settings in plugins.settings.items():
+        yield f"### Plugin `{name}`\n"
+        yield from _setting_table(settings)
 
 
 def _setting_table(settings: tuple[Setting, ...] | list[Setting] | object) -> Iterator[str]:

@@ -40,6 +40,10 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "destroy": (["a@1", "--yes"], INFO),
     "sign": (["a"], {"reference", "kid", "algorithm", "signature"}),
     "verify": (["a", "--signature", SIGNATURE], INFO),
+    "reseal": (["--store", "sealed"], {"resealed", "current"}),
+    "audit verify": ([], {"lines", "faults"}),
+    "audit head": ([], {"hash"}),
+    "audit show": ([], {"operation", "name"}),
     "migrate": (["--from", "local", "--to", "other"], {"dry_run"}),
     "doctor": ([], {"findings"}),
     "plugins": ([], {"plugins", "failures"}),
@@ -76,7 +80,10 @@ def ready(home: Path, keywright: Keywright) -> Keywright:
     (home / "keywright.toml").write_text(
         'default_store = "local"\n[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n'
         '[stores.other]\nbackend = "sqlite"\npath = "other.db"\n[keys.declared]\ntype = "ed25519"\n'
+        '[stores.sealed]\nbackend = "file"\npath = "sealed"\nseal = "master"\n'
+        '[seals.master]\nseal = "master-key"\nkey = { file = "master" }\n[plugin.audit]\npath = "audit.log"\n'
     )
+    (home / "master").write_text("0" * 64)
     assert keywright("generate", "a").returncode == 0
     assert keywright("jose", "jwk", "create-curve-key", "-o", "ed.jwk").returncode == 0
     assert keywright("jose", "jwk", "create-secret-key", "--bits", "256", "-o", "oct.jwk").returncode == 0

@@ -10,7 +10,7 @@ import pytest
 from transcript import matches, steps
 
 GUIDES = Path(__file__).parent.parent / "docs" / "guides"
-RUN = ("rotate-without-an-outage", "move-stores")
+RUN = ("rotate-without-an-outage", "move-stores", "encrypt-at-rest")
 
 
 @pytest.mark.parametrize("guide", RUN)

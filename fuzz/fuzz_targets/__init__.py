@@ -23,6 +23,7 @@ NAMES: Final = (
     "config_layers",
     "file_store",
     "sqlite_store",
+    "seals",
     "command_line",
 )
 

@@ -20,6 +20,7 @@ OWN_PACKAGES: Final = (
     "keywright_jose",
     "keywright_keytypes",
     "keywright_nix",
+    "keywright_seal",
     "keywright_sqlite",
 )
 _WINDOW: Final = 8

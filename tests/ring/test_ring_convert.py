@@ -161,7 +161,7 @@ def test_lenience_reads_and_writes_odd_names() -> None:
         pytest.param(
             NIX, {"from_": "nix", "to": "jwkk"}, UnknownPluginError,
             "no format is called 'jwkk' (did you mean 'jwk'?); installed: jwk, nix; left out by the setting `plugins`: "
-            "env, file, sqlite",
+            "audit, chain, env, file, policy, seal, sqlite",
             id="no such format",
         ),
     ],

@@ -166,7 +166,8 @@ def test_a_key_that_has_no_name_in_nix_is_refused(ring: Rings, refused: Refused)
         ),
         pytest.param(
             "a@2", {"format": "pem8"}, UnknownPluginError,
-            "no format is called 'pem8'; installed: jwk, nix; left out by the setting `plugins`: env, file, sqlite",
+            "no format is called 'pem8'; installed: jwk, nix; left out by the setting `plugins`: audit, chain, env, "
+            "file, policy, seal, sqlite",
             id="no format",
         ),
     ],

@@ -171,7 +171,7 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
     with refused(
         UnknownPluginError,
         "given settings: stores.x.backend: no store backend is called 'cloud'; installed: memory, memory-signing; "
-        "left out by the setting `plugins`: env, file, sqlite",
+        "left out by the setting `plugins`: audit, chain, env, file, policy, seal, sqlite",
     ):
         opened.names(store="x")
     with refused(ConfigError, "given settings: stores.y.path is no setting of store backend 'memory'; it has: id"):

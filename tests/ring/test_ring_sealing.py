@@ -298,7 +298,7 @@ def test_settings_of_seals_are_checked_when_the_store_is_used(
     with refused(
         UnknownPluginError,
         "given settings: seals.x.seal: no seal is called 'hsm'; installed: memory; left out by the setting `plugins`: "
-        "env, file, sqlite",
+        "audit, chain, env, file, policy, seal, sqlite",
     ):
         opened.open_store("x")
     with refused(
@@ -338,3 +338,18 @@ def test_a_store_that_does_not_open_is_asked_again(
             opened.generate("a")
 
     assert opened.generate("a").version == 1
+
+
+def test_a_key_is_not_left_open_among_sealed_ones(
+    ring: Rings, sealed: KeyRing, refused: Refused, shared: dict[str, str]
+) -> None:
+    """A store that holds sealed keys, and whose seal was taken out of the configuration, takes no open ones."""
+    sealed.generate("a")
+
+    with refused(
+        SealError,
+        "store 'main' holds sealed keys and has no seal, so another one would lie open among them; set "
+        "stores.main.seal",
+    ):
+        ring(stores={"main": shared}).generate("b")
+    assert [*sealed.names()] == ["a"]

@@ -142,3 +142,18 @@ def test_of_two_at_once_one_makes_the_version(ring: Rings, shared: dict[str, str
     assert made == [2]
     assert list(late) == []
     assert [found.info.version for found in one.show("a").versions] == [1, 2]
+
+
+def test_a_new_version_lives_as_long_as_is_declared(ring: Rings, wait: Wait) -> None:
+    """`expires_in` counts from when a version starts to sign; an end that is asked for goes before."""
+    opened = ring(keys={"a": {"rotate_every": "30d", "activate_in": "7d", "expires_in": "60d"}})
+
+    first = opened.generate("a")
+    wait(days=30)
+    second = next(iter(opened.rotate_due())).made
+    asked = opened.rotate("a", expires=opened.now() + timedelta(days=20))
+
+    assert first.expires == (first.created or opened.now()) + timedelta(days=60)
+    assert second is not None
+    assert second.expires == opened.now() + timedelta(days=67)
+    assert asked.expires == opened.now() + timedelta(days=20)

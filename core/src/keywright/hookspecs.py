@@ -69,8 +69,8 @@ def keywright_configure(options: Options) -> object:
 
     Called when a ring is opened, with the settings of its `[plugin.NAME]` table: NAME is the plugin's entry point, and
     what may be set stands in its `SETTINGS`, a sequence of `Setting`, which is empty where there is none. Return None
-    if there is nothing to listen to. A ConfigError is the user's to mend; whatever else is raised refuses the ring, for
-    a policy that nobody reads is none. Rings with other settings get another object.
+    if there is nothing to listen to. If it raises a ConfigError, that is the user's to mend; whatever else it raises
+    refuses the ring too, for a policy that nobody reads is none. Rings with other settings get another object.
     """
 
 

@@ -25,7 +25,18 @@ RESERVED_SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     # What `[keys.NAME]` and the methods and commands that make keys call their own.
     "key type": frozenset(
         (
-            *("type", "format", "store", "kid", "rotate_every", "overlap", "activate_in", "labels", "attributes"),
+            *(
+                "type",
+                "format",
+                "store",
+                "kid",
+                "rotate_every",
+                "expires_in",
+                "overlap",
+                "activate_in",
+                "labels",
+                "attributes",
+            ),
             *("self", "name", "names", "label", "attribute", "activates", "expires", "new_here", "due", "dry_run"),
             *("config", "profile", "option", "json", "quiet", "verbose", "debug", "version", "help"),
         )

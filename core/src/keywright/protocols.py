@@ -325,9 +325,10 @@ class RenewableSeal(OpenedSeal, Protocol):
         ...
 
     def adopt(self, payload: Secret) -> None:
-        """Seal from now on with the salt of this payload, which the store holds, if its master key is the current one.
+        """Seal from now on with the salt of this payload, which the store holds, current master key or previous.
 
-        So a passphrase is stretched once for a store, and not for each process that ever wrote to it. Raises nothing.
+        So a passphrase is stretched once for a store, and not for each process that ever wrote to it. Raises nothing;
+        in a store of which no master key opens anything, `seal` may refuse afterwards.
         """
         ...
 

@@ -17,6 +17,7 @@ KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("kid", "text", None, "the id that the outside world knows; may hold {name} and {version}"),
     Setting("rotate_every", "duration", None, "the age at which a version is due for rotation"),
     Setting("overlap", "duration", None, "how long older versions still verify after a rotation took effect"),
+    Setting("expires_in", "duration", None, "how long a new version lives, from when it starts to sign"),
     Setting("activate_in", "duration", None, "how long a new version is announced before it signs"),
     Setting("labels", "table", {}, "what its keeper writes on it"),
     Setting("attributes", "values", {}, "what the key itself carries, such as JWK use and key_ops"),
@@ -84,12 +85,14 @@ class KeyTable(NamedTuple):
 
         Raises:
             ConfigError: a value of the wrong type, a `kid` with another placeholder than `{name}` and `{version}`,
-                a `rotate_every` of nothing, or an `{ env = … }` or `{ file = … }` that cannot be read.
+                a `rotate_every` or `expires_in` of nothing, or an `{ env = … }` or `{ file = … }` that cannot be read.
         """
         given = {name: value for name, value in self.given.items() if name in _KEY_SETTING_NAMES}
         options = check_options(given, KEY_SETTINGS, owner="a key", path=self.path, source=self.source)
         if "kid" in given and not _is_kid_template(options.text("kid")):
             raise given["kid"].error("must be text with no other braces than {name} and {version}, and not empty")
+        if options["expires_in"] == timedelta(0):
+            raise given["expires_in"].error("must be 1s or longer; leave it out for a key that never ends")
         if options["rotate_every"] == timedelta(0):
             raise given["rotate_every"].error("must be 1s or longer; leave it out for a key that is never due")
         return options

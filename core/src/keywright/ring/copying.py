@@ -22,11 +22,13 @@ class Plain(NamedTuple):
         info: its metadata, complete.
         payload: the format's own bytes; None as in `Record`.
         revision: the revision in the store that it was read from.
+        bits: the size of the key as its type counts it; None of one of which nothing is left.
     """
 
     info: RecordInfo
     payload: Secret | None
     revision: Revision
+    bits: int | None = None
 
     def same(self, other: Plain) -> bool:
         """Whether the two are one version, whatever stores they come from."""
@@ -50,7 +52,8 @@ def plain(opened: OpenedStore, info: RecordInfo) -> Plain:
     complete = opened.described(record.info)
     # As the format writes it: a store without metadata may hold another spelling, which others would not take back.
     payload = None if key.secret is None else opened.encoded(key, complete)
-    return Plain(replace(complete, revision=Revision("")), payload, record.info.revision)
+    info = replace(complete, revision=Revision(""))
+    return Plain(info, payload, record.info.revision, opened.bits(key))
 
 
 def found_in(opened: OpenedStore, name: str, version: int) -> Plain | None:

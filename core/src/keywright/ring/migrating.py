@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from keywright.errors import (
@@ -217,9 +218,10 @@ class _Move:
         if self._dry_run:
             return
         if there is None:
-            self._perform("migrate", self._target, one.info, lambda: copy(one, self._target))
+            self._perform("migrate", self._target, one.info, lambda: copy(one, self._target), bits=one.bits)
         else:
-            self._perform("migrate", self._target, one.info, lambda: replace_copy(one, self._target, there))
+            action = partial(replace_copy, one, self._target, there)
+            self._perform("migrate", self._target, one.info, action, bits=one.bits)
 
     def _refused(self, reference: str, error: KeywrightError) -> Moved:
         self.is_clean = False
@@ -252,9 +254,11 @@ class _Move:
         opened: OpenedStore,
         info: RecordInfo,
         action: Callable[[], object],
+        *,
+        bits: int | None = None,
     ) -> None:
         ring = self._ring
-        ring._perform(lambda: describe(operation, opened, info, ring.now()), action)  # noqa: SLF001  (its own part)
+        ring._perform(lambda: describe(operation, opened, info, ring.now(), bits), action)  # noqa: SLF001  (its own part)
 
     def _revisions(self, opened: OpenedStore, name: str) -> int:
         return _numbered(opened.store.versions(name))

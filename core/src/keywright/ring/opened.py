@@ -172,6 +172,10 @@ class OpenedStore:
         """The payload of a key with both halves, before any seal. Raises: as `Format.encode_secret`."""
         return self._plugins.format(info.format or "").encode_secret(key)
 
+    def bits(self, key: Key) -> int | None:
+        """The size of a key as its type counts it; None if it has no half."""
+        return None if key.secret is None and key.public is None else self._plugins.key_type(key.type).bits(key)
+
     def record_of(self, info: RecordInfo, payload: Secret | None) -> Record:
         """A record of the format's own bytes, sealed if the store has a seal.
 

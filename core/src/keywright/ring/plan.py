@@ -86,7 +86,11 @@ def make_plan(
         given, key_type.settings, owner=f"key type {key_type.name!r}", path=table.path, source=table.source
     )
     overlap = wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"])
-    activates, expires = check_times(wanted.activates, wanted.expires, overlap, now)
+    expires_in = cast("timedelta | None", common["expires_in"])
+    ends = wanted.expires
+    if ends is None and expires_in is not None:
+        ends = (wanted.activates or now) + expires_in
+    activates, expires = check_times(wanted.activates, ends, overlap, now)
     with located(table.source, f"{table.path}.labels"):
         declared_labels = check_labels(common.table("labels"))
     labels = {**(before.labels or {}), **declared_labels, **check_labels(wanted.labels or {})}

@@ -38,7 +38,8 @@ class StoreSeal:
         self._store_name = table.name
         self._store = store
         self._seal: OpenedSeal | None = None
-        self._adopted = False
+        self._has_looked = False
+        self._holds_sealed = False
         self._lock = ProcessLock()
         if table.seal is None:
             return
@@ -58,9 +59,15 @@ class StoreSeal:
         """What is to be stored for these bytes of a format.
 
         Raises:
-            SealError: it cannot be sealed, or the seal does not give it back.
+            SealError: it cannot be sealed, or the seal does not give it back; or the store has no seal, and holds
+                sealed payloads.
         """
         seal = self._as_before()
+        if seal is None and self._holds_sealed:
+            raise SealError(
+                f"store {self._store_name!r} holds sealed keys and has no seal, so another one would lie open among "
+                f"them; set stores.{self._store_name}.seal"
+            )
         stored = payload if seal is None or self.name is None else seal_payload(self.name, seal, payload, info)
         if self.unsealed(stored, info) != payload:
             raise SealError(f"seal {self.name!r} gives back something else than it got; nothing was stored")
@@ -101,22 +108,23 @@ class StoreSeal:
             return self._seal
 
     def _as_before(self) -> OpenedSeal | None:
-        """The seal, once it has seen a payload that was sealed in this store before."""
+        """The seal, once it has seen some of what was sealed in this store before."""
         seal = self._opened()
         with self._lock.mine():
-            if seal is not None and not self._adopted and hasattr(seal, "adopt"):
+            if not self._has_looked:
                 for payload in self._sealed_before():
-                    seal.adopt(inside_of(payload))
-            self._adopted = True
+                    self._holds_sealed = True
+                    if sealed_with(payload) == self.name and hasattr(seal, "adopt"):
+                        cast(RenewableSeal, seal).adopt(inside_of(payload))
+            self._has_looked = True
         return seal
 
     def _sealed_before(self) -> Iterator[Secret]:
-        """The first sealed payload of the store, if it tells of one."""
+        """A sealed payload of each of the first names that have one, as far as the store tells."""
         store = self._store()
         with suppress(KeywrightError):  # who cannot look there seals with a salt of its own
             for name in store.names(limit=_LOOKED_AT):
-                for info in store.versions(name):
-                    payload = store.get(name, info.version).payload
-                    if payload is not None and sealed_with(payload) == self.name:
-                        yield payload
-                        return
+                payloads = (store.get(name, info.version).payload for info in store.versions(name))
+                found = next((one for one in payloads if one is not None and sealed_with(one) is not None), None)
+                if found is not None:
+                    yield found

@@ -15,7 +15,7 @@ from keywright.errors import (
 )
 from keywright_jose.given_key import Given, one_key, taken
 from keywright_jose.jwe_algorithms import AGREEING, KEY_ALGORITHMS, ContentAlgorithm, KeyAlgorithm
-from keywright_jose.jwe_key_set import keys_of_set
+from keywright_jose.jwe_key_set import owned_keys
 from keywright_jose.jwk_kinds import kind_of_type
 from keywright_jose.jwk_members import Members
 from keywright_jose.key_use import check_use, own_algorithm
@@ -73,7 +73,7 @@ def decrypting_keys(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAl
     operations = _DECRYPTING.get(algorithm.way, ("unwrapKey",))
     if not isinstance(given, Key) and _is_set(members := _members(given)):
         # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
-        found = tuple(key for key in keys_of_set(members) if _is_for(key, algorithm, content, operations))
+        found = tuple(key for key in owned_keys(members) if _is_for(key, algorithm, content, operations))
         if not found:
             raise InvalidKeyError("this JWK Set has no key that decrypts with these algorithms; use the right set")
         return found

@@ -11,6 +11,7 @@ from keywright_jose.base64url import decode_base64url
 
 __all__ = ["EXPORT_AGAIN", "Members"]
 
+_LONGEST_TEXT = 65_536
 EXPORT_AGAIN = "export the key again from the program that made it"
 
 
@@ -61,9 +62,12 @@ class Members:
         """The octets of a base64url member, at least one.
 
         Raises:
-            MalformedKeyError: it is missing, no text, empty, or not canonical base64url without padding.
+            MalformedKeyError: it is missing, no text, empty, longer than 65536 characters, or not canonical base64url
+                without padding.
         """
         self._require_text(name)
+        if len(str(self._values[name])) > _LONGEST_TEXT:
+            raise MalformedKeyError(f"the JWK member {name} is longer than that of any key; {EXPORT_AGAIN}")
         octets = decode_base64url(str(self._values[name]))
         if octets is None:
             raise MalformedKeyError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from keywright import BoundVerifier, Key, Verifier
@@ -10,13 +10,12 @@ from keywright.errors import (
     ConfigError,
     InvalidKeyError,
     InvalidSignatureError,
-    MalformedKeyError,
     PolicyError,
-    UnsupportedKeyError,
     UnsupportedOperationError,
 )
 from keywright_jose.given_key import one_key
 from keywright_jose.jwk_members import Members
+from keywright_jose.jwk_set_members import keys_of_set
 from keywright_jose.jws_algorithms import SIGNING, algorithms_of
 from keywright_jose.key_use import check_use, own_algorithm
 
@@ -47,7 +46,7 @@ def candidates_of_members(members: Members, allowed: frozenset[str] | None) -> t
     """Of a JWK or JWK Set. Raises: as `keywright_jose.verifier`."""
     if "keys" not in members or "kty" in members:
         return (_candidate(one_key(members), allowed),)
-    keys = tuple(_keys_of_set(members))
+    keys = tuple(keys_of_set(members))
     _check_set(keys)
     # Of a set, what is for something else stays out (RFC 7517 §5); a token that names it finds no key.
     found = tuple(_candidate(key, allowed) for key in keys if _is_for_signatures(key, allowed))
@@ -128,30 +127,6 @@ def _bound(key: Key, algorithm: str) -> Holds:
         return len(signature) == length and verify(message, signature)
 
     return holds
-
-
-def _keys_of_set(members: Members) -> Iterator[Key]:
-    for one in _each_of_set(members):
-        try:
-            yield one_key(one)
-        except UnsupportedKeyError:
-            continue  # a kty or crv of others' (RFC 7517 §5)
-
-
-def _each_of_set(members: Members) -> tuple[Members, ...]:
-    each = _taken_apart(members)
-    if each is None:
-        raise MalformedKeyError(
-            "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); get the set again from its issuer"
-        )
-    return each
-
-
-def _taken_apart(members: Members) -> tuple[Members, ...] | None:
-    keys = members.reveal()["keys"]
-    if not isinstance(keys, list | tuple) or not all(isinstance(one, dict) for one in keys):
-        return None
-    return tuple(map(Members, keys))
 
 
 def _check_set(keys: tuple[Key, ...]) -> None:

@@ -9,7 +9,7 @@ from keywright import BoundKey, Key, Signer
 from keywright.errors import ConfigError, FormatError, PolicyError, UnsupportedOperationError
 from keywright_jose.base64url import encode_segment
 from keywright_jose.given_key import Given, one_key, taken
-from keywright_jose.jws_algorithms import algorithms_of, check_algorithm
+from keywright_jose.jws_algorithms import SIGNING, algorithms_of, check_algorithm
 from keywright_jose.key_use import check_use, own_algorithm
 from keywright_jose.token_json import write_object
 from keywright_jose.token_segments import MAXIMUM_BYTES
@@ -17,7 +17,7 @@ from keywright_jose.token_segments import MAXIMUM_BYTES
 __all__ = ["TokenSigner", "bound_signer", "signer"]
 
 _RESERVED = ("alg", "b64", "crit", "zip")
-_LONGEST_SIGNATURE = 1368  # characters: a dot, and base64url of 8192 bits
+_LONGEST_MESSAGE = MAXIMUM_BYTES - 1368  # what is left by a dot and base64url of 8192 bits
 
 
 def signer(
@@ -73,8 +73,7 @@ class TokenSigner:
         if bound is not last:
             start, make = self._bind(bound)
         payload = claims if isinstance(claims, bytes) else write_object(claims, "the claims of a token")
-        message = start + encode_segment(payload)
-        if len(message) > MAXIMUM_BYTES - _LONGEST_SIGNATURE:
+        if len(payload) > MAXIMUM_BYTES or len(message := start + encode_segment(payload)) > _LONGEST_MESSAGE:
             raise FormatError(f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more; say less")
         return (message + b"." + encode_segment(make(message))).decode("ascii")
 
@@ -119,6 +118,8 @@ def _chosen(key: Key, algorithm: str | None) -> str:
     if algorithm is None and own is None:
         raise ConfigError("the key has no alg, so the algorithm must be said; name one")
     if own is not None:
+        if own not in SIGNING:  # it may be any text, so it is not quoted
+            raise PolicyError("this key is for another algorithm than signatures by its own alg; use another key")
         _check_same(algorithm, own, "this key")
     chosen = check_algorithm(own if algorithm is None else algorithm, "the algorithm of a token")
     able = algorithms_of(key.type)

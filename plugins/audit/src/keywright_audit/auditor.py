@@ -1,0 +1,84 @@
+"""`Auditor`: what is about to happen, and what came of it, as lines of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from keywright import hookimpl
+from keywright.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from keywright import KeyEvent, ReviewRequest
+
+__all__ = ["Auditor", "audit_to"]
+
+
+class Auditor:
+    """Writes a line before and a line after. Every line is written by itself, so it may be told from any thread."""
+
+    def __init__(self, path: str, *, required: bool) -> None:
+        self._path = path
+        self._required = required
+
+    def __repr__(self) -> str:
+        return "<auditor>"
+
+    @hookimpl
+    def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
+        """Write the intent. What cannot be logged is objected to if logging is required, and else told to the log
+        `keywright` of Python's logging.
+        """
+        from keywright_audit.append import append
+
+        try:
+            append(self._path, "intent", _members(request))
+        except StoreError as error:
+            if self._required:
+                return (f"what cannot be logged is not done: {error}",)
+            import logging
+
+            logging.getLogger("keywright").error(  # noqa: TRY400  (a traceback adds nothing to the sentence)
+                "%s of %s is not in the audit log: %s", request.operation, request.name, error
+            )
+        return ()
+
+    @hookimpl
+    def keywright_observe(self, event: KeyEvent) -> None:
+        """Write the outcome.
+
+        Raises:
+            StoreError: as `append`; what happened stands all the same.
+        """
+        from keywright_audit.append import append
+
+        append(self._path, "outcome", {**_members(event), "outcome": event.outcome})
+
+
+def audit_to(path: str | None, *, required: bool) -> Auditor:
+    """An auditor that appends to the file at `path`.
+
+    Raises:
+        ConfigError: there is no path, or this system has no `flock` (Windows), so that no line would be safe.
+    """
+    if path is None:
+        raise ConfigError("required is true, and there is no path; say which file to log to")
+    try:
+        import fcntl  # noqa: F401  (whether it is there)
+    except ImportError:
+        raise ConfigError("the audit log needs POSIX file locks, which this system lacks; take path out") from None
+    return Auditor(path, required=required)
+
+
+def _members(told: ReviewRequest | KeyEvent) -> Mapping[str, object]:
+    from keywright import format_time
+
+    return {
+        "time": format_time(told.time),
+        "who": told.who,
+        "operation": told.operation,
+        "name": told.name,
+        "version": told.version,
+        "kid": told.kid,
+        "store": told.store,
+    }

@@ -1,0 +1,176 @@
+"""`keywright audit …`: check a log, print its last hash, read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Commands, Context
+    from keywright_audit.verify import Finding, Verified
+
+__all__ = ["add_audit_commands"]
+
+_NO = 1
+_MAXIMUM_ANCHOR_BYTES = 1_048_576
+
+
+def add_audit_commands(commands: Commands) -> None:
+    """Add them to the table."""
+    commands.add(
+        "audit verify",
+        help="check that an audit log is one chain, as it was written; exit code 1 if it is not",
+        configure=_configure_verify,
+        run=_verify,
+        examples=("keywright audit verify", "keywright audit verify --anchor heads.txt audit.jsonl"),
+        uses="config",
+    )
+    commands.add(
+        "audit head",
+        help="print the hash of the last line of an audit log, to be kept elsewhere",
+        configure=_configure_file,
+        run=_head,
+        examples=("keywright audit head",),
+        uses="config",
+    )
+    commands.add(
+        "audit show",
+        help="print an audit log for people",
+        configure=_configure_show,
+        run=_show,
+        examples=("keywright audit show --name prod/jwt",),
+        uses="config",
+    )
+
+
+def _configure_file(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the log; default: plugin.audit.path")
+
+
+def _configure_verify(parser: ArgumentParser) -> None:
+    _configure_file(parser)
+    anchor = parser.add_mutually_exclusive_group()
+    anchor.add_argument("--expect", metavar="HASH", help="a line with this hash must be there: what head printed once")
+    anchor.add_argument("--anchor", metavar="FILE", help="the same, with the last line of a file; - is stdin")
+
+
+def _configure_show(parser: ArgumentParser) -> None:
+    _configure_file(parser)
+    parser.add_argument("--name", metavar="NAME", help="lines about the key of this name")
+
+
+def _verify(arguments: Namespace, context: Context) -> int:
+    from keywright_audit.verify import verify
+
+    path = _path(arguments, context)
+    verified = verify(path, expected=_expected(arguments, context))
+    if context.json:
+        context.print_json(_document(path, verified))
+        return _NO if verified.faults else 0
+    for note in verified.notes:
+        context.note(f"keywright: {path}: {_told(note)}")
+    for fault in verified.faults:
+        context.print(f"{path}: {_told(fault)}")
+    if not verified.faults:
+        context.print(f"{path}: {verified.lines} lines, one chain; the last hash is {verified.hash or 'of no line'}")
+    return _NO if verified.faults else 0
+
+
+def _head(arguments: Namespace, context: Context) -> int:
+    from keywright.errors import FormatError
+    from keywright_audit.verify import verify
+
+    path = _path(arguments, context)
+    verified = verify(path)
+    if verified.faults:
+        raise FormatError(f"{path}: is not as it was written, so its last hash proves nothing; see `audit verify`")
+    if verified.hash is None:
+        raise FormatError(f"{path}: has no line yet; do something with a key first")
+    if context.json:
+        context.print_json({"file": path, "lines": verified.lines, "hash": verified.hash})
+    else:
+        context.print(verified.hash)
+    return 0
+
+
+def _show(arguments: Namespace, context: Context) -> int:
+    from keywright.errors import FormatError
+    from keywright_audit.line import begins_a_log, read_line
+    from keywright_audit.reading import lines_of
+    from keywright_audit.row import header, row_of
+
+    path = _path(arguments, context)
+    is_first = not context.json
+    for number, raw in lines_of(path):
+        if number == 1 and not begins_a_log(raw):
+            raise FormatError(f"{path}: is no audit log; name another file")
+        line = read_line(raw.removesuffix(b"\n"))
+        members = None if line is None else line.members()
+        if members is None:
+            context.note(f"keywright: {path}: line {number} is no line of an audit log; see `audit verify`")
+            continue
+        if arguments.name not in (None, members.get("name")):
+            continue
+        if context.json:
+            context.print_json(members)
+            continue
+        if is_first:
+            for text in header():
+                context.print(text)
+            is_first = False
+        context.print(row_of(members))
+    return 0
+
+
+def _path(arguments: Namespace, context: Context) -> str:
+    import os
+
+    from keywright.errors import ConfigError
+
+    if arguments.file:
+        return str(arguments.file)
+    if arguments.file == "":
+        raise ConfigError("the path of the audit log is empty; name a file")
+    table = context.config.plugin.get("audit")
+    given = None if table is None else table.given.get("path")
+    if given is None:
+        raise ConfigError("no audit log is configured; name a FILE, or set plugin.audit.path")
+    if not isinstance(given.value, str) or not given.value:
+        raise ConfigError(f"{given.source}: {given.path} is not written out; name the FILE")
+    return os.path.normpath(os.path.join(given.base, os.path.expanduser(given.value)))
+
+
+def _expected(arguments: Namespace, context: Context) -> str | None:
+    from keywright.errors import ConfigError
+    from keywright_audit.line import is_hash
+
+    if arguments.anchor is not None:
+        lines = context.read_input(arguments.anchor, limit=_MAXIMUM_ANCHOR_BYTES).reveal().split()
+        expected = lines[-1].decode("latin-1") if lines else ""
+        what = "the last line of the anchor"
+    elif arguments.expect is not None:
+        expected, what = str(arguments.expect), "--expect"
+    else:
+        return None
+    if not is_hash(expected):
+        raise ConfigError(f"{what} must be the hash of a line, 64 hexadecimal digits as `audit head` prints them")
+    return expected
+
+
+def _told(finding: Finding) -> str:
+    return f"line {finding.line} {finding.sentence}" if finding.line else finding.sentence
+
+
+def _document(path: str, verified: Verified) -> dict[str, object]:
+    return {
+        "file": path,
+        "lines": verified.lines,
+        "hash": verified.hash,
+        "faults": [_finding(fault) for fault in verified.faults],
+        "notes": [_finding(note) for note in verified.notes],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {"line": finding.line or None, "what": finding.what, "message": _told(finding)}

@@ -1,0 +1,141 @@
+"""The file of the log: opened for appending by one writer at a time, and only where nobody else writes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from keywright.errors import AccessDeniedError, DamagedStoreError, StoreUnavailableError
+
+__all__ = ["LONGEST_WAIT_SECONDS", "locked", "sync_directory"]
+
+LONGEST_WAIT_SECONDS: Final = 60.0  # a stopped writer must not hang everybody
+_FIRST_PAUSE_SECONDS: Final = 0.000_5
+_LONGEST_PAUSE_SECONDS: Final = 0.01
+_OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a FIFO in the place of the file must not make us wait for its other end.
+_OPEN_FILE: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+@contextmanager
+def locked(path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> Iterator[int]:
+    """The file at `path`, open for reading and appending, which nobody else writes meanwhile.
+
+    It is made, mode 0600, if it is not there, and so is its directory (0700); not what is above that. Every use opens
+    the file anew, so that threads exclude each other too; the kernel lets go when the process ends, however it ends.
+
+    Raises:
+        OSError: it cannot be opened, made or locked.
+        AccessDeniedError: the file or its directory belongs to another user, or may be changed by others.
+        DamagedStoreError: it is no plain file.
+        StoreUnavailableError: another writer held it for `patience` seconds.
+    """
+    directory = _open_directory(os.path.dirname(path), path)
+    try:
+        descriptor = _open_locked(directory, os.path.basename(path), path, patience)
+        try:
+            yield descriptor
+        finally:
+            with suppress(OSError):
+                # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+    finally:
+        os.close(directory)
+
+
+def sync_directory(path: str) -> None:
+    """Have the medium hold the entry of the file at `path`.
+
+    Raises:
+        OSError: the system does not confirm it.
+    """
+    directory = os.open(os.path.dirname(path), _OPEN_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _open_directory(directory: str, path: str) -> int:
+    try:
+        descriptor = os.open(directory, _OPEN_DIRECTORY)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+        descriptor = os.open(directory, _OPEN_DIRECTORY)
+    try:
+        _check_keeper(os.fstat(descriptor), path, "the directory of the audit log")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _open_locked(directory: int, name: str, path: str, patience: float) -> int:
+    deadline = time.monotonic() + patience
+    while True:
+        descriptor = _open_or_make(directory, name)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise DamagedStoreError(
+                    f"{path}: a link or another kind of file stands where the audit log or its directory should be; "
+                    "move it away, or set another path"
+                )
+            _check_keeper(found, path, "the audit log")
+            _wait(descriptor, path, deadline)
+            if _is_still_there(directory, name, found):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # Somebody moved it away while we waited; what is written next belongs to the new one.
+        os.close(descriptor)
+
+
+def _open_or_make(directory: int, name: str) -> int:
+    while True:
+        try:
+            return os.open(name, _OPEN_FILE, dir_fd=directory)
+        except FileNotFoundError:
+            pass
+        with suppress(FileExistsError):
+            descriptor = os.open(name, _OPEN_FILE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+            os.fchmod(descriptor, 0o600)  # a umask may have taken more away than it should
+            return descriptor
+
+
+def _check_keeper(found: os.stat_result, path: str, what: str) -> None:
+    if found.st_uid and found.st_uid != os.geteuid():
+        raise AccessDeniedError(f"{path}: {what} belongs to another user; run as that user, or change its owner")
+    if found.st_mode & _WRITABLE_BY_OTHERS:
+        raise AccessDeniedError(f"{path}: {what} may be changed by other users; take that away with chmod go-w")
+
+
+def _wait(descriptor: int, path: str, deadline: float) -> None:
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() >= deadline:
+            raise StoreUnavailableError(
+                f"{path}: another process has been writing to the audit log for too long; end it and try again"
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _is_still_there(directory: int, name: str, found: os.stat_result) -> bool:
+    try:
+        now = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (now.st_dev, now.st_ino) == (found.st_dev, found.st_ino)

@@ -1,0 +1,36 @@
+"""keywright plugin: rules that what is done with keys must keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from keywright import Setting, hookimpl
+
+if TYPE_CHECKING:
+    from keywright import Options
+    from keywright_policy.reviewer import Reviewer
+
+__all__ = ["KEYWRIGHT_API", "SETTINGS"]
+
+KEYWRIGHT_API = 1
+
+SETTINGS: Final = (
+    Setting("rules", "tables", (), "what keys of some names must be; every rule that has a name must be kept"),
+)
+
+
+@hookimpl
+def keywright_configure(options: Options) -> Reviewer | None:
+    """What reviews by the rules of one ring; None where there are none.
+
+    Raises:
+        ConfigError: a rule is none.
+    """
+    from keywright_policy.rules import read_rules
+
+    rules = read_rules(options["rules"])
+    if not rules:
+        return None
+    from keywright_policy.reviewer import Reviewer
+
+    return Reviewer(rules)

@@ -1,0 +1,194 @@
+"""Rules: what the setting `rules` says, read strictly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, NoReturn
+
+from keywright import check_name
+from keywright.errors import ConfigError, InvalidNameError
+
+__all__ = ["OPERATIONS", "MaximumAge", "Rule", "read_rules"]
+
+OPERATIONS: Final = (
+    "generate",
+    "import",
+    "rotate",
+    "label",
+    "disable",
+    "enable",
+    "compromise",
+    "destroy",
+    "export",
+    "bind",
+    "migrate",
+    "reseal",
+    "remove",
+)
+"""What can be done with a key, as `keywright.ReviewRequest.operation` has it."""
+
+_EVERY_NAME: Final = "*"
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_SECONDS: Final = 36_500 * 86_400
+_LARGEST_BITS: Final = 1_000_000
+
+
+class MaximumAge(NamedTuple):
+    """A duration, and how it was written."""
+
+    duration: timedelta
+    text: str
+
+
+class Rule(NamedTuple):
+    """One table of `rules`. A member that is None demands nothing.
+
+    Attributes:
+        number: its place in the list, from 1.
+        names: exact names, and beginnings of names with `*` at their end.
+        types, formats, operations: the only ones that are allowed.
+        minimum_bits: of a key of a type, by the type's name, as the type counts them.
+        maximum_age: how old a key that is used may be.
+        sealed: whether its store must seal what it is given.
+        export: whether its secret half may be handed out.
+    """
+
+    number: int
+    names: tuple[str, ...] = (_EVERY_NAME,)
+    types: tuple[str, ...] | None = None
+    formats: tuple[str, ...] | None = None
+    operations: tuple[str, ...] | None = None
+    minimum_bits: Mapping[str, int] | None = None
+    maximum_age: MaximumAge | None = None
+    sealed: bool = False
+    export: bool = True
+
+    def has(self, name: str) -> bool:
+        """Whether the rule is for the key `name`."""
+        return any(
+            name.startswith(wanted[:-1]) if wanted.endswith(_EVERY_NAME) else name == wanted for wanted in self.names
+        )
+
+    def __str__(self) -> str:
+        return f"rule {self.number} ({', '.join(self.names)})"
+
+
+def read_rules(given: object) -> tuple[Rule, ...]:
+    """The rules of a list of tables.
+
+    Raises:
+        ConfigError: a table has a member that no rule has, or one that says what it cannot; or it demands nothing.
+    """
+    tables = given if isinstance(given, list | tuple) else ()
+    return tuple(_rule(number, table) for number, table in enumerate(tables, 1))
+
+
+def _rule(number: int, table: Mapping[str, object]) -> Rule:
+    members: dict[str, Any] = {}  # each of the type that its reader returns
+    for name, value in table.items():
+        if name not in _READERS:
+            known = ", ".join(_READERS)
+            raise ConfigError(f"rule {number} has {_unknown(name)}; a rule has: {known}")
+        members[name] = _READERS[name](f"rule {number}: {name}", value)
+    rule = Rule(number)._replace(**members)
+    if rule._replace(names=()) == Rule(number, names=()):
+        raise ConfigError(f"rule {number} demands nothing; say what its names must be, or take it out")
+    if rule.types is not None and rule.minimum_bits is not None and not rule.minimum_bits.keys() <= {*rule.types}:
+        raise ConfigError(
+            f"rule {number}: minimum_bits has a type that types does not allow; correct its name, or take it out"
+        )
+    return rule
+
+
+def _unknown(name: str) -> str:
+    """A member by its name, unless that is none that a setting could have."""
+    if not re.fullmatch("[a-z][a-z0-9_]{0,40}", name):
+        return "a member whose name is not of a-z, 0-9 and '_'"
+    from difflib import get_close_matches
+
+    nearest = "".join(f" (did you mean {match!r}?)" for match in get_close_matches(name, _READERS, n=1))
+    return f"no member {name!r}{nearest}"
+
+
+def _refuse(where: str, rule: str) -> NoReturn:
+    raise ConfigError(f"{where} must be {rule}")
+
+
+def _texts(where: str, value: object) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
+    named = tuple(text for text in texts if isinstance(text, str) and text)
+    if not named or len(named) < len(texts):
+        _refuse(where, "a text, or a list of texts that is not empty")
+    return named
+
+
+def _names(where: str, value: object) -> tuple[str, ...]:
+    texts = _texts(where, value)
+    for text in texts:
+        # What could go on as a name is the beginning of one; a rule for what no key is called would bind nobody.
+        example = f"{text[:-1]}a" if text.endswith(_EVERY_NAME) else text
+        try:
+            check_name(example)
+        except InvalidNameError:
+            _refuse(where, "names of keys, or beginnings of them with a * at the end, such as prod/*")
+    return texts
+
+
+def _plugin_names(where: str, value: object) -> tuple[str, ...]:
+    texts = _texts(where, value)
+    if not all(_is_plugin_name(text) for text in texts):
+        _refuse(where, "names of a-z, digits and '-', such as ed25519 or jwk")
+    return texts
+
+
+def _is_plugin_name(text: str) -> bool:
+    return re.fullmatch("[a-z][a-z0-9-]*", text) is not None
+
+
+def _operations(where: str, value: object) -> tuple[str, ...]:
+    texts = _texts(where, value)
+    if not set(texts) <= set(OPERATIONS):
+        _refuse(where, f"of these: {', '.join(OPERATIONS)}")
+    return texts
+
+
+def _minimum_bits(where: str, value: object) -> Mapping[str, int]:
+    rule = f"a table of key types and whole numbers from 1 to {_LARGEST_BITS}, such as {{ rsa = 3072 }}"
+    bits: dict[str, int] = {}
+    for name, number in value.items() if isinstance(value, Mapping) else ():
+        if not _is_plugin_name(name) or not isinstance(number, int) or isinstance(number, bool):
+            _refuse(where, rule)
+        if not 1 <= number <= _LARGEST_BITS:
+            _refuse(where, rule)
+        bits[name] = number
+    if not bits:
+        _refuse(where, rule)
+    return bits
+
+
+def _maximum_age(where: str, value: object) -> MaximumAge:
+    match = re.fullmatch("([0-9]{1,10})([smhdw])", value) if isinstance(value, str) else None
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if match is None or not 0 < seconds <= _LONGEST_SECONDS:
+        _refuse(where, "a whole number from 1 and a unit: s, m, h, d or w, such as 365d; at most 36500d")
+    return MaximumAge(timedelta(seconds=seconds), match[0])
+
+
+def _boolean(where: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        _refuse(where, "true or false")
+    return value
+
+
+_READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
+    "names": _names,
+    "types": _plugin_names,
+    "formats": _plugin_names,
+    "minimum_bits": _minimum_bits,
+    "maximum_age": _maximum_age,
+    "sealed": _boolean,
+    "export": _boolean,
+    "operations": _operations,
+}

@@ -1,0 +1,200 @@
+"""What the rules object to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import keywright_policy
+from keywright import Options, ReviewRequest
+from keywright.events import Operation
+from keywright_policy.rules import OPERATIONS
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ALL: tuple[Operation, ...] = get_args(Operation)
+STORING = {"generate", "import", "rotate", "migrate"}
+REQUEST = ReviewRequest(
+    operation="generate",
+    who="ann",
+    name="prod/jwt",
+    version=1,
+    kid="",
+    store="local",
+    key_type="rsa",
+    format="jwk",
+    bits=2048,
+    sealed=False,
+    time=NOW,
+)
+
+
+def objections(request: ReviewRequest, *tables: Mapping[str, object]) -> list[str]:
+    """What the plugin says to a request, with these rules."""
+    reviewer = keywright_policy.keywright_configure(Options({"rules": tables}))
+    assert reviewer is not None
+    return list(reviewer.keywright_review(request))
+
+
+@pytest.mark.parametrize(
+    ("change", "table", "message"),
+    [
+        pytest.param(
+            {},
+            {"names": "prod/*", "types": ["ed25519", "oct"]},
+            "rule 1 (prod/*) allows the types ed25519, oct, and not rsa; use another, or change the rule",
+            id="type",
+        ),
+        pytest.param(
+            {"key_type": ""},
+            {"types": ["ed25519"]},
+            "rule 1 (*) allows the types ed25519, and not an unknown one; use another, or change the rule",
+            id="type, unknown",
+        ),
+        pytest.param(
+            {},
+            {"names": ["prod/*", "b"], "formats": "nix"},
+            "rule 1 (prod/*, b) allows the formats nix, and not jwk; use another, or change the rule",
+            id="format",
+        ),
+        pytest.param(
+            {"format": None},
+            {"formats": "nix"},
+            "rule 1 (*) allows the formats nix, and not an unknown one; use another, or change the rule",
+            id="format, unknown",
+        ),
+        pytest.param(
+            {"bits": 3071},
+            {"minimum_bits": {"rsa": 3072}},
+            "rule 1 (*) wants 3072 bits or more of a key of type rsa, and this one has 3071; use a larger one, or "
+            "change the rule",
+            id="too small",
+        ),
+        pytest.param(
+            {"bits": None},
+            {"minimum_bits": {"rsa": 3072}},
+            "rule 1 (*) wants 3072 bits or more of a key of type rsa, and the size is not known before it is made; "
+            "allow types by name in the rule's types instead",
+            id="size unknown",
+        ),
+        pytest.param(
+            {"operation": "migrate"},
+            {"minimum_bits": {"rsa": 3072}},
+            "rule 1 (*) wants 3072 bits or more of a key of type rsa, and this one has 2048; use a larger one, or "
+            "change the rule",
+            id="too small to move",
+        ),
+        pytest.param(
+            {},
+            {"sealed": True},
+            "rule 1 (*) wants a store with a seal, and store 'local' has none; set one for it, or name another --store",
+            id="no seal",
+        ),
+        pytest.param(
+            {"operation": "export"},
+            {"export": False},
+            "rule 1 (*) lets no secret half out; use the key where it is kept (sign), or change the rule",
+            id="export",
+        ),
+        pytest.param(
+            {"operation": "destroy"},
+            {"operations": ["generate", "bind"]},
+            "rule 1 (*) allows generate, bind, and no destroy; do it by another name, or change the rule",
+            id="operation",
+        ),
+        pytest.param(
+            {},
+            {"maximum_age": "365d"},
+            "rule 1 (*) wants keys that end 365d from now at the latest, and this one has no end; say --expires",
+            id="no end",
+        ),
+        pytest.param(
+            {"expires": NOW + timedelta(days=365, microseconds=1)},
+            {"maximum_age": "365d"},
+            "rule 1 (*) wants keys that end 365d from now at the latest; say an earlier --expires",
+            id="too late an end",
+        ),
+        pytest.param(
+            {"operation": "bind", "created": NOW - timedelta(days=365, microseconds=1)},
+            {"maximum_age": "365d"},
+            "rule 1 (*) wants keys of at most 365d, and this one was made 2025-11-22T11:59:59Z; rotate it",
+            id="too old to sign",
+        ),
+        pytest.param(
+            {"operation": "export"},
+            {"maximum_age": "365d"},
+            "rule 1 (*) wants keys of at most 365d, and store 'local' cannot tell how old this one is; keep it in a "
+            "store with metadata, or change the rule",
+            id="age unknown",
+        ),
+    ],
+)
+def test_what_breaks_a_rule_is_objected_to(
+    change: dict[str, object], table: Mapping[str, object], message: str
+) -> None:
+    """One sentence with subject, rule and way out; and none for a name that the rule is not for."""
+    request = REQUEST._replace(**change)  # type: ignore[arg-type]  # (each a member of its type)
+
+    assert objections(request, table) == [message]
+    assert objections(request._replace(name="other"), {**table, "names": "prod/*"}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        pytest.param({"bits": 3072}, {"minimum_bits": {"rsa": 3072}}, id="just large enough"),
+        pytest.param({"bits": 1}, {"minimum_bits": {"oct": 256}}, id="size of another type"),
+        pytest.param({"operation": "migrate", "bits": None}, {"minimum_bits": {"rsa": 1}}, id="a moved tombstone"),
+        pytest.param({}, {"types": ["rsa"], "formats": ["jwk"]}, id="allowed type and format"),
+        pytest.param({"sealed": True}, {"sealed": True}, id="sealed"),
+        pytest.param({"expires": NOW + timedelta(days=365)}, {"maximum_age": "365d"}, id="ends just in time"),
+        pytest.param(
+            {"operation": "bind", "created": NOW - timedelta(days=365)}, {"maximum_age": "365d"}, id="just young enough"
+        ),
+        pytest.param({"operation": "migrate"}, {"maximum_age": "1d"}, id="moving makes nothing older"),
+        pytest.param({"operation": "destroy"}, {"maximum_age": "1d"}, id="an old key can be destroyed"),
+    ],
+)
+def test_what_keeps_a_rule_passes(change: dict[str, object], table: Mapping[str, object]) -> None:
+    """Bounds are allowed, and a rule asks only those operations that it is about."""
+    request = REQUEST._replace(**change)  # type: ignore[arg-type]  # (each a member of its type)
+
+    assert objections(request, table) == []
+
+
+@pytest.mark.parametrize("operation", ALL)
+def test_what_is_there_already_is_left_alone(operation: Operation) -> None:
+    """Types, formats, sizes and seals are asked of what is put into a store; a tightened rule ends no key."""
+    said = objections(
+        REQUEST._replace(operation=operation),
+        {"types": ["oct"], "formats": ["nix"], "minimum_bits": {"oct": 1}, "sealed": True},
+    )
+
+    assert len(said) == (3 if operation in STORING else 0)
+
+
+def test_every_rule_that_applies_is_kept() -> None:
+    """No rule takes another back; each says what it objects to."""
+    said = objections(
+        REQUEST, {"types": ["oct"]}, {"names": "other", "sealed": True}, {"types": ["rsa"]}, {"sealed": True}
+    )
+
+    assert [sentence[:6] for sentence in said] == ["rule 1", "rule 4"]
+
+
+@given(
+    allowed=st.sets(st.sampled_from(OPERATIONS), min_size=1),
+    operation=st.sampled_from(ALL),
+    name=st.sampled_from(["prod/a", "prod/b", "dev"]),
+)
+def test_operations_are_a_list_of_what_is_allowed(allowed: set[str], operation: Operation, name: str) -> None:
+    """Whatever is not on the list is refused for the rule's names, and everything else is not."""
+    said = objections(
+        REQUEST._replace(operation=operation, name=name), {"names": "prod/*", "operations": sorted(allowed)}
+    )
+
+    assert bool(said) == (name.startswith("prod/") and operation not in allowed)

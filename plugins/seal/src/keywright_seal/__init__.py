@@ -1,0 +1,24 @@
+"""keywright plugin: seals, which encrypt what a store is given, under a passphrase or a master key."""
+
+from __future__ import annotations
+
+from keywright import hookimpl
+
+# Not from `typing`, which takes as long to import as the interpreter to start.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keywright import Seal
+
+KEYWRIGHT_API = 1
+
+
+@hookimpl
+def keywright_register_seals() -> Sequence[Seal]:
+    """The seals `passphrase` and `master-key`."""
+    from keywright_seal.master_key import MasterKeySeal
+    from keywright_seal.passphrase import PassphraseSeal
+
+    return (PassphraseSeal(), MasterKeySeal())

@@ -1,0 +1,60 @@
+"""The seals and their plugin keep the contracts of `keywright.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from keywright.testing import OpenSeal, PluginContract, SealContract
+from keywright_seal.opened import OpenedEnvelopeSeal
+
+Opener = Callable[..., OpenedEnvelopeSeal]
+
+
+class TestPassphraseSeal(SealContract):
+    """The seal `passphrase`, by Argon2id."""
+
+    @pytest.fixture
+    def open_seal(self, passphrase: Opener) -> OpenSeal:
+        """With one passphrase."""
+        return lambda: passphrase("correct horse")
+
+    @pytest.fixture
+    def open_other_seal(self, passphrase: Opener) -> OpenSeal:
+        """With another."""
+        return lambda: passphrase("correct horsf")
+
+
+class TestMasterKeySeal(SealContract):
+    """The seal `master-key`."""
+
+    @pytest.fixture
+    def open_seal(self, master_key: Opener) -> OpenSeal:
+        """With one key."""
+        return lambda: master_key("a0" * 32)
+
+    @pytest.fixture
+    def open_other_seal(self, master_key: Opener) -> OpenSeal:
+        """With another, in which one bit differs."""
+        return lambda: master_key("a0" * 31 + "a1")
+
+
+class TestRotatedMasterKeySeal(SealContract):
+    """The seal `master-key` with previous keys, which are no fallback for what they did not seal."""
+
+    @pytest.fixture
+    def open_seal(self, master_key: Opener) -> OpenSeal:
+        """With a key and two older ones."""
+        return lambda: master_key("a0" * 32, previous="b1" * 32 + "\n" + "b2" * 32)
+
+    @pytest.fixture
+    def open_other_seal(self, master_key: Opener) -> OpenSeal:
+        """With others."""
+        return lambda: master_key("c0" * 32, previous="c1" * 32)
+
+
+class TestSealPlugin(PluginContract):
+    """The plugin module."""
+
+    module = "keywright_seal"

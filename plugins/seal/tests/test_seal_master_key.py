@@ -1,0 +1,90 @@
+"""The seal `master-key`: how a key is written, and what is no key."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+
+import pytest
+
+from keywright import Options, Seal, Secret
+from keywright.errors import SealError
+from keywright.testing import assert_hidden, everything_in
+from keywright_seal.master_key import MasterKeySeal
+from keywright_seal.opened import OpenedEnvelopeSeal
+
+Opener = Callable[..., OpenedEnvelopeSeal]
+KEY = bytes(range(0xA0, 0xC0))
+BASE64 = b64encode(KEY)
+PAYLOAD = Secret(b"a canary that must not sing")
+
+LENGTH = (
+    "seal 'master-key': {} is not 32 bytes as 64 hexadecimal or 44 base64 characters; "
+    "make one with `openssl rand -base64 32`"
+)
+CHARACTERS = (
+    "seal 'master-key': {} has characters that hexadecimal or base64 of 32 bytes has not; copy it again, or make one "
+    "with `openssl rand -base64 32`"
+)
+REFUSED = [
+    pytest.param(b"", LENGTH, id="empty"),
+    pytest.param(KEY, LENGTH, id="raw bytes"),
+    pytest.param(KEY.hex().encode()[:-1], LENGTH, id="a digit short"),
+    pytest.param(KEY.hex().encode() + b"\n", LENGTH, id="a line end too many"),
+    pytest.param(BASE64[:-1], LENGTH, id="unpadded"),
+    pytest.param(b64encode(KEY[:24]), LENGTH, id="24 bytes"),
+    pytest.param(b64encode(KEY + b"\0"), CHARACTERS, id="33 bytes"),
+    pytest.param(b64encode(KEY[:31]), CHARACTERS, id="31 bytes"),
+    pytest.param(b64encode(KEY + bytes(16)), CHARACTERS, id="48 bytes of base64, as long as hexadecimal"),
+    pytest.param(b"g" + KEY.hex().encode()[1:], CHARACTERS, id="a letter that is no digit"),
+    pytest.param(KEY.hex(" ").encode()[:64], CHARACTERS, id="spaces between digits"),
+    pytest.param(b"_" * 42 + b"8=", CHARACTERS, id="base64url"),
+    pytest.param(BASE64[:-2] + b"9=", CHARACTERS, id="spare bits"),
+    pytest.param(b"\n" + BASE64[:-1], CHARACTERS, id="a line feed in base64"),
+    pytest.param(b"\xff" * 64, CHARACTERS, id="no ASCII, 64 bytes"),
+    pytest.param(b"\xff" * 44, CHARACTERS, id="no ASCII, 44 bytes"),
+]
+
+
+def test_it_is_a_seal() -> None:
+    """It keeps the protocol."""
+    assert isinstance(MasterKeySeal(), Seal)
+
+
+@pytest.mark.parametrize("text", [KEY.hex(), KEY.hex().upper(), BASE64.decode()], ids=["hex", "HEX", "base64"])
+def test_all_spellings_are_one_key(master_key: Opener, text: str) -> None:
+    """Hexadecimal of either case and base64 of the same bytes open what the others sealed."""
+    sealed = master_key(KEY.hex()).seal(PAYLOAD, b"a")
+
+    assert master_key(text).unseal(sealed, b"a") == PAYLOAD
+    assert master_key("b" * 64, previous=text).unseal(sealed, b"a") == PAYLOAD
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED)
+def test_what_is_no_key_is_refused(text: bytes, message: str) -> None:
+    """A key of another length or with other characters is refused, as the key and among the previous ones."""
+    assert text.count(b"\n") < 2
+    current = Options({"key": Secret(text), "previous": None})
+    with pytest.raises(SealError) as caught:
+        MasterKeySeal().open(current)
+    assert str(caught.value) == message.format("key")
+
+    if b"\n" not in text:
+        older = Options({"key": Secret(BASE64), "previous": Secret(BASE64 + b"\n" + text)})
+        with pytest.raises(SealError) as caught:
+            MasterKeySeal().open(older)
+        assert str(caught.value) == message.format("a key in previous")
+
+
+def test_refusals_do_not_show_the_key() -> None:
+    """Neither message nor traceback with locals shows what was given for a key."""
+    for text in (KEY.hex().encode() + b"\n", b"g" + KEY.hex().encode()[1:], BASE64[:-2] + b"9="):
+        options = Options({"key": Secret(text), "previous": None})
+
+        with pytest.raises(SealError) as caught:
+            MasterKeySeal().open(options)
+
+        error = caught.value
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without this test's own frame
+        assert_hidden(Secret(text), everything_in(error))
+        assert_hidden(Secret(KEY), everything_in(error))

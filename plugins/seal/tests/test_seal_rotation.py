@@ -1,0 +1,191 @@
+"""Master keys change: previous ones still open, and the seal knows which payloads have the current one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from keywright import Secret
+from keywright.errors import SealError
+from keywright_seal.envelope import parse_envelope
+from keywright_seal.opened import OpenedEnvelopeSeal
+
+Opener = Callable[..., OpenedEnvelopeSeal]
+PAYLOAD = Secret(b"a canary that must not sing")
+OLD, NEW, STRANGE = "a0" * 32, "b1" * 32, "c2" * 32
+STRANGER = (
+    "seal 'master-key' seals nothing here: what was sealed in this store before is under another master key, or "
+    "damaged; correct key or previous, run `keywright doctor`, or use another store"
+)
+
+
+def salt_of(sealed: Secret) -> bytes:
+    """The salt that a payload says it was sealed with."""
+    envelope = parse_envelope(sealed)
+    assert envelope is not None
+    return envelope.header.derivation.salt
+
+
+@pytest.fixture(params=["passphrase", "master-key"])
+def open_seal(request: pytest.FixtureRequest, passphrase: Opener, master_key: Opener) -> Opener:
+    """Opens either seal by texts that are good for both."""
+    return passphrase if request.param == "passphrase" else master_key
+
+
+def test_previous_keys_open_and_the_current_one_seals(open_seal: Opener) -> None:
+    """What an older master key sealed opens; what is sealed anew needs the current one alone."""
+    old = open_seal(OLD).seal(PAYLOAD, b"a")
+    older = open_seal(STRANGE).seal(PAYLOAD, b"a")
+    rotated = open_seal(NEW, previous=f"{OLD}\n{STRANGE}")
+
+    assert rotated.unseal(old, b"a") == rotated.unseal(older, b"a") == PAYLOAD
+    assert open_seal(NEW).unseal(rotated.seal(PAYLOAD, b"a"), b"a") == PAYLOAD
+    with pytest.raises(SealError):
+        open_seal(NEW).unseal(old, b"a")
+    with pytest.raises(SealError):
+        open_seal(OLD).unseal(rotated.seal(PAYLOAD, b"a"), b"a")
+
+
+def test_a_previous_key_does_not_loosen_the_context(open_seal: Opener) -> None:
+    """A payload of an older master key is refused under another context, as any other is."""
+    old = open_seal(OLD).seal(PAYLOAD, b"a")
+
+    with pytest.raises(SealError):
+        open_seal(NEW, previous=OLD).unseal(old, b"b")
+
+
+def test_it_knows_what_is_current(open_seal: Opener) -> None:
+    """Current is what the current master key sealed, and nothing else: no older key's, no noise."""
+    rotated = open_seal(NEW, previous=OLD)
+    old, new = open_seal(OLD).seal(PAYLOAD, b"a"), rotated.seal(PAYLOAD, b"a")
+
+    assert rotated.is_current(new)
+    assert open_seal(NEW).is_current(new)
+    assert not rotated.is_current(old)
+    assert not open_seal(STRANGE).is_current(new)
+    assert not rotated.is_current(Secret(b""))
+    assert not rotated.is_current(Secret(new.reveal()[:100]))
+
+
+def test_other_costs_are_not_current(passphrase: Opener) -> None:
+    """A payload of other costs, or of scrypt, is to be sealed anew, though it opens; its salt is not taken over."""
+    opened = passphrase()
+    for other in (passphrase(memory=20), passphrase(time=3), passphrase(lanes=2), passphrase(kdf="scrypt")):
+        sealed = other.seal(PAYLOAD, b"a")
+        opened.adopt(sealed)
+
+        assert opened.unseal(sealed, b"a") == PAYLOAD
+        assert not opened.is_current(sealed)
+    assert opened.is_current(opened.seal(PAYLOAD, b"a"))
+
+
+def test_another_salt_is_not_current_once_there_is_one(passphrase: Opener) -> None:
+    """The first salt that is met counts; payloads with others are to be sealed anew, so that one remains."""
+    one, other = passphrase().seal(PAYLOAD, b"a"), passphrase().seal(PAYLOAD, b"a")
+    opened = passphrase()
+
+    assert opened.is_current(one)
+    assert not opened.is_current(other)
+    assert salt_of(opened.seal(PAYLOAD, b"a")) == salt_of(one)
+
+
+@pytest.mark.parametrize("meet", ["adopt", "unseal", "is_current"])
+def test_the_salt_of_the_store_is_taken_over(passphrase: Opener, meet: str) -> None:
+    """A seal that has met a payload of its own passphrase seals with the same salt."""
+    sealed = passphrase().seal(PAYLOAD, b"a")
+    opened = passphrase()
+
+    if meet == "unseal":
+        opened.unseal(sealed, b"a")
+    else:
+        getattr(opened, meet)(sealed)
+
+    assert salt_of(opened.seal(PAYLOAD, b"b")) == salt_of(sealed)
+
+
+def test_adopting_replaces_a_salt_that_was_drawn(passphrase: Opener) -> None:
+    """The store's salt counts more than one that this process drew before it looked there."""
+    sealed = passphrase().seal(PAYLOAD, b"a")
+    opened = passphrase()
+    opened.seal(PAYLOAD, b"a")
+
+    opened.adopt(sealed)
+
+    assert salt_of(opened.seal(PAYLOAD, b"a")) == salt_of(sealed)
+
+
+def test_a_salt_that_was_planted_is_not_taken_over(passphrase: Opener) -> None:
+    """A payload with another salt under the same key id, or refused by its tag, changes nothing."""
+    opened, sealed = passphrase(), passphrase().seal(PAYLOAD, b"a").reveal()
+    planted = Secret(sealed[:6] + bytes(16) + sealed[22:])
+    cut = Secret(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+
+    opened.adopt(planted)
+    for one in (planted, cut):
+        with pytest.raises(SealError):
+            opened.unseal(one, b"a")
+        opened.unseal(passphrase().seal(PAYLOAD, b"a"), b"a")
+
+    assert salt_of(opened.seal(PAYLOAD, b"a")) not in (bytes(16), sealed[6:22])
+
+
+@pytest.mark.parametrize("meet", ["adopt", "unseal"])
+def test_the_salt_outlives_the_passphrase(passphrase: Opener, meet: str) -> None:
+    """A new passphrase is stretched with the store's salt, so that processes share one before all is sealed anew."""
+    old = passphrase(OLD).seal(PAYLOAD, b"a")
+    rotated = passphrase(NEW, previous=OLD)
+
+    if meet == "unseal":
+        rotated.unseal(old, b"a")
+    else:
+        rotated.adopt(old)
+
+    assert salt_of(rotated.seal(PAYLOAD, b"a")) == salt_of(old)
+    assert not rotated.is_current(old)
+
+
+def test_a_stranger_does_not_seal(master_key: Opener) -> None:
+    """Where the store holds what no master key opens, nothing is sealed: it would be lost with the wrong key."""
+    opened = master_key(NEW)
+    opened.adopt(master_key(STRANGE).seal(PAYLOAD, b"a"))
+
+    with pytest.raises(SealError) as caught:
+        opened.seal(PAYLOAD, b"b")
+
+    assert str(caught.value) == STRANGER
+
+
+def test_who_opens_one_payload_is_no_stranger(open_seal: Opener) -> None:
+    """One payload that opens, before or after, makes up for others that do not."""
+    strange, ours = open_seal(STRANGE).seal(PAYLOAD, b"a"), open_seal(OLD).seal(PAYLOAD, b"a")
+    before, after = open_seal(NEW, previous=OLD), open_seal(NEW, previous=OLD)
+
+    before.unseal(ours, b"a")
+    before.adopt(strange)
+    after.adopt(strange)
+    after.adopt(ours)
+
+    for opened in (before, after):
+        assert opened.unseal(opened.seal(PAYLOAD, b"b"), b"b") == PAYLOAD
+
+
+def test_noise_makes_no_stranger(open_seal: Opener) -> None:
+    """What is no payload of this seal at all is passed over."""
+    opened = open_seal(NEW)
+    for noise in (b"", b"noise", bytes(200)):
+        opened.adopt(Secret(noise))
+
+    assert opened.unseal(opened.seal(PAYLOAD, b"b"), b"b") == PAYLOAD
+
+
+def test_the_two_seals_do_not_open_each_other(passphrase: Opener, master_key: Opener) -> None:
+    """The kind that a payload names is not a way round the settings."""
+    by_passphrase, by_key = passphrase(OLD).seal(PAYLOAD, b"a"), master_key(OLD).seal(PAYLOAD, b"a")
+
+    for opened, payload in ((passphrase(OLD), by_key), (master_key(OLD), by_passphrase)):
+        opened.adopt(payload)
+        assert not opened.is_current(payload)
+        with pytest.raises(SealError):
+            opened.unseal(payload, b"a")
+        opened.seal(PAYLOAD, b"a")
