@@ -47,6 +47,7 @@ def forked(work: Callable[[int], None], folder: Path, limit: float) -> tuple[boo
         code = 1
         try:
             os.setpgid(0, 0)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # tests look at who handles it
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 1))
             null = os.open(os.devnull, os.O_RDWR)

@@ -267,6 +267,24 @@ def test_what_is_left_of_a_key(reopen: Reopen, make: Make, root: Path, state: St
         assert list(store.examine()) == [f"a@1 in {root}: {message}"]
 
 
+def test_what_is_left_of_a_key_and_others_may_read(reopen: Reopen, make: Make, root: Path) -> None:
+    """The key file of a destroyed version is no payload, but whoever could read it has seen the key."""
+    with reopen() as store:
+        info = store.create(make())
+        store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
+        path = root / "a/@1/key"
+        path.touch()
+        path.chmod(0o644)
+
+        assert list(store.examine()) == [
+            (
+                f"a@1 in {root}: the key file may be read or changed by others; take that away with chmod 0600, and "
+                "count the key as seen"
+            ),
+            (f"a@1 in {root}: the file `key` of a version that has no secret is still there; remove that file"),
+        ]
+
+
 def test_examine_tells_of_a_second_checksum(reopen: Reopen, make: Make, root: Path) -> None:
     """A checksum that fits no key does no harm, but is one more that would be taken for right."""
     with reopen() as store:

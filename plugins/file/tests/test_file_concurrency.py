@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 
 import pytest
@@ -153,6 +154,25 @@ def test_stuck_writer(make: Make, root: Path) -> None:
         f"b@1 in {root}: another process has been writing to the store for too long; end it and try again"
     )
     assert 0.05 <= monotonic() - begun < 10
+
+
+def test_waiting_takes_little(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the lock asks again after half a millisecond, then after twice as long, up to ten."""
+    FileStore(str(root)).create(make())
+    private = os.open(root / ".keywright", os.O_RDONLY)
+    pauses: list[float] = []
+
+    def watched(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", watched)
+    with Lock(private, "lock", "shared", "x"), pytest.raises(StoreUnavailableError):
+        Lock(private, "lock", "exclusive", "x", patience=0.1)
+    os.close(private)
+
+    assert len(pauses) > 1
+    assert pauses == pytest.approx([0.0005, 0.001, 0.002, 0.004, 0.008, *[0.01] * len(pauses)][: len(pauses)])
 
 
 def test_store_works_after_a_fork(reopen: Reopen, make: Make, root: Path) -> None:

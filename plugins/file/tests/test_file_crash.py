@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from types import FrameType
 
 import pytest
@@ -274,7 +275,7 @@ def test_death_in_the_first_write(make: Make, root: Path, in_child: Fork) -> Non
 
 
 def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path) -> None:
-    """What a writer at work has half made is not taken for a dead one's."""
+    """What a writer at work has half made is not taken for a dead one's, and its end is not waited for."""
     from keywright_file.writer import writing
 
     with reopen() as store:
@@ -282,11 +283,29 @@ def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path)
     with writing(str(root), "test"):
         half = root / ".keywright" / "tmp" / "file"
         half.write_bytes(b"half")
+        begun = monotonic()
 
         with reopen() as store:
             assert list(store.names()) == ["a"]
 
+        assert monotonic() - begun < 10
         assert half.read_bytes() == b"half"
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o777], ids=oct)
+def test_half_made_under_a_strange_umask(reopen: Reopen, make: Make, root: Path, mode: int) -> None:
+    """A version that its maker could not even make his own is swept away, whatever its mode."""
+    with reopen() as store:
+        store.create(make())
+    half = root / ".keywright/tmp/version"
+    half.mkdir()
+    (half / "key").write_bytes(NEW)
+    half.chmod(mode)
+
+    with reopen():
+        pass
+
+    assert os.listdir(root / ".keywright/tmp") == []
 
 
 def test_a_note_cut_short_is_dropped(reopen: Reopen, make: Make, root: Path) -> None:

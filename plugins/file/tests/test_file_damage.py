@@ -90,6 +90,27 @@ def test_damaged_version(
         assert store.get("b", 1).info == infos[1]
 
 
+def test_a_names_directory_is_named(reopen: Reopen, make: Make, root: Path) -> None:
+    """Where it is no fault of one version, the message says which name it is and where."""
+    with reopen() as store:
+        store.create(make())
+        (root / "a").chmod(0o720)
+        with pytest.raises(AccessDeniedError) as writable:
+            store.versions("a")
+        (root / "a").rename(root / ".elsewhere")
+        (root / "a").write_bytes(b"x")
+
+        with pytest.raises(DamagedStoreError) as misplaced:
+            store.versions("a")
+
+        assert str(writable.value) == (
+            f"a in {root}: the directory may be changed by other users; take that away with chmod go-w"
+        )
+        assert str(misplaced.value) == (
+            f"a in {root}: a link or another kind of file stands where the store keeps its own{RESTORE}"
+        )
+
+
 @pytest.mark.parametrize("file", ["a/@1/key", "a/@1/meta.json", ".keywright/format", ".keywright/pending"])
 def test_huge_file(make: Make, root: Path, file: str) -> None:
     """A file that is longer than any that is written is not read, however much memory there is."""

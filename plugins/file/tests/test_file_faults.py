@@ -25,6 +25,7 @@ from keywright.errors import (
 )
 from keywright_file.faults import Completing, Confirming, Reading, Writing
 from keywright_file.store import FileStore
+from keywright_file.writer import writing
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
@@ -250,6 +251,51 @@ def test_owner_only_under_any_umask(shared_root: str, make: Make, in_child: Fork
                 assert os.stat(os.path.join(directory, file)).st_mode & 0o7777 == 0o600, file
 
     assert in_child(check) == 0
+
+
+def test_the_umask_decides_nothing(reopen: Reopen, make: Make, root: Path) -> None:
+    """Under a umask that takes everything away, every file is still 0600 and every directory 0700."""
+    before = os.umask(0o777)
+    try:
+        with reopen() as store:
+            info = store.create(make("a/b"))
+            store.update(make("a/b", payload=None), expected=info.revision)
+    finally:
+        os.umask(before)
+
+    modes = {(stat.S_ISDIR(mode), stat.S_IMODE(mode)) for mode in (path.stat().st_mode for path in root.rglob("*"))}
+    assert modes == {(True, 0o700), (False, 0o600)}
+
+
+def test_a_refused_directory_is_closed(reopen: Reopen, make: Make, root: Path) -> None:
+    """A directory that others may change is refused as often as it is tried, and no descriptor stays open."""
+    with reopen() as store:
+        store.create(make())
+        (root / "a").chmod(0o770)
+        before = len(os.listdir("/dev/fd"))
+
+        for _ in range(3):
+            with pytest.raises(AccessDeniedError):
+                store.get("a", 1)
+
+        assert len(os.listdir("/dev/fd")) == before
+
+
+def test_the_first_error_is_told(make: Make, root: Path) -> None:
+    """What stopped a write is said, not what then could not be cleaned up."""
+    needs_root()
+    FileStore(str(root)).create(make())
+    foreign = root / ".keywright/tmp/version"
+
+    def stop() -> None:
+        foreign.mkdir()
+        os.chown(foreign, 65_534, 65_534)
+        raise DurabilityUnknownError("what stopped it")
+
+    with pytest.raises(DurabilityUnknownError) as told, writing(str(root), "test"):
+        stop()
+
+    assert str(told.value) == "what stopped it"
 
 
 def test_no_descriptor_stays_open(reopen: Reopen, make: Make) -> None:

@@ -62,8 +62,10 @@ def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path]
 
 
 @pytest.mark.parametrize("taken", [".keywright", ".keywright/format"])
-def test_marker_gone(reopen: Reopen, make: Make, root: Path, taken: str) -> None:
-    """A store that loses its marker while it is open is damaged, though its keys are there."""
+def test_marker_gone(reopen: Reopen, make: Make, root: Path, taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that loses its marker while it is open is damaged, though its keys are there, and we stand in another."""
+    FileStore(str(root.with_name("other"))).create(make())
+    monkeypatch.chdir(root.with_name("other"))
     with reopen() as store:
         store.create(make())
         (root / taken).rename(root.parent / "taken")

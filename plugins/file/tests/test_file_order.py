@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from keywright import Record, State
+from keywright.errors import KeyExistsError
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -65,6 +66,18 @@ def test_create(reopen: Reopen, make: Make, watch: Callable[[], list[str]]) -> N
         *(f"make {OLD}", "make key", "make meta.json", "sync key", "sync meta.json", "sync version"),
         *("place @1", "sync y", "sync x", "sync keys"),
     ]
+
+
+def test_create_of_what_is_there(reopen: Reopen, make: Make, watch: Callable[[], list[str]]) -> None:
+    """A create that is refused writes nothing first, least of all the key."""
+    with reopen() as store:
+        store.create(make())
+        steps = watch()
+
+        with pytest.raises(KeyExistsError):
+            store.create(make())
+
+    assert steps == []
 
 
 def test_replaced_payload(reopen: Reopen, make: Make, watch: Callable[[], list[str]]) -> None:

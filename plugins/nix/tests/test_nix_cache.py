@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -102,6 +104,25 @@ def test_what_is_no_place(target: str, message: str) -> None:
         find_caches([target])
 
     assert str(caught.value) == message
+
+
+def test_a_pipe_is_no_cache(tmp_path: Path) -> None:
+    """Nobody waits for its other end."""
+    os.mkfifo(tmp_path / "cache")
+
+    def ring(*_: object) -> NoReturn:
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(5)
+    try:
+        with pytest.raises(ConfigError) as caught, Cache(str(tmp_path / "cache")).locked():
+            pass
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert str(caught.value) == f"{tmp_path}/cache: cannot be read (Not a directory); correct the path"
 
 
 def test_names(make_cache: MakeCache) -> None:

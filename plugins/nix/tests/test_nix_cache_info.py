@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,19 @@ def test_the_file_of_a_cache(tmp_path: Path) -> None:
     (tmp_path / "nix-cache-info").symlink_to("elsewhere")
 
     assert read_store_dir(str(tmp_path)) == b"/nix/store"
+
+
+def test_it_is_closed(tmp_path: Path) -> None:
+    """Neither what is read nor what is refused stays open."""
+    path = tmp_path / "nix-cache-info"
+    before = len(os.listdir("/dev/fd"))
+
+    for size in (0, 65_537):
+        path.write_bytes(b"x" * size)
+        with suppress(FormatError):
+            read_store_dir(str(tmp_path))
+
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

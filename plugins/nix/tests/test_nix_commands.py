@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -206,6 +207,35 @@ def test_json(command: Run) -> None:
     assert json.loads(missing) == {
         "error": {"type": "ConfigError", "message": "required argument '--key-name' is missing", "exit": 1}
     }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_json_takes_no_value(command: Run, name: str) -> None:
+    """What stands behind --json is an option or argument of its own."""
+    code, out, _ = command(name, "--json", "--version", as_json=True)
+
+    assert (code, json.loads(out)["name"]) == (0, "keywright")
+
+
+def test_every_example_runs(registry: Registry) -> None:
+    """Each example of a nix command calls it, alone or in another's arguments, with arguments that it takes."""
+    commands = Commands()
+    registry.add_commands(commands)
+    seen = []
+
+    for path, found in commands.table.items():
+        for example in found.examples if path[0] == "nix" else ():
+            call = re.search(
+                rf"(?:^|\$\()keywright {' '.join(path)}((?: (?![<>])[^ )]+)*)", re.sub('"[^"]*"', "X", example)
+            )
+            assert call, example
+            parser = ArgumentParser()
+            parser.add_argument("--json", action="store_true") if found.global_options else None
+            found.configure(parser)
+            parser.parse_intermixed_args(call[1].split())
+            seen.append(path)
+
+    assert len(set(seen)) == 6
 
 
 def test_the_version_as_json(command: Run) -> None:

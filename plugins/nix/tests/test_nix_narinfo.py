@@ -71,6 +71,21 @@ def test_a_hash_may_be_spelled_in_three_ways(spelled: str) -> None:
     assert NarInfo.parse(changed(f"NarHash: sha256:{HASH}", f"NarHash: {spelled}")).fingerprint() == FINGERPRINT
 
 
+def test_a_value_may_hold_what_parts_it_from_its_name() -> None:
+    """A field ends at its line's end, whatever stands in it."""
+    info = NarInfo.parse("X-Note: one: two: three\n" + TEXT)
+
+    assert info.field("X-Note") == "one: two: three"
+    assert info.store_path == PATH
+
+
+def test_the_largest_there_may_be() -> None:
+    """8 MiB are read."""
+    rest = MAXIMUM_BYTES - len(TEXT) - len("X: \n")
+
+    assert NarInfo.parse(f"{TEXT}X: {'x' * rest}\n").fingerprint() == FINGERPRINT
+
+
 def test_another_store_directory() -> None:
     """References are in the directory of the store path."""
     info = NarInfo.parse(changed("/nix/store/", "/gnu/store/"))

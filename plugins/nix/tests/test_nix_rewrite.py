@@ -104,6 +104,16 @@ def test_the_owner_stays(file: Path) -> None:
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
 
 
+def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    """The system's word for it is passed on, with what was tried."""
+    path = tmp_path / ("x" * 300)
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        read_narinfo(str(path))
+
+    assert str(caught.value) == f"{path}: cannot be read (File name too long); the narinfo is as it was"
+
+
 def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
     """A new file waits under a dot name beside the old one."""
     old, status = read_narinfo(str(file))

@@ -100,6 +100,32 @@ def test_a_key_of_the_ring(nix_command: Run, make_cache: MakeCache, ring: KeyRin
     assert all(holds(path, public) == {"cache-1"} for path in cache.glob("*.narinfo"))
 
 
+def test_the_store_that_keeps_the_key_decides(
+    nix_command: Run, make_cache: MakeCache, registry: Registry, tmp_path: Path
+) -> None:
+    """Whether several processes may sign is asked of the key's own store, and not of the default."""
+    stores = {
+        "shared": {"backend": "file", "path": str(tmp_path / "keys")},
+        "alone": {"backend": "memory", "id": str(uuid4())},
+    }
+    keys = {"in-shared": {"store": "shared"}, "in-alone": {"store": "alone"}}
+    cache = str(make_cache(2))
+
+    for default, other in (("shared", "alone"), ("alone", "shared")):
+        ring = keywright.open({"default_store": default, "stores": stores, "keys": keys}, registry=registry)
+        ring.generate(f"in-{other}", type="ed25519", format="nix")
+        if other == "shared":
+            out = nix_command("sign", cache, "--key", "in-shared", "--jobs", "2", config=ring.config)
+        else:
+            with pytest.raises(UnsupportedOperationError) as caught:
+                nix_command("sign", cache, "--key", "in-alone", "--jobs", "2", config=ring.config)
+
+    assert out == (0, b"signed 2, already signed 0\n", b"")
+    assert message_of(caught) == (
+        "in-alone: its store lets one process sign, for its keys never leave it or it is not shared; say --jobs 1"
+    )
+
+
 def test_several_keys(nix_command: Run, make_cache: MakeCache, ring: KeyRing, key_file: str) -> None:
     """Keys of the ring and of files sign together."""
     cache = make_cache(1)

@@ -123,6 +123,12 @@ def test_nothing_at_all() -> None:
             "key 2 is left out: its name is no Unicode text; give the key another name",
             id="a name that is no text, which Nix takes",
         ),
+        pytest.param(
+            f"{A} \udcff{key('c-1', 3)} {B}",
+            ["a-1", "b-1"],
+            "key 2 is left out: its name is no Unicode text; give the key another name",
+            id="a name that is no text, and a key after it",
+        ),
         *(
             pytest.param(
                 f"{odd}{A}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -272,6 +273,37 @@ def test_arguments_that_do_not_fit(nix_command: Run, file: Path, trusted: str, n
         nix_command("verify", str(file), "--trusted-public-keys", trusted, "--sigs-needed", needed)
 
     assert str(caught.value) == message
+
+
+def test_keys_to_trust_are_required(nix_command: Run, file: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Whom to trust is never guessed, nor taken from Nix's own configuration."""
+    with pytest.raises(SystemExit) as caught:
+        nix_command("verify", str(file))
+
+    assert caught.value.code == 2
+    assert b"the following arguments are required: --trusted-public-keys\n" in capfdbinary.readouterr().err
+
+
+def test_on_a_terminal_lines_stand_alone(
+    nix_command: Run, make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar is taken away before a line is printed, or its rest would stand behind the line."""
+    arguments = ("verify", str(make_cache(3)), "--trusted-public-keys", A)
+    plain = nix_command(*arguments)[1].decode()
+    ours, theirs = os.openpty()
+    os.set_blocking(ours, False)
+    shown = b""
+
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(ours, "rb", buffering=0) as screen:
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", terminal)
+            patch.setattr("sys.stderr", terminal)
+            nix_command(*arguments)
+        while part := screen.read(65_536):
+            shown += part
+
+    assert b" of 3 narinfos" in shown
+    assert [line.rpartition("\x1b[K")[2] for line in shown.decode().split("\r\n")] == plain.split("\n")
 
 
 def test_traps_are_told(nix_command: Run, file: Path) -> None:

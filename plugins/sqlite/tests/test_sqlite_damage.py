@@ -15,6 +15,7 @@ import pytest
 from keywright import Record, RecordInfo, Secret, State, WritableStore
 from keywright.errors import DamagedStoreError, KeyNotFoundError
 from keywright_sqlite.checksums import link
+from keywright_sqlite.links import around
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -237,6 +238,31 @@ def test_a_link_that_is_damaged_hides_nothing(store: WritableStore, path: str, m
     assert list(store.names(after="c")) == ["d"]
 
 
+def test_damage_behind_a_name_is_not_its_own(store: WritableStore, path: str, make: Make) -> None:
+    """The versions of a name are read up to the next name, and no further."""
+    infos = [store.create(make("a", version)) for version in (1, 2)]
+    for name in ("b", "c", "d"):
+        store.create(make(name))
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE record SET next = next + 1 WHERE name = 'c'")
+
+    assert store.versions("a") == tuple(infos)
+
+
+def test_a_search_led_astray_to_the_row_itself_is_damage() -> None:
+    """Where "before a@1" finds a@1, which is linked to what "from a@1 on" finds, there is no place for another a@1."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as raw:
+        raw.create_collation("astray", lambda one, other: -1 if one == other else (one > other) - (one < other))
+        raw.execute("CREATE TABLE record (name TEXT COLLATE astray, version INTEGER, next INTEGER)")
+        rows = [("a", 1, link("a@1", "b@1")), ("b", 1, link("b@1", None))]
+        raw.executemany("INSERT INTO record VALUES (?, ?, ?)", rows)
+
+        with pytest.raises(DamagedStoreError) as caught:
+            around(raw, "keys.db", "a", 1)
+
+    assert str(caught.value) == LOST.format(path="keys.db")
+
+
 def test_a_lost_record_is_not_made_again(store: WritableStore, path: str, make: Make) -> None:
     """A version whose row was lost is taken: another key under its name would be a second one."""
     store.create(make("a"))
@@ -263,12 +289,20 @@ def test_a_name_that_is_no_text_is_damage(store: WritableStore, path: str, make:
     assert str(caught.value) == f"{path}: the database is damaged; restore it from a backup"
 
 
-def test_a_schema_that_is_no_text_is_damage(path: str, opened: Opener, make: Make) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(b"CREATE TABLE record", b"CREATE TABLE rec\xf9rd", id="statement"),
+        pytest.param(b"tablerecordrecord", b"tablerec\xf9rdrecord", id="name, which SQLite would quote"),
+    ],
+)
+def test_a_schema_that_is_no_text_is_damage(path: str, opened: Opener, make: Make, before: bytes, after: bytes) -> None:
     """Where SQLite's own message cannot even be read, ours can."""
     with opened(path) as store:
         store.create(make("a"))
     place = Path(path)
-    place.write_bytes(place.read_bytes().replace(b"CREATE TABLE record", b"CREATE TABLE rec\xf9rd"))
+    assert before in place.read_bytes()
+    place.write_bytes(place.read_bytes().replace(before, after))
 
     with pytest.raises(DamagedStoreError) as caught, opened(path):
         pass

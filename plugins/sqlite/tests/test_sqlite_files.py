@@ -65,6 +65,32 @@ def test_no_file_was_ever_open_to_others(tmp_path: Path, path: str, opened: Open
     assert asked[0][0].startswith(".keywright-")
 
 
+def test_no_directory_was_ever_open_to_others(tmp_path: Path, opened: Opener, make: Make) -> None:
+    """Directories are asked for as 0700, so there is no moment at which others could look into them."""
+    asked: list[int] = []
+    real = os.mkdir
+
+    def watched(target: str, mode: int = 0o777) -> None:
+        asked.append(mode)
+        real(target, mode)
+
+    with pytest.MonkeyPatch.context() as patch, opened(str(tmp_path / "new" / "deep" / "keys.db")) as store:
+        patch.setattr(os, "mkdir", watched)
+        store.create(make())
+
+    assert asked == [0o700, 0o700]
+
+
+def test_no_descriptor_stays_open(tmp_path: Path, opened: Opener, make: Make) -> None:
+    """Making a store, its directories and its files leaves no descriptor behind."""
+    before = len(os.listdir("/dev/fd"))
+
+    with opened(str(tmp_path / "new" / "deep" / "keys.db")) as store:
+        store.create(make())
+
+    assert len(os.listdir("/dev/fd")) == before
+
+
 def _text(path: Path) -> None:
     path.write_text("this is a text file, and a rather long one for its kind\n" * 20)
 

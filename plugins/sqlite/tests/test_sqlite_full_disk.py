@@ -67,6 +67,20 @@ def test_a_full_disk_is_read(disk: Path, opened: Opener, make: Make) -> None:
     assert sorted(os.listdir(disk)) == ["keys.db", "other"]
 
 
+def test_a_full_disk_loosens_nothing(disk: Path, opened: Opener, make: Make) -> None:
+    """The connection that does without the index syncs and wipes as every other."""
+    path = str(disk / "keys.db")
+    with opened(path) as store:
+        store.create(make("a"))
+    _fill(disk)
+    asked = ("locking_mode", "synchronous", "secure_delete", "fullfsync", "checkpoint_fullfsync")
+
+    with opened(path) as store, store._session.reading() as connection:  # type: ignore[attr-defined] # no other way
+        told = [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in asked]
+
+    assert told == ["exclusive", 2, 1, 1, 1]
+
+
 def test_a_full_disk_is_read_by_two(disk: Path, opened: Opener, make: Make) -> None:
     """Whoever reads alone lets others in after each call."""
     path = str(disk / "keys.db")

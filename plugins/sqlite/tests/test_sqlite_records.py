@@ -24,6 +24,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite.store import PAGE
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -328,6 +329,15 @@ def test_more_names_than_a_page(path: str, opened: Opener, fill: Fill) -> None:
 
     assert some + rest == expected
     assert busy == 0
+
+
+def test_a_page_ends_before_a_name_that_begins_alike(path: str, opened: Opener, fill: Fill) -> None:
+    """What comes next after a page's last name is the next name, though it be one character longer."""
+    expected = [*(f"n{n:03}" for n in range(PAGE)), f"n{PAGE - 1:03}-", f"n{PAGE - 1:03}/a"]
+    fill(path, [(name, 1) for name in expected])
+
+    with opened(path) as store:
+        assert list(store.names()) == expected
 
 
 def test_names_seek_over_versions(path: str, opened: Opener, fill: Fill) -> None:

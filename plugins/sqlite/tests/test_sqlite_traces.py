@@ -15,7 +15,7 @@ import pytest
 
 from keywright import Record, Revision, Secret, State, WritableStore
 from keywright.errors import DurabilityUnknownError, KeyExistsError, KeywrightError
-from keywright_sqlite import session
+from keywright_sqlite import connection, session
 from keywright_sqlite.schema import image
 from keywright_sqlite.store import _ADD_PAYLOAD, _WIPE
 
@@ -214,6 +214,25 @@ def test_a_log_that_cannot_be_read_is_no_damage(
             "the disk fails; they go when the store is next opened without that"
         )
         assert [i.state for i in store.versions("a") if i.revision == record.info.revision] == []
+
+
+def test_a_sync_that_failed_is_not_tried_again(
+    path: str, run: Run, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the log that a killed process left cannot be cleared, it is kept: closing would sync it once more."""
+    run(KILLED, b"a secret".hex(), "create").communicate()
+    left = os.path.getsize(path + "-wal")
+
+    def failing(_connection: sqlite3.Connection) -> bool:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "erase_log", failing)
+        with opened(path) as store:
+            assert list(store.names()) == ["a"]
+            assert os.path.getsize(path + "-wal") == left > 0
 
 
 RECOVERED = """
