@@ -195,10 +195,12 @@ def _help_width() -> int:
         return 98
 
 
-def split_command(arguments: Sequence[str], commands: Commands) -> tuple[tuple[str, ...], list[str]]:
+def split_command(
+    arguments: Sequence[str], commands: Commands, *, hint: bool = True
+) -> tuple[tuple[str, ...], list[str]]:
     """The words that name a command (or the beginning of one), and the arguments without them.
 
-    Global options may stand before, between and after the words.
+    Global options may stand before, between and after the words. Without `hint`, no error names a likely command.
 
     Raises:
         ConfigError: a word leads to no command, or an option of a command stands before its words.
@@ -214,8 +216,8 @@ def split_command(arguments: Sequence[str], commands: Commands) -> tuple[tuple[s
         following = sorted({command.path[len(words)] for command in commands.below(words)})
         if argument not in following:
             group = " ".join(("keywright", *words))
-            hint = did_you_mean(argument, following)
-            raise ConfigError(f"there is no such command{hint}; {group} has: {', '.join(following)}")
+            nearest = did_you_mean(argument, following) if hint else ""
+            raise ConfigError(f"there is no such command{nearest}; {group} has: {', '.join(following)}")
         words += (argument,)
         del rest[place]
     return words, rest

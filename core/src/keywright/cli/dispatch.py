@@ -68,7 +68,7 @@ def _core_command(given: list[str]) -> Command | None:
     core = Commands()
     add_core_commands(core, Registry())
     try:
-        words, _ = split_command(given, core)
+        words, _ = split_command(given, core, hint=False)  # a plugin may have it
     except ConfigError:
         return None
     return core.table.get(words)
