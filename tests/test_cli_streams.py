@@ -201,7 +201,7 @@ def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
         [COMMAND, "import", "b"], cwd=home, env=environment,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as running:  # fmt: skip
-        time.sleep(1)
+        time.sleep(2.5)  # until it reads, on a machine that does much else
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
 

@@ -533,8 +533,8 @@ def test_a_name_in_two_stores(ring: Ring) -> None:
 
     assert ring.findings() == [
         (
-            "a: is in more than one store: file, db; decide which one keeps it, and when nothing uses it elsewhere "
-            "any more, destroy its versions there (`keywright --store STORE destroy NAME@N`)"
+            "a: is in more than one store: file, db; decide which one keeps it; where they hold the same, "
+            "`keywright migrate --from OTHER --to STORE NAME --delete-source` compares them and removes the other"
         )
     ]
     assert ring.findings(store="db") == []

@@ -106,3 +106,37 @@ def test_arguments_that_do_not_fit(keywright: Keywright, arguments: tuple[str, .
 
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode() == f"keywright: {message}\n"
+
+
+def test_a_table_that_is_misspelt_is_told(home: Path, keywright: Keywright) -> None:
+    """Cron must not do nothing for ever because of a letter; nor doctor find nothing."""
+    (home / "keywright.toml").write_text('[stores.a]\nbackend = "memory"\n[keys.a]\nrotate_evry = "1s"\n')
+    message = (
+        f"{home}/keywright.toml: keys.a.rotate_evry is no setting of key type 'ed25519' (did you mean 'rotate_every'?)"
+        "; it has: none"
+    )
+
+    due, doctor = keywright("rotate", "--due"), keywright("doctor")
+
+    assert due.returncode == 2
+    assert due.stderr.decode() == (
+        f"keywright: a: {message}\nkeywright: no key has a rotate_every, so none is ever due; set it in its "
+        "[keys.NAME] table\n"
+    )
+    assert doctor.returncode == 1
+    assert "rotate_evry" in doctor.stdout.decode()
+
+
+def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keywright) -> None:
+    """After a compromise, a version that is only announced leaves nobody able to sign: rotate says so."""
+    (home / "keywright.toml").write_text('[stores.a]\nbackend = "sqlite"\npath = "k"\n[keys.a]\nactivate_in = "7d"\n')
+    assert keywright("generate", "a").returncode == 0
+    assert keywright("compromise", "a@1").returncode == 0
+
+    announced, at_once = keywright("rotate", "a"), keywright("rotate", "a", "--activate-in", "0s")
+
+    assert announced.stderr == (
+        b"keywright: warning: a has no version that signs until then; rotate with --activate-in 0s for one that signs "
+        b"now\n"
+    )
+    assert b"no version that signs" not in at_once.stderr

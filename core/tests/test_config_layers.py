@@ -136,7 +136,7 @@ def test_a_key_without_a_table_has_the_defaults(file: Path) -> None:
 
     assert (key.path, dict(key.specific()), dict(key.given)) == ('keys."prod/jwt"', {}, {})
     assert dict(key.common()) == {
-        **dict.fromkeys(("type", "format", "store", "kid", "rotate_every", "overlap", "activate_in")),
+        **dict.fromkeys(("type", "format", "store", "kid", "rotate_every", "overlap", "expires_in", "activate_in")),
         "labels": {},
         "attributes": {},
     }

@@ -211,8 +211,8 @@ OLDER = "and an older one never takes its place"
         ),
         pytest.param(
             [put_away(OLD, State.COMPROMISED, NOON), replace(NEW, activates=NOON + DAY)],
-            f"version 1 is compromised, {OLDER}; version 2 signs from 2027-03-02 12:00:00 UTC; until then rotate to "
-            "make a new one",
+            f"version 1 is compromised, {OLDER}; version 2 signs from 2027-03-02 12:00:00 UTC; until then rotate with "
+            "--activate-in 0s",
             id="compromised-and-the-next-announced",
         ),
     ],

@@ -179,7 +179,7 @@ def _change(ring: KeyRing, chance: Random) -> None:
         lambda: ring.label(f"{name}@{version}", {"at": str(chance.random())}),
         lambda: ring.disable(f"{name}@{version}"),
         lambda: ring.enable(f"{name}@{version}"),
-        lambda: ring.destroy(f"{name}@{version}"),
+        lambda: ring.compromise(f"{name}@{version}"),
         lambda: ring.generate(f"late{chance.randrange(50)}"),
     )
     chance.choice(changes)()

@@ -162,7 +162,7 @@ def test_another_state_is_a_conflict_unless_the_source_shall_win(two: KeyRing, w
     list(two.migrate(from_="old", to="new"))
     two.label("a@1", {"team": "web"})
     two.compromise("a@2", reason="lost")
-    two.destroy("e@1")
+    two.disable("e@1")
 
     stubborn = list(two.migrate(from_="old", to="new"))
     updated = outcomes(two.migrate(from_="old", to="new", update=True))
@@ -339,7 +339,7 @@ def test_one_store_under_two_names_is_refused(ring: Rings, refused: Refused, tmp
         },
         default_store="old",
     )
-    opened.generate("a")
+    opened.generate("a", store="old")
 
     for names in (("old", "new"), ("old", "old")):
         with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
@@ -409,3 +409,82 @@ def test_nothing_older_than_what_failed_is_copied(two: KeyRing) -> None:
     assert [one[:2] for one in moved] == [("a@3", "copied"), ("a@2", "failed"), ("a@1", "failed")]
     assert moved[2][2] == "a@1 is left out, for a newer version could not be copied; mend that first"
     assert list(everything(two, "new")) == ["a@3"]
+
+
+@pytest.mark.parametrize(
+    ("in_source", "in_target", "states"),
+    [
+        pytest.param("destroy", None, ("enabled", "destroyed"), id="destroyed in the source"),
+        pytest.param(None, "destroy", ("destroyed", "enabled"), id="destroyed in the target"),
+        pytest.param(None, "compromise", ("compromised", "enabled"), id="compromised in the target"),
+    ],
+)
+def test_what_is_for_good_is_settled_by_hand(
+    two: KeyRing, in_source: str | None, in_target: str | None, states: tuple[str, str]
+) -> None:
+    """Nothing alive is destroyed by a migration, and nothing comes back, `update` or not."""
+    two.generate("a", type="oct")
+    list(two.migrate(from_="old", to="new"))
+    for change, store in ((in_source, "old"), (in_target, "new")):
+        if change is not None:
+            getattr(two, change)("a@1", store=store)
+    before = everything(two, "new")
+
+    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True))
+
+    told = (
+        f"a@1 in store 'new' is {states[0]}, and in store 'old' it is {states[1]}, which no migration settles; bring "
+        "the one to the state of the other by hand"
+    )
+    assert [(one.reference, one.outcome, str(one.error)) for one in moved] == [("a@1", "conflict", told)]
+    assert everything(two, "new") == before
+
+
+def test_what_somebody_takes_out_of_the_target_is_put_back(two: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the target loses a name while it is removed from the source, the source has it again."""
+    two.generate("a")
+    two.rotate("a")
+    before = everything(two, "old")
+    list(two.migrate(from_="old", to="new"))
+    source, target = two.open_store("old").writable, two.open_store("new").writable
+    remove = source.remove
+
+    def both(name: str, *, expected: Any) -> None:
+        target.remove(name, expected=[info.revision for info in target.versions(name)])
+        remove(name, expected=expected)
+
+    monkeypatch.setattr(source, "remove", both)
+    moved = list(two.migrate(from_="old", to="new", delete_source=True))
+
+    assert [(one.reference, one.outcome) for one in moved][-1] == ("a", "kept")
+    assert str(moved[-1].error) == "a is no more in store 'new', so it was put back; look into both"
+    assert everything(two, "old") == before
+
+
+def test_a_name_that_is_gone_meanwhile_is_passed_over(two: KeyRing) -> None:
+    """What somebody else moved away while this one worked is neither an error nor removed twice."""
+    two.generate("a")
+    two.generate("b")
+    moves = two.migrate(from_="old", to="new", delete_source=True)
+
+    first = next(moves)
+    assert outcomes(two.migrate("b", from_="old", to="new", delete_source=True)) == {"b@1": "copied", "b": "removed"}
+    rest = outcomes(moves)
+
+    assert first.reference == "a@1"
+    assert rest == {"a": "removed"}
+    assert set(everything(two, "new")) == {"a@1", "b@1"}
+
+
+def test_a_store_inside_the_other_is_refused(ring: Rings, refused: Refused, tmp_path: Path) -> None:
+    """What is written below a file store's directory would be taken for its own."""
+    opened = ring(
+        stores={
+            "old": {"backend": "file", "path": str(tmp_path / "keys")},
+            "new": {"backend": "file", "path": str(tmp_path / "keys" / "nested")},
+        },
+        default_store="old",
+    )
+
+    with refused(ConfigError, "stores 'old' and 'new' are one and the same; name two"):
+        list(opened.migrate(from_="old", to="new"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from keywright import KeyRing, Registry
-from keywright.errors import KeyExistsError, KeyNotFoundError
+from keywright.errors import KeyExistsError, KeyNotFoundError, StoreUnavailableError
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -95,3 +95,9 @@ def test_a_store_that_cannot_be_asked_is_named(
         "store 'main' has no key a; make one with generate or import, or name another --store (not asked: broken)",
     ):
         opened.show("a")
+    with refused(
+        StoreUnavailableError,
+        "store 'broken' could not be asked whether it has a already; mend it, or say --new-here for a key of its own",
+    ):
+        opened.generate("a")
+    assert opened.generate("a", new_here=True).reference == "a@1"

@@ -144,6 +144,28 @@ def test_of_two_at_once_one_makes_the_version(ring: Rings, shared: dict[str, str
     assert [found.info.version for found in one.show("a").versions] == [1, 2]
 
 
+def test_one_that_expired_before_anybody_came_is_due(ring: Rings, wait: Wait) -> None:
+    """A cron job that was late finds the key expired, and makes the next one all the same."""
+    opened = ring(keys={"a": {"rotate_every": "30d", "expires_in": "30d"}})
+    opened.generate("a")
+    wait(days=31)
+
+    assert [one.made and one.made.version for one in opened.rotate_due()] == [2]
+    assert list(opened.due()) == []
+
+
+def test_a_kid_that_is_taken_is_told(ring: Rings, wait: Wait) -> None:
+    """That the next version cannot be made is no race that somebody else won."""
+    opened = ring(keys={"a": {"rotate_every": "30d", "kid": "k-{version}"}})
+    opened.generate("a")
+    opened.rotate("a", kid="k-3")
+    wait(days=30)
+
+    found = list(opened.rotate_due())
+
+    assert [str(one.error) for one in found] == ["the kid of the new version is held by a@2 already; say another --kid"]
+
+
 def test_a_new_version_lives_as_long_as_is_declared(ring: Rings, wait: Wait) -> None:
     """`expires_in` counts from when a version starts to sign; an end that is asked for goes before."""
     opened = ring(keys={"a": {"rotate_every": "30d", "activate_in": "7d", "expires_in": "60d"}})

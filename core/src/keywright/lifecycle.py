@@ -83,9 +83,13 @@ def verifying(infos: Sequence[RecordInfo], now: datetime) -> tuple[RecordInfo, .
 def overdue(infos: Sequence[RecordInfo], rotate_every: timedelta, now: datetime) -> RecordInfo | None:
     """The version that is to be followed by a new one: the newest that signs or will, if it is that old; else None.
 
-    None, too, where no version signs: a key that its keeper put away is not made anew by the clock.
+    None, too, where no version signs, unless the newest expired: a key that its keeper put away is not made anew by the
+    clock.
     """
-    coming = [one.info for one in phases(infos, now) if one.phase in (Phase.SIGNING, Phase.ANNOUNCED)]
+    known = phases(infos, now)
+    coming = [one.info for one in known if one.phase in (Phase.SIGNING, Phase.ANNOUNCED)]
+    if known and known[-1].phase is Phase.EXPIRED:
+        return known[-1].info  # nobody came in time
     if primary(infos, now) is None:
         return None
     newest = coming[-1]
@@ -106,7 +110,8 @@ def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
     newest = active[-1]
     way_out = "enable it again, or rotate" if newest.phase is Phase.DISABLED else "rotate to make a new one"
     if first is not None:
-        way_out = f"version {first.version} {announced}; until then {way_out}"
+        now_too = "enable it again, or " if newest.phase is Phase.DISABLED else ""
+        way_out = f"version {first.version} {announced}; until then {now_too}rotate with --activate-in 0s"
     return f"version {newest.info.version} is {newest.phase.value}, and an older one never takes its place; {way_out}"
 
 

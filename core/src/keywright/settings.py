@@ -172,11 +172,18 @@ class Options(Mapping[str, object]):
 
 
 def check_options(
-    given: Mapping[str, Given], settings: Sequence[Setting], *, owner: str, path: str, source: str
+    given: Mapping[str, Given],
+    settings: Sequence[Setting],
+    *,
+    owner: str,
+    path: str,
+    source: str,
+    beside: Sequence[str] = (),
 ) -> Options:
     """Check what was given against what is declared and fill in defaults.
 
-    `owner` (`store backend 'sqlite'`), `path` (`stores.local`) and `source` (`keywright.toml`) are for messages.
+    `owner` (`store backend 'sqlite'`), `path` (`stores.local`) and `source` (`keywright.toml`) are for messages, and so
+    are the names of settings that stand `beside` these, and are checked elsewhere.
 
     Raises:
         ConfigError: an unknown setting, a missing required one, a value of the wrong type or out of bounds, or an
@@ -186,7 +193,8 @@ def check_options(
     for name, value in given.items():
         if name not in declared:
             allowed = ", ".join(declared) or "none"
-            raise value.error(f"is no setting of {owner}{did_you_mean(name, declared)}; it has: {allowed}")
+            near = [other for other in (*declared, *beside) if other != name]
+            raise value.error(f"is no setting of {owner}{did_you_mean(name, near)}; it has: {allowed}")
     for name, setting in declared.items():
         if name not in given and isinstance(setting.default, _Required):
             raise ConfigError(f"{source}: {path}.{name} is missing: {owner} needs it, {setting.rule()}")

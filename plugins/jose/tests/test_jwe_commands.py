@@ -22,6 +22,7 @@ from keywright.errors import (
     MalformedKeyError,
     MalformedTokenError,
     NotExportableError,
+    PolicyError,
     UnsupportedOperationError,
 )
 from keywright_jose import create_curve_key, create_secret_key, jwe_decrypt, jwe_encrypt
@@ -172,6 +173,21 @@ def test_keys_of_the_ring(run: Run, ring: KeyRing) -> None:
         run("decrypt", "--key", "box", *AGREEMENT, given=first)
     wrapped = run("encrypt", "--key", "wrapping", *ALGORITHMS, given=b"hi")
     assert run("decrypt", "--key", "wrapping", *ALGORITHMS, given=wrapped) == b"hi"
+
+
+@pytest.mark.parametrize(("change", "state"), [("compromise", "compromised"), ("destroy", "destroyed")])
+def test_nothing_is_encrypted_for_a_key_that_ended(
+    run: Run, ring: KeyRing, refusal: Refusal, change: str, state: str
+) -> None:
+    """What would be lost, or read by others, is not encrypted."""
+    getattr(ring, change)("box@1")
+
+    error = refusal(lambda: run("encrypt", "--key", "box", *AGREEMENT, given=b"hi"))
+
+    assert (type(error), str(error)) == (
+        PolicyError,
+        f"box@1 is {state}, and nothing is encrypted for it any more; rotate, or name the version that took its place",
+    )
 
 
 def test_no_secret_is_opened_to_encrypt_for_a_public_half(run: Run, observer: Observer) -> None:

@@ -310,7 +310,7 @@ def test_refused_to_encrypt_for(
             {"keys": {"a": OCT}},
             "A256KW",
             MalformedKeyError,
-            "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); correct the set",
+            "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); get the set again from its issuer",
             id="keys is no array",
         ),
         pytest.param(

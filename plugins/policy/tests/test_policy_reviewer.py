@@ -109,7 +109,8 @@ def objections(request: ReviewRequest, *tables: Mapping[str, object]) -> list[st
         pytest.param(
             {},
             {"maximum_age": "365d"},
-            "rule 1 (*) wants keys that end 365d from now at the latest, and this one has no end; say --expires",
+            "rule 1 (*) wants keys that end 365d from now at the latest, and this one has no end; say --expires, "
+            "or set its expires_in",
             id="no end",
         ),
         pytest.param(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from keywright.cli.streams import is_terminal, printable, say, write_stdout
+from keywright.cli.streams import is_terminal, printable, say, shown_path, write_stdout
 from keywright.errors import ConfigError, FormatError
 from keywright.secret import Secret
 
@@ -189,7 +189,7 @@ class Context:
         if path == "":
             raise ConfigError("the path of the file to read is empty; name a file, or - for standard input")
         is_stdin = path is None or path == "-"
-        subject = "standard input" if is_stdin else path
+        subject = "standard input" if is_stdin else shown_path(str(path))
         try:
             data = _read_stdin(limit + 1) if is_stdin else _read_file(str(path), limit + 1)
         except OSError as error:

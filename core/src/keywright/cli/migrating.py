@@ -54,7 +54,7 @@ def run_migrate(arguments: Namespace, context: Context) -> int:
         except ConflictError as error:
             progress.clear()
             run.fail(error)
-    if arguments.delete_source and run.code:
+    if arguments.delete_source and run.code and not run.has_removed:
         context.note("keywright: nothing was removed from the source, for not all of it is in the target")
     return run.report()
 
@@ -104,6 +104,11 @@ class _Run:
             self._context.print_json({**document, **message})
         elif moved.outcome != "identical" and moved.error is None:
             self._context.print(f"{moved.reference}: {self._word(moved.outcome)}")
+
+    @property
+    def has_removed(self) -> bool:
+        """Whether anything was removed from the source."""
+        return bool(self._counts["removed"])
 
     def fail(self, error: KeywrightError) -> None:
         """Tell why not all of it could be settled."""

@@ -66,7 +66,15 @@ def _rotate(name: str, arguments: Namespace, context: Context) -> int:
         **type_settings(arguments, context.registry),
     )
     warn_of_passed_over(context, announced, info)
+    if info.activates is not None and not _signs(context, name):
+        context.warn(
+            f"{name} has no version that signs until then; rotate with --activate-in 0s for one that signs now"
+        )
     return made(context, info)
+
+
+def _signs(context: Context, name: str) -> bool:
+    return any(one.phase is Phase.SIGNING for one in context.ring.show(name).versions)
 
 
 def _rotate_due(arguments: Namespace, context: Context) -> int:
@@ -83,6 +91,8 @@ def _rotate_due(arguments: Namespace, context: Context) -> int:
         else:
             _print_due(context, one)
             code = code or NO
+    if not any("rotate_every" in table.given for table in context.config.keys.values()):
+        context.note("keywright: no key has a rotate_every, so none is ever due; set it in its [keys.NAME] table")
     return code
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "is_terminal",
     "printable",
     "say",
+    "shown_path",
     "write_stdout",
     "write_text",
 ]
@@ -92,6 +93,14 @@ def flush_stdout() -> None:
 def is_terminal() -> bool:
     """Whether stdout is one."""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def shown_path(path: str) -> str:
+    """A path that somebody gave, for a message; not shown if it looks like a key or a token given in its place."""
+    import re
+
+    looks_like_one = len(path) > 255 or re.search("[A-Za-z0-9_+=-]{40}|[{}\n]", path)
+    return "the file named there, whose name looks like a key or token," if looks_like_one else path
 
 
 def printable(text: str) -> str:

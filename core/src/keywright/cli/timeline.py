@@ -46,7 +46,8 @@ def axis_of(versions: Sequence[VersionPhase], now: datetime, width: int) -> Axis
         times += [time for time in known if time is not None]
     start, end = min(times), max(times)
     margin = max((end - start) / 12, _ALONE / 12)
-    return Axis(start, end + margin, now, width)
+    latest = datetime.max.replace(tzinfo=end.tzinfo)
+    return Axis(start, min(end, latest - margin) + margin, now, width)
 
 
 def bar(versions: Sequence[VersionPhase], axis: Axis) -> str:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from keywright.settings import Given, Options, Setting, check_options
 
-__all__ = ["KEY_SETTINGS", "KeyTable", "PluginTable", "SealTable", "StoreTable"]
+__all__ = ["KEY_SETTINGS", "KEY_SETTING_NAMES", "KeyTable", "PluginTable", "SealTable", "StoreTable"]
 
 KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("type", "text", None, "the key type, such as ed25519"),
@@ -24,7 +24,7 @@ KEY_SETTINGS: Final[tuple[Setting, ...]] = (
 )
 """What a `[keys.NAME]` table may set whatever the key's type is."""
 
-_KEY_SETTING_NAMES: Final = frozenset(setting.name for setting in KEY_SETTINGS)
+KEY_SETTING_NAMES: Final = tuple(setting.name for setting in KEY_SETTINGS)
 
 
 class StoreTable(NamedTuple):
@@ -87,7 +87,7 @@ class KeyTable(NamedTuple):
             ConfigError: a value of the wrong type, a `kid` with another placeholder than `{name}` and `{version}`,
                 a `rotate_every` or `expires_in` of nothing, or an `{ env = … }` or `{ file = … }` that cannot be read.
         """
-        given = {name: value for name, value in self.given.items() if name in _KEY_SETTING_NAMES}
+        given = {name: value for name, value in self.given.items() if name in KEY_SETTING_NAMES}
         options = check_options(given, KEY_SETTINGS, owner="a key", path=self.path, source=self.source)
         if "kid" in given and not _is_kid_template(options.text("kid")):
             raise given["kid"].error("must be text with no other braces than {name} and {version}, and not empty")
@@ -99,7 +99,7 @@ class KeyTable(NamedTuple):
 
     def specific(self) -> Mapping[str, Given]:
         """What is left: settings of the key type, such as `bits`."""
-        return {name: value for name, value in self.given.items() if name not in _KEY_SETTING_NAMES}
+        return {name: value for name, value in self.given.items() if name not in KEY_SETTING_NAMES}
 
 
 def _is_kid_template(text: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
-from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError
+from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError, SealError, StoreError
 from keywright.names import Reference
 from keywright.record import RecordInfo, State
 from keywright.ring.chain import BACKEND as CHAIN
@@ -165,8 +165,10 @@ class RingBase:
                 continue
             try:
                 infos = self.open_store(other).store.versions(name)
-            except KeywrightError:
+            except (StoreError, SealError):
                 silent.append(other)
+            except KeywrightError:
+                continue  # it is configured for another machine
             else:
                 if any(info.state is not State.DESTROYED for info in infos):
                     holders.append(other)

@@ -65,18 +65,24 @@ class Chain:
         A name stays where it is: what writes to another store than `write_to` is refused, and told to migrate it.
 
         Raises:
-            StoreUnavailableError: a store before it cannot be reached, and `on_unreachable` is `stop`.
+            StoreUnavailableError: a store before it cannot be reached, and `on_unreachable` is `stop`; or one cannot be
+                reached, and none of the others has the name.
             AccessDeniedError, DamagedStoreError: a store before it denies or is damaged, whatever is set.
         """
-        for opened in self.reachable():
+        silent: StoreUnavailableError | None = None
+        for store in self.stores:
+            opened = self._open_store(store)
             try:
                 found = opened.store.versions(name)
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
                 if not self._goes_on:
                     raise
+                silent = silent or error
                 continue
             if found:
                 return opened if opened.name == self._write_to else self._not_written(opened, name)
+        if silent is not None:
+            raise silent  # it may have the name, so that nobody can say that there is none
         if self._write_to is not None:
             return self._open_store(self._write_to)
         last = self._open_store(self.stores[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from keywright import lifecycle
@@ -12,6 +13,7 @@ from keywright.errors import KeyNotFoundError, KeywrightError
 from keywright.metadata import format_time
 from keywright.record import State
 from keywright.ring.chain import BACKEND as CHAIN
+from keywright.ring.plan import Wanted, make_plan
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -54,6 +56,10 @@ def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
         common = _attempt("configuration", table.common)
         if isinstance(common, Finding):
             yield common
+            continue
+        fault = _attempt("configuration", partial(make_plan, ring.plugins, table, Wanted(), now=ring.now()))
+        if isinstance(fault, Finding):
+            yield fault
         else:
             home = only or common.optional_text("store") or ring.config.default_store
             declared.setdefault(home, {})[table.name] = table
@@ -71,8 +77,8 @@ def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
             yield Finding(
                 name,
                 f"is in more than one store: {', '.join(stores)}",
-                "decide which one keeps it, and when nothing uses it elsewhere any more, destroy its versions there "
-                "(`keywright --store STORE destroy NAME@N`)",
+                "decide which one keeps it; where they hold the same, `keywright migrate --from OTHER --to STORE NAME "
+                "--delete-source` compares them and removes the other",
             )
 
 

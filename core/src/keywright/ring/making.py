@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from keywright.errors import ConfigError, KeyExistsError
+from keywright.errors import ConfigError, KeyExistsError, StoreUnavailableError
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
@@ -157,7 +157,12 @@ class Making(RingBase):
             )
 
     def _check_not_left_behind(self, opened: OpenedStore, name: str) -> None:
-        holders, _ = self._elsewhere(opened, name)
+        holders, silent = self._elsewhere(opened, name)
+        if silent:
+            raise StoreUnavailableError(
+                f"store {silent[0]!r} could not be asked whether it has {name} already; mend it, or say --new-here for "
+                "a key of its own"
+            )
         if holders:
             raise KeyExistsError(
                 f"store {holders[0]!r} has {name} already, and the configuration now points it at store "

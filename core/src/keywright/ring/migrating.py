@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from keywright.errors import (
     ConfigError,
@@ -15,7 +15,7 @@ from keywright.errors import (
     StoreUnavailableError,
 )
 from keywright.names import check_name
-from keywright.record import RecordInfo
+from keywright.record import RecordInfo, Revision, State
 from keywright.ring.base import RingBase
 from keywright.ring.copying import Plain, copy, differs_in_its_keeping, found_in, plain, replace_copy
 from keywright.ring.opened import OpenedStore
@@ -26,6 +26,7 @@ __all__ = ["Migrating", "Moved", "Outcome"]
 Outcome = Literal["copied", "updated", "identical", "conflict", "failed", "removed", "kept"]
 
 _ROUNDS: Final = 20
+_T = TypeVar("_T")
 
 
 class Moved(NamedTuple):
@@ -66,7 +67,8 @@ class Migrating(RingBase):
             from_, to: names of configured stores.
             dry_run: say what would be done, and write nothing.
             update: a copy in the target that is the same key, and differs only in labels, state and what follows from
-                that, is brought up to date; else it is a conflict, for it may have been changed there.
+                that, is brought up to date; else it is a conflict, for it may have been changed there. Where one of
+                the two is destroyed, or that in the target compromised, and the other is not, it is a conflict always.
             delete_source: at the end, if nothing failed or was in conflict, remove each name from the source, unless
                 it changed meanwhile.
 
@@ -88,6 +90,17 @@ class Migrating(RingBase):
             yield from move.remove_source()
 
 
+class _Settled(NamedTuple):
+    """What the revisions of a name's versions were when all was compared, as numbers, for there may be millions."""
+
+    source: int
+    target: int
+    versions: tuple[int, ...]
+
+
+_UNSETTLED: Final = _Settled(0, 0, ())
+
+
 class _Step(NamedTuple):
     """What is to be done to a version; `error`: why nothing can be."""
 
@@ -99,11 +112,7 @@ class _Step(NamedTuple):
 
 
 class _Move:
-    """One migration.
-
-    `self._settled` has, for each name, what the revisions of its versions were in both stores when all was compared,
-    as numbers, for there may be millions of names.
-    """
+    """One migration."""
 
     def __init__(
         self, ring: RingBase, source: OpenedStore, target: OpenedStore, *, dry_run: bool, update: bool
@@ -113,7 +122,7 @@ class _Move:
         self._target = target
         self._dry_run = dry_run
         self._update = update
-        self._settled: dict[str, tuple[int, int]] = {}
+        self._settled: dict[str, _Settled] = {}
         self.is_clean = True
 
     def all_of(self, names: Sequence[str]) -> Iterator[Moved]:
@@ -126,10 +135,10 @@ class _Move:
             for name in dict.fromkeys(names) if names else self._source.store.names():
                 settled = self._settled.get(name)
                 # Of what failed or is in conflict the first account is enough.
-                if settled is None or settled[0] not in (0, self._revisions(self._source, name)):
+                if settled is None or settled.source not in (0, _numbered(self._source.store.versions(name))):
                     changed = True
                     # What stands in the target is our own copy, unless somebody changed it there.
-                    again = settled is not None and settled[1] == self._revisions(self._target, name)
+                    again = settled is not None and settled.target == self._in_target(name, settled.versions)
                     yield from self._name(name, again=again)
             if not changed:
                 return
@@ -142,33 +151,41 @@ class _Move:
     def remove_source(self) -> Iterator[Moved]:
         """Remove each name from the source that is as it was compared, there and in the target."""
         for name, settled in self._settled.items():
+            if settled is _UNSETTLED:
+                continue  # it was taken away meanwhile by somebody else
             try:
                 yield self._removed(name, settled)
             except KeywrightError as error:
                 yield Moved(name, "kept", error)
 
-    def _removed(self, name: str, settled: tuple[int, int]) -> Moved:
+    def _removed(self, name: str, settled: _Settled) -> Moved:
         infos = self._source.store.versions(name)
-        now = (_numbered(infos), self._revisions(self._target, name))
-        if now != settled:
+        kept = [plain(self._source, info) for info in infos]
+        if (_numbered(infos), self._in_target(name, settled.versions)) != (settled.source, settled.target):
             raise ConflictError(f"{name} changed after it was copied, so it stays; run the same command again")
         expected = [info.revision for info in infos]
         self._perform("remove", self._source, infos[-1], lambda: self._source.writable.remove(name, expected=expected))
+        if self._in_target(name, settled.versions) != settled.target:
+            # Somebody took it away there at the same moment, or the two stores are one under two names.
+            for one in reversed(kept):
+                copy(one, self._source)
+            raise ConflictError(f"{name} is no more in store {self._target.name!r}, so it was put back; look into both")
         return Moved(name, "removed")
 
     def _name(self, name: str, *, again: bool) -> Iterator[Moved]:
         """Copy the versions of a name, the newest first; if one is in conflict, none of it."""
-        self._settled[name] = (0, 0)
+        self._settled[name] = _UNSETTLED
         try:
             infos = self._source.store.versions(name)
             steps = self._planned(infos, again=again)
         except KeywrightError as error:
             yield self._refused(name, error)
             return
-        is_whole = True
+        is_whole = bool(infos)
         stopped: KeywrightError | None = next((one.error for one in steps if _is_conflict(one.error)), None)
+        revisions: dict[int, Revision] = {}
         for step in steps:
-            moved = self._done(step, stopped)
+            moved = self._done(step, stopped, revisions)
             is_whole = is_whole and moved.error is None
             # An older version alone would sign in the target, where it is superseded in the source.
             stopped = stopped or moved.error
@@ -176,7 +193,8 @@ class _Move:
             if not again or moved.outcome != "identical":
                 yield moved
         if is_whole and not self._dry_run:
-            self._settled[name] = (_numbered(infos), self._revisions(self._target, name))
+            compared = _number_of(sorted(revisions.items()))
+            self._settled[name] = _Settled(_numbered(infos), compared, tuple(sorted(revisions)))
 
     def _planned(self, infos: Sequence[RecordInfo], *, again: bool) -> list[_Step]:
         there = self._target.store.versions(infos[0].name) if infos else ()
@@ -193,35 +211,36 @@ class _Move:
                 self._check_room(one, infos, there)
                 return _Step(info, "copied", one)
             if one.same(found):
-                return _Step(info, "identical", one)
-            if not ((self._update or again) and differs_in_its_keeping(one, found)):
+                return _Step(info, "identical", one, found)
+            is_ours = again or (self._update and _is_no_end(one, found))
+            if not (is_ours and differs_in_its_keeping(one, found)):
                 raise self._conflict(one, found)
         except KeywrightError as error:
             return _Step(info, "conflict" if _is_conflict(error) else "failed", None, None, error)
         return _Step(info, "updated", one, found)
 
-    def _done(self, step: _Step, stopped: KeywrightError | None) -> Moved:
+    def _done(self, step: _Step, stopped: KeywrightError | None, revisions: dict[int, Revision]) -> Moved:
+        """Do it; `revisions` gets the version's in the target, as it was compared."""
         reference = step.info.reference
         if step.error is not None:
             return self._refused(reference, step.error)
+        if step.there is not None:
+            revisions[step.info.version] = step.there.revision
         if step.one is None or step.outcome == "identical":
             return Moved(reference, step.outcome)
         if stopped is not None:
             return self._refused(reference, _left_out(reference, stopped))
         try:
-            self._write(step.one, step.there)
+            revisions[step.info.version] = self._write(step.one, step.there)
         except KeywrightError as error:
             return self._refused(reference, error)
         return Moved(reference, step.outcome)
 
-    def _write(self, one: Plain, there: Plain | None) -> None:
+    def _write(self, one: Plain, there: Plain | None) -> Revision:
         if self._dry_run:
-            return
-        if there is None:
-            self._perform("migrate", self._target, one.info, lambda: copy(one, self._target), bits=one.bits)
-        else:
-            action = partial(replace_copy, one, self._target, there)
-            self._perform("migrate", self._target, one.info, action, bits=one.bits)
+            return Revision("")
+        action = partial(copy, one, self._target) if there is None else partial(replace_copy, one, self._target, there)
+        return self._perform("migrate", self._target, one.info, action, bits=one.bits)
 
     def _refused(self, reference: str, error: KeywrightError) -> Moved:
         self.is_clean = False
@@ -244,6 +263,11 @@ class _Move:
 
     def _conflict(self, one: Plain, there: Plain) -> ConflictError:
         subject = f"{one.info.reference} in store {self._target.name!r}"
+        if differs_in_its_keeping(one, there) and not _is_no_end(one, there):
+            return ConflictError(
+                f"{subject} is {there.info.state.value}, and in store {self._source.name!r} it is "
+                f"{one.info.state.value}, which no migration settles; bring the one to the state of the other by hand"
+            )
         if differs_in_its_keeping(one, there):
             return ConflictError(f"{subject} has other labels or another state; say --update to let the source win")
         return ConflictError(f"{subject} is another key; decide which one counts, and rename or remove the other")
@@ -253,15 +277,21 @@ class _Move:
         operation: Literal["migrate", "remove"],
         opened: OpenedStore,
         info: RecordInfo,
-        action: Callable[[], object],
+        action: Callable[[], _T],
         *,
         bits: int | None = None,
-    ) -> None:
+    ) -> _T:
         ring = self._ring
-        ring._perform(lambda: describe(operation, opened, info, ring.now(), bits), action)  # noqa: SLF001  (its own part)
+        return ring._perform(lambda: describe(operation, opened, info, ring.now(), bits), action)  # noqa: SLF001  (its own part)
 
-    def _revisions(self, opened: OpenedStore, name: str) -> int:
-        return _numbered(opened.store.versions(name))
+    def _in_target(self, name: str, versions: Sequence[int]) -> int:
+        return _numbered([info for info in self._target.store.versions(name) if info.version in versions])
+
+
+def _is_no_end(one: Plain, there: Plain) -> bool:
+    """Whether `update` may bring the state there: nothing is destroyed by it, nothing that is for good taken back."""
+    states = (one.info.state, there.info.state)
+    return states[0] is states[1] or (State.DESTROYED not in states and there.info.state is not State.COMPROMISED)
 
 
 def _is_conflict(error: KeywrightError | None) -> bool:
@@ -275,5 +305,9 @@ def _left_out(reference: str, stopped: KeywrightError) -> KeywrightError:
 
 
 def _numbered(infos: Sequence[RecordInfo]) -> int:
-    """The revisions of a name's versions, as a number that is not 0."""
-    return hash(tuple((info.version, info.revision) for info in infos)) or 1
+    return _number_of([(info.version, info.revision) for info in infos])
+
+
+def _number_of(revisions: Sequence[tuple[int, Revision]]) -> int:
+    """Versions and their revisions, as a number that is not 0."""
+    return hash(tuple(revisions)) or 1

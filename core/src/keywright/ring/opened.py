@@ -287,8 +287,12 @@ class OpenedStore:
 
 
 def _is_one_file(path: object, other: object) -> bool:
+    """Whether two paths are one file or directory, or one lies inside the other."""
+    if not isinstance(path, str) or not isinstance(other, str):
+        return False
     try:
-        return isinstance(path, str) and isinstance(other, str) and os.path.samefile(path, other)
+        first, second = os.path.realpath(path), os.path.realpath(other)
+        return os.path.commonpath((first, second)) in (first, second) or os.path.samefile(path, other)
     except (OSError, ValueError):
         return False
 

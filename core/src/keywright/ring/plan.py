@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from keywright.config.tables import KEY_SETTING_NAMES
 from keywright.errors import ConfigError
 from keywright.key import Attributes
 from keywright.ring.given_texts import check_texts
@@ -83,7 +84,12 @@ def make_plan(
         given = {**_given(before.options, source="the version before"), **given}
     given |= _given(wanted.options, source="argument")
     options = check_options(
-        given, key_type.settings, owner=f"key type {key_type.name!r}", path=table.path, source=table.source
+        given,
+        key_type.settings,
+        owner=f"key type {key_type.name!r}",
+        path=table.path,
+        source=table.source,
+        beside=KEY_SETTING_NAMES,
     )
     overlap = wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"])
     expires_in = cast("timedelta | None", common["expires_in"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, KeywrightError, SealError
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreSeal"]
 
-_LOOKED_AT = 8
+_ENOUGH = 3
 
 
 class StoreSeal:
@@ -121,10 +120,18 @@ class StoreSeal:
 
     def _sealed_before(self) -> Iterator[Secret]:
         """A sealed payload of each of the first names that have one, as far as the store tells."""
-        store = self._store()
-        with suppress(KeywrightError):  # who cannot look there seals with a salt of its own
-            for name in store.names(limit=_LOOKED_AT):
+        store, number, failure = self._store(), 0, None
+        for name in store.names():
+            try:
                 payloads = (store.get(name, info.version).payload for info in store.versions(name))
                 found = next((one for one in payloads if one is not None and sealed_with(one) is not None), None)
-                if found is not None:
-                    yield found
+            except KeywrightError as error:
+                failure = error
+                continue
+            number += found is not None
+            if found is not None:
+                yield found
+            if number == _ENOUGH:
+                return
+        if failure is not None and not number:
+            raise failure  # what was sealed, and how, is not known

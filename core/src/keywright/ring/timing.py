@@ -11,7 +11,7 @@ from keywright.lifecycle import overdue
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.making import Making
-from keywright.ring.plan import Wanted
+from keywright.ring.plan import Wanted, make_plan
 
 __all__ = ["Due", "Timing"]
 
@@ -66,8 +66,9 @@ class Timing(Making):
                 opened = self.open_store(store, name=one.name)
                 opened.writable  # noqa: B018  (a read-only store is refused before its keys are opened)
                 yield one._replace(made=self._rotate(opened, infos, Wanted(), None))
-            except KeyExistsError:
-                continue  # somebody else rotated it meanwhile
+            except KeyExistsError as error:
+                if self.open_store(store, name=one.name).store.versions(one.name)[-1].version == infos[-1].version:
+                    yield one._replace(error=error)  # its kid is taken, say; else somebody else rotated it meanwhile
             except KeywrightError as error:
                 yield one._replace(error=error)
 
@@ -75,8 +76,13 @@ class Timing(Making):
         for name in names or self.config.keys:
             every = self._rotate_every(check_name(name), required=bool(names))
             if every is None:
+                # A rotate_every that is misspelt would never be heard of.
+                fault = self._table_fault(name)
+                if fault is not None:
+                    yield Due(name, None, None, error=fault), ()
                 continue
             try:
+                make_plan(self.plugins, self.config.key(name), Wanted(), now=self._clock())
                 infos = tuple(self.open_store(store, name=name).store.versions(name))
             except KeywrightError as error:
                 yield Due(name, None, None, error=error), ()
@@ -84,6 +90,13 @@ class Timing(Making):
             newest = overdue(infos, every, self._clock())
             if newest is not None and newest.created is not None:
                 yield Due(name, newest, newest.created + every), infos
+
+    def _table_fault(self, name: str) -> KeywrightError | None:
+        try:
+            make_plan(self.plugins, self.config.key(name), Wanted(), now=self._clock())
+        except KeywrightError as error:
+            return error
+        return None
 
     def _rotate_every(self, name: str, *, required: bool) -> timedelta | None:
         table = self.config.key(name)

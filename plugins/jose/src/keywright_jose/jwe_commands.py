@@ -103,8 +103,15 @@ def _decrypt(arguments: Namespace, context: Context) -> int:
 def _recipient(reference: str, context: Context) -> GivenKey:
     """Of an asymmetric key the public half, for which no secret is opened."""
     from keywright import Key
+    from keywright.errors import PolicyError
 
     info = context.ring.resolve(reference)
+    phases = {one.info.version: one.phase.value for one in context.ring.show(info.name).versions}
+    if phases[info.version] not in ("signing", "announced"):
+        raise PolicyError(
+            f"{info.reference} is {phases[info.version]}, and nothing is encrypted for it any more; rotate, or name "
+            "the version that took its place"
+        )
     if info.public is None:
         return context.ring.load(info.reference)
     return Key(info.key_type, info.kid, None, info.public, info.attributes)

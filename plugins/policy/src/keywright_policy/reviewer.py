@@ -41,6 +41,8 @@ def _objections(rule: Rule, request: ReviewRequest) -> Iterator[str]:
         yield f"{rule} allows {allowed}, and no {request.operation}; do it by another name, or change the rule"
     if request.operation == "export" and not rule.export:
         yield f"{rule} lets no secret half out; use the key where it is kept (sign), or change the rule"
+    if request.operation == "migrate" and not rule.export and not request.sealed:
+        yield f"{rule} lets no secret half out, and store {request.store!r} has no seal; migrate it into one that has"
     if request.operation in _STORING:
         yield from _of_what_is_stored(rule, request)
     if rule.maximum_age is not None:
@@ -86,7 +88,10 @@ def _of_the_size(rule: Rule, least: int, request: ReviewRequest) -> Iterator[str
 
 def _of_the_end(rule: Rule, age: MaximumAge, request: ReviewRequest) -> Iterator[str]:
     if request.expires is None:
-        yield f"{rule} wants keys that end {age.text} from now at the latest, and this one has no end; say --expires"
+        yield (
+            f"{rule} wants keys that end {age.text} from now at the latest, and this one has no end; say --expires, or "
+            "set its expires_in"
+        )
     elif request.expires - request.time > age.duration:
         yield f"{rule} wants keys that end {age.text} from now at the latest; say an earlier --expires"
 
