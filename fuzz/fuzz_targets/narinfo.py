@@ -120,7 +120,7 @@ def mutate(data: bytes, random: Random) -> bytes | None:
     at = random.choice((start, end))
     first, last = random.choice(((start, end), (at, at), (at, at + 1)))
     made = data[:first] + random.choice(_PIECES) + data[last:]
-    if random.randrange(4) == 0:
+    if made and random.randrange(4) == 0:
         lines = made.splitlines(keepends=True)
         lines.insert(random.randrange(len(lines) + 1), random.choice(lines))
         made = b"".join(lines)
