@@ -49,7 +49,9 @@ JSON = st.recursive(
 
 
 @settings(deadline=None)
-@given(pair=PAIRS, claims=st.dictionaries(st.text().filter(lambda name: name not in ("exp", "nbf", "iat")), JSON))
+@given(
+    pair=PAIRS, claims=st.dictionaries(st.text().filter(lambda name: name not in ("aud", "exp", "nbf", "iat")), JSON)
+)
 def test_any_claims_come_back(pair: tuple[str, str], claims: dict[str, Any]) -> None:
     """Decoding undoes encoding."""
     assert jwe_decode(jwe_encode(claims, KEYS[pair], **names_of(pair)), KEYS[pair], **names_of(pair)) == claims
