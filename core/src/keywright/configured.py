@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, PluginError
-from keywright.settings import Given, Setting, check_options, did_you_mean
+from keywright.settings import Setting, check_options, did_you_mean
 
 if TYPE_CHECKING:
     import pluggy
@@ -30,6 +30,8 @@ def configured_plugins(
     Raises:
         ConfigError, PluginError: as `Registry.for_ring`.
     """
+    if not config.plugin:
+        return {}
     implementations = {one.plugin_name: one for one in manager.hook.keywright_configure.get_hookimpls()}
     for name, table in config.plugin.items():
         if name not in implementations:
@@ -41,11 +43,11 @@ def configured_plugins(
                 f"there are: {known}{failed}"
             )
     listeners: dict[str, object] = {}
-    for name, implementation in implementations.items():
-        given = _given(config, name)
-        path, source = f"plugin.{name}", config.source
+    for name, table in config.plugin.items():
+        implementation = implementations[name]
+        path, source = table.path, config.source
         options = check_options(
-            given, settings_of(implementation.plugin), owner=f"plugin {name!r}", path=path, source=source
+            table.given, settings_of(implementation.plugin), owner=f"plugin {name!r}", path=path, source=source
         )
         try:
             listener = implementation.function(options)
@@ -59,8 +61,3 @@ def configured_plugins(
             continue
         raise PluginError(f"plugin {name!r} failed in keywright_configure with {failure}; report it to its author")
     return listeners
-
-
-def _given(config: Config, name: str) -> Mapping[str, Given]:
-    table = config.plugin.get(name)
-    return {} if table is None else table.given

@@ -67,9 +67,9 @@ def keywright_add_commands(commands: Commands) -> None:
 def keywright_configure(options: Options) -> object:
     """Return a plugin for one ring: an object whose `keywright_review` and `keywright_observe` hear what it does.
 
-    Called when a ring is opened, with the settings of its `[plugin.NAME]` table: NAME is the plugin's entry point, and
-    what may be set stands in its `SETTINGS`, a sequence of `Setting`, which is empty where there is none. Return None
-    if there is nothing to listen to. If it raises a ConfigError, that is the user's to mend; whatever else it raises
+    Called when a ring is opened whose configuration has a `[plugin.NAME]` table, with its settings: NAME is the
+    plugin's entry point, and what may be set stands in its `SETTINGS`, a sequence of `Setting`. Return None if there is
+    nothing to listen to. If it raises a ConfigError, that is the user's to mend; whatever else it raises
     refuses the ring too, for a policy that nobody reads is none. Rings with other settings get another object.
     """
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreSeal"]
 
+_LOOKED_AT = 64
 _ENOUGH = 3
 
 
@@ -121,7 +122,7 @@ class StoreSeal:
     def _sealed_before(self) -> Iterator[Secret]:
         """A sealed payload of each of the first names that have one, as far as the store tells."""
         store, number, failure = self._store(), 0, None
-        for name in store.names():
+        for name in store.names(limit=_LOOKED_AT):
             try:
                 payloads = (store.get(name, info.version).payload for info in store.versions(name))
                 found = next((one for one in payloads if one is not None and sealed_with(one) is not None), None)
