@@ -67,7 +67,7 @@ def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
     for store in ring.config.stores if only is None else (only,):
         if ring.config.stores[store].backend == CHAIN:
             # Its stores are examined themselves.
-            found = _attempt(f"store {store!r}", lambda: [*ring.names(store=store)])  # noqa: B023  (called here)
+            found = _attempt(f"store {store!r}", partial(_listed, ring, store))
             if isinstance(found, Finding):
                 yield found
             continue
@@ -189,6 +189,10 @@ def _lifecycle(ring: Reading, infos: Sequence[RecordInfo], subject: str, table: 
             f"{format_duration(rotate_every)}",
             f"run `keywright rotate {table.name}`",
         )
+
+
+def _listed(ring: Reading, store: str) -> list[str]:
+    return list(ring.names(store=store))
 
 
 def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:

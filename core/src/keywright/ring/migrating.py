@@ -81,9 +81,9 @@ class Migrating(RingBase):
         source, target = self.open_store(from_), self.open_store(to)
         if source.is_same_place(target):
             raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same; name two")
-        target.writable  # noqa: B018  (refused before anything is read)
+        _ = target.writable  # refused before anything is read
         if delete_source:
-            source.writable  # noqa: B018  (as above)
+            _ = source.writable
         move = _Move(self, source, target, dry_run=dry_run, update=update)
         yield from move.all_of(names)
         if delete_source and not dry_run and move.is_clean:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
-from keywright.record import RecordInfo, Revision
+from keywright.record import Record, RecordInfo, Revision
 from keywright.ring.base import RingBase
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import describe
@@ -70,13 +70,15 @@ class Resealing(RingBase):
             renewed = opened.resealed(record)
             if renewed is None:
                 return False
-            expected: Revision = record.info.revision
             try:
-                self._perform(
-                    lambda: describe("reseal", opened, record.info, self._clock()),  # noqa: B023  (called here)
-                    lambda: writable.update(renewed, expected=expected),  # noqa: B023  (as above)
-                )
+                self._replace(opened, renewed, record.info.revision)
             except ConflictError:
                 continue
             return True
         raise ConflictError(f"{info.reference} kept changing while it was to be sealed anew; run the command again")
+
+    def _replace(self, opened: OpenedStore, renewed: Record, expected: Revision) -> None:
+        self._perform(
+            lambda: describe("reseal", opened, renewed.info, self._clock()),
+            lambda: opened.writable.update(renewed, expected=expected),
+        )

@@ -122,7 +122,8 @@ class StoreSeal:
     def _sealed_before(self) -> Iterator[Secret]:
         """A sealed payload of each of the first names that have one, as far as the store tells."""
         store, number, failure = self._store(), 0, None
-        for name in store.names(limit=_LOOKED_AT):
+        # Without a seal it is a guard against one that was forgotten, and every first write of a process pays for it.
+        for name in store.names(limit=_LOOKED_AT if self.name is not None else _ENOUGH):
             try:
                 payloads = (store.get(name, info.version).payload for info in store.versions(name))
                 found = next((one for one in payloads if one is not None and sealed_with(one) is not None), None)
@@ -134,5 +135,5 @@ class StoreSeal:
                 yield found
             if number == _ENOUGH:
                 return
-        if failure is not None and not number:
+        if failure is not None and not number and self.name is not None:
             raise failure  # what was sealed, and how, is not known
