@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
-from nacl.signing import SigningKey, VerifyKey
 
 from keywright import Key, KeyType
 from keywright.errors import InvalidSignatureError
@@ -52,16 +52,16 @@ def _rsa_padding(algorithm: str, salt_length: int | None = None) -> padding.Asym
     return padding.PSS(padding.MGF1(digest), digest.digest_size if salt_length is None else salt_length)
 
 
-def test_ed25519_agrees_with_libsodium(types: Mapping[str, KeyType], keys: Mapping[str, Key]) -> None:
-    """libsodium makes the same signature from the same seed, and each verifies the other's."""
-    key, sodium = keys["ed25519"], SigningKey(_secret(keys["ed25519"]))
+def test_ed25519_agrees_with_openssl(types: Mapping[str, KeyType], keys: Mapping[str, Key]) -> None:
+    """OpenSSL makes the same signature from the same seed, and each verifies the other's."""
+    key, other = keys["ed25519"], Ed25519PrivateKey.from_private_bytes(_secret(keys["ed25519"]))
 
     signature = types["ed25519"].signer(key, "EdDSA")(_MESSAGE)
 
-    assert bytes(sodium.verify_key) == key.public
-    assert sodium.sign(_MESSAGE).signature == signature
-    VerifyKey(key.public or b"").verify(_MESSAGE, signature)
-    types["ed25519"].verifier(key, "EdDSA")(_MESSAGE, sodium.sign(_MESSAGE).signature)
+    assert other.public_key().public_bytes_raw() == key.public
+    assert other.sign(_MESSAGE) == signature
+    Ed25519PublicKey.from_public_bytes(key.public or b"").verify(signature, _MESSAGE)
+    types["ed25519"].verifier(key, "EdDSA")(_MESSAGE, other.sign(_MESSAGE))
 
 
 @pytest.mark.parametrize(("name", "algorithm", "curve", "size"), _CURVES)
@@ -138,6 +138,37 @@ def test_the_public_half_is_enough_to_verify(
     types[name].verifier(Key(name, secret=keys[name].secret), algorithm)(_MESSAGE, signature)
 
 
-def test_ed25519_signs_by_the_bare_call(types: Mapping[str, KeyType], keys: Mapping[str, Key]) -> None:
-    """The bound signer is the library's own method: nothing of ours is in the way."""
-    assert type(types["ed25519"].signer(keys["ed25519"], "EdDSA")).__name__ == "builtin_function_or_method"
+@pytest.mark.parametrize("taken", [0, 1, 63, 65, 200])
+def test_an_ed25519_signature_has_64_bytes(types: Mapping[str, KeyType], keys: Mapping[str, Key], taken: int) -> None:
+    """What is missing in the signature is not taken from the message, nor does the message begin in the signature."""
+    both = types["ed25519"].signer(keys["ed25519"], "EdDSA")(_MESSAGE * 20) + _MESSAGE * 20
+    verify = types["ed25519"].verifier(keys["ed25519"], "EdDSA")
+
+    with pytest.raises(InvalidSignatureError) as caught:
+        verify(both[taken:], both[:taken])
+
+    assert str(caught.value) == _NO_MATCH
+
+
+@pytest.mark.parametrize("like_bytes", [bytearray, memoryview])
+def test_ed25519_takes_what_is_like_bytes(
+    types: Mapping[str, KeyType], keys: Mapping[str, Key], like_bytes: Callable[[bytes], bytes]
+) -> None:
+    """A bytearray is signed and verified as its bytes are."""
+    key_type, key = types["ed25519"], keys["ed25519"]
+
+    signature = key_type.signer(key, "EdDSA")(like_bytes(_MESSAGE))
+
+    assert signature == key_type.signer(key, "EdDSA")(_MESSAGE)
+    key_type.verifier(key, "EdDSA")(like_bytes(_MESSAGE), like_bytes(signature))
+
+
+@pytest.mark.parametrize("message", ["text", [1, 2], 7])
+def test_ed25519_signs_nothing_but_bytes(
+    types: Mapping[str, KeyType],
+    keys: Mapping[str, Key],
+    message: Any,
+) -> None:
+    """The library beneath would sign a list of numbers."""
+    with pytest.raises(TypeError):
+        types["ed25519"].signer(keys["ed25519"], "EdDSA")(message)

@@ -1,7 +1,8 @@
-"""Key type `ed25519`: Edwards-curve signatures (RFC 8032 §5.1)."""
+"""Key type `ed25519`: Edwards-curve signatures (RFC 8032 §5.1), made and checked by libsodium."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret
@@ -13,13 +14,12 @@ from keywright_keytypes.refusals import check_algorithm, check_type, needed_secr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
     from keywright import Options, Setting
 
 __all__ = ["Ed25519"]
 
 _BYTES: Final = 32
+_SIGNATURE_BYTES: Final = 64
 
 
 class Ed25519:
@@ -31,12 +31,8 @@ class Ed25519:
 
     def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
         """A fresh key with both halves."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        private = Ed25519PrivateKey.generate()
-        return Key(
-            self.name, secret=Secret(private.private_bytes_raw()), public=private.public_key().public_bytes_raw()
-        )
+        secret = Secret(os.urandom(_BYTES))
+        return Key(self.name, secret=secret, public=_derive(secret))
 
     def complete(self, key: Key) -> Key:
         """Derive a missing public half; check that both belong together.
@@ -59,16 +55,24 @@ class Ed25519:
         return 256
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
-        """The library's own bound method: message in, 64-byte signature out.
+        """Message in, 64-byte signature out.
 
         Raises:
             InvalidKeyError: another type, or a secret half that is not 32 bytes.
             UnsupportedOperationError: another algorithm than EdDSA or Ed25519.
             NotExportableError: the key has no secret half.
         """
+        from nacl.bindings import crypto_sign
+
         check_type(key, self.name)
         check_algorithm(algorithm, self.algorithms, self.name)
-        return _private(needed_secret(key)).sign
+        secret = needed_secret(key)
+        both = Secret(secret.reveal() + _derive(secret))  # as libsodium wants it
+
+        def sign(message: bytes) -> bytes:
+            return crypto_sign(_octets(message), both.reveal())[:_SIGNATURE_BYTES]
+
+        return sign
 
     def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
         """Check `(message, signature)`; the call raises InvalidSignatureError if the signature does not hold.
@@ -77,37 +81,40 @@ class Ed25519:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
             UnsupportedOperationError: another algorithm than EdDSA or Ed25519.
         """
-        from cryptography.exceptions import InvalidSignature
+        from nacl.bindings import crypto_sign_open
+        from nacl.exceptions import BadSignatureError
 
         check_type(key, self.name)
         check_algorithm(algorithm, self.algorithms, self.name)
-        check = _public(public_half(key, _derive)).verify
+        public = _public(public_half(key, _derive))
 
         def verify(message: bytes, signature: bytes) -> None:
+            # What libsodium takes is the signature and the message in one: a longer one would eat from the message.
+            if len(signature) != _SIGNATURE_BYTES:
+                raise no_match()
             try:
-                check(signature, message)
-            except InvalidSignature:
+                crypto_sign_open(_octets(signature) + _octets(message), public)
+            except BadSignatureError:
                 raise no_match() from None
 
         return verify
 
 
-def _private(secret: Secret) -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+def _derive(secret: Secret) -> bytes:
+    from nacl.bindings import crypto_sign_seed_keypair
 
     if len(secret) != _BYTES:
         raise InvalidKeyError("the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the seed alone")
-    return Ed25519PrivateKey.from_private_bytes(secret.reveal())
+    return crypto_sign_seed_keypair(secret.reveal())[0]
 
 
-def _derive(secret: Secret) -> bytes:
-    return _private(secret).public_key().public_bytes_raw()
-
-
-def _public(data: bytes) -> Ed25519PublicKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+def _public(data: bytes) -> bytes:
     if len(data) != _BYTES:
         raise InvalidKeyError("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone")
     check_point(data)
-    return Ed25519PublicKey.from_public_bytes(data)
+    return data
+
+
+def _octets(data: bytes) -> bytes:
+    """Bytes of whatever is like bytes; the library takes lists of numbers too, which nobody means."""
+    return data if type(data) is bytes else bytes(memoryview(data))

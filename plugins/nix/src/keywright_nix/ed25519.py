@@ -1,4 +1,4 @@
-"""Ed25519 verification as strict as libsodium's, by which Nix verifies.
+"""Ed25519 verification by libsodium, by which Nix verifies.
 
 RFC 8032 leaves room, and `cryptography` (OpenSSL) takes what libsodium refuses: public keys and commitments of small
 order, for which signatures hold that nobody made with a secret, and public keys that are not spelled canonically.
@@ -12,6 +12,8 @@ from keywright.errors import InvalidSignatureError
 
 __all__ = ["is_sound_point", "verify"]
 
+_PUBLIC_BYTES: Final = 32
+_SIGNATURE_BYTES: Final = 64
 _P: Final = 2**255 - 19
 _Y: Final = 2**255 - 1  # the sign of x is the highest bit
 # The y of the points of order 1, 2, 4 and 8, and the spellings of them that are not reduced modulo p
@@ -35,16 +37,14 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     Raises:
         InvalidSignatureError: libsodium would not take it either.
     """
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from nacl.bindings import crypto_sign_open
+    from nacl.exceptions import BadSignatureError
 
-    if len(signature) == 64 and len(public) == 32 and is_sound_point(public):
-        commitment = int.from_bytes(signature[:32], "little") & _Y
-        if commitment not in _SMALL_ORDER:
-            try:
-                Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-            except InvalidSignature:
-                pass
-            else:
-                return
+    if len(signature) == _SIGNATURE_BYTES and len(public) == _PUBLIC_BYTES:
+        try:
+            crypto_sign_open(signature + message, public)
+        except BadSignatureError:
+            pass
+        else:
+            return
     raise InvalidSignatureError("the signature does not hold; what was signed, or the signature, was changed")

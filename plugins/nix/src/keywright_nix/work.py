@@ -37,10 +37,12 @@ def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int) -> _R
     if descriptor is None:
         yield from results
         return
+    batch = Batch(cache.directory, descriptor)
     try:
-        yield from _batched(results, Batch(cache.directory, descriptor))
+        yield from _batched(results, batch)
     except BaseException:
         results.close()
+        batch.close()
         cache.sweep()
         raise
 
@@ -52,7 +54,7 @@ def _batched(results: Iterator[tuple[str, Outcome]], batch: Batch) -> _Results:
         if outcome.replacement is None:
             yield name, outcome
         if batch.is_full:
-            yield from batch.finish()
+            yield from batch.advance()
     yield from batch.finish()
 
 
@@ -80,6 +82,8 @@ class _Worker(NamedTuple):
 
 
 def _in_processes(cache: Cache, job: Job, jobs: int) -> _Results:
+    import pickle  # noqa: F401  (before the workers start, who inherit it)
+
     workers: list[_Worker] = []
     try:
         _start(workers, cache, job, jobs)
