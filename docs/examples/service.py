@@ -2,45 +2,42 @@
 
 import json
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from wsgiref.simple_server import make_server
 
 import keywright
-from keywright.errors import ConfigError, InvalidClaimError, InvalidSignatureError, KeywrightError, MalformedTokenError
+from keywright.errors import ConfigError, InvalidClaimError, InvalidSignatureError, MalformedTokenError
 from keywright_jose import create_api_key, create_secret_key, verify_api_key
 
 ring = keywright.open()
 
 
-class Service(BaseHTTPRequestHandler):
-    def answer(self) -> None:
-        try:
-            status, result = 200, self.result()
-        except (MalformedTokenError, InvalidSignatureError, InvalidClaimError) as error:
-            status, result = 401, {"error": str(error)}
-        except (ConfigError, LookupError, TypeError, ValueError):
-            status, result = 400, {"error": "this is not how to ask"}
-        except KeywrightError:
-            status, result = 503, {"error": "try again later"}
-        self.send_response(status)
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(json.dumps(result).encode())
-
-    do_GET = do_POST = answer  # noqa: N815  (http.server's names)
-
-    def result(self) -> dict[str, object]:
-        if (self.command, self.path) == ("GET", "/whoami"):
-            found = verify_api_key(ring, self.headers.get("Authorization", "").removeprefix("Bearer "))
-            return {"key_id": found.key_id, "user_id": found.labels["user_id"]}
-        asked = json.loads(self.rfile.read(min(max(int(self.headers["Content-Length"]), 0), 500)))
-        if (self.command, self.path) == ("POST", "/api-keys"):
-            made = create_api_key(ring, labels={"user_id": asked["user_id"]})
-            return {"key_id": made.key_id, "api_key": made.api_key.reveal().decode()}
-        if (self.command, self.path) == ("POST", "/secret-key"):
-            return {"bits": asked["bits"], "key": create_secret_key(asked["bits"])}
-        raise LookupError(self.path)
+def service(request: dict[str, Any], start: Any) -> list[bytes]:
+    try:
+        asked = json.loads(request["wsgi.input"].read(min(max(int(request["CONTENT_LENGTH"] or 0), 0), 500)) or "{}")
+        status, result = "200 OK", ROUTES[f"{request['REQUEST_METHOD']} {request['PATH_INFO']}"](request, asked)
+    except (MalformedTokenError, InvalidSignatureError, InvalidClaimError) as error:
+        status, result = "401 Unauthorized", {"error": str(error)}
+    except (ConfigError, LookupError, TypeError, ValueError):
+        status, result = "400 Bad Request", {"error": "this is not how to ask"}
+    start(status, [("Cache-Control", "no-store"), ("Content-Type", "application/json")])
+    return [json.dumps(result).encode()]
 
 
-with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Service) as server:
+def whoami(request: dict[str, Any], _asked: Any) -> dict[str, object]:
+    return dict(verify_api_key(ring, request.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")).labels)
+
+
+def new_api_key(_request: dict[str, Any], asked: Any) -> dict[str, object]:
+    made = create_api_key(ring, labels={"user_id": asked["user_id"]})
+    return {"key_id": made.key_id, "api_key": made.api_key.reveal().decode()}
+
+
+def new_secret_key(_request: dict[str, Any], asked: Any) -> dict[str, object]:
+    return {"bits": asked["bits"], "key": create_secret_key(asked["bits"])}
+
+
+ROUTES = {"GET /whoami": whoami, "POST /api-keys": new_api_key, "POST /secret-key": new_secret_key}
+with make_server("127.0.0.1", int(sys.argv[1]), service) as server:
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()

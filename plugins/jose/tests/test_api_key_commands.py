@@ -179,6 +179,15 @@ def test_verify(ring: KeyRing, run: Run, end: bytes) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("given", [b"", b"\n", b"\r\n"])
+def test_verify_of_nothing(run: Run, given: bytes) -> None:
+    """Who gives nothing is told what belongs there."""
+    assert refused(lambda: run("verify", given=given)) == (
+        ConfigError,
+        "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt",
+    )
+
+
 def test_verify_refuses(ring: KeyRing, run: Run, clock: Clock) -> None:
     """Each fault is the error whose exit code is promised: 65, 1 and 1."""
     made = create_api_key(ring, expires=START + DAY)

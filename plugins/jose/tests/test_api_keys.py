@@ -403,3 +403,19 @@ def _error_of(call: Callable[[], object]) -> KeywrightError:
     except KeywrightError as error:
         return error
     raise AssertionError("nothing was refused")
+
+
+@pytest.mark.parametrize("kid", [None, "k-{version}"])
+def test_an_api_key_is_not_rotated(ring: KeyRing, kid: str | None) -> None:
+    """Nobody would get the next one; the key that was handed out goes on being good."""
+    made = create_api_key(ring)
+
+    with pytest.raises(UnsupportedKeyError) as caught:
+        ring.rotate(f"api-keys/{made.key_id}", kid=kid)
+
+    assert str(caught.value) == (
+        "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
+        "create`, and revoke this one"
+    )
+    assert [one.info.version for one in ring.show(f"api-keys/{made.key_id}").versions] == [1]
+    assert verify_api_key(ring, made.api_key).key_id == made.key_id

@@ -29,8 +29,8 @@ T = 1_798_761_600  # the same, in seconds
 EXPIRED = "the token has expired; get a new one"
 EARLY = "the token is not valid yet; wait, or compare the clocks"
 FUTURE = "the token was issued in the future; compare the clocks"
-LACKS = "the token lacks a claim that is expected of it; refuse it"
-DIFFERS = "a claim of the token is not what is expected; it was made for something else"
+LACKS = "the token lacks {}, which is expected of it; refuse it"
+DIFFERS = "{} of the token is not what is expected; it was made for something else"
 NO_TIME = "the claim {} of the token is no time in seconds (RFC 7519 §2); have it reissued"
 DRIFT = "time_drift is a whole number of seconds from 0 to 600; mend the clock instead"
 TTL = "the ttl of a token is a whole number of seconds from 1 to 315360000; choose another"
@@ -243,6 +243,7 @@ def test_claims_that_are_expected(claims: dict[str, object], expected: dict[str,
         pytest.param({"aud": ["a", "b"]}, {"aud": ["a"]}, DIFFERS, id="a shorter list of aud"),
         pytest.param({"aud": [1]}, {"aud": True}, DIFFERS, id="1 in aud is not true"),
         pytest.param({"aud": [["a"]]}, {"aud": "a"}, DIFFERS, id="list in aud"),
+        pytest.param({}, {"https://example.org/role": "a"}, LACKS, id="a name that is a URL"),
     ],
 )
 def test_claims_that_differ(
@@ -251,7 +252,17 @@ def test_claims_that_differ(
     """What is missing or anything else is refused; Python's own equality takes 1 for True."""
     error = refusal(partial(decode, claims, check_claims=expected))
 
-    assert (type(error), str(error)) == (InvalidClaimError, message)
+    (name,) = expected
+    assert (type(error), str(error)) == (InvalidClaimError, message.format(f"the claim {name}"))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\n", "\N{LATIN SMALL LETTER E WITH ACUTE}", "a" * 65])
+def test_a_claim_of_an_odd_name_is_not_named(refusal: Refusal, name: str) -> None:
+    """What is no plain word stays out of the message."""
+    lacking = refusal(partial(decode, {}, check_claims={name: 1}))
+    differing = refusal(partial(decode, {name: 2}, check_claims={name: 1}))
+
+    assert [str(lacking), str(differing)] == [LACKS.format("a claim"), DIFFERS.format("a claim")]
 
 
 @pytest.mark.parametrize("expected", [7, "iss", ["iss"], [("iss", "a")], {1: "a"}, {None: "a"}, b"iss"], ids=repr)

@@ -523,12 +523,12 @@ def test_a_key_without_alg_needs_an_algorithm(refusal: Refusal) -> None:
 
     assert (type(of_signer), str(of_signer)) == (
         ConfigError,
-        "the key has no alg, so the algorithm must be said; name one",
+        "the key has no alg, so the algorithm must be said, such as HS256 or ES256 (--algorithm)",
     )
     for error in (of_verifier, of_set):
         assert (type(error), str(error)) == (
             ConfigError,
-            'the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"]',
+            'the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"], --algorithm ES256',
         )
 
 

@@ -26,6 +26,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import create_curve_key, create_secret_key, jwe_decrypt, jwe_encrypt
+from keywright_jose.jwe_algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
 from keywright_jose.jwe_commands import add_jwe_commands
 
 Run = Callable[..., bytes]
@@ -237,9 +238,23 @@ BOTH = "the key and the {} cannot both be read from standard input; name a file 
         pytest.param(
             ("encrypt", *KEY, *ALGORITHMS, "--header", "zip=DEF"),
             b"",
-            UnsupportedOperationError,
-            "headers cannot say zip, which is the algorithm's to say or not done here; leave it out",
+            ConfigError,
+            "--header cannot say zip, which is the algorithm's to say or not done here; leave it out",
             id="zip",
+        ),
+        *(
+            pytest.param(
+                (command, *KEY, "--key-algorithm", key, "--content-algorithm", content),
+                b"",
+                ConfigError,
+                f"{option} must be one of {', '.join(known)}; choose one of them",
+                id=f"{command} {option}",
+            )
+            for command in ("encrypt", "decrypt")
+            for option, key, content, known in (
+                ("--key-algorithm", "NOPE", "A256GCM", KEY_ALGORITHMS),
+                ("--content-algorithm", "A256KW", "NOPE", CONTENT_ALGORITHMS),
+            )
         ),
         pytest.param(("encrypt", *KEY, *ALGORITHMS), bytes(262_145), FormatError, TOO_MUCH, id="too much"),
         pytest.param(
@@ -296,4 +311,23 @@ def test_a_public_key_of_the_ring_does_not_decrypt(run: Run, ring: KeyRing, refu
     assert (type(refused), str(refused)) == (
         NotExportableError,
         "this is a public key, and the secret half is needed; load the secret key for this",
+    )
+
+
+def test_a_token_for_an_older_version_names_it(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+    """After a rotation a name is its new version; which one is needed the token's `kid` says."""
+    ring.generate("old", type="x25519")
+    token = run("encrypt", "--key", "old", *AGREEMENT, given=b"hi")
+    ring.rotate("old")
+
+    error = refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=token))
+
+    assert (type(error), str(error)) == (
+        InvalidSignatureError,
+        "the token was encrypted for old@1, and old@2 does not decrypt it; say --key old@1",
+    )
+    assert run("decrypt", "--key", "old@1", *AGREEMENT, given=token) == b"hi"
+    foreign = jwe_encrypt(b"", {**create_curve_key("X25519"), "kid": "x"}, **AGREE, headers={"kid": "x"}).encode()
+    assert str(refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=foreign))) == (
+        "the token was encrypted for a key that is not among these (kid); refuse it"
     )

@@ -23,6 +23,7 @@ from keywright.errors import (
 )
 from keywright.testing import assert_hidden, everything_in
 from keywright_jose import create_secret_key, signer, verify
+from keywright_jose.jws_algorithms import SIGNING
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Run = Callable[..., bytes]
@@ -138,6 +139,11 @@ def test_verify_gives_the_payload_as_it_was_signed(run: Run) -> None:
     }
 
 
+DRIFT = "--time-drift takes seconds, or a whole number and a unit (s, m, h, d or w) such as 15m, from 0s to 10m"
+TTL = "--ttl takes seconds, or a whole number and a unit (s, m, h, d or w) such as 15m, from 1s to 3650d"
+NOPE = f"--algorithm must be one of {', '.join(SIGNING)}; choose one of them"
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
@@ -163,7 +169,17 @@ def test_verify_gives_the_payload_as_it_was_signed(run: Run) -> None:
         pytest.param(("verify", "--key-file", "key.jwk", "--signature-only", "--time-drift", "0"), ConfigError,
                      "--signature-only checks no claims; leave out --claim and --time-drift", id="times unchecked"),
         pytest.param(("verify", "--key-file", "key.jwk", "--time-drift", "601"), ConfigError,
-                     "time_drift is a whole number of seconds from 0 to 600; mend the clock instead", id="drift"),
+                     DRIFT, id="drift"),
+        pytest.param(("verify", "--key-file", "key.jwk", "--time-drift", "11m"), ConfigError, DRIFT, id="minutes"),
+        *(pytest.param(("sign", "--key-file", "key.jwk", "--ttl", ttl), ConfigError, TTL, id=f"ttl {ttl}")
+          for ttl in ("0", "3651d", "15M", "1.5", "-1", "m", "")),
+        pytest.param(("sign", "--key-file", "key.jwk", "--algorithm", "NOPE"), ConfigError, NOPE, id="no algorithm"),
+        pytest.param(("sign", "--key", "ours", "--algorithm", "NOPE"), ConfigError, NOPE, id="none of a ring's"),
+        pytest.param(("verify", "--key-file", "key.jwk", "--algorithm", "NOPE"), ConfigError, NOPE, id="none allowed"),
+        pytest.param(("sign", "--key-file", "key.jwk", "--header", "alg=HS256"), ConfigError,
+                     "--header cannot say alg, which is the signer's or none; leave it out", id="header alg"),
+        pytest.param(("sign", "--key-file", "key.jwk", "--header", "typ:=1"), ConfigError,
+                     "the typ of a header is a text that is not empty; correct it", id="header typ"),
         pytest.param(("sign", "--key-file", "key.jwk", "--algorithm", "HS512"), PolicyError,
                      "this key is for HS256 alone; leave the algorithm out, or bind another key", id="algorithm"),
     ],
@@ -220,3 +236,25 @@ def test_a_key_in_a_file_does_not_show(run: Run, refusal: Refusal, tmp_path: Pat
     for arguments in (("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.jwk")):
         error: Any = refusal(partial(run, *arguments, given=b"{}"))
         assert_hidden(Secret(str(KEY["k"]).encode()), everything_in(error))
+
+
+@pytest.mark.parametrize(("ttl", "seconds"), [("900", 900), ("15m", 900), ("2h", 7200), ("1w", 604_800)])
+def test_a_ttl_in_units(run: Run, ttl: str, seconds: int) -> None:
+    """As people write it; a number alone is seconds. So is a drift."""
+    token = run("sign", "--key-file", "key.jwk", "--ttl", ttl, given=b"{}")
+
+    claims = json.loads(run("verify", "--key-file", "key.jwk", "--time-drift", "10m", given=token))
+
+    assert claims["exp"] - claims["iat"] == seconds
+
+
+def test_a_token_in_two_lines(run: Run, refusal: Refusal) -> None:
+    """As a terminal breaks it where it is copied from."""
+    token = run("sign", "--key-file", "key.jwk", given=b"{}")
+
+    error = refusal(partial(run, "verify", "--key-file", "key.jwk", given=token[:20] + b"\n" + token[20:]))
+
+    assert (type(error), str(error)) == (
+        MalformedTokenError,
+        "the token holds a line break or a blank; paste it as one line",
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -85,7 +88,12 @@ def _create(arguments: Namespace, context: Context) -> int:
 def _verify(_arguments: Namespace, context: Context) -> int:
     from keywright_jose.api_keys import verify_api_key
 
-    found = verify_api_key(context.ring, _without_line_end(context.read_input(None, limit=_MAXIMUM_BYTES)))
+    given = _asked() if _is_terminal() else _without_line_end(context.read_input(None, limit=_MAXIMUM_BYTES))
+    if not given:
+        raise ConfigError(
+            "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
+        )
+    found = verify_api_key(context.ring, given)
     if context.json:
         context.print_json(_document(found))
         return 0
@@ -133,6 +141,22 @@ def _as_json(key_id: str, api_key: Secret) -> Secret:
     from keywright import Secret
 
     return Secret(b'{"api_key": "' + api_key.reveal() + f'", "key_id": "{key_id}"}}\n'.encode())
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _asked() -> Secret:
+    """What somebody types, which is not shown; nothing if they end it."""
+    from getpass import getpass
+
+    from keywright import Secret
+
+    try:
+        return Secret(getpass("API key: ", sys.stderr).strip().encode("ascii", "replace"))
+    except EOFError:
+        return Secret(b"")
 
 
 def _without_line_end(given: Secret) -> Secret:

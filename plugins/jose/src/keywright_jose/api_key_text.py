@@ -15,7 +15,10 @@ from typing import Final
 from keywright import Secret
 from keywright.errors import MalformedTokenError
 
-__all__ = ["digest_of", "hidden", "is_key_id", "key_id_of", "new_api_key", "new_key_id"]
+__all__ = ["API_KEY", "digest_of", "hidden", "is_key_id", "key_id_of", "new_api_key", "new_key_id"]
+
+API_KEY: Final = "keywright-api-key"
+"""The `alg` of what is stored of an API key: that of no signature."""
 
 _BASE_62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY_ID: Final = "[a-z2-7]{16}"

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from keywright import format_time, parse_time
 from keywright.errors import ConfigError
+from keywright_jose.command_options import duration_of
 
 if TYPE_CHECKING:
     from keywright_jose.api_keys import ApiKey
 
 __all__ = ["labels_of", "row_of", "time_of"]
 
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST: Final = 36_500 * 86_400
 _NEVER: Final = "-"
 _WIDTHS: Final = (16, 8, 20, 20)
@@ -46,8 +46,9 @@ def time_of(text: str, now: datetime) -> datetime:
         ConfigError: it is none of these.
     """
     try:
-        if re.fullmatch("[0-9]{1,10}[smhdw]", text):
-            return now + timedelta(seconds=_at_most(int(text[:-1]) * _SECONDS[text[-1]]))
+        seconds = None if text.isdigit() else duration_of(text)
+        if seconds is not None:
+            return now + timedelta(seconds=_at_most(seconds))
         if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
             return datetime.fromisoformat(text).replace(tzinfo=UTC)
         return parse_time(text)

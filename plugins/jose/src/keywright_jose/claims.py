@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -9,14 +10,17 @@ from typing import Final
 from keywright.errors import ConfigError, ExpiredTokenError, FormatError, InvalidClaimError, MalformedTokenError
 from keywright_jose.token_json import read_object
 
-__all__ = ["MAXIMUM_DRIFT", "Clock", "check_claims", "check_drift", "read_claims", "with_times"]
+__all__ = ["MAXIMUM_DRIFT", "MAXIMUM_TTL", "Clock", "check_claims", "check_drift", "read_claims", "with_times"]
 
 Clock = Callable[[], datetime]
 
 MAXIMUM_DRIFT: Final = 600
 """In seconds; whose clock is wrong by more has to be mended."""
 
-_MAXIMUM_TTL: Final = 10 * 365 * 86_400
+MAXIMUM_TTL: Final = 10 * 365 * 86_400
+"""In seconds; what is good for longer has no end that anybody plans for."""
+
+_CLAIM: Final = "[A-Za-z0-9_.:/#-]{1,64}"
 _TIMES: Final = ("iat", "nbf", "exp")
 _LATEST: Final = 2**53  # beyond it, JSON readers disagree about integers (RFC 8259 §6)
 
@@ -33,8 +37,8 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
         raise FormatError("the claims of a token are a mapping; bytes are for the sign of a token signer")
     if ttl is None:
         return claims
-    if not _is_whole(ttl, 1, _MAXIMUM_TTL):
-        raise ConfigError(f"the ttl of a token is a whole number of seconds from 1 to {_MAXIMUM_TTL}; choose another")
+    if not _is_whole(ttl, 1, MAXIMUM_TTL):
+        raise ConfigError(f"the ttl of a token is a whole number of seconds from 1 to {MAXIMUM_TTL}; choose another")
     if any(name in claims for name in _TIMES):
         raise ConfigError("the claims say iat, nbf or exp, which the ttl would set; leave out one or the other")
     now = int(_now(clock))
@@ -80,9 +84,16 @@ def check_claims(
         )
     for name, value in (expected or {}).items():
         if name not in claims:
-            raise InvalidClaimError("the token lacks a claim that is expected of it; refuse it")
+            raise InvalidClaimError(f"the token lacks {_named(name)}, which is expected of it; refuse it")
         if not _agrees(name, claims[name], value):
-            raise InvalidClaimError("a claim of the token is not what is expected; it was made for something else")
+            raise InvalidClaimError(
+                f"{_named(name)} of the token is not what is expected; it was made for something else"
+            )
+
+
+def _named(name: str) -> str:
+    """An expected claim, in a message; its name as long as it looks like one."""
+    return f"the claim {name}" if re.fullmatch(_CLAIM, name) else "a claim"
 
 
 def _check_times(claims: Mapping[str, object], now: float, drift: int) -> None:

@@ -80,8 +80,8 @@ CONTENT_ALGORITHMS: Final = {
 }
 
 
-def check_key_algorithm(name: object) -> KeyAlgorithm:
-    """By its name.
+def check_key_algorithm(name: object, what: str = "key_algorithm") -> KeyAlgorithm:
+    """By its name; `what` names the argument in messages.
 
     Raises:
         UnsupportedOperationError: it is `RSA1_5`, `PBES2-…` or another one that is not done here.
@@ -97,19 +97,17 @@ def check_key_algorithm(name: object) -> KeyAlgorithm:
         )
     algorithm = KEY_ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise UnsupportedOperationError(f"key_algorithm must be one of {', '.join(KEY_ALGORITHMS)}; choose one of them")
+        raise UnsupportedOperationError(f"{what} must be one of {', '.join(KEY_ALGORITHMS)}; choose one of them")
     return algorithm
 
 
-def check_content_algorithm(name: object) -> ContentAlgorithm:
-    """By its name.
+def check_content_algorithm(name: object, what: str = "content_algorithm") -> ContentAlgorithm:
+    """By its name; `what` as above.
 
     Raises:
         UnsupportedOperationError: it is none that is done here.
     """
     algorithm = CONTENT_ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise UnsupportedOperationError(
-            f"content_algorithm must be one of {', '.join(CONTENT_ALGORITHMS)}; choose one of them"
-        )
+        raise UnsupportedOperationError(f"{what} must be one of {', '.join(CONTENT_ALGORITHMS)}; choose one of them")
     return algorithm

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright.errors import ConfigError
+from keywright.errors import ConfigError, InvalidSignatureError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from keywright import Commands, Context, Secret
+    from keywright_jose.jwe_algorithms import KeyAlgorithm
     from keywright_jose.jwe_decryption import Jwe
     from keywright_jose.jwe_keys import GivenKey
 
@@ -72,11 +73,14 @@ def _configure_key(parser: ArgumentParser, what: str) -> None:
 
 
 def _encrypt(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.command_options import wrong_call
     from keywright_jose.command_pairs import pairs
-    from keywright_jose.jwe_encryption import encrypted_token
+    from keywright_jose.jwe_encryption import checked_headers, encrypted_token
 
     _check_input(arguments, "plaintext")
-    headers = pairs(arguments.header, "--header") or None
+    algorithm = _check_algorithms(arguments)
+    with wrong_call():
+        headers = checked_headers(pairs(arguments.header, "--header") or None, algorithm, "--header")
     plaintext = context.read_input(arguments.file)
     key = _file_key(arguments, context) if arguments.key is None else _recipient(arguments.key, context)
     token = encrypted_token(plaintext, key, arguments.key_algorithm, arguments.content_algorithm, headers)
@@ -91,13 +95,40 @@ def _decrypt(arguments: Namespace, context: Context) -> int:
     from keywright_jose.jwe_decryption import decrypted_token
 
     _check_input(arguments, "token")
+    _check_algorithms(arguments)
     token = context.read_input(arguments.file).reveal().removesuffix(b"\n").removesuffix(b"\r")
+    if arguments.key is not None:
+        _check_version(token, arguments.key, context)
     key = _file_key(arguments, context) if arguments.key is None else context.ring.load(arguments.key)
     found = decrypted_token(token, key, arguments.key_algorithm, arguments.content_algorithm)
     context.write_result(
         _document(found) if context.json else found.plaintext, output=arguments.output, force=arguments.force
     )
     return 0
+
+
+def _check_algorithms(arguments: Namespace) -> KeyAlgorithm:
+    from keywright_jose.command_options import wrong_call
+    from keywright_jose.jwe_algorithms import check_content_algorithm, check_key_algorithm
+
+    with wrong_call():
+        check_content_algorithm(arguments.content_algorithm, "--content-algorithm")
+        return check_key_algorithm(arguments.key_algorithm, "--key-algorithm")
+
+
+def _check_version(token: bytes, reference: str, context: Context) -> None:
+    """Of a token for another version of the key, say which; no secret is opened for that."""
+    from keywright_jose.token_header import read_header
+    from keywright_jose.token_segments import split_token
+
+    kid = read_header(split_token(token, 5)[0]).kid
+    meant = context.ring.resolve(reference)
+    others = {one.info.kid: one.info.reference for one in context.ring.show(meant.name).versions}
+    if kid is not None and kid != meant.kid and kid in others:
+        raise InvalidSignatureError(
+            f"the token was encrypted for {others[kid]}, and {meant.reference} does not decrypt it; say --key "
+            f"{others[kid]}"
+        )
 
 
 def _recipient(reference: str, context: Context) -> GivenKey:

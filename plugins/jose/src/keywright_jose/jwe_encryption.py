@@ -13,7 +13,7 @@ from keywright_jose.jwe_keys import GivenKey, encrypting_key, taken_key
 from keywright_jose.token_json import write_object
 from keywright_jose.token_segments import MAXIMUM_BYTES
 
-__all__ = ["encrypted_token", "jwe_encrypt"]
+__all__ = ["checked_headers", "encrypted_token", "jwe_encrypt"]
 
 _HEADER: Final = "the header of a token"
 _RESERVED: Final = ("alg", "enc", "epk", "iv", "tag", "p2s", "p2c", "zip", "crit", "b64")
@@ -72,7 +72,7 @@ def encrypted_token(
 
     check_backend()
     algorithm, content = check_key_algorithm(key_algorithm), check_content_algorithm(content_algorithm)
-    more = _checked_headers(headers, algorithm)
+    more = checked_headers(headers, algorithm)
     key = encrypting_key(given, algorithm, content)
     if plaintext is None:
         raise FormatError("the plaintext of a token is bytes; encode text before")
@@ -96,7 +96,14 @@ def _hidden(plaintext: object) -> Secret | None:
     return Secret(plaintext) if isinstance(plaintext, bytes) else None
 
 
-def _checked_headers(headers: Mapping[str, object] | None, algorithm: KeyAlgorithm) -> dict[str, object]:
+def checked_headers(
+    headers: Mapping[str, object] | None, algorithm: KeyAlgorithm, what: str = "headers"
+) -> dict[str, object]:
+    """More members of a header, if they may be there; `what` names them in messages.
+
+    Raises:
+        FormatError, UnsupportedOperationError: as `jwe_encrypt`.
+    """
     if headers is None:
         return {}
     write_object(headers, _HEADER)
@@ -105,7 +112,7 @@ def _checked_headers(headers: Mapping[str, object] | None, algorithm: KeyAlgorit
     for name in (*_RESERVED, *(() if agrees else ("apu", "apv"))):
         if name in members:
             raise UnsupportedOperationError(
-                f"headers cannot say {name}, which is the algorithm's to say or not done here; leave it out"
+                f"{what} cannot say {name}, which is the algorithm's to say or not done here; leave it out"
             )
     for name in ("kid", "typ", "cty"):
         if name in members and not (isinstance(members[name], str) and members[name]):

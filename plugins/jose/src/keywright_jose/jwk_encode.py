@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from keywright import Attributes, Key, Secret
 from keywright.errors import UnsupportedKeyError
+from keywright_jose.api_key_text import API_KEY, is_key_id
 from keywright_jose.jwk_json import attributes_fault, write_members
 from keywright_jose.jwk_kinds import NO_ATTRIBUTES, kind_of_type
 from keywright_jose.jwk_members import Members
@@ -18,6 +19,11 @@ def encode_secret(key: Key) -> Secret:
     """As `JwkFormat.encode_secret`."""
     members = kind_of_type(key.type).secret_members(key)
     _check_attributes(key)
+    if key.attributes.get("alg") == API_KEY and not is_key_id(key.kid):
+        raise UnsupportedKeyError(
+            "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
+            "create`, and revoke this one"
+        )
     return write_members(members.joined(_informative(key.kid, key.attributes)))
 
 

@@ -37,8 +37,8 @@ def check_algorithm(algorithm: object, what: str) -> str:
     return algorithm
 
 
-def check_allowed(algorithms: object) -> frozenset[str] | None:
-    """The allow-list, checked; None if there is none.
+def check_allowed(algorithms: object, what: str = "each of algorithms") -> frozenset[str] | None:
+    """The allow-list, checked; None if there is none. `what` names one of them in messages.
 
     Raises:
         ConfigError: it is a text, which would be taken apart letter by letter, or nothing to go through, or empty.
@@ -48,4 +48,4 @@ def check_allowed(algorithms: object) -> frozenset[str] | None:
         return None
     if isinstance(algorithms, str | bytes) or not isinstance(algorithms, Collection) or not algorithms:
         raise ConfigError('algorithms must be a list of names such as ["ES256"], and hold one at least; correct it')
-    return frozenset(check_algorithm(one, "each of algorithms") for one in algorithms)
+    return frozenset(check_algorithm(one, what) for one in algorithms)

@@ -105,7 +105,9 @@ def _candidate(key: Key, allowed: frozenset[str] | None) -> Candidate:
 def _algorithms(key: Key, allowed: frozenset[str] | None) -> tuple[str, ...]:
     own = own_algorithm(key)
     if own is None and allowed is None:
-        raise ConfigError('the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"]')
+        raise ConfigError(
+            'the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"], --algorithm ES256'
+        )
     able = algorithms_of(key.type)
     if own is not None and own not in able:
         raise PolicyError("this key is for another algorithm than signatures by its own alg; use another key")

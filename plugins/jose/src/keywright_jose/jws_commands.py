@@ -23,7 +23,7 @@ def add_jws_commands(commands: Commands) -> None:
         configure=_configure_sign,
         run=_sign,
         examples=(
-            "keywright jose jws sign --key prod/jwt --ttl 900 < claims.json",
+            "keywright jose jws sign --key prod/jwt --ttl 15m < claims.json",
             "keywright jose jws sign --key-file hs256.jwk --algorithm HS256 --header typ=JWT claims.json",
         ),
     )
@@ -49,7 +49,9 @@ def _configure_sign(parser: ArgumentParser) -> None:
         metavar="NAME=TEXT",
         help="one more member of the header, NAME:=JSON if it is no text; may be repeated",
     )
-    parser.add_argument("--ttl", type=int, metavar="SECONDS", help="set iat, nbf and exp: good for so many seconds")
+    parser.add_argument(
+        "--ttl", metavar="D", help="set iat, nbf and exp: how long it is good, such as 15m, or in seconds"
+    )
     parser.add_argument("file", nargs="?", metavar="CLAIMS", help="a JSON object; - or nothing: stdin")
 
 
@@ -71,9 +73,8 @@ def _configure_verify(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--time-drift",
-        type=int,
-        metavar="SECONDS",
-        help="how many seconds the issuer's clock may be off, 600 at most (default: 0)",
+        metavar="D",
+        help="how far the issuer's clock may be off, such as 30s, 10m at most (default: 0s)",
     )
     parser.add_argument(
         "--signature-only", action="store_true", help="check no claims, and print the payload as it was signed"
@@ -88,20 +89,26 @@ def _configure_key(parser: ArgumentParser, what: str) -> None:
 
 
 def _sign(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.claims import with_times
+    from keywright_jose.claims import MAXIMUM_TTL, with_times
+    from keywright_jose.command_options import seconds_of, wrong_call
     from keywright_jose.command_pairs import pairs
-    from keywright_jose.jws_sign import bound_signer, signer
+    from keywright_jose.jws_algorithms import check_algorithm
+    from keywright_jose.jws_sign import bound_signer, checked_headers, signer
     from keywright_jose.key_file import read_keys
 
     _check_input(arguments, "claims")
-    headers = pairs(arguments.header, "--header") or None
+    with wrong_call():
+        headers = checked_headers(pairs(arguments.header, "--header") or None, "--header")
+        if arguments.algorithm is not None:
+            check_algorithm(arguments.algorithm, "--algorithm")
+    ttl = None if arguments.ttl is None else seconds_of(arguments.ttl, "--ttl", 1, MAXIMUM_TTL, "3650d")
     # The claims first: they may take their time, and a key that is compromised meanwhile must not sign.
     claims = _claims(context.read_input(arguments.file).reveal())
     if arguments.key is not None:
         bound = signer(context.ring.signer(arguments.key, algorithm=arguments.algorithm), headers=headers)
     else:
         bound = bound_signer(read_keys(context.read_input(arguments.key_file)), arguments.algorithm, headers)
-    token = bound.sign(with_times(claims, arguments.ttl, None))
+    token = bound.sign(with_times(claims, ttl, None))
     if context.json:
         context.print_json({"token": token})
     else:
@@ -110,14 +117,18 @@ def _sign(arguments: Namespace, context: Context) -> int:
 
 
 def _verify(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.claims import check_claims, check_drift, read_claims
+    from keywright_jose.claims import MAXIMUM_DRIFT, check_claims, read_claims
+    from keywright_jose.command_options import seconds_of, wrong_call
     from keywright_jose.command_pairs import pairs
+    from keywright_jose.jws_algorithms import check_allowed
 
     _check_input(arguments, "token")
     if arguments.signature_only and (arguments.claim or arguments.time_drift is not None):
         raise ConfigError("--signature-only checks no claims; leave out --claim and --time-drift")
     expected = pairs(arguments.claim, "--claim")
-    drift = check_drift(arguments.time_drift or 0)
+    drift = seconds_of(arguments.time_drift or "0", "--time-drift", 0, MAXIMUM_DRIFT, "10m")
+    with wrong_call():
+        check_allowed(arguments.algorithm or None, "--algorithm")
     found = _verified(arguments, context)
     if arguments.signature_only:
         _print_payload(found, context)

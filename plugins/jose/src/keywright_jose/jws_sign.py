@@ -14,7 +14,7 @@ from keywright_jose.key_use import check_use, own_algorithm
 from keywright_jose.token_json import write_object
 from keywright_jose.token_segments import MAXIMUM_BYTES
 
-__all__ = ["TokenSigner", "bound_signer", "signer"]
+__all__ = ["TokenSigner", "bound_signer", "checked_headers", "signer"]
 
 _RESERVED = ("alg", "b64", "crit", "zip")
 _LONGEST_MESSAGE = MAXIMUM_BYTES - 1368  # what is left by a dot and base64url of 8192 bits
@@ -96,7 +96,7 @@ class TokenSigner:
 
 def bound_signer(given: Given, algorithm: str | None, headers: Mapping[str, object] | None) -> TokenSigner:
     """As `signer`, of a key that was taken out of sight."""
-    more = _checked_headers(headers)
+    more = checked_headers(headers)
     if isinstance(given, Signer):
         _check_same(algorithm, given.algorithm, "a ring's signer")
         _check_kid(more, given.kid)
@@ -116,7 +116,7 @@ def bound_signer(given: Given, algorithm: str | None, headers: Mapping[str, obje
 def _chosen(key: Key, algorithm: str | None) -> str:
     own = own_algorithm(key)
     if algorithm is None and own is None:
-        raise ConfigError("the key has no alg, so the algorithm must be said; name one")
+        raise ConfigError("the key has no alg, so the algorithm must be said, such as HS256 or ES256 (--algorithm)")
     if own is not None:
         if own not in SIGNING:  # it may be any text, so it is not quoted
             raise PolicyError("this key is for another algorithm than signatures by its own alg; use another key")
@@ -134,14 +134,19 @@ def _check_same(algorithm: str | None, own: str, whose: str) -> None:
         raise PolicyError(f"{whose} is for {own} alone; leave the algorithm out, or bind another key")
 
 
-def _checked_headers(headers: Mapping[str, object] | None) -> dict[str, object]:
+def checked_headers(headers: Mapping[str, object] | None, what: str = "headers") -> dict[str, object]:
+    """More members of a header, if they may be there; `what` names them in messages.
+
+    Raises:
+        FormatError, UnsupportedOperationError: as `signer`.
+    """
     if headers is None:
         return {}
     write_object(headers, "the header of a token")
     members = dict(headers)
     for name in _RESERVED:
         if name in members:
-            raise UnsupportedOperationError(f"headers cannot say {name}, which is the signer's or none; leave it out")
+            raise UnsupportedOperationError(f"{what} cannot say {name}, which is the signer's or none; leave it out")
     for name in ("kid", "typ", "cty"):
         if name in members and not (isinstance(members[name], str) and members[name]):
             raise FormatError(f"the {name} of a header is a text that is not empty; correct it")

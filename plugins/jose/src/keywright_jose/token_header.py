@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from keywright.errors import MalformedTokenError
 from keywright_jose.base64url import decode_segment
 from keywright_jose.token_json import read_object
+from keywright_jose.token_segments import not_base64url
 
 __all__ = ["Header", "read_header"]
 
@@ -60,9 +61,7 @@ def read_header(segment: str) -> Header:
 def _read(segment: str) -> Header:
     data = decode_segment(segment)
     if data is None:
-        raise MalformedTokenError(
-            "the header of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
-        )
+        raise not_base64url(segment, "header")
     members = read_object(data, _WHAT)
     for name, meaning in _REFUSED.items():
         if name in members:

@@ -7,7 +7,7 @@ from typing import Final
 from keywright.errors import MalformedTokenError
 from keywright_jose.base64url import decode_segment
 
-__all__ = ["MAXIMUM_BYTES", "payload_octets", "split_token", "unpadded"]
+__all__ = ["MAXIMUM_BYTES", "not_base64url", "payload_octets", "split_token", "unpadded"]
 
 MAXIMUM_BYTES: Final = 262_144
 
@@ -39,10 +39,17 @@ def payload_octets(segment: str, which: str) -> bytes:
     """
     octets = decode_segment(segment)
     if octets is None:
-        raise MalformedTokenError(
-            f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
-        )
+        raise not_base64url(segment, which)
     return octets
+
+
+def not_base64url(segment: str, which: str) -> MalformedTokenError:
+    """What is wrong with a segment that does not decode; `which` as above."""
+    if any(character.isspace() for character in segment):
+        return MalformedTokenError("the token holds a line break or a blank; paste it as one line")
+    return MalformedTokenError(
+        f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
+    )
 
 
 def unpadded(segment: str) -> str:
