@@ -30,15 +30,20 @@ def keys(home: Path, keywright: Keywright) -> None:
 
 
 def test_there_and_gone(keywright: Keywright) -> None:
-    """A dry run, the move, and the removal; after it the other store answers."""
+    """A dry run, the move, the change of configuration and the removal; the other store answers."""
     move = ("migrate", "--from", "files", "--to", "db")
+    switched = ("--option", "default_store", "db")
 
     dry = keywright(*move, "--dry-run")
     done = keywright(*move)
-    again = keywright(*move, "--delete-source")
+    announced = keywright(*switched, *move, "--delete-source", "--dry-run")
+    again = keywright(*switched, *move, "--delete-source")
 
     assert (dry.returncode, dry.stdout) == (0, b"a@2: to copy\na@1: to copy\nb@1: to copy\nto copy 3, identical 0\n")
     assert (done.returncode, done.stdout) == (0, b"a@2: copied\na@1: copied\nb@1: copied\ncopied 3, identical 0\n")
+    assert (announced.returncode, announced.stdout) == (
+        0, b"a: to remove\nb: to remove\nto copy 0, identical 3, to remove 2\n"
+    )  # fmt: skip
     assert (again.returncode, again.stdout) == (0, b"a: removed\nb: removed\ncopied 0, identical 3, removed 2\n")
     assert keywright("list").stdout == b""
     assert keywright("--store", "db", "export", "a@2").returncode == 0
@@ -48,8 +53,14 @@ def test_a_conflict_is_exit_code_4(keywright: Keywright) -> None:
     """Another key in its place is told on stderr; the rest is copied; nothing is removed, and that is said."""
     assert keywright("--store", "db", "generate", "b", "--type", "oct").returncode == 0
 
-    done = keywright("migrate", "--from", "files", "--to", "db", "--delete-source")
+    move = ("migrate", "--from", "files", "--to", "db", "--delete-source", "--in-use")
+    dry = keywright(*move, "--dry-run")
+    done = keywright(*move)
 
+    assert (dry.returncode, dry.stdout) == (4, b"a@2: to copy\na@1: to copy\nto copy 2, identical 0, conflict 1\n")
+    assert dry.stderr.splitlines()[-1] == (
+        b"keywright: nothing would be removed from the source, for not all of it would be in the target"
+    )
     assert done.returncode == 4
     assert done.stdout == b"a@2: copied\na@1: copied\ncopied 2, identical 0, conflict 1\n"
     assert done.stderr == (
@@ -81,9 +92,35 @@ def test_a_program_reads_json(keywright: Keywright) -> None:
         ),
         (
             ("--from", "files", "--to", "ci"), 5,
-            "store 'ci' is read-only (backend 'env'); name a writable one with --store",
+            "store 'ci' is read-only, so nothing can be copied into it; name another one with --to",
+        ),
+        (
+            ("--from", "ci", "--to", "db", "--delete-source"), 5,
+            "store 'ci' is read-only, so nothing can be removed from it; leave out --delete-source",
         ),
         (("--from", "files", "--to", "db", "z"), 3, "store 'files' has no key z; leave it out"),
+        (
+            ("--from", "db", "--to", "files", "a"), 3,
+            (
+                "store 'db' has no key a, and store 'files' has it; leave it out, or exchange --from and --to if they "
+                "are mixed up"
+            ),
+        ),
+        (
+            ("--from", "files", "--to", "db", "--delete-source"), 2,
+            (
+                "{home}/keywright.toml: default_store points a at store 'files', where it is to be removed, and not at "
+                "'db'; change that first, or say --in-use"
+            ),
+        ),
+        (
+            ("--from", "files", "--to", "db", "--in-use"), 2,
+            "in_use is about removing from the source; say --delete-source, or leave out --in-use",
+        ),
+        (
+            ("--from", "files", "--to", "db", "--store", "db"), 2,
+            "--store has no meaning for keywright migrate: leave it out; see keywright migrate --help",
+        ),
         (
             ("--from", "flies", "--to", "db"), 2,
             "{home}/keywright.toml: stores.flies is not configured (did you mean 'files'?); there are: ci, db, files",
@@ -97,3 +134,55 @@ def test_what_cannot_be(home: Path, keywright: Keywright, arguments: tuple[str, 
     assert (done.returncode, done.stdout) == (code, b"")
     assert done.stderr.decode() == f"keywright: {message.format(home=home)}\n"
     assert keywright("--store", "db", "list").stdout == b""
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_store_is_not_enough(keywright: Keywright, place: int) -> None:
+    """`--store`, before the command too, is refused: it would have no effect."""
+    words = ["migrate", "--from", "files", "--to", "db"]
+    words[place:place] = ["--store", "db"]
+
+    done = keywright(*words)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"--store has no meaning for keywright migrate: leave it out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("to", "hint"), [("files", b"; did you mean --from files --to db?"), ("spare", b"")], ids=["mixed up", "both empty"]
+)
+def test_a_source_without_keys_is_told(home: Path, keywright: Keywright, to: str, hint: bytes) -> None:
+    """Nothing to copy is no success to be taken for one; where the target has keys, the two may be mixed up."""
+    (home / "keywright.toml").write_text(CONFIG + '[stores.spare]\nbackend = "file"\npath = "spare"\n')
+
+    done = keywright("migrate", "--from", "db", "--to", to)
+    quiet = keywright("-q", "migrate", "--from", "db", "--to", to)
+
+    assert (done.returncode, done.stdout) == (0, b"copied 0, identical 0\n")
+    assert done.stderr == b"keywright: store 'db' lists no keys" + hint + b"\n"
+    assert (quiet.returncode, quiet.stderr) == (0, b"")
+
+
+def test_all_there_already_is_not_nothing(keywright: Keywright) -> None:
+    """A second run finds all of it identical, and says nothing on stderr."""
+    assert keywright("migrate", "--from", "files", "--to", "db").returncode == 0
+
+    again = keywright("migrate", "--from", "files", "--to", "db")
+
+    assert (again.returncode, again.stdout, again.stderr) == (0, b"copied 0, identical 3\n", b"")
+
+
+def test_a_key_left_behind_is_not_imported_twice(home: Path, keywright: Keywright) -> None:
+    """`import` refuses a name that another configured store has, as `generate` does, unless told --new-here."""
+    secret = keywright("export", "a", "--secret").stdout
+    switched = ("--option", "default_store", "db")
+
+    refused = keywright(*switched, "import", "a", input=secret)
+    told = keywright(*switched, "import", "a", "--new-here", input=secret)
+
+    assert (refused.returncode, refused.stdout) == (4, b"")
+    assert refused.stderr == (
+        b"keywright: store 'files' has a already, and the configuration now points it at store 'db'; move it with "
+        b"`keywright migrate --from files --to db a`, or say --new-here for a second key\n"
+    )
+    assert (told.returncode, told.stdout) == (0, b"a@1\n")

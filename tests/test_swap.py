@@ -47,7 +47,8 @@ def test_one_script_gets_the_same_key_from_three_stores(
     (home / "keywright.toml").write_text(CONFIG)
     assert keywright("generate", "cache.example.org").returncode == 0
     secret = keywright("export", "cache.example.org", "--secret").stdout
-    assert keywright("--profile", "file", "import", "cache.example.org", input=secret).returncode == 0
+    taken = keywright("--profile", "file", "--store", "prod", "import", "cache.example.org", input=secret)
+    assert taken.returncode == 0
     variables = {"NIX_CACHE_KEY": secret.decode()}
 
     told = {

@@ -16,6 +16,8 @@ from random import Random
 from shutil import rmtree
 from tempfile import mkdtemp
 
+from kills.forked import LONGEST_LIFE_SECONDS, forked
+
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Revision, Secret
 from keywright.errors import ConflictError, KeywrightError
@@ -25,7 +27,6 @@ __all__ = ["PAIRS", "Figures", "run"]
 
 PAIRS = (("file", "sqlite"), ("sqlite", "file"), ("file", "file"), ("sqlite", "sqlite"))
 _NAMES = 9
-_LONGEST_LIFE_SECONDS = 60
 _FIRE_SECONDS = 0.6
 _Everything = dict[str, tuple[RecordInfo, Secret | None]]
 
@@ -99,7 +100,7 @@ def _campaign(config: Mapping[str, object], chance: Random, figures: Figures, ki
 
 def _under_fire(config: Mapping[str, object], chance: Random, figures: Figures, writers: int) -> None:
     """Migrate, killed and not, while others write to the source."""
-    children = [_forked(partial(_write, config, chance.randrange(1000))) for _ in range(writers)]
+    children = [forked(partial(_write, config, chance.randrange(1000))) for _ in range(writers)]
     until = time.monotonic() + _FIRE_SECONDS
     while time.monotonic() < until:
         code = _migration(config, chance, figures, figures.kills + 1, deletes=False, update=True)
@@ -114,8 +115,8 @@ def _migration(
     config: Mapping[str, object], chance: Random, figures: Figures, kills: int, *, deletes: bool, update: bool
 ) -> int | None:
     """A migration's exit code; None: it was killed, as it is while there are fewer kills than that."""
-    child = _forked(partial(_migrate, config, delete=deletes, update=update))
-    deadline = time.monotonic() + (chance.random() ** 2 * 0.12 if figures.kills < kills else _LONGEST_LIFE_SECONDS)
+    child = forked(partial(_migrate, config, delete=deletes, update=update))
+    deadline = time.monotonic() + (chance.random() ** 2 * 0.12 if figures.kills < kills else LONGEST_LIFE_SECONDS)
     while time.monotonic() < deadline:
         process, status = os.waitpid(child, os.WNOHANG)
         if process:
@@ -149,7 +150,7 @@ def _check_meanwhile(config: Mapping[str, object], before: _Everything, *, stale
 def _migrate(config: Mapping[str, object], *, delete: bool, update: bool) -> int:
     with keywright.open(config) as ring:
         try:
-            moved = list(ring.migrate(from_="old", to="new", delete_source=delete, update=update))
+            moved = list(ring.migrate(from_="old", to="new", delete_source=delete, in_use=delete, update=update))
         except ConflictError:
             return 4  # it kept changing
         return int(any(one.error is not None for one in moved))
@@ -194,18 +195,6 @@ def _everything(config: Mapping[str, object], store: str) -> _Everything:
                 record: Record = kept.get(name, info.version)
                 found[info.reference] = (replace(record.info, revision=Revision("")), record.payload)
         return found
-
-
-def _forked(work: Callable[[], int]) -> int:
-    child = os.fork()
-    if child:
-        return child
-    code = 99
-    try:
-        signal.alarm(_LONGEST_LIFE_SECONDS)
-        code = work()
-    finally:
-        os._exit(code)
 
 
 def main() -> None:

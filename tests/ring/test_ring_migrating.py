@@ -13,7 +13,7 @@ import pytest
 
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, State
-from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, ReadOnlyStoreError
+from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, ReadOnlyStoreError, UnsupportedOperationError
 from keywright.lifecycle import primary
 from keywright.ring.migrating import Moved
 
@@ -93,7 +93,7 @@ def test_all_of_it_arrives(ring: Rings, wait: Wait, stores: Callable[..., dict[s
     before = everything(opened, "old")
 
     first = outcomes(opened.migrate(from_="old", to="new"))
-    second = outcomes(opened.migrate(from_="old", to="new", delete_source=True))
+    second = outcomes(opened.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
     assert len(before) == 7
     assert first == dict.fromkeys(before, "copied")
@@ -119,13 +119,15 @@ def test_the_newest_goes_first(two: KeyRing, wait: Wait) -> None:
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(two: KeyRing, wait: Wait) -> None:
-    """What a dry run announces is what the run then does."""
+    """What a dry run announces, removals included, is what the run then does."""
     fill(two, wait)
+    before = everything(two, "old")
 
-    announced = outcomes(two.migrate(from_="old", to="new", dry_run=True, delete_source=True))
+    announced = outcomes(two.migrate(from_="old", to="new", dry_run=True, delete_source=True, in_use=True))
 
-    assert everything(two, "new") == {}
-    assert announced == outcomes(two.migrate(from_="old", to="new"))
+    assert (everything(two, "new"), everything(two, "old")) == ({}, before)
+    assert announced == outcomes(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    assert everything(two, "old") == {}
 
 
 def test_names_narrow_it_down(two: KeyRing, wait: Wait, refused: Refused) -> None:
@@ -145,7 +147,7 @@ def test_a_conflict_stops_nothing_else(two: KeyRing, wait: Wait) -> None:
     two.generate("b/jwt", type="ec-p256", store="new")
     theirs = everything(two, "new")["b/jwt@1"]
 
-    moved = list(two.migrate(from_="old", to="new", delete_source=True))
+    moved = list(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
     told = {one.reference: str(one.error) for one in moved if one.error is not None}
     assert told == {
@@ -213,7 +215,7 @@ def test_what_never_comes_to_rest_is_said(two: KeyRing, refused: Refused) -> Non
     two.generate("a")
 
     def changing() -> None:
-        for number, _ in enumerate(two.migrate(from_="old", to="new", delete_source=True)):
+        for number, _ in enumerate(two.migrate(from_="old", to="new", delete_source=True, in_use=True)):
             two.label("a@1", {"n": str(number)})
 
     with refused(ConflictError, "store 'old' kept changing while it was copied; run the same command again"):
@@ -242,7 +244,7 @@ def test_a_name_that_changed_before_its_removal_stays(two: KeyRing, monkeypatch:
     """A version that came after the comparison keeps the whole name in the source."""
     two.generate("a")
     two.generate("b")
-    moves = two.migrate(from_="old", to="new", delete_source=True)
+    moves = two.migrate(from_="old", to="new", delete_source=True, in_use=True)
 
     seen = [next(moves), next(moves), next(moves)]
     two.rotate("b")
@@ -263,7 +265,7 @@ def test_a_damaged_record_stops_nothing_else(two: KeyRing) -> None:
     record = kept.get("a", 1)
     kept.update(Record(record.info, Secret(b"junk")), expected=record.info.revision)
 
-    moved = list(two.migrate(from_="old", to="new", delete_source=True))
+    moved = list(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
     assert [(one.reference, one.outcome) for one in moved] == [("a@1", "failed"), ("b@1", "copied")]
     assert str(moved[0].error).startswith("a@1 in store 'old' does not decode: ")
@@ -319,13 +321,32 @@ def test_keys_that_never_leave_do_not_move(ring: Rings) -> None:
 
 
 def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
-    """A signing store that takes no keys in says so of each."""
+    """What could not be read back from a signing store is told beforehand, in a dry run too; tombstones move."""
     opened = ring(stores={"hsm": {"backend": "memory-signing"}, "old": {"backend": "memory"}}, default_store="old")
     opened.generate("a")
+    opened.rotate("a")
+    opened.destroy("a@2")
+    opened.import_key("b", opened.export("a@1"), public=True)
+    opened.generate("c")
+    opened.destroy("c")
 
+    dry = list(opened.migrate(from_="old", to="hsm", dry_run=True))
     moved = list(opened.migrate(from_="old", to="hsm"))
 
-    assert [(one.reference, one.outcome) for one in moved] == [("a@1", "failed")]
+    told = [(one.reference, one.outcome, one.error and str(one.error)) for one in moved]
+    beginning = "store 'hsm' keeps its keys inside and gives none back, so a copy of"
+    assert told == [
+        (
+            "a@2", "failed",
+            "a@2 is left out, for store 'hsm' is no place for another version of the name; settle that",
+        ),
+        ("a@1", "failed", f"{beginning} a@1 could not be compared; make another key there with generate"),
+        ("b@1", "failed", f"{beginning} b@1 could not be compared; make another key there with generate"),
+        ("c@1", "copied", None),
+    ]  # fmt: skip
+    assert told == [(one.reference, one.outcome, one.error and str(one.error)) for one in dry]
+    assert {type(one.error) for one in moved if one.error} == {UnsupportedOperationError}
+    assert list(everything(opened, "hsm")) == ["c@1"]
 
 
 @pytest.mark.parametrize("backend", ["file", "sqlite"])
@@ -343,7 +364,7 @@ def test_one_store_under_two_names_is_refused(ring: Rings, refused: Refused, tmp
 
     for names in (("old", "new"), ("old", "old")):
         with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
-            list(opened.migrate(from_=names[0], to=names[1], delete_source=True))
+            list(opened.migrate(from_=names[0], to=names[1], delete_source=True, in_use=True))
 
 
 def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
@@ -389,7 +410,7 @@ def test_after_the_switch_the_source_may_go(two: KeyRing) -> None:
     list(two.migrate(from_="old", to="new"))
     two.rotate("a", store="new")
 
-    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True))
+    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
     assert moved == {"a@1": "identical", "a": "removed"}
     assert set(everything(two, "new")) == {"a@1", "a@2"}
@@ -430,7 +451,7 @@ def test_what_is_for_good_is_settled_by_hand(
             getattr(two, change)("a@1", store=store)
     before = everything(two, "new")
 
-    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True))
+    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, in_use=True))
 
     told = (
         f"a@1 in store 'new' is {states[0]}, and in store 'old' it is {states[1]}, which no migration settles; bring "
@@ -454,7 +475,7 @@ def test_what_somebody_takes_out_of_the_target_is_put_back(two: KeyRing, monkeyp
         remove(name, expected=expected)
 
     monkeypatch.setattr(source, "remove", both)
-    moved = list(two.migrate(from_="old", to="new", delete_source=True))
+    moved = list(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
     assert [(one.reference, one.outcome) for one in moved][-1] == ("a", "kept")
     assert str(moved[-1].error) == "a is no more in store 'new', so it was put back; look into both"
@@ -465,10 +486,13 @@ def test_a_name_that_is_gone_meanwhile_is_passed_over(two: KeyRing) -> None:
     """What somebody else moved away while this one worked is neither an error nor removed twice."""
     two.generate("a")
     two.generate("b")
-    moves = two.migrate(from_="old", to="new", delete_source=True)
+    moves = two.migrate(from_="old", to="new", delete_source=True, in_use=True)
 
     first = next(moves)
-    assert outcomes(two.migrate("b", from_="old", to="new", delete_source=True)) == {"b@1": "copied", "b": "removed"}
+    assert outcomes(two.migrate("b", from_="old", to="new", delete_source=True, in_use=True)) == {
+        "b@1": "copied",
+        "b": "removed",
+    }
     rest = outcomes(moves)
 
     assert first.reference == "a@1"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from keywright import KeyRing, Registry
-from keywright.errors import KeyExistsError, KeyNotFoundError, StoreUnavailableError
+from keywright import KeyRing, Registry, Secret
+from keywright.errors import ConfigError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -53,6 +53,37 @@ def test_no_second_key_is_made(swapped: KeyRing, refused: Refused, make: str) ->
     getattr(swapped, make)("a", new_here=True)
 
     assert list(swapped.names()) == ["a"]
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_no_second_key_is_imported(swapped: KeyRing, refused: Refused, public: bool) -> None:
+    """`import` refuses as `generate` does, a public key too; `new_here` and a store that is named are obeyed."""
+    data: bytes | Secret = swapped.export("a", store="old")
+    if not public:
+        data = swapped.export("a", store="old", secret=True)
+
+    with refused(KeyExistsError, LEFT_BEHIND):
+        swapped.import_key("a", data, public=public)
+    assert list(swapped.names()) == []
+
+    assert swapped.import_key("a", data, public=public, new_here=True).reference == "a@1"
+    swapped.open_store("new").writable.remove("a", expected=[swapped.show("a").versions[0].info.revision])
+    assert swapped.import_key("a", data, public=public, store="new").reference == "a@1"
+
+
+def test_a_next_version_goes_where_the_name_is(swapped: KeyRing, refused: Refused) -> None:
+    """An imported next version is refused where the name is not, and `new_here` has no meaning for it."""
+    swapped.generate("b")
+    data = swapped.export("b", secret=True)
+
+    with refused(ConfigError, "a next version goes where the name is; leave out --next or --new-here"):
+        swapped.import_key("a", data, as_next=True, new_here=True)
+    with refused(
+        KeyNotFoundError,
+        "store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to new a`, or "
+        "say --store old",
+    ):
+        swapped.import_key("a", data, as_next=True)
 
 
 def test_what_the_error_says_mends_it(swapped: KeyRing) -> None:

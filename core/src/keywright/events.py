@@ -44,6 +44,7 @@ class ReviewRequest(NamedTuple):
         expires: when it ends, in UTC; None: never.
         labels: as they will be.
         time: when, in UTC.
+        dry_run: somebody asks what would happen. Whoever objects says so; nothing follows, and nobody observes it.
     """
 
     operation: Operation
@@ -60,6 +61,7 @@ class ReviewRequest(NamedTuple):
     labels: Mapping[str, str] = MappingProxyType({})
     created: datetime | None = None
     expires: datetime | None = None
+    dry_run: bool = False
 
 
 class KeyEvent(NamedTuple):

@@ -22,6 +22,8 @@ _USES: dict[str, Uses] = {
     "config schema": "config",
     "config path": "nothing",
     "init": "nothing",
+    # It does use the ring, and names its two stores itself.
+    "migrate": "config",
 }
 
 # path, module of keywright.cli, help, examples

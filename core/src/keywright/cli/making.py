@@ -40,7 +40,7 @@ def add_new_here(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--new-here",
         action="store_true",
-        help="make a key of its own, though another configured store has one of this name",
+        help="have a key of its own here, though another configured store has one of this name",
     )
 
 
@@ -91,6 +91,7 @@ def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
     parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
     parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
     parser.add_argument("--expires", metavar="T", help=f"when it ends: {TIME}; default: never")
+    add_new_here(parser)
 
 
 def run_import(arguments: Namespace, context: Context) -> int:
@@ -111,6 +112,7 @@ def run_import(arguments: Namespace, context: Context) -> int:
         kid=arguments.kid,
         labels=pairs_of(arguments.label, "--label"),
         expires=time_of(arguments.expires, "--expires", ring.now()),
+        new_here=arguments.new_here,
         report=context.warn,
     )
     warn_of_passed_over(context, announced, info)

@@ -6,15 +6,17 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keywright.cli.exit_codes import exit_code
+from keywright.cli.exit_codes import INTERRUPTED, exit_code
 from keywright.errors import ConflictError, KeywrightError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
+    from keywright.cli.progress import Progress
     from keywright.registry import Registry
-    from keywright.ring.migrating import Moved
+    from keywright.ring.migration import Moved
 
 _CONFLICT = 4
+_GOES_ON = "keywright: interrupted; the same command goes on where it stopped"
 
 
 def configure_migrate(parser: ArgumentParser, _plugins: Registry) -> None:
@@ -33,30 +35,57 @@ def configure_migrate(parser: ArgumentParser, _plugins: Registry) -> None:
         action="store_true",
         help="at the end, if all of it was copied and compared, remove it from the source",
     )
+    parser.add_argument(
+        "--in-use",
+        action="store_true",
+        help="with --delete-source: though the configuration looks for a name there, and would not find it any more",
+    )
 
 
 def run_migrate(arguments: Namespace, context: Context) -> int:
     """A line for each version that is not as it was, and a summary; JSON lines with `--json`."""
-    run = _Run(context, dry_run=arguments.dry_run)
-    with context.progress(None, "versions") as progress:
+    with context.progress(None, "names") as progress:
+        run = _Run(context, progress, dry_run=arguments.dry_run)
         try:
-            for moved in context.ring.migrate(
-                *arguments.names,
-                from_=arguments.from_,
-                to=arguments.to,
-                dry_run=arguments.dry_run,
-                update=arguments.update,
-                delete_source=arguments.delete_source,
-            ):
-                progress.clear()
-                run.note(moved)
-                progress.advance()
-        except ConflictError as error:
-            progress.clear()
-            run.fail(error)
+            _migrate(arguments, context, run)
+        except KeyboardInterrupt:
+            run.interrupt()
     if arguments.delete_source and run.code and not run.has_removed:
-        context.note("keywright: nothing was removed from the source, for not all of it is in the target")
+        would, is_ = ("would be", "would be") if arguments.dry_run else ("was", "is")
+        context.note(f"keywright: nothing {would} removed from the source, for not all of it {is_} in the target")
+    if run.is_empty and not run.code:
+        _tell_of_nothing(arguments, context)
     return run.report()
+
+
+def _migrate(arguments: Namespace, context: Context, run: _Run) -> None:
+    phases = 2 if arguments.delete_source else 1
+    run.progress.expect(
+        lambda: phases * (len(arguments.names) or sum(1 for _ in context.ring.names(store=arguments.from_)))
+    )
+    try:
+        for moved in context.ring.migrate(
+            *arguments.names,
+            from_=arguments.from_,
+            to=arguments.to,
+            dry_run=arguments.dry_run,
+            update=arguments.update,
+            delete_source=arguments.delete_source,
+            in_use=arguments.in_use,
+        ):
+            run.note(moved)
+    except ConflictError as error:
+        run.fail(error)
+
+
+def _tell_of_nothing(arguments: Namespace, context: Context) -> None:
+    """The two stores may have been mixed up."""
+    try:
+        is_full = next(context.ring.names(store=arguments.to), None) is not None
+    except KeywrightError:
+        is_full = False  # nothing was to be done there, so it is no error now
+    hint = f"; did you mean --from {arguments.to} --to {arguments.from_}?" if is_full else ""
+    context.note(f"keywright: store {arguments.from_!r} lists no keys{hint}")
 
 
 def configure_reseal(_parser: ArgumentParser, _plugins: Registry) -> None:
@@ -65,37 +94,83 @@ def configure_reseal(_parser: ArgumentParser, _plugins: Registry) -> None:
 
 def run_reseal(_arguments: Namespace, context: Context) -> int:
     """Seal anew what is not sealed with the current master key; a summary on stdout."""
-    counts: Counter[str] = Counter()
-    code = 0
-    with context.progress(None, "versions") as progress:
-        for one in context.ring.reseal():
-            counts["failed" if one.error is not None else "resealed" if one.is_changed else "current"] += 1
+    with context.progress(None, "names") as progress:
+        run = _Reseal(context, progress)
+        try:
+            run.all()
+        except KeyboardInterrupt:
+            progress.clear()
+            context.say(_GOES_ON)
+            run.is_interrupted, run.code = True, INTERRUPTED
+    return run.report()
+
+
+class _Reseal:
+    """What was sealed anew so far."""
+
+    def __init__(self, context: Context, progress: Progress) -> None:
+        self._context = context
+        self._names = _Names(progress)
+        self._progress = progress
+        self._counts: Counter[str] = Counter()
+        self.is_interrupted = False
+        self.code = 0
+
+    def all(self) -> None:
+        """Seal all of it anew."""
+        ring = self._context.ring
+        self._progress.expect(lambda: sum(1 for _ in ring.names()))
+        for one in ring.reseal():
+            self._counts["failed" if one.error is not None else "resealed" if one.is_changed else "current"] += 1
             if one.error is not None:
-                progress.clear()
+                self._progress.clear()
                 subject = "" if one.reference in str(one.error) else f"{one.reference}: "
-                context.say(f"keywright: {subject}{one.error}")
-                code = code or exit_code(one.error)
-            progress.advance()
-    told = {kind: counts[kind] for kind in ("resealed", "current", "failed")}
-    if context.json:
-        context.print_json(told)
-    else:
-        context.print(", ".join(f"{kind} {count}" for kind, count in told.items() if count or kind != "failed"))
-    return code
+                self._context.say(f"keywright: {subject}{one.error}")
+                self.code = self.code or exit_code(one.error)
+            self._names.note(one.reference)
+
+    def report(self) -> int:
+        """Print the summary. Returns the exit code."""
+        told = {kind: self._counts[kind] for kind in ("resealed", "current", "failed")}
+        if self._context.json:
+            self._context.print_json(told | ({"interrupted": True} if self.is_interrupted else {}))
+        else:
+            shown = (f"{kind} {count}" for kind, count in told.items() if count or kind != "failed")
+            self._context.print(", ".join(shown))
+        return self.code
+
+
+class _Names:
+    """Counts names for a bar by the references that come one after the other."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._last = ("", "")
+
+    def note(self, reference: str) -> None:
+        """A version, or at the end a whole name."""
+        name, at, _ = reference.partition("@")
+        self._progress.advance(int((name, at) != self._last))
+        self._last = (name, at)
 
 
 class _Run:
-    """What was done so far."""
+    """What was moved so far."""
 
-    def __init__(self, context: Context, *, dry_run: bool) -> None:
+    def __init__(self, context: Context, progress: Progress, *, dry_run: bool) -> None:
         self._context = context
+        self._names = _Names(progress)
         self._dry_run = dry_run
         self._counts: Counter[str] = Counter()
+        self._is_interrupted = False
+        self.progress = progress
         self.code = 0
 
     def note(self, moved: Moved) -> None:
         """Tell what became of one."""
         self._counts[moved.outcome] += 1
+        if moved.outcome != "identical":
+            self.progress.clear()
         if moved.error is not None:
             self._told(moved.reference, moved.error)
         if self._context.json:
@@ -104,22 +179,36 @@ class _Run:
             self._context.print_json({**document, **message})
         elif moved.outcome != "identical" and moved.error is None:
             self._context.print(f"{moved.reference}: {self._word(moved.outcome)}")
+        self._names.note(moved.reference)
 
     @property
     def has_removed(self) -> bool:
         """Whether anything was removed from the source."""
         return bool(self._counts["removed"])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to move."""
+        return not self._counts
+
     def fail(self, error: KeywrightError) -> None:
         """Tell why not all of it could be settled."""
+        self.progress.clear()
         self._context.say(f"keywright: {error}")
         self.code = self.code or exit_code(error)
+
+    def interrupt(self) -> None:
+        """Tell that somebody stopped it."""
+        self.progress.clear()
+        self._context.say(_GOES_ON)
+        self._is_interrupted, self.code = True, INTERRUPTED
 
     def report(self) -> int:
         """Print the summary. Returns the exit code: a conflict before whatever else failed."""
         counts = {outcome: self._counts[outcome] for outcome in _OUTCOMES}
         if self._context.json:
-            self._context.print_json({"dry_run": self._dry_run, **counts})
+            stopped = {"interrupted": True} if self._is_interrupted else {}
+            self._context.print_json({"dry_run": self._dry_run, **counts, **stopped})
         else:
             always = ("copied", "identical")
             shown = (f"{self._word(one)} {count}" for one, count in counts.items() if count or one in always)
@@ -137,4 +226,4 @@ class _Run:
 
 
 _OUTCOMES = ("copied", "updated", "identical", "conflict", "failed", "removed", "kept")
-_WOULD = {"copied": "to copy", "updated": "to update"}
+_WOULD = {"copied": "to copy", "updated": "to update", "removed": "to remove", "kept": "to keep"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -31,6 +32,11 @@ class Progress:
 
     def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         self.clear()
+
+    def expect(self, count: Callable[[], int]) -> None:
+        """How many there are in all; counted only where the bar is drawn. Raises: as `count`."""
+        if self._shown:
+            self._total = count()
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from keywright.ring.opened import OpenedStore
     from keywright.secret import Secret
 
-__all__ = ["Plain", "copy", "differs_in_its_keeping", "found_in", "plain", "replace_copy"]
+__all__ = ["Plain", "check_held", "copy", "differs_in_its_keeping", "found_in", "plain", "record_for", "replace_copy"]
 
 
 class Plain(NamedTuple):
@@ -64,15 +64,40 @@ def found_in(opened: OpenedStore, name: str, version: int) -> Plain | None:
         return None
 
 
-def copy(one: Plain, target: OpenedStore) -> Revision:
-    """Add a version, read it back and compare. Returns its revision there.
+def check_held(one: Plain, target: OpenedStore) -> None:
+    """Refuse what a store of this kind would not give back as it got it, before anything is written.
+
+    Raises:
+        UnsupportedOperationError: it keeps keys inside, and this is one that is not destroyed; or it keeps no
+            metadata, and there are some.
+    """
+    reference, store = one.info.reference, target.name
+    if target.capabilities.signing and one.info.state is not State.DESTROYED:
+        raise UnsupportedOperationError(
+            f"store {store!r} keeps its keys inside and gives none back, so a copy of {reference} could not be "
+            "compared; make another key there with generate"
+        )
+    if not target.capabilities.metadata and (one.payload is None or one.info != _bare(one.info)):
+        raise UnsupportedOperationError(
+            f"store {store!r} keeps payloads alone, so the metadata of {reference} would be lost; name a store that "
+            "keeps metadata"
+        )
+
+
+def record_for(one: Plain, target: OpenedStore) -> Record:
+    """What `copy` writes there, sealed if the store has a seal. Raises: SealError, as `OpenedStore.record_of`."""
+    return target.record_of(one.info, one.payload)
+
+
+def copy(one: Plain, target: OpenedStore, record: Record) -> Revision:
+    """Add a version, read it back and compare. `record` is that of `record_for`. Returns its revision there.
 
     Raises:
         KeyExistsError: it is there already.
         UnsupportedOperationError: the store cannot hold it.
         StoreError, SealError: the store or its seal refused or failed.
     """
-    written = target.writable.create(target.record_of(one.info, one.payload))
+    written = target.writable.create(record)
     return _compared(one, target, written.revision)
 
 
@@ -100,6 +125,19 @@ def differs_in_its_keeping(one: Plain, other: Plain) -> bool:
     )
     ended = State.DESTROYED in (one.info.state, kept.state)
     return moved == kept and (one.payload == other.payload or ended)
+
+
+def _bare(info: RecordInfo) -> RecordInfo:
+    """What is told of it by a store without metadata: what its payload says."""
+    return RecordInfo(
+        name=info.name,
+        version=info.version,
+        key_type=info.key_type,
+        format=info.format,
+        kid=info.kid,
+        public=info.public,
+        attributes=info.attributes,
+    )
 
 
 def _compared(one: Plain, target: OpenedStore, revision: Revision) -> Revision:

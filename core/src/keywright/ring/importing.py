@@ -20,7 +20,7 @@ from keywright.names import check_name
 from keywright.record import RecordInfo, State
 from keywright.ring.conversion import decode_key, find_format, warn
 from keywright.ring.given_data import NOT_BYTES, hide
-from keywright.ring.given_texts import check_texts
+from keywright.ring.given_texts import check_mappings, check_texts
 from keywright.ring.making import Making, activation_of
 from keywright.ring.plan import Plan, import_plan
 from keywright.ring.version import store_key
@@ -53,6 +53,7 @@ class Importing(Making):
         overlap: timedelta | None = None,
         expires: datetime | None = None,
         store: str | None = None,
+        new_here: bool = False,
         report: Report = warn,
     ) -> RecordInfo:
         """Store a key that was made elsewhere as version 1 of `name`, in its own format.
@@ -60,6 +61,7 @@ class Importing(Making):
         With `as_next` it becomes the version after the last one, with its labels; `activate_in` and `overlap` are then
         as for `rotate`, `[keys.NAME]` included. Without `format` the data tells. `public` stores a public key, which
         verifies and cannot sign. `lenient` reads what other programs accept, and `report` hears how it deviates.
+        `new_here` is as for `generate`.
 
         Raises:
             InvalidNameError: `name` is none.
@@ -69,19 +71,23 @@ class Importing(Making):
             NotExportableError: it is a public key and `public` was not said.
             UnsupportedKeyError: it is a secret key and `public` was said.
             KeyExistsError: the name has a version, tombstones included, and `as_next` was not said; or one of its
-                versions is this very key.
+                versions is this very key; or another store has the name, and `new_here` was not said.
+            StoreUnavailableError: another store could not be asked whether it has the name.
             KeyNotFoundError: `as_next` was said, and the name has no version.
             PolicyError: a public key would follow on a key of our own, so that nothing would sign.
             ConfigError: `format` or `kid` is empty, a label is none, the key would never sign, or `activate_in` or
-                `overlap` was said without `as_next`.
+                `overlap` was said without `as_next`, or `new_here` with it.
         """
         encoded = hide(data)
         del data  # text, given by mistake, would show in a traceback
         if encoded is None:
             raise MalformedKeyError(NOT_BYTES)
         check_texts(format=format, kid=kid)
+        check_mappings(labels={} if labels is None else labels)
         if not as_next and (activate_in is not None or overlap is not None):
             raise ConfigError("activate_in and overlap are for a next version; say --next, or leave them out")
+        if as_next and new_here:
+            raise ConfigError("a next version goes where the name is; leave out --next or --new-here")
         opened = self.open_store(store, name=check_name(name))
         format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, encoded)
         key = decode_key(self.plugins, format_, encoded, lenient=lenient, report=report)
@@ -97,7 +103,7 @@ class Importing(Making):
 
         def store_it() -> RecordInfo:
             if not as_next:
-                self._check_new(opened, name)
+                self._check_new(opened, name, store=store, new_here=new_here)
             return store_key(opened, plan, named, name, version, others, now, lenient=lenient)
 
         def planned() -> ReviewRequest:

@@ -70,9 +70,7 @@ class Making(RingBase):
         plan = make_plan(self.plugins, self.config.key(name), wanted, now=now)
 
         def make() -> RecordInfo:
-            self._check_new(opened, name)
-            if not new_here and store is None and self._store is None:
-                self._check_not_left_behind(opened, name)
+            self._check_new(opened, name, store=store, new_here=new_here)
             return generate_version(opened, plan, name, 1, (), now)
 
         return self._perform(lambda: self._planned("generate", opened, name, 1, plan), make)
@@ -149,12 +147,14 @@ class Making(RingBase):
 
         return self._perform(planned, lambda: generate_version(opened, plan, name, version, others, now))
 
-    def _check_new(self, opened: OpenedStore, name: str) -> None:
+    def _check_new(self, opened: OpenedStore, name: str, *, store: str | None, new_here: bool) -> None:
         if opened.writable.versions(name):
             raise KeyExistsError(
                 f"store {opened.name!r} has {name} already; rotate makes its next version, or import --next if it is "
                 "made elsewhere"
             )
+        if not new_here and store is None and self._store is None:
+            self._check_not_left_behind(opened, name)
 
     def _check_not_left_behind(self, opened: OpenedStore, name: str) -> None:
         holders, silent = self._elsewhere(opened, name)

@@ -21,7 +21,13 @@ _T = TypeVar("_T")
 
 
 def describe(
-    operation: Operation, opened: OpenedStore, info: RecordInfo, now: datetime, bits: int | None = None
+    operation: Operation,
+    opened: OpenedStore,
+    info: RecordInfo,
+    now: datetime,
+    bits: int | None = None,
+    *,
+    dry_run: bool = False,
 ) -> ReviewRequest:
     """What is about to happen to the version that `info` describes."""
     from keywright.events import ReviewRequest
@@ -41,6 +47,7 @@ def describe(
         created=info.created,
         expires=info.expires,
         time=now,
+        dry_run=dry_run,
     )
 
 

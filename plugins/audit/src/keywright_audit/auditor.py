@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from keywright import hookimpl
@@ -27,15 +27,17 @@ class Auditor:
     @hookimpl
     def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
         """Write the intent. What cannot be logged is objected to if logging is required, and else told to the log
-        `keywright` of Python's logging.
+        `keywright` of Python's logging. Of a dry run nothing is written; it hears what the run would hear.
         """
         from keywright_audit.append import append
 
+        if request.dry_run:
+            return tuple(map(_unlogged, self.examine())) if self._required else ()
         try:
             append(self._path, "intent", _members(request))
         except StoreError as error:
             if self._required:
-                return (f"what cannot be logged is not done: {error}",)
+                return (_unlogged(error),)
             import logging
 
             logging.getLogger("keywright").error(  # noqa: TRY400  (a traceback adds nothing to the sentence)
@@ -54,6 +56,12 @@ class Auditor:
 
         append(self._path, "outcome", {**_members(event), "outcome": event.outcome})
 
+    def examine(self) -> Iterator[str]:
+        """One sentence for each thing that would keep a line from being written. Writes nothing."""
+        from keywright_audit.examine import examine
+
+        return examine(self._path)
+
 
 def audit_to(path: str | None, *, required: bool) -> Auditor:
     """An auditor that appends to the file at `path`.
@@ -68,6 +76,10 @@ def audit_to(path: str | None, *, required: bool) -> Auditor:
     except ImportError:
         raise ConfigError("the audit log needs POSIX file locks, which this system lacks; take path out") from None
     return Auditor(path, required=required)
+
+
+def _unlogged(why: object) -> str:
+    return f"what cannot be logged is not done: {why}"
 
 
 def _members(told: ReviewRequest | KeyEvent) -> Mapping[str, object]:

@@ -1,0 +1,144 @@
+"""Ctrl-C in the middle of `migrate` and `reseal`: what was done is said, and the same command finishes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import COMMAND, Keywright
+
+import keywright as library
+
+KEYS = 300
+CONFIG = """
+default_store = "old"
+[stores.old]
+backend = "sqlite"
+path = "old.db"
+[stores.new]
+backend = "file"
+path = "new"
+[stores.sealed]
+backend = "file"
+path = "sealed"
+seal = "machine"
+[seals.machine]
+seal = "master-key"
+key = { env = "MASTER" }
+previous = [{ env = "PREVIOUS" }]
+"""
+MASTERS = {"MASTER": "bmV3" + "A" * 39 + "=", "PREVIOUS": "b2xk" + "A" * 39 + "="}
+
+# A shell that runs the tests in the background has them ignore the signal, and whatever they start.
+HEARD = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@pytest.fixture
+def keys(home: Path) -> None:
+    """Many keys in `old`."""
+    (home / "keywright.toml").write_text(CONFIG)
+    with library.open(home / "keywright.toml") as ring:
+        for number in range(KEYS):
+            ring.generate(f"k{number:03}")
+
+
+def interrupted(
+    home: Path, environment: dict[str, str], *arguments: str, begun: Callable[[], bool]
+) -> tuple[int, bytes, bytes]:
+    """Runs a command, and sends SIGINT as soon as it has `begun`."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HEARD, COMMAND, *arguments], cwd=home, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        while running.poll() is None and not begun():
+            time.sleep(0.001)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    return running.returncode, out, err
+
+
+@pytest.mark.usefixtures("keys")
+def test_ctrl_c_says_how_far_it_came(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
+    """Exit 130, a summary of what was copied, and the same command does the rest and nothing twice."""
+    move = ("migrate", "--from", "old", "--to", "new")
+
+    code, out, err = interrupted(home, environment, *move, begun=(home / "new" / "k003").exists)
+    rest = keywright(*move)
+
+    *lines, summary = out.decode().splitlines()
+    assert (code, err) == (130, b"keywright: interrupted; the same command goes on where it stopped\n")
+    assert 0 < len(lines) < KEYS
+    assert summary == f"copied {len(lines)}, identical 0"
+    copied = int(rest.stdout.splitlines()[-1].split()[1].rstrip(b","))
+    # One may have been written, and not yet told.
+    assert KEYS - len(lines) - 1 <= copied <= KEYS - len(lines)
+    assert rest.stdout.splitlines()[-1] == f"copied {copied}, identical {KEYS - copied}".encode()
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_program_is_told_that_it_was_interrupted(home: Path, environment: dict[str, str]) -> None:
+    """With `--json` the last line is the summary, which says so."""
+    move = ("--json", "migrate", "--from", "old", "--to", "new")
+
+    code, out, _ = interrupted(home, environment, *move, begun=(home / "new" / "k003").exists)
+
+    *lines, summary = map(json.loads, out.splitlines())
+    assert code == 130
+    assert {line["outcome"] for line in lines} == {"copied"}
+    assert summary == {
+        "dry_run": False, "copied": len(lines), "updated": 0, "identical": 0, "conflict": 0, "failed": 0, "removed": 0,
+        "kept": 0, "interrupted": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_while_a_store_is_sealed_anew(
+    home: Path, environment: dict[str, str], keywright: Keywright, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    """Exit 130, a summary, and the same command does the rest."""
+    (home / "keywright.toml").write_text(CONFIG.replace("previous = ", "# ").replace("MASTER", "PREVIOUS"))
+    monkeypatch.setenv("PREVIOUS", MASTERS["PREVIOUS"])
+    with library.open(home / "keywright.toml", store="sealed") as ring:
+        for number in range(KEYS):
+            ring.generate(f"k{number:03}")
+    (home / "keywright.toml").write_text(CONFIG)
+    options = ("--json",) if as_json else ()
+    key = home / "sealed" / "k003" / "@1" / "key"
+    before = key.read_bytes()
+
+    arguments = (*options, "--store", "sealed", "reseal")
+    code, out, err = interrupted(home, {**environment, **MASTERS}, *arguments, begun=lambda: key.read_bytes() != before)
+    rest = keywright("--json", "--store", "sealed", "reseal", env=MASTERS)
+
+    assert (code, err) == (130, b"keywright: interrupted; the same command goes on where it stopped\n")
+    done = json.loads(out)["resealed"] if as_json else int(out.split()[1].rstrip(b","))
+    assert 0 < done < KEYS
+    if as_json:
+        assert json.loads(out) == {"resealed": done, "current": 0, "failed": 0, "interrupted": True}
+    else:
+        assert out == f"resealed {done}, current 0\n".encode()
+    assert json.loads(rest.stdout)["resealed"] in (KEYS - done - 1, KEYS - done)
+
+
+@pytest.mark.usefixtures("keys")
+def test_the_bar_knows_its_end(home: Path, environment: dict[str, str]) -> None:
+    """On a terminal the bar counts names, of as many as there are."""
+    mine, theirs = pty.openpty()
+    done = subprocess.run(
+        [COMMAND, "migrate", "--from", "old", "--to", "new"], cwd=home, env=environment,
+        stdout=subprocess.DEVNULL, stderr=theirs, timeout=60,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = os.read(mine, 65_536)
+    os.close(mine)
+
+    assert done.returncode == 0
+    assert b" of 300 names" in shown
