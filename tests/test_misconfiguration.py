@@ -108,6 +108,16 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "not configured",
     ),
     "a seal without a kind": ("+[seals.master]\nx=1", "seals.master.seal", "name a seal"),
+    "a seal whose kind is misspelt": (
+        "+[seals.master]\nsaal='passphrase'",
+        "seals.master.seal is missing (instead of 'saal'?)",
+        "name a seal",
+    ),
+    "a store whose seal is misspelt": (
+        "+[stores.other]\nbackend='memory'\nsaal='master'",
+        "stores.other.saal",
+        "did you mean 'seal'?",
+    ),
     "a seal that is not installed": (
         "+[seals.master]\nseal='pasphrase'\n[stores.other]\nbackend='memory'\nseal='master'",
         "seals.master.seal",

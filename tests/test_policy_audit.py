@@ -267,6 +267,42 @@ def test_a_misspelt_plugin_is_not_passed_over(home: Path, keywright: Keywright) 
     assert not (home / "keys").exists()
 
 
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        pytest.param(
+            "minimum_bits = { rssa = 3072 }",
+            "minimum_bits has a key type that is not installed (did you mean 'rsa'?); there are: ec-p256, ec-p384, "
+            "ec-p521, ed25519, oct, rsa, x25519",
+            id="key type",
+        ),
+        pytest.param(
+            'names = "prod/*", formats = "jkw"',
+            "formats has a format that is not installed (did you mean 'jwk'?); there are: ",
+            id="format",
+        ),
+        pytest.param(
+            'operations = ["generate", "exprot"]',
+            "operations must be of these (did you mean 'export'?): generate, import, ",
+            id="operation",
+        ),
+    ],
+)
+def test_a_rule_that_would_bind_nothing_refuses_everything(
+    home: Path, keywright: Keywright, rule: str, message: str
+) -> None:
+    """A misspelt type is no rule that nobody breaks: neither the key nor `config check` passes."""
+    (home / "keywright.toml").write_text(STORES + _policy(rule))
+
+    answers = [keywright("generate", "a"), keywright("config", "check")]
+
+    start = f"keywright: {home}/keywright.toml: plugin.policy: rule 1: {message}"
+    for answer in answers:
+        assert (answer.returncode, answer.stdout) == (2, b"")
+        assert answer.stderr.decode().startswith(start)
+    assert not (home / "keys").exists()
+
+
 def test_the_guide_can_be_followed(home: Path, keywright: Keywright) -> None:
     """Its configuration is one, its refusals are what is printed, and its commands do what it says."""
     text = GUIDE.read_text()

@@ -38,22 +38,21 @@ class Sealed(NamedTuple):
     backend: str
     seal: str
 
-    @property
-    def refusal(self) -> bytes:
-        """What is said where a payload does not open."""
+    def refusal(self, reference: str) -> bytes:
+        """What is said where the payload of a version does not open."""
         return (
-            f"keywright: seal {self.seal!r} does not open the payload: it was sealed under another master key, or it "
-            f"or its record was changed; set {SETTING[self.seal]} or previous to what sealed it, or restore it from a "
-            f"backup\n"
+            f"keywright: {reference} in store 'main': seals.master: seal {self.seal!r} does not open the payload: it "
+            f"was sealed under another master key, or it or its record was changed; set {SETTING[self.seal]} or "
+            f"previous to what sealed it, or restore it from a backup\n"
         ).encode()
 
     @property
     def strangers_refusal(self) -> bytes:
         """What is said where nothing is sealed, for the master key opens nothing."""
         return (
-            f"keywright: seal {self.seal!r} seals nothing here: what was sealed in this store before is under another "
-            f"master key, or damaged; correct {SETTING[self.seal]} or previous, run `keywright doctor`, or use "
-            f"another store\n"
+            f"keywright: b@1 in store 'main': seals.master: seal {self.seal!r} seals nothing here: what was sealed in "
+            f"this store before is under another master key, or damaged; correct {SETTING[self.seal]} or previous, run "
+            f"`keywright doctor`, or use another store\n"
         ).encode()
 
     def configure(self, *, is_sealed: bool = True, more: str = "") -> None:
@@ -68,6 +67,7 @@ class Sealed(NamedTuple):
     def write_secret(self, *, is_right: bool = True) -> None:
         """Put the right passphrase or key where the seal looks for it, or a wrong one."""
         (self.home / "secret").write_text(SEALS[self.seal][1 if is_right else 2] + "\n")
+        (self.home / "secret").chmod(0o600)
 
     def records(self) -> dict[str, bytes]:
         """The records, by whatever names them on disk: metadata and payloads."""
@@ -145,7 +145,7 @@ def test_a_wrong_master_key_opens_and_changes_nothing(sealed: Sealed, keywright:
     for command in (("sign", "a"), ("export", "a", "--secret"), ("rotate", "a")):
         done = keywright(*command, input=b"message")
         assert (done.returncode, done.stdout) == (6, b"")
-    assert keywright("sign", "a").stderr == sealed.refusal
+    assert keywright("sign", "a").stderr == sealed.refusal("a@1")
     made = keywright("generate", "b")
     assert (made.returncode, made.stdout) == (6, b"")
     assert made.stderr == sealed.strangers_refusal
@@ -163,7 +163,8 @@ def test_a_payload_moved_by_hand_is_refused(sealed: Sealed, keywright: Keywright
 
     done = keywright("sign", target[0], input=b"message")
 
-    assert (done.returncode, done.stdout, done.stderr) == (6, b"", sealed.refusal)
+    refusal = sealed.refusal(f"{target[0]}@{target[1]}")
+    assert (done.returncode, done.stdout, done.stderr) == (6, b"", refusal)
     assert keywright("export", "a@1", "--secret").returncode == 0
 
 
@@ -182,7 +183,7 @@ def test_a_record_moved_whole_is_refused(sealed: Sealed, keywright: Keywright, c
 
     done = keywright("sign", info.reference, input=b"message")
 
-    assert (done.returncode, done.stdout, done.stderr) == (6, b"", sealed.refusal)
+    assert (done.returncode, done.stdout, done.stderr) == (6, b"", sealed.refusal(info.reference))
     assert keywright("export", "a@1", "--secret").returncode == 0
 
 
@@ -195,7 +196,7 @@ def test_a_changed_payload_is_refused(sealed: Sealed, keywright: Keywright) -> N
     for at in (start, start + 25, start + 60, len(payload) - 20):
         sealed.put("a", 1, payload[:at] + bytes([payload[at] ^ 1]) + payload[at + 1 :])
         done = keywright("sign", "a", input=b"message")
-        assert (done.returncode, done.stdout, done.stderr) == (6, b"", sealed.refusal)
+        assert (done.returncode, done.stdout, done.stderr) == (6, b"", sealed.refusal("a@1"))
 
 
 def test_a_key_put_there_unsealed_is_refused(sealed: Sealed, keywright: Keywright) -> None:
@@ -221,7 +222,7 @@ def test_the_master_key_changes(sealed: Sealed, keywright: Keywright) -> None:
         assert keywright(*command).returncode == 0
     sealed.write_secret(is_right=False)
     (sealed.home / "old").write_text(SEALS[sealed.seal][1] + "\n")
-    sealed.configure(more='previous = { file = "old" }\n')
+    sealed.configure(more='previous = [{ file = "old" }]\n')
 
     assert keywright("generate", "c").returncode == 0
     assert keywright("sign", "a", input=b"message").returncode == 0
@@ -240,12 +241,49 @@ def test_a_record_put_back_whole_is_not_detected(sealed: Sealed, keywright: Keyw
     old = sealed.payload("a", 1)
     sealed.write_secret(is_right=False)
     (sealed.home / "old").write_text(SEALS[sealed.seal][1] + "\n")
-    sealed.configure(more='previous = { file = "old" }\n')
+    sealed.configure(more='previous = [{ file = "old" }]\n')
     assert keywright("reseal").stdout == b"resealed 1, current 0\n"
 
     sealed.put("a", 1, old)
 
     assert keywright("sign", "a", input=b"message").returncode == 0
+
+
+def test_a_master_key_changes_twice(sealed: Sealed, keywright: Keywright) -> None:
+    """`previous` is a list: keys under any of several master keys open, and are sealed anew at once."""
+    older = {"passphrase": "orbit maple", "master-key": "b1" * 32}[sealed.seal]
+    (sealed.home / "secret").write_text(older + "\n")
+    assert keywright("generate", "a").returncode == 0
+    sealed.write_secret()
+    (sealed.home / "older").write_text(older + "\n")
+    sealed.configure(more='previous = [{ file = "older" }]\n')
+    assert keywright("generate", "b").returncode == 0
+    sealed.write_secret(is_right=False)
+    sealed.configure(more='previous = [{ env = "OLD" }, { file = "older" }]\n')
+    old = {"OLD": SEALS[sealed.seal][1]}
+
+    assert keywright("reseal", env=old).stdout == b"resealed 2, current 0\n"
+    shown = keywright("config", "show").stdout.decode()
+
+    assert 'seals.master.previous = [{ "env" = "OLD" }, { "file" = "older" }]  # ' in shown
+    sealed.configure()
+    for name in ("a", "b"):
+        assert keywright("export", name, "--secret").returncode == 0
+
+
+def test_what_needs_no_secret_asks_for_none(sealed: Sealed, keywright: Keywright) -> None:
+    """Without the master key's file, lists, public halves and labels work; what needs it says which setting it is."""
+    assert keywright("generate", "a").returncode == 0
+    (sealed.home / "secret").unlink()
+
+    for command in (("list",), ("show", "a"), ("export", "a"), ("label", "a@1", "team=web"), ("disable", "a@1")):
+        assert keywright(*command).returncode == 0
+    done = keywright("export", "a@1", "--secret")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        f"keywright: {sealed.home}/keywright.toml: seals.master.{SETTING[sealed.seal]} points to a file in "
+        f"{sealed.home}, which cannot be read (No such file or directory); check the path\n"
+    )
 
 
 def test_what_stays_visible_is_what_the_guide_says(sealed: Sealed, keywright: Keywright) -> None:

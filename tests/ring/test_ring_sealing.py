@@ -19,8 +19,8 @@ Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 Table = dict[str, Any]
 
 UNSEAL = (
-    "the payload cannot be unsealed: its master key is another one, or its bytes or its record were changed; give the "
-    "master key that sealed it, or restore the record from a backup"
+    "{} in store 'main': seals.master: the payload cannot be unsealed: its master key is another one, or its bytes or "
+    "its record were changed; give the master key that sealed it, or restore the record from a backup"
 )
 
 
@@ -88,7 +88,7 @@ def test_swapped_payloads_do_not_open(sealed: KeyRing, refused: Refused) -> None
     put(sealed, "b", payloads[0])
 
     for reference in ("a@1", "a@2", "b@1"):
-        with refused(SealError, UNSEAL):
+        with refused(SealError, UNSEAL.format(reference)):
             sealed.load(reference)
 
 
@@ -100,7 +100,7 @@ def test_a_payload_is_bound_to_kid_and_format(sealed: KeyRing, refused: Refused,
     record = store.get("a", 1)
     store.update(Record(replace(record.info, **change), record.payload), expected=record.info.revision)
 
-    with refused(SealError, UNSEAL):
+    with refused(SealError, UNSEAL.format("a@1")):
         sealed.load("a@1")
 
 
@@ -109,7 +109,7 @@ def test_changed_bytes_do_not_open(sealed: KeyRing, refused: Refused) -> None:
     sealed.generate("a")
     put(sealed, "a", Secret(payload_of(sealed, "a").reveal()[:-1] + b"\x00"))
 
-    with refused(SealError, UNSEAL):
+    with refused(SealError, UNSEAL.format("a@1")):
         sealed.load("a")
 
 
@@ -149,7 +149,7 @@ def test_another_master_key_does_not_open(
     seals = {"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}}
     opened = ring(stores={"main": {**shared, "seal": "master"}}, seals=seals)
 
-    with refused(SealError, UNSEAL):
+    with refused(SealError, UNSEAL.format("a@1")):
         opened.load("a")
 
 
@@ -286,10 +286,10 @@ def test_damaged_payloads_are_told(
         opened.load("a")
 
 
-def test_settings_of_seals_are_checked_when_the_store_is_used(
+def test_settings_of_seals_are_read_when_the_seal_is_used(
     ring: Rings, refused: Refused, shared: dict[str, str]
 ) -> None:
-    """A seal that is not installed, or a master key that is not there, is told when the store is opened."""
+    """A seal that is not installed is told when the store is opened; a master key that is missing, when one is used."""
     stores = {"main": shared, "x": {**shared, "seal": "x"}, "y": {**shared, "seal": "y"}}
     seals = {"x": {"seal": "hsm"}, "y": {"seal": "memory", "master": {"env": "RING_UNSET"}}}
     opened = ring(stores=stores, seals=seals, default_store="main")
@@ -305,7 +305,8 @@ def test_settings_of_seals_are_checked_when_the_store_is_used(
         ConfigError,
         "given settings: seals.y.master points to the environment variable RING_UNSET, which is not set; set it",
     ):
-        opened.open_store("y")
+        opened.generate("a", store="y")
+    assert list(opened.list(store="y")) == []
 
 
 def test_a_setting_that_the_backend_refuses_is_told_with_its_place(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.cli.context import Context
     from keywright.config import Config
+    from keywright.configured import Known
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.hookspecs import KEYWRIGHT_API, hookimpl
     from keywright.key import Attributes, Key
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from keywright.names import Reference, check_name, parse_reference
     from keywright.protocols import (
         Capabilities,
+        ExaminedPlugin,
         ExaminedStore,
         Format,
         KeyType,
@@ -52,12 +54,14 @@ __all__ = [
     "Commands",
     "Config",
     "Context",
+    "ExaminedPlugin",
     "ExaminedStore",
     "Format",
     "Key",
     "KeyEvent",
     "KeyRing",
     "KeyType",
+    "Known",
     "LenientFormat",
     "OpenedSeal",
     "Options",
@@ -97,6 +101,7 @@ _WHERE = {
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
+    "ExaminedPlugin": "keywright.protocols",
     "ExaminedStore": "keywright.protocols",
     "Format": "keywright.protocols",
     "KEYWRIGHT_API": "keywright.hookspecs",
@@ -104,6 +109,7 @@ _WHERE = {
     "KeyEvent": "keywright.events",
     "KeyRing": "keywright.ring.keyring",
     "KeyType": "keywright.protocols",
+    "Known": "keywright.configured",
     "LenientFormat": "keywright.protocols",
     "OpenedSeal": "keywright.protocols",
     "Options": "keywright.settings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from keywright.errors import ConfigError, PluginError
 from keywright.settings import Setting, check_options, did_you_mean
@@ -12,9 +12,20 @@ if TYPE_CHECKING:
     import pluggy
 
     from keywright.config import Config
-    from keywright.registry import Failure
+    from keywright.registry import Registry
 
-__all__ = ["configured_plugins", "settings_of"]
+__all__ = ["Known", "configured_plugins", "settings_of"]
+
+
+class Known(NamedTuple):
+    """What a plugin's settings can name: a rule for a key type that is misspelt would bind no key.
+
+    Attributes:
+        key_types, formats: the names of those that are installed, sorted.
+    """
+
+    key_types: tuple[str, ...]
+    formats: tuple[str, ...]
 
 
 def settings_of(plugin: object) -> Sequence[Setting]:
@@ -22,9 +33,7 @@ def settings_of(plugin: object) -> Sequence[Setting]:
     return cast("Sequence[Setting]", getattr(plugin, "SETTINGS", ()))
 
 
-def configured_plugins(
-    manager: pluggy.PluginManager, config: Config, failures: Sequence[Failure]
-) -> Mapping[str, object]:
+def configured_plugins(manager: pluggy.PluginManager, config: Config, registry: Registry) -> Mapping[str, object]:
     """What each plugin that is configured returned for a ring, by the plugin's name.
 
     Raises:
@@ -36,21 +45,23 @@ def configured_plugins(
     for name, table in config.plugin.items():
         if name not in implementations:
             # A policy that was asked for and is not there must not be passed over in silence.
-            failed = "".join(f". {failure}" for failure in failures)
-            known = ", ".join(sorted(implementations)) or "none"
+            failed = "".join(f". {failure}" for failure in registry.failures)
+            there_are = ", ".join(sorted(implementations)) or "none"
             raise ConfigError(
                 f"{table.source}: {table.path} is of no plugin that has settings{did_you_mean(name, implementations)}; "
-                f"there are: {known}{failed}"
+                f"there are: {there_are}{failed}"
             )
     listeners: dict[str, object] = {}
+    known = Known(tuple(registry.key_types), tuple(registry.formats))
     for name, table in config.plugin.items():
         implementation = implementations[name]
         path, source = table.path, config.source
         options = check_options(
             table.given, settings_of(implementation.plugin), owner=f"plugin {name!r}", path=path, source=source
         )
+        given = {"options": options, "known": known}
         try:
-            listener = implementation.function(options)
+            listener = implementation.function(*(given[name] for name in implementation.argnames))
         except ConfigError as error:
             raise ConfigError(f"{source}: {path}: {error}") from None
         except Exception as error:  # noqa: BLE001  (its words could quote what it was given)

@@ -13,6 +13,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
+    from keywright.configured import Known
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.protocols import Format, KeyType, Seal, StoreBackend
     from keywright.settings import Options
@@ -64,13 +65,16 @@ def keywright_add_commands(commands: Commands) -> None:
 
 
 @hookspec
-def keywright_configure(options: Options) -> object:
+def keywright_configure(options: Options, known: Known) -> object:
     """Return a plugin for one ring: an object whose `keywright_review` and `keywright_observe` hear what it does.
 
     Called when a ring is opened whose configuration has a `[plugin.NAME]` table, with its settings: NAME is the
     plugin's entry point, and what may be set stands in its `SETTINGS`, a sequence of `Setting`. Return None if there is
-    nothing to listen to. If it raises a ConfigError, that is the user's to mend; whatever else it raises
-    refuses the ring too, for a policy that nobody reads is none. Rings with other settings get another object.
+    nothing to listen to. `known` says what key types and formats a setting can name; leave it out if none does. What
+    `keywright doctor` and `keywright config check` should know of, such as a file that cannot be written, a method
+    `examine` of the object tells (`keywright.ExaminedPlugin`). If it raises a ConfigError, that is the user's to mend;
+    whatever else it raises refuses the ring too, for a policy that nobody reads is none. Rings with other settings get
+    another object.
     """
 
 

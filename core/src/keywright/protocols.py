@@ -17,6 +17,7 @@ from keywright.settings import Options, Setting
 
 __all__ = [
     "Capabilities",
+    "ExaminedPlugin",
     "ExaminedStore",
     "Format",
     "KeyType",
@@ -190,6 +191,18 @@ class ExaminedStore(Store, Protocol):
 
         Faults of the place: permissions, integrity, schema, what an interrupted writer left. `keywright doctor` asks,
         and reads every record besides. A store that is sound, in use or not, has none.
+        """
+        ...
+
+
+class ExaminedPlugin(Protocol):
+    """What `keywright_configure` returned, if it can say what is wrong with what its settings name. It need not."""
+
+    def examine(self) -> Iterator[str]:
+        """One sentence for each fault, `SUBJECT: FAULT; WAY OUT`, on one line and without input bytes. Reads only.
+
+        Faults that would show when something is done with a key: a file that cannot be written, a service that is not
+        there. `keywright doctor` and `keywright config check` ask.
         """
         ...
 

@@ -75,6 +75,7 @@ class Registry:
         self._plugins: list[Plugin] = []
         self._failures: list[Failure] = []
         self._left_out: list[str] = []
+        self._listeners: Mapping[str, object] = {}
 
     @classmethod
     def load(cls, allowed: Sequence[str] | None = None) -> Registry:
@@ -292,7 +293,7 @@ class Registry:
         """
         from keywright.configured import configured_plugins
 
-        listeners = configured_plugins(self._manager, config, self._failures)
+        listeners = configured_plugins(self._manager, config, self)
         if not listeners:
             return self
         manager = pluggy.PluginManager("keywright")
@@ -303,7 +304,7 @@ class Registry:
             if misfit:
                 raise PluginError(f"plugin {name!r} returned an object from keywright_configure that {misfit}")
         twin = copy(self)
-        twin._manager = manager  # noqa: SLF001  (its own kind)
+        twin._manager, twin._listeners = manager, listeners  # noqa: SLF001  (its own kind)
         return twin
 
     @property
@@ -312,6 +313,11 @@ class Registry:
         from keywright.configured import settings_of
 
         return {name: settings_of(plugin) for name, plugin in self._manager.list_name_plugin() if settings_of(plugin)}
+
+    @property
+    def listeners(self) -> Mapping[str, object]:
+        """What the plugins that are configured returned for this ring, by the plugin's name."""
+        return self._listeners
 
     @property
     def listens(self) -> bool:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from keywright.secret import Secret
 from keywright.setting_values import Fetched, is_indirection
 from keywright.settings import Given, Setting
 
-__all__ = ["follow"]
+__all__ = ["exposed", "follow"]
 
 _MAXIMUM_FILE_BYTES: Final = 65_536
+_READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 
 
 def follow(setting: Setting, given: Given) -> Given:
@@ -32,6 +33,37 @@ def follow(setting: Setting, given: Given) -> Given:
         raise given.error(f"must be {setting.rule()}{either}")
     read = _from_environment if "env" in cast("Mapping[str, object]", given.value) else _from_file
     return given._replace(value=Fetched(read(target)), textual=True)
+
+
+def exposed(given: Given) -> Iterator[str]:
+    """One sentence for each file that a pointer, or a list of them, leads to and others than its owner may read.
+
+    Secrets of containers are root's and readable by all: whoever can read them there is inside already. They are
+    links, or not to be written; a plain file that root itself could mend is none of them.
+    """
+    pointers = given.value if isinstance(given.value, list | tuple) else (given.value,)
+    for pointer in [given._replace(value=value) for value in pointers]:
+        path = _exposed_path(pointer)
+        if path is not None:
+            yield (
+                f"{given.path} points to {path}, which other users may read; run `chmod go-r` on it, and replace what "
+                "it holds if others may have read it"
+            )
+
+
+def _exposed_path(given: Given) -> str | None:
+    target = given._replace(value=_target(given.value))
+    if target.value is None or "file" not in cast("Mapping[str, object]", given.value):
+        return None
+    place = _place(target)
+    try:
+        found, is_link = os.stat(cast(str, place.value)), os.path.islink(cast(str, place.value))
+    except (OSError, ValueError):
+        return None  # who follows the pointer says so
+    if os.name != "posix" or not found.st_mode & _READABLE_BY_OTHERS:
+        return None
+    of_container = found.st_uid == 0 and (os.geteuid() != 0 or is_link or not found.st_mode & stat.S_IWUSR)
+    return None if of_container else _spelt_file(target, place)
 
 
 def _target(value: object) -> str | None:
@@ -56,11 +88,15 @@ def _variable(name: str) -> str | None:
 
 
 def _from_file(target: Given) -> str:
-    place = target._replace(value=os.path.join(target.base, os.path.expanduser(cast(str, target.value))))
+    place = _place(target)
     read = _read(place)
     if isinstance(read, Secret):
         return read.reveal().removesuffix(b"\n").decode(errors="surrogateescape")
     raise target.error(f"points to {_spelt_file(target, place)}, {read}")
+
+
+def _place(target: Given) -> Given:
+    return target._replace(value=os.path.join(target.base, os.path.expanduser(cast(str, target.value))))
 
 
 def _read(place: Given) -> Secret | str:
@@ -89,5 +125,7 @@ def _unreadable(error: OSError) -> str:
 
 
 def _spelt_file(target: Given, place: Given) -> str:
-    # As with variables: only what cannot but be a path is repeated.
-    return f"the file {place.value}" if "/" in str(target.value) and str(place.value).isprintable() else "a file"
+    # As with variables: only what cannot but be a path is repeated; of a bare name, where it was looked for.
+    if "/" in str(target.value):
+        return f"the file {place.value}" if str(place.value).isprintable() else "a file"
+    return f"a file in {target.base}" if target.base and target.base.isprintable() else "a file"

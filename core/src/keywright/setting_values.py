@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLE_TYPES", "Fetched", "is_indirection", "parse_setting"]
 
-TABLE_TYPES: Final = ("table", "values")
-"""The types whose values are tables, so that none of them can be a pointer."""
+TABLE_TYPES: Final = ("table", "values", "secrets")
+"""The types of which no value is a pointer: it would be a table of its own, or it is a list of pointers."""
 
 _DEEPEST: Final = 8  # tables and lists in each other; nothing that a key carries comes near it
 _WRONG: Final = object()
@@ -111,6 +111,15 @@ def _secret(_setting: Setting, given: Given) -> object:
     return Secret(cast(str, given.value).encode(errors="surrogateescape"))
 
 
+def _secrets(setting: Setting, given: Given) -> object:
+    if not isinstance(given.value, list | tuple) or not all(map(is_indirection, given.value)):
+        return _WRONG
+    items = [
+        given._replace(value=item, path=f"{given.path}, number {number},") for number, item in enumerate(given.value, 1)
+    ]
+    return tuple(parse_setting(Setting(setting.name, "secret"), item) for item in items)
+
+
 def _list(_setting: Setting, given: Given) -> object:
     if given.textual and isinstance(given.value, str):
         kind = type(given.value)  # an item of what was fetched shows no more than the whole
@@ -160,6 +169,7 @@ _PARSERS: Final[dict[str, Callable[[Setting, Given], object]]] = {
     "path": _path,
     "duration": _duration,
     "secret": _secret,
+    "secrets": _secrets,
     "list": _list,
     "table": _table,
     "values": _values,

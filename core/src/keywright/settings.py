@@ -19,7 +19,9 @@ __all__ = [
     "did_you_mean",
 ]
 
-SettingType = Literal["text", "integer", "boolean", "path", "duration", "secret", "list", "table", "values", "tables"]
+SettingType = Literal[
+    "text", "integer", "boolean", "path", "duration", "secret", "secrets", "list", "table", "values", "tables"
+]
 
 _LONGEST_WORD: Final = 100
 
@@ -41,9 +43,9 @@ class Setting(NamedTuple):
     Attributes:
         name: `a-z`, digits and `_`.
         type: what it becomes: `text` → str, `integer` → int, `boolean` → bool, `path` → absolute str, `duration` →
-            timedelta, `secret` → Secret, `list` → tuple of str, `table` → dict of str to str,
-            `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them), `tables` →
-            tuple of such dicts.
+            timedelta, `secret` → Secret, `secrets` → tuple of Secret, `list` → tuple of str, `table` → dict of str
+            to str, `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them),
+            `tables` → tuple of such dicts.
         default: used when nobody gave one; `REQUIRED` if somebody must.
         help: one sentence for people, with the unit.
         minimum, maximum: bounds of an `integer`, both allowed.
@@ -78,6 +80,7 @@ _RULES: Final[dict[str, str]] = {
     "path": "a path, as text",
     "duration": "a whole number and a unit: s, m, h, d or w, such as 90d",
     "secret": 'given as { env = "VARIABLE" } or { file = "PATH" }',
+    "secrets": 'a list of { env = "VARIABLE" } and { file = "PATH" }, one for each secret',
     "list": "a list of texts",
     "table": "a table of texts",
     "values": "a table of texts, whole numbers, true or false, and lists and tables of them",
@@ -157,6 +160,10 @@ class Options(Mapping[str, object]):
     def secret(self, name: str) -> Secret:
         """The value of a `secret` setting."""
         return cast(Secret, self._values[name])
+
+    def secrets(self, name: str) -> tuple[Secret, ...]:
+        """The value of a `secrets` setting."""
+        return cast("tuple[Secret, ...]", self._values[name])
 
     def texts(self, name: str) -> tuple[str, ...]:
         """The value of a `list` setting."""

@@ -178,3 +178,23 @@ def test_another_error_of_the_system_is_told(log: Path, monkeypatch: pytest.Monk
         f"{log}: the audit log cannot be written (Input/output error); mend that and try again"
     )
     assert log.read_bytes() == b""
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_dry_run_is_not_logged(log: Path, *, required: bool) -> None:
+    """Nothing is going to happen, so there is nothing to write, and the log is not made for it."""
+    assert auditor(log, required=required).keywright_review(REQUEST._replace(dry_run=True)) == ()
+
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_dry_run_hears_what_the_run_would(tmp_path: Path, *, required: bool) -> None:
+    """Where logging is required and cannot be done, that is the objection."""
+    path = tmp_path / "missing" / "too" / "audit.jsonl"
+
+    objections = auditor(path, required=required).keywright_review(REQUEST._replace(dry_run=True))
+
+    told = f"what cannot be logged is not done: {next(auditor(path, required=True).examine())}"
+    assert objections == ((told,) if required else ())
+    assert str(path) in told

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keywright_policy
-from keywright import Options, ReviewRequest
+from keywright import Known, Options, ReviewRequest
 from keywright.events import Operation
 from keywright_policy.rules import OPERATIONS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ALL: tuple[Operation, ...] = get_args(Operation)
 STORING = {"generate", "import", "rotate", "migrate"}
+KNOWN = Known(key_types=("ed25519", "oct", "rsa"), formats=("jwk", "nix"))
 REQUEST = ReviewRequest(
     operation="generate",
     who="ann",
@@ -35,7 +36,7 @@ REQUEST = ReviewRequest(
 
 def objections(request: ReviewRequest, *tables: Mapping[str, object]) -> list[str]:
     """What the plugin says to a request, with these rules."""
-    reviewer = keywright_policy.keywright_configure(Options({"rules": tables}))
+    reviewer = keywright_policy.keywright_configure(Options({"rules": tables}), KNOWN)
     assert reviewer is not None
     return list(reviewer.keywright_review(request))
 

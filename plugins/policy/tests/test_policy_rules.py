@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 import keywright_policy
-from keywright import Options
+from keywright import Known, Options
 from keywright.errors import ConfigError
 from keywright_policy.rules import MaximumAge, Rule, read_rules
 
 CANARY = "hunter2-canary\n"
+KNOWN = Known(key_types=("ec-p256", "ed25519", "oct", "rsa"), formats=("jwk", "nix"))
 
 
 def test_a_rule_is_read_whole() -> None:
@@ -28,7 +29,7 @@ def test_a_rule_is_read_whole() -> None:
         "operations": ["generate", "bind"],
     }
 
-    rules = read_rules((table,))
+    rules = read_rules((table,), KNOWN)
 
     assert rules == (
         Rule(
@@ -58,7 +59,7 @@ def test_a_rule_is_read_whole() -> None:
 )
 def test_names_say_which_keys_a_rule_is_for(names: object, has: list[str], has_not: list[str]) -> None:
     """A name is itself; with a star at its end it is a beginning."""
-    (rule,) = read_rules(({"sealed": True} | ({} if names is None else {"names": names}),))
+    (rule,) = read_rules(({"sealed": True} | ({} if names is None else {"names": names}),), KNOWN)
 
     assert [name for name in (*has, *has_not) if rule.has(name)] == has
 
@@ -95,6 +96,28 @@ HAS = "a rule has: names, types, formats, minimum_bits, maximum_age, sealed, exp
         pytest.param({"names": 7}, f"rule 1: names {TEXTS_RULE}", id="names: number"),
         pytest.param({"names": ""}, f"rule 1: names {TEXTS_RULE}", id="names: empty text"),
         pytest.param({"types": []}, f"rule 1: types {TEXTS_RULE}", id="types: empty"),
+        pytest.param(
+            {"minimum_bits": {"rsaa": 3072}},
+            "rule 1: minimum_bits has a key type that is not installed (did you mean 'rsa'?); there are: ec-p256, "
+            "ed25519, oct, rsa",
+            id="bits: misspelt type",
+        ),
+        pytest.param(
+            {"minimum_bits": {"oct": 256, "canary": 1}},
+            "rule 1: minimum_bits has a key type that is not installed; there are: ec-p256, ed25519, oct, rsa",
+            id="bits: unknown type",
+        ),
+        pytest.param(
+            {"types": ["oct", "ed25591"]},
+            "rule 1: types has a key type that is not installed (did you mean 'ed25519'?); there are: ec-p256, "
+            "ed25519, oct, rsa",
+            id="types: misspelt",
+        ),
+        pytest.param(
+            {"formats": "jwkk"},
+            "rule 1: formats has a format that is not installed (did you mean 'jwk'?); there are: jwk, nix",
+            id="formats: misspelt",
+        ),
         pytest.param({"types": ["a", 1]}, f"rule 1: types {TEXTS_RULE}", id="types: number among them"),
         pytest.param(
             {"types": [CANARY]},
@@ -108,8 +131,8 @@ HAS = "a rule has: names, types, formats, minimum_bits, maximum_age, sealed, exp
         ),
         pytest.param(
             {"operations": ["genrate"]},
-            "rule 1: operations must be of these: generate, import, rotate, label, disable, enable, compromise, "
-            "destroy, export, bind, migrate, reseal, remove",
+            "rule 1: operations must be of these (did you mean 'generate'?): generate, import, rotate, label, disable, "
+            "enable, compromise, destroy, export, bind, migrate, reseal, remove",
             id="operations: misspelt",
         ),
         pytest.param({"minimum_bits": 3072}, BITS_RULE, id="bits: number"),
@@ -136,7 +159,7 @@ HAS = "a rule has: names, types, formats, minimum_bits, maximum_age, sealed, exp
 def test_what_is_no_rule_is_refused(table: Mapping[str, object], message: str) -> None:
     """One sentence says which rule and member, and what belongs there; never what stood there."""
     with pytest.raises(ConfigError) as caught:
-        keywright_policy.keywright_configure(Options({"rules": (table,)}))
+        keywright_policy.keywright_configure(Options({"rules": (table,)}), KNOWN)
 
     assert str(caught.value) == message
     assert "canary" not in str(caught.value)
@@ -145,11 +168,11 @@ def test_what_is_no_rule_is_refused(table: Mapping[str, object], message: str) -
 def test_rules_are_counted_from_one() -> None:
     """A message about the second table says 2."""
     with pytest.raises(ConfigError) as caught:
-        read_rules(({"sealed": True}, {"sealed": 1}))
+        read_rules(({"sealed": True}, {"sealed": 1}), KNOWN)
 
     assert str(caught.value) == "rule 2: sealed must be true or false"
 
 
 def test_without_rules_nothing_listens() -> None:
     """A ring without rules asks nobody."""
-    assert keywright_policy.keywright_configure(Options({"rules": ()})) is None
+    assert keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -26,10 +26,10 @@ def argon2id() -> None:
 
 @pytest.fixture
 def passphrase() -> Opener:
-    """Opens the seal `passphrase`: `passphrase("it", previous=…, kdf=…, memory=…)`."""
+    """Opens the seal `passphrase`: `passphrase("it", previous=("old",), kdf=…, memory=…)`."""
 
-    def open_seal(text: str = "correct horse", *, previous: str | None = None, **others: object) -> OpenedEnvelopeSeal:
-        old = None if previous is None else Secret(previous.encode())
+    def open_seal(text: str = "correct horse", *, previous: Sequence[str] = (), **others: object) -> OpenedEnvelopeSeal:
+        old = tuple(Secret(one.encode()) for one in previous)
         given = {"passphrase": Secret(text.encode()), "previous": old, "kdf": "argon2id", "memory": 19, "time": 2}
         options = {**given, "lanes": 1, **others}
         if options["kdf"] == "argon2id" and not HAS_ARGON2ID:
@@ -41,10 +41,10 @@ def passphrase() -> Opener:
 
 @pytest.fixture
 def master_key() -> Opener:
-    """Opens the seal `master-key`: `master_key("00…", previous=…)`."""
+    """Opens the seal `master-key`: `master_key("00…", previous=("01…",))`."""
 
-    def open_seal(text: str = "a0" * 32, *, previous: str | None = None) -> OpenedEnvelopeSeal:
-        old = None if previous is None else Secret(previous.encode())
+    def open_seal(text: str = "a0" * 32, *, previous: Sequence[str] = ()) -> OpenedEnvelopeSeal:
+        old = tuple(Secret(one.encode()) for one in previous)
         return MasterKeySeal().open(Options({"key": Secret(text.encode()), "previous": old}))
 
     return open_seal

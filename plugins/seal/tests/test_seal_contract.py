@@ -46,12 +46,12 @@ class TestRotatedMasterKeySeal(SealContract):
     @pytest.fixture
     def open_seal(self, master_key: Opener) -> OpenSeal:
         """With a key and two older ones."""
-        return lambda: master_key("a0" * 32, previous="b1" * 32 + "\n" + "b2" * 32)
+        return lambda: master_key("a0" * 32, previous=("b1" * 32, "b2" * 32))
 
     @pytest.fixture
     def open_other_seal(self, master_key: Opener) -> OpenSeal:
         """With others."""
-        return lambda: master_key("c0" * 32, previous="c1" * 32)
+        return lambda: master_key("c0" * 32, previous=("c1" * 32,))
 
 
 class TestSealPlugin(PluginContract):

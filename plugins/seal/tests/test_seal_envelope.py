@@ -28,7 +28,7 @@ REFUSAL = (
     "seal {!r} does not open the payload: it was sealed under another master key, or it or its record was changed; "
     "set {} or previous to what sealed it, or restore it from a backup"
 )
-OPENED = MasterKeySeal().open(Options({"key": Secret(KEY.hex().encode()), "previous": None}))
+OPENED = MasterKeySeal().open(Options({"key": Secret(KEY.hex().encode()), "previous": ()}))
 SEALED = OPENED.seal(PAYLOAD, b"a")
 LAW = settings(deadline=None, max_examples=200)
 

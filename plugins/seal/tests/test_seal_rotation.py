@@ -37,7 +37,7 @@ def test_previous_keys_open_and_the_current_one_seals(open_seal: Opener) -> None
     """What an older master key sealed opens; what is sealed anew needs the current one alone."""
     old = open_seal(OLD).seal(PAYLOAD, b"a")
     older = open_seal(STRANGE).seal(PAYLOAD, b"a")
-    rotated = open_seal(NEW, previous=f"{OLD}\n{STRANGE}")
+    rotated = open_seal(NEW, previous=(OLD, STRANGE))
 
     assert rotated.unseal(old, b"a") == rotated.unseal(older, b"a") == PAYLOAD
     assert open_seal(NEW).unseal(rotated.seal(PAYLOAD, b"a"), b"a") == PAYLOAD
@@ -52,12 +52,12 @@ def test_a_previous_key_does_not_loosen_the_context(open_seal: Opener) -> None:
     old = open_seal(OLD).seal(PAYLOAD, b"a")
 
     with pytest.raises(SealError):
-        open_seal(NEW, previous=OLD).unseal(old, b"b")
+        open_seal(NEW, previous=(OLD,)).unseal(old, b"b")
 
 
 def test_it_knows_what_is_current(open_seal: Opener) -> None:
     """Current is what the current master key sealed, and nothing else: no older key's, no noise."""
-    rotated = open_seal(NEW, previous=OLD)
+    rotated = open_seal(NEW, previous=(OLD,))
     old, new = open_seal(OLD).seal(PAYLOAD, b"a"), rotated.seal(PAYLOAD, b"a")
 
     assert rotated.is_current(new)
@@ -134,7 +134,7 @@ def test_a_salt_that_was_planted_is_not_taken_over(passphrase: Opener) -> None:
 def test_the_salt_outlives_the_passphrase(passphrase: Opener, meet: str) -> None:
     """A new passphrase is stretched with the store's salt, so that processes share one before all is sealed anew."""
     old = passphrase(OLD).seal(PAYLOAD, b"a")
-    rotated = passphrase(NEW, previous=OLD)
+    rotated = passphrase(NEW, previous=(OLD,))
 
     if meet == "unseal":
         rotated.unseal(old, b"a")
@@ -159,7 +159,7 @@ def test_a_stranger_does_not_seal(master_key: Opener) -> None:
 def test_who_opens_one_payload_is_no_stranger(open_seal: Opener) -> None:
     """One payload that opens, before or after, makes up for others that do not."""
     strange, ours = open_seal(STRANGE).seal(PAYLOAD, b"a"), open_seal(OLD).seal(PAYLOAD, b"a")
-    before, after = open_seal(NEW, previous=OLD), open_seal(NEW, previous=OLD)
+    before, after = open_seal(NEW, previous=(OLD,)), open_seal(NEW, previous=(OLD,))
 
     before.unseal(ours, b"a")
     before.adopt(strange)

@@ -14,6 +14,7 @@ from keywright.cli.exit_codes import NO, exit_code
 from keywright.cli.reading import add_output
 from keywright.cli.streams import printable
 from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
+from keywright.setting_values import is_indirection
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
@@ -66,10 +67,15 @@ def run_config_show(_arguments: Namespace, context: Context) -> int:
 
 def _shown(given: Given, config: Config, plugins: Registry) -> object:
     """The value, unless its plugin declares it secret, or nobody can tell: then only where it comes from."""
-    if isinstance(given.value, Mapping) and given.value.keys() in ({"env"}, {"file"}):
+    if _is_of_pointers(given.value):
         return given.value
     public = _public_settings(given.path, config, plugins)
     return given.value if public is None or given.path.rpartition(".")[2] in public else _REDACTED
+
+
+def _is_of_pointers(value: object) -> bool:
+    """Whether it only says where something is: `{ env = … }`, `{ file = … }`, or a list of them."""
+    return is_indirection(value) or (isinstance(value, list) and bool(value) and all(map(is_indirection, value)))
 
 
 def _public_settings(path: str, config: Config, plugins: Registry) -> set[str] | None:
@@ -91,13 +97,15 @@ def _not_secret(plugin: StoreBackend | Seal | None) -> set[str]:
 
 
 def _not_secret_of(settings: Sequence[Setting]) -> set[str]:
-    return {setting.name for setting in settings if setting.type != "secret"}
+    return {setting.name for setting in settings if setting.type not in ("secret", "secrets")}
 
 
 def _toml(value: object) -> str:
-    """A value as TOML would write it on one line; JSON's texts, numbers, booleans and lists are TOML's too."""
+    """A value as TOML would write it on one line; JSON's texts, numbers and booleans are TOML's too."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{json.dumps(name)} = {_toml(item)}" for name, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -108,7 +116,8 @@ def configure_config_check(_parser: ArgumentParser, _plugins: Registry) -> None:
 def run_config_check(_arguments: Namespace, context: Context) -> int:
     """Check every store, seal and key that is configured, and tell every fault; the last one has the exit code."""
     config = context.config
-    faults = list(_faults(context))
+    # A seal that is wrong is wrong for each of its stores.
+    faults = list({str(fault): fault for fault in _faults(context)}.values())
     for fault in faults:
         context.say(f"keywright: {fault}")
     if faults:
@@ -129,8 +138,15 @@ def run_config_check(_arguments: Namespace, context: Context) -> int:
 
 def _faults(context: Context) -> Iterator[KeywrightError]:
     from keywright.ring.plan import Wanted, make_plan
+    from keywright.ring.settings_check import configured
 
     config, plugins, ring = context.config, context.registry, context.ring
+    for part in configured(config, ring.plugins):
+        try:
+            for sentence in part.examine():
+                yield ConfigError(f"{part.subject}: {sentence}")
+        except KeywrightError as fault:
+            yield fault
     for name in config.stores:
         try:
             # Opened, for some settings only the backend can judge; whether it can be reached is no matter of settings.

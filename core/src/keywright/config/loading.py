@@ -190,7 +190,8 @@ def _store_table(name: str, table: Mapping[str, Given], source: str, seals: Mapp
 
 def _kind(table: Mapping[str, Given], setting: str, path: str, source: str, what: str) -> tuple[str, str]:
     if setting not in table:
-        raise ConfigError(f"{source}: {path}.{setting} is missing: name {what}; `keywright plugins` lists them")
+        near = next((f" (instead of {name!r}?)" for name in table if did_you_mean(name, (setting,))), "")
+        raise ConfigError(f"{source}: {path}.{setting} is missing{near}: name {what}; `keywright plugins` lists them")
     return _text(table[setting]), table[setting].source
 
 

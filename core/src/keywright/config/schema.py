@@ -43,6 +43,7 @@ _TYPES: Final[dict[str, _Schema]] = {
     "path": _NOT_EMPTY,
     "duration": {"type": "string", "pattern": "^[0-9]{1,10}[smhdw]$"},
     "list": {"type": "array", "items": {"type": "string"}},
+    "secrets": {"type": "array", "items": _INDIRECT},
     "table": {"type": "object", "additionalProperties": {"type": "string"}},
     "values": {"type": "object", "additionalProperties": _PLAIN},
     "tables": {"type": "array", "items": {"type": "object", "additionalProperties": _PLAIN}},

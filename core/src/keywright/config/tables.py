@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from keywright.durations import format_duration
 from keywright.settings import Given, Options, Setting, check_options
 
 __all__ = ["KEY_SETTINGS", "KEY_SETTING_NAMES", "KeyTable", "PluginTable", "SealTable", "StoreTable"]
@@ -85,7 +86,8 @@ class KeyTable(NamedTuple):
 
         Raises:
             ConfigError: a value of the wrong type, a `kid` with another placeholder than `{name}` and `{version}`,
-                a `rotate_every` or `expires_in` of nothing, or an `{ env = … }` or `{ file = … }` that cannot be read.
+                a `rotate_every` or `expires_in` of nothing, an `expires_in` that ends a version before the rotation
+                by the clock is done with it, or an `{ env = … }` or `{ file = … }` that cannot be read.
         """
         given = {name: value for name, value in self.given.items() if name in KEY_SETTING_NAMES}
         options = check_options(given, KEY_SETTINGS, owner="a key", path=self.path, source=self.source)
@@ -95,11 +97,28 @@ class KeyTable(NamedTuple):
             raise given["expires_in"].error("must be 1s or longer; leave it out for a key that never ends")
         if options["rotate_every"] == timedelta(0):
             raise given["rotate_every"].error("must be 1s or longer; leave it out for a key that is never due")
+        _check_end(options, given)
         return options
 
     def specific(self) -> Mapping[str, Given]:
         """What is left: settings of the key type, such as `bits`."""
         return {name: value for name, value in self.given.items() if name not in KEY_SETTING_NAMES}
+
+
+def _check_end(options: Options, given: Mapping[str, Given]) -> None:
+    """Refuse what would end a version before its successor signs, or cut short the overlap after that."""
+    if options["rotate_every"] is None or options["expires_in"] is None:
+        return
+    needed = [name for name in ("rotate_every", "activate_in", "overlap") if options[name] is not None]
+    total = sum((options.duration(name) for name in needed), timedelta(0))
+    # A version that ends at that very moment is gone when cron is late.
+    if options.duration("expires_in") <= total:
+        listed = " and ".join(filter(None, (", ".join(needed[:-1]), needed[-1])))
+        together = " together" if len(needed) > 1 else ""
+        raise given["expires_in"].error(
+            f"must be longer than {listed}{together} ({format_duration(total)}), or a version ends before its "
+            "successor has taken over; make it longer, or leave it out"
+        )
 
 
 def _is_kid_template(text: str) -> bool:

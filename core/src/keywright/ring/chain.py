@@ -38,7 +38,12 @@ class Chain:
         self.name = table.name
         self._open_store = open_store
         options = check_options(
-            table.given, backend.settings, owner=f"store backend {backend.name!r}", path=table.path, source=table.source
+            table.given,
+            backend.settings,
+            owner=f"store backend {backend.name!r}",
+            path=table.path,
+            source=table.source,
+            beside=("backend",),
         )
         self.stores = options.texts("stores")
         self._write_to = options.optional_text("write_to")

@@ -14,6 +14,7 @@ from keywright.metadata import format_time
 from keywright.record import State
 from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.plan import Wanted, make_plan
+from keywright.ring.settings_check import configured
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -33,8 +34,8 @@ class Finding(NamedTuple):
     """Something that is wrong. As text: `SUBJECT: WHAT; WAY OUT`.
 
     Attributes:
-        subject: `store 'local'`, `NAME in store 'local'`, `NAME@N in store 'local'`, `NAME`, a plugin, or
-            `configuration`.
+        subject: `store 'local'`, `NAME in store 'local'`, `NAME@N in store 'local'`, `NAME`, `seal 'master'`, a
+            plugin, or `configuration`.
         what: the fault.
         way_out: what to do.
     """
@@ -48,10 +49,34 @@ class Finding(NamedTuple):
 
 
 def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
-    """What is wrong with the plugins, the declared keys and the stores; with `only`, of stores that one alone."""
+    """What is wrong with plugins, settings, declared keys and stores; with `only`, of stores that one and its seal."""
     for failure in ring.plugins.failures:
         yield _told(failure.subject, failure.reason, way_out="mend or uninstall it")
+    told = set()
+    for part in configured(ring.config, ring.plugins, only):
+        for finding in _examined(part.subject, part.examine):
+            told.add(finding[1:])
+            yield finding
     declared: dict[str, dict[str, KeyTable]] = {}
+    yield from _declared(ring, only, declared)
+    holders: dict[str, list[str]] = {}
+    for store in ring.config.stores if only is None else (only,):
+        for finding in _store(ring, store, declared.get(store, {}), holders):
+            # What is wrong with a seal is not said again of each record that it does not open.
+            if finding[1:] not in told:
+                yield finding
+    for name, stores in holders.items():
+        if len(stores) > 1:
+            yield Finding(
+                name,
+                f"is in more than one store: {', '.join(stores)}",
+                "decide which one keeps it; where they hold the same, `keywright migrate --from OTHER --to STORE NAME "
+                "--delete-source` compares them and removes the other",
+            )
+
+
+def _declared(ring: Reading, only: str | None, declared: dict[str, dict[str, KeyTable]]) -> Iterator[Finding]:
+    """What is wrong with `[keys.NAME]` tables; `declared` learns which store is to have the others' names."""
     for table in ring.config.keys.values():
         common = _attempt("configuration", table.common)
         if isinstance(common, Finding):
@@ -63,23 +88,6 @@ def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
         else:
             home = only or common.optional_text("store") or ring.config.default_store
             declared.setdefault(home, {})[table.name] = table
-    holders: dict[str, list[str]] = {}
-    for store in ring.config.stores if only is None else (only,):
-        if ring.config.stores[store].backend == CHAIN:
-            # Its stores are examined themselves.
-            found = _attempt(f"store {store!r}", partial(_listed, ring, store))
-            if isinstance(found, Finding):
-                yield found
-            continue
-        yield from _store(ring, store, declared.get(store, {}), holders)
-    for name, stores in holders.items():
-        if len(stores) > 1:
-            yield Finding(
-                name,
-                f"is in more than one store: {', '.join(stores)}",
-                "decide which one keeps it; where they hold the same, `keywright migrate --from OTHER --to STORE NAME "
-                "--delete-source` compares them and removes the other",
-            )
 
 
 def _store(
@@ -87,6 +95,12 @@ def _store(
 ) -> Iterator[Finding]:
     """What is wrong with one store; `holders` learns which names it holds that are not destroyed."""
     subject = f"store {store!r}"
+    if ring.config.stores[store].backend == CHAIN:
+        # Its stores are examined themselves.
+        found = _attempt(subject, partial(_listed, ring, store))
+        if isinstance(found, Finding):
+            yield found
+        return
     opened = _attempt(subject, lambda: ring.open_store(store))
     if isinstance(opened, Finding):
         yield opened
@@ -97,8 +111,7 @@ def _store(
         return
     told = set()
     if hasattr(plain, "examine"):
-        for sentence in _each(subject, cast("ExaminedStore", plain).examine):
-            finding = sentence if isinstance(sentence, Finding) else _told(subject, sentence)
+        for finding in _examined(subject, cast("ExaminedStore", plain).examine):
             told.add(finding[1:])
             yield finding
     for finding in _names(ring, opened, declared, holders):
@@ -193,6 +206,11 @@ def _lifecycle(ring: Reading, infos: Sequence[RecordInfo], subject: str, table: 
 
 def _listed(ring: Reading, store: str) -> list[str]:
     return list(ring.names(store=store))
+
+
+def _examined(subject: str, examine: Callable[[], Iterator[str]]) -> Iterator[Finding]:
+    for sentence in _each(subject, examine):
+        yield sentence if isinstance(sentence, Finding) else _told(subject, sentence)
 
 
 def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:

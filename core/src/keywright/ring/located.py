@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from keywright.errors import ConfigError, PluginError
+from keywright.errors import ConfigError, PluginError, SealError
 
 __all__ = ["located"]
 
 
 @contextmanager
 def located(source: str, path: str) -> Iterator[None]:
-    """Put `SOURCE: PATH: ` before what a ConfigError or PluginError says; a path that ends in `.` is joined to it."""
+    """Put `SOURCE: PATH: ` before what a ConfigError, PluginError or SealError says.
+
+    A path that ends in `.` is joined to it.
+    """
     try:
         yield
-    except (ConfigError, PluginError) as error:
+    except (ConfigError, PluginError, SealError) as error:
         joint = "" if path.endswith(".") else ": "
         raise type(error)(f"{source}: {path}{joint}{error}") from None

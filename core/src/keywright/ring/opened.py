@@ -59,7 +59,7 @@ class OpenedStore:
 
         Raises:
             UnknownPluginError: no plugin for the backend or the seal.
-            ConfigError: a setting of either is wrong.
+            ConfigError: a setting of the backend is wrong.
         """
         self.name = table.name
         self._plugins = plugins
@@ -72,6 +72,7 @@ class OpenedStore:
             owner=f"store backend {self._backend.name!r}",
             path=table.path,
             source=table.source,
+            beside=("backend", "seal"),
         )
         self._seal = StoreSeal(table, config, plugins, lambda: self.store)
         self._lock = ProcessLock()

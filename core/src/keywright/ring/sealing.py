@@ -14,7 +14,7 @@ from keywright.protocols import OpenedSeal
 from keywright.record import RecordInfo
 from keywright.secret import Secret
 
-__all__ = ["inside_of", "seal_payload", "sealed_with", "unseal_payload"]
+__all__ = ["check_sealed", "inside_of", "seal_payload", "sealed_with", "unseal_payload"]
 
 _MARK = b"keywright-sealed-1:"
 # The whole line: `keywright-sealed-1:` alone could be the start of a Nix key of that name.
@@ -35,28 +35,32 @@ def sealed_with(payload: Secret) -> str | None:
     return None if line is None else line[1].decode()
 
 
-def unseal_payload(
-    seal_name: str | None, seal: OpenedSeal | None, payload: Secret, info: RecordInfo, store: str
-) -> Secret:
-    """The format's bytes of a payload as it came from the store called `store`, which has this seal or none.
+def check_sealed(payload: Secret, seal_name: str | None, info: RecordInfo, store: str) -> bool:
+    """Whether a payload of the store called `store` is sealed, as it has to be where that has this seal, or none.
 
     Raises:
-        SealError: it is sealed and the store has no seal, or another; it is not sealed though the store has a seal
-            (somebody may have put it there); or the seal does not open it.
+        SealError: it is sealed and the store has no seal, or another; or it is not sealed though the store has a seal
+            (somebody may have put it there).
     """
     made_with = sealed_with(payload)
-    if made_with is None and seal is None:
-        return payload
+    if made_with is None and seal_name is None:
+        return False
     if made_with is None:
         raise SealError(
             f"{info.reference} is not sealed, though store {store!r} has a seal, so it is not trusted; "
             f"move it in with `keywright migrate` from a store without a seal"
         )
-    if seal is None or made_with != seal_name:
+    if made_with != seal_name:
         raise SealError(
             f"{info.reference} is sealed with {made_with!r}, and store {store!r} has "
-            f"{'no seal' if seal is None else repr(seal_name)}; set stores.{store}.seal to the seal it was made with"
+            f"{'no seal' if seal_name is None else repr(seal_name)}; set stores.{store}.seal to the seal it was made "
+            f"with"
         )
+    return True
+
+
+def unseal_payload(seal: OpenedSeal, payload: Secret, info: RecordInfo) -> Secret:
+    """The format's bytes of a sealed payload. Raises: SealError, as `OpenedSeal.unseal`."""
     return seal.unseal(inside_of(payload), _context(info))
 
 

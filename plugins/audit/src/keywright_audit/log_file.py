@@ -12,14 +12,22 @@ from typing import Final
 
 from keywright.errors import AccessDeniedError, DamagedStoreError, StoreUnavailableError
 
-__all__ = ["LONGEST_WAIT_SECONDS", "locked", "sync_directory"]
+__all__ = [
+    "LONGEST_WAIT_SECONDS",
+    "OPEN_DIRECTORY",
+    "OPEN_FILE",
+    "check_directory",
+    "check_file",
+    "locked",
+    "sync_directory",
+]
 
 LONGEST_WAIT_SECONDS: Final = 60.0  # a stopped writer must not hang everybody
 _FIRST_PAUSE_SECONDS: Final = 0.000_5
 _LONGEST_PAUSE_SECONDS: Final = 0.01
-_OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO in the place of the file must not make us wait for its other end.
-_OPEN_FILE: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+OPEN_FILE: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -56,7 +64,7 @@ def sync_directory(path: str) -> None:
     Raises:
         OSError: the system does not confirm it.
     """
-    directory = os.open(os.path.dirname(path), _OPEN_DIRECTORY)
+    directory = os.open(os.path.dirname(path), OPEN_DIRECTORY)
     try:
         os.fsync(directory)
     finally:
@@ -65,13 +73,13 @@ def sync_directory(path: str) -> None:
 
 def _open_directory(directory: str, path: str) -> int:
     try:
-        descriptor = os.open(directory, _OPEN_DIRECTORY)
+        descriptor = os.open(directory, OPEN_DIRECTORY)
     except FileNotFoundError:
         with suppress(FileExistsError):
             os.mkdir(directory, 0o700)
-        descriptor = os.open(directory, _OPEN_DIRECTORY)
+        descriptor = os.open(directory, OPEN_DIRECTORY)
     try:
-        _check_keeper(os.fstat(descriptor), path, "the directory of the audit log")
+        check_directory(descriptor, path)
     except BaseException:
         os.close(descriptor)
         raise
@@ -83,13 +91,7 @@ def _open_locked(directory: int, name: str, path: str, patience: float) -> int:
     while True:
         descriptor = _open_or_make(directory, name)
         try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise DamagedStoreError(
-                    f"{path}: a link or another kind of file stands where the audit log or its directory should be; "
-                    "move it away, or set another path"
-                )
-            _check_keeper(found, path, "the audit log")
+            found = check_file(descriptor, path)
             _wait(descriptor, path, deadline)
             if _is_still_there(directory, name, found):
                 return descriptor
@@ -103,13 +105,35 @@ def _open_locked(directory: int, name: str, path: str, patience: float) -> int:
 def _open_or_make(directory: int, name: str) -> int:
     while True:
         try:
-            return os.open(name, _OPEN_FILE, dir_fd=directory)
+            return os.open(name, OPEN_FILE, dir_fd=directory)
         except FileNotFoundError:
             pass
         with suppress(FileExistsError):
-            descriptor = os.open(name, _OPEN_FILE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+            descriptor = os.open(name, OPEN_FILE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
             os.fchmod(descriptor, 0o600)  # a umask may have taken more away than it should
             return descriptor
+
+
+def check_directory(descriptor: int, path: str) -> None:
+    """Raises: AccessDeniedError, if others may change what is in the open directory."""
+    _check_keeper(os.fstat(descriptor), path, "the directory of the audit log")
+
+
+def check_file(descriptor: int, path: str) -> os.stat_result:
+    """What the open file is.
+
+    Raises:
+        AccessDeniedError: others may change it.
+        DamagedStoreError: it is no plain file.
+    """
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise DamagedStoreError(
+            f"{path}: a link or another kind of file stands where the audit log or its directory should be; "
+            "move it away, or set another path"
+        )
+    _check_keeper(found, path, "the audit log")
+    return found
 
 
 def _check_keeper(found: os.stat_result, path: str, what: str) -> None:

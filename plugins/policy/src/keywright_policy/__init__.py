@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from keywright import Setting, hookimpl
 
 if TYPE_CHECKING:
-    from keywright import Options
+    from keywright import Known, Options
     from keywright_policy.reviewer import Reviewer
 
 __all__ = ["KEYWRIGHT_API", "SETTINGS"]
@@ -20,15 +20,15 @@ SETTINGS: Final = (
 
 
 @hookimpl
-def keywright_configure(options: Options) -> Reviewer | None:
+def keywright_configure(options: Options, known: Known) -> Reviewer | None:
     """What reviews by the rules of one ring; None where there are none.
 
     Raises:
-        ConfigError: a rule is none.
+        ConfigError: a rule is none, or names a key type or format that is not installed.
     """
     from keywright_policy.rules import read_rules
 
-    rules = read_rules(options["rules"])
+    rules = read_rules(options["rules"], known)
     if not rules:
         return None
     from keywright_policy.reviewer import Reviewer

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from keywright import check_name
 from keywright.errors import ConfigError, InvalidNameError
+
+if TYPE_CHECKING:
+    from keywright import Known
 
 __all__ = ["OPERATIONS", "MaximumAge", "Rule", "read_rules"]
 
@@ -75,14 +78,29 @@ class Rule(NamedTuple):
         return f"rule {self.number} ({', '.join(self.names)})"
 
 
-def read_rules(given: object) -> tuple[Rule, ...]:
+def read_rules(given: object, known: Known) -> tuple[Rule, ...]:
     """The rules of a list of tables.
 
     Raises:
-        ConfigError: a table has a member that no rule has, or one that says what it cannot; or it demands nothing.
+        ConfigError: a table has a member that no rule has, or one that says what it cannot; it names a key type or
+            format that is not `known`, so that it would bind nothing; or it demands nothing.
     """
     tables = given if isinstance(given, list | tuple) else ()
-    return tuple(_rule(number, table) for number, table in enumerate(tables, 1))
+    rules = tuple(_rule(number, table) for number, table in enumerate(tables, 1))
+    for rule in rules:
+        _check_known(f"rule {rule.number}: types", "key type", rule.types or (), known.key_types)
+        _check_known(f"rule {rule.number}: minimum_bits", "key type", rule.minimum_bits or (), known.key_types)
+        _check_known(f"rule {rule.number}: formats", "format", rule.formats or (), known.formats)
+    return rules
+
+
+def _check_known(where: str, what: str, named: Iterable[str], known: tuple[str, ...]) -> None:
+    for name in named:
+        if name not in known:
+            there_are = ", ".join(known) or "none"
+            raise ConfigError(
+                f"{where} has a {what} that is not installed{_nearest(name, known)}; there are: {there_are}"
+            )
 
 
 def _rule(number: int, table: Mapping[str, object]) -> Rule:
@@ -106,10 +124,13 @@ def _unknown(name: str) -> str:
     """A member by its name, unless that is none that a setting could have."""
     if not re.fullmatch("[a-z][a-z0-9_]{0,40}", name):
         return "a member whose name is not of a-z, 0-9 and '_'"
+    return f"no member {name!r}{_nearest(name, _READERS)}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    nearest = "".join(f" (did you mean {match!r}?)" for match in get_close_matches(name, _READERS, n=1))
-    return f"no member {name!r}{nearest}"
+    return "".join(f" (did you mean {match!r}?)" for match in get_close_matches(name[:100], [*known], n=1))
 
 
 def _refuse(where: str, rule: str) -> NoReturn:
@@ -150,7 +171,8 @@ def _is_plugin_name(text: str) -> bool:
 def _operations(where: str, value: object) -> tuple[str, ...]:
     texts = _texts(where, value)
     if not set(texts) <= set(OPERATIONS):
-        _refuse(where, f"of these: {', '.join(OPERATIONS)}")
+        near = next(filter(None, (_nearest(text, OPERATIONS) for text in texts if text not in OPERATIONS)), "")
+        _refuse(where, f"of these{near}: {', '.join(OPERATIONS)}")
     return texts
 
 

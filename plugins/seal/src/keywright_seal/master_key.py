@@ -23,9 +23,7 @@ class MasterKeySeal:
     name = "master-key"
     settings = (
         Setting("key", "secret", help="the master key: 32 random bytes as 64 hexadecimal or 44 base64 characters"),
-        Setting(
-            "previous", "secret", default=None, help="older master keys, one a line, which still open what they sealed"
-        ),
+        Setting("previous", "secrets", default=(), help="older master keys, which still open what they sealed"),
     )
 
     def open(self, options: Options) -> OpenedEnvelopeSeal:
@@ -35,12 +33,11 @@ class MasterKeySeal:
             SealError: a key is not 32 bytes, or neither hexadecimal nor base64.
         """
         from keywright_seal.derivation import NO_DERIVATION
-        from keywright_seal.lines import lines_of
         from keywright_seal.master_keys import MasterKeys
         from keywright_seal.opened import OpenedEnvelopeSeal
 
         current = _decoded(options.secret("key"), "key")
-        previous = [_decoded(line, "a key in previous") for line in lines_of(options, "previous")]
+        previous = [_decoded(one, "a key in previous") for one in options.secrets("previous")]
         return OpenedEnvelopeSeal(self.name, "key", MasterKeys((current, *previous), _as_it_is), NO_DERIVATION)
 
 

@@ -25,9 +25,9 @@ class PassphraseSeal:
         Setting("passphrase", "secret", help="the passphrase: at least 8 characters, on one line"),
         Setting(
             "previous",
-            "secret",
-            default=None,
-            help="older passphrases, one a line and 8 at most, which still open what they sealed",
+            "secrets",
+            default=(),
+            help="older passphrases, 8 at most, which still open what they sealed",
         ),
         Setting(
             "kdf",
@@ -49,15 +49,14 @@ class PassphraseSeal:
             SealError: a passphrase is too short or has a line break, or this machine lacks Argon2id though it is set.
             ConfigError: there are more than 8 previous ones.
         """
-        from keywright_seal.lines import lines_of
         from keywright_seal.master_keys import MasterKeys
         from keywright_seal.opened import OpenedEnvelopeSeal
         from keywright_seal.stretching import stretched
 
-        previous = lines_of(options, "previous")
+        previous = options.secrets("previous")
         if len(previous) > _MOST_PREVIOUS:
             raise ConfigError(
-                f"seal 'passphrase': previous holds more than {_MOST_PREVIOUS} passphrases; "
+                f"previous holds more than {_MOST_PREVIOUS} passphrases; "
                 f"run `keywright reseal`, and remove those that nothing is sealed with any more"
             )
         _check(options.secret("passphrase"), "passphrase")

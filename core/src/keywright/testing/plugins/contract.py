@@ -34,9 +34,11 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "path": (str,),
     "duration": (timedelta,),
     "secret": (),
+    "secrets": (tuple,),
     "list": (tuple,),
     "table": (Mapping,),
     "values": (Mapping,),
+    "tables": (tuple,),
 }
 
 
@@ -76,7 +78,9 @@ class PluginContract(Contract):
         return [(role, item) for role, hook in roles for items in hook() for item in items]
 
     def settings(self, manager: pluggy.PluginManager) -> Iterator[Setting]:
-        """All settings that the plugin's objects declare."""
+        """All settings that the plugin and its objects declare."""
+        for plugin in manager.get_plugins():
+            yield from getattr(plugin, "SETTINGS", ())
         for _role, item in self.registered(manager):
             if not isinstance(item, Format):
                 yield from item.settings
@@ -251,6 +255,7 @@ class PluginContract(Contract):
             if default is None or default is REQUIRED:
                 continue
             assert isinstance(default, _TYPES[setting.type]), setting.name
+            assert setting.type != "secrets" or default == (), setting.name
             assert isinstance(default, bool) == (setting.type == "boolean"), setting.name
             assert not setting.choices or default in setting.choices, setting.name
             if isinstance(default, int):

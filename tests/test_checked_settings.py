@@ -1,0 +1,252 @@
+"""`doctor` and `config check` find what would be refused later: seals, exposed secrets, logs that cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import COMMAND, Keywright
+
+import keywright as library
+from keywright import Options, Registry, hookimpl
+from keywright.testing import assert_hidden
+
+STORE = '[stores.main]\nbackend = "file"\npath = "keys"\n'
+SEAL = '[seals.master]\nseal = "passphrase"\nmemory = 19\ntime = 2\nlanes = 1\npassphrase = { file = "secret" }\n'
+SEALED = STORE + 'seal = "master"\n' + SEAL
+AUDIT = '[plugin.audit]\npath = "log/audit.jsonl"\n'
+LINK = (
+    "a link or another kind of file stands where the audit log or its directory should be; move it away, or set "
+    "another path"
+)
+BY_OTHERS = "may be changed by other users; take that away with chmod go-w"
+NO_DIRECTORY = "there is no directory to make the audit log's in; make it, or set another path"
+
+
+@pytest.fixture
+def sealed(home: Path, keywright: Keywright) -> Path:
+    """A home with a sealed store that holds two keys."""
+    (home / "keywright.toml").write_text(SEALED)
+    (home / "secret").touch(0o600)
+    (home / "secret").write_text("orbit maple quiet\n")
+    for name in ("a", "b"):
+        assert keywright("generate", name).returncode == 0
+    assert keywright("doctor").returncode == keywright("config", "check").returncode == 0
+    return home
+
+
+def told(keywright: Keywright, *, code: int) -> tuple[list[str], list[str]]:
+    """What doctor says, and what config check says; `code` is the exit code of the latter."""
+    examined, checked = keywright("doctor"), keywright("config", "check")
+    assert (examined.returncode, checked.returncode) == (1, code)
+    assert (examined.stderr, checked.stdout) == (b"", b"")
+    return examined.stdout.decode().splitlines(), checked.stderr.decode().splitlines()
+
+
+def test_a_passphrase_that_the_seal_refuses(sealed: Path, keywright: Keywright) -> None:
+    """It is told once, by the seal's name, and not again of each record that does not open; the secret is not shown."""
+    (sealed / "secret").write_text("c4n4ry!")
+    fault = (
+        f"{sealed}/keywright.toml: seals.master: seal 'passphrase': passphrase has fewer than 8 characters, so it "
+        "could be guessed; take a longer one"
+    )
+
+    examined, checked = told(keywright, code=6)
+
+    assert examined == [f"seal 'master': {fault}"]
+    assert checked == [f"keywright: {fault}"]
+    assert_hidden(library.Secret(b"c4n4ry!"), "".join(examined + checked))
+
+
+def test_a_passphrase_that_is_not_there(sealed: Path, keywright: Keywright) -> None:
+    """The setting is named, and the directory that the file was looked for in."""
+    (sealed / "secret").unlink()
+    fault = (
+        f"{sealed}/keywright.toml: seals.master.passphrase points to a file in {sealed}, which cannot be read (No such "
+        "file or directory); check the path"
+    )
+
+    examined, checked = told(keywright, code=2)
+
+    assert (examined, checked) == ([f"seal 'master': {fault}"], [f"keywright: {fault}"])
+
+
+def test_a_passphrase_that_others_may_read(sealed: Path, keywright: Keywright) -> None:
+    """It is told, as key files in variables are, and refused nowhere: a container's secrets can look so."""
+    (sealed / "secret").chmod(0o644)
+    fault = (
+        f"seal 'master': seals.master.passphrase points to a file in {sealed}, which other users may read; run `chmod "
+        "go-r` on it, and replace what it holds if others may have read it"
+    )
+
+    examined, checked = told(keywright, code=2)
+
+    assert (examined, checked) == ([fault], [f"keywright: {fault}"])
+    assert keywright("sign", "a", input=b"message").returncode == 0
+
+
+def test_a_seal_that_no_store_names(home: Path, keywright: Keywright) -> None:
+    """It is checked too, or it would be found wrong on the day it is needed."""
+    (home / "keywright.toml").write_text(STORE + '[seals.later]\nseal = "master-key"\nkey = { env = "LATER" }\n')
+    fault = f"{home}/keywright.toml: seals.later.key points to the environment variable LATER, which is not set; set it"
+
+    examined, checked = told(keywright, code=2)
+
+    assert (examined, checked) == ([f"seal 'later': {fault}"], [f"keywright: {fault}"])
+    assert keywright("doctor", "--store", "main").returncode == 0
+
+
+def test_a_seal_that_is_not_installed_is_told_once(home: Path, keywright: Keywright) -> None:
+    """Though the store that names it cannot be opened either."""
+    (home / "keywright.toml").write_text(STORE + 'seal = "master"\n[seals.master]\nseal = "pasphrase"\n')
+    fault = (
+        f"{home}/keywright.toml: seals.master.seal: no seal is called 'pasphrase' (did you mean 'passphrase'?); "
+        "installed: master-key, passphrase"
+    )
+
+    examined, checked = told(keywright, code=2)
+
+    assert (examined, checked) == ([f"seal 'master': {fault}"], [f"keywright: {fault}"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        pytest.param("", NO_DIRECTORY, id="nothing above it"),
+        pytest.param("mkdir -p a/log; chmod 777 a/log", f"the directory of the audit log {BY_OTHERS}", id="open"),
+        pytest.param("mkdir -p a b; ln -s ../b a/log", LINK, id="a link to a directory"),
+        pytest.param("mkdir -p a/log; ln -s x a/log/audit.jsonl", LINK, id="a link"),
+        pytest.param("mkdir -p a/log/audit.jsonl", LINK, id="a directory"),
+        pytest.param("mkdir -p a/log; mkfifo a/log/audit.jsonl", LINK, id="a pipe"),
+        pytest.param("touch a", LINK, id="a file in its way"),
+        pytest.param(
+            "mkdir -p a/log; touch a/log/audit.jsonl; chmod 622 a/log/audit.jsonl",
+            f"the audit log {BY_OTHERS}",
+            id="a log that others may write",
+        ),
+        pytest.param(
+            "mkdir -p a/log; echo hello > a/log/audit.jsonl; chmod 600 a/log/audit.jsonl",
+            "is no audit log, and nothing was written to it; set another path",
+            id="another file",
+        ),
+    ],
+)
+def test_a_log_that_could_not_be_written(home: Path, keywright: Keywright, spoil: str, fault: str) -> None:
+    """It is told before a key is made, in the words that the first line would be refused with; nothing is made."""
+    subprocess.run(["sh", "-euc", f"umask 077; {spoil}"], cwd=home, check=True)
+    (home / "keywright.toml").write_text(STORE + AUDIT.replace("log/", "a/log/") + "required = true\n")
+    before = sorted(home.rglob("*"))
+    sentence = f"plugin 'audit': {home}/a/log/audit.jsonl: {fault}"
+
+    examined, checked = told(keywright, code=2)
+
+    assert (examined, checked) == ([sentence], [f"keywright: {sentence}"])
+    assert sorted(home.rglob("*")) == before
+    refused = keywright("generate", "a")
+    assert refused.returncode == 5
+    assert fault.encode() in refused.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("made", ["", "mkdir log", "mkdir log; touch log/audit.jsonl"], ids=["none", "empty", "log"])
+def test_a_log_that_somebody_else_may_not_write(home: Path, environment: dict[str, str], made: str) -> None:
+    """The user who runs the program is meant: what root keeps is read by another, and not written."""
+    subprocess.run(["sh", "-euc", f"umask 022; {made}"], cwd=home, check=True)
+    (home / "keywright.toml").write_text('[stores.main]\nbackend = "env"\n' + AUDIT)
+    for directory in (home, *home.parents):
+        directory.chmod(directory.stat().st_mode | 0o055)
+        if directory.name.startswith("pytest-of-"):
+            break
+
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", COMMAND, "config", "check"],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        (
+            f"keywright: plugin 'audit': {home}/log/audit.jsonl: the audit log cannot be written (Permission denied); "
+            "run as its owner, or correct the permissions\n"
+        ),
+    )
+
+
+def test_a_log_that_is_sound_is_left_alone(home: Path, keywright: Keywright) -> None:
+    """Nothing is found before the log is made, nor afterwards, and no line is written."""
+    (home / "keywright.toml").write_text(STORE + AUDIT)
+
+    codes = [keywright("doctor").returncode, keywright("config", "check").returncode]
+    assert not (home / "log").exists()
+    assert keywright("generate", "a").returncode == 0
+    written = (home / "log" / "audit.jsonl").read_bytes()
+    codes += [keywright("doctor").returncode, keywright("config", "check").returncode]
+
+    assert codes == [0, 0, 0, 0]
+    assert (home / "log" / "audit.jsonl").read_bytes() == written
+
+
+def test_config_check_has_them_in_its_document(sealed: Path, keywright: Keywright) -> None:
+    """With `--json`, each fault is one of `faults`."""
+    (sealed / "secret").chmod(0o644)
+    (sealed / "secret").write_text("short")
+
+    done = keywright("config", "check", "--json")
+
+    assert [fault["type"] for fault in json.loads(done.stdout)["faults"]] == ["ConfigError", "SealError"]
+
+
+class Examined:
+    """A plugin whose object for a ring says what is wrong with it, or fails."""
+
+    KEYWRIGHT_API = 1
+
+    def __init__(self, *sentences: str, fails: bool = False) -> None:
+        self._sentences, self._fails = sentences, fails
+
+    @hookimpl
+    def keywright_configure(self, options: Options) -> object:
+        return self if self._sentences else None
+
+    def examine(self) -> Iterator[str]:
+        yield from self._sentences
+        if self._fails:
+            raise ZeroDivisionError("canary")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "findings"),
+    [
+        pytest.param(Examined("the door is open; close it"), ["the door is open; close it"], id="a fault"),
+        pytest.param(
+            Examined("the door is open; close it", fails=True),
+            [
+                "the door is open; close it",
+                "a plugin failed with ZeroDivisionError; report it to the plugin's author",
+            ],
+            id="fails",
+        ),
+        pytest.param(Examined(), [], id="does not listen"),
+    ],
+)
+def test_a_plugin_is_asked_for_a_ring_that_it_listens_to(plugin: Examined, findings: list[str]) -> None:
+    """What `keywright_configure` returned is asked, and no plugin that was not configured."""
+    registry = Registry.load(("memory",))
+    registry.add(plugin, "watch")
+    stores = {"main": {"backend": "memory"}}
+
+    with (
+        library.open({"stores": stores, "plugin": {"watch": {}}}, registry=registry) as ring,
+        library.open({"stores": stores}, registry=registry) as other,
+    ):
+        found, not_found = [str(one) for one in ring.examine()], list(other.examine())
+
+    assert found == [f"plugin 'watch': {sentence}" for sentence in findings]
+    assert not_found == []
