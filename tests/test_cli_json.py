@@ -83,6 +83,7 @@ def ready(home: Path, keywright: Keywright) -> Keywright:
         '[stores.sealed]\nbackend = "file"\npath = "sealed"\nseal = "master"\n'
         '[seals.master]\nseal = "master-key"\nkey = { file = "master" }\n[plugin.audit]\npath = "audit.log"\n'
     )
+    (home / "master").touch(0o600)
     (home / "master").write_text("0" * 64)
     assert keywright("generate", "a").returncode == 0
     assert keywright("jose", "jwk", "create-curve-key", "-o", "ed.jwk").returncode == 0

@@ -140,3 +140,41 @@ def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keyw
         b"now\n"
     )
     assert b"no version that signs" not in at_once.stderr
+
+
+def test_what_has_no_age_is_told(home: Path, keywright: Keywright) -> None:
+    """A store that does not keep when a key was made: stderr says so, JSON too, and the exit code is no 0."""
+    (home / "keywright.toml").write_text('[stores.ci]\nbackend = "env"\n[keys.a]\nrotate_every = "1d"\n')
+    key = keywright("nix", "key", "generate-secret", "--key-name", "a-1").stdout.decode()
+    message = (
+        "store 'ci' cannot tell when a@1 was made, so nobody knows when it is due; leave out keys.a.rotate_every, or "
+        "migrate it to a store that knows"
+    )
+
+    for arguments in (("rotate", "--due"), ("rotate", "--due", "--dry-run"), ("rotate", "--due", "--json")):
+        done = keywright(*arguments, env={"KEYWRIGHT_KEY_A": key})
+
+        assert (done.returncode, done.stderr.decode()) == (65, f"keywright: a: {message}\n")
+    assert json.loads(done.stdout) == {
+        "name": "a",
+        "newest": "a@1",
+        "since": None,
+        "error": {"type": "UnsupportedOperationError", "message": message, "exit": 65},
+    }
+
+
+@pytest.mark.usefixtures("due")
+def test_json_has_a_line_for_each_that_failed(home: Path, keywright: Keywright) -> None:
+    """What could not be rotated stands among what was."""
+    path = home / "keywright.toml"
+    path.write_text(path.read_text().replace("[keys.b]", '[keys.b]\nkid = "k-{version}"\nbits = 7'))
+
+    lines = [json.loads(line) for line in keywright("rotate", "--due", "--json").stdout.splitlines()]
+
+    assert [line.get("reference") for line in lines] == ["a@2", None]
+    assert {name: lines[1][name] for name in ("name", "newest", "since")} == {
+        "name": "b",
+        "newest": None,
+        "since": None,
+    }
+    assert (lines[1]["error"]["type"], lines[1]["error"]["exit"]) == ("ConfigError", 2)

@@ -9,7 +9,7 @@ from io import BytesIO, TextIOWrapper
 import pytest
 
 from keywright import RecordInfo, State
-from keywright.cli.timeline import Axis, axis_of, bar, in_words, legend, what_next
+from keywright.cli.timeline import Axis, axis_of, bar, cut, folded, in_words, legend, what_next
 from keywright.lifecycle import VersionPhase, phases
 
 NOW = datetime(2027, 1, 11, tzinfo=UTC)
@@ -48,12 +48,40 @@ def test_a_version_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         "     2#########-    ",
         "          .....3####",
     ]
-    assert legend(AXIS) == "          ^ now   (. announced, # signing, - verifying)"
+    assert legend(AXIS) == (
+        "          ^ now",
+        ". announced, # signing, - verifying; a number: that version starts to sign",
+    )
+    assert cut("0123456789", 5) == "0123~"
 
 
 def test_a_name_in_one_bar() -> None:
     """All versions together: whichever signs, else verifies, else is announced."""
     assert bar(phases((FIRST, SECOND, THIRD), NOW), AXIS) == "1████2█████████3████"
+
+
+def test_a_number_is_whole_and_alone_or_not_there() -> None:
+    """Cut off, or beside the next one's, it would say another version."""
+    tenth, eleventh, twelfth = (
+        RecordInfo(name="a", version=version, created=NOW - days * DAY) for version, days in ((10, 9), (11, 8), (12, 5))
+    )
+    versions = phases((tenth, eleventh, twelfth), NOW)
+
+    assert [bar([one], AXIS) for one in versions] == [
+        " █▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒",
+        "  11█▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒",
+        "     12█████████████",
+    ]
+    assert bar(versions, AXIS) == " █11█12█████████████"
+    assert bar(phases((replace(FIRST, created=NOW - 6 * DAY), SECOND), NOW), AXIS) == "    █2██████████████"
+
+
+def test_parts_are_folded_between_them() -> None:
+    """As many to a line as there is room for; a part that is too long has a line of its own."""
+    assert list(folded(["a 1", "b 2", "c 345678", "d"], 8)) == ["a 1  b 2", "c 345678", "d"]
+    assert list(folded(["0123456789", "a"], 8)) == ["0123456789", "a"]
+    assert list(folded([], 8)) == []
+    assert (cut("0123456789", 10), cut("0123456789", 9)) == ("0123456789", "01234567…")
 
 
 def test_the_axis_holds_all_that_is_known() -> None:
@@ -86,6 +114,16 @@ def test_where_nothing_comes_that_is_said() -> None:
     """A key without any end, one that is overdue, one that expires, and a name that does not sign."""
     assert sentences(FIRST) == ["now: nothing is planned: version 1 signs until somebody rotates it"]
     assert sentences(FIRST, rotate_every=DAY) == ["now: it is due for rotation"]
+    assert sentences(replace(FIRST, created=None), rotate_every=DAY) == [
+        "now: it is not known when version 1 was made, so it is never due for rotation by the clock; rotate it by hand"
+    ]
+    assert sentences(replace(FIRST, expires=NOW), rotate_every=30 * DAY) == [
+        (
+            "now: no version signs: version 1 is expired, and an older one never takes its place; rotate to make a new "
+            "one"
+        ),
+        "now: it is due for rotation",
+    ]
     assert sentences(replace(FIRST, expires=NOW + timedelta(hours=1))) == [
         "in 1 hour (2027-01-11 01:00 UTC): version 1 expires"
     ]

@@ -21,6 +21,7 @@ QUOTE = 'is a table where a setting belongs; quote a name that has dots: [keys."
 SETTING_NAMES = "is no setting: their names are made of a-z, 0-9 and '_'"
 TABLE_NAMES = "they are made of a-z, 0-9, '_' and '-', a letter or digit first"
 DURATION = "must be a whole number and a unit: s, m, h, d or w, such as 90d"
+ENDS = "or a version ends before its successor has taken over; make it longer, or leave it out"
 INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
 KID = "must be text with no other braces than {name} and {version}, and not empty"
 SYNTAX = "is not TOML; correct it, see https://toml.io/en/v1.0.0"
@@ -158,6 +159,18 @@ MISTAKES = {
     "rotation at once": (
         '[keys.a]\nrotate_every = "0d"',
         "keys.a.rotate_every must be 1s or longer; leave it out for a key that is never due",
+    ),
+    "an end before the rotation": (
+        '[keys.a]\nrotate_every = "90d"\nexpires_in = "90d"',
+        f"keys.a.expires_in must be longer than rotate_every (90d), {ENDS}",
+    ),
+    "an end before the successor signs": (
+        '[keys.a]\nrotate_every = "90d"\nactivate_in = "7d"\nexpires_in = "97d"',
+        f"keys.a.expires_in must be longer than rotate_every and activate_in together (97d), {ENDS}",
+    ),
+    "an end within the overlap": (
+        '[keys.a]\nrotate_every = "90d"\nactivate_in = "7d"\noverlap = "14d"\nexpires_in = "100d"',
+        f"keys.a.expires_in must be longer than rotate_every, activate_in and overlap together (111d), {ENDS}",
     ),
     "overlap below nothing": ('[keys.a]\noverlap = "-1d"', f"keys.a.overlap {DURATION}"),
     "overlap too long": ('[keys.a]\noverlap = "36501d"', "keys.a.overlap must be at most 36500d"),
@@ -434,3 +447,23 @@ def test_a_name_that_came_through_a_pointer_is_not_repeated(
     told = shown(caught.value)
     assert str(caught.value).startswith(rule)
     assert "canary-4711" not in told
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param('rotate_every = "90d"\nexpires_in = "91d"', id="with a day to spare"),
+        pytest.param(
+            'rotate_every = "90d"\nactivate_in = "7d"\noverlap = "14d"\nexpires_in = "112d"', id="all of them"
+        ),
+        pytest.param('rotate_every = "90d"\nactivate_in = "100d"', id="announced longer than rotated"),
+        pytest.param('activate_in = "7d"\noverlap = "14d"\nexpires_in = "1d"', id="rotated by hand"),
+    ],
+)
+def test_times_that_go_together(file: Path, table: str) -> None:
+    """An end beyond what the rotation by the clock needs, and no end, is nobody's mistake."""
+    file.write_text(f"[keys.a]\n{table}\n")
+
+    config = load_config(str(file), environ={"HOME": "/home/nobody"})
+
+    assert list(config.keys) == ["a"]

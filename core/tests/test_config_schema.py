@@ -55,7 +55,7 @@ BACKENDS = {
         Setting("layout", "text", "a", choices=("a", "b")),
     ),
 }
-SEALS = {"passphrase": (Setting("passphrase", "secret"),)}
+SEALS = {"passphrase": (Setting("passphrase", "secret"), Setting("previous", "secrets", ()))}
 KEY_TYPES = {
     "ed25519": (),
     "rsa": (Setting("bits", "integer", 3072, "the size in bits", minimum=2048, maximum=8192, multiple_of=8),),
@@ -106,6 +106,10 @@ def test_a_schema_of_no_plugins_is_one() -> None:
         pytest.param('[profiles.ci.stores.local]\nbackend = "file"', id="another backend in a profile"),
         pytest.param('[stores.a]\nbackend = { env = "X" }\npath = "a"', id="backend from a variable"),
         pytest.param('[stores.a]\nbackend = "file"\npath = "a"\nlayout = { env = "X" }', id="choice from a variable"),
+        pytest.param(
+            '[seals.m]\nseal = "passphrase"\npassphrase = { file = "a" }\nprevious = [{ env = "A" }, { file = "b" }]',
+            id="a list of secrets",
+        ),
         pytest.param('[keys.a]\noverlap = "3153600000s"', id="longest duration"),
         pytest.param('[keys.a]\nattributes = { key_ops = ["sign"], x = { y = [1, true] } }', id="attributes"),
     ],
@@ -151,6 +155,13 @@ def test_what_is_right_is_accepted(schema: dict[str, Any], text: str) -> None:
         pytest.param("[seals.m]", id="no kind of seal"),
         pytest.param('[seals.m]\nseal = "passphrase"', id="secret missing"),
         pytest.param('[seals.m]\nseal = "passphrase"\npassphrase = "a"', id="secret written out"),
+        pytest.param(
+            '[seals.m]\nseal = "passphrase"\npassphrase = { file = "a" }\nprevious = ["a"]', id="secrets written out"
+        ),
+        pytest.param(
+            '[seals.m]\nseal = "passphrase"\npassphrase = { file = "a" }\nprevious = { file = "a" }',
+            id="a pointer where a list belongs",
+        ),
         pytest.param('[seals.m]\nseal = "pass"', id="unknown seal"),
         pytest.param('[keys.Mine]\ntype = "rsa"', id="key name in capitals"),
         pytest.param('[keys."a."]\ntype = "rsa"', id="key name ends in a dot"),

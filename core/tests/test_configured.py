@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keywright import KeyEvent, Options, Registry, ReviewRequest, Setting, hookimpl
+from keywright import KeyEvent, Known, Options, Registry, ReviewRequest, Setting, hookimpl
 from keywright.config import config_from
 from keywright.errors import ConfigError, PluginError, PolicyError
 from keywright.ring.keyring import KeyRing
@@ -63,6 +63,27 @@ def registry(rules: Rules) -> Registry:
 
 def opened(registry: Registry, **tables: object) -> KeyRing:
     return KeyRing(config_from({**STORES, **tables}), registry)
+
+
+def test_it_is_told_what_there_is_to_name(registry: Registry) -> None:
+    """A plugin that asks for `known` learns the key types and formats that are installed."""
+
+    class Naming:
+        KEYWRIGHT_API = 1
+        heard: Known | None = None
+
+        @hookimpl
+        def keywright_configure(self, options: Options, known: Known) -> object:
+            self.heard = known
+            return None
+
+    naming = Naming()
+    registry.add(naming, "naming")
+
+    opened(registry, plugin={"naming": {}})
+
+    assert naming.heard == Known(tuple(registry.key_types), ("nix",))
+    assert "ed25519" in naming.heard.key_types
 
 
 def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:

@@ -122,6 +122,18 @@ _FAULTS = [
     pytest.param("default=256", "default=130", "PLUGIN-13", id="a default between the steps"),
     pytest.param('default="round"', 'default="flat"', "PLUGIN-13", id="a default that is no choice"),
     pytest.param("default=256", 'default="256"', "PLUGIN-13", id="a default of another type"),
+    pytest.param(
+        "KEYWRIGHT_API = 1",
+        "KEYWRIGHT_API = 1\nSETTINGS = (Setting('rules', 'tables', (), ''),)",
+        "PLUGIN-07",
+        id="a setting of the plugin without help",
+    ),
+    pytest.param(
+        "KEYWRIGHT_API = 1",
+        "KEYWRIGHT_API = 1\nSETTINGS = (Setting('old', 'secrets', (b'1',), 'Older ones.'),)",
+        "PLUGIN-13",
+        id="a secret that comes along",
+    ),
     pytest.param("KEYWRIGHT_API", 'import os; os.environ["X"] = "1"\n\nKEYWRIGHT_API', "PLUGIN-14", id="variable"),
     pytest.param(
         "    return [Lines()]",

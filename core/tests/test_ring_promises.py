@@ -161,6 +161,6 @@ def test_a_wrong_setting_of_a_seal_is_told_as_the_seals() -> None:
     }
 
     with keywright.open(document, registry=registry) as ring, pytest.raises(ConfigError) as caught:
-        ring.open_store()
+        ring.generate("a")
 
     assert "seals.master.zzz is no setting of seal 'memory'; it has: " in str(caught.value)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
+from keywright.setting_pointers import exposed
 from keywright.setting_values import Fetched, is_indirection, parse_setting
 from keywright.settings import (
     REQUIRED,
@@ -23,6 +24,7 @@ from keywright.settings import (
     check_options,
     did_you_mean,
 )
+from keywright.testing import assert_hidden, everything_in
 
 SIZE = Setting("s", "integer", minimum=128, maximum=8192, multiple_of=8)
 COLOUR = Setting("s", "text", choices=("red", "green"))
@@ -255,7 +257,7 @@ def test_64_kib_are_enough(tmp_path: Path) -> None:
         ),
         pytest.param(
             {"file": "hunter2"},
-            "points to a file, which cannot be read (No such file or directory); check the path",
+            "points to a file in /etc, which cannot be read (No such file or directory); check the path",
             id="file that may be the secret",
         ),
         pytest.param(
@@ -324,6 +326,92 @@ def test_what_was_fetched_is_text_that_does_not_show(
     assert result == parsed
     assert "hunter2" not in repr(result)
     assert repr(Fetched("hunter2")) == "<what it points to>"
+
+
+def test_a_list_of_secrets_is_a_list_of_pointers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each item points to one secret; they come in the list's order, and the list may be empty."""
+    monkeypatch.setenv("KEYWRIGHT_TEST", "newer")
+    (tmp_path / "old").write_text("old\n")
+    given = written([{"env": "KEYWRIGHT_TEST"}, {"file": str(tmp_path / "old")}])
+
+    parsed = parse_setting(Setting("s", "secrets"), given)
+
+    assert parsed == (Secret(b"newer"), Secret(b"old"))
+    assert Options({"s": parsed}).secrets("s") == parsed
+    assert parse_setting(Setting("s", "secrets"), written([])) == ()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(written({"file": "hunter2"}), id="a pointer outside a list"),
+        pytest.param(written(["hunter2"]), id="a secret written out"),
+        pytest.param(written([{"file": "/etc/hostname"}, {"path": "hunter2"}]), id="a table that is no pointer"),
+        pytest.param(typed("hunter2"), id="text of a variable"),
+        pytest.param(written("hunter2"), id="text"),
+    ],
+)
+def test_a_list_of_secrets_holds_pointers_alone(given: Given) -> None:
+    """Anything else is refused by one sentence, which shows nothing of it."""
+    assert refusal(Setting("s", "secrets"), given) == (
+        f'{given.source}: stores.a.s must be a list of {{ env = "VARIABLE" }} and {{ file = "PATH" }}, one for '
+        "each secret"
+    )
+
+
+def test_a_pointer_to_nothing_in_a_list_is_told_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them it is, and nothing of what stands there if it may be the secret; locals show it neither."""
+    monkeypatch.setenv("KEYWRIGHT_TEST", "newer")
+    given = written([{"env": "KEYWRIGHT_TEST"}, {"file": "hunter2"}])
+
+    with pytest.raises(ConfigError) as caught:
+        parse_setting(Setting("s", "secrets"), given)
+
+    assert str(caught.value) == (
+        "file: stores.a.s, number 2, points to a file in /etc, which cannot be read (No such file or directory); check "
+        "the path"
+    )
+    caught.value.__traceback__ = caught.value.__traceback__ and caught.value.__traceback__.tb_next
+    assert_hidden(Secret(b"hunter2"), everything_in(caught.value))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("owner", "mode", "is_link", "is_told"),
+    [
+        pytest.param(65534, 0o600, False, False, id="its owner's alone"),
+        pytest.param(65534, 0o604, False, True, id="everybody's"),
+        pytest.param(65534, 0o640, False, True, id="a group's"),
+        pytest.param(65534, 0o444, True, True, id="everybody's, by a link"),
+        pytest.param(0, 0o644, False, True, id="root's, which root could mend"),
+        pytest.param(0, 0o644, True, False, id="root's, by a link, as containers have it"),
+        pytest.param(0, 0o444, False, False, id="root's, not to be written, as containers have it"),
+    ],
+)
+def test_a_secret_that_others_may_read_is_told(
+    tmp_path: Path, owner: int, mode: int, is_link: bool, is_told: bool
+) -> None:
+    """A sentence for each such file of a pointer or a list of them; none for secrets that a container was given."""
+    file, link = tmp_path / "secret", tmp_path / "link"
+    file.write_text("hunter2")
+    os.chown(file, owner, owner)
+    file.chmod(mode)
+    link.symlink_to(file)
+    path = str(link if is_link else file)
+    sentence = (
+        f"stores.a.s points to the file {path}, which other users may read; run `chmod go-r` on it, and replace what "
+        "it holds if others may have read it"
+    )
+
+    found = [*exposed(written({"file": path})), *exposed(written([{"env": "PATH"}, {"file": path}]))]
+
+    assert found == [sentence] * (2 if is_told else 0)
+
+
+@pytest.mark.parametrize("value", [{"env": "PATH"}, {"file": "/none/key"}, {"file": "\0"}, {"file": 7}, "hunter2", [7]])
+def test_what_points_to_no_file_is_no_matter_of_permissions(value: object) -> None:
+    """Whoever follows the pointer says what is wrong with it."""
+    assert list(exposed(written(value))) == []
 
 
 def test_an_empty_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

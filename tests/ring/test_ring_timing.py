@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
-from keywright import KeyRing
-from keywright.errors import ConfigError, DamagedStoreError
+from keywright import KeyRing, Secret
+from keywright.errors import ConfigError, DamagedStoreError, UnsupportedOperationError
 from keywright.ring.timing import Due
 
 Rings = Callable[..., KeyRing]
@@ -146,12 +146,47 @@ def test_of_two_at_once_one_makes_the_version(ring: Rings, shared: dict[str, str
 
 def test_one_that_expired_before_anybody_came_is_due(ring: Rings, wait: Wait) -> None:
     """A cron job that was late finds the key expired, and makes the next one all the same."""
-    opened = ring(keys={"a": {"rotate_every": "30d", "expires_in": "30d"}})
-    opened.generate("a")
-    wait(days=31)
+    opened = ring(keys={"a": {"rotate_every": "30d", "expires_in": "31d"}})
+    opened.generate("a", expires=opened.now() + timedelta(days=7))
+    wait(days=8)
 
+    assert [one.since for one in opened.due()] == [opened.now() - timedelta(days=1)]
     assert [one.made and one.made.version for one in opened.rotate_due()] == [2]
     assert list(opened.due()) == []
+
+
+def test_a_version_of_unknown_age_is_told(ring: Rings, refused: Refused, plain: dict[str, Secret]) -> None:
+    """Where the store does not know when it was made, nobody takes that for "not due"."""
+    source = ring()
+    source.generate("a")
+    plain["a"] = source.export("a", secret=True)
+    stores = {"main": {"backend": "memory"}, "ci": {"backend": "plain"}}
+    opened = ring(stores=stores, default_store="main", keys={"a": {"rotate_every": "1d"}})
+    list(opened.migrate(from_="ci", to="main"))
+    unknown = "cannot tell when a@1 was made, so nobody knows when it is due"
+    by_hand = f"store 'main' {unknown}; rotate it by hand, and the next version has a time"
+    elsewhere = f"store 'ci' {unknown}; leave out keys.a.rotate_every, or migrate it to a store that knows"
+
+    for store, told in (("main", by_hand), ("ci", elsewhere)):
+        for found in (opened.due(store=store), opened.rotate_due("a", store=store)):
+            (one,) = found
+            assert (one.name, one.newest and one.newest.version, one.since, one.made) == ("a", 1, None, None)
+            with refused(UnsupportedOperationError, told):
+                raise one.error or AssertionError
+    opened.rotate("a")
+    assert list(opened.due()) == []
+
+
+def test_one_that_is_configured_wrongly_stops_no_other(ring: Rings, wait: Wait) -> None:
+    """A name whose table is wrong is told with the fault; the others are rotated."""
+    opened = ring(keys={"a": {"rotate_every": "1d", "bits": 7}, "b": {"rotate_every": "1d"}})
+    opened.generate("b")
+    wait(days=1)
+
+    found = {one.name: one for one in opened.rotate_due()}
+
+    assert str(found["a"].error).endswith("keys.a.bits is no setting of key type 'ed25519'; it has: none")
+    assert found["b"].made is not None
 
 
 def test_a_kid_that_is_taken_is_told(ring: Rings, wait: Wait) -> None:

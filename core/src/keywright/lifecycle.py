@@ -21,6 +21,7 @@ __all__ = [
     "Phase",
     "VersionPhase",
     "change_state",
+    "newest_in_use",
     "overdue",
     "phases",
     "primary",
@@ -84,16 +85,21 @@ def overdue(infos: Sequence[RecordInfo], rotate_every: timedelta, now: datetime)
     """The version that is to be followed by a new one: the newest that signs or will, if it is that old; else None.
 
     None, too, where no version signs, unless the newest expired: a key that its keeper put away is not made anew by the
-    clock.
+    clock. And None where nobody knows how old it is; then `newest_in_use` is it.
     """
-    known = phases(infos, now)
-    coming = [one.info for one in known if one.phase in (Phase.SIGNING, Phase.ANNOUNCED)]
-    if known and known[-1].phase is Phase.EXPIRED:
-        return known[-1].info  # nobody came in time
-    if primary(infos, now) is None:
-        return None
-    newest = coming[-1]
+    newest = newest_in_use(infos, now)
+    if newest is None or (newest.expires is not None and newest.expires <= now):
+        return newest  # nobody came in time
     return newest if newest.created is not None and now - newest.created >= rotate_every else None
+
+
+def newest_in_use(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | None:
+    """The version whose age decides: the newest that signs or will, or that expired; None if none is in use."""
+    known = phases(infos, now)
+    if known and known[-1].phase is Phase.EXPIRED:
+        return known[-1].info
+    coming = [one.info for one in known if one.phase in (Phase.SIGNING, Phase.ANNOUNCED)]
+    return None if primary(infos, now) is None else coming[-1]
 
 
 def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:

@@ -33,8 +33,10 @@ def check_name(name: str) -> str:
 
     Raises:
         InvalidNameError: a segment is empty, starts with another character than a letter or digit, holds a
-            character outside the set, ends in a dot or is reserved by Windows; or the name is empty or too long.
+            character outside the set, ends in a dot or is reserved by Windows; or the name is empty, too long or no
+            text.
     """
+    _check_text(name)
     if not name:
         raise InvalidNameError("a key name must not be empty; use something like cache.example.org or prod/jwt")
     if len(name) > MAXIMUM_NAME_BYTES:
@@ -59,9 +61,15 @@ def parse_reference(text: str) -> Reference:
         InvalidNameError: the name is none (see `check_name`), or N is not a whole number from 1 to 999999999
             without leading zeros.
     """
+    _check_text(text)
     name, at, version = text.partition("@")
     if not at:
         return Reference(check_name(name), None)
     if not re.fullmatch(_VERSION, version):
         raise InvalidNameError("a version is a whole number from 1; write NAME@3, or NAME alone for the primary")
     return Reference(check_name(name), int(version))
+
+
+def _check_text(given: object) -> None:
+    if not isinstance(given, str):
+        raise InvalidNameError("a key name is text; use something like cache.example.org or prod/jwt")

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, cast
 
 from keywright.cli.documents import phase_document, table
-from keywright.cli.streams import is_terminal
+from keywright.cli.streams import is_terminal, printable
 from keywright.cli.values import pairs_of
 from keywright.lifecycle import Phase
 from keywright.metadata import format_time
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 _NARROW = 30
 _WIDE = 60
+_LEAST = 10
+_KID = 12
+_GAP = 2
+_HEADER = ("VERSION", "PHASE", "TYPE", "FORMAT", "CREATED", "SIGNS FROM", "ENDS", "LABELS", "KID")
+_OVER = (Phase.COMPROMISED, Phase.DESTROYED)
 _NEVER_SIGNING = (Phase.DISABLED, Phase.COMPROMISED, Phase.DESTROYED)
 
 
@@ -161,34 +166,66 @@ def run_show(arguments: Namespace, context: Context) -> int:
         planned = [{"time": time and format_time(time), "what": what} for time, what in _next(context, name, versions)]
         context.print_json({"name": name, "versions": documents, "next": planned})
         return 0
-    header = ("VERSION", "PHASE", "TYPE", "FORMAT", "CREATED", "SIGNS FROM", "ENDS", "LABELS", "KID")
-    context.print(table(header, [_details(one) for one in versions]))
+    context.print(_versions_table([_details(one) for one in versions]))
     if is_terminal():
         _print_time(context, name, versions)
     return 0
 
 
 def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tuple[VersionPhase, ...]]) -> None:
-    from keywright.cli.timeline import axis_of, bar, legend
+    from keywright.cli.timeline import axis_of, bar, columns, cut, legend
 
-    axis = axis_of([one for versions in listed for one in versions], context.ring.now(), _NARROW)
+    header = ("NAME", "PHASE", "TYPE", "KID")
+    taken = sum(max(map(len, column)) + _GAP for column in list(zip(header, *rows, strict=True))[:-1])
+    room = columns() - taken
+    width = min(_NARROW, room - _GAP - _KID)
+    # What is left of a longer kid tells it from others; all of it is told by show, --json and a pipe.
+    rows = [(*row, cut(kid, max(room - (width + _GAP if width >= _LEAST else 0), _KID))) for *row, kid in rows]
+    if width < _LEAST:
+        context.print(table(header, rows))
+        return
+    axis = axis_of([one for versions in listed for one in versions], context.ring.now(), width)
     drawn = [(bar(versions, axis), *row) for row, versions in zip(rows, listed, strict=True)]
-    context.print(table((f"{'TIME':{_NARROW}}", "NAME", "PHASE", "TYPE", "KID"), drawn))
-    context.print(legend(axis))
+    context.print(table((f"{'TIME':{width}}", *header), drawn))
+    where, words = legend(axis)
+    context.print(where)
+    context.print(words)
+
+
+def _versions_table(rows: list[tuple[str, ...]]) -> str:
+    """A table, or on a terminal that is too narrow for it a few lines for each version."""
+    text = table(_HEADER, rows)
+    if not is_terminal():
+        return text
+    from keywright.cli.timeline import columns, folded
+
+    width = columns()
+    if max(map(len, text.split("\n"))) <= width:
+        return text
+    lines: list[str] = []
+    for reference, phase, *cells in rows:
+        named = [f"{name.lower()} {printable(cell)}" for name, cell in zip(_HEADER[2:], cells, strict=True) if cell]
+        lines += [f"{reference}  {phase}", *(f"  {line}" for line in folded(named, width - _GAP))]
+    return "\n".join(lines)
 
 
 def _print_time(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> None:
-    from keywright.cli.timeline import axis_of, bar, in_words, legend
+    from textwrap import fill
+
+    from keywright.cli.timeline import axis_of, bar, columns, in_words, legend
 
     now = context.ring.now()
-    axis = axis_of(versions, now, _WIDE)
+    beside = {one.info.version: f"{one.info.reference} {one.phase.value}" for one in versions}
+    room = columns() - 2 * _GAP - max(map(len, beside.values()))
+    axis = axis_of(versions, now, max(min(_WIDE, room), _LEAST))
     context.print("")
     for one in versions:
-        context.print(f"  {bar([one], axis)}  {one.info.reference} {one.phase.value}")
-    context.print(f"  {legend(axis)}")
-    context.print("")
-    for time, what in _next(context, name, versions):
-        context.print(f"  {in_words(time, now)}: {what}")
+        context.print(f"  {bar([one], axis)}  {beside[one.info.version]}")
+    where, words = legend(axis)
+    context.print(f"  {where}")
+    sentences = (f"{in_words(time, now)}: {what}" for time, what in _next(context, name, versions))
+    for text in (words, "", *sentences):
+        context.print(fill(text, columns(), initial_indent="  ", subsequent_indent="    "))
 
 
 def _next(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> list[tuple[datetime | None, str]]:
@@ -212,7 +249,10 @@ def _details(one: VersionPhase) -> tuple[str, ...]:
     info = one.info
     labels = " ".join(f"{name}={value}" for name, value in info.labels.items())
     signs_from = None if one.phase in _NEVER_SIGNING else info.activates or info.created
-    times = (_second(time) for time in (info.created, signs_from, one.verifies_until))
+    # What was put away for good ended then, whatever the others would have let it do.
+    ends = (one.verifies_until, info.state_since if one.phase in _OVER else None)
+    end = min((time for time in ends if time is not None), default=None)
+    times = (_second(time) for time in (info.created, signs_from, end))
     return (info.reference, one.phase.value, info.key_type, info.format or "", *times, labels, info.kid)
 
 

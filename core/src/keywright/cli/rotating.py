@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from keywright.cli.exit_codes import NO, exit_code
+from keywright.cli.failures import failure_document
 from keywright.cli.making import TIME, add_type_settings, made, type_settings
 from keywright.cli.values import attributes_of, duration_of, time_of
 from keywright.errors import ConfigError
@@ -14,6 +15,7 @@ from keywright.metadata import format_time
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
+    from keywright.errors import KeywrightError
     from keywright.record import RecordInfo
     from keywright.registry import Registry
     from keywright.ring.timing import Due
@@ -84,8 +86,7 @@ def _rotate_due(arguments: Namespace, context: Context) -> int:
     found = context.ring.due if arguments.dry_run else context.ring.rotate_due
     for one in found(*arguments.names):
         if one.error is not None:
-            context.say(f"keywright: {one.name}: {one.error}")
-            code = code or exit_code(one.error)
+            code = code or _tell_failure(context, one, one.error)
         elif one.made is not None:
             made(context, one.made)
         else:
@@ -96,13 +97,24 @@ def _rotate_due(arguments: Namespace, context: Context) -> int:
     return code
 
 
-def _print_due(context: Context, one: Due) -> None:
-    since = None if one.since is None else format_time(one.since.replace(microsecond=0))
-    newest = "" if one.newest is None else one.newest.reference
+def _tell_failure(context: Context, one: Due, error: KeywrightError) -> int:
+    context.say(f"keywright: {one.name}: {error}")
     if context.json:
-        context.print_json({"name": one.name, "newest": newest, "since": since})
+        context.print_json(_due_document(one) | failure_document(type(error).__name__, str(error), exit_code(error)))
+    return exit_code(error)
+
+
+def _print_due(context: Context, one: Due) -> None:
+    document = _due_document(one)
+    if context.json:
+        context.print_json(document)
     else:
-        context.print(f"{newest}: due since {since}")
+        context.print(f"{document['newest']}: due since {document['since']}")
+
+
+def _due_document(one: Due) -> dict[str, object]:
+    since = None if one.since is None else format_time(one.since.replace(microsecond=0))
+    return {"name": one.name, "newest": None if one.newest is None else one.newest.reference, "since": since}
 
 
 def announced_versions(context: Context, name: str) -> list[RecordInfo]:

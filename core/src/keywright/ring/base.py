@@ -103,7 +103,7 @@ class RingBase:
         return self._chain(table).holder(name)
 
     def _table(self, store: str | None, name: str | None) -> StoreTable:
-        check_texts(store=store)
+        check_texts(store=store, name=name)
         wanted = self._store if store is None else store
         if wanted is None and name is not None:
             wanted = self.config.key(name).common().optional_text("store")

@@ -11,6 +11,7 @@ from keywright.errors import ConfigError, ConflictError, KeywrightError
 from keywright.names import Reference, parse_reference
 from keywright.record import Record, RecordInfo, State
 from keywright.ring.base import RingBase
+from keywright.ring.given_texts import check_mappings
 from keywright.ring.labels import check_labels
 from keywright.ring.operation import describe
 
@@ -23,6 +24,11 @@ __all__ = ["Changing"]
 _RETRIES = 20
 _LONGEST_REASON = 1000
 _FOR_GOOD = ("compromise", "destroy")
+
+
+def _check_reason(reason: object) -> None:
+    if not isinstance(reason, str) or not reason.isprintable() or len(reason) > _LONGEST_REASON:
+        raise ConfigError(f"a reason must be printable text of at most {_LONGEST_REASON} characters; shorten it")
 
 
 def _as_it_is(store: WritableStore, info: RecordInfo, operation: Operation) -> Record:
@@ -45,6 +51,8 @@ class Changing(RingBase):
             PolicyError: `NAME` has no primary.
             ConfigError: a label is none.
         """
+
+        check_mappings(labels=labels)
 
         def relabelled(info: RecordInfo) -> RecordInfo:
             merged = {**info.labels, **labels}
@@ -85,8 +93,7 @@ class Changing(RingBase):
     def _change_state(
         self, operation: Operation, reference: str, state: State, reason: str, store: str | None
     ) -> RecordInfo:
-        if not reason.isprintable() or len(reason) > _LONGEST_REASON:
-            raise ConfigError(f"a reason must be printable text of at most {_LONGEST_REASON} characters; shorten it")
+        _check_reason(reason)
 
         def moved(info: RecordInfo) -> RecordInfo:
             return lifecycle.change_state(info, state, self._clock(), reason)

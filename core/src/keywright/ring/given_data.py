@@ -1,12 +1,13 @@
-"""Encoded keys as callers give them: out of sight before anything is done with them."""
+"""Bytes as callers give them. Encoded keys are out of sight before anything is done with them."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from keywright.errors import ConfigError
 from keywright.secret import Secret
 
-__all__ = ["NOT_BYTES", "hide"]
+__all__ = ["NOT_BYTES", "check_bytes", "hide"]
 
 NOT_BYTES: Final = "a key is given as bytes or as a Secret; encode text before"
 
@@ -16,3 +17,14 @@ def hide(data: bytes | Secret) -> Secret | None:
     if isinstance(data, bytes | bytearray | memoryview):
         return Secret(data)
     return data if isinstance(data, Secret) else None  # type: ignore[redundant-expr]  # not every caller has types
+
+
+def check_bytes(**given: object) -> None:
+    """Check what is to be signed or verified, by the names that a caller knows it by.
+
+    Raises:
+        ConfigError: one is no `bytes`.
+    """
+    for name, data in given.items():
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise ConfigError(f"{name} must be bytes; encode text before")

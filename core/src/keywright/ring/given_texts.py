@@ -1,18 +1,33 @@
-"""Texts that callers may leave out: an empty one is neither left out nor a choice."""
+"""Texts that callers may leave out, and mappings; an empty text is neither left out nor a choice."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from keywright.errors import ConfigError
 
-__all__ = ["check_texts"]
+__all__ = ["check_mappings", "check_texts"]
 
 
-def check_texts(**texts: str | None) -> None:
+def check_texts(**texts: object) -> None:
     """Check the texts that a caller gave, by the names that it knows them by.
 
     Raises:
-        ConfigError: one is empty.
+        ConfigError: one is empty, or no text.
     """
     for name, text in texts.items():
         if text == "":
             raise ConfigError(f"{name} must not be empty; leave it out, or say which")
+        if text is not None and not isinstance(text, str):
+            raise ConfigError(f"{name} must be text; leave it out, or say which")
+
+
+def check_mappings(**mappings: object) -> None:
+    """Check labels and attributes, by the names that a caller knows them by.
+
+    Raises:
+        ConfigError: one is no mapping, or has a name that is no text.
+    """
+    for name, mapping in mappings.items():
+        if not isinstance(mapping, Mapping) or not all(isinstance(one, str) for one in mapping):
+            raise ConfigError(f"{name} must be a mapping with names that are text; pass a dict")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from keywright.errors import ConfigError
+from keywright.ring.given_texts import check_mappings
 
 __all__ = ["check_labels"]
 
@@ -17,9 +18,10 @@ def check_labels(labels: Mapping[str, object]) -> dict[str, str]:
     """A sorted copy, if every label is one.
 
     Raises:
-        ConfigError: a name is not 1 to 63 of `A-Z a-z 0-9 . _ / -` starting with a letter or digit, or a value is
-            not printable text of at most 256 bytes.
+        ConfigError: it is no mapping, a name is not 1 to 63 of `A-Z a-z 0-9 . _ / -` starting with a letter or digit,
+            or a value is not printable text of at most 256 bytes.
     """
+    check_mappings(labels=labels)
     checked: dict[str, str] = {}
     for name in sorted(labels):
         value = labels[name]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from keywright.config.tables import KEY_SETTING_NAMES
 from keywright.errors import ConfigError
 from keywright.key import Attributes
-from keywright.ring.given_texts import check_texts
+from keywright.ring.given_texts import check_mappings, check_texts
 from keywright.ring.labels import check_labels
 from keywright.ring.located import located
 from keywright.ring.times import check_times
@@ -72,6 +72,10 @@ def make_plan(
         ConfigError: a setting or time is wrong, a text is empty, or the format cannot carry the type.
     """
     check_texts(type=wanted.type, format=wanted.format, kid=wanted.kid)
+    check_mappings(
+        labels={} if wanted.labels is None else wanted.labels,
+        attributes={} if wanted.attributes is None else wanted.attributes,
+    )
     common = table.common()
     before = before or Wanted()
     type_name = common.optional_text("type") if wanted.type is None else wanted.type

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 from keywright import lifecycle
+from keywright.errors import ConfigError
 from keywright.names import check_name, parse_reference
 from keywright.ring.base import RingBase
 from keywright.ring.conversion import encode_key, warn
 from keywright.ring.given_texts import check_texts
+from keywright.ring.labels import check_labels
 from keywright.ring.opened import secret_of
 from keywright.ring.operation import describe
 from keywright.secret import Secret
@@ -33,16 +35,27 @@ class Reading(RingBase):
     """Reads what stores hold."""
 
     def names(self, prefix: str = "", *, store: str | None = None) -> Iterator[str]:
-        """The names of one store that start with `prefix`, in the order of their bytes."""
+        """The names of one store that start with `prefix`, in the order of their bytes.
+
+        Raises:
+            ConfigError: `prefix` is no text.
+        """
+        _check_prefix(prefix)
         return (name for name, _ in self._names(prefix, store))
 
     def list(
         self, prefix: str = "", *, labels: Mapping[str, str] | None = None, store: str | None = None
     ) -> Iterator[Named]:
-        """The names of one store, with the phases of their versions; `labels`: those whose newest version has them."""
+        """The names of one store, with the phases of their versions; `labels`: those whose newest version has them.
+
+        Raises:
+            ConfigError: `prefix` is no text, or a label is none.
+        """
+        _check_prefix(prefix)
+        wanted = check_labels({} if labels is None else labels)
         for name, opened in self._names(prefix, store):
             infos = [opened.described(info) for info in opened.store.versions(name)]
-            if infos and all(infos[-1].labels.get(label) == value for label, value in (labels or {}).items()):
+            if infos and all(infos[-1].labels.get(label) == value for label, value in wanted.items()):
                 yield Named(name, lifecycle.phases(infos, self._clock()))
 
     def show(self, name: str, *, store: str | None = None) -> Named:
@@ -142,3 +155,8 @@ class Reading(RingBase):
             return encode_key(format_, key, secret=True, strict=strict, lenient=True, report=report)
 
         return self._perform(lambda: describe("export", opened, info, self._clock()), reveal, changes=False)
+
+
+def _check_prefix(prefix: object) -> None:
+    if not isinstance(prefix, str):
+        raise ConfigError("prefix must be text; leave it out for all names")

@@ -12,13 +12,15 @@ __all__ = ["check_duration", "check_times"]
 _LONGEST: Final = timedelta(days=36_500)
 
 
-def check_duration(name: str, duration: timedelta | None) -> None:
+def check_duration(name: str, duration: object) -> None:
     """Check a duration; `name` is what the caller knows it by.
 
     Raises:
-        ConfigError: it is negative, or longer than the configuration could say.
+        ConfigError: it is no `timedelta`, negative, or longer than the configuration could say.
     """
-    if duration is not None and not timedelta(0) <= duration <= _LONGEST:
+    if duration is None:
+        return
+    if not isinstance(duration, timedelta) or not timedelta(0) <= duration <= _LONGEST:
         raise ConfigError(f"{name} must be a duration from 0s to 36500d")
 
 
@@ -40,10 +42,10 @@ def check_times(
     return activates, expires
 
 
-def _in_utc(name: str, time: datetime | None) -> datetime | None:
+def _in_utc(name: str, time: object) -> datetime | None:
     if time is None:
         return None
-    if time.utcoffset() is None:
+    if not isinstance(time, datetime) or time.utcoffset() is None:
         raise ConfigError(f"{name} must be a time with a zone, such as 2027-01-31T12:00:00Z")
     try:
         return time.astimezone(UTC)

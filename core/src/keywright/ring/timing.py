@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from keywright.errors import ConfigError, KeyExistsError, KeywrightError
-from keywright.lifecycle import overdue
+from keywright.errors import ConfigError, KeyExistsError, KeywrightError, UnsupportedOperationError
+from keywright.lifecycle import newest_in_use
 from keywright.names import check_name
 from keywright.record import RecordInfo
+from keywright.ring.given_texts import check_texts
 from keywright.ring.making import Making
 from keywright.ring.plan import Wanted, make_plan
+
+if TYPE_CHECKING:
+    from keywright.ring.opened import OpenedStore
 
 __all__ = ["Due", "Timing"]
 
@@ -21,10 +25,10 @@ class Due(NamedTuple):
 
     Attributes:
         name: the key's name.
-        newest: the version that is too old; None if it could not be read.
-        since: since when it is due, in UTC.
+        newest: the version that is too old, or of which nobody knows how old it is; None if it could not be read.
+        since: since when it is due, in UTC; None where nobody could say.
         made: the version that follows it; None if none was made.
-        error: why it could not be read, or rotated.
+        error: why it could not be read, or rotated, or why nobody can say whether it is due.
     """
 
     name: str
@@ -40,8 +44,9 @@ class Timing(Making):
     def due(self, *names: str, store: str | None = None) -> Iterator[Due]:
         """The names that are due for rotation; with `names`, of those alone. Nothing is changed.
 
-        A name is due when its newest version was made `rotate_every` ago or longer (`[keys.NAME]`). One that was never
-        made, or of which no version signs, is not.
+        A name is due when its newest version was made `rotate_every` ago or longer (`[keys.NAME]`), or has expired.
+        One that was never made, or of which no version signs, is not. Where the store does not know when the version
+        was made, `error` says so; likewise where the name is configured wrongly, or its store fails.
 
         Raises:
             ConfigError: a name has no `rotate_every`.
@@ -73,34 +78,49 @@ class Timing(Making):
                 yield one._replace(error=error)
 
     def _due(self, names: tuple[str, ...], store: str | None) -> Iterator[tuple[Due, tuple[RecordInfo, ...]]]:
+        check_texts(store=store)
         for name in names or self.config.keys:
-            every = self._rotate_every(check_name(name), required=bool(names))
-            if every is None:
-                # A rotate_every that is misspelt would never be heard of.
-                fault = self._table_fault(name)
-                if fault is not None:
-                    yield Due(name, None, None, error=fault), ()
-                continue
+            table = self.config.key(check_name(name))
             try:
-                make_plan(self.plugins, self.config.key(name), Wanted(), now=self._clock())
-                infos = tuple(self.open_store(store, name=name).store.versions(name))
+                every = cast("timedelta | None", table.common()["rotate_every"])
+                # Also where there seems to be none: one that is misspelt would never be heard of.
+                make_plan(self.plugins, table, Wanted(), now=self._clock())
             except KeywrightError as error:
                 yield Due(name, None, None, error=error), ()
                 continue
-            newest = overdue(infos, every, self._clock())
-            if newest is not None and newest.created is not None:
-                yield Due(name, newest, newest.created + every), infos
+            if every is None and names:
+                raise ConfigError(
+                    f"{name} has no rotation by the clock; set {table.path}.rotate_every, or rotate it now"
+                )
+            if every is None:
+                continue
+            try:
+                opened = self.open_store(store, name=name)
+                infos = tuple(opened.store.versions(name))
+            except KeywrightError as error:
+                yield Due(name, None, None, error=error), ()
+                continue
+            due = self._judged(opened, newest_in_use(infos, self._clock()), every)
+            if due is not None:
+                yield due, infos
 
-    def _table_fault(self, name: str) -> KeywrightError | None:
-        try:
-            make_plan(self.plugins, self.config.key(name), Wanted(), now=self._clock())
-        except KeywrightError as error:
-            return error
-        return None
-
-    def _rotate_every(self, name: str, *, required: bool) -> timedelta | None:
-        table = self.config.key(name)
-        every = cast("timedelta | None", table.common()["rotate_every"])
-        if every is None and required:
-            raise ConfigError(f"{name} has no rotation by the clock; set {table.path}.rotate_every, or rotate it now")
-        return every
+    def _judged(self, opened: OpenedStore, newest: RecordInfo | None, every: timedelta) -> Due | None:
+        """Whether the name is due by its `newest` version in use, or nobody can say; None: it is not."""
+        if newest is None:
+            return None
+        ends = (None if newest.created is None else newest.created + every, newest.expires)
+        since = min((end for end in ends if end is not None), default=None)
+        if since is not None and since <= self._clock():
+            return Due(newest.name, newest, since)
+        if newest.created is not None:
+            return None
+        way_out = (
+            "rotate it by hand, and the next version has a time"
+            if opened.capabilities.writable
+            else f"leave out {self.config.key(newest.name).path}.rotate_every, or migrate it to a store that knows"
+        )
+        unknown = UnsupportedOperationError(
+            f"store {opened.name!r} cannot tell when {newest.reference} was made, so nobody knows when it is due; "
+            f"{way_out}"
+        )
+        return Due(newest.name, newest, None, error=unknown)

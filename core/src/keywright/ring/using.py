@@ -9,6 +9,7 @@ from keywright.names import parse_reference
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
 from keywright.ring.binding import bind, bound_verifiers, signing_until, signing_version, verify, verifying_until
+from keywright.ring.given_data import check_bytes
 from keywright.ring.operation import describe
 from keywright.ring.resolved import Found
 from keywright.ring.signer import BoundKey, Signer
@@ -90,7 +91,11 @@ class Using(RingBase):
         return Verifier(resolve, self._clock, lambda: self._era)
 
     def sign(self, reference: str, data: bytes, *, algorithm: str | None = None, store: str | None = None) -> bytes:
-        """One signature by the primary, in JOSE form. For several, bind a `signer`. Raises: as `signer`."""
+        """One signature by the primary, in JOSE form. For several, bind a `signer`.
+
+        Raises: as `signer`, and ConfigError: `data` is no bytes.
+        """
+        check_bytes(data=data)
         return self.signer(reference, algorithm=algorithm, store=store).sign(data)
 
     def verify(
@@ -104,7 +109,9 @@ class Using(RingBase):
             PolicyError: no version, or not that one, may verify; or each is for another use.
             UnsupportedOperationError: no key's type can sign, or not with the algorithm.
             InvalidKeyError: each key is too weak for the algorithm.
+            ConfigError: `data` or `signature` is no bytes.
         """
+        check_bytes(data=data, signature=signature)
         wanted = parse_reference(reference)
         opened = self.open_store(store, name=wanted.name)
         infos = self._versions(opened, wanted.name, wanted.version)
