@@ -7,9 +7,11 @@ import importlib.util
 import inspect
 import re
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
+import keywright
 from keywright import Registry, errors, hookspecs, testing
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Command, Commands
@@ -31,6 +33,7 @@ def commands() -> list[Command]:
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("keywright_")]
 ERRORS = list(errors.__all__)
+EXPORTED = [name for name in keywright.__all__ if isinstance(getattr(keywright, name), type | FunctionType)]
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -41,6 +44,12 @@ def test_every_hook_says_when_it_is_called_and_what_happens_when_it_raises(hook:
     assert re.search(r"\bcalled\b", words, re.IGNORECASE)
     assert re.search(r"raises|failures handled", words)
     assert hook in DOCS
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_everything_that_is_exported_has_its_place_in_the_reference(name: str) -> None:
+    """Classes and functions stand on the page of the Python reference."""
+    assert f"::: keywright.{name}\n" in (HOUSE / "docs/reference/python.md").read_text()
 
 
 @pytest.mark.parametrize("error", ERRORS)
