@@ -58,7 +58,7 @@ def test_every_combination_round_trips_or_says_why(
         if store == "env":
             monkeypatch.setenv("KEYWRIGHT_KEY_SOME_KEY", secret.reveal().decode())
         else:
-            ring.import_key("some/key", secret)
+            ring.import_key("some/key", secret, new_here=True)
     if store == "memory":
         return
 

@@ -354,3 +354,47 @@ def test_a_key_is_not_left_open_among_sealed_ones(
     ):
         ring(stores={"main": shared}).generate("b")
     assert [*sealed.names()] == ["a"]
+
+
+def test_a_sealed_key_is_not_added_to_open_ones(
+    ring: Rings, canary_seal: Table, refused: Refused, shared: dict[str, str]
+) -> None:
+    """A store that holds keys from before it had a seal would be one that no configuration reads whole."""
+    ring(stores={"main": shared}).generate("a")
+    sealing = ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": canary_seal})
+
+    with refused(
+        SealError,
+        "store 'main' holds keys that are not sealed, which its seal 'memory' does not open, so another one is not "
+        "added; set the seal that they have, and migrate them into a store with this one",
+    ):
+        sealing.generate("b")
+    assert [*sealing.names()] == ["a"]
+
+
+def test_a_key_is_not_added_to_those_of_another_seal(
+    ring: Rings, sealed: KeyRing, canary_seal: Table, refused: Refused, shared: dict[str, str]
+) -> None:
+    """Of two kinds of seal in one store, each would refuse the other's keys."""
+    sealed.generate("a")
+    payload = payload_of(sealed, "a").reveal().replace(b":memory\n", b":other\n", 1)
+    put(sealed, "a", Secret(payload))
+
+    with refused(
+        SealError,
+        "store 'main' holds keys sealed with 'other', which its seal 'memory' does not open, so another one is not "
+        "added; set the seal that they have, and migrate them into a store with this one",
+    ):
+        ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": canary_seal}).generate("b")
+
+
+def test_tombstones_hide_nothing(ring: Rings, sealed: KeyRing, shared: dict[str, str]) -> None:
+    """However many keys were destroyed, those that are left tell how the store is sealed."""
+    for number in range(70):
+        sealed.generate(f"a{number:02}", type="oct")
+        sealed.destroy(f"a{number:02}")
+    sealed.generate("z")
+
+    with pytest.raises(SealError, match="holds sealed keys and has no seal"):
+        ring(stores={"main": shared}).generate("b")
+    assert "b" not in sealed.names()

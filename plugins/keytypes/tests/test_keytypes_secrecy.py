@@ -172,3 +172,29 @@ def test_the_check_finds_secrets() -> None:
 
     with pytest.raises(AssertionError):
         _assert_hidden(_CANARY, _shown(error))
+
+
+def test_ed25519_is_hidden_from_the_frames_of_the_library(
+    types: Mapping[str, KeyType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory runs out, or somebody presses Ctrl-C, while a frame of the library's holds the seed as an argument."""
+    key = types["ed25519"].complete(Key("ed25519", secret=Secret(_CANARY)))
+    held = []
+
+    def crypto_sign(_message: bytes, sk: bytes) -> bytes:
+        held.append(f"{sk!r} {sk}")  # type: ignore[str-bytes-safe]  # as a traceback with locals, or a log, would show it
+        raise MemoryError
+
+    def crypto_sign_seed_keypair(seed: bytes) -> tuple[bytes, bytes]:
+        held.append(f"{seed!r} {seed}")  # type: ignore[str-bytes-safe]  # that is the question
+        raise MemoryError
+
+    monkeypatch.setattr("nacl.bindings.crypto_sign", crypto_sign)
+    sign = types["ed25519"].signer(key, "EdDSA")
+    errors = [_caught(lambda: sign(b""))]
+    monkeypatch.setattr("nacl.bindings.crypto_sign_seed_keypair", crypto_sign_seed_keypair)
+    errors.append(_caught(lambda: types["ed25519"].signer(key, "EdDSA")))
+
+    assert held == ["<hidden> <hidden>"] * 2
+    for error in errors:
+        _assert_hidden(_CANARY, _shown(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from keywright.ring.given_data import check_bytes
 from keywright.ring.resolved import Resolved
 
 __all__ = ["BoundKey", "Signer"]
@@ -36,8 +37,15 @@ class Signer(Resolved[BoundKey]):
     __slots__ = ()
 
     def sign(self, data: bytes) -> bytes:
-        """The signature of `data`, in JOSE form. Raises: as `current`."""
-        return self.current().sign(data)
+        """The signature of `data`, in JOSE form.
+
+        Raises: as `current`, and ConfigError: `data` is no bytes.
+        """
+        try:
+            return self.current().sign(data)
+        except TypeError:
+            check_bytes(data=data)
+            raise
 
     @property
     def name(self) -> str:

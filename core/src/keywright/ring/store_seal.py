@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
-from keywright.errors import ConfigError, KeywrightError, SealError
+from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, SealError
 from keywright.protocols import OpenedSeal, RenewableSeal, Seal, Store
-from keywright.record import RecordInfo
+from keywright.record import RecordInfo, State
 from keywright.ring.located import located
 from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import check_sealed, inside_of, seal_payload, sealed_with, unseal_payload
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreSeal", "open_seal"]
 
-_LOOKED_AT = 64
+_LOOKED_AT = 1000
 _ENOUGH = 3
 
 
@@ -65,7 +65,7 @@ class StoreSeal:
         self._store = store
         self._seal: OpenedSeal | None = None
         self._has_looked = False
-        self._holds_sealed = False
+        self._sealed_with: set[str | None] = set()
         self._lock = ProcessLock()
         if table.seal is None:
             return
@@ -77,15 +77,14 @@ class StoreSeal:
 
         Raises:
             ConfigError: as `open_seal`.
-            SealError: it cannot be sealed, or the seal does not give it back; or the store has no seal, and holds
-                sealed payloads.
+            SealError: it cannot be sealed, or the seal does not give it back; or what the store holds has another
+                seal, or is sealed where the store has none, or the reverse.
         """
         seal = self._as_before()
-        if seal is None and self._holds_sealed:
-            raise SealError(
-                f"store {self._store_name!r} holds sealed keys and has no seal, so another one would lie open among "
-                f"them; set stores.{self._store_name}.seal"
-            )
+        self._check_all_alike()
+        return self._sealed(payload, info, seal)
+
+    def _sealed(self, payload: Secret, info: RecordInfo, seal: OpenedSeal | None) -> Secret:
         with self._of(info):
             stored = payload if seal is None or self.name is None else seal_payload(self.name, seal, payload, info)
         if self.unsealed(stored, info) != payload:
@@ -117,7 +116,7 @@ class StoreSeal:
             is_current = seal.is_current(inside_of(payload))
         if is_current:
             return None
-        return self.sealed(self.unsealed(payload, info), info)
+        return self._sealed(self.unsealed(payload, info), info, self._as_before())
 
     def renewable(self) -> RenewableSeal:
         """The seal.
@@ -148,28 +147,49 @@ class StoreSeal:
         seal = self._opened()
         with self._lock.mine():
             if not self._has_looked:
-                for payload in self._sealed_before():
-                    self._holds_sealed = True
-                    if sealed_with(payload) == self.name and hasattr(seal, "adopt"):
+                for payload in self._stored_before():
+                    made_with = sealed_with(payload)
+                    self._sealed_with.add(made_with)
+                    if made_with is not None and made_with == self.name and hasattr(seal, "adopt"):
                         cast(RenewableSeal, seal).adopt(inside_of(payload))
             self._has_looked = True
         return seal
 
-    def _sealed_before(self) -> Iterator[Secret]:
-        """A sealed payload of each of the first names that have one, as far as the store tells."""
+    def _check_all_alike(self) -> None:
+        """Refuse to add to a store what could not be read with what it holds, whatever seal is set."""
+        others = self._sealed_with - {self.name}
+        if not others:
+            return
+        store = self._store_name
+        if self.name is None:
+            raise SealError(
+                f"store {store!r} holds sealed keys and has no seal, so another one would lie open among them; set "
+                f"stores.{store}.seal"
+            )
+        found = " and ".join(
+            sorted("keys that are not sealed" if one is None else f"keys sealed with {one!r}" for one in others)
+        )
+        raise SealError(
+            f"store {store!r} holds {found}, which its seal {self.name!r} does not open, so another one is not added; "
+            "set the seal that they have, and migrate them into a store with this one"
+        )
+
+    def _stored_before(self) -> Iterator[Secret]:
+        """The first payloads of the store, as far as it gives them."""
         store, number, failure = self._store(), 0, None
-        # Without a seal it is a guard against one that was forgotten, and every first write of a process pays for it.
-        for name in store.names(limit=_LOOKED_AT if self.name is not None else _ENOUGH):
+        for name in store.names(limit=_LOOKED_AT):
             try:
-                payloads = (store.get(name, info.version).payload for info in store.versions(name))
-                found = next((one for one in payloads if one is not None and sealed_with(one) is not None), None)
+                for info in store.versions(name):
+                    # A store of nothing but tombstones would else be read to its end.
+                    payload = None if info.state is State.DESTROYED else store.get(name, info.version).payload
+                    if payload is not None:
+                        number += 1
+                        yield payload
+                    if number == _ENOUGH:
+                        return
+            except KeyNotFoundError:
+                continue  # somebody took it away
             except KeywrightError as error:
                 failure = error
-                continue
-            number += found is not None
-            if found is not None:
-                yield found
-            if number == _ENOUGH:
-                return
         if failure is not None and not number and self.name is not None:
             raise failure  # what was sealed, and how, is not known

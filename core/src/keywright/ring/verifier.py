@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from keywright.errors import InvalidSignatureError
+from keywright.ring.given_data import check_bytes
 from keywright.ring.resolved import Resolved
 
 __all__ = ["BoundVerifier", "Verifier"]
@@ -45,12 +46,16 @@ class Verifier(Resolved[tuple[BoundVerifier, ...]]):
         Raises:
             InvalidSignatureError: it holds under none.
             PolicyError, KeyNotFoundError, StoreError: as `current`.
+            ConfigError: `data` or `signature` is no bytes.
         """
         for bound in self.current():
             try:
                 bound.verify(data, signature)
             except InvalidSignatureError:
                 continue
+            except TypeError:
+                check_bytes(data=data, signature=signature)
+                raise
             return bound
         raise InvalidSignatureError(
             f"the signature holds under no version of {self.name} that may verify; check the data"

@@ -67,10 +67,10 @@ class Ed25519:
         check_type(key, self.name)
         check_algorithm(algorithm, self.algorithms, self.name)
         secret = needed_secret(key)
-        both = Secret(secret.reveal() + _derive(secret))  # as libsodium wants it
+        both = _Hidden(secret.reveal() + _derive(secret))  # as libsodium wants it
 
         def sign(message: bytes) -> bytes:
-            return crypto_sign(_octets(message), both.reveal())[:_SIGNATURE_BYTES]
+            return crypto_sign(_octets(message), both)[:_SIGNATURE_BYTES]
 
         return sign
 
@@ -100,12 +100,21 @@ class Ed25519:
         return verify
 
 
+class _Hidden(bytes):
+    """Bytes that do not show in a traceback with locals: the library's own frames hold them, and memory may run out."""
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+    __str__ = __repr__
+
+
 def _derive(secret: Secret) -> bytes:
     from nacl.bindings import crypto_sign_seed_keypair
 
     if len(secret) != _BYTES:
         raise InvalidKeyError("the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the seed alone")
-    return crypto_sign_seed_keypair(secret.reveal())[0]
+    return crypto_sign_seed_keypair(_Hidden(secret.reveal()))[0]
 
 
 def _public(data: bytes) -> bytes:
