@@ -297,7 +297,10 @@ def test_an_observer_that_fails(install: Install, run: Run) -> None:
     generated = run("generate", "cache.example.org")
 
     assert (generated.returncode, generated.stdout) == (0, "cache.example.org@1\n")
-    assert generated.stderr == "plugin 'bad' failed in keywright_observe with RuntimeError: boom\n"
+    assert generated.stderr == (
+        "keywright: warning: plugin 'bad' could not note what happened (generate of cache.example.org): RuntimeError: "
+        "boom\n"
+    )
 
 
 def test_an_allow_list_keeps_a_broken_plugin_out(install: Install, run: Run, home: Path) -> None:

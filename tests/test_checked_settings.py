@@ -23,6 +23,7 @@ LINK = (
     "a link or another kind of file stands where the audit log or its directory should be; move it away, or set "
     "another path"
 )
+EDITED = '{"kind":"intent","name":"a","previous":null,"hash":"' + "0" * 64 + '"}'
 BY_OTHERS = "may be changed by other users; take that away with chmod go-w"
 NO_DIRECTORY = "there is no directory to make the audit log's in; make it, or set another path"
 
@@ -132,6 +133,12 @@ def test_a_seal_that_is_not_installed_is_told_once(home: Path, keywright: Keywri
             "mkdir -p a/log; echo hello > a/log/audit.jsonl; chmod 600 a/log/audit.jsonl",
             "is no audit log, and nothing was written to it; set another path",
             id="another file",
+        ),
+        pytest.param(
+            "mkdir -p a/log; echo '" + EDITED + "' > a/log/audit.jsonl; chmod 600 a/log/audit.jsonl",
+            "the last line of the audit log is not as it was written; see `keywright audit verify`, and move the file "
+            "away to begin another",
+            id="a last line that was edited",
         ),
     ],
 )

@@ -59,15 +59,32 @@ def test_a_conflict_is_exit_code_4(keywright: Keywright) -> None:
 
     assert (dry.returncode, dry.stdout) == (4, b"a@2: to copy\na@1: to copy\nto copy 2, identical 0, conflict 1\n")
     assert dry.stderr.splitlines()[-1] == (
-        b"keywright: nothing would be removed from the source, for not all of it would be in the target"
+        b"keywright: nothing would be removed from the source, for not all of it would be in the target; name "
+        b"the names that are settled, and these are removed"
     )
     assert done.returncode == 4
     assert done.stdout == b"a@2: copied\na@1: copied\ncopied 2, identical 0, conflict 1\n"
     assert done.stderr == (
-        b"keywright: b@1 in store 'db' is another key; decide which one counts, and rename or remove the other\n"
-        b"keywright: nothing was removed from the source, for not all of it is in the target\n"
+        b"keywright: b@1 in store 'db' is another key; leave both where they are, set keys.b.store to the store whose "
+        b"key counts, and migrate the other names by naming them\n"
+        b"keywright: nothing was removed from the source, for not all of it is in the target; name the names that are "
+        b"settled, and these are removed\n"
     )
     assert b"a@2" in keywright("list").stdout
+    settled = keywright("migrate", "a", "--from", "files", "--to", "db", "--delete-source", "--in-use")
+    assert (settled.returncode, settled.stdout) == (0, b"a: removed\ncopied 0, identical 2, removed 1\n")
+
+
+def test_nothing_settled_is_nothing_to_name(keywright: Keywright) -> None:
+    """Where no name has its place in the target, there is none to go on with."""
+    assert keywright("--store", "db", "generate", "b", "--type", "oct").returncode == 0
+
+    done = keywright("migrate", "b", "--from", "files", "--to", "db", "--delete-source", "--in-use")
+
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1] == (
+        b"keywright: nothing was removed from the source, for not all of it is in the target"
+    )
 
 
 def test_a_program_reads_json(keywright: Keywright) -> None:
@@ -78,7 +95,7 @@ def test_a_program_reads_json(keywright: Keywright) -> None:
         {"reference": "b@1", "outcome": "copied", "dry_run": False},
         {
             "dry_run": False, "copied": 1, "updated": 0, "identical": 0, "conflict": 0, "failed": 0, "removed": 0,
-            "kept": 0,
+            "kept": 0, "unsealed": 0,
         },
     ]  # fmt: skip
 
@@ -134,6 +151,64 @@ def test_what_cannot_be(home: Path, keywright: Keywright, arguments: tuple[str, 
     assert (done.returncode, done.stdout) == (code, b"")
     assert done.stderr.decode() == f"keywright: {message.format(home=home)}\n"
     assert keywright("--store", "db", "list").stdout == b""
+
+
+MEMORY = '[stores.mem]\nbackend = "memory"\n'
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_store_that_forgets_is_no_end_of_a_migration(home: Path, keywright: Keywright, dry_run: bool) -> None:
+    """Nothing is removed for a copy that ends with the process, insisted or not; a mere copy is warned of."""
+    (home / "keywright.toml").write_text(CONFIG + MEMORY)
+    dry = ("--dry-run",) if dry_run else ()
+    before = keywright("list").stdout
+
+    for words in ((), ("--in-use",)):
+        refused = keywright("migrate", "--from", "files", "--to", "mem", "--delete-source", *words, *dry)
+        assert (refused.returncode, refused.stdout) == (2, b"")
+        assert refused.stderr == (
+            b"keywright: store 'mem' forgets all when the process ends, so what is removed from store 'files' would be "
+            b"lost; leave out --delete-source, or name another store with --to\n"
+        )
+    copied = keywright("migrate", "--from", "files", "--to", "mem", *dry)
+
+    assert copied.returncode == 0
+    assert copied.stderr == (
+        b"keywright: warning: store 'mem' forgets all when the process ends, so nothing that is copied there stays\n"
+    )
+    assert keywright("list").stdout == before
+
+
+SEALED = """
+[stores.sealed]
+backend = "file"
+path = "sealed"
+seal = "machine"
+[seals.machine]
+seal = "master-key"
+key = { env = "MASTER" }
+"""
+MASTER = {"MASTER": "bmV3" + "A" * 39 + "="}
+
+
+def test_what_loses_its_seal_is_counted(home: Path, keywright: Keywright) -> None:
+    """Secrets that lie in the target as they are: those that were copied and those that were there, no others."""
+    (home / "keywright.toml").write_text(CONFIG + SEALED)
+    assert keywright("migrate", "--from", "files", "--to", "sealed", env=MASTER).stderr == b""
+    assert keywright("--store", "sealed", "destroy", "a@1", "--yes", env=MASTER).returncode == 0
+    move = ("migrate", "--from", "sealed", "--to", "db")
+
+    dry = keywright(*move, "--dry-run", env=MASTER)
+    one = keywright(*move, "b", env=MASTER)
+    done = keywright(*move, env=MASTER)
+    read = keywright("--json", *move, env=MASTER)
+
+    assert dry.stderr == b"keywright: warning: store 'db' has no seal: 2 secrets would lie in it as they are\n"
+    assert one.stderr == b"keywright: warning: store 'db' has no seal: 1 secret lies in it as it is\n"
+    assert (done.returncode, done.stdout) == (0, b"a@2: copied\na@1: copied\ncopied 2, identical 1\n")
+    assert done.stderr == b"keywright: warning: store 'db' has no seal: 2 secrets lie in it as they are\n"
+    assert json.loads(read.stdout.splitlines()[-1])["unsealed"] == 2
+    assert keywright("migrate", "b", "--from", "db", "--to", "sealed", env=MASTER).stderr == b""
 
 
 @pytest.mark.parametrize("place", [0, 1])

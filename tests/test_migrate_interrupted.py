@@ -95,7 +95,7 @@ def test_a_program_is_told_that_it_was_interrupted(home: Path, environment: dict
     assert {line["outcome"] for line in lines} == {"copied"}
     assert summary == {
         "dry_run": False, "copied": len(lines), "updated": 0, "identical": 0, "conflict": 0, "failed": 0, "removed": 0,
-        "kept": 0, "interrupted": True,
+        "kept": 0, "unsealed": 0, "interrupted": True,
     }  # fmt: skip
 
 

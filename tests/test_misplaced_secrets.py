@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support import Keywright
+
+from keywright import Secret
+from keywright.testing import assert_hidden
 
 NIX = "cache.example.org-1:" + "A" * 86 + "=="
 JWK = '{"crv":"P-256","d":"53l4T2RZnhqOwpfSrNp","kty":"EC"}'
@@ -32,6 +37,70 @@ def test_what_looks_like_a_secret_is_not_shown(keywright: Keywright, command: tu
     assert done.returncode in (2, 65)
     for start in range(0, len(secret) - 12, 6):
         assert secret[start : start + 12].encode() not in done.stdout + done.stderr
+
+
+# 32 bytes in base64, with a slash in them: not a path, whatever it looks like.
+SLASHED = "qJ7rT0c/Xb4Zk9LwVf2hN8sPdE1u+Gm6YtRa3oKiC5Q="
+VARIABLE = "b4Zk9LwVf2hN8sPdE1u"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "shown", "told"),
+    [
+        pytest.param(
+            f'{{ file = "{SLASHED}" }}',
+            '{ "file" = "<secret>" }',
+            "points to a file whose name looks like a key, which cannot be read (No such file or directory); check "
+            "the path",
+            id="file",
+        ),
+        pytest.param(
+            f'{{ env = "{VARIABLE}" }}',
+            '{ "env" = "<secret>" }',
+            "points to the environment variable, which is not set; set it",
+            id="variable",
+        ),
+    ],
+)
+def test_a_secret_in_the_place_of_a_pointer_is_not_shown(
+    home: Path, keywright: Keywright, pointer: str, shown: str, told: str
+) -> None:
+    """Neither what checks the settings nor what prints them repeats it."""
+    (home / "keywright.toml").write_text(
+        f'[stores.main]\nbackend = "file"\npath = "keys"\n[seals.s]\nseal = "master-key"\nkey = {pointer}\n'
+    )
+
+    answers = [keywright("config", "check"), keywright("doctor"), keywright("config", "show")]
+
+    assert answers[0].stderr.decode() == f"keywright: {home}/keywright.toml: seals.s.key {told}\n"
+    assert f"\nseals.s.key = {shown}  # {home}/keywright.toml\n" in answers[2].stdout.decode()
+    assert_hidden(
+        Secret((SLASHED if SLASHED in pointer else VARIABLE).encode()),
+        b"".join(answer.stdout + answer.stderr for answer in answers),
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        pytest.param('path = { env = "KEYS_OF_CI" }', 'stores.main.path = { "env" = "KEYS_OF_CI" }', id="variable"),
+        pytest.param('path = { file = "run/there" }', 'stores.main.path = { "file" = "run/there" }', id="a path"),
+        pytest.param('path = { file = "there" }', 'stores.main.path = { "file" = "there" }', id="a file that is there"),
+        pytest.param('path = { file = "hunter2" }', 'stores.main.path = { "file" = "<secret>" }', id="a word"),
+        pytest.param("path = { file = 7 }", 'stores.main.path = { "file" = "<secret>" }', id="no text"),
+        pytest.param(
+            'path = "keys"\n[keys.a.labels]\nenv = "prod"', 'keys.a.labels = { "env" = "prod" }', id="a label"
+        ),
+    ],
+)
+def test_what_a_pointer_names_is_shown(home: Path, keywright: Keywright, document: str, line: str) -> None:
+    """Variables and paths are no secrets, nor is a table that only looks like a pointer."""
+    (home / "there").write_text("keys")
+    (home / "keywright.toml").write_text(f'[stores.main]\nbackend = "file"\n{document}\n')
+
+    shown = keywright("config", "show").stdout.decode().splitlines()
+
+    assert f"{line}  # {home}/keywright.toml" in shown
 
 
 def test_a_path_is_shown(keywright: Keywright) -> None:

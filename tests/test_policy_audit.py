@@ -184,8 +184,8 @@ def test_what_must_be_logged_and_cannot_be_does_not_happen(home: Path, keywright
         "chmod go-w"
     )
     assert [(one.returncode, one.stdout) for one in done] == [(5, b"")] * 4
-    assert done[0].stderr.decode().splitlines()[-1] == (
-        f"keywright: generate of b is refused by plugin 'audit': what cannot be logged is not done: {reason}"
+    assert done[0].stderr.decode() == (
+        f"keywright: generate of b is refused by plugin 'audit': what cannot be logged is not done: {reason}\n"
     )
     assert keywright("list").stdout.startswith(b"a@1\t")
     (home / "log").chmod(0o700)
@@ -201,7 +201,10 @@ def test_what_need_not_be_logged_happens_and_is_told(home: Path, keywright: Keyw
 
     reason = "there is no directory to make the audit log's in; make it, or set another path"
     assert (done.returncode, done.stdout) == (0, b"a@1\n")
-    assert f"generate of a is not in the audit log: {home}/no/where/audit.jsonl: {reason}" in done.stderr.decode()
+    assert done.stderr.decode() == (
+        "keywright: warning: plugin 'audit' could not note what happened (generate of a): "
+        f"{home}/no/where/audit.jsonl: {reason}\n"
+    )
 
 
 def test_ten_commands_at_once_write_one_chain(home: Path, keywright: Keywright, environment: dict[str, str]) -> None:
@@ -264,6 +267,19 @@ def test_a_misspelt_plugin_is_not_passed_over(home: Path, keywright: Keywright) 
 
     assert [answer.returncode for answer in answers] == [2, 2]
     assert b"(did you mean 'policy'?)" in answers[0].stderr
+    assert not (home / "keys").exists()
+
+
+@pytest.mark.parametrize("rules", ["", "rules = []\n"], ids=["left out", "empty"])
+def test_a_policy_without_rules_refuses_everything(home: Path, keywright: Keywright, rules: str) -> None:
+    """The table alone would look like a policy, and refuse nothing."""
+    (home / "keywright.toml").write_text(f"{STORES}[plugin.policy]\n{rules}")
+
+    answers = [keywright("generate", "a"), keywright("config", "check")]
+
+    for answer in answers:
+        assert (answer.returncode, answer.stdout) == (2, b"")
+        assert answer.stderr.startswith(f"keywright: {home}/keywright.toml: plugin.policy".encode())
     assert not (home / "keys").exists()
 
 

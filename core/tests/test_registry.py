@@ -14,7 +14,7 @@ import pytest
 
 from keywright import KeyEvent, Registry, ReviewRequest, hookimpl
 from keywright.cli.commands import Commands
-from keywright.errors import PluginError, PolicyError, UnknownPluginError
+from keywright.errors import PluginError, PolicyError, StoreUnavailableError, UnknownPluginError
 
 Install = Callable[..., None]
 
@@ -470,6 +470,11 @@ def fail(*_arguments: object) -> object:
     raise RuntimeError("boom\nand more")
 
 
+def unlogged(*_arguments: object) -> object:
+    """Says why not, as errors of keywright do."""
+    raise StoreUnavailableError("log: full; make room")
+
+
 def leave(*_arguments: object) -> object:
     """Wants to stop the program."""
     raise SystemExit(3)
@@ -589,10 +594,11 @@ def test_observers_hear_the_event() -> None:
     [
         pytest.param(lambda event: fail(), "RuntimeError: boom and more", id="raises"),
         pytest.param(lambda event: leave(), "SystemExit: 3", id="exits"),
+        pytest.param(lambda event: unlogged(), "log: full; make room", id="says why"),
     ],
 )
 def test_an_observer_that_fails(observe: Callable[..., object], told: str, caplog: pytest.LogCaptureFixture) -> None:
-    """An observer that fails goes to the log in one line without a traceback, and the others are told."""
+    """It is told in one line without a traceback, to the log if nobody else wants to hear it; so are the others."""
     heard: list[object] = []
     registry = Registry()
     registry.add(plugin(observe=lambda event: heard.append(1)), "one")
@@ -603,9 +609,15 @@ def test_an_observer_that_fails(observe: Callable[..., object], told: str, caplo
 
     assert heard == [1, 2]
     assert caplog.record_tuples == [
-        ("keywright", logging.ERROR, f"plugin 'bad' failed in keywright_observe with {told}")
+        ("keywright", logging.WARNING, f"plugin 'bad' could not note what happened (generate of cache): {told}")
     ]
     assert caplog.records[0].exc_info is None
+
+    reported: list[str] = []
+    registry.report = reported.append
+    registry.observe(EVENT)
+    assert reported == [f"plugin 'bad' could not note what happened (generate of cache): {told}"]
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("hook", ["add_commands", "review", "observe"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from keywright import KeyRing, Registry
+from keywright import KeyRing, Registry, Secret
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
@@ -52,7 +52,7 @@ def test_the_first_that_has_a_name_answers(chained: Opener) -> None:
     """A name in the first store hides that of the second; names are listed once, in order."""
     opened = chained()
     for name, store in (("a", "ci"), ("a", "prod"), ("b", "prod"), ("c", "ci")):
-        opened.generate(name, store=store)
+        opened.generate(name, store=store, new_here=True)
 
     assert opened.export("a") == opened.export("a", store="ci") != opened.export("a", store="prod")
     assert opened.export("b") == opened.export("b", store="prod")
@@ -111,12 +111,28 @@ def test_a_chain_may_be_read_only(ring: Rings, shared: dict[str, str], refused: 
 
 
 def test_a_name_that_none_has(chained: Opener, refused: Refused) -> None:
-    """It is not there: the message names the store that it would be made in."""
+    """It is not there: the message names the chain, all of which was asked, and not one of its stores."""
     with refused(
         KeyNotFoundError,
-        "store 'prod' has no key z; make one with generate or import, or name another --store",
+        "chain 'both' (ci, prod) has no key z; make one with generate or import, or name another --store",
     ):
         chained().show("z")
+
+
+def test_a_name_that_only_a_store_beside_the_chain_has(
+    ring: Rings, shared: dict[str, str], refused: Refused, plain: dict[str, Secret]
+) -> None:
+    """It is told where it is, though the last store of the chain could say better than others where it looked."""
+    stores = {"beside": shared, "ci": {"backend": "plain"}, "both": {"backend": "chain", "stores": ["ci"]}}
+    opened = ring(stores=stores, default_store="both")
+    opened.generate("a", store="beside")
+
+    with refused(
+        KeyNotFoundError,
+        "chain 'both' (ci) has no key a, and store 'beside' has it; move it with `keywright migrate --from beside --to "
+        "ci a`, or say --store beside",
+    ):
+        opened.show("a")
 
 
 def test_a_signer_follows_a_key_that_moves(chained: Opener) -> None:
@@ -155,19 +171,29 @@ class Failing:
 )
 def test_what_fails_is_never_not_found(
     chained: Opener,
+    registry: Registry,
     refused: Refused,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
     on_unreachable: str,
     goes_on: bool,
 ) -> None:
-    """A store that fails ends the search; one that cannot be reached is passed over only where that is set."""
+    """A store that fails ends the search; one that cannot be reached is passed over only where that is set.
+
+    That is told, once for each store and ring; of a name that nobody has, the error tells it.
+    """
+    told: list[str] = []
+    registry.report = told.append
     opened = chained(on_unreachable=on_unreachable)
     opened.generate("a", store="prod")
     monkeypatch.setattr(opened.open_store("ci").store, "versions", Failing(error))
 
     if goes_on:
-        assert opened.show("a").name == "a"
+        with refused(type(error), str(error)):
+            opened.show("z")
+        assert told == []
+        assert opened.show("a").name == opened.show("a").name == "a"
+        assert told == [f"chain 'both' goes on without store 'ci', which is not reached: {error}"]
         return
     with refused(type(error), str(error)):
         opened.show("a")

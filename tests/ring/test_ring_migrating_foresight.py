@@ -302,3 +302,14 @@ def test_in_use_without_removal_is_refused(ring: Rings, refused: Refused, tables
 
     with refused(ConfigError, "in_use is about removing from the source; say --delete-source, or leave out --in-use"):
         list(opened.migrate(from_="old", to="new", in_use=True))
+
+
+def test_a_chain_that_writes_to_the_source_still_uses_it(ring: Rings, tables: Tables, refused: Refused) -> None:
+    """The chain would find the name in the target, and could never rotate or disable it there."""
+    chained = {**tables, "both": {"backend": "chain", "stores": ["old", "new"], "write_to": "old"}}
+    opened = ring(stores=chained, default_store="both")
+    opened.generate("a")
+
+    with refused(ConfigError, IN_USE.format("given settings: stores.both.write_to")):
+        list(opened.migrate(from_="old", to="new", delete_source=True))
+    assert [*opened.names(store="old")] == ["a"]

@@ -11,6 +11,7 @@ import pytest
 
 from keywright import KeyRing, Registry, Secret
 from keywright.errors import ConfigError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
+from keywright.stores import chain
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -108,6 +109,33 @@ def test_a_name_at_its_end_is_no_hindrance(swapped: KeyRing) -> None:
     assert swapped.generate("a").reference == "a@1"
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param({"backend": "memory", "idd": "x"}, id="a misspelt setting"),
+        pytest.param({"backend": "memry"}, id="a misspelt backend"),
+        pytest.param({"backend": "memory", "id": {"env": "OF_ANOTHER_MACHINE"}}, id="a variable that is not set here"),
+    ],
+)
+def test_a_store_whose_settings_are_wrong_was_not_asked(ring: Rings, refused: Refused, table: dict[str, Any]) -> None:
+    """The key may be there, so no second one is made and "not found" names it; `new_here` makes one."""
+    opened = ring(stores={"main": {"backend": "memory"}, "old": table}, default_store="main", keys={"a": {}})
+    not_asked = (
+        "store 'old' could not be asked whether it has a already; mend it, or say --new-here for a key of its own"
+    )
+
+    with refused(
+        KeyNotFoundError,
+        "store 'main' has no key a; make one with generate or import, or name another --store (not asked: old)",
+    ):
+        opened.show("a")
+    for make in (opened.generate, opened.ensure):
+        with refused(StoreUnavailableError, not_asked):
+            make("a")
+    assert list(opened.names()) == []
+    assert opened.generate("a", new_here=True).reference == "a@1"
+
+
 def test_a_store_that_cannot_be_asked_is_named(
     ring: Rings, registry: Registry, refused: Refused, tmp_path: Path
 ) -> None:
@@ -132,3 +160,58 @@ def test_a_store_that_cannot_be_asked_is_named(
     ):
         opened.generate("a")
     assert opened.generate("a", new_here=True).reference == "a@1"
+
+
+def test_no_key_is_hidden_in_a_chain(ring: Rings, registry: Registry, refused: Refused, shared: dict[str, str]) -> None:
+    """Where the configured chain has the name, a store of it that is named gets no other key, unless told so."""
+    registry.add(chain, "chain")
+    tables: dict[str, Any] = {
+        "ci": shared,
+        "prod": {"backend": "memory", "id": f"{shared['id']}-prod"},
+        "spare": {"backend": "memory"},
+        "both": {"backend": "chain", "stores": ["ci", "prod"], "write_to": "prod"},
+    }
+    opened = ring(stores=tables, default_store="both", keys={"a": {}, "c": {"store": "spare"}})
+    for name in ("a", "c"):
+        opened.generate(name, store="prod")
+    data = opened.export("a", secret=True)
+    hidden = (
+        "store 'prod' has a already, and the configuration looks for it in chain 'both', of stores 'ci' and 'prod', "
+        "where one key would hide the other; rotate makes its next version, or say --new-here for a second key"
+    )
+
+    makes: tuple[Callable[..., object], ...] = (
+        opened.generate,
+        opened.ensure,
+        lambda name, **where: opened.import_key(name, data, **where),
+        lambda name, **_: ring(stores=tables, default_store="both", store="ci").generate(name),
+    )
+    for make in makes:
+        with refused(KeyExistsError, hidden):
+            make("a", store="ci")
+    assert list(opened.names(store="ci")) == []
+
+    assert opened.generate("b", store="ci").reference == "b@1"
+    assert opened.generate("a", store="spare").reference == "a@1"
+    assert opened.generate("c", store="ci").reference == "c@1"  # it is looked for in `spare` alone
+    assert opened.generate("a", store="ci", new_here=True).reference == "a@1"
+
+
+def test_a_chain_that_cannot_be_asked_stops_a_second_key(
+    ring: Rings, registry: Registry, refused: Refused, shared: dict[str, str]
+) -> None:
+    """The key may be in the store of the chain that does not answer."""
+    registry.add(chain, "chain")
+    tables: dict[str, Any] = {
+        "ci": {"backend": "memory", "id": {"env": "NOT_SET_ANYWHERE"}},
+        "prod": shared,
+        "both": {"backend": "chain", "stores": ["ci", "prod"], "write_to": "prod"},
+    }
+    opened = ring(stores=tables, default_store="both")
+
+    with refused(
+        StoreUnavailableError,
+        "store 'ci' could not be asked whether it has a already; mend it, or say --new-here for a key of its own",
+    ):
+        opened.generate("a", store="prod")
+    assert opened.generate("a", store="prod", new_here=True).reference == "a@1"

@@ -22,15 +22,22 @@ class Known(NamedTuple):
 
     Attributes:
         key_types, formats: the names of those that are installed, sorted.
+        sizable_key_types: those of the key types that have a setting `bits`; of the others, every key has one size.
     """
 
     key_types: tuple[str, ...]
     formats: tuple[str, ...]
+    sizable_key_types: frozenset[str] = frozenset()
 
 
 def settings_of(plugin: object) -> Sequence[Setting]:
     """What a plugin lets people set in its `[plugin.NAME]` table."""
     return cast("Sequence[Setting]", getattr(plugin, "SETTINGS", ()))
+
+
+def _known(registry: Registry) -> Known:
+    sizable = (name for name, one in registry.key_types.items() if any(that.name == "bits" for that in one.settings))
+    return Known(tuple(registry.key_types), tuple(registry.formats), frozenset(sizable))
 
 
 def configured_plugins(manager: pluggy.PluginManager, config: Config, registry: Registry) -> Mapping[str, object]:
@@ -52,7 +59,7 @@ def configured_plugins(manager: pluggy.PluginManager, config: Config, registry: 
                 f"there are: {there_are}{failed}"
             )
     listeners: dict[str, object] = {}
-    known = Known(tuple(registry.key_types), tuple(registry.formats))
+    known = _known(registry)
     for name, table in config.plugin.items():
         implementation = implementations[name]
         path, source = table.path, config.source

@@ -94,5 +94,5 @@ def keywright_observe(event: KeyEvent) -> None:
     """Hear what happened.
 
     Called after the outcome is certain, good or bad. If it raises, the outcome stands, the other observers are
-    told, and the failure goes to the log.
+    told, and `Registry.report` hears of the failure: on the command line a warning, else the logger `keywright`.
     """

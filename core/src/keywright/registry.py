@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -11,7 +11,7 @@ import pluggy
 
 from keywright import hookspecs
 from keywright.discovery import EntryPoint, find_entry_points
-from keywright.errors import PluginError, PolicyError, UnknownPluginError
+from keywright.errors import KeywrightError, PluginError, PolicyError, UnknownPluginError
 from keywright.plugin_calls import call, guarded, sequence, unfit_hook
 from keywright.plugin_objects import fault_of
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
@@ -65,17 +65,25 @@ class _Claim(NamedTuple):
 
 
 class Registry:
-    """Which plugins are there, and what they provide. Loaded once; look-ups are plain dictionary reads."""
+    """Which plugins are there, and what they provide. Loaded once; look-ups are plain dictionary reads.
+
+    Attributes:
+        report: hears one sentence for what went wrong and stopped nothing: an observer that failed, a store of a chain
+            that was passed over. At first the logger `keywright` of Python's logging does. A ring has the one that its
+            registry had when it was opened.
+    """
 
     def __init__(self) -> None:
         """A registry without plugins; see `load` and `add`."""
         self._manager = pluggy.PluginManager("keywright")
         self._manager.add_hookspecs(hookspecs)
+        self._loaded = self._manager  # for a ring, listeners stand in the place of some that were
         self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _HOOKS}
         self._plugins: list[Plugin] = []
         self._failures: list[Failure] = []
         self._left_out: list[str] = []
         self._listeners: Mapping[str, object] = {}
+        self.report: Callable[[str], None] = _log
 
     @classmethod
     def load(cls, allowed: Sequence[str] | None = None) -> Registry:
@@ -312,7 +320,7 @@ class Registry:
         """What may be set in `[plugin.NAME]`, by the plugin's name."""
         from keywright.configured import settings_of
 
-        return {name: settings_of(plugin) for name, plugin in self._manager.list_name_plugin() if settings_of(plugin)}
+        return {name: settings_of(plugin) for name, plugin in self._loaded.list_name_plugin() if settings_of(plugin)}
 
     @property
     def listeners(self) -> Mapping[str, object]:
@@ -342,20 +350,33 @@ class Registry:
             raise PolicyError(f"{request.operation} of {request.name} is refused {'; and '.join(refusals)}")
 
     def observe(self, event: KeyEvent) -> None:
-        """Tell every plugin what happened. One that raises goes to the log of the name `keywright`."""
+        """Tell every plugin what happened. That one raises is told to `report`."""
         for implementation in self._manager.hook.keywright_observe.get_hookimpls():
-            _, failed = guarded(call, implementation, event)
-            if failed:
-                import logging
-
-                # Without the traceback: it could quote what the plugin held.
-                logging.getLogger("keywright").error(
-                    "plugin %r failed in keywright_observe with %s", implementation.plugin_name, failed
+            said, failed = guarded(_unnoted, implementation, event)
+            if said or failed:
+                self.report(
+                    f"plugin {implementation.plugin_name!r} could not note what happened ({event.operation} of "
+                    f"{event.name}): {said or failed}"
                 )
 
 
 def _subject(name: str, distribution: str, version: str) -> str:
     return f"plugin {name!r}" + (f" of {distribution} {version}".rstrip() if distribution else "")
+
+
+def _log(sentence: str) -> None:
+    import logging
+
+    logging.getLogger("keywright").warning("%s", sentence)
+
+
+def _unnoted(implementation: pluggy.HookImpl, event: KeyEvent) -> str:
+    """Why an observer could not do its part, in its own words; `""` if it could. Raises: whatever else it raises."""
+    try:
+        call(implementation, event)
+    except KeywrightError as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def _objections(implementation: pluggy.HookImpl, request: ReviewRequest) -> str:

@@ -15,8 +15,9 @@ from keywright.secret import Secret
 from keywright.setting_values import Fetched, is_indirection
 from keywright.settings import Given, Setting
 
-__all__ = ["exposed", "follow"]
+__all__ = ["exposed", "follow", "shown"]
 
+_HIDDEN: Final = "<secret>"
 _MAXIMUM_FILE_BYTES: Final = 65_536
 _READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 
@@ -51,6 +52,16 @@ def exposed(given: Given) -> Iterator[str]:
             )
 
 
+def shown(pointer: Given) -> Mapping[str, str]:
+    """A pointer as it may be printed: what it points to only if that cannot be a secret which stands in its place."""
+    (kind,) = cast("Mapping[str, str]", pointer.value)
+    target = pointer._replace(value=_target(pointer.value))
+    if target.value is None:
+        return {kind: _HIDDEN}
+    is_shown = _is_variable(target) if kind == "env" else _is_path(target, _place(target))
+    return {kind: cast(str, target.value) if is_shown else _HIDDEN}
+
+
 def _exposed_path(given: Given) -> str | None:
     target = given._replace(value=_target(given.value))
     if target.value is None or "file" not in cast("Mapping[str, object]", given.value):
@@ -75,9 +86,23 @@ def _from_environment(target: Given) -> str:
     value = target._replace(value=_variable(cast(str, target.value)))
     if isinstance(value.value, str):
         return value.value
-    # Whoever wrote the secret itself where its variable belongs must not find it in a log.
-    spelt = f" {target.value}" if re.fullmatch("[A-Z_][A-Z0-9_]{0,99}", str(target.value)) else ""
+    spelt = f" {target.value}" if _is_variable(target) else ""
     raise target.error(f"points to the environment variable{spelt}, which is not set; set it")
+
+
+def _is_variable(target: Given) -> bool:
+    """Whether it can be shown. Whoever wrote the secret itself where its variable belongs must not find it in a log."""
+    return re.fullmatch("[A-Z_][A-Z0-9_]{0,99}", str(target.value)) is not None
+
+
+def _is_path(target: Given, place: Given) -> bool:
+    """As with variables: only what cannot but be a path is shown."""
+    from keywright.misplaced import looks_like_a_secret
+
+    spelt = str(target.value)
+    if not spelt.isprintable():
+        return False
+    return os.path.lexists(str(place.value)) or ("/" in spelt and not looks_like_a_secret(spelt))
 
 
 def _variable(name: str) -> str | None:
@@ -125,7 +150,8 @@ def _unreadable(error: OSError) -> str:
 
 
 def _spelt_file(target: Given, place: Given) -> str:
-    # As with variables: only what cannot but be a path is repeated; of a bare name, where it was looked for.
     if "/" in str(target.value):
-        return f"the file {place.value}" if str(place.value).isprintable() else "a file"
+        if _is_path(target, place):
+            return f"the file {place.value}"
+        return "a file whose name looks like a key" if str(target.value).isprintable() else "a file"
     return f"a file in {target.base}" if target.base and target.base.isprintable() else "a file"

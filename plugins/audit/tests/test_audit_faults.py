@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import subprocess
 import sys
@@ -68,19 +67,41 @@ def test_what_is_required_and_finds_no_room_is_objected_to(disk: Path) -> None:
     assert verify(str(log)).faults == verify(str(log)).notes == []
 
 
-def test_what_is_not_required_goes_on_and_is_told(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Python's logging hears of the line that is missing, once for each."""
+@pytest.mark.parametrize("room", [True, False], ids=["room for the outcome", "no room"])
+def test_what_is_not_required_goes_on_and_is_told(disk: Path, *, room: bool) -> None:
+    """Nobody objects to an intent that finds no room; afterwards it is told once, whatever the outcome finds."""
     log = disk / "audit.jsonl"
-    append(str(log), "intent", {})
-    fill_up(disk)
-    listener = auditor(log, required=False)
-    with caplog.at_level(logging.ERROR):
-        answers = [listener.keywright_review(REQUEST) for _ in range(_MORE_THAN_A_PAGE_TAKES)]
+    listener = _full_up_to(log, required=False)
+    assert listener.keywright_review(REQUEST) == ()
+    if room:
+        (disk / "filler").unlink()
+    lines = log.read_bytes().count(b"\n")
 
-    told = {(record.name, record.getMessage()) for record in caplog.records}
-    assert set(answers) == {()}
-    assert told == {("keywright", f"rotate of a is not in the audit log: {log}: {FULL}")}
-    assert log.read_bytes().count(b"\n") + len(caplog.records) == 1 + _MORE_THAN_A_PAGE_TAKES
+    with pytest.raises(StoreUnavailableError) as caught:
+        listener.keywright_observe(EVENT)
+
+    assert str(caught.value) == f"{log}: {FULL}"
+    assert log.read_bytes().count(b"\n") == lines + room
+
+
+def test_what_was_objected_to_is_not_told_again(disk: Path) -> None:
+    """The refusal says why there is no line, so its outcome does not; that of the next one does."""
+    listener = _full_up_to(disk / "audit.jsonl", required=True)
+    assert len(listener.keywright_review(REQUEST)) == 1
+
+    listener.keywright_observe(EVENT._replace(outcome="PolicyError"))
+
+    with pytest.raises(StoreUnavailableError):
+        listener.keywright_observe(EVENT)
+
+
+def _full_up_to(log: Path, *, required: bool) -> Auditor:
+    """An auditor whose log has no room for another line."""
+    append(str(log), "intent", {})
+    fill_up(log.parent)
+    with pytest.raises(StoreUnavailableError):
+        _until_it_fails(auditor(log, required=required))
+    return auditor(log, required=required)
 
 
 @pytest.mark.parametrize("required", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import keywright_policy
+from keywright import REQUIRED
 from keywright.events import Operation
 from keywright.testing import PluginContract
 from keywright_policy.rules import OPERATIONS
@@ -22,8 +23,8 @@ def test_the_operations_are_those_that_are_reviewed() -> None:
 
 
 def test_the_setting_is_explained() -> None:
-    """There is one, and it says what it is for."""
+    """There is one, which whoever configures the plugin has to give, and it says what it is for."""
     (setting,) = keywright_policy.SETTINGS
 
-    assert (setting.name, setting.type, setting.default) == ("rules", "tables", ())
+    assert (setting.name, setting.type, setting.default) == ("rules", "tables", REQUIRED)
     assert setting.help

@@ -13,16 +13,16 @@ from keywright.errors import ConfigError
 from keywright_policy.rules import MaximumAge, Rule, read_rules
 
 CANARY = "hunter2-canary\n"
-KNOWN = Known(key_types=("ec-p256", "ed25519", "oct", "rsa"), formats=("jwk", "nix"))
+KNOWN = Known(("ec-p256", "ed25519", "oct", "rsa"), ("jwk", "nix"), sizable_key_types=frozenset({"oct", "rsa"}))
 
 
 def test_a_rule_is_read_whole() -> None:
     """Each member becomes what it says; texts may stand alone or in lists."""
     table: Mapping[str, object] = {
         "names": ["prod/*", "cache.example.org"],
-        "types": "ed25519",
+        "types": "oct",
         "formats": ["nix", "jwk"],
-        "minimum_bits": {"ed25519": 256},
+        "minimum_bits": {"oct": 256},
         "maximum_age": "52w",
         "sealed": True,
         "export": False,
@@ -35,10 +35,10 @@ def test_a_rule_is_read_whole() -> None:
         Rule(
             number=1,
             names=("prod/*", "cache.example.org"),
-            types=("ed25519",),
+            types=("oct",),
             formats=("nix", "jwk"),
             operations=("generate", "bind"),
-            minimum_bits={"ed25519": 256},
+            minimum_bits={"oct": 256},
             maximum_age=MaximumAge(timedelta(weeks=52), "52w"),
             sealed=True,
             export=False,
@@ -70,6 +70,10 @@ BITS_RULE = (
     "rule 1: minimum_bits must be a table of key types and whole numbers from 1 to 1000000, such as { rsa = 3072 }"
 )
 AGE_RULE = "rule 1: maximum_age must be a whole number from 1 and a unit: s, m, h, d or w, such as 365d; at most 36500d"
+NOTHING = (
+    "rule 1 demands nothing; give it one of types, formats, minimum_bits, maximum_age, sealed = true, export = false "
+    "and operations, or take it out"
+)
 HAS = "a rule has: names, types, formats, minimum_bits, maximum_age, sealed, export, operations"
 
 
@@ -81,11 +85,17 @@ HAS = "a rule has: names, types, formats, minimum_bits, maximum_age, sealed, exp
         pytest.param(
             {CANARY: 1}, f"rule 1 has a member whose name is not of a-z, 0-9 and '_'; {HAS}", id="what no member is"
         ),
-        pytest.param({}, "rule 1 demands nothing; say what its names must be, or take it out", id="empty"),
+        pytest.param({}, NOTHING, id="empty"),
         pytest.param(
             {"names": "a", "sealed": False, "export": True},
-            "rule 1 demands nothing; say what its names must be, or take it out",
+            NOTHING,
             id="demands nothing",
+        ),
+        pytest.param(
+            {"minimum_bits": {"oct": 256, "ed25519": 256}},
+            "rule 1: minimum_bits has a key type whose size is fixed; say in types which are allowed, and take it out "
+            "here; those of other sizes are: oct, rsa",
+            id="bits: of a fixed size",
         ),
         pytest.param({"names": "Prod/*"}, NAMES_RULE, id="upper case"),
         pytest.param({"names": "prod/"}, NAMES_RULE, id="ends in a slash"),
@@ -173,6 +183,9 @@ def test_rules_are_counted_from_one() -> None:
     assert str(caught.value) == "rule 2: sealed must be true or false"
 
 
-def test_without_rules_nothing_listens() -> None:
-    """A ring without rules asks nobody."""
-    assert keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN) is None
+def test_a_table_without_rules_is_refused() -> None:
+    """Whoever asked for a policy and gave it no rule would believe in one that is not there."""
+    with pytest.raises(ConfigError) as caught:
+        keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN)
+
+    assert str(caught.value) == "rules has no rule, so nothing would be refused; give it one, or take the table out"

@@ -45,6 +45,7 @@ class Context:
         store: str | None = None,
     ) -> None:
         self.registry = registry
+        registry.report = self.warn
         self.json = json
         self.quiet = quiet
         self.verbose = verbose

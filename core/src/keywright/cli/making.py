@@ -5,7 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
+from keywright.cli.exit_codes import exit_code
+from keywright.cli.failures import failure_document
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
+from keywright.errors import KeywrightError
 from keywright.settings import REQUIRED
 
 if TYPE_CHECKING:
@@ -70,10 +73,25 @@ def configure_ensure(parser: ArgumentParser, _plugins: Registry) -> None:
 
 
 def run_ensure(arguments: Namespace, context: Context) -> int:
-    """Make what is missing and print a reference for each that was made."""
-    for info in context.ring.ensure(*arguments.names, new_here=arguments.new_here):
-        made(context, info)
-    return 0
+    """Make what is missing and print a reference for each that was made; one that cannot be made stops no other."""
+    ring, code = context.ring, 0
+    for name in arguments.names:
+        if name not in ring.config.keys:
+            ring.ensure(name)  # refused, before anything is made
+    for name in arguments.names or ring.config.keys:
+        try:
+            for info in ring.ensure(name, new_here=arguments.new_here):
+                made(context, info)
+        except KeywrightError as error:
+            code = code or _tell_failure(context, name, error)
+    return code
+
+
+def _tell_failure(context: Context, name: str, error: KeywrightError) -> int:
+    context.say(f"keywright: {error}" if name in str(error) else f"keywright: {name}: {error}")
+    if context.json:
+        context.print_json({"name": name} | failure_document(type(error).__name__, str(error), exit_code(error)))
+    return exit_code(error)
 
 
 def configure_import(parser: ArgumentParser, plugins: Registry) -> None:

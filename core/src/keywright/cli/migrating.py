@@ -51,14 +51,16 @@ def run_migrate(arguments: Namespace, context: Context) -> int:
         except KeyboardInterrupt:
             run.interrupt()
     if arguments.delete_source and run.code and not run.has_removed:
-        would, is_ = ("would be", "would be") if arguments.dry_run else ("was", "is")
-        context.note(f"keywright: nothing {would} removed from the source, for not all of it {is_} in the target")
+        _tell_of_nothing_removed(arguments, context, run)
+    if run.unsealed:
+        _tell_of_unsealed(arguments, context, run.unsealed)
     if run.is_empty and not run.code:
         _tell_of_nothing(arguments, context)
     return run.report()
 
 
 def _migrate(arguments: Namespace, context: Context, run: _Run) -> None:
+    _tell_of_forgetting(arguments, context)
     phases = 2 if arguments.delete_source else 1
     run.progress.expect(
         lambda: phases * (len(arguments.names) or sum(1 for _ in context.ring.names(store=arguments.from_)))
@@ -76,6 +78,24 @@ def _migrate(arguments: Namespace, context: Context, run: _Run) -> None:
             run.note(moved)
     except ConflictError as error:
         run.fail(error)
+
+
+def _tell_of_forgetting(arguments: Namespace, context: Context) -> None:
+    """Before anything is copied, so that nobody waits for what does not stay."""
+    if not arguments.delete_source and not context.ring.open_store(arguments.to).capabilities.persistent:
+        context.warn(f"store {arguments.to!r} forgets all when the process ends, so nothing that is copied there stays")
+
+
+def _tell_of_nothing_removed(arguments: Namespace, context: Context, run: _Run) -> None:
+    would, is_ = ("would be", "would be") if arguments.dry_run else ("was", "is")
+    way = "; name the names that are settled, and these are removed" if run.is_partly_settled else ""
+    context.note(f"keywright: nothing {would} removed from the source, for not all of it {is_} in the target{way}")
+
+
+def _tell_of_unsealed(arguments: Namespace, context: Context, count: int) -> None:
+    would = "would lie" if arguments.dry_run else "lies" if count == 1 else "lie"
+    what = f"1 secret {would} in it as it is" if count == 1 else f"{count} secrets {would} in it as they are"
+    context.warn(f"store {arguments.to!r} has no seal: {what}")
 
 
 def _tell_of_nothing(arguments: Namespace, context: Context) -> None:
@@ -163,12 +183,17 @@ class _Run:
         self._dry_run = dry_run
         self._counts: Counter[str] = Counter()
         self._is_interrupted = False
+        self._unsealed: set[str] = set()
         self.progress = progress
         self.code = 0
 
     def note(self, moved: Moved) -> None:
         """Tell what became of one."""
         self._counts[moved.outcome] += 1
+        if moved.unsealed:
+            self._unsealed.add(moved.reference)
+        elif moved.error is None:
+            self._unsealed.discard(moved.reference)  # destroyed meanwhile
         if moved.outcome != "identical":
             self.progress.clear()
         if moved.error is not None:
@@ -191,6 +216,18 @@ class _Run:
         """Whether there was nothing to move."""
         return not self._counts
 
+    @property
+    def is_partly_settled(self) -> bool:
+        """Whether some of it is in the target, and some has no place there; one that was stopped just goes on."""
+        refused = self._counts["conflict"] or self._counts["failed"]
+        settled = self._counts["copied"] or self._counts["updated"] or self._counts["identical"]
+        return bool(refused and settled) and not self._is_interrupted
+
+    @property
+    def unsealed(self) -> int:
+        """How many secrets lie in the target as they are, and are sealed in the source."""
+        return len(self._unsealed)
+
     def fail(self, error: KeywrightError) -> None:
         """Tell why not all of it could be settled."""
         self.progress.clear()
@@ -208,7 +245,7 @@ class _Run:
         counts = {outcome: self._counts[outcome] for outcome in _OUTCOMES}
         if self._context.json:
             stopped = {"interrupted": True} if self._is_interrupted else {}
-            self._context.print_json({"dry_run": self._dry_run, **counts, **stopped})
+            self._context.print_json({"dry_run": self._dry_run, **counts, "unsealed": self.unsealed, **stopped})
         else:
             always = ("copied", "identical")
             shown = (f"{self._word(one)} {count}" for one, count in counts.items() if count or one in always)

@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import NO, exit_code
 from keywright.cli.reading import add_output
+from keywright.cli.shown_settings import shown_value
 from keywright.cli.streams import printable
 from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
-from keywright.setting_values import is_indirection
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.config import Config
-    from keywright.protocols import Seal, StoreBackend
     from keywright.registry import Registry
-    from keywright.settings import Given, Setting
-
-_REDACTED = "<secret>"
 
 
 def configure_plugins(parser: ArgumentParser, _plugins: Registry) -> None:
@@ -57,47 +53,12 @@ def run_config_show(_arguments: Namespace, context: Context) -> int:
     """A line for each value: `PATH = VALUE  # SOURCE`; JSON lines with `--json`. Secrets are redacted."""
     config = context.config
     for given in config.values():
-        value = _shown(given, config, context.registry)
+        value = shown_value(given, config, context.registry)
         if context.json:
             context.print_json({"path": given.path, "value": value, "source": given.source})
         else:
             context.print(printable(f"{given.path} = {_toml(value)}  # {given.source}"))
     return 0
-
-
-def _shown(given: Given, config: Config, plugins: Registry) -> object:
-    """The value, unless its plugin declares it secret, or nobody can tell: then only where it comes from."""
-    if _is_of_pointers(given.value):
-        return given.value
-    public = _public_settings(given.path, config, plugins)
-    return given.value if public is None or given.path.rpartition(".")[2] in public else _REDACTED
-
-
-def _is_of_pointers(value: object) -> bool:
-    """Whether it only says where something is: `{ env = … }`, `{ file = … }`, or a list of them."""
-    return is_indirection(value) or (isinstance(value, list) and bool(value) and all(map(is_indirection, value)))
-
-
-def _public_settings(path: str, config: Config, plugins: Registry) -> set[str] | None:
-    """The names of the settings beside `path` that may be shown; None: all of them."""
-    for store in config.stores.values():
-        if path.startswith(f"{store.path}."):
-            return {"backend", "seal"} | _not_secret(plugins.store_backends.get(store.backend))
-    for seal in config.seals.values():
-        if path.startswith(f"{seal.path}."):
-            return {"seal"} | _not_secret(plugins.seals.get(seal.seal))
-    for name, table in config.plugin.items():
-        if path.startswith(f"{table.path}."):
-            return _not_secret_of(plugins.settings.get(name, ()))
-    return None
-
-
-def _not_secret(plugin: StoreBackend | Seal | None) -> set[str]:
-    return _not_secret_of(plugin.settings if plugin is not None else ())
-
-
-def _not_secret_of(settings: Sequence[Setting]) -> set[str]:
-    return {setting.name for setting in settings if setting.type not in ("secret", "secrets")}
 
 
 def _toml(value: object) -> str:
@@ -116,6 +77,8 @@ def configure_config_check(_parser: ArgumentParser, _plugins: Registry) -> None:
 def run_config_check(_arguments: Namespace, context: Context) -> int:
     """Check every store, seal and key that is configured, and tell every fault; the last one has the exit code."""
     config = context.config
+    for sentence in _replaced_lists(config):
+        context.note(f"keywright: note: {sentence}")
     # A seal that is wrong is wrong for each of its stores.
     faults = list({str(fault): fault for fault in _faults(context)}.values())
     for fault in faults:
@@ -136,14 +99,34 @@ def run_config_check(_arguments: Namespace, context: Context) -> int:
     return 0
 
 
+def _replaced_lists(config: Config) -> Iterator[str]:
+    """One sentence for each list of a plugin's settings that stands outside the chosen profile and no more holds.
+
+    Lists replace each other wherever they stand, but rules that are gone are missed by nobody.
+    """
+    if config.profile is None:
+        return
+    from keywright.config.files import read_config
+    from keywright.config.layers import document_layer
+
+    below = document_layer(read_config(config.source), None).tables["plugin"]
+    for name, table in config.plugin.items():
+        for setting, given in table.given.items():
+            other = below.get(name, {}).get(setting)
+            if other is not None and other.source != given.source and isinstance(other.value, list):
+                yield f"{given.source}: {given.path} replaces the whole list of {other.source}; repeat what should hold"
+
+
 def _faults(context: Context) -> Iterator[KeywrightError]:
-    from keywright.ring.plan import Wanted, make_plan
+    from keywright.ring.declaration import declaration_faults
     from keywright.ring.settings_check import configured
 
-    config, plugins, ring = context.config, context.registry, context.ring
+    config, ring = context.config, context.ring
+    is_ill = False
     for part in configured(config, ring.plugins):
         try:
             for sentence in part.examine():
+                is_ill = is_ill or part.subject.startswith("plugin ")
                 yield ConfigError(f"{part.subject}: {sentence}")
         except KeywrightError as fault:
             yield fault
@@ -159,10 +142,8 @@ def _faults(context: Context) -> Iterator[KeywrightError]:
         except KeywrightError as fault:
             yield fault
     for table in config.keys.values():
-        try:
-            make_plan(plugins, table, Wanted(), now=ring.now())
-        except KeywrightError as fault:
-            yield fault
+        # What a plugin says of itself, its reviewer would say again of each key.
+        yield from declaration_faults(ring, table, review=not is_ill)
 
 
 def configure_config_schema(parser: ArgumentParser, _plugins: Registry) -> None:

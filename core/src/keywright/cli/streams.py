@@ -97,10 +97,9 @@ def is_terminal() -> bool:
 
 def shown_path(path: str) -> str:
     """A path that somebody gave, for a message; not shown if it looks like a key or a token given in its place."""
-    import re
+    from keywright.misplaced import looks_like_a_secret
 
-    looks_like_one = len(path) > 255 or re.search("[A-Za-z0-9_+=-]{40}|[{}\n]", path)
-    return "the file named there, whose name looks like a key or token," if looks_like_one else path
+    return "the file named there, whose name looks like a key or token," if looks_like_a_secret(path) else path
 
 
 def printable(text: str) -> str:

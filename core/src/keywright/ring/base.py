@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
-from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError, SealError, StoreError
+from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError
 from keywright.names import Reference
 from keywright.record import RecordInfo, State
 from keywright.ring.chain import BACKEND as CHAIN
@@ -60,6 +60,7 @@ class RingBase:
         self._store = store
         self._chains: dict[str, Chain] = {}
         self._opened: dict[str, OpenedStore] = {}
+        self._passed_over: set[str] = set()
         self._era = object()
 
     def __enter__(self) -> Self:
@@ -113,9 +114,21 @@ class RingBase:
         chain = self._chains.get(table.name)
         if chain is None:
             backend = self.plugins.store_backend(table.backend)
-            made = Chain(table, backend, self.config.stores, lambda one: self._open(self.config.store(one)))
+            made = Chain(
+                table,
+                backend,
+                self.config.stores,
+                lambda one: self._open(self.config.store(one)),
+                self._report_passed_over,
+            )
             chain = self._chains.setdefault(table.name, made)
         return chain
+
+    def _report_passed_over(self, store: str, sentence: str) -> None:
+        """Once for each store of a chain, or a service that signs all day would say nothing else."""
+        if store not in self._passed_over:
+            self._passed_over.add(store)
+            self.plugins.report(sentence)
 
     def _names(self, prefix: str, store: str | None) -> Iterator[tuple[str, OpenedStore]]:
         """The names of a store that start with `prefix`, each with the store that has it."""
@@ -134,7 +147,7 @@ class RingBase:
 
     def _versions(self, opened: OpenedStore, name: str, version: int | None = None) -> Sequence[RecordInfo]:
         infos = opened.store.versions(name)
-        if not infos and not opened.capabilities.writable:
+        if not infos and not opened.capabilities.writable and opened.chain is None:
             # It knows better where it looked than that a key could be made there.
             opened.store.get(name, version or 1)
         if not infos:
@@ -147,14 +160,13 @@ class RingBase:
     def _not_found(self, opened: OpenedStore, name: str) -> KeyNotFoundError:
         holders, silent = self._elsewhere(opened, name)
         unasked = f" (not asked: {', '.join(silent)})" if silent else ""
+        asked = f"store {opened.name!r}" if opened.chain is None else f"chain {opened.chain}"
+        none = f"{asked} has no key {name}"
         if not holders:
-            return KeyNotFoundError(
-                f"store {opened.name!r} has no key {name}; make one with generate or import, or name another --store"
-                f"{unasked}"
-            )
+            return KeyNotFoundError(f"{none}; make one with generate or import, or name another --store{unasked}")
         first = holders[0]
         way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or say --store {first}"
-        return KeyNotFoundError(f"store {opened.name!r} has no key {name}, and store {first!r} has it{unasked}; {way}")
+        return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}; {way}")
 
     def _elsewhere(self, opened: OpenedStore, name: str) -> tuple[list[str], list[str]]:
         """Which other configured stores have a name that is not at its end, and which could not be asked."""
@@ -165,10 +177,9 @@ class RingBase:
                 continue
             try:
                 infos = self.open_store(other).store.versions(name)
-            except (StoreError, SealError):
-                silent.append(other)
             except KeywrightError:
-                continue  # it is configured for another machine
+                # Settings that are wrong are no answer either: a misspelt one must not hide the key that is there.
+                silent.append(other)
             else:
                 if any(info.state is not State.DESTROYED for info in infos):
                     holders.append(other)

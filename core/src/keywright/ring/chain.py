@@ -28,8 +28,11 @@ class Chain:
         backend: StoreBackend,
         stores: Mapping[str, StoreTable],
         open_store: Callable[[str], OpenedStore],
+        passed_over: Callable[[str, str], None],
     ) -> None:
         """Check the settings; nothing is opened yet. `open_store` opens a configured store by its name.
+
+        `passed_over` hears the name of a store that could not be reached and was not waited for, and a sentence.
 
         Raises:
             ConfigError: a setting is wrong; it names no store, one that is not configured, a chain, or one twice; it
@@ -37,6 +40,7 @@ class Chain:
         """
         self.name = table.name
         self._open_store = open_store
+        self._passed_over = passed_over
         options = check_options(
             table.given,
             backend.settings,
@@ -74,7 +78,7 @@ class Chain:
                 reached, and none of the others has the name.
             AccessDeniedError, DamagedStoreError: a store before it denies or is damaged, whatever is set.
         """
-        silent: StoreUnavailableError | None = None
+        silent: dict[str, StoreUnavailableError] = {}
         for store in self.stores:
             opened = self._open_store(store)
             try:
@@ -82,15 +86,18 @@ class Chain:
             except StoreUnavailableError as error:
                 if not self._goes_on:
                     raise
-                silent = silent or error
+                silent[store] = error
                 continue
             if found:
+                for unreachable, reason in silent.items():
+                    self._report(unreachable, reason)
                 return opened if opened.name == self._write_to else self._not_written(opened, name)
-        if silent is not None:
-            raise silent  # it may have the name, so that nobody can say that there is none
+        for reason in silent.values():
+            raise reason  # it may have the name, so that nobody can say that there is none
+        asked = f"{self.name!r} ({', '.join(self.stores)})"
         if self._write_to is not None:
-            return self._open_store(self._write_to)
-        last = self._open_store(self.stores[-1])
+            return self._open_store(self._write_to).of_chain(asked)
+        last = self._open_store(self.stores[-1]).of_chain(asked)
         return last.read_only(f"store {self.name!r} is a chain without write_to, so it takes no writes; set it")
 
     def reachable(self) -> Iterator[OpenedStore]:
@@ -99,9 +106,10 @@ class Chain:
             opened = self._open_store(store)
             try:
                 _ = opened.store
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
                 if not self._goes_on:
                     raise
+                self._report(store, error)
                 continue
             yield opened
 
@@ -113,6 +121,9 @@ class Chain:
             if name != last:
                 last = name
                 yield name, members[place]
+
+    def _report(self, store: str, error: StoreUnavailableError) -> None:
+        self._passed_over(store, f"chain {self.name!r} goes on without store {store!r}, which is not reached: {error}")
 
     def _names_of(self, opened: OpenedStore, prefix: str, place: int) -> Iterator[tuple[str, int]]:
         return ((name, place) for name in opened.store.names(prefix))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from keywright.errors import DamagedStoreError, KeyNotFoundError, UnsupportedOperationError
+from keywright.errors import ConflictError, DamagedStoreError, KeyNotFoundError, UnsupportedOperationError
 from keywright.record import Record, RecordInfo, Revision, State
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def copy(one: Plain, target: OpenedStore, record: Record) -> Revision:
 
     Raises:
         KeyExistsError: it is there already.
+        ConflictError: it changed there before it was read back.
         UnsupportedOperationError: the store cannot hold it.
         StoreError, SealError: the store or its seal refused or failed.
     """
@@ -143,6 +144,8 @@ def _bare(info: RecordInfo) -> RecordInfo:
 def _compared(one: Plain, target: OpenedStore, revision: Revision) -> Revision:
     back = plain(target, one.info)
     if not one.same(back):
+        if back.revision != revision:
+            raise ConflictError(f"{one.info.reference} changed in store {target.name!r} meanwhile; look at it again")
         raise DamagedStoreError(
             f"{one.info.reference} came back from store {target.name!r} as another than was written; it was not moved"
         )

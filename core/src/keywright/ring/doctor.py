@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 from keywright import lifecycle
 from keywright.config.paths import dotted
 from keywright.durations import format_duration
-from keywright.errors import KeyNotFoundError, KeywrightError
+from keywright.errors import KeyNotFoundError
 from keywright.metadata import format_time
 from keywright.record import State
 from keywright.ring.chain import BACKEND as CHAIN
+from keywright.ring.declaration import declaration_faults
+from keywright.ring.doubled import doubled, twins
+from keywright.ring.finding import Finding, attempt, each
+from keywright.ring.finding import told as as_told
 from keywright.ring.plan import Wanted, make_plan
 from keywright.ring.settings_check import configured
 
@@ -27,65 +31,49 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "examine"]
 
-_T = TypeVar("_T")
-
-
-class Finding(NamedTuple):
-    """Something that is wrong. As text: `SUBJECT: WHAT; WAY OUT`.
-
-    Attributes:
-        subject: `store 'local'`, `NAME in store 'local'`, `NAME@N in store 'local'`, `NAME`, `seal 'master'`, a
-            plugin, or `configuration`.
-        what: the fault.
-        way_out: what to do.
-    """
-
-    subject: str
-    what: str
-    way_out: str
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.what}; {self.way_out}"
-
 
 def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
     """What is wrong with plugins, settings, declared keys and stores; with `only`, of stores that one and its seal."""
     for failure in ring.plugins.failures:
-        yield _told(failure.subject, failure.reason, way_out="mend or uninstall it")
+        yield as_told(failure.subject, failure.reason, way_out="mend or uninstall it")
     told = set()
     for part in configured(ring.config, ring.plugins, only):
         for finding in _examined(part.subject, part.examine):
             told.add(finding[1:])
             yield finding
     declared: dict[str, dict[str, KeyTable]] = {}
-    yield from _declared(ring, only, declared)
+    # A policy that is ill itself has been told of; it would object to each key.
+    yield from _declared(ring, only, declared, review=not told)
     holders: dict[str, list[str]] = {}
+    same = twins(ring) if only is None else {}
     for store in ring.config.stores if only is None else (only,):
-        for finding in _store(ring, store, declared.get(store, {}), holders):
+        if store in same:
+            subject = f"stores {same[store]!r} and {store!r}"
+            yield Finding(
+                subject, "are one and the same place", "remove one of the two tables, or correct its settings"
+            )
+        for finding in _store(ring, store, declared.get(store, {}), {} if store in same else holders):
             # What is wrong with a seal is not said again of each record that it does not open.
             if finding[1:] not in told:
                 yield finding
-    for name, stores in holders.items():
-        if len(stores) > 1:
-            yield Finding(
-                name,
-                f"is in more than one store: {', '.join(stores)}",
-                "decide which one keeps it; where they hold the same, `keywright migrate --from OTHER --to STORE NAME "
-                "--delete-source` compares them and removes the other",
-            )
+    yield from doubled(ring, holders)
 
 
-def _declared(ring: Reading, only: str | None, declared: dict[str, dict[str, KeyTable]]) -> Iterator[Finding]:
+def _declared(
+    ring: Reading, only: str | None, declared: dict[str, dict[str, KeyTable]], *, review: bool
+) -> Iterator[Finding]:
     """What is wrong with `[keys.NAME]` tables; `declared` learns which store is to have the others' names."""
     for table in ring.config.keys.values():
-        common = _attempt("configuration", table.common)
+        common = attempt("configuration", table.common)
         if isinstance(common, Finding):
             yield common
             continue
-        fault = _attempt("configuration", partial(make_plan, ring.plugins, table, Wanted(), now=ring.now()))
+        fault = attempt("configuration", partial(make_plan, ring.plugins, table, Wanted(), now=ring.now()))
         if isinstance(fault, Finding):
             yield fault
         else:
+            for one in each("configuration", partial(declaration_faults, ring, table, review=review)):
+                yield one if isinstance(one, Finding) else as_told("configuration", str(one))
             home = only or common.optional_text("store") or ring.config.default_store
             declared.setdefault(home, {})[table.name] = table
 
@@ -97,15 +85,17 @@ def _store(
     subject = f"store {store!r}"
     if ring.config.stores[store].backend == CHAIN:
         # Its stores are examined themselves.
-        found = _attempt(subject, partial(_listed, ring, store))
+        found = attempt(subject, partial(_listed, ring, store))
         if isinstance(found, Finding):
             yield found
+        for table in declared.values():
+            yield from _in_chain(ring, store, table)
         return
-    opened = _attempt(subject, lambda: ring.open_store(store))
+    opened = attempt(subject, lambda: ring.open_store(store))
     if isinstance(opened, Finding):
         yield opened
         return
-    plain = _attempt(subject, lambda: opened.store)
+    plain = attempt(subject, lambda: opened.store)
     if isinstance(plain, Finding):
         yield plain
         return
@@ -124,7 +114,7 @@ def _names(
     ring: Reading, opened: OpenedStore, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     listed = set()
-    for name in _each(f"store {opened.name!r}", lambda: opened.store.names("")):
+    for name in each(f"store {opened.name!r}", lambda: opened.store.names("")):
         if isinstance(name, Finding):
             yield name
             continue
@@ -140,7 +130,7 @@ def _name(
     ring: Reading, opened: OpenedStore, name: str, table: KeyTable | None, holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     subject = f"{name} in store {opened.name!r}"
-    infos = _attempt(subject, lambda: opened.store.versions(name))
+    infos = attempt(subject, lambda: opened.store.versions(name))
     if isinstance(infos, Finding):
         holders.setdefault(name, []).append(opened.name)
         yield infos
@@ -150,7 +140,7 @@ def _name(
             yield from _never_made(opened, subject, table)
         return
     for info in infos:
-        found = _attempt(f"{info.reference} in store {opened.name!r}", lambda: _read(ring, opened, info))  # noqa: B023  (called here)
+        found = attempt(f"{info.reference} in store {opened.name!r}", lambda: _read(ring, opened, info))  # noqa: B023  (called here)
         if isinstance(found, Finding):
             yield found
     ended = all(info.state is State.DESTROYED for info in infos)
@@ -159,6 +149,22 @@ def _name(
     # A name of tombstones alone was ended on purpose, unless somebody still declares it.
     if table is not None or not ended:
         yield from _lifecycle(ring, infos, subject, table)
+
+
+def _in_chain(ring: Reading, chain: str, table: KeyTable) -> Iterator[Finding]:
+    """What is wrong with a declared name that a chain answers for, beside what is wrong with its records."""
+    subject = f"{table.name} in chain {chain!r}"
+    opened = attempt(subject, partial(ring.open_store, chain, name=table.name))
+    infos = opened if isinstance(opened, Finding) else attempt(subject, partial(opened.store.versions, table.name))
+    if isinstance(opened, Finding) or isinstance(infos, Finding):
+        return  # the store that fails is told of itself
+    fault = attempt(subject, lambda: opened.writable)
+    if infos:
+        yield from _lifecycle(ring, infos, subject, table)
+        if isinstance(fault, Finding) and table.common()["rotate_every"] is not None:
+            yield fault
+    elif not isinstance(fault, Finding):
+        yield from _never_made(opened, subject, table)
 
 
 def _read(ring: Reading, opened: OpenedStore, info: RecordInfo) -> None:
@@ -179,7 +185,7 @@ def _never_made(opened: OpenedStore, subject: str, table: KeyTable) -> Iterator[
         yield Finding(subject, what, f"run `keywright ensure {table.name}`")
         return
     # It knows where it looked, and what would have to be there.
-    found = _attempt(subject, lambda: opened.store.get(table.name, 1))
+    found = attempt(subject, lambda: opened.store.get(table.name, 1))
     if isinstance(found, Finding):
         yield found
 
@@ -188,7 +194,7 @@ def _lifecycle(ring: Reading, infos: Sequence[RecordInfo], subject: str, table: 
     now = ring.now()
     if lifecycle.primary(infos, now) is None:
         why = f"no version signs: {lifecycle.why_not(infos, now)}"
-        yield _told(subject, why, way_out="wait until then, or rotate to make one that signs at once")
+        yield as_told(subject, why, way_out="wait until then, or rotate to make one that signs at once")
         return
     rotate_every = None if table is None else cast("timedelta | None", table.common()["rotate_every"])
     if table is None or rotate_every is None:
@@ -200,7 +206,7 @@ def _lifecycle(ring: Reading, infos: Sequence[RecordInfo], subject: str, table: 
             f"its rotation is overdue: version {newest.version} was made at "
             f"{format_time(newest.created.replace(microsecond=0))}, and {dotted('keys', table.name)}.rotate_every is "
             f"{format_duration(rotate_every)}",
-            f"run `keywright rotate {table.name}`",
+            f"run `keywright rotate --due {table.name}`",
         )
 
 
@@ -209,28 +215,5 @@ def _listed(ring: Reading, store: str) -> list[str]:
 
 
 def _examined(subject: str, examine: Callable[[], Iterator[str]]) -> Iterator[Finding]:
-    for sentence in _each(subject, examine):
-        yield sentence if isinstance(sentence, Finding) else _told(subject, sentence)
-
-
-def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:
-    """What `action` returns, or how it failed."""
-    return next(_each(subject, lambda: (action(),)))
-
-
-def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Finding]:
-    """What `iterate` gives, and at the end how it failed, if it did."""
-    try:
-        yield from iterate()
-    except KeywrightError as error:
-        yield _told(subject, str(error))
-    except Exception as error:  # noqa: BLE001  (a broken plugin must not hide what is wrong elsewhere)
-        # Its words could quote what the plugin held.
-        yield Finding(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
-
-
-def _told(subject: str, sentence: str, *, way_out: str = "correct that") -> Finding:
-    """`SUBJECT: WHAT; WAY OUT`, as our errors say it, in its parts; `way_out` is for one that says none."""
-    said = sentence.removeprefix(subject).lstrip(": ")
-    what, semicolon, last = said.rpartition("; ")
-    return Finding(subject, what, last) if semicolon else Finding(subject, last, way_out)
+    for sentence in each(subject, examine):
+        yield sentence if isinstance(sentence, Finding) else as_told(subject, sentence)

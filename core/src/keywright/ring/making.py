@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from keywright.errors import ConfigError, KeyExistsError, StoreUnavailableError
+from keywright.errors import ConfigError, KeyExistsError, KeywrightError, StoreUnavailableError
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
+from keywright.ring.chain import BACKEND as CHAIN
+from keywright.ring.chain import Chain
 from keywright.ring.operation import describe
 from keywright.ring.plan import Plan, Wanted, make_plan
 from keywright.ring.rotation import plan_rotation
@@ -47,7 +49,8 @@ class Making(RingBase):
         Type and format imply each other where one is given, by argument or by `[keys.NAME]`; neither: ed25519 as
         nix. `kid` may hold `{name}` and `{version}`. `options` are settings of the key type, such as `bits=3072`.
         Where the configuration chooses the store, and another one that it names has the key, it was forgotten there
-        when the configuration changed; `new_here` makes a second one all the same.
+        when the configuration changed. Where the store is said, and the configuration finds the name in a chain of it
+        and of one that has the name, one key would hide the other. `new_here` makes a second one all the same.
 
         Raises:
             InvalidNameError: `name` is none.
@@ -114,7 +117,7 @@ class Making(RingBase):
 
         The versions before verify for `overlap` after that. Of both, None: as `[keys.NAME]` says, else at once and
         without end. Type, format, size, labels and attributes go on as they were unless `[keys.NAME]` says otherwise
-        (certificates do not: they are of the last version's key). Of two rotations at once, one makes the version
+        (certificates do not: they are of the last version's key); `attributes={}`: none. Of two rotations at once, one makes the version
         and the other gets KeyExistsError.
 
         Raises:
@@ -153,22 +156,50 @@ class Making(RingBase):
                 f"store {opened.name!r} has {name} already; rotate makes its next version, or import --next if it is "
                 "made elsewhere"
             )
-        if not new_here and store is None and self._store is None:
+        if new_here:
+            return
+        if store is None and self._store is None:
             self._check_not_left_behind(opened, name)
+        else:
+            self._check_not_hidden(opened, name)
 
     def _check_not_left_behind(self, opened: OpenedStore, name: str) -> None:
         holders, silent = self._elsewhere(opened, name)
         if silent:
-            raise StoreUnavailableError(
-                f"store {silent[0]!r} could not be asked whether it has {name} already; mend it, or say --new-here for "
-                "a key of its own"
-            )
+            raise _unasked(silent[0], name)
         if holders:
             raise KeyExistsError(
                 f"store {holders[0]!r} has {name} already, and the configuration now points it at store "
                 f"{opened.name!r}; move it with `keywright migrate --from {holders[0]} --to {opened.name} {name}`, or "
                 "say --new-here for a second key"
             )
+
+    def _check_not_hidden(self, opened: OpenedStore, name: str) -> None:
+        """Refuse a second key of a name beside one that the configured chain answers with, or would no more."""
+        try:
+            chain = self._configured_chain(name)
+        except ConfigError:
+            return  # the name is looked for nowhere else
+        if chain is None or opened.name not in chain.stores:
+            return
+        for store in chain.stores:
+            if store == opened.name:
+                continue
+            try:
+                infos = self.open_store(store).store.versions(name)
+            except KeywrightError:
+                raise _unasked(store, name) from None
+            if infos:
+                raise KeyExistsError(
+                    f"store {store!r} has {name} already, and the configuration looks for it in chain {chain.name!r}, "
+                    f"of stores {opened.name!r} and {store!r}, where one key would hide the other; rotate makes its "
+                    "next version, or say --new-here for a second key"
+                )
+
+    def _configured_chain(self, name: str) -> Chain | None:
+        """The chain that the configuration finds a name in, whatever store was said. Raises: ConfigError, if wrong."""
+        table = self.config.store(self.config.key(name).common().optional_text("store"))
+        return self._chain(table) if table.backend == CHAIN else None
 
     def _planned(
         self,
@@ -194,6 +225,13 @@ class Making(RingBase):
             labels=plan.labels,
         )
         return describe(operation, opened, info, self._clock(), bits)
+
+
+def _unasked(store: str, name: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"store {store!r} could not be asked whether it has {name} already; mend it, or say --new-here for a key of "
+        "its own"
+    )
 
 
 def activation_of(table: KeyTable, activate_in: timedelta | None, now: datetime) -> datetime | None:

@@ -52,8 +52,9 @@ class Migrating(RingBase):
             in_use: remove it even though this ring looks for the name there, and would find it no more.
 
         Raises:
-            ConfigError: there is no such store, or the two are one; or the source is to be deleted, and the
-                configuration points a name at it (see `in_use`); or `in_use` was said without that.
+            ConfigError: there is no such store, or the two are one; or the source is to be deleted, and the target
+                forgets all when the process ends, or the configuration points a name at the source (see `in_use`); or
+                `in_use` was said without that.
             ReadOnlyStoreError: the target takes no writes, or the source, where it is to be deleted.
             KeyNotFoundError: the source has no such name.
             StoreError: the names cannot be listed.
@@ -65,6 +66,11 @@ class Migrating(RingBase):
         if source.is_same_place(target):
             raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same; name two")
         _check_writable(source, target, delete_source=delete_source)
+        if delete_source and source.capabilities.persistent and not target.capabilities.persistent:
+            raise ConfigError(
+                f"store {target.name!r} forgets all when the process ends, so what is removed from store "
+                f"{source.name!r} would be lost; leave out --delete-source, or name another store with --to"
+            )
         for name in names:
             _check_there(source, target, check_name(name))
         if delete_source and not in_use:
@@ -89,7 +95,11 @@ class Migrating(RingBase):
         table = self._table(None, name)
         if table.backend == CHAIN:
             stores = self._chain(table).stores
-            return table.given["stores"] if source in stores and target not in stores else None
+            if source in stores and target not in stores:
+                return table.given["stores"]
+            # It would still be found, and nothing could be done to it any more: a chain writes to one store.
+            write_to = table.given.get("write_to")
+            return write_to if write_to is not None and write_to.value == source else None
         if table.name != source:
             return None
         if self._store is not None:

@@ -27,11 +27,13 @@ class Moved(NamedTuple):
             `conflict` (the target has something else there), `failed`; of a name `removed` or `kept` in the source.
             In a dry run: what would become of it.
         error: why not.
+        unsealed: its secret is sealed in the source, and lies in the target as it is, for that has no seal.
     """
 
     reference: str
     outcome: Outcome
     error: KeywrightError | None = None
+    unsealed: bool = False
 
 
 class Settled(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from keywright.errors import ConflictError, KeywrightError
+from keywright.errors import ConflictError, KeyExistsError, KeywrightError
 from keywright.ring.copying import copy, plain, record_for
 from keywright.ring.migration import Migration, Moved, Settled, numbered
 
@@ -15,9 +16,14 @@ def remove_source(migration: Migration, settled: Iterable[tuple[str, Settled]]) 
     """Remove each name from the source that is as it was compared, there and in the target; or say that it would be."""
     for name, compared in settled:
         try:
-            yield _rehearsed(migration, name, compared) if migration.dry_run else _removed(migration, name, compared)
+            if migration.dry_run:
+                yield _rehearsed(migration, name, compared)
+            else:
+                yield _removed(migration, name, compared)
         except KeywrightError as error:
-            yield Moved(name, "kept", error)
+            # What another migration took away meanwhile is where it belongs.
+            if not _is_moved(migration, name, compared):
+                yield Moved(name, "kept", error)
 
 
 def _rehearsed(migration: Migration, name: str, compared: Settled) -> Moved:
@@ -39,9 +45,18 @@ def _removed(migration: Migration, name: str, compared: Settled) -> Moved:
     if migration.in_target(name, compared.versions) != compared.target:
         # Somebody took it away there at the same moment, or the two stores are one under two names.
         for one in reversed(kept):
-            copy(one, source, record_for(one, source))
+            with suppress(KeyExistsError):  # it is back already
+                copy(one, source, record_for(one, source))
         raise ConflictError(f"{name} is no more in store {target.name!r}, so it was put back; look into both")
     return Moved(name, "removed")
+
+
+def _is_moved(migration: Migration, name: str, compared: Settled) -> bool:
+    try:
+        gone = not migration.source.store.versions(name)
+        return gone and migration.in_target(name, compared.versions) == compared.target
+    except KeywrightError:
+        return False
 
 
 def _changed(name: str) -> ConflictError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from keywright.errors import ConflictError, KeywrightError, StoreUnavailableError
+from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, KeywrightError, StoreUnavailableError
 from keywright.record import RecordInfo, Revision
 from keywright.ring.migration import Migration, Moved, Settled, is_conflict, number_of, numbered, refused
-from keywright.ring.migration_steps import Step, find_steps
+from keywright.ring.migration_steps import Step, find_again, find_steps
 
 __all__ = ["Rounds"]
 
@@ -66,6 +66,10 @@ class Rounds:
         try:
             infos = self._source.store.versions(name)
             steps = find_steps(self._migration, infos, again=again, update=self._update)
+            # Another migration may have taken it away meanwhile.
+            is_gone = any(isinstance(step.error, KeyNotFoundError) for step in steps)
+            if is_gone and not self._source.store.versions(name):
+                return
         except KeywrightError as error:
             yield self._told(refused(name, error))
             return
@@ -75,7 +79,7 @@ class Rounds:
         revisions: dict[int, Revision] = {}
         for step in steps:
             left_out = None if stopped is None else self._left_out(step.info, stopped, is_barred=is_barred)
-            moved = self._told(self._done(step, left_out, revisions))
+            moved = self._told(self._marked(step, self._done(step, left_out, revisions, again=again)))
             is_whole = is_whole and moved.error is None
             # An older version alone would sign in the target, where it is superseded in the source.
             stopped = stopped or moved.error
@@ -86,7 +90,9 @@ class Rounds:
             compared = number_of(sorted(revisions.items()))
             self._settled[name] = Settled(numbered(infos), compared, tuple(sorted(revisions)))
 
-    def _done(self, step: Step, left_out: KeywrightError | None, revisions: dict[int, Revision]) -> Moved:
+    def _done(
+        self, step: Step, left_out: KeywrightError | None, revisions: dict[int, Revision], *, again: bool
+    ) -> Moved:
         """Do it; `revisions` gets the version's in the target, as it was compared."""
         reference = step.info.reference
         if step.error is not None:
@@ -99,10 +105,21 @@ class Rounds:
             return refused(reference, left_out)
         try:
             written = self._migration.perform("migrate", self._target, step.one.info, step.write, bits=step.one.bits)
+        except (ConflictError, KeyExistsError):
+            # Another migration may have brought the very same there.
+            step = find_again(self._migration, step.info, again=again, update=self._update)
+            return self._done(step, None, revisions, again=again)
         except KeywrightError as error:
             return refused(reference, error)
         revisions[step.info.version] = written or Revision("")
         return Moved(reference, step.outcome)
+
+    def _marked(self, step: Step, moved: Moved) -> Moved:
+        one = step.one
+        lies_there = one is not None and one.payload is not None and moved.error is None
+        if lies_there and self._source.seal_name is not None and self._target.seal_name is None:
+            return moved._replace(unsealed=True)
+        return moved
 
     def _left_out(self, info: RecordInfo, stopped: KeywrightError, *, is_barred: bool) -> KeywrightError:
         reference = info.reference

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from keywright.config.paths import dotted
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError
 from keywright.record import RecordInfo, Revision, State
 from keywright.ring.copying import (
@@ -21,7 +22,7 @@ from keywright.ring.copying import (
 from keywright.ring.migration import Migration, Outcome, is_conflict
 from keywright.ring.opened import OpenedStore
 
-__all__ = ["Step", "find_steps"]
+__all__ = ["Step", "find_again", "find_steps"]
 
 
 class Step(NamedTuple):
@@ -54,6 +55,23 @@ def find_steps(migration: Migration, infos: Sequence[RecordInfo], *, again: bool
     """
     there = migration.target.store.versions(infos[0].name) if infos else ()
     return [_step(migration, info, infos, there, again=again, update=update) for info in reversed(infos)]
+
+
+def find_again(migration: Migration, info: RecordInfo, *, again: bool, update: bool) -> Step:
+    """The step for a version that somebody else wrote there meanwhile: nothing is left to be done, or why not."""
+    target = migration.target
+    try:
+        one, found = plain(migration.source, info), found_in(target, info.name, info.version)
+        if found is not None and one.same(found):
+            return Step(info, "identical", one, found.revision)
+        is_ours = again or update
+        if found is None or (is_ours and differs_in_its_keeping(one, found)):
+            raise ConflictError(
+                f"{info.reference} changed in store {target.name!r} while it was copied; run the same command again"
+            )
+        raise _conflict(migration, one, found)
+    except KeywrightError as error:
+        return Step(info, "conflict" if is_conflict(error) else "failed", error=error)
 
 
 def _step(
@@ -92,26 +110,37 @@ def _check_room(one: Plain, target: OpenedStore, infos: Sequence[RecordInfo], th
     for other in there:
         if other.kid == one.info.kid:
             raise KeyExistsError(
-                f"store {target.name!r} has the kid of {one.info.reference} already, on version "
-                f"{other.version}; nothing was written"
+                f"store {target.name!r} has the kid of {one.info.reference} already, on version {other.version}; "
+                f"{_decide(one.info)}"
             )
         if other.version not in versions:
             raise KeyExistsError(
                 f"store {target.name!r} has {other.reference}, which the source has not, and no "
-                f"{one.info.reference}: this is another key of that name; rename or remove one"
+                f"{one.info.reference}, so this is another key of that name; {_decide(one.info)}"
             )
 
 
 def _conflict(migration: Migration, one: Plain, there: Plain) -> ConflictError:
-    subject = f"{one.info.reference} in store {migration.target.name!r}"
+    source, target = migration.source.name, migration.target.name
+    subject = f"{one.info.reference} in store {target!r}"
     if differs_in_its_keeping(one, there) and not _is_no_end(one, there):
+        behind = target if one.info.state is State.DESTROYED else source
+        command = "compromise" if there.info.state is State.COMPROMISED and behind == source else "destroy"
         return ConflictError(
-            f"{subject} is {there.info.state.value}, and in store {migration.source.name!r} it is "
-            f"{one.info.state.value}, which no migration settles; bring the one to the state of the other by hand"
+            f"{subject} is {there.info.state.value}, and in store {source!r} it is {one.info.state.value}, which no "
+            f"migration settles; to have it so in both, run `keywright --store {behind} {command} "
+            f"{one.info.reference}`, and then the same command with --update"
         )
     if differs_in_its_keeping(one, there):
         return ConflictError(f"{subject} has other labels or another state; say --update to let the source win")
-    return ConflictError(f"{subject} is another key; decide which one counts, and rename or remove the other")
+    return ConflictError(f"{subject} is another key; {_decide(one.info)}")
+
+
+def _decide(info: RecordInfo) -> str:
+    return (
+        f"leave both where they are, set {dotted('keys', info.name)}.store to the store whose key counts, and migrate "
+        "the other names by naming them"
+    )
 
 
 def _is_no_end(one: Plain, there: Plain) -> bool:

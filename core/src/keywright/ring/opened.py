@@ -78,6 +78,7 @@ class OpenedStore:
         self._lock = ProcessLock()
         self._handles = _Handles()
         self._refusal: str | None = None
+        self.chain: str | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -122,6 +123,12 @@ class OpenedStore:
         """The same store, not to be written: `why` is the message of who tries."""
         twin = copy(self)
         twin._refusal = why  # noqa: SLF001  (its own kind)
+        return twin
+
+    def of_chain(self, chain: str) -> OpenedStore:
+        """The same store, where none of a chain has the name in question; `chain` is what messages call that."""
+        twin = copy(self)
+        twin.chain = chain
         return twin
 
     @property

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from keywright.errors import ConfigError
 from keywright.ring.store_seal import open_seal
+from keywright.setting_values import parse_setting
 
 if TYPE_CHECKING:
     from keywright.config import Config, SealTable
+    from keywright.config.tables import PluginTable
     from keywright.protocols import ExaminedPlugin
     from keywright.registry import Registry
     from keywright.settings import Given, Setting
@@ -43,6 +47,7 @@ def configured(config: Config, plugins: Registry, only: str | None = None) -> It
     for name, table in config.plugin.items():
         settings = plugins.settings.get(name, ())
         yield Configured(f"plugin {name!r}", partial(_exposed, settings, table.given))
+        yield Configured(f"plugin {name!r}", partial(_shared_places, config, plugins, table))
     for name, listener in plugins.listeners.items():
         if hasattr(listener, "examine"):
             yield Configured(f"plugin {name!r}", cast("ExaminedPlugin", listener).examine)
@@ -53,6 +58,27 @@ def _examine_seal(table: SealTable, plugins: Registry) -> Iterator[str]:
     seal = plugins.seals.get(table.seal)
     yield from _exposed(() if seal is None else seal.settings, table.given)
     open_seal(table, plugins)
+
+
+def _shared_places(config: Config, plugins: Registry, table: PluginTable) -> Iterator[str]:
+    """One sentence for each file that a plugin would write to and that is a store's, or lies in a store's directory."""
+    for path, place in _places(plugins.settings.get(table.name, ()), table.given):
+        for store in config.stores.values():
+            backend = plugins.store_backends.get(store.backend)
+            for _, other in _places(() if backend is None else backend.settings, store.given):
+                if place == other or place.startswith(other + os.sep):
+                    yield f"{path} is in the place of store {store.name!r}; set another path"
+
+
+def _places(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator[tuple[str, str]]:
+    """The paths of settings that are given and lead somewhere: the setting's own, and the file's or directory's."""
+    for setting in settings:
+        if setting.type == "path" and setting.name in given:
+            try:
+                path = str(parse_setting(setting, given[setting.name]))
+            except ConfigError:
+                continue  # its owner tells of it
+            yield given[setting.name].path, os.path.realpath(path)
 
 
 def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,19 +16,23 @@ __all__ = ["Auditor", "audit_to"]
 
 
 class Auditor:
-    """Writes a line before and a line after. Every line is written by itself, so it may be told from any thread."""
+    """Writes a line before and a line after. Every line is written by itself, so it may be told from any thread.
+
+    What happens to a key is reviewed and observed in one thread: that is how an outcome finds what its intent met.
+    """
 
     def __init__(self, path: str, *, required: bool) -> None:
         self._path = path
         self._required = required
+        self._unlogged: dict[int, StoreError] = {}
 
     def __repr__(self) -> str:
         return "<auditor>"
 
     @hookimpl
     def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-        """Write the intent. What cannot be logged is objected to if logging is required, and else told to the log
-        `keywright` of Python's logging. Of a dry run nothing is written; it hears what the run would hear.
+        """Write the intent. What cannot be logged is objected to if logging is required, and else told afterwards. Of
+        a dry run nothing is written; it hears what the run would hear.
         """
         from keywright_audit.append import append
 
@@ -36,13 +41,8 @@ class Auditor:
         try:
             append(self._path, "intent", _members(request))
         except StoreError as error:
-            if self._required:
-                return (_unlogged(error),)
-            import logging
-
-            logging.getLogger("keywright").error(  # noqa: TRY400  (a traceback adds nothing to the sentence)
-                "%s of %s is not in the audit log: %s", request.operation, request.name, error
-            )
+            self._unlogged[get_ident()] = error
+            return (_unlogged(error),) if self._required else ()
         return ()
 
     @hookimpl
@@ -50,11 +50,19 @@ class Auditor:
         """Write the outcome.
 
         Raises:
-            StoreError: as `append`; what happened stands all the same.
+            StoreError: as `append`, of the outcome or of the intent before it; what happened stands all the same. Not
+                where the intent was required: what follows from an objection need not be told twice.
         """
         from keywright_audit.append import append
 
-        append(self._path, "outcome", {**_members(event), "outcome": event.outcome})
+        before = self._unlogged.pop(get_ident(), None)
+        try:
+            append(self._path, "outcome", {**_members(event), "outcome": event.outcome})
+        except StoreError:
+            if before is None:
+                raise
+        if before is not None and not self._required:
+            raise before
 
     def examine(self) -> Iterator[str]:
         """One sentence for each thing that would keep a line from being written. Writes nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from keywright import Setting, hookimpl
+from keywright import REQUIRED, Setting, hookimpl
 
 if TYPE_CHECKING:
     from keywright import Known, Options
@@ -15,22 +15,18 @@ __all__ = ["KEYWRIGHT_API", "SETTINGS"]
 KEYWRIGHT_API = 1
 
 SETTINGS: Final = (
-    Setting("rules", "tables", (), "what keys of some names must be; every rule that has a name must be kept"),
+    Setting("rules", "tables", REQUIRED, "what keys of some names must be; every rule that has a name must be kept"),
 )
 
 
 @hookimpl
-def keywright_configure(options: Options, known: Known) -> Reviewer | None:
-    """What reviews by the rules of one ring; None where there are none.
+def keywright_configure(options: Options, known: Known) -> Reviewer:
+    """What reviews by the rules of one ring.
 
     Raises:
-        ConfigError: a rule is none, or names a key type or format that is not installed.
+        ConfigError: there are no rules; a rule is none, or names a key type or format that is not installed.
     """
+    from keywright_policy.reviewer import Reviewer
     from keywright_policy.rules import read_rules
 
-    rules = read_rules(options["rules"], known)
-    if not rules:
-        return None
-    from keywright_policy.reviewer import Reviewer
-
-    return Reviewer(rules)
+    return Reviewer(read_rules(options["rules"], known))

@@ -38,7 +38,7 @@ class Reviewer:
 def _objections(rule: Rule, request: ReviewRequest) -> Iterator[str]:
     if rule.operations is not None and request.operation not in rule.operations:
         allowed = ", ".join(rule.operations)
-        yield f"{rule} allows {allowed}, and no {request.operation}; do it by another name, or change the rule"
+        yield f"{rule} allows {allowed}, and no {request.operation}; if that should be, add it to the rule's operations"
     if request.operation == "export" and not rule.export:
         yield f"{rule} lets no secret half out; use the key where it is kept (sign), or change the rule"
     if request.operation == "migrate" and not rule.export and not request.sealed:

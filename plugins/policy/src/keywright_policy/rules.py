@@ -36,6 +36,7 @@ _EVERY_NAME: Final = "*"
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST_SECONDS: Final = 36_500 * 86_400
 _LARGEST_BITS: Final = 1_000_000
+_DEMANDS: Final = "types, formats, minimum_bits, maximum_age, sealed = true, export = false and operations"
 
 
 class MaximumAge(NamedTuple):
@@ -82,15 +83,24 @@ def read_rules(given: object, known: Known) -> tuple[Rule, ...]:
     """The rules of a list of tables.
 
     Raises:
-        ConfigError: a table has a member that no rule has, or one that says what it cannot; it names a key type or
-            format that is not `known`, so that it would bind nothing; or it demands nothing.
+        ConfigError: there is no table; one has a member that no rule has, or one that says what it cannot; it names a
+            key type or format that is not `known`, so that it would bind nothing; it wants bits of a type whose size
+            nobody chooses; or it demands nothing.
     """
     tables = given if isinstance(given, list | tuple) else ()
+    if not tables:
+        raise ConfigError("rules has no rule, so nothing would be refused; give it one, or take the table out")
     rules = tuple(_rule(number, table) for number, table in enumerate(tables, 1))
     for rule in rules:
         _check_known(f"rule {rule.number}: types", "key type", rule.types or (), known.key_types)
         _check_known(f"rule {rule.number}: minimum_bits", "key type", rule.minimum_bits or (), known.key_types)
         _check_known(f"rule {rule.number}: formats", "format", rule.formats or (), known.formats)
+        if not known.sizable_key_types >= (rule.minimum_bits or {}).keys():
+            sizable = ", ".join(sorted(known.sizable_key_types)) or "none"
+            raise ConfigError(
+                f"rule {rule.number}: minimum_bits has a key type whose size is fixed; say in types which are allowed, "
+                f"and take it out here; those of other sizes are: {sizable}"
+            )
     return rules
 
 
@@ -112,7 +122,7 @@ def _rule(number: int, table: Mapping[str, object]) -> Rule:
         members[name] = _READERS[name](f"rule {number}: {name}", value)
     rule = Rule(number)._replace(**members)
     if rule._replace(names=()) == Rule(number, names=()):
-        raise ConfigError(f"rule {number} demands nothing; say what its names must be, or take it out")
+        raise ConfigError(f"rule {number} demands nothing; give it one of {_DEMANDS}, or take it out")
     if rule.types is not None and rule.minimum_bits is not None and not rule.minimum_bits.keys() <= {*rule.types}:
         raise ConfigError(
             f"rule {number}: minimum_bits has a type that types does not allow; correct its name, or take it out"
