@@ -178,3 +178,59 @@ def test_json_has_a_line_for_each_that_failed(home: Path, keywright: Keywright) 
         "since": None,
     }
     assert (lines[1]["error"]["type"], lines[1]["error"]["exit"]) == ("ConfigError", 2)
+
+
+def test_a_store_that_was_swapped_is_told(home: Path, keywright: Keywright) -> None:
+    """Cron hears that the configuration points at a store without the key, as `rotate` says it, with its exit code."""
+    config = home / "keywright.toml"
+    stores = "".join(f'[stores.{name}]\nbackend = "file"\npath = "{name}"\n' for name in ("old", "new"))
+    config.write_text(f'default_store = "old"\n{stores}[keys.a]\nrotate_every = "1s"\n')
+    assert keywright("rotate", "--due").stderr == b""
+    assert keywright("generate", "a").returncode == 0
+    config.write_text(config.read_text().replace('default_store = "old"', 'default_store = "new"'))
+    by_name = keywright("rotate", "a")
+
+    for arguments in ((), ("--dry-run",), ("a",)):
+        done = keywright("rotate", "--due", *arguments)
+
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert done.stderr == by_name.stderr.replace(b"keywright: ", b"keywright: a: ")
+    assert by_name.stderr == (
+        b"keywright: store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to "
+        b"new a`, or say --store old\n"
+    )
+
+
+def test_one_that_nobody_signs_with_is_told(home: Path, keywright: Keywright) -> None:
+    """A name that is to be rotated by the clock and has no version that signs: stderr and JSON say so."""
+    (home / "keywright.toml").write_text('[stores.a]\nbackend = "file"\npath = "k"\n[keys.a]\nrotate_every = "1d"\n')
+    assert keywright("generate", "a").returncode == 0
+    assert keywright("compromise", "a").returncode == 0
+    message = (
+        "no version of a signs, and none is made by the clock: version 1 is compromised, and an older one never takes "
+        "its place; rotate to make a new one by hand, or leave out keys.a.rotate_every"
+    )
+
+    done = keywright("rotate", "--due", "--json")
+
+    assert (done.returncode, done.stderr.decode()) == (5, f"keywright: a: {message}\n")
+    assert json.loads(done.stdout) == {
+        "name": "a",
+        "newest": "a@1",
+        "since": None,
+        "error": {"type": "PolicyError", "message": message, "exit": 5},
+    }
+
+
+def test_what_a_destroyed_key_had_is_said_on_the_command_line(home: Path, keywright: Keywright) -> None:
+    """`--no-attributes` says that there are none; beside an `--attribute` it is refused."""
+    (home / "keywright.toml").write_text('[stores.a]\nbackend = "file"\npath = "k"\n')
+    assert keywright("generate", "a", "--type", "oct").returncode == 0
+    assert keywright("destroy", "a", "--yes").returncode == 0
+
+    both = keywright("rotate", "a", "--no-attributes", "--attribute", "use=sig")
+    done = keywright("rotate", "a", "--no-attributes", "--bits", "256")
+
+    assert both.returncode == 2
+    assert both.stderr == b"keywright: --no-attributes and --attribute exclude each other; leave one out\n"
+    assert (done.returncode, done.stdout) == (0, b"a@2\n")

@@ -40,7 +40,8 @@ def keys(home: Path) -> None:
         time = now - 5 * DAY
         ring.disable("prod/jwt@11")
         ring.compromise("prod/jwt@10", reason="leaked")
-        ring.destroy("prod/jwt@9", reason="old")
+        ring.compromise("prod/jwt@9", reason='"leaked"')
+        ring.destroy("prod/jwt@9", reason="old\\new")
         ring.destroy("gone@1")
         time = now - DAY
         ring.generate("two", expires=now + 30 * DAY)
@@ -55,7 +56,7 @@ def terminal(home: Path, environment: dict[str, str]) -> Terminal:
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         env = {**environment, "PYTHONIOENCODING": "utf-8", **variables}
-        process = subprocess.Popen([COMMAND, *arguments], cwd=home, env=env, stdout=theirs, stdin=theirs)
+        process = subprocess.Popen([COMMAND, *arguments], cwd=home, env=env, stdout=theirs, stderr=theirs, stdin=theirs)
         os.close(theirs)
         said = b""
         while True:
@@ -69,6 +70,7 @@ def terminal(home: Path, environment: dict[str, str]) -> Terminal:
         os.close(ours)
         assert process.wait(30) == 0
         text = re.sub(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "YYYY-MM-DDThh:mm:ssZ", said.decode())
+        text = re.sub(r"(?<!\()\b[0-9]{4}-[0-9]{2}-[0-9]{2}(?= |\r)", "YYYY-MM-DD", text)
         text = re.sub(r"\([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2} UTC\)", "(YYYY-MM-DD hh:mm UTC)", text)
         return text.replace("\r\n", "\n").splitlines()
 
@@ -90,6 +92,7 @@ def test_show_draws(terminal: Terminal, keywright: Keywright) -> None:
         "  1█████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒                       two@1 signing",
         "  ··············2█████████████████████████████████████████████  two@2 announced",
         "   ^ now",
+        "  YYYY-MM-DD                                        YYYY-MM-DD",
         "  · announced, █ signing, ▒ verifying; a number: that version starts to sign",
         "",
         "  in 7 days (YYYY-MM-DD hh:mm UTC): version 2 starts to sign; those before it verify for 2w more",
@@ -116,6 +119,7 @@ def test_show_on_a_narrow_terminal(terminal: Terminal) -> None:
         "  1████▒▒▒▒▒▒▒▒▒         two@1 signing",
         "  ·····2███████████████  two@2 announced",
         "  ^ now",
+        "  YYYY-MM-DD YYYY-MM-DD",
         "  · announced, █ signing, ▒ verifying; a",
         "    number: that version starts to sign",
         "",
@@ -132,7 +136,7 @@ def test_twelve_versions_in_every_state(terminal: Terminal) -> None:
     """Numbers of two digits are whole; what was put away for good ended then, and has no time from which it signs."""
     drawn = terminal("show", "prod/jwt", columns=80)
 
-    assert drawn[-25:] == [
+    assert drawn[-31:] == [
         "prod/jwt@11  disabled",
         "  type ec-p256  format jwk  created YYYY-MM-DDThh:mm:ssZ",
         "  ends YYYY-MM-DDThh:mm:ssZ  labels team=infra",
@@ -150,13 +154,19 @@ def test_twelve_versions_in_every_state(terminal: Terminal) -> None:
         "                      6████▒▒                            prod/jwt@6 retired",
         "                          7███▒▒                         prod/jwt@7 retired",
         "                              8████▒▒                    prod/jwt@8 retired",
-        "                                  9███▒▒                 prod/jwt@9 destroyed",
-        "                                      10███▒▒            prod/jwt@10 compromised",
-        "                                          11██▒▒         prod/jwt@11 disabled",
+        "                                  9███▒▒        ×        prod/jwt@9 destroyed",
+        "                                      10███▒▒   !        prod/jwt@10 compromised",
+        "                                          11██▒▒‖        prod/jwt@11 disabled",
         "                                              12███████  prod/jwt@12 signing",
         "                                                  ^ now",
-        "  · announced, █ signing, ▒ verifying; a number: that version starts to sign",
+        "  YYYY-MM-DD                                 YYYY-MM-DD",
+        "  · announced, █ signing, ▒ verifying, ‖ disabled, × destroyed, ! compromised; a",
+        "    number: that version starts to sign",
         "",
+        "  5 days ago (YYYY-MM-DD hh:mm UTC): version 9 was destroyed: old\\\\new; was",
+        '    compromised: "leaked"',
+        "  5 days ago (YYYY-MM-DD hh:mm UTC): version 10 was compromised: leaked",
+        "  5 days ago (YYYY-MM-DD hh:mm UTC): version 11 was disabled",
         "  in 79 days (YYYY-MM-DD hh:mm UTC): it is due for rotation",
     ]
 
@@ -168,6 +178,14 @@ def test_no_line_is_longer_than_the_terminal(terminal: Terminal, columns: int) -
     drawn = [line for name in ("fresh", "gone", "prod/jwt") for line in terminal("show", name, columns=columns)]
 
     assert max(map(len, drawn)) <= max(columns, len("  kid signing-key-of-the-platform-team-12"))
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_reason_is_the_last_column(keywright: Keywright) -> None:
+    """What a pipe gets has the reason behind the kid, escaped, and nothing where there is none."""
+    rows = [row.split("\t") for row in keywright("show", "prod/jwt").stdout.decode().splitlines()]
+
+    assert [row[9:] for row in rows[8:]] == [[r'old\\new; was compromised: "leaked"'], ["leaked"], [], []]
 
 
 @pytest.mark.usefixtures("keys")
@@ -188,11 +206,13 @@ def test_list_draws(terminal: Terminal, keywright: Keywright) -> None:
     assert terminal("list", columns=80) == [
         "TIME                            NAME         PHASE      TYPE     KID",
         "                     1████████  fresh@1      signing    ed25519  fresh-1",
-        "                 1███           gone@1       destroyed  ed25519  gone-1",
-        "█2█3█4██6███8█9█10█12█████████  prod/jwt@12  signing    ec-p256  signing-key-of…",
+        "                 1██×           gone@1       destroyed  ed25519  gone-1",
+        "█2█3█4██6███8█9█10█12!████████  prod/jwt@12  signing    ec-p256  signing-key-of…",
         "                     1█2██████  two@1        signing    ed25519  two-1",
         "                     ^ now",
-        "· announced, █ signing, ▒ verifying; a number: that version starts to sign",
+        "YYYY-MM-DD          YYYY-MM-DD",
+        "· announced, █ signing, ▒ verifying, × destroyed, ! compromised; a number: that",
+        "  version starts to sign",
     ]
     assert terminal("list", columns=40) == [
         "NAME         PHASE      TYPE     KID",
@@ -208,8 +228,25 @@ def test_list_draws(terminal: Terminal, keywright: Keywright) -> None:
 def test_a_terminal_without_such_characters(terminal: Terminal) -> None:
     """ASCII alone, and never a colour."""
     assert terminal("list", columns=80, PYTHONIOENCODING="ascii", NO_COLOR="1", LANG="C")[3:] == [
-        "#2#3#4##6###8#9#10#12#########  prod/jwt@12  signing    ec-p256  signing-key-of~",
+        "#2#3#4##6###8#9#10#12!########  prod/jwt@12  signing    ec-p256  signing-key-of~",
         "                     1#2######  two@1        signing    ed25519  two-1",
         "                     ^ now",
-        ". announced, # signing, - verifying; a number: that version starts to sign",
+        "YYYY-MM-DD          YYYY-MM-DD",
+        ". announced, # signing, - verifying, x destroyed, ! compromised; a number: that",
+        "  version starts to sign",
     ]
+
+
+def test_what_is_not_there_is_told(home: Path, terminal: Terminal, keywright: Keywright) -> None:
+    """An empty store says so and how to fill it, and `show` takes no version."""
+    (home / "keywright.toml").write_text('[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n')
+
+    assert terminal("list", columns=80) == [
+        "keywright: store 'local' holds no keys; make one with keywright generate NAME"
+    ]
+    assert terminal("list", "a", columns=80) == [
+        "keywright: store 'local' holds no key that the arguments ask for; leave them out for all that it has"
+    ]
+    done = keywright("show", "a@2")
+    assert done.returncode == 2
+    assert done.stderr == b"keywright: show takes a NAME without @N; leave that out, and every version is shown\n"

@@ -9,7 +9,8 @@ from io import BytesIO, TextIOWrapper
 import pytest
 
 from keywright import RecordInfo, State
-from keywright.cli.timeline import Axis, axis_of, bar, cut, folded, in_words, legend, what_next
+from keywright.cli.outlook import in_words, what_happened, what_next
+from keywright.cli.timeline import Axis, axis_of, bar, cut, filled, folded, legend
 from keywright.lifecycle import VersionPhase, phases
 
 NOW = datetime(2027, 1, 11, tzinfo=UTC)
@@ -39,7 +40,7 @@ def test_a_version_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     expiring = replace(FIRST, expires=NOW + 2 * DAY)
     disabled = replace(FIRST, state=State.DISABLED, state_since=NOW - DAY)
     assert drawn(expiring) == ["1███████████        "]
-    assert drawn(disabled) == ["1████████           "]
+    assert drawn(disabled) == ["1████████‖          "]
 
     monkeypatch.setattr("sys.stdout", TextIOWrapper(BytesIO(), encoding="ascii"))
 
@@ -48,9 +49,10 @@ def test_a_version_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         "     2#########-    ",
         "          .....3####",
     ]
-    assert legend(AXIS) == (
-        "          ^ now",
-        ". announced, # signing, - verifying; a number: that version starts to sign",
+    assert drawn(disabled) == ["1########=          "]
+    assert legend(AXIS, drawn(disabled)) == (
+        ["          ^ now"],
+        ".\xa0announced, #\xa0signing, -\xa0verifying, =\xa0disabled; a number: that version starts to sign",
     )
     assert cut("0123456789", 5) == "0123~"
 
@@ -97,7 +99,7 @@ def test_the_axis_holds_all_that_is_known() -> None:
 def sentences(*infos: RecordInfo, rotate_every: timedelta | None = None) -> list[str]:
     """What comes next, each with its time in words."""
     versions: tuple[VersionPhase, ...] = phases(infos, NOW)
-    return [f"{in_words(time, NOW)}: {what}" for time, what in what_next(versions, NOW, rotate_every)]
+    return [f"{in_words(one.time, NOW)}: {one.what}" for one in what_next(versions, NOW, rotate_every)]
 
 
 def test_what_comes_next_is_said_soonest_first() -> None:
@@ -113,7 +115,9 @@ def test_what_comes_next_is_said_soonest_first() -> None:
 def test_where_nothing_comes_that_is_said() -> None:
     """A key without any end, one that is overdue, one that expires, and a name that does not sign."""
     assert sentences(FIRST) == ["now: nothing is planned: version 1 signs until somebody rotates it"]
-    assert sentences(FIRST, rotate_every=DAY) == ["now: it is due for rotation"]
+    assert sentences(FIRST, rotate_every=DAY) == [
+        "now: it is due for rotation; `keywright rotate --due a` makes the next version"
+    ]
     assert sentences(replace(FIRST, created=None), rotate_every=DAY) == [
         "now: it is not known when version 1 was made, so it is never due for rotation by the clock; rotate it by hand"
     ]
@@ -122,7 +126,7 @@ def test_where_nothing_comes_that_is_said() -> None:
             "now: no version signs: version 1 is expired, and an older one never takes its place; rotate to make a new "
             "one"
         ),
-        "now: it is due for rotation",
+        "now: it is due for rotation; `keywright rotate --due a` makes the next version",
     ]
     assert sentences(replace(FIRST, expires=NOW + timedelta(hours=1))) == [
         "in 1 hour (2027-01-11 01:00 UTC): version 1 expires"
@@ -130,8 +134,122 @@ def test_where_nothing_comes_that_is_said() -> None:
     assert sentences(replace(FIRST, state=State.DISABLED, state_since=NOW)) == [
         (
             "now: no version signs: version 1 is disabled, and an older one never takes its place; enable it again, or "
-            "rotate"
+            "rotate (`keywright enable a@1` enables version 1)"
         )
+    ]
+
+
+def test_what_comes_next_has_a_word_for_programs() -> None:
+    """Each event has its kind, and the version that it is about."""
+    gone = replace(FIRST, state=State.DESTROYED, state_since=NOW)
+
+    def events(*infos: RecordInfo, rotate_every: timedelta | None = None) -> list[tuple[str, int | None]]:
+        return [(one.event, one.version) for one in what_next(phases(infos, NOW), NOW, rotate_every)]
+
+    assert events(FIRST, SECOND, THIRD, rotate_every=30 * DAY) == [("ends", 1), ("starts", 3), ("ends", 2), ("due", 3)]
+    assert events(FIRST) == [("nothing", 1)]
+    assert events(replace(FIRST, expires=NOW + DAY)) == [("expires", 1)]
+    assert events(replace(FIRST, created=None), rotate_every=DAY) == [("unknown", 1)]
+    assert events(gone) == [("unsigned", None)]
+
+
+def test_an_overlap_is_told_where_something_overlaps() -> None:
+    """Where no version before verifies any more as the next one starts, nothing is said of those before it."""
+    gone = replace(FIRST, state=State.COMPROMISED, state_since=NOW)
+    ending = replace(FIRST, expires=NOW + 5 * DAY)
+
+    assert sentences(gone, THIRD)[1:] == ["in 5 days (2027-01-16 00:00 UTC): version 3 starts to sign"]
+    assert sentences(ending, THIRD) == [
+        "in 5 days (2027-01-16 00:00 UTC): version 1 expires",
+        "in 5 days (2027-01-16 00:00 UTC): version 3 starts to sign",
+    ]
+
+
+def test_the_version_to_enable_is_named() -> None:
+    """The newest disabled version that would sign, also one that was put away before its time; no other."""
+    gone = [replace(info, state=State.DESTROYED, state_since=NOW) for info in (FIRST, SECOND)]
+    early = replace(THIRD, activates=NOW - DAY, state=State.DISABLED, state_since=NOW - 2 * DAY)
+    late = replace(SECOND, version=1, state=State.DISABLED, state_since=NOW)
+
+    assert sentences(*gone, early) == [
+        (
+            "now: no version signs: version 2 is destroyed, and an older one never takes its place; rotate to make a "
+            "new one (`keywright enable a@3` enables version 3)"
+        )
+    ]
+    assert "enable" not in sentences(late, gone[1])[0]
+
+
+def test_what_happened_is_said_with_its_reason() -> None:
+    """Of each version that was put away, and of one that was enabled for a reason."""
+    versions = phases(
+        (
+            replace(FIRST, state=State.DESTROYED, state_since=NOW - 2 * DAY, reason="old; was compromised: leaked"),
+            replace(SECOND, state=State.DISABLED, state_since=NOW - DAY),
+            replace(THIRD, state_since=NOW, reason="back"),
+            replace(THIRD, version=4, state_since=NOW),
+        ),
+        NOW,
+    )
+
+    assert [f"{in_words(time, NOW)}: {what}" for time, what in what_happened(versions)] == [
+        "2 days ago (2027-01-09 00:00 UTC): version 1 was destroyed: old; was compromised: leaked",
+        "1 day ago (2027-01-10 00:00 UTC): version 2 was disabled",
+        "in 0 seconds (2027-01-11 00:00 UTC): version 3 was enabled: back",
+    ]
+
+
+@pytest.mark.parametrize(("state", "mark"), [(State.DISABLED, "‖"), (State.COMPROMISED, "!"), (State.DESTROYED, "×")])
+def test_what_was_put_away_is_marked(state: State, mark: str) -> None:
+    """Where a keeper put a version away stands a mark, alone and among others, and the legend tells it."""
+    late = replace(FIRST, state=state, state_since=NOW - 3 * DAY)
+    at_once = replace(FIRST, state=state, state_since=NOW - 10 * DAY + timedelta(minutes=5))
+    swapped = replace(FIRST, state=state, state_since=NOW - 5 * DAY)
+
+    assert drawn(late, SECOND) == [f"1████▒▒{mark}            ", "     2██████████████"]
+    assert drawn(at_once) == [f"1{mark}                  "]
+    assert bar(phases((late, SECOND), NOW), AXIS) == f"1████2█{mark}████████████"
+    assert bar(phases((swapped, SECOND), NOW), AXIS) == f"1███{mark}2██████████████"
+    assert legend(AXIS, drawn(late))[1] == (
+        f"·\xa0announced, █\xa0signing, ▒\xa0verifying, {mark}\xa0{state.value}; a number: that version starts to sign"
+    )
+
+
+def test_a_short_life_is_seen() -> None:
+    """A version whose time is less than a character has one; of one that never signed it is no number."""
+    brief = replace(FIRST, expires=FIRST.created and FIRST.created + timedelta(minutes=5))
+    never = replace(FIRST, expires=FIRST.created)
+    announced = replace(THIRD, expires=NOW + timedelta(minutes=5))
+
+    assert drawn(brief) == ["1                   "]
+    assert drawn(never) == ["█                   "]
+    assert drawn(announced) == ["          ·         "]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "width", "below"),
+    [
+        pytest.param(NOW - 10 * DAY, NOW + 10 * DAY, 21, ["2027-01-01 2027-01-21"], id="dates"),
+        pytest.param(NOW - 10 * DAY, NOW + 10 * DAY, 20, [], id="no room"),
+        pytest.param(NOW, NOW + DAY / 12, 30, ["2027-01-11 00:00     02:00 UTC"], id="within a day"),
+        pytest.param(NOW, NOW + DAY / 12, 25, [], id="within a day and no room"),
+    ],
+)
+def test_both_ends_are_dated(start: datetime, end: datetime, width: int, below: list[str]) -> None:
+    """Below the bar stands from when to when it goes, if that fits."""
+    lines, _ = legend(Axis(start, end, NOW, width), [])
+
+    assert lines[1:] == below
+
+
+def test_text_is_filled_between_words() -> None:
+    """No option, word or pair is broken."""
+    assert filled("say --from-here, or ·\xa0x or an-unbelievably-long-word", 12, indent=2).split("\n") == [
+        "  say",
+        "    --from-here,",
+        "    or · x",
+        "    or",
+        "    an-unbelievably-long-word",
     ]
 
 

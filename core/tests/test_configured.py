@@ -66,7 +66,7 @@ def opened(registry: Registry, **tables: object) -> KeyRing:
 
 
 def test_it_is_told_what_there_is_to_name(registry: Registry) -> None:
-    """A plugin that asks for `known` learns the key types and formats that are installed."""
+    """A plugin that asks for `known` learns the key types and formats that are installed, and which have sizes."""
 
     class Naming:
         KEYWRIGHT_API = 1
@@ -82,7 +82,7 @@ def test_it_is_told_what_there_is_to_name(registry: Registry) -> None:
 
     opened(registry, plugin={"naming": {}})
 
-    assert naming.heard == Known(tuple(registry.key_types), ("nix",))
+    assert naming.heard == Known(tuple(registry.key_types), ("nix",), frozenset({"oct", "rsa"}))
     assert "ed25519" in naming.heard.key_types
 
 

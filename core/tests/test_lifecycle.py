@@ -260,9 +260,11 @@ def test_no_way_back(before: State, after: State, message: str) -> None:
 def test_every_other_way(before: State, after: State) -> None:
     """Every other move changes state, its time and its reason, and nothing else."""
     info = replace(OLD, state=before)
+    is_away = State.ENABLED not in (before, after)
+    reason = f"because; was {before.value}" if is_away else "because"
 
     assert lifecycle.change_state(info, after, NOON, "because") == replace(
-        info, state=after, state_since=NOON, reason="because"
+        info, state=after, state_since=NOON, reason=reason
     )
 
 
@@ -277,7 +279,7 @@ def test_staying_is_no_change(state: State) -> None:
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
-        pytest.param(State.COMPROMISED, "before", id="put-away-again-keeps-the-reason"),
+        pytest.param(State.COMPROMISED, "was disabled: before", id="put-away-again-keeps-the-reason"),
         pytest.param(State.ENABLED, "", id="enabled-drops-the-reason"),
     ],
 )
@@ -296,8 +298,8 @@ def test_put_away_early_and_moved_on() -> None:
     compromised = lifecycle.change_state(away, State.COMPROMISED, NOON + DAY)
     destroyed = lifecycle.change_state(compromised, State.DESTROYED, NOON + 2 * DAY, "tidied")
 
-    assert (compromised.state_since, compromised.reason) == (NOON - DAY, "typo")
-    assert (destroyed.state_since, destroyed.reason) == (NOON - DAY, "tidied")
+    assert (compromised.state_since, compromised.reason) == (NOON - DAY, "was disabled: typo")
+    assert (destroyed.state_since, destroyed.reason) == (NOON - DAY, "tidied; was compromised: was disabled: typo")
     assert lifecycle.primary([OLD, destroyed], NOON + 3 * DAY) == OLD
 
 

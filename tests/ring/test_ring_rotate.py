@@ -207,7 +207,10 @@ def test_any_last_version_can_be_followed(ring: Rings, change: str) -> None:
     assert opened.load("a").attributes == attributes
 
 
-GONE = "the attributes of {}@1 are not known any more; say --attribute, or set keys.{}.attributes, to {{}} for none"
+GONE = (
+    "the attributes of {0}@1 are not known any more; say --attribute or --no-attributes, or set keys.{0}.attributes, "
+    "to {{}} for none"
+)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,6 @@ GONE = "the attributes of {}@1 are not known any more; say --attribute, or set k
         pytest.param({"type": "ec-p256", "attributes": {"key_ops": ["sign"]}}, id="published otherwise"),
         pytest.param({"type": "ec-p256"}, id="none at all, as nobody knows any more"),
         pytest.param({"type": "ed25519", "format": "jwk"}, id="by the format, not by the type"),
-        pytest.param({"type": "oct", "bits": 512, "attributes": {"alg": "HS512"}}, id="published not at all"),
     ],
 )
 def test_attributes_that_are_gone_are_not_guessed(ring: Rings, refused: Refused, said: dict[str, Any]) -> None:
@@ -225,10 +227,38 @@ def test_attributes_that_are_gone_are_not_guessed(ring: Rings, refused: Refused,
     opened.generate("a", **said)
     opened.destroy("a")
 
-    with refused(PolicyError, GONE.format("a", "a")):
+    with refused(PolicyError, GONE.format("a")):
         opened.rotate("a")
 
     assert [one.info.version for one in opened.show("a").versions] == [1]
+
+
+def test_all_that_is_gone_is_said_at_once(ring: Rings, refused: Refused) -> None:
+    """Of a destroyed `oct` key neither attributes nor size are known; what was said already is not asked for again."""
+    opened = ring()
+    opened.generate("a", type="oct", bits=512, attributes={"alg": "HS512"})
+    opened.destroy("a")
+
+    with refused(
+        PolicyError,
+        "the attributes and the size of a@1 are not known any more; say --attribute or --no-attributes, and --bits, or "
+        "set keys.a.attributes, to {} for none, and keys.a.bits",
+    ):
+        opened.rotate("a")
+    with refused(PolicyError, GONE.format("a")):
+        opened.rotate("a", bits=512)
+
+    assert opened.rotate("a", bits=512, attributes={}).reference == "a@2"
+
+
+def test_no_attributes_are_none(ring: Rings) -> None:
+    """Whoever says that there are none gets none, whatever the last version and the configuration have."""
+    opened = ring(keys={"a": {"attributes": {"use": "sig"}}})
+    opened.generate("a", type="ec-p256", attributes={"note": "x"})
+
+    opened.rotate("a", attributes={})
+
+    assert opened.load("a").attributes == {}
 
 
 def test_a_public_key_is_rotated_by_its_owner(ring: Rings, refused: Refused) -> None:

@@ -71,6 +71,43 @@ def test_destruction_takes_the_payload(ring: Rings) -> None:
     assert opened.load("a@1").secret is None
 
 
+def test_a_tombstone_keeps_all_that_was_said(ring: Rings) -> None:
+    """Each reason stands before the one of the state before, and a state for which none was given is told as well."""
+    opened = ring()
+    opened.generate("a")
+    opened.disable("a", reason="holidays")
+    opened.enable("a", reason="back")
+
+    assert opened.disable("a", reason="odd traffic").reason == "odd traffic"
+    assert opened.compromise("a").reason == "was disabled: odd traffic"
+    assert opened.destroy("a", reason="tidied").reason == "tidied; was compromised: was disabled: odd traffic"
+
+
+def test_a_reason_that_does_not_fit_beside_the_others(ring: Rings, refused: Refused) -> None:
+    """The room that is left is told, to the character; without a reason a version can always be put away."""
+    opened = ring()
+    opened.generate("a")
+    before = opened.disable("a", reason="x" * 900)
+    rest = "x" * (1000 - 900 - len("; was disabled: "))
+
+    with refused(
+        ConfigError,
+        "the reasons kept with a@1 may have 1000 characters together, and there is room for 84 more; shorten the new "
+        "one, or leave it out",
+    ):
+        opened.compromise("a", reason=rest + "x")
+    assert opened.resolve("a") == before
+
+    assert len(opened.compromise("a", reason=rest).reason) == 1000
+    with refused(
+        ConfigError,
+        "the reasons kept with a@1 may have 1000 characters together, and there is room for 0 more; shorten the new "
+        "one, or leave it out",
+    ):
+        opened.destroy("a", reason="y")
+    assert opened.destroy("a").reason.startswith("was compromised: x")
+
+
 @pytest.mark.parametrize("change", ["disable", "enable", "compromise", "destroy"])
 def test_a_second_time_changes_nothing(ring: Rings, wait: Wait, change: str) -> None:
     """A version that is in the state already stays as it is: time, reason and revision too."""

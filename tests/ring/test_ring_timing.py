@@ -7,8 +7,16 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from keywright import KeyRing, Secret
-from keywright.errors import ConfigError, DamagedStoreError, UnsupportedOperationError
+from keywright.errors import (
+    ConfigError,
+    DamagedStoreError,
+    KeyNotFoundError,
+    PolicyError,
+    UnsupportedOperationError,
+)
 from keywright.ring.timing import Due
 
 Rings = Callable[..., KeyRing]
@@ -80,15 +88,63 @@ def test_a_version_that_is_announced_counts(ring: Rings, wait: Wait) -> None:
     assert meanwhile == []
 
 
-def test_what_was_put_away_is_not_made_anew(ring: Rings, wait: Wait) -> None:
-    """A name of which no version signs is not due, and one that was never made neither."""
+@pytest.mark.parametrize(
+    ("away", "why"),
+    [
+        ("compromise", "compromised, and an older one never takes its place; rotate to make a new one"),
+        ("destroy", "destroyed, and an older one never takes its place; rotate to make a new one"),
+        ("disable", "disabled, and an older one never takes its place; enable it again, or rotate"),
+    ],
+)
+def test_what_was_put_away_is_told_and_not_made_anew(
+    ring: Rings, refused: Refused, wait: Wait, away: str, why: str
+) -> None:
+    """A name of which no version signs or will is not passed over in silence; one that was never made is."""
     opened = ring(keys=KEYS)
     opened.generate("a")
-    wait(days=1)
-    opened.compromise("a@1")
+    opened.rotate("a")
+    getattr(opened, away)("a@2")
     wait(days=365)
 
+    for found in (opened.due(), opened.rotate_due("a")):
+        (one,) = found
+        assert (one.name, one.newest and one.newest.version, one.since, one.made) == ("a", 2, None, None)
+        with refused(
+            PolicyError,
+            f"no version of a signs, and none is made by the clock: version 2 is {why} by hand, or leave out "
+            "keys.a.rotate_every",
+        ):
+            raise one.error or AssertionError
+    assert len(opened.show("a").versions) == 2
+
+
+def test_one_that_will_sign_is_no_fault(ring: Rings, wait: Wait) -> None:
+    """While the only version that is in use waits for its time, there is nothing to do and nothing to say."""
+    opened = ring(keys=KEYS)
+    opened.generate("a", activates=opened.now() + timedelta(days=100))
+    wait(days=99)
+
     assert list(opened.rotate_due()) == []
+
+
+def test_a_key_that_was_left_behind_is_told(ring: Rings, refused: Refused, shared: dict[str, str], wait: Wait) -> None:
+    """Where the configuration points a name at another store than the one that has it, that is no "not due"."""
+    stores = {"old": shared, "new": {"backend": "memory", "id": f"{shared['id']}-new"}}
+    old, new = (ring(stores=stores, default_store=store, keys=KEYS) for store in ("old", "new"))
+    old.generate("a")
+    wait(days=90)
+
+    for found in (new.due(), new.due("a"), new.rotate_due(), new.rotate_due("a"), new.due("a", store="new")):
+        (one,) = found
+        assert (one.name, one.newest, one.since, one.made) == ("a", None, None, None)
+        with refused(
+            KeyNotFoundError,
+            "store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to new a`, "
+            "or say --store old",
+        ):
+            raise one.error or AssertionError
+    assert list(new.due(store="new")) == []
+    assert [one.made and one.made.reference for one in old.rotate_due()] == ["a@2"]
 
 
 def test_one_that_fails_stops_no_other(ring: Rings, wait: Wait, monkeypatch: Any) -> None:

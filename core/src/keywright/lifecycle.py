@@ -124,6 +124,8 @@ def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
 def change_state(info: RecordInfo, state: State, now: datetime, reason: str = "") -> RecordInfo:
     """The record info after its keeper moved it to `state` at `now`; the same object if it is there already.
 
+    The reason of a version that was put away before goes on behind the new one, with the state that it was for.
+
     Raises:
         PolicyError: there is no way there: from `destroyed` to anything, from `compromised` to `enabled` or
             `disabled`.
@@ -137,14 +139,22 @@ def change_state(info: RecordInfo, state: State, now: datetime, reason: str = ""
             f"{info.reference} is compromised, for good; rotate to make a new version, or destroy this one"
         )
     never_active = _left_early(info)
-    changed = replace(info, state=state, state_since=now, reason=reason or info.reason)
+    if state is not State.ENABLED and info.state is not State.ENABLED:
+        reason = _reason_after(reason, info)
+    changed = replace(info, state=state, state_since=now, reason=reason)
     if never_active and state is not State.ENABLED:
         # A version that never signed must not start to supersede because it is put away once more.
         return replace(changed, state_since=info.state_since)
     if never_active and info.activates is not None and info.activates <= now:
         # Enabled late: it takes over now, not at a time that has passed, or its predecessor's overlap would shrink.
-        return replace(changed, activates=now, reason=reason)
-    return replace(changed, reason=reason) if state is State.ENABLED else changed
+        return replace(changed, activates=now)
+    return changed
+
+
+def _reason_after(reason: str, info: RecordInfo) -> str:
+    """The reason, and behind it what was said when the version came into the state that it leaves."""
+    before = f"was {info.state.value}: {info.reason}" if info.reason else f"was {info.state.value}"
+    return f"{reason}; {before}" if reason else before
 
 
 def _phase(info: RecordInfo, later: Sequence[RecordInfo], now: datetime) -> VersionPhase:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from keywright.cli.documents import info_document
 from keywright.cli.exit_codes import NO
 from keywright.cli.values import pairs_of
+from keywright.record import State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keywright.cli.context import Context
     from keywright.record import RecordInfo
     from keywright.registry import Registry
@@ -43,17 +46,17 @@ configure_compromise = _configure_for_good
 
 def run_disable(arguments: Namespace, context: Context) -> int:
     """Disable and print the reference."""
-    return _changed(context, context.ring.disable(arguments.reference, reason=arguments.reason))
+    return _moved(arguments, context, context.ring.disable)
 
 
 def run_enable(arguments: Namespace, context: Context) -> int:
     """Enable and print the reference."""
-    return _changed(context, context.ring.enable(arguments.reference, reason=arguments.reason))
+    return _moved(arguments, context, context.ring.enable)
 
 
 def run_compromise(arguments: Namespace, context: Context) -> int:
     """Mark as compromised and print the reference."""
-    return _changed(context, context.ring.compromise(arguments.reference, reason=arguments.reason))
+    return _moved(arguments, context, context.ring.compromise)
 
 
 def configure_destroy(parser: ArgumentParser, plugins: Registry) -> None:
@@ -65,6 +68,10 @@ def configure_destroy(parser: ArgumentParser, plugins: Registry) -> None:
 def run_destroy(arguments: Namespace, context: Context) -> int:
     """Ask, destroy and print the reference."""
     info = context.ring.resolve(arguments.reference, for_good=True)
+    if info.state is State.DESTROYED:
+        untaken = ", and the reason is not kept" if arguments.reason else ""
+        context.note(f"keywright: {info.reference} is destroyed already; nothing was changed{untaken}")
+        return _changed(context, info)
     question = f"Destroy the secret of {info.reference} (kid {info.kid}) for good?"
     if not context.confirm(question, yes=arguments.yes):
         context.note("keywright: nothing was destroyed")
@@ -72,6 +79,14 @@ def run_destroy(arguments: Namespace, context: Context) -> int:
             context.print_json(info_document(info))
         return NO
     return _changed(context, context.ring.destroy(info.reference, reason=arguments.reason))
+
+
+def _moved(arguments: Namespace, context: Context, move: Callable[..., RecordInfo]) -> int:
+    info = move(arguments.reference, reason=arguments.reason)
+    # A new reason always comes first; one of a version that is there already is not taken.
+    if not info.reason.startswith(arguments.reason):
+        context.note(f"keywright: {info.reference} is {info.state.value} already; the reason is not kept")
+    return _changed(context, info)
 
 
 def _changed(context: Context, info: RecordInfo) -> int:

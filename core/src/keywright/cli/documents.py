@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keywright.lifecycle import VersionPhase
     from keywright.record import RecordInfo
 
-__all__ = ["info_document", "key_document", "phase_document", "table"]
+__all__ = ["escaped", "info_document", "key_document", "phase_document", "table"]
 
 
 def info_document(info: RecordInfo) -> dict[str, Any]:
@@ -74,12 +74,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     What does not print, and the backslash, stands as a backslash escape: a kid can be anything.
     """
-    rows = [[printable(cell.replace("\\", r"\\")) for cell in row] for row in rows]
+    rows = [[escaped(cell) for cell in row] for row in rows]
     if not is_terminal():
         return "\n".join("\t".join(row) for row in rows)
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def escaped(text: str) -> str:
+    """The text with a backslash escape for what does not print, and for the backslash."""
+    return printable(text.replace("\\", r"\\"))
 
 
 def _time(time: datetime | None) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, cast
 
-from keywright.cli.documents import phase_document, table
-from keywright.cli.streams import is_terminal, printable
+from keywright.cli.documents import escaped, phase_document, table
+from keywright.cli.streams import is_terminal
 from keywright.cli.values import pairs_of
+from keywright.errors import ConfigError
 from keywright.lifecycle import Phase
 from keywright.metadata import format_time
 from keywright.names import parse_reference
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from keywright.cli.context import Context
+    from keywright.cli.outlook import Event
     from keywright.lifecycle import VersionPhase
     from keywright.registry import Registry
     from keywright.secret import Secret
@@ -147,9 +149,11 @@ def run_list(arguments: Namespace, context: Context) -> int:
     elif rows:
         context.print(table(("NAME", "PHASE", "TYPE", "KID"), rows))
     elif not context.json and is_terminal():
-        which = " that the arguments ask for" if arguments.prefix or arguments.label else ""
         store = context.config.store(context.store).name
-        context.note(f"keywright: store {store!r} has no name{which}; config show tells where it is")
+        none = "no keys; make one with keywright generate NAME"
+        if arguments.prefix or arguments.label:
+            none = "no key that the arguments ask for; leave them out for all that it has"
+        context.note(f"keywright: store {store!r} holds {none}")
     return 0
 
 
@@ -159,21 +163,31 @@ def configure_show(parser: ArgumentParser, _plugins: Registry) -> None:
 
 
 def run_show(arguments: Namespace, context: Context) -> int:
-    """A line for each version, ascending, on a terminal their time and what comes next; one document with `--json`."""
+    """A line for each version, ascending, on a terminal their time, what happened and comes next; or a document.
+
+    Not on a terminal, a version's reason is the last column, where there is one.
+    """
+    if "@" in arguments.name:
+        raise ConfigError("show takes a NAME without @N; leave that out, and every version is shown")
     name, versions = context.ring.show(arguments.name)
     if context.json:
         documents = [phase_document(one) for one in versions]
-        planned = [{"time": time and format_time(time), "what": what} for time, what in _next(context, name, versions)]
+        planned = [
+            one._asdict() | {"time": one.time and format_time(one.time)} for one in _next(context, name, versions)
+        ]
         context.print_json({"name": name, "versions": documents, "next": planned})
         return 0
-    context.print(_versions_table([_details(one) for one in versions]))
     if is_terminal():
+        context.print(_versions_table([_details(one) for one in versions]))
         _print_time(context, name, versions)
+    else:
+        reasons = [(one.info.reason,) if one.info.reason else () for one in versions]
+        context.print(table((), [(*_details(one), *reason) for one, reason in zip(versions, reasons, strict=True)]))
     return 0
 
 
 def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tuple[VersionPhase, ...]]) -> None:
-    from keywright.cli.timeline import axis_of, bar, columns, cut, legend
+    from keywright.cli.timeline import axis_of, bar, columns, cut, filled, legend
 
     header = ("NAME", "PHASE", "TYPE", "KID")
     taken = sum(max(map(len, column)) + _GAP for column in list(zip(header, *rows, strict=True))[:-1])
@@ -185,51 +199,51 @@ def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tup
         context.print(table(header, rows))
         return
     axis = axis_of([one for versions in listed for one in versions], context.ring.now(), width)
-    drawn = [(bar(versions, axis), *row) for row, versions in zip(rows, listed, strict=True)]
+    bars = [bar(versions, axis) for versions in listed]
+    drawn = [(line, *row) for line, row in zip(bars, rows, strict=True)]
     context.print(table((f"{'TIME':{width}}", *header), drawn))
-    where, words = legend(axis)
-    context.print(where)
-    context.print(words)
+    below, words = legend(axis, bars)
+    for line in (*below, filled(words, columns())):
+        context.print(line)
 
 
 def _versions_table(rows: list[tuple[str, ...]]) -> str:
-    """A table, or on a terminal that is too narrow for it a few lines for each version."""
-    text = table(_HEADER, rows)
-    if not is_terminal():
-        return text
+    """For a terminal: a table, or if it is too narrow for that a few lines for each version."""
     from keywright.cli.timeline import columns, folded
 
-    width = columns()
+    text, width = table(_HEADER, rows), columns()
     if max(map(len, text.split("\n"))) <= width:
         return text
     lines: list[str] = []
     for reference, phase, *cells in rows:
-        named = [f"{name.lower()} {printable(cell)}" for name, cell in zip(_HEADER[2:], cells, strict=True) if cell]
+        named = [f"{name.lower()} {escaped(cell)}" for name, cell in zip(_HEADER[2:], cells, strict=True) if cell]
         lines += [f"{reference}  {phase}", *(f"  {line}" for line in folded(named, width - _GAP))]
     return "\n".join(lines)
 
 
 def _print_time(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> None:
-    from textwrap import fill
-
-    from keywright.cli.timeline import axis_of, bar, columns, in_words, legend
+    from keywright.cli.outlook import in_words, what_happened
+    from keywright.cli.timeline import axis_of, bar, columns, filled, legend
 
     now = context.ring.now()
     beside = {one.info.version: f"{one.info.reference} {one.phase.value}" for one in versions}
     room = columns() - 2 * _GAP - max(map(len, beside.values()))
     axis = axis_of(versions, now, max(min(_WIDE, room), _LEAST))
     context.print("")
-    for one in versions:
-        context.print(f"  {bar([one], axis)}  {beside[one.info.version]}")
-    where, words = legend(axis)
-    context.print(f"  {where}")
-    sentences = (f"{in_words(time, now)}: {what}" for time, what in _next(context, name, versions))
-    for text in (words, "", *sentences):
-        context.print(fill(text, columns(), initial_indent="  ", subsequent_indent="    "))
+    bars = [bar([one], axis) for one in versions]
+    for line, one in zip(bars, versions, strict=True):
+        context.print(f"  {line}  {beside[one.info.version]}")
+    below, words = legend(axis, bars)
+    for line in below:
+        context.print(f"  {line}")
+    happened = (f"{in_words(time, now)}: {escaped(what)}" for time, what in what_happened(versions))
+    planned = (f"{in_words(one.time, now)}: {one.what}" for one in _next(context, name, versions))
+    for text in (words, "", *happened, *planned):
+        context.print(filled(text, columns(), indent=_GAP))
 
 
-def _next(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> list[tuple[datetime | None, str]]:
-    from keywright.cli.timeline import what_next
+def _next(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> list[Event]:
+    from keywright.cli.outlook import what_next
 
     rotate_every = cast("timedelta | None", context.config.key(name).common()["rotate_every"])
     return what_next(versions, context.ring.now(), rotate_every)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from keywright.registry import Registry
     from keywright.ring.timing import Due
 
-_FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute")
+_FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
 
 
 def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
@@ -39,6 +39,9 @@ def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
     parser.add_argument("--kid", metavar="K", help="the id of the new version; may hold {name} and {version}")
     parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {TIME}; default: never")
     parser.add_argument("--attribute", metavar="K=V", action="append", default=[], help="as for generate (repeatable)")
+    parser.add_argument(
+        "--no-attributes", action="store_true", help="the new version has none, whatever the last one had"
+    )
     add_type_settings(parser, plugins)
 
 
@@ -57,6 +60,9 @@ def _rotate(name: str, arguments: Namespace, context: Context) -> int:
     ring = context.ring
     activate_in = duration_of(arguments.activate_in, "--activate-in")
     overlap = duration_of(arguments.overlap, "--overlap")
+    if arguments.no_attributes and arguments.attribute:
+        raise ConfigError("--no-attributes and --attribute exclude each other; leave one out")
+    attributes = {} if arguments.no_attributes else attributes_of(arguments.attribute) or None
     announced = announced_versions(context, name)
     info = ring.rotate(
         name,
@@ -64,7 +70,7 @@ def _rotate(name: str, arguments: Namespace, context: Context) -> int:
         overlap=overlap,
         kid=arguments.kid,
         expires=time_of(arguments.expires, "--expires", ring.now()),
-        attributes=attributes_of(arguments.attribute) or None,
+        attributes=attributes,
         **type_settings(arguments, context.registry),
     )
     warn_of_passed_over(context, announced, info)

@@ -1,4 +1,4 @@
-"""Versions drawn over time, and what comes next in words. For terminals; programs read JSON."""
+"""Versions drawn over time. For terminals; programs read JSON."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from keywright.durations import format_duration
-from keywright.lifecycle import Phase, VersionPhase, newest_in_use, why_not
-from keywright.record import RecordInfo, State
+from keywright.lifecycle import Phase, VersionPhase
+from keywright.record import State
 
-__all__ = ["Axis", "axis_of", "bar", "columns", "cut", "folded", "in_words", "legend", "what_next"]
+__all__ = ["Axis", "axis_of", "bar", "columns", "cut", "filled", "folded", "legend"]
 
 _ALONE: Final = timedelta(days=1)
-_UNITS: Final = ((86_400 * 365, "year"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-_DRAWN: Final = {Phase.ANNOUNCED: "·", Phase.SIGNING: "█", Phase.VERIFYING: "▒"}
-_PLAIN: Final = {Phase.ANNOUNCED: ".", Phase.SIGNING: "#", Phase.VERIFYING: "-"}
 _COLUMNS: Final = 80  # where nobody can say
 _ORDER: Final = (Phase.SIGNING, Phase.VERIFYING, Phase.ANNOUNCED)
+_MARKED: Final = (Phase.DISABLED, Phase.DESTROYED, Phase.COMPROMISED)  # the gravest last, over the others
+_SIGNS: Final = (Phase.ANNOUNCED, Phase.SIGNING, Phase.VERIFYING, *_MARKED)
+_DRAWN: Final = dict(zip(_SIGNS, "·█▒‖×!", strict=True))
+_PLAIN: Final = dict(zip(_SIGNS, ".#-=x!", strict=True))
 
 
 class Axis(NamedTuple):
@@ -56,12 +56,26 @@ def bar(versions: Sequence[VersionPhase], axis: Axis) -> str:
     """What these versions of one name do, character by character; where one starts to sign stands its number.
 
     A number for which there is no room is left out: what is left of it, or it beside the next, would be another's.
+    Where a keeper put a version away stands a mark.
     """
     glyphs = _glyphs()
-    drawn = []
-    for place in range(axis.width):
-        phases = {_phase_at(one, axis.at(place)) for one in versions}
-        drawn.append(next((glyphs[phase] for phase in _ORDER if phase in phases), " "))
+    rows = [_phases_of(one, axis) for one in versions]
+    drawn = [next((glyphs[phase] for phase in _ORDER if phase in column), " ") for column in zip(*rows, strict=True)]
+    _draw_numbers(drawn, versions, axis)
+    _draw_marks(drawn, versions, axis)
+    return "".join(drawn)
+
+
+def _phases_of(one: VersionPhase, axis: Axis) -> list[Phase | None]:
+    """What a version does, character by character; one that does it for less than a character has one all the same."""
+    phases = [_phase_at(one, axis.at(place)) for place in range(axis.width)]
+    begin = one.info.created or one.info.activates
+    if begin is not None and begin >= axis.start and not any(phases):
+        phases[axis.place(begin)] = _phase_at(one, begin) or Phase.SIGNING
+    return phases
+
+
+def _draw_numbers(drawn: list[str], versions: Sequence[VersionPhase], axis: Axis) -> None:
     for one in reversed(versions):
         begin = one.info.activates or one.info.created
         if begin is not None and axis.start <= begin and _phase_at(one, begin) is Phase.SIGNING:
@@ -71,14 +85,41 @@ def bar(versions: Sequence[VersionPhase], axis: Axis) -> str:
             is_alone = end == axis.width or (end < axis.width and not drawn[end].isdigit())
             if is_alone and all(_phase_at(one, axis.at(place)) is Phase.SIGNING for place in rest):
                 drawn[start:end] = number
-    return "".join(drawn)
 
 
-def legend(axis: Axis) -> tuple[str, str]:
-    """Two lines: where now is on the axis, and what the characters say."""
+def _draw_marks(drawn: list[str], versions: Sequence[VersionPhase], axis: Axis) -> None:
     glyphs = _glyphs()
-    words = ", ".join(f"{glyphs[phase]} {phase.value}" for phase in (Phase.ANNOUNCED, Phase.SIGNING, Phase.VERIFYING))
-    return " " * axis.place(axis.now) + "^ now", f"{words}; a number: that version starts to sign"
+    marked = [one for one in versions if one.phase in _MARKED]
+    for one in sorted(marked, key=lambda one: _MARKED.index(one.phase)):
+        ended = _ended(one)
+        if ended is None:
+            continue
+        at = axis.place(ended)
+        # Beside a number: before the next version's, behind its own.
+        near = (at, at - 1, at + 1) if at and drawn[at - 1].strip() else (at, at + 1)
+        free = (place for place in near if place < axis.width and not drawn[place].isdigit())
+        place = next(free, None)
+        if place is not None:
+            drawn[place] = glyphs[one.phase]
+
+
+def legend(axis: Axis, bars: Sequence[str]) -> tuple[list[str], str]:
+    """Lines below the bars: where now is, from when to when they go if there is room; and what their characters say."""
+    glyphs = _glyphs()
+    said = [phase for phase in _SIGNS if phase not in _MARKED or any(glyphs[phase] in line for line in bars)]
+    words = ", ".join(f"{glyphs[phase]}\xa0{phase.value}" for phase in said)
+    lines = [" " * axis.place(axis.now) + "^ now", *_ends(axis)]
+    return lines, f"{words}; a number: that version starts to sign"
+
+
+def _ends(axis: Axis) -> Iterator[str]:
+    """The dates of both ends of the axis, and within one day the times."""
+    start, end = f"{axis.start:%Y-%m-%d}", f"{axis.end:%Y-%m-%d}"
+    if start == end:
+        start, end = f"{axis.start:%Y-%m-%d %H:%M}", f"{axis.end:%H:%M} UTC"
+    room = axis.width - len(start)
+    if len(end) < room:
+        yield f"{start}{end:>{room}}"
 
 
 def columns() -> int:
@@ -102,58 +143,20 @@ def folded(parts: Sequence[str], width: int) -> Iterator[str]:
         yield line
 
 
+def filled(text: str, width: int, *, indent: int = 0) -> str:
+    """Lines of text, those after the first further in by two; no option or other word is broken, and no `\\xa0`."""
+    from textwrap import fill
+
+    first, rest = " " * indent, " " * (indent + 2)
+    lines = fill(
+        text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
+    return lines.replace("\xa0", " ")
+
+
 def cut(text: str, width: int) -> str:
     """The text, or as much of it as fits into the width, with a sign that it goes on."""
     return text if len(text) <= width else text[: width - 1] + ("…" if _glyphs() is _DRAWN else "~")
-
-
-def what_next(
-    versions: Sequence[VersionPhase], now: datetime, rotate_every: timedelta | None = None
-) -> list[tuple[datetime | None, str]]:
-    """What will happen to a name by itself, soonest first: a time (None: already) and a sentence."""
-    found: list[tuple[datetime | None, str]] = list(_events(versions, now))
-    infos = [one.info for one in versions]
-    signing = [one.info for one in versions if one.phase is Phase.SIGNING]
-    newest = newest_in_use(infos, now)
-    if rotate_every is not None and newest is not None:
-        found.append(_rotation(newest, rotate_every, now))
-    found.sort(key=lambda event: now if event[0] is None else event[0])
-    if not signing:
-        found.insert(0, (None, f"no version signs: {why_not(infos, now)}"))
-    return found or [(None, f"nothing is planned: version {signing[0].version} signs until somebody rotates it")]
-
-
-def in_words(time: datetime | None, now: datetime) -> str:
-    """`in 6 days (2027-01-08 12:00 UTC)`; `now` for what is already."""
-    if time is None:
-        return "now"
-    seconds = (time - now).total_seconds()
-    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "second"))
-    count = round(seconds / size)
-    return f"in {count} {unit}{'s' if count != 1 else ''} ({time:%Y-%m-%d %H:%M} UTC)"
-
-
-def _events(versions: Sequence[VersionPhase], now: datetime) -> Iterator[tuple[datetime, str]]:
-    for one in versions:
-        info = one.info
-        if one.phase is Phase.ANNOUNCED and info.activates is not None and info.activates > now:
-            overlap = (
-                "" if info.overlap is None else f"; those before it verify for {format_duration(info.overlap)} more"
-            )
-            yield info.activates, f"version {info.version} starts to sign{overlap}"
-        if one.phase in (Phase.SIGNING, Phase.VERIFYING, Phase.ANNOUNCED) and one.verifies_until is not None:
-            why = "expires" if one.verifies_until == info.expires else "verifies no more"
-            yield one.verifies_until, f"version {info.version} {why}"
-
-
-def _rotation(newest: RecordInfo, rotate_every: timedelta, now: datetime) -> tuple[datetime | None, str]:
-    """When `rotate --due` makes the next version."""
-    has_expired = newest.expires is not None and newest.expires <= now
-    if newest.created is None and not has_expired:
-        why = f"it is not known when version {newest.version} was made"
-        return None, f"{why}, so it is never due for rotation by the clock; rotate it by hand"
-    due = now if newest.created is None or has_expired else newest.created + rotate_every
-    return (due if due > now else None), "it is due for rotation"
 
 
 def _phase_at(one: VersionPhase, time: datetime) -> Phase | None:

@@ -31,6 +31,16 @@ def _check_reason(reason: object) -> None:
         raise ConfigError(f"a reason must be printable text of at most {_LONGEST_REASON} characters; shorten it")
 
 
+def _check_room(reason: str, after: RecordInfo) -> None:
+    """Refuse a new reason that does not fit beside those before; without one a version can always be put away."""
+    kept = len(after.reason) - len(reason)
+    if reason and kept and len(after.reason) > _LONGEST_REASON:
+        raise ConfigError(
+            f"the reasons kept with {after.reference} may have {_LONGEST_REASON} characters together, and there is "
+            f"room for {max(_LONGEST_REASON - kept, 0)} more; shorten the new one, or leave it out"
+        )
+
+
 def _as_it_is(store: WritableStore, info: RecordInfo, operation: Operation) -> Record:
     """The record; for `destroy` without its payload, so that a version whose key is damaged can be destroyed too."""
     if operation == "destroy":
@@ -86,7 +96,8 @@ class Changing(RingBase):
             PolicyError: the version cannot come into that state; or `NAME` has several versions, for what can be
                 taken back: several and no primary.
             ConflictError: others kept changing the record meanwhile.
-            ConfigError: the reason is no printable text, or over 1000 characters.
+            ConfigError: the reason is no printable text, or over 1000 characters with those of its states before,
+                which are kept behind it.
         """
         return self._change_state("destroy", reference, State.DESTROYED, reason, store)
 
@@ -96,7 +107,10 @@ class Changing(RingBase):
         _check_reason(reason)
 
         def moved(info: RecordInfo) -> RecordInfo:
-            return lifecycle.change_state(info, state, self._clock(), reason)
+            after = lifecycle.change_state(info, state, self._clock(), reason)
+            if after is not info:
+                _check_room(reason, after)
+            return after
 
         return self._change(operation, parse_reference(reference), store, moved)
 

@@ -117,8 +117,8 @@ class Making(RingBase):
 
         The versions before verify for `overlap` after that. Of both, None: as `[keys.NAME]` says, else at once and
         without end. Type, format, size, labels and attributes go on as they were unless `[keys.NAME]` says otherwise
-        (certificates do not: they are of the last version's key); `attributes={}`: none. Of two rotations at once, one makes the version
-        and the other gets KeyExistsError.
+        (certificates do not: they are of the last version's key); `attributes={}`: none. Of two rotations at once, one
+        makes the version and the other gets KeyExistsError.
 
         Raises:
             KeyNotFoundError: there is no such name; generate makes version 1.

@@ -41,10 +41,9 @@ def plan_rotation(
             f"{last.reference} is a public key, imported without its secret half, so its owner rotates it; store the "
             "next one with import --next --public"
         )
-    said = wanted.attributes is not None or "attributes" in table.given
-    attributes = last_key.attributes
-    if last_key.secret is None and opened.signing is None:
-        attributes = _unknown_attributes(plugins, table, last, last_key, said=said)
+    # What the format publishes of a destroyed key is not all that it was: to sign with that would be a guess.
+    is_gone = last_key.secret is None and opened.signing is None
+    attributes = Attributes() if is_gone else last_key.attributes
     bits, refusal = _bits_before(plugins, table, last, last_key)
     before = Wanted(
         type=last.key_type,
@@ -54,25 +53,28 @@ def plan_rotation(
         options={} if bits is None else {"bits": bits},
     )
     plan = make_plan(plugins, table, wanted, before=before, now=now)
+    if wanted.attributes is not None and not wanted.attributes:
+        plan = plan._replace(attributes=Attributes())
+    says_bits = "bits" in (wanted.options or {}) or "bits" in table.specific()
+    if says_bits or plan.key_type.name != last.key_type:
+        refusal = None
+    says_attributes = wanted.attributes is not None or "attributes" in table.given
+    if is_gone and not says_attributes and _carries_attributes(plugins.format(last.format or ""), last_key):
+        raise _attributes_unknown(table, last, size=isinstance(refusal, PolicyError))
     if wanted.kid is None:
         _check_kid(plugins, table, plan, last, last_key)
-    says_bits = "bits" in (wanted.options or {}) or "bits" in table.specific()
-    if refusal is not None and plan.key_type.name == last.key_type and not says_bits:
+    if refusal is not None:
         raise refusal
     return plan
 
 
-def _unknown_attributes(
-    plugins: Registry, table: KeyTable, last: RecordInfo, last_key: Key, *, said: bool
-) -> Attributes:
-    """None, where the last key's are gone with its secret: if it had none for certain, or they are said anew."""
-    if not said and _carries_attributes(plugins.format(last.format or ""), last_key):
-        # What the format publishes is left. To sign with what it says of verifying would be a guess.
-        raise PolicyError(
-            f"the attributes of {last.reference} are not known any more; say --attribute, or set "
-            f"{table.path}.attributes, to {{}} for none"
-        )
-    return Attributes()
+def _attributes_unknown(table: KeyTable, last: RecordInfo, *, size: bool) -> PolicyError:
+    """What went with the secret of `last`, and is said all at once; `size`: that, too."""
+    what, bits, bits_set = (" and the size", ", and --bits", f", and {table.path}.bits") if size else ("", "", "")
+    return PolicyError(
+        f"the attributes{what} of {last.reference} are not known any more; say --attribute or --no-attributes{bits}, "
+        f"or set {table.path}.attributes, to {{}} for none{bits_set}"
+    )
 
 
 def _carries_attributes(format_: Format, key: Key) -> bool:

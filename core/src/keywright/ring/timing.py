@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from keywright.errors import ConfigError, KeyExistsError, KeywrightError, UnsupportedOperationError
-from keywright.lifecycle import newest_in_use
+from keywright.errors import ConfigError, KeyExistsError, KeywrightError, PolicyError, UnsupportedOperationError
+from keywright.lifecycle import Phase, newest_in_use, phases, why_not
 from keywright.names import check_name
 from keywright.record import RecordInfo
 from keywright.ring.given_texts import check_texts
@@ -25,7 +25,8 @@ class Due(NamedTuple):
 
     Attributes:
         name: the key's name.
-        newest: the version that is too old, or of which nobody knows how old it is; None if it could not be read.
+        newest: the version that is too old, or of which nobody knows how old it is, or the last where none signs; None
+            if it could not be read, or is in another store.
         since: since when it is due, in UTC; None where nobody could say.
         made: the version that follows it; None if none was made.
         error: why it could not be read, or rotated, or why nobody can say whether it is due.
@@ -45,8 +46,9 @@ class Timing(Making):
         """The names that are due for rotation; with `names`, of those alone. Nothing is changed.
 
         A name is due when its newest version was made `rotate_every` ago or longer (`[keys.NAME]`), or has expired.
-        One that was never made, or of which no version signs, is not. Where the store does not know when the version
-        was made, `error` says so; likewise where the name is configured wrongly, or its store fails.
+        One that was never made is not. Where the store does not know when the version was made, `error` says so;
+        likewise where the name is configured wrongly, its store fails or lacks what another one has, or no version of
+        it signs and none will.
 
         Raises:
             ConfigError: a name has no `rotate_every`.
@@ -100,17 +102,37 @@ class Timing(Making):
             except KeywrightError as error:
                 yield Due(name, None, None, error=error), ()
                 continue
-            due = self._judged(opened, newest_in_use(infos, self._clock()), every)
+            # Whoever says the store goes through the names of that one; those of others are none of its business.
+            is_expected = bool(names) or (store is None and self._store is None)
+            due = None
+            if infos:
+                due = self._judged(opened, infos, every)
+            elif is_expected:
+                due = self._left_behind(opened, name)
             if due is not None:
                 yield due, infos
 
-    def _judged(self, opened: OpenedStore, newest: RecordInfo | None, every: timedelta) -> Due | None:
-        """Whether the name is due by its `newest` version in use, or nobody can say; None: it is not."""
+    def _left_behind(self, opened: OpenedStore, name: str) -> Due | None:
+        """A name that its store lacks, where another store has it; None: it was never made."""
+        holders, _ = self._elsewhere(opened, name)
+        return Due(name, None, None, error=self._not_found(opened, name)) if holders else None
+
+    def _judged(self, opened: OpenedStore, infos: tuple[RecordInfo, ...], every: timedelta) -> Due | None:
+        """Whether the name is due by its newest version in use, or nobody can say; None: it is not."""
+        now = self._clock()
+        newest = newest_in_use(infos, now)
         if newest is None:
-            return None
+            if any(one.phase is Phase.ANNOUNCED for one in phases(infos, now)):
+                return None
+            name = infos[-1].name
+            silenced = PolicyError(
+                f"no version of {name} signs, and none is made by the clock: {why_not(infos, now)} by hand, or leave "
+                f"out {self.config.key(name).path}.rotate_every"
+            )
+            return Due(name, infos[-1], None, error=silenced)
         ends = (None if newest.created is None else newest.created + every, newest.expires)
         since = min((end for end in ends if end is not None), default=None)
-        if since is not None and since <= self._clock():
+        if since is not None and since <= now:
             return Due(newest.name, newest, since)
         if newest.created is not None:
             return None
