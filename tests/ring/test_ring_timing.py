@@ -72,6 +72,9 @@ def test_names_narrow_it_down(ring: Rings, refused: Refused, wait: Wait) -> None
     assert [one.name for one in opened.rotate_due("a")] == ["a"]
     with refused(ConfigError, "c has no rotation by the clock; set keys.c.rotate_every, or rotate it now"):
         list(opened.rotate_due("c"))
+    with refused(ConfigError, "c has no rotation by the clock; set keys.c.rotate_every, or rotate it now"):
+        list(opened.rotate_due("b", "c"))
+    assert opened.show("b").versions[-1].info.version == 1
 
 
 def test_a_version_that_is_announced_counts(ring: Rings, wait: Wait) -> None:

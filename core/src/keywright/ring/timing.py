@@ -81,8 +81,14 @@ class Timing(Making):
 
     def _due(self, names: tuple[str, ...], store: str | None) -> Iterator[tuple[Due, tuple[RecordInfo, ...]]]:
         check_texts(store=store)
-        for name in names or self.config.keys:
+        for name in names:  # before any of them is rotated
             table = self.config.key(check_name(name))
+            if "rotate_every" not in table.given:
+                raise ConfigError(
+                    f"{name} has no rotation by the clock; set {table.path}.rotate_every, or rotate it now"
+                )
+        for name in names or self.config.keys:
+            table = self.config.key(name)
             try:
                 every = cast("timedelta | None", table.common()["rotate_every"])
                 # Also where there seems to be none: one that is misspelt would never be heard of.
@@ -90,10 +96,6 @@ class Timing(Making):
             except KeywrightError as error:
                 yield Due(name, None, None, error=error), ()
                 continue
-            if every is None and names:
-                raise ConfigError(
-                    f"{name} has no rotation by the clock; set {table.path}.rotate_every, or rotate it now"
-                )
             if every is None:
                 continue
             try:
