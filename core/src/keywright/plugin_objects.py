@@ -37,7 +37,8 @@ RESERVED_SETTINGS: Final[Mapping[str, frozenset[str]]] = {
                 "labels",
                 "attributes",
             ),
-            *("self", "name", "names", "label", "attribute", "activates", "expires", "new_here", "due", "dry_run"),
+            *("self", "name", "names", "label", "attribute", "no_attributes", "activates", "expires", "new_here"),
+            *("due", "dry_run"),
             *("config", "profile", "option", "json", "quiet", "verbose", "debug", "version", "help"),
         )
     ),
