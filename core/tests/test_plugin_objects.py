@@ -142,7 +142,7 @@ def test_key_types_cannot_declare_what_every_key_has() -> None:
 def test_the_reserved_names_of_settings() -> None:
     """Each of these means something else already; taking one off would let a plugin shadow it."""
     tables = "type format store kid rotate_every expires_in overlap activate_in labels attributes"
-    methods = "self name names label attribute activates expires new_here due dry_run"
+    methods = "self name names label attribute no_attributes activates expires new_here due dry_run"
     options = "config profile option json quiet verbose debug version help"
 
     assert {
