@@ -15,6 +15,7 @@ from keywright.errors import (
     DamagedStoreError,
     KeyNotFoundError,
     PolicyError,
+    StoreUnavailableError,
     UnsupportedOperationError,
 )
 from keywright.ring.timing import Due
@@ -148,6 +149,23 @@ def test_a_key_that_was_left_behind_is_told(ring: Rings, refused: Refused, share
             raise one.error or AssertionError
     assert list(new.due(store="new")) == []
     assert [one.made and one.made.reference for one in old.rotate_due()] == ["a@2"]
+
+
+def test_a_key_that_may_have_been_left_behind_is_told(ring: Rings, refused: Refused, shared: dict[str, str]) -> None:
+    """Where another store cannot be asked, nobody knows that the name was never made."""
+    stores = {"old": {**shared, "idd": "misspelt"}, "new": {"backend": "memory", "id": f"{shared['id']}-new"}}
+    opened = ring(stores=stores, default_store="new", keys={"a": KEYS["a"]})
+
+    for found in (opened.due(), opened.rotate_due("a")):
+        (one,) = found
+        with refused(
+            StoreUnavailableError,
+            "store 'new' has no key a, and nobody knows whether 'old' has it, for that could not be asked; mend that, "
+            "or make one here with `keywright ensure --new-here a`",
+        ):
+            raise one.error or AssertionError
+    opened.generate("a", new_here=True)
+    assert list(opened.due()) == []
 
 
 def test_one_that_fails_stops_no_other(ring: Rings, wait: Wait, monkeypatch: Any) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.config import Config
     from keywright.configured import Known
+    from keywright.durations import parse_duration
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.hookspecs import KEYWRIGHT_API, hookimpl
     from keywright.key import Attributes, Key
@@ -89,6 +90,7 @@ __all__ = [
     "format_time",
     "hookimpl",
     "open",
+    "parse_duration",
     "parse_reference",
     "parse_time",
 ]
@@ -138,6 +140,7 @@ _WHERE = {
     "format_time": "keywright.metadata",
     "hookimpl": "keywright.hookspecs",
     "open": "keywright.ring.opening",
+    "parse_duration": "keywright.durations",
     "parse_reference": "keywright.names",
     "parse_time": "keywright.metadata",
 }

@@ -186,7 +186,7 @@ def test_ed25519_is_hidden_from_the_frames_of_the_library(
         raise MemoryError
 
     def crypto_sign_seed_keypair(seed: bytes) -> tuple[bytes, bytes]:
-        held.append(f"{seed!r} {seed}")  # type: ignore[str-bytes-safe]  # that is the question
+        held.append(f"{seed!r} {seed}")  # type: ignore[str-bytes-safe]  # as a log would show it
         raise MemoryError
 
     monkeypatch.setattr("nacl.bindings.crypto_sign", crypto_sign)

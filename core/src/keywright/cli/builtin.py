@@ -88,7 +88,7 @@ _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "keywright migrate --from files --to db prod/jwt cache.example.org",
         "keywright migrate --from files --to db --delete-source",
     )),
-    ("reseal", "migrating", "seal a store anew, with the seal's current master key", (
+    ("reseal", "resealing", "seal a store anew, with the seal's current master key", (
         "keywright reseal --store prod",
     )),
     ("doctor", "doctor", "look for faults in every store, record and plugin, and say what to do", (

@@ -1,4 +1,4 @@
-"""migrate, reseal."""
+"""migrate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from keywright.cli.exit_codes import INTERRUPTED, exit_code
+from keywright.cli.names_done import GOES_ON, NamesDone
 from keywright.errors import ConflictError, KeywrightError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from keywright.ring.migration import Moved
 
 _CONFLICT = 4
-_GOES_ON = "keywright: interrupted; the same command goes on where it stopped"
 
 
 def configure_migrate(parser: ArgumentParser, _plugins: Registry) -> None:
@@ -108,78 +108,12 @@ def _tell_of_nothing(arguments: Namespace, context: Context) -> None:
     context.note(f"keywright: store {arguments.from_!r} lists no keys{hint}")
 
 
-def configure_reseal(_parser: ArgumentParser, _plugins: Registry) -> None:
-    """`reseal` has no arguments of its own: the store is `--store`, or the default."""
-
-
-def run_reseal(_arguments: Namespace, context: Context) -> int:
-    """Seal anew what is not sealed with the current master key; a summary on stdout."""
-    with context.progress(None, "names") as progress:
-        run = _Reseal(context, progress)
-        try:
-            run.all()
-        except KeyboardInterrupt:
-            progress.clear()
-            context.say(_GOES_ON)
-            run.is_interrupted, run.code = True, INTERRUPTED
-    return run.report()
-
-
-class _Reseal:
-    """What was sealed anew so far."""
-
-    def __init__(self, context: Context, progress: Progress) -> None:
-        self._context = context
-        self._names = _Names(progress)
-        self._progress = progress
-        self._counts: Counter[str] = Counter()
-        self.is_interrupted = False
-        self.code = 0
-
-    def all(self) -> None:
-        """Seal all of it anew."""
-        ring = self._context.ring
-        self._progress.expect(lambda: sum(1 for _ in ring.names()))
-        for one in ring.reseal():
-            self._counts["failed" if one.error is not None else "resealed" if one.is_changed else "current"] += 1
-            if one.error is not None:
-                self._progress.clear()
-                subject = "" if one.reference in str(one.error) else f"{one.reference}: "
-                self._context.say(f"keywright: {subject}{one.error}")
-                self.code = self.code or exit_code(one.error)
-            self._names.note(one.reference)
-
-    def report(self) -> int:
-        """Print the summary. Returns the exit code."""
-        told = {kind: self._counts[kind] for kind in ("resealed", "current", "failed")}
-        if self._context.json:
-            self._context.print_json(told | ({"interrupted": True} if self.is_interrupted else {}))
-        else:
-            shown = (f"{kind} {count}" for kind, count in told.items() if count or kind != "failed")
-            self._context.print(", ".join(shown))
-        return self.code
-
-
-class _Names:
-    """Counts names for a bar by the references that come one after the other."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._last = ("", "")
-
-    def note(self, reference: str) -> None:
-        """A version, or at the end a whole name."""
-        name, at, _ = reference.partition("@")
-        self._progress.advance(int((name, at) != self._last))
-        self._last = (name, at)
-
-
 class _Run:
     """What was moved so far."""
 
     def __init__(self, context: Context, progress: Progress, *, dry_run: bool) -> None:
         self._context = context
-        self._names = _Names(progress)
+        self._names = NamesDone(progress)
         self._dry_run = dry_run
         self._counts: Counter[str] = Counter()
         self._is_interrupted = False
@@ -237,7 +171,7 @@ class _Run:
     def interrupt(self) -> None:
         """Tell that somebody stopped it."""
         self.progress.clear()
-        self._context.say(_GOES_ON)
+        self._context.say(GOES_ON)
         self._is_interrupted, self.code = True, INTERRUPTED
 
     def report(self) -> int:

@@ -140,7 +140,7 @@ def _name(
             yield from _never_made(opened, subject, table)
         return
     for info in infos:
-        found = attempt(f"{info.reference} in store {opened.name!r}", lambda: _read(ring, opened, info))  # noqa: B023  (called here)
+        found = attempt(f"{info.reference} in store {opened.name!r}", partial(_read, ring, opened, info))
         if isinstance(found, Finding):
             yield found
     ended = all(info.state is State.DESTROYED for info in infos)

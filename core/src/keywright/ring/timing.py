@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from keywright.errors import ConfigError, KeyExistsError, KeywrightError, PolicyError, UnsupportedOperationError
+from keywright.errors import (
+    ConfigError,
+    KeyExistsError,
+    KeywrightError,
+    PolicyError,
+    StoreUnavailableError,
+    UnsupportedOperationError,
+)
 from keywright.lifecycle import Phase, newest_in_use, phases, why_not
 from keywright.names import check_name
 from keywright.record import RecordInfo
@@ -47,8 +54,8 @@ class Timing(Making):
 
         A name is due when its newest version was made `rotate_every` ago or longer (`[keys.NAME]`), or has expired.
         One that was never made is not. Where the store does not know when the version was made, `error` says so;
-        likewise where the name is configured wrongly, its store fails or lacks what another one has, or no version of
-        it signs and none will.
+        likewise where the name is configured wrongly, its store fails or lacks what another one has or may have, or no
+        version of it signs and none will.
 
         Raises:
             ConfigError: a name has no `rotate_every`.
@@ -115,9 +122,17 @@ class Timing(Making):
                 yield due, infos
 
     def _left_behind(self, opened: OpenedStore, name: str) -> Due | None:
-        """A name that its store lacks, where another store has it; None: it was never made."""
-        holders, _ = self._elsewhere(opened, name)
-        return Due(name, None, None, error=self._not_found(opened, name)) if holders else None
+        """A name that its store lacks, where another store has it or could not be asked; None: it was never made."""
+        holders, silent = self._elsewhere(opened, name)
+        if holders:
+            return Due(name, None, None, error=self._not_found(opened, name))
+        if not silent:
+            return None
+        unasked = StoreUnavailableError(
+            f"store {opened.name!r} has no key {name}, and nobody knows whether {silent[0]!r} has it, for that could "
+            f"not be asked; mend that, or make one here with `keywright ensure --new-here {name}`"
+        )
+        return Due(name, None, None, error=unasked)
 
     def _judged(self, opened: OpenedStore, infos: tuple[RecordInfo, ...], every: timedelta) -> Due | None:
         """Whether the name is due by its newest version in use, or nobody can say; None: it is not."""

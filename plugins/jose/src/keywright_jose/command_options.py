@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from datetime import timedelta
 
+from keywright import parse_duration
 from keywright.errors import ConfigError, FormatError, UnsupportedOperationError
 
 __all__ = ["duration_of", "seconds_of", "wrong_call"]
-
-_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @contextmanager
@@ -28,9 +26,11 @@ def wrong_call() -> Iterator[None]:
 
 
 def duration_of(text: str) -> int | None:
-    """The seconds of `90s`, `15m`, `12h`, `90d`, `2w`, or `900`; None: it is not so written."""
-    found = re.fullmatch("([0-9]{1,10})([smhdw]?)", text)
-    return None if found is None else int(found[1]) * _SECONDS[found[2]]
+    """The seconds of `90s`, `15m`, `12h`, `90d`, `2w`, or `900`; None: it is not so written, or over 36500 days."""
+    try:
+        return parse_duration(text if text[-1:].isalpha() else f"{text}s") // timedelta(seconds=1)
+    except ValueError:
+        return None
 
 
 def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> int:
