@@ -51,7 +51,7 @@ def pages() -> dict[str, str]:
 
 def _command_line(plugins: Registry) -> Iterator[str]:
     commands = Commands()
-    add_core_commands(commands, plugins)
+    add_core_commands(commands, lambda: plugins)
     plugins.add_commands(commands)
     yield f"{NOTE}\n# Command line\n"
     yield (

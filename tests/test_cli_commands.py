@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from support import COMMAND, Keywright
 
-from keywright import Registry
 from keywright.cli import dispatch
 from keywright.cli.commands import Command, Commands
-from keywright.config import config_from
+from keywright.cli.loading import Loading
 
 
 @pytest.mark.parametrize("returned", ["done", None, 256, -1, 0.0])
@@ -32,7 +31,7 @@ def test_what_is_no_exit_code_is_a_bug_of_the_command(returned: object) -> None:
     command: Command = commands.table["odd",]
 
     with pytest.raises(TypeError):
-        dispatch._run(command, Namespace(output="-"), Registry(), lambda: config_from({}))
+        dispatch._run(command, Namespace(output="-"), Loading([], command))
 
 
 @pytest.mark.parametrize(

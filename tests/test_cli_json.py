@@ -107,7 +107,7 @@ def documents(stdout: bytes) -> list[dict[str, Any]]:
 def commands() -> list[str]:
     """The paths of all commands."""
     table, plugins = Commands(), Registry.load()
-    add_core_commands(table, plugins)
+    add_core_commands(table, lambda: plugins)
     plugins.add_commands(table)
     return [" ".join(path) for path in table.table]
 
@@ -255,7 +255,7 @@ def test_a_key_that_is_no_text_is_in_base64(capsys: pytest.CaptureFixture[str]) 
     def no_config() -> Any:
         raise AssertionError
 
-    context = Context(Registry(), read_config=no_config, json=True)
+    context = Context(Registry, read_config=no_config, json=True)
 
     context.write_key(Secret(b"\xff\x00"), format="raw", secret=True, reference="a@1")
 

@@ -23,7 +23,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
 
 
 def _context(*, json: bool = False, quiet: bool = False) -> Context:
-    return Context(Registry(), read_config=lambda: pytest.fail("no configuration is read"), json=json, quiet=quiet)
+    return Context(Registry, read_config=lambda: pytest.fail("no configuration is read"), json=json, quiet=quiet)
 
 
 def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:

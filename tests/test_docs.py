@@ -26,7 +26,7 @@ DOCS = "\n".join(path.read_text() for path in sorted((HOUSE / "docs").rglob("*.m
 def commands() -> list[Command]:
     """All commands, the core's and the plugins'."""
     table = Commands()
-    add_core_commands(table, PLUGINS)
+    add_core_commands(table, lambda: PLUGINS)
     PLUGINS.add_commands(table)
     return list(table.table.values())
 

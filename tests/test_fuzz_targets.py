@@ -143,7 +143,7 @@ def test_a_decoder_that_shows_the_secret_in_a_local_is_a_finding(monkeypatch: py
     # In a module of that name, for only our own frames are looked at.
     namespace: dict[str, object] = {"__name__": "keywright_nix.broken", "strictly": read_strictly, "Secret": Secret}
     exec("def read(payload):\n    bare = payload.reveal()\n    return strictly(Secret(bare))", namespace)
-    monkeypatch.setattr("keywright_nix.format.read_strictly", namespace["read"])
+    monkeypatch.setattr("keywright_nix.key_text.read_strictly", namespace["read"])
 
     with pytest.raises(ContractBrokenError, match="a local variable of a frame that raises holds the secret"):
         load("nix").check(b"cache.example.org-1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8DoQe")

@@ -117,11 +117,16 @@ def test_importing_keywright_loads_no_workflow() -> None:
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_our_plugins_come_in_through_entry_points(plugin: Path) -> None:
-    """Each plugin is a distribution of its own with an entry point of the group `keywright`, as a stranger's."""
+    """Each plugin is a distribution of its own with an entry point of the group `keywright`, as a stranger's.
+
+    Where the package is a library besides, the plugin is its module `plugin`.
+    """
     project = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]
 
     assert project["name"] == f"keywright-{plugin.name}"
-    assert project["entry-points"]["keywright"] == {plugin.name: f"keywright_{plugin.name}"}
+    package = f"keywright_{plugin.name}"
+    module = f"{package}.plugin" if (plugin / "src" / package / "plugin.py").exists() else package
+    assert project["entry-points"]["keywright"] == {plugin.name: module}
     assert project["requires-python"] == ">=3.11"
     assert (plugin / "README.md").is_file()
 

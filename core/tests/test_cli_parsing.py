@@ -23,7 +23,7 @@ from keywright.errors import ConfigError, KeywrightError
 def commands() -> Commands:
     """The core's own commands."""
     commands = Commands()
-    add_core_commands(commands, Registry())
+    add_core_commands(commands, Registry)
     return commands
 
 

@@ -22,8 +22,8 @@ from keywright.settings import (
     Setting,
     SettingType,
     check_options,
-    did_you_mean,
 )
+from keywright.spelling import did_you_mean
 from keywright.testing import assert_hidden, everything_in
 
 SIZE = Setting("s", "integer", minimum=128, maximum=8192, multiple_of=8)

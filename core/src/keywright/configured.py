@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from keywright.errors import ConfigError, PluginError
-from keywright.settings import Setting, check_options, did_you_mean
+from keywright.settings import Setting, check_options
+from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pluggy

@@ -1,4 +1,4 @@
-"""Finds the entry points of the group `keywright` without importing anything.
+"""Finds the entry points of the group `keywright`, and of `keywright.commands`, without importing anything.
 
 `importlib.metadata` costs 32 ms; reading `*.dist-info/entry_points.txt` costs 1 to 3 ms for 150 distributions.
 """
@@ -11,15 +11,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["EntryPoint", "find_entry_points"]
+__all__ = ["COMMANDS", "KEYWRIGHT_API", "PLUGINS", "EntryPoint", "find_entry_points"]
 
-GROUP: Final = "keywright"
+KEYWRIGHT_API: Final = 1
+"""The version of the contracts. A plugin that says another, or none, is refused with a line that says so."""
+PLUGINS: Final = "keywright"
+"""The group of the plugins: name and module."""
+COMMANDS: Final = "keywright.commands"
+"""The group of the plugins that have commands: the same name, and the module that adds them."""
 _METADATA: Final = (".dist-info", ".egg-info")
 _CHUNK_BYTES: Final = 65_536  # a buffer of 1 MiB costs 8 times as much
 
 
 class EntryPoint(NamedTuple):
-    """One line of the group: `name = value`, and the distribution that says it."""
+    """One line of a group: `name = value`, and the distribution that says it."""
 
     name: str
     value: str
@@ -27,8 +32,8 @@ class EntryPoint(NamedTuple):
     version: str
 
 
-def find_entry_points(path: Sequence[str] | None = None) -> list[EntryPoint]:
-    """All entry points of the group on `path` (default: `sys.path` without the current directory), by name.
+def find_entry_points(path: Sequence[str] | None = None, *, group: str = PLUGINS) -> list[EntryPoint]:
+    """All entry points of a group on `path` (default: `sys.path` without the current directory), by name.
 
     A distribution that is on the path twice counts where it comes first, as it does for imports. The current
     directory is left out, unless Python installs packages there: a file that happens to lie there must not become a
@@ -44,7 +49,8 @@ def find_entry_points(path: Sequence[str] | None = None) -> list[EntryPoint]:
             if distribution not in seen:
                 seen.add(distribution)
                 text = _declared(f"{folder}/{directory}/entry_points.txt")
-                found += [EntryPoint(name, value, distribution, version) for name, value in _group_of(text)]
+                if f"[{group}]".encode() in text:
+                    found += [EntryPoint(*line, distribution, version) for line in _lines_of(text, group)]
     return sorted(found)
 
 
@@ -79,7 +85,7 @@ def _installed(folder: str) -> list[str]:
 
 
 def _declared(path: str) -> bytes:
-    """The entry points that a distribution declares, `b""` if there are none, or none of the group."""
+    """The entry points that a distribution declares, `b""` if there are none."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -92,16 +98,16 @@ def _declared(path: str) -> bytes:
         return b""
     finally:
         os.close(descriptor)
-    return text if b"[keywright]" in text else b""
+    return text
 
 
-def _group_of(text: bytes) -> Iterator[tuple[str, str]]:
+def _lines_of(text: bytes, group: str) -> Iterator[tuple[str, str]]:
     section = ""
     for line in text.decode(errors="replace").splitlines():
         stripped = line.strip()
         if stripped.startswith("["):
             section = stripped.strip("[]")
-        elif section == GROUP and "=" in stripped and not stripped.startswith("#"):
+        elif section == group and "=" in stripped and not stripped.startswith("#"):
             name, _, value = (part.strip() for part in stripped.partition("="))
             if name and value:
                 yield name, value

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from keywright.discovery import KEYWRIGHT_API
+
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.configured import Known
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from keywright.settings import Options
 
 __all__ = ["KEYWRIGHT_API", "hookimpl", "hookspec"]
-
-KEYWRIGHT_API = 1
-"""The version of these contracts. A plugin that says another, or none, is refused with a line that says so."""
 
 hookspec = pluggy.HookspecMarker("keywright")
 hookimpl = pluggy.HookimplMarker("keywright")

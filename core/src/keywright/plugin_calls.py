@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from keywright import hookspecs
-from keywright.settings import did_you_mean
+from keywright.spelling import did_you_mean
 
 __all__ = ["call", "guarded", "sequence", "unfit_hook"]
 

@@ -15,7 +15,8 @@ from keywright.errors import KeywrightError, PluginError, PolicyError, UnknownPl
 from keywright.plugin_calls import call, guarded, sequence, unfit_hook
 from keywright.plugin_objects import fault_of
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
-from keywright.settings import Setting, did_you_mean
+from keywright.settings import Setting
+from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, cast, final
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
+from keywright.spelling import did_you_mean
 
 __all__ = [
     "REQUIRED",
@@ -16,14 +17,11 @@ __all__ = [
     "Setting",
     "SettingType",
     "check_options",
-    "did_you_mean",
 ]
 
 SettingType = Literal[
     "text", "integer", "boolean", "path", "duration", "secret", "secrets", "list", "table", "values", "tables"
 ]
-
-_LONGEST_WORD: Final = 100
 
 
 @final
@@ -217,13 +215,3 @@ def check_options(
 
 def _default(setting: Setting) -> object:
     return dict(setting.default) if isinstance(setting.default, dict) else setting.default
-
-
-def did_you_mean(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
-    """` (did you mean 'x'?)` for the nearest known word, or `""`."""
-    if len(word) > _LONGEST_WORD:
-        return ""
-    from difflib import get_close_matches
-
-    matches = get_close_matches(word, list(known), n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""

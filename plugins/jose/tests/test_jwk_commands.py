@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-import keywright_jose
 from keywright import Commands, Context, Registry, Secret
 from keywright.errors import ConfigError, KeyExistsError, UnsupportedOperationError
 from keywright_jose import thumbprint
+from keywright_jose.commands import add_commands
 from keywright_jose.jwk_format import JwkFormat
 
 Run = Callable[..., bytes]
@@ -30,7 +30,7 @@ def _no_config() -> NoReturn:
 def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
     """Runs `jose jwk NAME ARGUMENTS` and returns stdout."""
     commands = Commands()
-    keywright_jose.keywright_add_commands(commands)
+    add_commands(commands)
 
     def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> bytes:
         command = commands.table["jose", "jwk", name]
@@ -39,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
         (tmp_path / "stdin").write_bytes(given)
         with (tmp_path / "stdin").open() as stdin:
             monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(Registry(), read_config=_no_config, json=as_json)
+            context = Context(Registry, read_config=_no_config, json=as_json)
             assert command.run(parser.parse_args(arguments), context) == 0
         out, err = capfdbinary.readouterr()
         assert err == b""
@@ -52,7 +52,7 @@ def test_four_commands_with_examples_and_help() -> None:
     """Each command has a line of help and an example that starts with its own path."""
     commands = Commands()
 
-    keywright_jose.keywright_add_commands(commands)
+    add_commands(commands)
 
     assert sorted(path for path in commands.table if path[1] == "jwk") == [
         ("jose", "jwk", name) for name in ("create-curve-key", "create-rsa-key", "create-secret-key", "thumbprint")
@@ -187,7 +187,7 @@ def test_wrong_sizes_and_curves_are_refused(run: Run, arguments: tuple[str, ...]
 def test_help_recommends_sizes() -> None:
     """`create-secret-key --help` has the table of sizes by use, line by line."""
     commands = Commands()
-    keywright_jose.keywright_add_commands(commands)
+    add_commands(commands)
     parser = ArgumentParser(formatter_class=RawDescriptionHelpFormatter)
 
     commands.table["jose", "jwk", "create-secret-key"].configure(parser)

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import pytest
 
-import keywright_jose
 from keywright import Commands, Context, Registry, Secret
 from keywright.errors import (
     ConfigError,
@@ -23,6 +22,7 @@ from keywright.errors import (
 )
 from keywright.testing import assert_hidden, everything_in
 from keywright_jose import create_secret_key, signer, verify
+from keywright_jose.commands import add_commands
 from keywright_jose.jws_algorithms import SIGNING
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
@@ -43,7 +43,7 @@ def _no_config() -> NoReturn:
 def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
     """Runs `jose jws NAME ARGUMENTS` and returns stdout; `key.jwk` is a file beside."""
     commands = Commands()
-    keywright_jose.keywright_add_commands(commands)
+    add_commands(commands)
     (tmp_path / "key.jwk").write_text(json.dumps(KEY))
     monkeypatch.chdir(tmp_path)
 
@@ -54,7 +54,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
         (tmp_path / "stdin").write_bytes(given)
         with (tmp_path / "stdin").open() as stdin:
             monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(Registry(), read_config=_no_config, json=as_json)
+            context = Context(Registry, read_config=_no_config, json=as_json)
             assert command.run(parser.parse_args(arguments), context) == 0
         out, err = capfdbinary.readouterr()
         assert err == b""

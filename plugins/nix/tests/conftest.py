@@ -76,7 +76,7 @@ def command(
         (tmp_path / "stdin").write_bytes(given)
         with (tmp_path / "stdin").open() as stdin:
             monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(registry, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
+            context = Context(lambda: registry, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
             code = found.run(parser.parse_args(arguments), context)
         return Outcome(code, *capfdbinary.readouterr())
 
@@ -118,7 +118,7 @@ def nix_command(
         capfdbinary.readouterr()
         with standard_input.open() as stdin:
             monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(registry, read_config=lambda: read_config(config), json=as_json)
+            context = Context(lambda: registry, read_config=lambda: read_config(config), json=as_json)
             code = found.run(parser.parse_intermixed_args(arguments), context)
         return Outcome(code, *capfdbinary.readouterr())
 

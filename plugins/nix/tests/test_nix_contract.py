@@ -33,4 +33,4 @@ class TestNixFormat(FormatContract):
 class TestNixPlugin(PluginContract):
     """The plugin module."""
 
-    module = "keywright_nix"
+    module = "keywright_nix.plugin"

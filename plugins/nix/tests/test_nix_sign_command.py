@@ -18,7 +18,7 @@ import nacl.signing
 import pytest
 
 import keywright
-from keywright import Commands, Key, KeyRing, KeyType, Registry
+from keywright import Commands, KeyRing, Registry, Secret
 from keywright.errors import (
     ConfigError,
     FormatError,
@@ -32,6 +32,7 @@ from keywright.errors import (
 )
 from keywright.testing import MemorySigningBackend
 from keywright_nix.cache import Cache
+from keywright_nix.ed25519 import signer
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.signing import Job
 from keywright_nix.signing_keys import signing_keys
@@ -419,14 +420,12 @@ def test_a_key_file_that_vanishes(
     nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that is gone once it was read has signed all the same."""
-    ed25519 = type(Registry.load().key_type("ed25519"))
-    complete = ed25519.complete
 
-    def vanish(self: KeyType, key: Key) -> Key:
+    def vanish(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
         os.unlink(key_file)
-        return complete(self, key)
+        return signer(both)
 
-    monkeypatch.setattr(ed25519, "complete", vanish)
+    monkeypatch.setattr("keywright_nix.signing_keys.signer", vanish)
 
     assert nix_command("sign", str(make_cache(1)), "--key-file", key_file) == (0, b"signed 1, already signed 0\n", b"")
 
@@ -514,7 +513,7 @@ def test_keys_that_nix_does_not_know(nix_command: Run, make_cache: MakeCache, ri
 
 def test_a_key_that_is_compromised_meanwhile(make_cache: MakeCache, ring: KeyRing, registry: Registry) -> None:
     """The run stops at once; what is signed is signed."""
-    context = keywright.Context(registry, read_config=lambda: ring.config)
+    context = keywright.Context(lambda: registry, read_config=lambda: ring.config)
     keys = signing_keys(context, ["cache"], [], jobs=1)
     cache = Cache(str(make_cache(5)))
 
@@ -532,7 +531,7 @@ def test_a_key_that_is_compromised_meanwhile(make_cache: MakeCache, ring: KeyRin
 
 def test_a_key_that_is_rotated_meanwhile(make_cache: MakeCache, ring: KeyRing, registry: Registry) -> None:
     """From then on the new version signs, under its own name; each signature holds."""
-    context = keywright.Context(registry, read_config=lambda: ring.config)
+    context = keywright.Context(lambda: registry, read_config=lambda: ring.config)
     keys = signing_keys(context, ["cache"], [], jobs=1)
     cache = Cache(str(make_cache(4)))
 
@@ -571,7 +570,7 @@ class TestKeysThatStayInside:
 
     def test_they_sign(self, make_cache: MakeCache, inside: KeyRing) -> None:
         """A key that cannot leave its store signs a cache."""
-        context = keywright.Context(inside.plugins, read_config=lambda: inside.config)
+        context = keywright.Context(lambda: inside.plugins, read_config=lambda: inside.config)
         cache = Cache(str(make_cache(2)))
 
         with cache.locked() as descriptor:
@@ -585,7 +584,7 @@ class TestKeysThatStayInside:
 
     def test_in_one_process_alone(self, inside: KeyRing) -> None:
         """Several processes would each need a session of their own, so they are refused."""
-        context = keywright.Context(inside.plugins, read_config=lambda: inside.config)
+        context = keywright.Context(lambda: inside.plugins, read_config=lambda: inside.config)
 
         with pytest.raises(UnsupportedOperationError) as caught:
             signing_keys(context, ["cache"], [], jobs=2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from keywright.cli.streams import write_text
 from keywright.errors import ConfigError
-from keywright.settings import did_you_mean
+from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from keywright.cli.commands import Command, Commands, Uses
@@ -22,6 +22,7 @@ __all__ = [
     "asked",
     "command_parser",
     "config_options",
+    "first_word",
     "split_command",
 ]
 
@@ -221,6 +222,20 @@ def split_command(
         words += (argument,)
         del rest[place]
     return words, rest
+
+
+def first_word(arguments: Sequence[str]) -> str | None:
+    """The first word that may name a command; None if there is none, or an option of a command stands before it."""
+    place = 0
+    while place < len(arguments):
+        argument = arguments[place]
+        if not argument.startswith("-"):
+            return argument
+        try:
+            place += 1 + _skipped(argument, ())
+        except ConfigError:
+            return None
+    return None
 
 
 def _skipped(argument: str, words: tuple[str, ...]) -> int:

@@ -113,8 +113,8 @@ _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-def add_core_commands(commands: Commands, plugins: Registry) -> None:
-    """Add them all."""
+def add_core_commands(commands: Commands, plugins: Callable[[], Registry]) -> None:
+    """Add them all. `plugins` is called for a command that was asked for, when it is configured."""
     for path, module, help_, examples in _COMMANDS:
         name = path.replace(" ", "_")
         commands.add(
@@ -127,8 +127,8 @@ def add_core_commands(commands: Commands, plugins: Registry) -> None:
         )
 
 
-def _configured(module: str, name: str, plugins: Registry) -> Callable[[ArgumentParser], None]:
-    return lambda parser: _from(module, f"configure_{name}")(parser, plugins)
+def _configured(module: str, name: str, plugins: Callable[[], Registry]) -> Callable[[ArgumentParser], None]:
+    return lambda parser: _from(module, f"configure_{name}")(parser, plugins())
 
 
 def _from(module: str, function: str) -> Callable[..., Any]:

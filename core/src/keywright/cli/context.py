@@ -27,7 +27,6 @@ class Context:
     """One run of the command line. stdout is the result and nothing else; stderr is for people.
 
     Attributes:
-        registry: the plugins.
         json: the user asked for JSON.
         quiet: notes and warnings are held back.
         verbose: how often `-v` was given.
@@ -36,7 +35,7 @@ class Context:
 
     def __init__(
         self,
-        registry: Registry,
+        load_plugins: Callable[[], Registry],
         *,
         read_config: Callable[[], Config],
         json: bool = False,
@@ -44,15 +43,27 @@ class Context:
         verbose: int = 0,
         store: str | None = None,
     ) -> None:
-        self.registry = registry
-        registry.report = self.warn
         self.json = json
         self.quiet = quiet
         self.verbose = verbose
         self.store = store
+        self._load_plugins = load_plugins
+        self._registry: Registry | None = None
         self._read_config = read_config
         self._config: Config | None = None
         self._ring: KeyRing | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """The plugins, loaded when first asked for.
+
+        Raises:
+            ConfigError, PluginError: the core's command needs a configuration, and it is wrong.
+        """
+        if self._registry is None:
+            self._registry = self._load_plugins()
+            self._registry.report = self.warn
+        return self._registry
 
     @property
     def config(self) -> Config:

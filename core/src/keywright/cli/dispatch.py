@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from keywright.cli.streams import check_stdout, fill_closed, flush_stdout, say, write_text
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from keywright.cli.commands import Command, Commands
+    from keywright.cli.loading import Loading
     from keywright.config import Config
-    from keywright.registry import Registry
 
 __all__ = ["dispatch", "print_version", "run"]
 
@@ -39,42 +39,52 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def dispatch(given: list[str]) -> int:
     """Find the command that the arguments name and run it. Returns the exit code; errors are raised."""
     from keywright.cli.arguments import asked, command_parser, split_command
-    from keywright.cli.builtin import add_core_commands
-    from keywright.cli.commands import Commands
-    from keywright.cli.loading import load
 
-    core = _core_command(given)
-    plugins, read_config = load(given, core)
-    commands = Commands()
-    add_core_commands(commands, plugins)
-    if core is None:
-        plugins.add_commands(commands)
+    commands, loading = _commands(given)
     words, rest = split_command(given, commands)
     command = commands.table.get(words)
     if asked(rest, "--version") and (command is None or command.global_options):
         return print_version(json=asked(rest, "--json"))
     if command is None:
         return _without_command(words, rest, commands)
-    return _run(command, command_parser(command).parse(rest), plugins, read_config)
+    return _run(command, command_parser(command).parse(rest), loading)
 
 
-def _core_command(given: list[str]) -> Command | None:
-    """The command of the core that the arguments name. It says what has to be loaded, and whether anything."""
-    from keywright.cli.arguments import split_command
+def _commands(given: list[str]) -> tuple[Commands, Loading]:
+    """The commands that there are, as far as it takes to find the one that the arguments name; and what it may load."""
+    from keywright.cli.arguments import first_word
     from keywright.cli.builtin import add_core_commands
     from keywright.cli.commands import Commands
-    from keywright.registry import Registry
+    from keywright.cli.loading import Loading
+    from keywright.cli.shortcut import add_commands_of
 
-    core = Commands()
-    add_core_commands(core, Registry())
+    commands = Commands()
+    add_core_commands(commands, lambda: loading.plugins)
+    core = _found(given, commands)
+    loading = Loading(given, core)
+    if core is None:
+        word = first_word(given)
+        if word and not commands.below((word,)):
+            add_commands_of(word, commands, allowed=loading.allowed)
+        if _found(given, commands) is None:
+            commands = Commands()
+            add_core_commands(commands, lambda: loading.plugins)
+            loading.plugins.add_commands(commands)
+    return commands, loading
+
+
+def _found(given: list[str], commands: Commands) -> Command | None:
+    """The command that the arguments name, if it is one of these."""
+    from keywright.cli.arguments import split_command
+
     try:
-        words, _ = split_command(given, core, hint=False)  # a plugin may have it
+        words, _ = split_command(given, commands, hint=False)  # another plugin may have it
     except ConfigError:
         return None
-    return core.table.get(words)
+    return commands.table.get(words)
 
 
-def _run(command: Command, arguments: Namespace, plugins: Registry, read_config: Callable[[], Config]) -> int:
+def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
     from keywright.cli.context import Context
 
     as_json = getattr(arguments, "json", False)
@@ -83,15 +93,15 @@ def _run(command: Command, arguments: Namespace, plugins: Registry, read_config:
         check_stdout()
     if command.global_options:
         context = Context(
-            plugins,
-            read_config=read_config,
+            lambda: loading.plugins,
+            read_config=lambda: loading.config,
             json=as_json,
             quiet=arguments.quiet,
             verbose=arguments.verbose,
             store=getattr(arguments, "store", None),
         )
     else:
-        context = Context(plugins, read_config=_default_config, json=as_json)
+        context = Context(lambda: loading.plugins, read_config=_default_config, json=as_json)
     # What the start left behind stays; from here on garbage is collected again.
     gc.freeze()
     gc.enable()

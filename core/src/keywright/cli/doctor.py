@@ -21,7 +21,7 @@ def configure_doctor(_parser: ArgumentParser, _plugins: Registry) -> None:
 def run_doctor(_arguments: Namespace, context: Context) -> int:
     """A line for each finding, `SUBJECT: WHAT; WAY OUT`; one document with `--json`. Exit 1 if there is any."""
     commands = Commands()
-    add_core_commands(commands, context.registry)
+    add_core_commands(commands, lambda: context.registry)
     # Commands are added on demand; here, for what fails or clashes when they are.
     context.registry.add_commands(commands)
     if context.json:

@@ -30,7 +30,7 @@ def configure_plugins(parser: ArgumentParser, _plugins: Registry) -> None:
 def run_plugins(arguments: Namespace, context: Context) -> int:
     """A line for each plugin and what it provides; failures on stderr, in the document with `--json`."""
     commands = Commands()
-    add_core_commands(commands, context.registry)
+    add_core_commands(commands, lambda: context.registry)
     # Commands are added on demand; here, for what fails or clashes when they are.
     context.registry.add_commands(commands)
     plugins, failures = context.registry.plugins, context.registry.failures

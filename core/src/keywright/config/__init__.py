@@ -8,7 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from keywright.config.files import find_config
+    from keywright.config.finding import find_config
     from keywright.config.loading import Config, config_from, load_config
     from keywright.config.schema import config_schema
     from keywright.config.tables import KEY_SETTINGS, KeyTable, SealTable, StoreTable
@@ -33,7 +33,7 @@ _WHERE = {
     "StoreTable": "tables",
     "config_from": "loading",
     "config_schema": "schema",
-    "find_config": "files",
+    "find_config": "finding",
     "load_config": "loading",
 }
 

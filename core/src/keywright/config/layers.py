@@ -10,7 +10,8 @@ from keywright.config.tables import KEY_SETTINGS
 from keywright.errors import ConfigError, InvalidNameError
 from keywright.names import check_name
 from keywright.setting_values import TABLE_TYPES, is_indirection
-from keywright.settings import Given, did_you_mean
+from keywright.settings import Given
+from keywright.spelling import did_you_mean
 
 __all__ = ["SECTIONS", "TOP_SETTINGS", "Layer", "document_layer", "is_setting_name", "merged"]
 

@@ -12,14 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from keywright.config.environment import Environment
-from keywright.config.files import find_config, read_config, user_directory, working_directory
+from keywright.config.files import read_config
+from keywright.config.finding import find_config, user_directory, working_directory
 from keywright.config.layers import SECTIONS, Layer, document_layer, merged
 from keywright.config.overrides import environment_layer, option_layer
 from keywright.config.paths import dotted, listed
 from keywright.config.tables import KEY_SETTINGS, KeyTable, PluginTable, SealTable, StoreTable
 from keywright.errors import ConfigError
 from keywright.setting_values import TABLE_TYPES, is_indirection, parse_setting
-from keywright.settings import Given, Setting, did_you_mean
+from keywright.settings import Given, Setting
+from keywright.spelling import did_you_mean
 
 __all__ = [
     "Config",

@@ -9,7 +9,8 @@ from keywright.config.environment import Environment
 from keywright.config.layers import SECTIONS, TOP_SETTINGS, Layer, is_setting_name
 from keywright.config.paths import dotted, listed, split_path
 from keywright.errors import ConfigError
-from keywright.settings import Given, did_you_mean
+from keywright.settings import Given
+from keywright.spelling import did_you_mean
 
 __all__ = ["environment_layer", "option_layer"]
 

@@ -7,7 +7,8 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from keywright.errors import ConfigError, StoreUnavailableError
-from keywright.settings import check_options, did_you_mean
+from keywright.settings import check_options
+from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from keywright.config import StoreTable

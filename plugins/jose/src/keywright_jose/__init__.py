@@ -1,19 +1,15 @@
-"""keywright plugin: the JWK format, tokens (JWS, JWE), and the jose commands.
+"""The JWK format, tokens (JWS, JWE), and the jose commands. The plugin itself is `keywright_jose.plugin`.
 
-The Python functions of the same names as the commands are here too: `create_secret_key`, `jws_encode` and so on. They
-load with what they need when they are first asked for.
+The Python functions have the names of the commands: `create_secret_key`, `jws_encode` and so on. They load with what
+they need when they are first asked for.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from keywright import hookimpl
+# Not from `typing`, which takes as long to import as the interpreter to start.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from keywright import Commands, Format
     from keywright_jose.api_keys import (
         ApiKey,
         NewApiKey,
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
     from keywright_jose.jws_verify import Jws, TokenVerifier, verifier, verify
 
 __all__ = [
-    "KEYWRIGHT_API",
     "ApiKey",
     "Jwe",
     "Jws",
@@ -61,9 +56,7 @@ __all__ = [
     "verify_api_key",
 ]
 
-KEYWRIGHT_API = 1
-
-_LAZY = {
+_WHERE = {
     "ApiKey": "keywright_jose.api_keys",
     "Jwe": "keywright_jose.jwe_decryption",
     "Jws": "keywright_jose.jws_verify",
@@ -92,36 +85,14 @@ _LAZY = {
 }
 
 
-@hookimpl
-def keywright_register_formats() -> Sequence[Format]:
-    """The format `jwk`."""
-    from keywright_jose.jwk_format import JwkFormat
+if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object
 
-    return [JwkFormat()]
+    def __getattr__(name: str) -> object:
+        module = _WHERE.get(name)
+        if module is None:
+            raise AttributeError(f"module 'keywright_jose' has no attribute {name!r}")
+        from importlib import import_module
 
-
-@hookimpl
-def keywright_add_commands(commands: Commands) -> None:
-    """`keywright jose …`."""
-    from keywright_jose.api_key_commands import add_api_key_commands
-    from keywright_jose.jwe_commands import add_jwe_commands
-    from keywright_jose.jwk_commands import add_jwk_commands
-    from keywright_jose.jwks_command import add_jwks_command
-    from keywright_jose.jws_commands import add_jws_commands
-
-    add_jwk_commands(commands)
-    add_jwks_command(commands)
-    add_jws_commands(commands)
-    add_jwe_commands(commands)
-    add_api_key_commands(commands)
-
-
-def __getattr__(name: str) -> object:
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module 'keywright_jose' has no attribute {name!r}")
-    from importlib import import_module
-
-    value: object = getattr(import_module(module), name)
-    globals()[name] = value
-    return value
+        value: object = getattr(import_module(module), name)
+        globals()[name] = value
+        return value

@@ -1,4 +1,4 @@
-"""Ed25519 verification by libsodium, by which Nix verifies.
+"""Ed25519 by libsodium, by which Nix signs and verifies.
 
 RFC 8032 leaves room, and `cryptography` (OpenSSL) takes what libsodium refuses: public keys and commitments of small
 order, for which signatures hold that nobody made with a secret, and public keys that are not spelled canonically.
@@ -6,12 +6,18 @@ order, for which signatures hold that nobody made with a secret, and public keys
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from keywright.errors import InvalidSignatureError
+from keywright.errors import InvalidKeyError, InvalidSignatureError
 
-__all__ = ["is_sound_point", "verify"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
+    from keywright import Secret
+
+__all__ = ["is_sound_point", "signer", "verify"]
+
+_SEED_BYTES: Final = 32
 _PUBLIC_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 _P: Final = 2**255 - 19
@@ -29,6 +35,35 @@ def is_sound_point(raw: bytes) -> bool:
     """
     y = int.from_bytes(raw, "little") & _Y
     return y < _P and y not in _SMALL_ORDER
+
+
+def signer(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """The public half (32 bytes), and what makes a signature (64 bytes) of a message.
+
+    `both` is seed and public half, 64 bytes, as a Nix key holds them. Signing costs less than a key of the registry's
+    type `ed25519`: not the signature, but what it takes to load every plugin for one.
+
+    Raises:
+        InvalidKeyError: the halves do not belong together.
+    """
+    from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
+
+    hidden = _Hidden(both.reveal())
+    public = crypto_sign_seed_keypair(_Hidden(hidden[:_SEED_BYTES]))[0]
+    if public != hidden[_SEED_BYTES:]:
+        raise InvalidKeyError(
+            "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match"
+        )
+    return public, lambda message: crypto_sign(message, hidden)[:_SIGNATURE_BYTES]
+
+
+class _Hidden(bytes):
+    """Bytes that do not show in a traceback with locals: the library's own frames hold them, and memory may run out."""
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+    __str__ = __repr__
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> None:

@@ -6,14 +6,14 @@ from binascii import b2a_base64
 from typing import Final
 
 from keywright import Key, Secret
-from keywright.errors import MalformedKeyError, UnsupportedKeyError
-from keywright_nix.names import fault_in, numbered, unreadable
-from keywright_nix.payload import PUBLIC_BYTES, read_leniently, read_strictly
+from keywright.errors import UnsupportedKeyError
+from keywright_nix.key_text import read_key, read_key_leniently
+from keywright_nix.names import numbered, unreadable
+from keywright_nix.payload import PUBLIC_BYTES
 
 __all__ = ["NixFormat"]
 
 _SEED_BYTES = 32
-_OPENSSH_PUBLIC = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
 _SNIFFED_DIGITS = (43, 86)  # base64 digits, padding left out, of 32 and 64 bytes
 
 
@@ -60,15 +60,7 @@ class NixFormat:
         Raises:
             MalformedKeyError: it is anything else. That the halves belong together is not looked at.
         """
-        text = Secret(data.reveal().removesuffix(b"\n"))
-        colon = _colon(text)
-        # The payload first: only what stands before a sound payload is surely a name, and no key put there by mistake.
-        raw = read_strictly(Secret(text.reveal()[colon + 1 :]))
-        name = _name(Secret(text.reveal()[:colon]))
-        fault = fault_in(name)
-        if fault:
-            raise MalformedKeyError(f"the name of the Nix key {fault}; give it another (--kid), or say --lenient")
-        return _key(name, raw)
+        return _key(*read_key(data))
 
     def decode_lenient(self, data: Secret, *, default_kid: str) -> tuple[Key, tuple[str, ...]]:  # noqa: ARG002  (as above)
         """Read what Nix reads, and say in a sentence each how it deviates from what `decode` takes.
@@ -79,13 +71,7 @@ class NixFormat:
         Raises:
             MalformedKeyError: Nix would refuse it too, or it is one of these two.
         """
-        text = Secret(data.reveal().removesuffix(b"\n"))
-        colon = _colon(text)
-        raw, deviations = read_leniently(Secret(text.reveal()[colon + 1 :]))
-        name = _name(Secret(text.reveal()[:colon]))
-        fault = fault_in(name)
-        if fault:
-            deviations = (f"the key's name {fault}; it can never stand in trusted-public-keys", *deviations)
+        name, raw, deviations = read_key_leniently(data)
         return _key(name, raw), deviations
 
     def default_kid(self, name: str, version: int, key: Key) -> str:  # noqa: ARG002  (the name says it all)
@@ -115,37 +101,6 @@ def _checked(key: Key) -> tuple[bytes, bytes]:
             f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
         )
     return key.kid.encode(), key.public
-
-
-def _colon(text: Secret) -> int:
-    """Where the name ends."""
-    if not text:
-        raise MalformedKeyError("the Nix key is empty; it must be NAME:BASE64")
-    if text.reveal().startswith(b"-----BEGIN OPENSSH ") or (
-        text.reveal().startswith(_OPENSSH_PUBLIC) and b" AAAA" in text.reveal()[:64]
-    ):
-        raise MalformedKeyError(
-            "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
-        )
-    if text.reveal().startswith(b"-----BEGIN "):
-        raise MalformedKeyError(
-            "this is PEM, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
-        )
-    colon = text.reveal().find(b":")
-    if colon < 0:
-        raise MalformedKeyError("the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64")
-    if colon == 0:
-        raise MalformedKeyError("the Nix key has no name before its colon; write NAME:BASE64")
-    return colon
-
-
-def _name(name: Secret) -> str:
-    try:
-        return name.reveal().decode()
-    except UnicodeDecodeError:
-        pass
-    # Raised here, not in the handler: the context of an error would carry the input.
-    raise MalformedKeyError("the name of the Nix key is not UTF-8; give it another before the colon")
 
 
 def _key(name: str, raw: Secret) -> Key:

@@ -10,7 +10,7 @@ from keywright import Secret
 from keywright.errors import InvalidSignatureError, MalformedKeyError
 from keywright_nix import payload
 from keywright_nix.ed25519 import is_sound_point, verify
-from keywright_nix.format import NixFormat
+from keywright_nix.key_text import read_key
 from keywright_nix.names import hides_key
 
 __all__ = [
@@ -83,12 +83,12 @@ def parse_public_key(text: str) -> tuple[str, bytes]:
         data = text.encode()
     except UnicodeEncodeError:
         raise MalformedKeyError("the Nix key is no Unicode text; it must be NAME:BASE64") from None
-    key = NixFormat().decode(Secret(data), default_kid="")
-    if key.secret is not None or key.public is None:
-        raise MalformedKeyError(f"{_called(key.kid)} is a secret one; give its public half, and make it a new one")
-    if not is_sound_point(key.public):
-        raise MalformedKeyError(f"{_called(key.kid)} is no sound Ed25519 key: anybody could sign under it; remove it")
-    return key.kid, key.public
+    name, raw = read_key(Secret(data))
+    if len(raw) == payload.SECRET_BYTES:
+        raise MalformedKeyError(f"{_called(name)} is a secret one; give its public half, and make it a new one")
+    if not is_sound_point(raw.reveal()):
+        raise MalformedKeyError(f"{_called(name)} is no sound Ed25519 key: anybody could sign under it; remove it")
+    return name, raw.reveal()
 
 
 def _called(name: str) -> str:

@@ -15,8 +15,10 @@ from keywright.errors import (
     UnsupportedKeyError,
     UnsupportedOperationError,
 )
-from keywright_nix.format import NixFormat
+from keywright_nix.ed25519 import signer
+from keywright_nix.key_text import read_key
 from keywright_nix.names import fault_in, hides_key, looks_like_key
+from keywright_nix.payload import SECRET_BYTES
 from keywright_nix.signing import Bound
 
 if TYPE_CHECKING:
@@ -90,17 +92,17 @@ def _from_file(context: Context, path: str) -> Callable[[], Bound]:
         )
     data = context.read_input(path)
     try:
-        key = NixFormat().decode(data, default_kid="")
-        if key.secret is None:
+        name, raw = read_key(data)
+        if len(raw) != SECRET_BYTES:
             raise MalformedKeyError("is a public key, and signing takes the secret one; name its file")
-        if hides_key(key.kid):
+        if hides_key(name):
             raise MalformedKeyError(f"the name of the Nix key {_HIDDEN}; give it another before the colon")
-        key = context.registry.key_type("ed25519").complete(key)
+        public, sign = signer(raw)
     except KeywrightError as error:
         raise type(error)(f"{path}: {error}") from None
     if path != "-":
         _warn_if_open(context, path)
-    bound = Bound(key.kid, key.public or b"", context.registry.key_type("ed25519").signer(key, "EdDSA"))
+    bound = Bound(name, public, sign)
     return lambda: bound
 
 

@@ -1,0 +1,29 @@
+"""The plugin `jose`: the format `jwk` and the commands `jose …`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keywright import hookimpl
+from keywright_jose.commands import KEYWRIGHT_API, add_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keywright import Commands, Format
+
+__all__ = ["KEYWRIGHT_API", "keywright_add_commands", "keywright_register_formats"]
+
+
+@hookimpl
+def keywright_register_formats() -> Sequence[Format]:
+    """The format `jwk`."""
+    from keywright_jose.jwk_format import JwkFormat
+
+    return [JwkFormat()]
+
+
+@hookimpl
+def keywright_add_commands(commands: Commands) -> None:
+    """The commands `jose …`."""
+    add_commands(commands)

@@ -1,0 +1,102 @@
+"""Nix's own two commands, `nix key generate-secret` and `nix key convert-secret-to-public`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keywright import Key, Options
+from keywright.errors import InvalidNameError, MalformedKeyError
+from keywright_nix.format import NixFormat
+from keywright_nix.names import fault_in
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Context
+
+__all__ = ["configure_convert", "configure_generate", "convert_secret_to_public", "generate_secret"]
+
+_NO_EFFECT = "accepted as Nix accepts it; no effect here"
+_LOG_FORMATS = ("raw", "internal-json", "bar", "bar-with-logs")
+
+
+def configure_generate(parser: ArgumentParser) -> None:
+    """Add the arguments of `generate-secret`."""
+    parser.add_argument(
+        "--key-name", action="store", metavar="NAME", help="name of the key, such as cache.example.org-1; required"
+    )
+    _add_options_of_nix(parser)
+
+
+def configure_convert(parser: ArgumentParser) -> None:
+    """Add the arguments of `convert-secret-to-public`."""
+    _add_options_of_nix(parser)
+
+
+def _add_options_of_nix(parser: ArgumentParser) -> None:
+    # With `action="store"` the last one wins, as with Nix; keywright's own options stand once.
+    parser.add_argument("--version", action="store_true", help="print the version and do nothing else")
+    parser.add_argument("--json", action="store_true", help="print a JSON document (keywright's own)")
+    group = parser.add_argument_group("options of Nix without effect here")
+    for name in ("--debug", "--offline", "--quiet", "--refresh"):
+        group.add_argument(name, action="store_true", help=_NO_EFFECT)
+    group.add_argument("-v", "--verbose", action="count", help=_NO_EFFECT)
+    group.add_argument("-L", "--print-build-logs", action="store_true", help=_NO_EFFECT)
+    group.add_argument("--log-format", action="store", choices=_LOG_FORMATS, help=_NO_EFFECT)
+    group.add_argument("--option", nargs=2, action="append", metavar=("NAME", "VALUE"), help=_NO_EFFECT)
+    # On no manual page of these commands, but Nix does not run them without: scripts say it.
+    for name in ("--experimental-features", "--extra-experimental-features"):
+        group.add_argument(name, action="store", metavar="FEATURES", help=_NO_EFFECT)
+
+
+def generate_secret(arguments: Namespace, context: Context) -> int:
+    """Print a new secret key, without a line feed. Reads nothing and stores nothing.
+
+    Raises:
+        InvalidNameError: the name is empty, or holds a colon, whitespace or a character that does not print.
+        UnknownPluginError: no plugin provides the key type ed25519.
+    """
+    if arguments.version:
+        return _print_version(context)
+    if arguments.key_name is None:
+        message = "required argument '--key-name' is missing"  # Nix's own words
+        context.say(f"error: {message}")
+        if context.json:
+            context.print_json({"error": {"type": "ConfigError", "message": message, "exit": 1}})
+        return 1
+    fault = fault_in(arguments.key_name)
+    if fault:
+        raise InvalidNameError(f"--key-name {fault}; use something like cache.example.org-1")
+    key = context.registry.key_type("ed25519").generate(Options())
+    named = Key(key.type, arguments.key_name, key.secret, key.public)
+    context.write_key(NixFormat().encode_secret(named), format="nix", secret=True)
+    return 0
+
+
+def convert_secret_to_public(arguments: Namespace, context: Context) -> int:
+    """Print the public key of the secret key on stdin, without a line feed.
+
+    Raises:
+        MalformedKeyError: stdin holds no secret Nix key.
+        InvalidKeyError: its halves do not belong together. (Nix prints the second half unseen.)
+        UnknownPluginError: no plugin provides the key type ed25519.
+    """
+    if arguments.version:
+        return _print_version(context)
+    key = NixFormat().decode(context.read_input(None), default_kid="")
+    if key.secret is None:
+        raise MalformedKeyError("standard input holds a public Nix key already; give the secret key")
+    public = NixFormat().encode_public(context.registry.key_type("ed25519").complete(key))
+    context.write_key(public, format="nix", secret=False)
+    return 0
+
+
+def _print_version(context: Context) -> int:
+    from importlib.metadata import version
+
+    number = version("keywright-nix")
+    if context.json:
+        context.print_json({"name": "keywright", "version": number})
+    else:
+        context.print(f"keywright {number}")
+    return 0
