@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from keywright.discovery import EntryPoint, find_entry_points
+from keywright.discovery import COMMANDS, EntryPoint, find_entry_points
 
 POINT = "[keywright]\nhex = hexfmt\n"
 
@@ -66,6 +66,17 @@ def test_entry_points_file(tmp_path: Path, text: str | bytes, found: list[tuple[
     install(tmp_path, "hexfmt-1.0.dist-info", text)
 
     assert [(one.name, one.value) for one in find_entry_points([str(tmp_path)])] == found
+
+
+def test_another_group(tmp_path: Path) -> None:
+    """Each group has its own lines, though one's name begins with the other's."""
+    text = "[keywright]\nhex = hexfmt\n[keywright.commands]\nhex = hexfmt.commands\n[keywright.other]\nno = no\n"
+    install(tmp_path, "hexfmt-1.0.dist-info", text)
+    install(tmp_path, "plain-1.0.dist-info")
+
+    found = find_entry_points([str(tmp_path)], group=COMMANDS)
+
+    assert found == [EntryPoint("hex", "hexfmt.commands", "hexfmt", "1.0")]
 
 
 def test_the_first_on_the_path_wins(tmp_path: Path) -> None:

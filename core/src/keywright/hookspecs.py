@@ -59,7 +59,8 @@ def keywright_add_commands(commands: Commands) -> None:
 
     Called when the command line looks for a command that is none of the core's; what a command needs is configured
     only if it was asked for. A path that is taken stays with whoever added it first, and the clash is listed. If it
-    raises, the rest of the command line works.
+    raises, the rest of the command line works. A plugin NAME whose commands all begin with NAME may also name the
+    module that adds them in the entry-point group `keywright.commands`; its commands then start without this hook.
     """
 
 

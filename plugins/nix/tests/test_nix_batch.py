@@ -12,7 +12,7 @@ import pytest
 
 from keywright.errors import DurabilityUnknownError
 from keywright_nix.batch import Batch
-from keywright_nix.rewrite import Identity, Replacement
+from keywright_nix.rewrite import Replacement
 from keywright_nix.signing import Outcome
 
 APPENDED = Outcome("changed")
@@ -28,7 +28,7 @@ def batch(tmp_path: Path) -> Iterator[Batch]:
 
 def waiting(tmp_path: Path, number: int) -> Outcome:
     """One that is `gone` when it is to be put in place."""
-    return Outcome("changed", replacement=Replacement(str(tmp_path / "x"), f"{tmp_path}/{number}", Identity(0, 0, 0)))
+    return Outcome("changed", replacement=Replacement(str(tmp_path / "x"), f"{tmp_path}/{number}", (0, 0, 0)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 1023, 1024])

@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keywright.errors import FormatError
+from keywright_nix.narinfo import NarInfo
 from keywright_nix.strict import MAXIMUM_SIGNATURES, Parts, read_lines
-from keywright_nix.usual import read_usual
+from keywright_nix.usual import line_to_append, read_usual, store_of
 
 HASH = b"1ix4jahrkll5zg01wandq78jw3ab30q4nscph67rniqg5x7r0j59"
 NAME = b"syd87l2rxw8cbsxmxl853h0r6pdwhwjr-curl-7.82.0"
@@ -127,3 +128,67 @@ def test_a_thousand_signatures_are_the_most(tail: bytes) -> None:
         assert str(caught.value) == (
             "x:1011: is a signature after 1000 others, more than a narinfo may have; fetch the narinfo again"
         )
+
+
+SIGNATURES = ["a-1:x", "a-1:y", "a-2:x", "a-1", "a", "b-1:x", "", ":", "z", "\udcff:x"]
+
+
+def signed_anew(data: bytes, name: str) -> bytes | None:
+    """What the long way makes of it where nothing is under the name yet; None where it refuses, or something is."""
+    if slowly(data) is None:
+        return None
+    info = NarInfo.parse(data)
+    if any(text.startswith(f"{name}:") for text in info.signatures):
+        return None
+    return info.with_signatures({*info.signatures, f"{name}:" + "MTIz"}).render()
+
+
+@given(
+    st.one_of(narinfos(), st.sampled_from([BARE, SIGNED, MINIMAL, BARE + ADDRESS])),
+    st.lists(st.sampled_from(SIGNATURES), max_size=3),
+    st.sampled_from(["a-1", "a-2", "b", "zz", "\udcff"]),
+)
+def test_a_line_to_append_is_what_the_long_way_adds(data: bytes, signatures: list[str], name: str) -> None:
+    """Where a line is given, the narinfo and that line are what parsing, signing and rendering make of it."""
+    data += b"".join(b"Sig: %b\n" % text.encode(errors="surrogateescape") for text in signatures)
+    seen = []
+
+    def sign(message: bytes) -> bytes:
+        seen.append(message)
+        return b"123"
+
+    line = line_to_append(data, name, sign, b"")
+
+    assert line is None or data + line == signed_anew(data, name)
+    assert seen == ([] if line is None else [NarInfo.parse(data).fingerprint()])
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "is_last"),
+    [
+        pytest.param(BARE, "a-1", True, id="no signature yet"),
+        pytest.param(MINIMAL, "a-1", True, id="few fields"),
+        pytest.param(BARE + b"Sig: a-1:x\n", "a-2", True, id="the next key"),
+        pytest.param(BARE + b"Sig: a-1:x\nSig: b-1:x\n", "b-2", True, id="after two"),
+        pytest.param(BARE + b"Sig: a-1:x\n", "a-1", False, id="signed already"),
+        pytest.param(BARE + b"Sig: b-1:x\n", "a-1", False, id="goes before"),
+        pytest.param(SIGNED, "z-1", False, id="not sorted"),
+        pytest.param(BARE + b"Sig: a-1:x\n" * 2, "z-1", False, id="one twice"),
+        pytest.param(BARE + ADDRESS, "a-1", False, id="before a content address"),
+        pytest.param(BARE + b"X: y\n", "a-1", False, id="unusual"),
+        pytest.param(BARE + b"\0\0", "a-1", False, id="zeros"),
+        pytest.param(BARE[:-1], "a-1", False, id="cut short"),
+    ],
+)
+def test_where_a_line_is_appended(data: bytes, name: str, is_last: bool) -> None:
+    """At the very end of a usual narinfo, in the order of the signatures, and nowhere else."""
+    line = line_to_append(data, name, lambda _: b"123", b"/nix/store" if b"/nix" in data else b"/s")
+
+    assert line == (b"Sig: %b:MTIz\n" % name.encode() if is_last else None)
+
+
+@pytest.mark.parametrize("store", [b"/nix", b"/nix/store/", b"/nix/stor", b"/nix/store/x", b"/"])
+def test_no_line_for_another_store(store: bytes) -> None:
+    """A path of another store than the cache's goes the long way, which refuses it."""
+    assert line_to_append(BARE, "a-1", lambda _: b"123", store) is None
+    assert store_of(b"1;/nix/store/x-y;sha256:z;1;") == b"/nix/store"

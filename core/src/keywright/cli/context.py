@@ -201,13 +201,16 @@ class Context:
         if path == "":
             raise ConfigError("the path of the file to read is empty; name a file, or - for standard input")
         is_stdin = path is None or path == "-"
-        subject = "standard input" if is_stdin else shown_path(str(path))
+
+        def subject() -> str:
+            return "standard input" if is_stdin else shown_path(str(path))
+
         try:
             data = _read_stdin(limit + 1) if is_stdin else _read_file(str(path), limit + 1)
         except OSError as error:
-            raise ConfigError(f"{subject}: cannot be read ({error.strerror}); check the path") from None
+            raise ConfigError(f"{subject()}: cannot be read ({error.strerror}); check the path") from None
         if len(data) > limit:
-            raise FormatError(f"{subject}: has more than {limit} bytes; this is no key")
+            raise FormatError(f"{subject()}: has more than {limit} bytes; this is no key")
         return data
 
     def confirm(self, question: str, *, yes: bool) -> bool:

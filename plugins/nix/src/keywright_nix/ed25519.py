@@ -6,16 +6,16 @@ order, for which signatures hold that nobody made with a secret, and public keys
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
+from keywright import Secret
 from keywright.errors import InvalidKeyError, InvalidSignatureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from keywright import Secret
-
-__all__ = ["is_sound_point", "signer", "verify"]
+__all__ = ["generate", "is_sound_point", "public_half", "signer", "verify"]
 
 _SEED_BYTES: Final = 32
 _PUBLIC_BYTES: Final = 32
@@ -37,24 +37,42 @@ def is_sound_point(raw: bytes) -> bool:
     return y < _P and y not in _SMALL_ORDER
 
 
-def signer(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
-    """The public half (32 bytes), and what makes a signature (64 bytes) of a message.
+# Nix's key files need no key type of the registry: to find one takes longer than all that is done with the key.
 
-    `both` is seed and public half, 64 bytes, as a Nix key holds them. Signing costs less than a key of the registry's
-    type `ed25519`: not the signature, but what it takes to load every plugin for one.
+
+def generate() -> Secret:
+    """A fresh secret key: the seed and the public half, 64 bytes, as a Nix key holds them."""
+    seed = _Hidden(os.urandom(_SEED_BYTES))
+    return Secret(seed + _public(seed))
+
+
+def public_half(both: Secret) -> bytes:
+    """The public half (32 bytes) of a secret key's 64 bytes.
 
     Raises:
         InvalidKeyError: the halves do not belong together.
     """
-    from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
-
-    hidden = _Hidden(both.reveal())
-    public = crypto_sign_seed_keypair(_Hidden(hidden[:_SEED_BYTES]))[0]
-    if public != hidden[_SEED_BYTES:]:
+    public = _public(_Hidden(both.reveal()[:_SEED_BYTES]))
+    if public != both.reveal()[_SEED_BYTES:]:
         raise InvalidKeyError(
             "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match"
         )
+    return public
+
+
+def signer(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """The public half (32 bytes), and what makes a signature (64 bytes) of a message. Raises: as `public_half`."""
+    from nacl.bindings import crypto_sign
+
+    public = public_half(both)
+    hidden = _Hidden(both.reveal())
     return public, lambda message: crypto_sign(message, hidden)[:_SIGNATURE_BYTES]
+
+
+def _public(seed: bytes) -> bytes:
+    from nacl.bindings import crypto_sign_seed_keypair
+
+    return crypto_sign_seed_keypair(seed)[0]
 
 
 class _Hidden(bytes):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from typing import Final
 
 from keywright import Key, Secret
 from keywright.errors import UnsupportedKeyError
-from keywright_nix.key_text import read_key, read_key_leniently
+from keywright_nix.key_text import read_key, read_key_leniently, write_key
 from keywright_nix.names import numbered, unreadable
 from keywright_nix.payload import PUBLIC_BYTES
 
@@ -42,7 +41,7 @@ class NixFormat:
                 f"the secret half of this ed25519 key has {len(key.secret)} bytes; a Nix key needs a seed of "
                 f"{_SEED_BYTES}"
             )
-        return Secret(name + b":" + b2a_base64(key.secret.reveal() + public, newline=False))
+        return write_key(name, Secret(key.secret.reveal() + public))
 
     def encode_public(self, key: Key) -> bytes:
         """`NAME:BASE64` of the public half, without a line feed: an entry of Nix's `trusted-public-keys`.
@@ -52,7 +51,7 @@ class NixFormat:
                 missing or not 32 bytes long.
         """
         name, public = _checked(key)
-        return name + b":" + b2a_base64(public, newline=False)
+        return write_key(name, Secret(public)).reveal()
 
     def decode(self, data: Secret, *, default_kid: str) -> Key:  # noqa: ARG002  (a Nix key always has a name)
         """Read what `encode_secret` or `encode_public` writes; one line feed may follow it.
@@ -84,7 +83,7 @@ class NixFormat:
         return len(tail) in _SNIFFED_DIGITS and tail.reveal().replace(b"+", b"a").replace(b"/", b"a").isalnum()
 
 
-def _checked(key: Key) -> tuple[bytes, bytes]:
+def _checked(key: Key) -> tuple[str, bytes]:
     """The name and the public half of a key that Nix can carry."""
     if key.type not in NixFormat.key_types:
         raise UnsupportedKeyError(
@@ -100,7 +99,7 @@ def _checked(key: Key) -> tuple[bytes, bytes]:
         raise UnsupportedKeyError(
             f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
         )
-    return key.kid.encode(), key.public
+    return key.kid, key.public
 
 
 def _key(name: str, raw: Secret) -> Key:

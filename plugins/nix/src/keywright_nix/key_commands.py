@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright import Key, Options
+from keywright import Secret
 from keywright.errors import InvalidNameError, MalformedKeyError
-from keywright_nix.format import NixFormat
+from keywright_nix.ed25519 import generate, public_half
+from keywright_nix.key_text import read_key, write_key
 from keywright_nix.names import fault_in
+from keywright_nix.payload import SECRET_BYTES
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -54,7 +56,6 @@ def generate_secret(arguments: Namespace, context: Context) -> int:
 
     Raises:
         InvalidNameError: the name is empty, or holds a colon, whitespace or a character that does not print.
-        UnknownPluginError: no plugin provides the key type ed25519.
     """
     if arguments.version:
         return _print_version(context)
@@ -67,9 +68,7 @@ def generate_secret(arguments: Namespace, context: Context) -> int:
     fault = fault_in(arguments.key_name)
     if fault:
         raise InvalidNameError(f"--key-name {fault}; use something like cache.example.org-1")
-    key = context.registry.key_type("ed25519").generate(Options())
-    named = Key(key.type, arguments.key_name, key.secret, key.public)
-    context.write_key(NixFormat().encode_secret(named), format="nix", secret=True)
+    context.write_key(write_key(arguments.key_name, generate()), format="nix", secret=True)
     return 0
 
 
@@ -79,15 +78,14 @@ def convert_secret_to_public(arguments: Namespace, context: Context) -> int:
     Raises:
         MalformedKeyError: stdin holds no secret Nix key.
         InvalidKeyError: its halves do not belong together. (Nix prints the second half unseen.)
-        UnknownPluginError: no plugin provides the key type ed25519.
     """
     if arguments.version:
         return _print_version(context)
-    key = NixFormat().decode(context.read_input(None), default_kid="")
-    if key.secret is None:
+    name, raw = read_key(context.read_input(None))
+    if len(raw) != SECRET_BYTES:
         raise MalformedKeyError("standard input holds a public Nix key already; give the secret key")
-    public = NixFormat().encode_public(context.registry.key_type("ed25519").complete(key))
-    context.write_key(public, format="nix", secret=False)
+    public = write_key(name, Secret(public_half(raw)))
+    context.write_key(public.reveal(), format="nix", secret=False)
     return 0
 
 

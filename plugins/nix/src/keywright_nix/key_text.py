@@ -1,15 +1,22 @@
-"""Reading the text of a key, `NAME:BASE64`."""
+"""The text of a key, `NAME:BASE64`, read and written."""
 
 from __future__ import annotations
+
+from binascii import b2a_base64
 
 from keywright import Secret
 from keywright.errors import MalformedKeyError
 from keywright_nix.names import fault_in
 from keywright_nix.payload import read_leniently, read_strictly
 
-__all__ = ["read_key", "read_key_leniently"]
+__all__ = ["read_key", "read_key_leniently", "write_key"]
 
 _OPENSSH_PUBLIC = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+
+
+def write_key(name: str, raw: Secret) -> Secret:
+    """`NAME:BASE64`, without a line feed, of the 32 bytes of a public key or the 64 of a secret one."""
+    return Secret(name.encode() + b":" + b2a_base64(raw.reveal(), newline=False))
 
 
 def read_key(data: Secret) -> tuple[str, Secret]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keywright import hookimpl
-from keywright_nix.commands import KEYWRIGHT_API, add_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from keywright import Commands, Format
 
 __all__ = ["KEYWRIGHT_API", "keywright_add_commands", "keywright_register_formats"]
+
+KEYWRIGHT_API = 1
 
 
 @hookimpl
@@ -26,4 +27,6 @@ def keywright_register_formats() -> Sequence[Format]:
 @hookimpl
 def keywright_add_commands(commands: Commands) -> None:
     """The commands `nix …`."""
+    from keywright_nix.commands import add_commands
+
     add_commands(commands)

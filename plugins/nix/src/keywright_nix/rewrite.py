@@ -16,7 +16,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from keywright.errors import AccessDeniedError, FormatError, KeywrightError, ReadOnlyStoreError, StoreUnavailableError
 from keywright_nix.cache import temporary
@@ -30,12 +30,8 @@ _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
-class Identity(NamedTuple):
-    """What tells whether a file is still what it was: inode, size in bytes, time of the last change in ns."""
-
-    inode: int
-    size: int
-    changed: int
+Identity: TypeAlias = tuple[int, int, int]
+"""What tells whether a file is still what it was: inode, size in bytes, time of the last change in ns."""
 
 
 class Replacement(NamedTuple):
@@ -62,21 +58,19 @@ def read_narinfo(path: str) -> tuple[bytes, os.stat_result]:
     """
     try:
         descriptor = os.open(path, _READ)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise _irregular(path)
+            if status.st_size > MAXIMUM_BYTES:
+                raise FormatError(f"{path}: has more than {MAXIMUM_BYTES} bytes; this is no narinfo")
+            return os.read(descriptor, status.st_size + 1), status
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _unopened(path, error) from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _irregular(path)
-        if status.st_size > MAXIMUM_BYTES:
-            raise FormatError(f"{path}: has more than {MAXIMUM_BYTES} bytes; this is no narinfo")
-        return os.read(descriptor, status.st_size + 1), status
-    except OSError as error:
-        raise _failed(path, "read", error) from None
-    finally:
-        os.close(descriptor)
+        raise _unread(path, error) from None
 
 
 def without_zeros(data: bytes) -> bytes:
@@ -133,7 +127,7 @@ def discard(replacement: Replacement) -> None:
 
 
 def _identity(status: os.stat_result) -> Identity:
-    return Identity(status.st_ino, status.st_size, status.st_mtime_ns)
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _can_append(old: bytes, new: bytes, status: os.stat_result) -> bool:
@@ -204,7 +198,7 @@ def _check_unchanged(path: str, now: os.stat_result, then: Identity) -> None:
         raise StoreUnavailableError(f"{path}: changed while it was signed; it was left alone: run the command again")
 
 
-def _unopened(path: str, error: OSError) -> KeywrightError:
+def _unread(path: str, error: OSError) -> KeywrightError:
     if error.errno == errno.ELOOP:
         return FormatError(f"{path}: is a symbolic link; sign the file that it leads to")
     return _irregular(path) if error.errno == errno.ENXIO else _failed(path, "read", error)

@@ -50,7 +50,9 @@ def configure_sign(parser: ArgumentParser) -> None:
         help="leave alone what carries no valid signature of this key, NAME:BASE64",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and touch nothing")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes that work at once (default 1)")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes that work at once (default: by size, a processor each)"
+    )
 
 
 def sign(arguments: Namespace, context: Context) -> int:
@@ -70,9 +72,8 @@ def sign(arguments: Namespace, context: Context) -> int:
     from keywright_nix.cache import find_caches
     from keywright_nix.termination import TERMINATED, TerminatedError, raising_on_sigterm
 
-    jobs = 1 if arguments.jobs is None else arguments.jobs
     caches = find_caches(arguments.cache)
-    run = _Run(context, _job(arguments, context, jobs), jobs)
+    run = _Run(context, _job(arguments, context), jobs=arguments.jobs, most=_most_jobs(arguments, context))
     try:
         with raising_on_sigterm():
             for cache in caches:
@@ -101,11 +102,20 @@ def _check_fingerprint_arguments(arguments: Namespace) -> None:
         raise ConfigError("there is no key to sign with; name one with --key or --key-file")
 
 
-def _job(arguments: Namespace, context: Context, jobs: int) -> Job:
+def _most_jobs(arguments: Namespace, context: Context) -> int:
+    """How many processes may work if nobody says how many."""
+    from keywright_nix.signing_keys import lets_several_sign
+    from keywright_nix.work import processors
+
+    return processors() if all(lets_several_sign(context, reference) for reference in arguments.key) else 1
+
+
+def _job(arguments: Namespace, context: Context) -> Job:
     from keywright_nix.signatures import parse_public_key
     from keywright_nix.signing import Job
     from keywright_nix.signing_keys import signing_keys
 
+    jobs = 1 if arguments.jobs is None else arguments.jobs
     if not 1 <= jobs <= _MAXIMUM_JOBS:
         raise ConfigError(f"--jobs takes a number from 1 to {_MAXIMUM_JOBS}")
     if not (arguments.key or arguments.key_file or arguments.drop):
@@ -125,12 +135,14 @@ def _job(arguments: Namespace, context: Context, jobs: int) -> Job:
 class _Run:
     """What was done so far."""
 
-    def __init__(self, context: Context, job: Job, jobs: int) -> None:
+    def __init__(self, context: Context, job: Job, *, jobs: int | None, most: int) -> None:
+        """`jobs` processes work; None: as many as a cache is worth, `most` at most."""
         from keywright_nix.faults import Faults
 
         self._context = context
         self._job = job
         self._jobs = jobs
+        self._most = most
         self.faults: Faults = Faults(context)
         self.counts: Counter[str] = Counter()
         self.clashing: Counter[str] = Counter()
@@ -138,16 +150,17 @@ class _Run:
     def sign(self, cache: Cache) -> None:
         """Do the job on a cache."""
         from keywright_nix.cache_info import read_store_dir
-        from keywright_nix.work import sign_all
+        from keywright_nix.work import jobs_for, sign_all
 
         with nullcontext() if self._job.dry_run else cache.locked() as descriptor:
             cache.check()
             job = self._job._replace(store_dir=read_store_dir(cache.directory))
+            jobs = jobs_for(cache, self._most) if self._jobs is None else self._jobs
             # To count is to look at every name once more, for the bar alone.
             total = cache.count() if _is_watched(self._context) else None
             with (
                 self._context.progress(total, "narinfos") as progress,
-                closing(sign_all(cache, descriptor, job, jobs=self._jobs)) as outcomes,
+                closing(sign_all(cache, descriptor, job, jobs=jobs)) as outcomes,
             ):
                 for _, outcome in outcomes:
                     if outcome.error is not None:

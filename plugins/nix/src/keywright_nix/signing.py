@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from keywright_nix.ed25519 import verify
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.rewrite import Replacement, read_narinfo, rewrite, without_zeros
 from keywright_nix.signatures import parse_signature, read_leniently, signature_text
+from keywright_nix.usual import line_to_append, store_of
 
 __all__ = ["Bound", "Job", "Outcome", "sign_narinfo", "signatures_of"]
 
@@ -47,6 +49,11 @@ class Job(NamedTuple):
     dry_run: bool = False
     store_dir: bytes = b""
 
+    @property
+    def only_adds(self) -> bool:
+        """Whether it does nothing but to add signatures."""
+        return not (self.drop or self.vouching)
+
 
 class Outcome(NamedTuple):
     """What became of one narinfo.
@@ -77,16 +84,22 @@ def sign_narinfo(path: str, job: Job) -> Outcome:
     bound = [key() for key in job.keys]
     try:
         data, status = read_narinfo(path)
-        info = NarInfo.parse(without_zeros(data), where=path)
-        message = info.fingerprint()
-        if job.store_dir and _store_of(message) != job.store_dir:
-            raise FormatError(
-                f"{path}: StorePath is of another store than nix-cache-info says; take it out of this cache"
-            )
     except FileNotFoundError:
         return _GONE
     except KeywrightError as error:
         return Outcome("faulty", error)
+    if job.only_adds and len(bound) == 1:  # as in most runs, and then to most narinfos
+        line = line_to_append(data, bound[0].name, bound[0].sign, job.store_dir)
+        if line is not None:
+            return _written(path, data, data + line, status, job)
+    try:
+        info = NarInfo.parse(without_zeros(data), where=path)
+    except KeywrightError as error:
+        return Outcome("faulty", error)
+    message = info.fingerprint()
+    if job.store_dir and store_of(message) != job.store_dir:
+        why = "StorePath is of another store than nix-cache-info says; take it out of this cache"
+        return Outcome("faulty", FormatError(f"{path}: {why}"))
     present = info.signatures
     kept = [text for text in present if text.partition(":")[0] not in job.drop] if job.drop else present
     if job.vouching is not None and not _holds(info, *job.vouching):
@@ -95,11 +108,16 @@ def sign_narinfo(path: str, job: Job) -> Outcome:
     wanted, clashing = _signed(bound, message, kept)
     if wanted != set(present):
         info = info.with_signatures(wanted)
-    new = info.render()
-    if new == data:
+    return _written(path, data, info.render(), status, job, clashing)
+
+
+def _written(
+    path: str, old: bytes, new: bytes, status: os.stat_result, job: Job, clashing: tuple[str, ...] = ()
+) -> Outcome:
+    if new == old:
         return Outcome("unchanged", clashing=clashing) if clashing else _UNCHANGED
     try:
-        replacement = None if job.dry_run else rewrite(path, data, new, status)
+        replacement = None if job.dry_run else rewrite(path, old, new, status)
     except FileNotFoundError:
         return _GONE
     except KeywrightError as error:
@@ -117,11 +135,6 @@ def _holds(info: NarInfo, name: str, public: bytes) -> bool:
                 continue
             return True
     return False
-
-
-def _store_of(fingerprint: bytes) -> bytes:
-    """`/nix/store` of `1;/nix/store/HASH-NAME;…`."""
-    return fingerprint[2 : fingerprint.index(b";", 2)].rpartition(b"/")[0]
 
 
 def _signed(bound: Sequence[Bound], message: bytes, kept: Sequence[str]) -> tuple[set[str], tuple[str, ...]]:

@@ -22,9 +22,9 @@ from keywright_nix.payload import SECRET_BYTES
 from keywright_nix.signing import Bound
 
 if TYPE_CHECKING:
-    from keywright import BoundKey, Context
+    from keywright import BoundKey, Capabilities, Context
 
-__all__ = ["signing_keys"]
+__all__ = ["lets_several_sign", "signing_keys"]
 
 _HIDDEN: Final = "looks like a key itself, and would stand in every signature"
 _OTHERS: Final = 0o077
@@ -52,9 +52,23 @@ def signing_keys(
     return tuple(keys)
 
 
+def lets_several_sign(context: Context, reference: str) -> bool:
+    """Whether several processes can sign at once with a key of the ring: its store shares it, and gives it out.
+
+    Raises:
+        KeywrightError: its store cannot be opened.
+    """
+    capabilities = _capabilities(context, reference)
+    return capabilities.shared and not capabilities.signing
+
+
+def _capabilities(context: Context, reference: str) -> Capabilities:
+    return context.ring.open_store(name=parse_reference(reference).name).capabilities
+
+
 def _from_ring(context: Context, reference: str, *, jobs: int) -> Callable[[], Bound]:
-    capabilities = context.ring.open_store(name=parse_reference(reference).name).capabilities
-    if jobs > 1 and (capabilities.signing or not capabilities.shared):
+    capabilities = _capabilities(context, reference)
+    if jobs > 1 and not lets_several_sign(context, reference):
         raise UnsupportedOperationError(
             f"{reference}: its store lets one process sign, for its keys never leave it or it is not shared; say "
             "--jobs 1"

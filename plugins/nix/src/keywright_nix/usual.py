@@ -1,13 +1,19 @@
-"""Reading a narinfo that is as Nix writes it. (Whatever is not takes the long way, `keywright_nix.strict`.)"""
+"""Reading a narinfo that is as Nix writes it, and the one line that a further signature makes of it.
+
+Whatever is not usual takes the long way: `keywright_nix.strict` reads it, and `NarInfo` writes it.
+"""
 
 from __future__ import annotations
 
 import re
+from binascii import b2a_base64
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 from keywright_nix.strict import MAXIMUM_SIGNATURES, Parts, fingerprint_of
 
-__all__ = ["read_usual"]
+__all__ = ["line_to_append", "read_usual", "store_of"]
 
 _NAME: Final = r"[0-9a-df-np-sv-z]{32}-(?!\.{1,2}[- \n])[0-9a-zA-Z+\-._?=]{1,211}"
 _BASE32: Final = "[0-9a-df-np-sv-z]"
@@ -37,3 +43,33 @@ def read_usual(data: bytes) -> Parts | None:
     start, end = found.span(6)
     values = signatures[len("Sig: ") : -1].split(b"\nSig: ") if signatures else []
     return data[:start], values, data[end:], fingerprint_of(path, directory, nar_hash, size, references)
+
+
+def line_to_append(data: bytes, name: str, sign: Callable[[bytes], bytes], store_dir: bytes) -> bytes | None:
+    """The `Sig` line of one more key, `name`, where all that signing does to a narinfo is to put it at the very end.
+
+    None otherwise: the narinfo is no usual one, is of another store than `store_dir` (empty: any), has a signature
+    under that name, or its signatures are not sorted so that the new one is the last.
+    """
+    start = f"{name}:".encode(errors="surrogateescape")
+    if b"\nSig: %b" % start in data:
+        return None
+    parts = read_usual(data)
+    if parts is None:
+        return None
+    _, signatures, after, fingerprint = parts
+    if after or (store_dir and store_of(fingerprint) != store_dir):
+        return None
+    # None begins with `start`, so `start` alone tells where the whole belongs.
+    if signatures and not (signatures[-1] < start and _increase(signatures)):
+        return None
+    return b"Sig: %b%b" % (start, b2a_base64(sign(fingerprint)))
+
+
+def store_of(fingerprint: bytes) -> bytes:
+    """`/nix/store` of `1;/nix/store/HASH-NAME;…`."""
+    return fingerprint[2 : fingerprint.index(b";", 2)].rpartition(b"/")[0]
+
+
+def _increase(values: list[bytes]) -> bool:
+    return all(first < second for first, second in pairwise(values))

@@ -15,10 +15,28 @@ from keywright_nix.signing import Job, Outcome, sign_narinfo
 if TYPE_CHECKING:
     from keywright_nix.cache import Cache
 
-__all__ = ["sign_all"]
+__all__ = ["jobs_for", "processors", "sign_all"]
 
 _Results = Generator[tuple[str, Outcome], None, None]
 _CHUNK: Final = 128
+_MOST_UNASKED: Final = 8
+_WORTH_A_PROCESS: Final = 500  # narinfos; to start one takes as long as to sign some dozens
+
+
+def processors() -> int:
+    """How many processes may work at once here without being asked to: the processors that are ours, 8 at most."""
+    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(ours, _MOST_UNASKED)
+
+
+def jobs_for(cache: Cache, most: int) -> int:
+    """How many processes a cache is worth, from 1 to `most`.
+
+    Raises:
+        AccessDeniedError, ConfigError: the directory cannot be read.
+    """
+    narinfos = sum(1 for _ in islice(cache.names(), most * _WORTH_A_PROCESS)) if most > 1 else 0
+    return max(1, narinfos // _WORTH_A_PROCESS)
 
 
 def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int) -> _Results:

@@ -1,0 +1,128 @@
+"""What a command of a plugin loads before it runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import nacl.signing
+import pytest
+
+from keywright import Commands, Registry
+from keywright.cli.shortcut import add_commands_of
+from keywright.discovery import COMMANDS, find_entry_points
+
+SEED = bytes(range(32))
+KEY = "a-1:" + b64encode(SEED + bytes(nacl.signing.SigningKey(SEED).verify_key)).decode()
+WITH_COMMANDS = [one.name for one in find_entry_points(group=COMMANDS)]
+
+
+def loaded(home: Path, environment: dict[str, str], *arguments: str) -> tuple[int, set[str]]:
+    """The exit code of a command line, and the modules that it loaded."""
+    script = (
+        "import sys; from keywright.cli import main; sys.argv[0] = 'keywright'\n"
+        "code = main()\nprint(*sys.modules, file=sys.stderr)\nsys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=home, env=environment, capture_output=True, text=True
+    )
+    return done.returncode, set(done.stderr.split())
+
+
+@pytest.fixture
+def cache(home: Path) -> Path:
+    """A binary cache without a narinfo, and a key file beside."""
+    (home / "cache").mkdir()
+    (home / "cache" / "nix-cache-info").write_text("StoreDir: /nix/store\n")
+    (home / "key").touch(mode=0o600)
+    (home / "key").write_text(KEY)
+    return home / "cache"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nix", "sign", "cache", "--key-file", "key"],
+        ["nix", "sign", "--help"],
+        ["nix", "key", "generate-secret", "--version"],
+        ["jose", "jwk", "create-secret-key"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("cache")
+def test_it_loads_no_plugin_that_it_does_not_need(
+    home: Path, environment: dict[str, str], arguments: list[str]
+) -> None:
+    """A start is most of what a short command takes, and all plugins are most of a start."""
+    code, modules = loaded(home, environment, *arguments)
+
+    assert code == 0
+    assert not modules & {"pluggy", "keywright.registry", "keywright_sqlite", "keywright_keytypes", "keywright_file"}
+
+
+@pytest.mark.usefixtures("cache")
+def test_it_loads_what_it_asks_for(home: Path, environment: dict[str, str]) -> None:
+    """With a key of the ring, the plugins come when the ring is opened."""
+    code, modules = loaded(home, environment, "nix", "sign", "cache", "--key", "absent")
+
+    assert code == 3
+    assert modules >= {"pluggy", "keywright.registry", "keywright_keytypes"}
+
+
+def told(commands: Commands) -> list[tuple[object, ...]]:
+    """What a table says of each command, but for the functions, which are made anew each time."""
+    of_functions = ("configure", "run")
+    return [
+        tuple(value for field, value in one._asdict().items() if field not in of_functions)
+        for one in commands.table.values()
+    ]
+
+
+@pytest.mark.parametrize("plugin", WITH_COMMANDS)
+def test_it_is_what_the_hook_adds(plugin: str) -> None:
+    """The module that a plugin names for its commands adds the same as its hook."""
+    by_module, by_hook = Commands(), Commands()
+
+    add_commands_of(plugin, by_module, allowed=None)
+    Registry.load([plugin]).add_commands(by_hook)
+
+    assert by_module.table
+    assert told(by_module) == told(by_hook)
+
+
+def test_ours_take_it() -> None:
+    """The two that have the commands that scripts call again and again."""
+    assert WITH_COMMANDS == ["jose", "nix"]
+
+
+def test_a_fault_of_the_configuration_is_told_where_it_is_read(
+    home: Path, environment: dict[str, str], cache: Path
+) -> None:
+    """A plugin on the allow-list that is not installed stops who uses the ring, and nobody else."""
+    (home / "keywright.toml").write_text('plugins = ["nix", "keytypes", "absent"]\n')
+    line = [sys.executable, "-m", "keywright", "nix", "sign", str(cache)]
+
+    by_file = subprocess.run([*line, "--key-file", "key"], cwd=home, env=environment, capture_output=True, text=True)
+    by_ring = subprocess.run([*line, "--key", "a"], cwd=home, env=environment, capture_output=True, text=True)
+
+    assert (by_file.returncode, by_file.stdout, by_file.stderr) == (0, "signed 0, already signed 0\n", "")
+    assert by_ring.returncode == 2
+    assert by_ring.stderr.startswith("keywright: plugins names 'absent', which is not installed; installed: ")
+
+
+def test_a_command_of_a_plugin_that_is_not_allowed(home: Path, environment: dict[str, str]) -> None:
+    """It is no command there."""
+    (home / "keywright.toml").write_text('plugins = ["keytypes"]\n')
+
+    done = subprocess.run(
+        [sys.executable, "-m", "keywright", "nix", "sign", "."],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("keywright: there is no such command; keywright has: ")
