@@ -115,11 +115,13 @@ Install = Callable[..., None]
 def install(tmp_path: Path) -> Install:
     """Lays down a distribution of one module in a folder of its own, as an installer would."""
 
-    def lay_down(distribution: str, source: str, *, name: str = "bad") -> None:
+    def lay_down(distribution: str, source: str, *, name: str = "bad", commands: str = "") -> None:
         module = f"{distribution}_module"
         metadata = tmp_path / "site" / f"{distribution}-1.0.dist-info"
         metadata.mkdir(parents=True)
-        (metadata / "entry_points.txt").write_text(f"[keywright]\n{name} = {module}\n")
+        (metadata / "entry_points.txt").write_text(
+            f"[keywright]\n{name} = {module}\n" + (f"[keywright.commands]\n{name} = {commands}\n" if commands else "")
+        )
         (tmp_path / "site" / f"{module}.py").write_text(source)
 
     return lay_down
@@ -221,6 +223,20 @@ def test_a_plugin_name_that_is_claimed_twice(install: Install, run: Run) -> None
         f"keywright: no format is called 'nix'; installed: {formats(listed.stdout)}. plugin 'nix': {reason}\n"
     )
     assert (otherwise.returncode, otherwise.stdout) == (0, "a@1\n")
+
+
+def test_a_module_of_commands_that_fails(install: Install, run: Run) -> None:
+    """It is told by those who look, and the command is found by the hook."""
+    install("sound", FORMAT.replace("NAME", "wanted"), name="good", commands="absent_module")
+
+    listed, checked = run("plugins", "--json"), run("doctor")
+
+    fault = (
+        "names the module absent_module in keywright.commands, which is not used: "
+        "ModuleNotFoundError: No module named 'absent_module'"
+    )
+    assert json.loads(listed.stdout)["failures"] == [{"subject": "plugin 'good'", "reason": fault}]
+    assert f"plugin 'good': {fault}" in checked.stdout
 
 
 def test_an_object_name_that_is_claimed_twice(install: Install, run: Run) -> None:

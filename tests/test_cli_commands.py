@@ -121,3 +121,27 @@ def test_the_allow_list_holds_whatever_else_is_wrong(
     assert b"nix key generate-secret" in told.stdout
     assert b"jose jwk" not in told.stdout
     assert keywright("nix", "key", "generate-secret", "--key-name", "a-1", env=variables).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "allowed"),
+    [
+        pytest.param([], {}, True, id="no profile"),
+        pytest.param(["--profile", "other"], {}, True, id="a profile without a list"),
+        pytest.param(["--profile", "narrow"], {}, False, id="a profile with one"),
+        pytest.param([], {"KEYWRIGHT_PROFILE": "narrow"}, False, id="a profile that a variable names"),
+        pytest.param(["--profile", "absent"], {}, True, id="no such profile"),
+    ],
+)
+@pytest.mark.parametrize("more", ["", "unknown = 1\n"], ids=["sound", "unknown setting"])
+def test_a_profiles_allow_list_holds_whatever_else_is_wrong(
+    arguments: list[str], variables: dict[str, str], allowed: bool, more: str, home: Path, keywright: Keywright
+) -> None:
+    """A fault beside it does not bring back what a profile leaves out."""
+    (home / "keywright.toml").write_text(
+        f'{more}plugins = ["nix", "keytypes"]\n[profiles.narrow]\nplugins = ["keytypes"]\n[profiles.other]\n'
+    )
+
+    done = keywright(*arguments, "nix", "key", "check", "absent", env=variables)
+
+    assert (b"there is no such command" not in done.stderr) == allowed

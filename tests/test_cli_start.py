@@ -11,12 +11,12 @@ import nacl.signing
 import pytest
 
 from keywright import Commands, Registry
-from keywright.cli.shortcut import add_commands_of
+from keywright.command_modules import add_commands_of
 from keywright.discovery import COMMANDS, find_entry_points
 
 SEED = bytes(range(32))
 KEY = "a-1:" + b64encode(SEED + bytes(nacl.signing.SigningKey(SEED).verify_key)).decode()
-WITH_COMMANDS = [one.name for one in find_entry_points(group=COMMANDS)]
+WITH_COMMANDS = [one.name for one in find_entry_points(groups=(COMMANDS,))]
 
 
 def loaded(home: Path, environment: dict[str, str], *arguments: str) -> tuple[int, set[str]]:

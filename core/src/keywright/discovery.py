@@ -30,10 +30,11 @@ class EntryPoint(NamedTuple):
     value: str
     distribution: str
     version: str
+    group: str = PLUGINS
 
 
-def find_entry_points(path: Sequence[str] | None = None, *, group: str = PLUGINS) -> list[EntryPoint]:
-    """All entry points of a group on `path` (default: `sys.path` without the current directory), by name.
+def find_entry_points(path: Sequence[str] | None = None, *, groups: Sequence[str] = (PLUGINS,)) -> list[EntryPoint]:
+    """All entry points of these groups on `path` (default: `sys.path` without the current directory), by name.
 
     A distribution that is on the path twice counts where it comes first, as it does for imports. The current
     directory is left out, unless Python installs packages there: a file that happens to lie there must not become a
@@ -49,8 +50,9 @@ def find_entry_points(path: Sequence[str] | None = None, *, group: str = PLUGINS
             if distribution not in seen:
                 seen.add(distribution)
                 text = _declared(f"{folder}/{directory}/entry_points.txt")
-                if f"[{group}]".encode() in text:
-                    found += [EntryPoint(*line, distribution, version) for line in _lines_of(text, group)]
+                if b"[keywright" in text:
+                    lines = _lines_of(text, groups)
+                    found += [EntryPoint(name, value, distribution, version, group) for name, value, group in lines]
     return sorted(found)
 
 
@@ -101,13 +103,13 @@ def _declared(path: str) -> bytes:
     return text
 
 
-def _lines_of(text: bytes, group: str) -> Iterator[tuple[str, str]]:
+def _lines_of(text: bytes, groups: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     section = ""
     for line in text.decode(errors="replace").splitlines():
         stripped = line.strip()
         if stripped.startswith("["):
             section = stripped.strip("[]")
-        elif section == group and "=" in stripped and not stripped.startswith("#"):
+        elif section in groups and "=" in stripped and not stripped.startswith("#"):
             name, _, value = (part.strip() for part in stripped.partition("="))
             if name and value:
-                yield name, value
+                yield name, value, section

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pluggy
-
-from keywright import hookspecs
 from keywright.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    import pluggy
 
 __all__ = ["call", "guarded", "sequence", "unfit_hook"]
 
@@ -32,6 +32,8 @@ def call(implementation: pluggy.HookImpl, argument: object) -> Any:
 
 def unfit_hook(manager: pluggy.PluginManager, plugin: object) -> str:
     """Which hook of a plugin is none of ours, or not to be had so; `""` if all are."""
+    from keywright import hookspecs
+
     for caller in manager.get_hookcallers(plugin) or ():
         for one in caller.get_hookimpls():
             if one.plugin is plugin and not (caller.has_spec() or one.optionalhook):

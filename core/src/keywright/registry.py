@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import pluggy
 
 from keywright import hookspecs
+from keywright.command_modules import faults_of_modules
 from keywright.discovery import EntryPoint, find_entry_points
 from keywright.errors import KeywrightError, PluginError, PolicyError, UnknownPluginError
 from keywright.plugin_calls import call, guarded, sequence, unfit_hook
@@ -292,6 +293,8 @@ class Registry:
             self._fail(
                 f"plugin {second.owner!r}", f"adds the command {path!r}, which stays with {owner}; uninstall one"
             )
+        for name, fault in faults_of_modules({(one.name, one.distribution) for one in self._plugins}, commands):
+            self._fail(f"plugin {name!r}", fault)
 
     def for_ring(self, config: Config) -> Registry:
         """This registry, with the plugins that its `[plugin.NAME]` tables configure listening to one ring.

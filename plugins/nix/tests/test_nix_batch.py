@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from time import sleep
 
 import pytest
@@ -115,3 +115,20 @@ def test_closing_waits_for_what_is_under_way(batch: Batch, tmp_path: Path, monke
     batch.close()
 
     assert synced == ["synced"]
+
+
+def test_without_a_thread(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no more threads, the batch is brought to the medium before anything else is done."""
+    synced: list[int] = []
+
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("keywright_nix.batch._sync_file_system", synced.append)
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    batch.add("first", waiting(tmp_path, 1))
+
+    begun = list(batch.advance())
+
+    assert (begun, len(synced)) == ([], 1)
+    assert [name for name, _ in batch.finish()] == ["first"]

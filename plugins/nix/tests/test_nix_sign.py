@@ -10,7 +10,7 @@ import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from hashlib import sha512
 from pathlib import Path
@@ -395,6 +395,30 @@ def test_a_key_that_signs_no_more(make_cache: MakeCache, jobs: int) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
+def test_what_was_done_before_a_key_stopped(make_cache: MakeCache, jobs: int) -> None:
+    """The outcomes until then are given, so that they can be told."""
+    cache = make_cache(300)
+    calls = []
+
+    def current() -> Bound:
+        calls.append(1)
+        if len(calls) > 50:
+            raise PolicyError("a is compromised; rotate it")
+        return A
+
+    given: list[tuple[str, Outcome]] = []
+    with Cache(str(cache)).locked() as descriptor:
+        outcomes = sign_all(Cache(str(cache)), descriptor, Job((current,)), jobs=jobs)
+        with pytest.raises(PolicyError):
+            given.extend(outcomes)
+
+    signed = {name for name, data in contents(cache).items() if b"\nSig: a-1:" in data}
+    assert 50 <= len(given) <= 50 * jobs
+    assert {name for name, _ in given} <= signed
+    assert len(signed) == 50 * jobs
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_in_a_key(make_cache: MakeCache, jobs: int) -> None:
     """What is no error of keywright's is not swallowed, and no worker prints it."""
 
@@ -441,6 +465,39 @@ def test_workers_that_cannot_be_started(make_cache: MakeCache, monkeypatch: pyte
         "4 worker processes cannot be started (Resource temporarily unavailable); run with fewer --jobs"
     )
     assert contents(cache) == before
+
+
+@pytest.mark.parametrize("insists", [True, False])
+def test_the_second_worker_cannot_be_started(
+    make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, insists: bool
+) -> None:
+    """The first has done nothing by then: who insists hears of it, and otherwise one process does all."""
+    cache = make_cache(300)
+    before = contents(cache)
+    descriptors = sorted(os.listdir("/proc/self/fd"))
+    started: list[int] = []
+    fork = os.fork
+
+    def scarce() -> int:
+        if started:
+            time.sleep(0.2)
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        started.append(fork())
+        return started[0]
+
+    monkeypatch.setattr("os.fork", scarce)
+    place = Cache(str(cache))
+
+    with place.locked() as descriptor, suppress(StoreUnavailableError) if insists else nullcontext():
+        outcomes = list(sign_all(place, descriptor, job(A), jobs=2, insists=insists))
+
+    if insists:
+        assert contents(cache) == before
+    else:
+        assert [outcome.kind for _, outcome in outcomes] == ["changed"] * 300
+    with pytest.raises(ChildProcessError):
+        os.waitpid(started[0], 0)
+    assert sorted(os.listdir("/proc/self/fd")) == descriptors
 
 
 def test_a_sync_that_fails(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:

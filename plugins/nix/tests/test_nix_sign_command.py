@@ -18,7 +18,7 @@ import nacl.signing
 import pytest
 
 import keywright
-from keywright import Commands, KeyRing, Registry, Secret
+from keywright import Commands, KeyEvent, KeyRing, Registry, Secret, hookimpl
 from keywright.errors import (
     ConfigError,
     FormatError,
@@ -191,6 +191,38 @@ def test_one_process_where_a_store_lets_one_sign(
     out = nix_command("sign", str(make_cache(1000)), *arguments, config=ring.config)
 
     assert out == (0, b"signed 1000, already signed 0\n", b"")
+
+
+class Listener:
+    """A plugin that hears of every use of a key."""
+
+    KEYWRIGHT_API = 1
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @hookimpl
+    def keywright_observe(self, event: KeyEvent) -> None:
+        """Note it."""
+        self.heard.append(event.operation)
+
+
+def test_one_process_where_somebody_listens(
+    nix_command: Run, make_cache: MakeCache, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process binds the key; unasked, an audit log is not to hear of it more than once."""
+    stores = {"s": {"backend": "file", "path": str(tmp_path / "keys")}}
+    ring = keywright.open({"default_store": "s", "stores": stores}, registry=registry)
+    ring.generate("cache", type="ed25519", format="nix")
+    listener = Listener()
+    registry.add(listener, "listener")
+    monkeypatch.setattr("keywright_nix.work.processors", lambda: 2)
+    monkeypatch.setattr("os.fork", lambda: pytest.fail("no process is started"))
+
+    out = nix_command("sign", str(make_cache(1000)), "--key", "cache", config=ring.config)
+
+    assert out == (0, b"signed 1000, already signed 0\n", b"")
+    assert listener.heard.count("bind") == 1
 
 
 def test_several_keys(nix_command: Run, make_cache: MakeCache, ring: KeyRing, key_file: str) -> None:

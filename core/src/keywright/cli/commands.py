@@ -65,15 +65,17 @@ class Commands:
 
         `run(arguments, context)` returns the exit code; errors of keywright's hierarchy become a line and their
         exit code by themselves. `uses` says what it uses (see `Command`), so that an option that would have no
-        effect is refused. A path that is taken stays with whoever came first, and the clash is listed by
-        `keywright plugins`.
+        effect is refused. A path that is taken stays with whoever came first, though what begins with
+        a plugin's own name is that plugin's, and the clash is listed by `keywright plugins`.
         """
         words = tuple(path.split())
         command = Command(words, help, configure, run, tuple(examples), global_options, self.owner, uses)
-        if words in self.table:
-            self.clashes.append((self.table[words], command))
-        else:
-            self.table[words] = command
+        first = self.table.get(words, command)
+        if words[:1] == (command.owner,) and first.owner not in ("", command.owner):
+            first, command = command, first
+        self.table[words] = first
+        if command is not first:
+            self.clashes.append((first, command))
 
     def below(self, prefix: tuple[str, ...]) -> list[Command]:
         """The commands whose path starts with `prefix`, in the order in which they were added."""

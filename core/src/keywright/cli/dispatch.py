@@ -56,7 +56,7 @@ def _commands(given: list[str]) -> tuple[Commands, Loading]:
     from keywright.cli.builtin import add_core_commands
     from keywright.cli.commands import Commands
     from keywright.cli.loading import Loading
-    from keywright.cli.shortcut import add_commands_of
+    from keywright.command_modules import add_commands_of
 
     commands = Commands()
     add_core_commands(commands, lambda: loading.plugins)

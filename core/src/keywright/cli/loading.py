@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -95,11 +96,18 @@ class Loading:
                 return load_config(path, profile=profile).plugins
             except KeywrightError:
                 # Whatever else is wrong with it, what it says of plugins holds.
-                return _said_of_plugins(read_config(found).value)
+                return _said_of_plugins(read_config(found).value, profile or os.environ.get("KEYWRIGHT_PROFILE"))
         except KeywrightError:
             return None
 
 
-def _said_of_plugins(document: object) -> tuple[str, ...] | None:
-    listed = document.get("plugins") if isinstance(document, Mapping) else None
-    return tuple(name for name in listed if isinstance(name, str)) if isinstance(listed, list) else None
+def _said_of_plugins(document: object, profile: str | None) -> tuple[str, ...] | None:
+    """The list that the profile has, else the document itself, of what is wrong in another place."""
+    whole = document if isinstance(document, Mapping) else {}
+    profiles = whole.get("profiles")
+    chosen = profiles.get(profile) if isinstance(profiles, Mapping) else None
+    for table in (chosen, whole):
+        listed = table.get("plugins") if isinstance(table, Mapping) else None
+        if isinstance(listed, list):
+            return tuple(name for name in listed if isinstance(name, str))
+    return None

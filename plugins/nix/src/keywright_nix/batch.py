@@ -97,8 +97,13 @@ class _Syncing:
         """Do it beside what goes on."""
         from threading import Thread
 
-        self._thread = Thread(target=self.run)
-        self._thread.start()
+        thread = Thread(target=self.run)
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads
+            self.run()
+        else:
+            self._thread = thread
 
     def run(self) -> None:
         """Do it now."""

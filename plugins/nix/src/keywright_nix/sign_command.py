@@ -107,7 +107,10 @@ def _most_jobs(arguments: Namespace, context: Context) -> int:
     from keywright_nix.signing_keys import lets_several_sign
     from keywright_nix.work import processors
 
-    return processors() if all(lets_several_sign(context, reference) for reference in arguments.key) else 1
+    # Each process binds a key of the ring anew; what listens, such as an audit log, would hear of each.
+    alone = arguments.key and context.ring.plugins.listens
+    several = not alone and all(lets_several_sign(context, reference) for reference in arguments.key)
+    return processors() if several else 1
 
 
 def _job(arguments: Namespace, context: Context) -> Job:
@@ -160,7 +163,7 @@ class _Run:
             total = cache.count() if _is_watched(self._context) else None
             with (
                 self._context.progress(total, "narinfos") as progress,
-                closing(sign_all(cache, descriptor, job, jobs=jobs)) as outcomes,
+                closing(sign_all(cache, descriptor, job, jobs=jobs, insists=self._jobs is not None)) as outcomes,
             ):
                 for _, outcome in outcomes:
                     if outcome.error is not None:

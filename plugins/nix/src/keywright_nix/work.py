@@ -39,8 +39,10 @@ def jobs_for(cache: Cache, most: int) -> int:
     return max(1, narinfos // _WORTH_A_PROCESS)
 
 
-def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int) -> _Results:
+def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int, insists: bool = True) -> _Results:
     """Do the job on each narinfo, by `jobs` processes that inherit the keys. Gives file names and outcomes, unordered.
+
+    Who does not insist on so many is content with this one, where the system gives no others.
 
     `descriptor` is that of `Cache.locked`; None for a dry run. When the last outcome was given, all is on the medium.
     If it is not used up it must be closed, and then takes away what is half done.
@@ -48,10 +50,10 @@ def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int) -> _R
     Raises:
         KeywrightError: a key signs no more; what is done is done.
         DurabilityUnknownError: the system does not confirm that what is done is on the medium.
-        StoreUnavailableError: a worker was killed, or cannot be started.
+        StoreUnavailableError: a worker was killed, or cannot be started; then nothing was done.
         AccessDeniedError, ConfigError: the directory cannot be read.
     """
-    results = _here(cache, job) if jobs == 1 else _in_processes(cache, job, jobs)
+    results = _here(cache, job) if jobs == 1 else _in_processes(cache, job, jobs, insists=insists)
     if descriptor is None:
         yield from results
         return
@@ -99,12 +101,20 @@ class _Worker(NamedTuple):
         return answer
 
 
-def _in_processes(cache: Cache, job: Job, jobs: int) -> _Results:
+def _in_processes(cache: Cache, job: Job, jobs: int, *, insists: bool) -> _Results:
     import pickle  # noqa: F401  (before the workers start, who inherit it)
 
     workers: list[_Worker] = []
     try:
-        _start(workers, cache, job, jobs)
+        try:
+            _start(workers, cache, job, jobs)
+        except OSError as error:
+            if insists:
+                raise StoreUnavailableError(
+                    f"{jobs} worker processes cannot be started ({error.strerror}); run with fewer --jobs"
+                ) from None
+            yield from _here(cache, job)
+            return
         busy = list(workers)
         while busy:
             for worker in list(busy):  # who is ahead waits for us once its pipe is full
@@ -120,53 +130,72 @@ def _in_processes(cache: Cache, job: Job, jobs: int) -> _Results:
 
 
 def _start(workers: list[_Worker], cache: Cache, job: Job, jobs: int) -> None:
+    """Start them all; none does anything if one cannot be started.
+
+    Raises:
+        OSError: one cannot.
+    """
     import signal
 
     # Ctrl-C goes to all of us, and so may SIGTERM. The workers, who keep this mask, leave them to the parent.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    wait, go = os.pipe()
     try:
         for share in range(jobs):
             ours, theirs = os.pipe()
-            process = os.fork()  # a key is inherited; it is never pickled
+            try:
+                process = os.fork()  # a key is inherited; it is never pickled
+            except OSError:
+                os.close(ours)
+                os.close(theirs)
+                raise
             if process == 0:
                 # Open at a sibling's, our end of a pipe would let a worker outlive us unknowing.
-                for inherited in (ours, *(worker.pipe.fileno() for worker in workers)):
+                for inherited in (go, ours, *(worker.pipe.fileno() for worker in workers)):
                     os.close(inherited)
-                _work(theirs, cache, job, share, jobs)
+                _work(wait, theirs, cache, job, share, jobs)
             os.close(theirs)
             workers.append(_Worker(process, os.fdopen(ours, "rb")))
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"{jobs} worker processes cannot be started ({error.strerror}); run with fewer --jobs"
-        ) from None
+        os.write(go, b"." * jobs)
     finally:
+        os.close(wait)
+        os.close(go)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe: int, cache: Cache, job: Job, share: int, jobs: int) -> NoReturn:
+def _work(wait: int, pipe: int, cache: Cache, job: Job, share: int, jobs: int) -> NoReturn:
     """In a worker: do its share of the narinfos, which their names decide, and send what became of them."""
     try:
-        import pickle
-
-        with open(pipe, "wb") as parent:
-            names = (name for name in cache.names() if crc32(os.fsencode(name)) % jobs == share)
-            try:
-                for results in _in_chunks(names, cache.directory, job):
-                    pickle.dump(results, parent)
-                    parent.flush()
-            except BrokenPipeError:
-                raise
-            except KeywrightError as error:
-                pickle.dump(error, parent)
-            except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, without what the message holds)
-                pickle.dump(RuntimeError(type(error).__name__), parent)
+        if os.read(wait, 1):
+            with open(pipe, "wb") as parent:
+                names = (name for name in cache.names() if crc32(os.fsencode(name)) % jobs == share)
+                _send_all(parent, names, cache.directory, job)
     finally:
         os._exit(0)  # nothing of the parent's is run here, nor flushed a second time
 
 
-def _in_chunks(names: Iterator[str], directory: str, job: Job) -> Iterator[list[tuple[str, Outcome]]]:
-    """The last one is empty."""
-    results = None
-    while results is None or results:
-        results = [(name, sign_narinfo(f"{directory}/{name}", job)) for name in islice(names, _CHUNK)]
-        yield results
+def _send_all(parent: IO[bytes], names: Iterator[str], directory: str, job: Job) -> None:
+    """Send what becomes of the narinfos, a list for every 128; then an empty one, or what stopped it."""
+    import pickle
+
+    def send(what: list[tuple[str, Outcome]] | Exception) -> None:
+        pickle.dump(what, parent)
+        parent.flush()
+
+    results: list[tuple[str, Outcome]] = []
+    end: list[tuple[str, Outcome]] | Exception = []
+    try:
+        for name in names:
+            results.append((name, sign_narinfo(f"{directory}/{name}", job)))
+            if len(results) == _CHUNK:
+                send(results)
+                results = []
+    except BrokenPipeError:
+        raise
+    except KeywrightError as error:
+        end = error
+    except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, without what the message holds)
+        end = RuntimeError(type(error).__name__)
+    if results:
+        send(results)
+    send(end)
