@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from keywright.cli.commands import Commands
 from keywright.discovery import COMMANDS, KEYWRIGHT_API, PLUGINS, EntryPoint, find_entry_points
 from keywright.plugin_calls import guarded
+
+if TYPE_CHECKING:
+    from keywright.cli.commands import Commands
 
 __all__ = ["add_commands_of", "faults_of_modules"]
 
@@ -27,8 +30,8 @@ def add_commands_of(plugin: str, commands: Commands, *, allowed: Sequence[str] |
     modules = [one for one in found if one.group == COMMANDS]
     # Twice in each group would be two plugins, of which the registry loads neither.
     if len(modules) == 1 and [one.distribution for one in found if one.group == PLUGINS] == [modules[0].distribution]:
-        table, _ = guarded(_table_of, modules[0])
-        commands.table.update(table.table if table is not None else {})
+        added, _ = guarded(_add, modules[0], type(commands)())
+        commands.table.update(added.table if added is not None else {})
 
 
 def faults_of_modules(plugins: Collection[tuple[str, str]], by_hook: Commands) -> Iterator[tuple[str, str]]:
@@ -38,8 +41,8 @@ def faults_of_modules(plugins: Collection[tuple[str, str]], by_hook: Commands) -
     """
     for one in find_entry_points(groups=(COMMANDS,)):
         if (one.name, one.distribution) in plugins:
-            table, failed = guarded(_table_of, one)
-            if table is not None and set(table.table) != _paths_of(one.name, by_hook):
+            added, failed = guarded(_add, one, type(by_hook)())
+            if added is not None and set(added.table) != _paths_of(one.name, by_hook):
                 failed = "it adds other commands than the plugin's hook"
             if failed:
                 yield one.name, f"names the module {one.value} in {COMMANDS}, which is not used: {failed}"
@@ -51,14 +54,18 @@ def _paths_of(plugin: str, commands: Commands) -> set[tuple[str, ...]]:
     return lost | {path for path, command in commands.table.items() if command.owner == plugin}
 
 
-def _table_of(module: EntryPoint) -> Commands:
-    """What a module adds. Raises: whatever it raises, TypeError or ValueError if it is not as it should be."""
+def _add(module: EntryPoint, commands: Commands) -> Commands:
+    """`commands`, which were none, with those of a module.
+
+    Raises:
+        TypeError, ValueError: it is not as it should be.
+        Exception: whatever it raises itself.
+    """
     __import__(module.value)
     found = sys.modules[module.value]
     said = getattr(found, "KEYWRIGHT_API", None)
     if said != KEYWRIGHT_API:
         raise TypeError(f"it is for keywright API {said!r}, and this is {KEYWRIGHT_API}")
-    commands = Commands()
     commands.owner = module.name
     found.add_commands(commands)
     if commands.clashes or any(path[:1] != (module.name,) for path in commands.table):
