@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
@@ -123,6 +124,21 @@ def test_a_pipe_is_no_cache(tmp_path: Path) -> None:
         signal.signal(signal.SIGALRM, before)
 
     assert str(caught.value) == f"{tmp_path}/cache: cannot be read (Not a directory); correct the path"
+
+
+@pytest.mark.parametrize("at_once", [7, 100, 8192])
+def test_names_that_lie_together_come_together(
+    make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """They are sorted by inode, so many at once, and none is left out."""
+    monkeypatch.setattr("keywright_nix.cache._SORTED", at_once)
+    place = make_cache(100)
+
+    names = list(Cache(str(place)).names())
+
+    inodes = [os.stat(place / name).st_ino for name in names]
+    assert sorted(names) == sorted(path.name for path in place.glob("*.narinfo"))
+    assert sum(first > second for first, second in pairwise(inodes)) <= 101 // at_once
 
 
 def test_names(make_cache: MakeCache) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from keywright.errors import FormatError
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.strict import MAXIMUM_SIGNATURES, Parts, read_lines
-from keywright_nix.usual import line_to_append, read_usual, store_of
+from keywright_nix.parts import MAXIMUM_SIGNATURES, Parts
+from keywright_nix.strict import read_lines
+from keywright_nix.usual import line_to_append, read_usual
 
 HASH = b"1ix4jahrkll5zg01wandq78jw3ab30q4nscph67rniqg5x7r0j59"
 NAME = b"syd87l2rxw8cbsxmxl853h0r6pdwhwjr-curl-7.82.0"
@@ -191,4 +192,3 @@ def test_where_a_line_is_appended(data: bytes, name: str, is_last: bool) -> None
 def test_no_line_for_another_store(store: bytes) -> None:
     """A path of another store than the cache's goes the long way, which refuses it."""
     assert line_to_append(BARE, "a-1", lambda _: b"123", store) is None
-    assert store_of(b"1;/nix/store/x-y;sha256:z;1;") == b"/nix/store"

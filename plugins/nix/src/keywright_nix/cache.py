@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Final
 
 from keywright.errors import AccessDeniedError, ConfigError, KeywrightError, StoreUnavailableError
@@ -16,6 +17,7 @@ _SUFFIX: Final = ".narinfo"
 _BEGIN: Final = ".keywright-"
 _END: Final = ".tmp"  # so that nobody who uploads `*.narinfo` meanwhile, or after a kill, takes it along
 _MARKER: Final = "nix-cache-info"
+_SORTED: Final = 8192  # at once, so that memory stays flat
 
 
 class Cache:
@@ -109,10 +111,15 @@ class Cache:
         return sum(1 for _ in self.names())
 
     def _listed(self) -> Iterator[str]:
+        """All names, nearly in the order of their inodes: what lies together comes together.
+
+        ext4 gives them in the order of a hash; brought to the medium in that order, they take twice as long.
+        """
         try:
             with os.scandir(self.directory) as entries:
-                for entry in entries:
-                    yield entry.name
+                while some := sorted(islice(entries, _SORTED), key=os.DirEntry.inode):
+                    for entry in some:
+                        yield entry.name
         except OSError as error:
             raise _unreadable(self.directory, error) from None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from keywright.errors import ConfigError, FormatError
 from keywright_nix.hashes import decode_base32
 from keywright_nix.realisation import realisation_fingerprint
-from keywright_nix.signing import signatures_of
+from keywright_nix.resigning import signatures_of
 from keywright_nix.store_path import split_store_path
 
 if TYPE_CHECKING:

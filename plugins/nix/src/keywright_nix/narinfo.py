@@ -7,16 +7,12 @@ reader, or sign without having understood, is refused with its line.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from keywright.errors import FormatError
-from keywright_nix.hashes import parse_sha256
-from keywright_nix.strict import read_lines
+from keywright_nix.parts import MAXIMUM_BYTES
 from keywright_nix.usual import read_usual
 
-__all__ = ["MAXIMUM_BYTES", "NarInfo"]
-
-MAXIMUM_BYTES: Final = 8 * 1024 * 1024
+__all__ = ["NarInfo"]
 
 
 class NarInfo:
@@ -45,7 +41,12 @@ class NarInfo:
         data = text.encode(errors="surrogateescape") if isinstance(text, str) else text
         if len(data) > MAXIMUM_BYTES:
             raise FormatError(f"{where}: has more than {MAXIMUM_BYTES} bytes; this is no narinfo")
-        return cls(data, *(read_usual(data) or read_lines(data, where)))
+        parts = read_usual(data)
+        if parts is None:
+            from keywright_nix.strict import read_lines
+
+            parts = read_lines(data, where)
+        return cls(data, *parts)
 
     def __repr__(self) -> str:
         return f"<narinfo of {self.store_path}>"
@@ -58,6 +59,8 @@ class NarInfo:
     @property
     def nar_hash(self) -> bytes:
         """The SHA-256 of the archive, 32 bytes."""
+        from keywright_nix.hashes import parse_sha256
+
         return parse_sha256(self._value(b"NarHash"))
 
     @property

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from keywright.errors import AccessDeniedError, FormatError, KeywrightError, ReadOnlyStoreError, StoreUnavailableError
 from keywright_nix.cache import temporary
-from keywright_nix.narinfo import MAXIMUM_BYTES
+from keywright_nix.parts import MAXIMUM_BYTES
 
 __all__ = ["Identity", "Replacement", "discard", "read_narinfo", "replace", "rewrite", "without_zeros"]
 

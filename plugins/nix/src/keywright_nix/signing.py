@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
-from keywright.errors import FormatError, InvalidSignatureError, KeywrightError
-from keywright_nix.ed25519 import verify
-from keywright_nix.narinfo import NarInfo
-from keywright_nix.rewrite import Replacement, read_narinfo, rewrite, without_zeros
-from keywright_nix.signatures import parse_signature, read_leniently, signature_text
-from keywright_nix.usual import line_to_append, store_of
+from keywright.errors import KeywrightError
+from keywright_nix.rewrite import Replacement, read_narinfo, rewrite
+from keywright_nix.usual import line_to_append
 
-__all__ = ["Bound", "Job", "Outcome", "sign_narinfo", "signatures_of"]
+__all__ = ["Bound", "Job", "Outcome", "sign_narinfo", "written"]
 
 
 class Bound(NamedTuple):
@@ -72,7 +69,7 @@ class Outcome(NamedTuple):
 
 
 # One of each, so that a list of them is sent between processes in a few bytes.
-_CHANGED, _UNCHANGED, _NOT_VOUCHED, _GONE = map(Outcome, ("changed", "unchanged", "not vouched for", "gone"))
+_CHANGED, UNCHANGED, NOT_VOUCHED, _GONE = map(Outcome, ("changed", "unchanged", "not vouched for", "gone"))
 
 
 def sign_narinfo(path: str, job: Job) -> Outcome:
@@ -91,31 +88,18 @@ def sign_narinfo(path: str, job: Job) -> Outcome:
     if job.only_adds and len(bound) == 1:  # as in most runs, and then to most narinfos
         line = line_to_append(data, bound[0].name, bound[0].sign, job.store_dir)
         if line is not None:
-            return _written(path, data, data + line, status, job)
-    try:
-        info = NarInfo.parse(without_zeros(data), where=path)
-    except KeywrightError as error:
-        return Outcome("faulty", error)
-    message = info.fingerprint()
-    if job.store_dir and store_of(message) != job.store_dir:
-        why = "StorePath is of another store than nix-cache-info says; take it out of this cache"
-        return Outcome("faulty", FormatError(f"{path}: {why}"))
-    present = info.signatures
-    kept = [text for text in present if text.partition(":")[0] not in job.drop] if job.drop else present
-    if job.vouching is not None and not _holds(info, *job.vouching):
-        is_done = bound and len(kept) == len(present) and all(_holds(info, key.name, key.public) for key in bound)
-        return _UNCHANGED if is_done else _NOT_VOUCHED
-    wanted, clashing = _signed(bound, message, kept)
-    if wanted != set(present):
-        info = info.with_signatures(wanted)
-    return _written(path, data, info.render(), status, job, clashing)
+            return written(path, data, data + line, status, job)
+    from keywright_nix.resigning import resign
+
+    return resign(path, data, status, bound, job)
 
 
-def _written(
+def written(
     path: str, old: bytes, new: bytes, status: os.stat_result, job: Job, clashing: tuple[str, ...] = ()
 ) -> Outcome:
+    """Write a narinfo anew, if it is not what it was and the job is no dry run: what became of it."""
     if new == old:
-        return Outcome("unchanged", clashing=clashing) if clashing else _UNCHANGED
+        return Outcome("unchanged", clashing=clashing) if clashing else UNCHANGED
     try:
         replacement = None if job.dry_run else rewrite(path, old, new, status)
     except FileNotFoundError:
@@ -123,56 +107,3 @@ def _written(
     except KeywrightError as error:
         return Outcome("faulty", error)
     return Outcome("changed", clashing=clashing, replacement=replacement) if clashing or replacement else _CHANGED
-
-
-def _holds(info: NarInfo, name: str, public: bytes) -> bool:
-    """Whether the narinfo has a signature of this key that holds."""
-    for text in info.signatures:
-        if text.startswith(name + ":"):
-            try:
-                verify(public, info.fingerprint(), parse_signature(text).raw)
-            except InvalidSignatureError:
-                continue
-            return True
-    return False
-
-
-def _signed(bound: Sequence[Bound], message: bytes, kept: Sequence[str]) -> tuple[set[str], tuple[str, ...]]:
-    """The signatures that a narinfo is to have, and the names of keys under which one does not hold."""
-    wanted = set(kept)
-    clashing: tuple[str, ...] = ()
-    for key in bound:
-        start = f"{key.name}:"
-        present = [text for text in kept if text.startswith(start)]
-        if not present:
-            wanted.add(signature_text(key.name, key.sign(message)))
-            continue
-        ours, others = signatures_of(key, message, present)
-        wanted = wanted.difference(present) | ours | others
-        clashing += (key.name,) if others else ()
-    return wanted, clashing
-
-
-def signatures_of(key: Bound, message: bytes, present: Collection[str]) -> tuple[set[str], set[str]]:
-    """What is to stand under a key's name where `present` (`NAME:BASE64`, all under it) does: its own, and the others.
-
-    One that holds stays, and no other is made beside it. If it is spelled as Nix reads it, yet not as Nix writes it,
-    it is spelled anew. The others do not hold; they may be another key's.
-    """
-    first = None if key.varies else signature_text(key.name, key.sign(message))
-    if first is not None and all(text == first for text in present):
-        return {first}, set()
-    spelled = {text: _respelled(key, message, text) for text in present}
-    ours = {text for text in spelled.values() if text is not None}
-    others = {text for text, own in spelled.items() if own is None}
-    return ours or {first or signature_text(key.name, key.sign(message))}, others
-
-
-def _respelled(key: Bound, message: bytes, text: str) -> str | None:
-    """A signature as Nix writes it; None if it does not hold."""
-    try:
-        raw = read_leniently(text).raw
-        verify(key.public, message, raw)
-    except InvalidSignatureError:
-        return None
-    return signature_text(key.name, raw)

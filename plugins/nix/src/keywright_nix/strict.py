@@ -7,15 +7,10 @@ from typing import Final
 from keywright.errors import FormatError
 from keywright_nix.content_address import is_content_address
 from keywright_nix.hashes import encode_base32, parse_hash, parse_sha256
+from keywright_nix.parts import MAXIMUM_SIGNATURES, Parts, fingerprint_of, split_references
 from keywright_nix.store_path import BASE_NAME, split_store_path
 
-__all__ = ["MAXIMUM_SIGNATURES", "Parts", "fingerprint_of", "read_lines"]
-
-MAXIMUM_SIGNATURES: Final = 1000
-"""In one narinfo. No cache has so many keys, and each costs whoever verifies it a tenth of a millisecond."""
-
-Parts = tuple[bytes, list[bytes], bytes, bytes]
-"""What stands before the place of the signatures, their values, what stands after it, and the fingerprint."""
+__all__ = ["read_lines"]
 
 _REQUIRED: Final = (b"StorePath", b"URL", b"NarHash", b"NarSize", b"References")
 _ONCE: Final = frozenset((*_REQUIRED, b"Compression", b"FileHash", b"FileSize", b"Deriver", b"System", b"CA"))
@@ -39,13 +34,6 @@ def read_lines(data: bytes, where: str) -> Parts:
     nar_hash = b"sha256:" + encode_base32(parse_sha256(fields[b"NarHash"]))
     fingerprint = fingerprint_of(fields[b"StorePath"], directory, nar_hash, fields[b"NarSize"], fields[b"References"])
     return (*_around_signatures(lines), fingerprint)
-
-
-def fingerprint_of(path: bytes, directory: bytes, nar_hash: bytes, size: bytes, references: bytes) -> bytes:
-    """`1;PATH;sha256:BASE32;SIZE;REFERENCES`, the references full paths, sorted, each once, joined by commas."""
-    start = directory + b"/"
-    names = sorted(set(_split(references)))
-    return b"1;%b;%b;%b;%b%b" % (path, nar_hash, size, start if names else b"", (b"," + start).join(names))
 
 
 def _around_signatures(lines: list[bytes]) -> tuple[bytes, list[bytes], bytes]:
@@ -95,7 +83,7 @@ def _check(lines: list[bytes], fields: dict[bytes, bytes], where: str) -> bytes:
     for name in _SIZES:
         if name in fields and not _is_size(fields[name], least=name == b"NarSize"):
             raise _fault_in(lines, where, name, "is no size in bytes: plain digits, below 2 to the 64th, and no 0")
-    for reference in _split(fields[b"References"]):
+    for reference in split_references(fields[b"References"]):
         if not BASE_NAME.fullmatch(reference):
             raise _fault_in(lines, where, b"References", "has a reference that is no store path's name")
     deriver = fields.get(b"Deriver", b"unknown-deriver")
@@ -108,10 +96,6 @@ def _check(lines: list[bytes], fields: dict[bytes, bytes], where: str) -> bytes:
 
 def _is_size(value: bytes, *, least: bool) -> bool:
     return value.isdigit() and len(value) <= 20 and str(int(value)).encode() == value and least <= int(value) < 2**64
-
-
-def _split(references: bytes) -> list[bytes]:
-    return references.split(b" ") if references else []
 
 
 def _fault(where: str, at: int, what: str) -> FormatError:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
-from keywright_nix.strict import MAXIMUM_SIGNATURES, Parts, fingerprint_of
+from keywright_nix.parts import MAXIMUM_SIGNATURES, Parts, fingerprint_of
 
-__all__ = ["line_to_append", "read_usual", "store_of"]
+__all__ = ["line_to_append", "read_usual"]
 
 _NAME: Final = r"[0-9a-df-np-sv-z]{32}-(?!\.{1,2}[- \n])[0-9a-zA-Z+\-._?=]{1,211}"
 _BASE32: Final = "[0-9a-df-np-sv-z]"
@@ -41,7 +41,7 @@ def read_usual(data: bytes) -> Parts | None:
         return None
     path, directory, nar_hash, size, references, signatures = found.groups()
     start, end = found.span(6)
-    values = signatures[len("Sig: ") : -1].split(b"\nSig: ") if signatures else []
+    values = _values(signatures) if signatures else []
     return data[:start], values, data[end:], fingerprint_of(path, directory, nar_hash, size, references)
 
 
@@ -51,25 +51,23 @@ def line_to_append(data: bytes, name: str, sign: Callable[[bytes], bytes], store
     None otherwise: the narinfo is no usual one, is of another store than `store_dir` (empty: any), has a signature
     under that name, or its signatures are not sorted so that the new one is the last.
     """
+    found = _USUAL.fullmatch(data)
+    if found is None:
+        return None
+    path, directory, nar_hash, size, references, signatures = found.groups()
+    if found.end(6) != len(data) or (store_dir and directory != store_dir):
+        return None
     start = f"{name}:".encode(errors="surrogateescape")
-    if b"\nSig: %b" % start in data:
+    # In a sorted list whose last value sorts before `start`, none begins with it.
+    if signatures and not _end_before(start, _values(signatures)):
         return None
-    parts = read_usual(data)
-    if parts is None:
-        return None
-    _, signatures, after, fingerprint = parts
-    if after or (store_dir and store_of(fingerprint) != store_dir):
-        return None
-    # None begins with `start`, so `start` alone tells where the whole belongs.
-    if signatures and not (signatures[-1] < start and _increase(signatures)):
-        return None
-    return b"Sig: %b%b" % (start, b2a_base64(sign(fingerprint)))
+    message = fingerprint_of(path, directory, nar_hash, size, references)
+    return b"Sig: %b%b" % (start, b2a_base64(sign(message)))
 
 
-def store_of(fingerprint: bytes) -> bytes:
-    """`/nix/store` of `1;/nix/store/HASH-NAME;…`."""
-    return fingerprint[2 : fingerprint.index(b";", 2)].rpartition(b"/")[0]
+def _values(signatures: bytes) -> list[bytes]:
+    return signatures[len("Sig: ") : -1].split(b"\nSig: ")
 
 
-def _increase(values: list[bytes]) -> bool:
-    return all(first < second for first, second in pairwise(values))
+def _end_before(start: bytes, values: list[bytes]) -> bool:
+    return values[-1] < start and all(first < second for first, second in pairwise(values))

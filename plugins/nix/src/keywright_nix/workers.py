@@ -1,0 +1,146 @@
+"""Processes that sign the narinfos of a cache side by side. They inherit the keys."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from binascii import crc32
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, NoReturn
+
+from keywright.errors import KeywrightError, StoreUnavailableError
+from keywright_nix.signing import Job, Outcome, sign_narinfo
+
+if TYPE_CHECKING:
+    from keywright_nix.cache import Cache
+
+__all__ = ["results_of", "start"]
+
+_CHUNK: Final = 128
+
+
+class _Worker(NamedTuple):
+    process: int
+    pipe: IO[bytes]
+
+    def take(self) -> list[tuple[str, Outcome]]:
+        """What it did since; nothing once it is done."""
+        try:
+            # Nobody but our worker has the other end.
+            answer: list[tuple[str, Outcome]] | Exception = pickle.load(self.pipe)  # noqa: S301
+        except (EOFError, pickle.UnpicklingError):
+            raise StoreUnavailableError("a worker process was killed; run the same command again to finish") from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def results_of(workers: Sequence[_Worker]) -> Iterator[tuple[str, Outcome]]:
+    """File names and outcomes, until all of them are done; if it is closed before, so are they.
+
+    Raises:
+        KeywrightError: a key signs no more, or the directory cannot be read.
+        StoreUnavailableError: a worker was killed.
+    """
+    try:
+        busy = list(workers)
+        while busy:
+            for worker in list(busy):  # who is ahead waits for us once its pipe is full
+                results = worker.take()
+                if not results:
+                    busy.remove(worker)
+                yield from results
+    finally:
+        _end(workers)
+
+
+def _end(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.pipe.close()
+    for worker in workers:
+        os.waitpid(worker.process, 0)
+
+
+def start(cache: Cache, job: Job, jobs: int) -> Sequence[_Worker]:
+    """Start so many, for `results_of`; none does anything if one cannot be started.
+
+    Raises:
+        OSError: one cannot.
+    """
+    import signal
+
+    workers: list[_Worker] = []
+    # Ctrl-C goes to all of us, and so may SIGTERM. The workers, who keep this mask, leave them to the parent.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    wait, go = os.pipe()
+    try:
+        for share in range(jobs):
+            workers.append(_started(cache, job, share, jobs, (wait, go), workers))
+        os.write(go, b"." * jobs)
+    except OSError:
+        os.close(go)  # those that wait for a byte see that none comes
+        _end(workers)
+        raise
+    else:
+        os.close(go)
+        return workers
+    finally:
+        os.close(wait)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _started(
+    cache: Cache, job: Job, share: int, jobs: int, gate: tuple[int, int], siblings: Sequence[_Worker]
+) -> _Worker:
+    ours, theirs = os.pipe()
+    try:
+        process = os.fork()  # a key is inherited; it is never pickled
+    except OSError:
+        os.close(ours)
+        os.close(theirs)
+        raise
+    if process == 0:
+        wait, go = gate
+        # Open at a sibling's, our end of a pipe would let a worker outlive us unknowing.
+        for inherited in (go, ours, *(worker.pipe.fileno() for worker in siblings)):
+            os.close(inherited)
+        _work(wait, theirs, cache, job, share, jobs)
+    os.close(theirs)
+    return _Worker(process, os.fdopen(ours, "rb"))
+
+
+def _work(wait: int, pipe: int, cache: Cache, job: Job, share: int, jobs: int) -> NoReturn:
+    """In a worker: do its share of the narinfos, which their names decide, and send what became of them."""
+    try:
+        if os.read(wait, 1):
+            with open(pipe, "wb") as parent:
+                names = (name for name in cache.names() if crc32(os.fsencode(name)) % jobs == share)
+                _send_all(parent, names, cache.directory, job)
+    finally:
+        os._exit(0)  # nothing of the parent's is run here, nor flushed a second time
+
+
+def _send_all(parent: IO[bytes], names: Iterator[str], directory: str, job: Job) -> None:
+    """Send what becomes of the narinfos, a list for every 128; then an empty one, or what stopped it."""
+
+    def send(what: list[tuple[str, Outcome]] | Exception) -> None:
+        pickle.dump(what, parent)
+        parent.flush()
+
+    results: list[tuple[str, Outcome]] = []
+    end: list[tuple[str, Outcome]] | Exception = []
+    try:
+        for name in names:
+            results.append((name, sign_narinfo(f"{directory}/{name}", job)))
+            if len(results) == _CHUNK:
+                send(results)
+                results = []
+    except BrokenPipeError:
+        raise
+    except KeywrightError as error:
+        end = error
+    except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, without what the message holds)
+        end = RuntimeError(type(error).__name__)
+    if results:
+        send(results)
+    send(end)
