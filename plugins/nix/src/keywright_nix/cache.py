@@ -117,9 +117,9 @@ class Cache:
         """
         try:
             with os.scandir(self.directory) as entries:
-                while some := sorted(islice(entries, _SORTED), key=os.DirEntry.inode):
-                    for entry in some:
-                        yield entry.name
+                while some := sorted((entry.inode(), entry.name) for entry in islice(entries, _SORTED)):
+                    for _, name in some:
+                        yield name
         except OSError as error:
             raise _unreadable(self.directory, error) from None
 
