@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import marshal
 import os
-import pickle
 from binascii import crc32
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from keywright.errors import KeywrightError, StoreUnavailableError
+from keywright_nix.rewrite import Identity, Replacement
 from keywright_nix.signing import Job, Outcome, sign_narinfo
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["results_of", "start"]
 
 _CHUNK: Final = 128
+_Packed: TypeAlias = bytes | tuple[str, tuple[str, ...], tuple[str, str, Identity] | None]
 
 
 class _Worker(NamedTuple):
@@ -27,12 +29,45 @@ class _Worker(NamedTuple):
         """What it did since; nothing once it is done."""
         try:
             # Nobody but our worker has the other end.
-            answer: list[tuple[str, Outcome]] | Exception = pickle.load(self.pipe)  # noqa: S301
-        except (EOFError, pickle.UnpicklingError):
+            answer: list[tuple[str, _Packed]] | bytes = marshal.load(self.pipe)  # noqa: S302
+        except (EOFError, ValueError, TypeError):
             raise StoreUnavailableError("a worker process was killed; run the same command again to finish") from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if isinstance(answer, bytes):
+            raise _unpickled(answer)
+        return [(name, _unpacked(outcome)) for name, outcome in answer]
+
+
+# Errors alone are pickled, for to import pickle takes as long as to sign some dozen narinfos.
+
+
+def _packed(outcome: Outcome) -> _Packed:
+    """An outcome as marshal takes it."""
+    if outcome.error is not None:
+        return _pickled(outcome)
+    if outcome.replacement is None:
+        return outcome.kind, outcome.clashing, None
+    path, beside, old = outcome.replacement
+    return outcome.kind, outcome.clashing, (path, beside, old)
+
+
+def _unpacked(packed: _Packed) -> Outcome:
+    if isinstance(packed, bytes):
+        outcome: Outcome = _unpickled(packed)
+        return outcome
+    kind, clashing, replacement = packed
+    return Outcome(kind, None, clashing, None if replacement is None else Replacement(*replacement))
+
+
+def _pickled(what: object) -> bytes:
+    import pickle
+
+    return pickle.dumps(what)
+
+
+def _unpickled(pickled: bytes) -> Any:
+    import pickle
+
+    return pickle.loads(pickled)  # noqa: S301  (our worker made it)
 
 
 def results_of(workers: Sequence[_Worker]) -> Iterator[tuple[str, Outcome]]:
@@ -123,24 +158,24 @@ def _work(wait: int, pipe: int, cache: Cache, job: Job, share: int, jobs: int) -
 def _send_all(parent: IO[bytes], names: Iterator[str], directory: str, job: Job) -> None:
     """Send what becomes of the narinfos, a list for every 128; then an empty one, or what stopped it."""
 
-    def send(what: list[tuple[str, Outcome]] | Exception) -> None:
-        pickle.dump(what, parent)
+    def send(what: list[tuple[str, _Packed]] | bytes) -> None:
+        marshal.dump(what, parent)
         parent.flush()
 
-    results: list[tuple[str, Outcome]] = []
-    end: list[tuple[str, Outcome]] | Exception = []
+    results: list[tuple[str, _Packed]] = []
+    stopped: Exception | None = None
     try:
         for name in names:
-            results.append((name, sign_narinfo(f"{directory}/{name}", job)))
+            results.append((name, _packed(sign_narinfo(f"{directory}/{name}", job))))
             if len(results) == _CHUNK:
                 send(results)
                 results = []
     except BrokenPipeError:
         raise
     except KeywrightError as error:
-        end = error
+        stopped = error
     except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, without what the message holds)
-        end = RuntimeError(type(error).__name__)
+        stopped = RuntimeError(type(error).__name__)
     if results:
         send(results)
-    send(end)
+    send([] if stopped is None else _pickled(stopped))
