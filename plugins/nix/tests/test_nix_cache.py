@@ -126,7 +126,7 @@ def test_a_pipe_is_no_cache(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}/cache: cannot be read (Not a directory); correct the path"
 
 
-@pytest.mark.parametrize("at_once", [7, 100, 8192])
+@pytest.mark.parametrize("at_once", [7, 100, 4096])
 def test_names_that_lie_together_come_together(
     make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:

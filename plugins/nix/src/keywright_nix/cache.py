@@ -17,7 +17,7 @@ _SUFFIX: Final = ".narinfo"
 _BEGIN: Final = ".keywright-"
 _END: Final = ".tmp"  # so that nobody who uploads `*.narinfo` meanwhile, or after a kill, takes it along
 _MARKER: Final = "nix-cache-info"
-_SORTED: Final = 8192  # at once, so that memory stays flat
+_SORTED: Final = 4096  # at once, so that memory stays flat
 
 
 class Cache:
