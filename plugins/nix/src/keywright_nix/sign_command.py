@@ -114,7 +114,6 @@ def _most_jobs(arguments: Namespace, context: Context) -> int:
 
 
 def _job(arguments: Namespace, context: Context) -> Job:
-    from keywright_nix.signatures import parse_public_key
     from keywright_nix.signing import Job
     from keywright_nix.signing_keys import signing_keys
 
@@ -127,6 +126,8 @@ def _job(arguments: Namespace, context: Context) -> Job:
         raise ConfigError("--drop takes the name of a key, what stands before the colon")
     vouching = None
     if arguments.only_signed_by is not None:
+        from keywright_nix.signatures import parse_public_key
+
         try:
             vouching = parse_public_key(arguments.only_signed_by)
         except MalformedKeyError as error:
