@@ -358,6 +358,20 @@ def test_a_file_that_vanishes_while_it_is_signed(make_cache: MakeCache, tail: by
     assert os.listdir(cache) == ["nix-cache-info"]
 
 
+def test_the_next_key_signs_and_the_old_one_goes(make_cache: MakeCache) -> None:
+    """Both in one pass, though the new line alone could be appended."""
+    cache = make_cache(3)
+    before = contents(cache)
+    run(cache, job(A))
+
+    kinds = run(cache, job(B, drop=("a-1",)))
+
+    assert kinds == {"changed": 3}
+    assert contents(cache) == {
+        name: data + sig(B, data) if name.endswith(".narinfo") else data for name, data in before.items()
+    }
+
+
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 @pytest.mark.parametrize("tail", [b"", CA], ids=["append", "new file"])
 def test_jobs(make_cache: MakeCache, jobs: int, tail: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,6 +172,7 @@ def test_a_line_to_append_is_what_the_long_way_adds(data: bytes, signatures: lis
         pytest.param(BARE + b"Sig: a-1:x\n", "a-2", True, id="the next key"),
         pytest.param(BARE + b"Sig: a-1:x\nSig: b-1:x\n", "b-2", True, id="after two"),
         pytest.param(BARE + b"Sig: a-1:x\n", "a-1", False, id="signed already"),
+        pytest.param(BARE + b"Sig: a-1:\n", "a-1", False, id="signed already with nothing"),
         pytest.param(BARE + b"Sig: b-1:x\n", "a-1", False, id="goes before"),
         pytest.param(SIGNED, "z-1", False, id="not sorted"),
         pytest.param(BARE + b"Sig: a-1:x\n" * 2, "z-1", False, id="one twice"),
