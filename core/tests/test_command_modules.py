@@ -72,10 +72,11 @@ def test_who_is_not_allowed_is_not_imported(install: Install, tmp_path: Path, al
 
 
 @pytest.mark.parametrize("points", [BOTH, PLUGIN, COMMANDS])
-def test_two_who_claim_one_name(install: Install, points: str) -> None:
-    """Neither is taken, as with plugins, whichever of the two groups it is."""
+@pytest.mark.parametrize("other", ["swallow", "woodpecker"])
+def test_two_who_claim_one_name(install: Install, other: str, points: str) -> None:
+    """Neither is taken, as with plugins, whichever of the two groups it is, and whoever comes first."""
     install()
-    install(distribution="swallow", points=points)
+    install(distribution=other, points=points)
 
     assert added() == []
 
