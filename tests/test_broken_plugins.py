@@ -233,7 +233,7 @@ def test_a_module_of_commands_that_fails(install: Install, run: Run) -> None:
 
     fault = (
         "names the module absent_module in keywright.commands, which is not used: "
-        "ModuleNotFoundError: No module named 'absent_module'"
+        "ModuleNotFoundError: No module named 'absent_module'; correct the module, or leave the entry point out"
     )
     assert json.loads(listed.stdout)["failures"] == [{"subject": "plugin 'good'", "reason": fault}]
     assert f"plugin 'good': {fault}" in checked.stdout

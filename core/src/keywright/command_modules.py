@@ -45,7 +45,8 @@ def faults_of_modules(plugins: Collection[tuple[str, str]], by_hook: Commands) -
             if added is not None and set(added.table) != _paths_of(one.name, by_hook):
                 failed = "it adds other commands than the plugin's hook"
             if failed:
-                yield one.name, f"names the module {one.value} in {COMMANDS}, which is not used: {failed}"
+                named = f"names the module {one.value} in {COMMANDS}, which is not used: {failed}"
+                yield one.name, f"{named}; correct the module, or leave the entry point out"
 
 
 def _paths_of(plugin: str, commands: Commands) -> set[tuple[str, ...]]:

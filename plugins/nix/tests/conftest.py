@@ -6,16 +6,21 @@ import os
 import shutil
 import subprocess
 from argparse import ArgumentParser
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from uuid import uuid4
 
+import nacl.signing
 import pytest
 
-from keywright import Commands, Config, Context, Registry
+import keywright
+from keywright import Commands, Config, Context, KeyRing, Registry
 from keywright.errors import ConfigError
 
 Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
+SEED = (1).to_bytes(32)
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +146,23 @@ def make_cache(tmp_path: Path) -> Callable[..., Path]:
         return cache
 
     return make
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> str:
+    """A secret key called a-1, for its owner alone."""
+    path = tmp_path / "secret-key"
+    path.write_bytes(b"a-1:" + b64encode(SEED + bytes(nacl.signing.SigningKey(SEED).verify_key)))
+    path.chmod(0o600)
+    return str(path)
+
+
+@pytest.fixture
+def ring(registry: Registry) -> KeyRing:
+    """A ring in memory with the key `cache`, whose kid is cache-1, and others that cannot sign for Nix."""
+    identity = str(uuid4())
+    ring = keywright.open(
+        {"default_store": "m", "stores": {"m": {"backend": "memory", "id": identity}}}, registry=registry
+    )
+    ring.generate("cache", type="ed25519", format="nix")
+    return ring

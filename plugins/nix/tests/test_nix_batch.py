@@ -12,8 +12,8 @@ import pytest
 
 from keywright.errors import DurabilityUnknownError
 from keywright_nix.batch import Batch
+from keywright_nix.outcome import Outcome
 from keywright_nix.rewrite import Replacement
-from keywright_nix.signing import Outcome
 
 APPENDED = Outcome("changed")
 

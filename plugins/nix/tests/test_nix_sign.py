@@ -26,8 +26,10 @@ from nacl.bindings import (
 
 from keywright.errors import DurabilityUnknownError, FormatError, PolicyError, StoreUnavailableError
 from keywright_nix.cache import Cache
+from keywright_nix.job import Bound, Job
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.signing import Bound, Job, Outcome, sign_narinfo
+from keywright_nix.outcome import Outcome
+from keywright_nix.signing import sign_narinfo
 from keywright_nix.work import sign_all
 
 MakeCache = Callable[..., Path]
@@ -537,7 +539,7 @@ def test_a_sync_that_fails(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatc
 SCRIPT = """
 import os, sys
 from keywright_nix.cache import Cache
-from keywright_nix.signing import Bound, Job
+from keywright_nix.job import Bound, Job
 from keywright_nix.work import sign_all
 from nacl.signing import SigningKey
 key = SigningKey((1).to_bytes(32))

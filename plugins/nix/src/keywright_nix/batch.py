@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import DurabilityUnknownError, KeywrightError
+from keywright_nix.outcome import Outcome
 from keywright_nix.rewrite import replace
-from keywright_nix.signing import Outcome
 
 if TYPE_CHECKING:
     from threading import Thread

@@ -15,7 +15,7 @@ from keywright_nix.store_path import split_store_path
 
 if TYPE_CHECKING:
     from keywright import Context
-    from keywright_nix.signing import Bound
+    from keywright_nix.job import Bound
 
 __all__ = ["is_path_fingerprint", "sign_fingerprints"]
 

@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 
 from keywright.errors import FormatError, InvalidSignatureError, KeywrightError
 from keywright_nix.ed25519 import verify
+from keywright_nix.job import Bound, Job
 from keywright_nix.narinfo import NarInfo
+from keywright_nix.outcome import NOT_VOUCHED, UNCHANGED, Outcome, written
 from keywright_nix.rewrite import without_zeros
 from keywright_nix.signatures import parse_signature, read_leniently, signature_text
-from keywright_nix.signing import NOT_VOUCHED, UNCHANGED, Bound, Job, Outcome, written
 
 __all__ = ["resign", "signatures_of"]
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from keywright import Context
     from keywright_nix.cache import Cache
     from keywright_nix.faults import Faults
-    from keywright_nix.signing import Job, Outcome
+    from keywright_nix.job import Job
+    from keywright_nix.outcome import Outcome
 
 __all__ = ["configure_sign", "sign"]
 
@@ -114,7 +115,7 @@ def _most_jobs(arguments: Namespace, context: Context) -> int:
 
 
 def _job(arguments: Namespace, context: Context) -> Job:
-    from keywright_nix.signing import Job
+    from keywright_nix.job import Job
     from keywright_nix.signing_keys import signing_keys
 
     jobs = 1 if arguments.jobs is None else arguments.jobs

@@ -16,10 +16,10 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_nix.ed25519 import signer
+from keywright_nix.job import Bound
 from keywright_nix.key_text import read_key
 from keywright_nix.names import fault_in, hides_key, looks_like_key
 from keywright_nix.payload import SECRET_BYTES
-from keywright_nix.signing import Bound
 
 if TYPE_CHECKING:
     from keywright import BoundKey, Capabilities, Context

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from keywright.errors import StoreUnavailableError
 from keywright_nix.batch import Batch
-from keywright_nix.signing import Job, Outcome, sign_narinfo
+from keywright_nix.job import Job
+from keywright_nix.outcome import Outcome
+from keywright_nix.signing import sign_narinfo
 
 if TYPE_CHECKING:
     from keywright_nix.cache import Cache

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from keywright.errors import KeywrightError, StoreUnavailableError
+from keywright_nix.job import Job
+from keywright_nix.outcome import Outcome
 from keywright_nix.rewrite import Identity, Replacement
-from keywright_nix.signing import Job, Outcome, sign_narinfo
+from keywright_nix.signing import sign_narinfo
 
 if TYPE_CHECKING:
     from keywright_nix.cache import Cache
@@ -28,8 +30,7 @@ class _Worker(NamedTuple):
     def take(self) -> list[tuple[str, Outcome]]:
         """What it did since; nothing once it is done."""
         try:
-            # Nobody but our worker has the other end.
-            answer: list[tuple[str, _Packed]] | bytes = marshal.load(self.pipe)  # noqa: S302
+            answer: list[tuple[str, _Packed]] | bytes = marshal.load(self.pipe)  # noqa: S302  (our worker wrote it)
         except (EOFError, ValueError, TypeError):
             raise StoreUnavailableError("a worker process was killed; run the same command again to finish") from None
         if isinstance(answer, bytes):
