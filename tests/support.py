@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import signal
+import struct
 import subprocess
 import sys
+import termios
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 COMMAND = str(Path(sys.executable).with_name("keywright"))
 
@@ -16,3 +23,49 @@ class Keywright(Protocol):
     def __call__(
         self, *arguments: str, input: bytes = b"", env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]: ...
+
+
+# A shell that runs the tests in the background has them ignore the signal, and whatever they start.
+_HEARD = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@contextmanager
+def started(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with pipes. It does not outlive the block: a test that fails does not wait for it for ever."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **{**pipes, **settings}) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ctrl_c(
+    home: Path, environment: dict[str, str], *arguments: str, begun: Callable[[subprocess.Popen[bytes]], bool]
+) -> tuple[int, bytes, bytes]:
+    """The exit code and the output of `keywright ARGUMENTS`, which gets a SIGINT as soon as it has `begun`."""
+    # Coverage has a lock that an interrupt leaves locked.
+    own = {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}
+    command = [sys.executable, "-c", _HEARD, COMMAND, *arguments]
+    with started(command, cwd=home, env=own, stdin=subprocess.PIPE) as running:
+        while running.poll() is None and not begun(running):
+            time.sleep(0.001)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    return running.returncode, out, err
+
+
+def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Write to its stdin, and wait until it has read that."""
+    assert process.stdin is not None
+    process.stdin.write(data)
+    process.stdin.flush()
+    while process.poll() is None and _unread(process):
+        time.sleep(0.001)
+
+
+def _unread(process: subprocess.Popen[bytes]) -> int:
+    assert process.stdin is not None
+    (count,) = struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))
+    assert isinstance(count, int)
+    return count

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
-from support import COMMAND, Keywright
+from support import COMMAND, Keywright, started
 
 PROMPT = b"API key: "
 NOTHING = "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
@@ -16,10 +15,8 @@ def typed_in(home: Path, environment: dict[str, str], text: str) -> tuple[int, s
     """Exit code, stdout, what came on stderr after the prompt, and what the terminal showed of what was typed."""
     ours, theirs = os.openpty()
     # Of a session of its own, or it would ask on the terminal that the tests run on.
-    with subprocess.Popen(
-        [COMMAND, "jose", "api-key", "verify"], cwd=home, env=environment, stdin=theirs, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, start_new_session=True,
-    ) as process:  # fmt: skip
+    command = [COMMAND, "jose", "api-key", "verify"]
+    with started(command, cwd=home, env=environment, stdin=theirs, start_new_session=True) as process:
         assert process.stderr is not None
         assert process.stderr.read(len(PROMPT)) == PROMPT
         os.write(ours, text.encode() + b"\n")

@@ -11,13 +11,12 @@ import pickle
 import pprint
 import subprocess
 import sys
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright
+from support import COMMAND, Keywright, feed, started
 
 import keywright as library
 from keywright.cli import dispatch
@@ -244,15 +243,13 @@ def test_every_file_that_is_made_is_made_owner_only(
 
 def test_the_canary_is_in_no_command_line_while_a_command_runs(home: Path, environment: dict[str, str]) -> None:
     """`/proc/*/cmdline` and the environment of a running import do not hold what it reads."""
-    with subprocess.Popen([COMMAND, "import", "canary"], cwd=home, env=environment, stdin=subprocess.PIPE) as running:
-        assert running.stdin is not None
-        running.stdin.write(NIX.reveal())
-        running.stdin.flush()
-        time.sleep(0.5)
+    with started([COMMAND, "import", "canary"], cwd=home, env=environment, stdin=subprocess.PIPE) as running:
+        feed(running, NIX.reveal())
         for process in _processes():
             assert_no_canary(process)
-        running.stdin.close()
-        assert running.wait(timeout=60) == 0
+        running.communicate(timeout=60)
+
+    assert running.returncode == 0
 
 
 def _processes() -> Iterator[bytes]:

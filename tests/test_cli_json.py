@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import COMMAND, Keywright
+from support import COMMAND, Keywright, started
 
 from keywright import Registry, errors
 from keywright.cli import dispatch
@@ -308,10 +307,8 @@ def test_a_key_that_was_not_destroyed_is_shown_as_it_is(ready: Keywright, home: 
     """Who answers no at the terminal gets the version, still enabled, and exit 1."""
     terminal, other = os.openpty()
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
-    with subprocess.Popen(
-        [COMMAND, "destroy", "a@1", "--json"], cwd=home, env=environment,
-        stdin=other, stderr=other, stdout=subprocess.PIPE,
-    ) as running:  # fmt: skip
+    command = [COMMAND, "destroy", "a@1", "--json"]
+    with started(command, cwd=home, env=environment, stdin=other, stderr=other) as running:
         os.write(terminal, b"\xffno\n")
         out, _ = running.communicate(timeout=60)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright
+from support import COMMAND, Keywright, ctrl_c, feed, started
 
 Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
@@ -197,17 +195,12 @@ def test_a_dash_is_stdout(shell: Shell, home: Path) -> None:
 
 def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
     """Exit 130 and one line."""
-    # A shell that runs the tests in the background has them ignore the signal, and whatever they start.
-    heard = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-    with subprocess.Popen(
-        [sys.executable, "-c", heard, COMMAND, "import", "b"], cwd=home, env=environment,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        time.sleep(2.5)  # until it reads, on a machine that does much else
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
 
-    assert (running.returncode, out, err) == (130, b"", b"keywright: interrupted\n")
+    def reads(running: subprocess.Popen[bytes]) -> bool:
+        feed(running, b"a")
+        return True
+
+    assert ctrl_c(home, environment, "import", "b", begun=reads) == (130, b"", b"keywright: interrupted\n")
 
 
 @pytest.mark.parametrize("module", ["keywright.cli.dispatch", "argparse", "pluggy", "keywright.config"])
@@ -259,13 +252,10 @@ def test_ctrl_c_over_which_another_error_is_raised(home: Path, environment: dict
 
 def test_a_message_is_read_before_the_key_is_bound(home: Path, environment: dict[str, str], shell: Shell) -> None:
     """A key that is compromised while `sign` waits for its input does not sign."""
-    with subprocess.Popen(
-        [COMMAND, "sign", "a"], cwd=home, env=environment,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        time.sleep(1)
+    with started([COMMAND, "sign", "a"], cwd=home, env=environment, stdin=subprocess.PIPE) as running:
+        feed(running, b"mess")
         assert shell("keywright compromise a@1").returncode == 0
-        out, err = running.communicate(b"message", timeout=60)
+        out, err = running.communicate(b"age", timeout=60)
 
     assert (running.returncode, out) == (5, b"")
     assert b"compromised" in err

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+from support import started
 
 import keywright
 from keywright import Capabilities, KeyRing, Options, Record, RecordInfo, Registry, Setting, StoreBackend, hookimpl
@@ -130,17 +130,14 @@ def test_a_writer_at_work_is_no_fault(ring: Ring, store: str) -> None:
         "        store.remove('gone', expected=[info.revision for info in store.versions('gone')])\n"
         "    print(number, flush=True)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as writer:
+    with started([sys.executable, "-c", script], stderr=None) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
         found: list[str] = []
         deadline = time.monotonic() + 2
-        try:
-            while time.monotonic() < deadline:
-                found += ring.findings(store=store)
-            assert writer.poll() is None
-        finally:
-            writer.kill()
+        while time.monotonic() < deadline:
+            found += ring.findings(store=store)
+        assert writer.poll() is None
 
     assert found == []
 

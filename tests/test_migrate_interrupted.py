@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright
+from support import COMMAND, Keywright, ctrl_c
 
 import keywright as library
 
@@ -37,9 +33,6 @@ previous = [{ env = "PREVIOUS" }]
 """
 MASTERS = {"MASTER": "bmV3" + "A" * 39 + "=", "PREVIOUS": "b2xk" + "A" * 39 + "="}
 
-# A shell that runs the tests in the background has them ignore the signal, and whatever they start.
-HEARD = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-
 
 @pytest.fixture
 def keys(home: Path) -> None:
@@ -50,27 +43,12 @@ def keys(home: Path) -> None:
             ring.generate(f"k{number:03}")
 
 
-def interrupted(
-    home: Path, environment: dict[str, str], *arguments: str, begun: Callable[[], bool]
-) -> tuple[int, bytes, bytes]:
-    """Runs a command, and sends SIGINT as soon as it has `begun`."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HEARD, COMMAND, *arguments], cwd=home, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        while running.poll() is None and not begun():
-            time.sleep(0.001)
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
-    return running.returncode, out, err
-
-
 @pytest.mark.usefixtures("keys")
 def test_ctrl_c_says_how_far_it_came(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
     """Exit 130, a summary of what was copied, and the same command does the rest and nothing twice."""
     move = ("migrate", "--from", "old", "--to", "new")
 
-    code, out, err = interrupted(home, environment, *move, begun=(home / "new" / "k003").exists)
+    code, out, err = ctrl_c(home, environment, *move, begun=lambda _: (home / "new" / "k003").exists())
     rest = keywright(*move)
 
     *lines, summary = out.decode().splitlines()
@@ -88,7 +66,7 @@ def test_a_program_is_told_that_it_was_interrupted(home: Path, environment: dict
     """With `--json` the last line is the summary, which says so."""
     move = ("--json", "migrate", "--from", "old", "--to", "new")
 
-    code, out, _ = interrupted(home, environment, *move, begun=(home / "new" / "k003").exists)
+    code, out, _ = ctrl_c(home, environment, *move, begun=lambda _: (home / "new" / "k003").exists())
 
     *lines, summary = map(json.loads, out.splitlines())
     assert code == 130
@@ -115,7 +93,7 @@ def test_ctrl_c_while_a_store_is_sealed_anew(
     before = key.read_bytes()
 
     arguments = (*options, "--store", "sealed", "reseal")
-    code, out, err = interrupted(home, {**environment, **MASTERS}, *arguments, begun=lambda: key.read_bytes() != before)
+    code, out, err = ctrl_c(home, {**environment, **MASTERS}, *arguments, begun=lambda _: key.read_bytes() != before)
     rest = keywright("--json", "--store", "sealed", "reseal", env=MASTERS)
 
     assert (code, err) == (130, b"keywright: interrupted; the same command goes on where it stopped\n")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import pytest
@@ -26,7 +27,7 @@ from keywright.testing import (
     WritableStoreContract,
 )
 from keywright.testing.rules import rules_of
-from keywright.testing.stores import model, shared
+from keywright.testing.stores import interrupted, model, shared
 
 Breaks = Callable[..., bool]
 
@@ -357,6 +358,28 @@ class _GuessesTypes(_RefusesMetadata):
         return Record(replace(record.info, key_type="ed25519"), record.payload)
 
 
+class _ListsLater(MemoryStore):
+    def create(self, record: Record) -> RecordInfo:
+        with self._lock:
+            stored = super().create(record)
+            self._names.remove(stored.name)
+            time.sleep(0.0005)
+            self._names.append(stored.name)
+            return stored
+
+
+class _LocksStepByStep(MemoryStore):
+    def create(self, record: Record) -> RecordInfo:
+        _PLAIN_LOCK.acquire()
+        time.sleep(0.0005)
+        stored = super().create(record)
+        _PLAIN_LOCK.release()
+        return stored
+
+
+_PLAIN_LOCK = Lock()
+
+
 class TestPlainStore(WritableStoreContract):
     """A sound store that keeps no metadata passes, with what it declines."""
 
@@ -440,6 +463,8 @@ _FAULTS = [
     _Fault(_ReplacesPayloadsAnyway, "store_58"),
     _Fault(_ChecksThenCreates, "store_66"),
     _Fault(_ChecksThenUpdates, "store_67"),
+    _Fault(_ListsLater, "store_71"),
+    _Fault(_LocksStepByStep, "store_71"),
 ]
 
 
@@ -449,6 +474,7 @@ def test_a_faulty_store_is_caught(fault: _Fault, breaks: Breaks, monkeypatch: py
     # The same histories each time: what is rare is found always or never.
     histories = settings(model.HISTORIES, max_examples=50, phases=[Phase.generate], database=None, derandomize=True)
     monkeypatch.setattr(model, "HISTORIES", histories)
+    monkeypatch.setattr(interrupted, "INTERRUPTS_SECONDS", 3.0)
 
     assert _caught(fault, fault.store, breaks)
     assert not _caught(fault, fault.sound, breaks)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 import pytest
@@ -389,10 +389,12 @@ def test_threads_sign_through_a_rotation(ring: Rings) -> None:
     opened = ring()
     opened.generate("a")
     signer = opened.signer("a", refresh=timedelta(0))
+    one_at_a_time = Lock()
 
     def sign(number: int) -> tuple[str, bytes, bytes]:
         if number % 20 == 10:
-            opened.rotate("a")
+            with one_at_a_time:
+                opened.rotate("a")
         bound = signer.current()
         data = str(number).encode()
         return bound.kid, data, bound.sign(data)

@@ -75,8 +75,11 @@ def test_a_full_disk_loosens_nothing(disk: Path, opened: Opener, make: Make) -> 
     _fill(disk)
     asked = ("locking_mode", "synchronous", "secure_delete", "fullfsync", "checkpoint_fullfsync")
 
-    with opened(path) as store, store._session.reading() as connection:  # type: ignore[attr-defined] # no other way
-        told = [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in asked]
+    def settings(connection: sqlite3.Connection) -> list[object]:
+        return [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in asked]
+
+    with opened(path) as store:
+        told = store._session.read(settings)  # type: ignore[attr-defined] # no other way
 
     assert told == ["exclusive", 2, 1, 1, 1]
 

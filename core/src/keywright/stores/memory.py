@@ -34,7 +34,7 @@ class MemoryStore:
 
         self._lock = RLock()
         self._records: dict[str, dict[int, Record]] = {}
-        self._names: list[str] = []  # the keys of _records, in order
+        self._names: list[str] = []  # the keys of _records, in order; an interrupted call may leave one that is none
         self._writes = 0  # never goes back, so that no revision comes twice
 
     def get(self, name: str, version: int) -> Record:
@@ -62,7 +62,8 @@ class MemoryStore:
                 name = self._names[index]
                 if not name.startswith(prefix) or (limit is not None and len(found) >= limit):
                     break
-                found.append(name)
+                if name in self._records:
+                    found.append(name)
         return iter(found)
 
     def create(self, record: Record) -> RecordInfo:
@@ -75,10 +76,9 @@ class MemoryStore:
         _refuse_payload_of_destroyed(record)
         name, version = record.info.name, record.info.version
         with self._lock:
-            versions = self._records.setdefault(name, {})
-            if version in versions:
+            if version in self._records.get(name, {}):
                 raise KeyExistsError(f"{name}@{version}: is in the store already; nothing was written")
-            if not versions:
+            if not self._lists(name):
                 insort(self._names, name)
             return self._put(record)
 
@@ -120,6 +120,10 @@ class MemoryStore:
             del self._records[name]
             del self._names[bisect_left(self._names, name)]
 
+    def _lists(self, name: str) -> bool:
+        index = bisect_left(self._names, name)
+        return self._names[index : index + 1] == [name]
+
     def _find(self, name: str, version: int) -> Record:
         versions = self._records.get(name)
         if versions is None:
@@ -133,8 +137,13 @@ class MemoryStore:
     def _put(self, record: Record) -> RecordInfo:
         self._writes += 1
         info = _own(record.info, Revision(str(self._writes)))
-        self._records[info.name][info.version] = Record(info, record.payload)
-        return _own(info)
+        made, told = Record(info, record.payload), _own(info)
+        # One step, so that an interrupt comes before it or after.
+        if info.name in self._records:
+            self._records[info.name][info.version] = made
+        else:
+            self._records[info.name] = {info.version: made}
+        return told
 
 
 def _refuse_payload_of_destroyed(record: Record) -> None:

@@ -44,16 +44,28 @@ def locked(path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> Iterator[int
         DamagedStoreError: it is no plain file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
+    deadline = time.monotonic() + patience
     directory = _open_directory(os.path.dirname(path), path)
     try:
-        descriptor = _open_locked(directory, os.path.basename(path), path, patience)
-        try:
-            yield descriptor
-        finally:
-            with suppress(OSError):
-                # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+        is_ours = False
+        while not is_ours:
+            descriptor = _open_or_make(directory, os.path.basename(path))
+            # In one function, so that a signal handler that raises finds nothing locked that nobody lets go of.
+            try:
+                found = check_file(descriptor, path)
+                _wait(descriptor, path, deadline)
+                # If somebody moved it away while we waited, what is written next belongs to the new one.
+                is_ours = _is_still_there(directory, os.path.basename(path), found)
+                if is_ours:
+                    yield descriptor
+            finally:
+                try:
+                    # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                except OSError:
+                    pass
+                finally:
+                    os.close(descriptor)
     finally:
         os.close(directory)
 
@@ -84,22 +96,6 @@ def _open_directory(directory: str, path: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _open_locked(directory: int, name: str, path: str, patience: float) -> int:
-    deadline = time.monotonic() + patience
-    while True:
-        descriptor = _open_or_make(directory, name)
-        try:
-            found = check_file(descriptor, path)
-            _wait(descriptor, path, deadline)
-            if _is_still_there(directory, name, found):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        # Somebody moved it away while we waited; what is written next belongs to the new one.
-        os.close(descriptor)
 
 
 def _open_or_make(directory: int, name: str) -> int:

@@ -7,8 +7,9 @@ import os
 import stat
 import time
 from contextlib import suppress
+from io import FileIO
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from keywright.errors import StoreUnavailableError
 from keywright_file.faults import misplaced
@@ -22,13 +23,12 @@ _LONGEST_PAUSE_SECONDS: Final = 0.01
 _COARSEST_CLOCK_NANOSECONDS: Final = 2_000_000_000  # FAT keeps time in steps of two seconds
 
 
-class Lock:
+class Lock(FileIO):
     """`flock` on a file of the store's. Every use opens the file anew, so that threads exclude each other too.
 
-    The kernel lets go when the process ends, however it ends.
+    The kernel lets go when the process ends, however it ends; and Python when nobody knows the object any more, which
+    is how it ends where a signal handler raises before a `with` block has begun.
     """
-
-    __slots__ = ("_descriptor",)
 
     def __init__(
         self,
@@ -46,18 +46,18 @@ class Lock:
             DamagedStoreError: it is no plain file.
             StoreUnavailableError: another writer held it all the time.
         """
-        if kind == "exclusive":
-            self._descriptor = os.open(name, os.O_RDWR | os.O_CREAT | _SAFELY, 0o600, dir_fd=directory)
-        else:
-            self._descriptor = os.open(name, os.O_RDONLY | _SAFELY, dir_fd=directory)
+        flags = os.O_RDWR | os.O_CREAT if kind == "exclusive" else os.O_RDONLY
         try:
-            if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            super().__init__(name, opener=lambda *_: os.open(name, flags | _SAFELY, 0o600, dir_fd=directory))
+            if not stat.S_ISREG(os.fstat(self.fileno()).st_mode):
                 raise misplaced(subject)  # FIFOs and devices can be locked too
             if kind == "exclusive":
-                os.fchmod(self._descriptor, 0o600)
+                os.fchmod(self.fileno(), 0o600)
             self._wait(fcntl.LOCK_EX if kind == "exclusive" else fcntl.LOCK_SH, subject, patience)
+        except IsADirectoryError:
+            raise misplaced(subject) from None
         except BaseException:
-            os.close(self._descriptor)
+            self.close()
             raise
 
     def _wait(self, operation: int, subject: str, patience: float) -> None:
@@ -65,7 +65,7 @@ class Lock:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                fcntl.flock(self._descriptor, operation | fcntl.LOCK_NB)
+                fcntl.flock(self, operation | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
                 pass
@@ -76,17 +76,14 @@ class Lock:
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         # What was written stands, whether this fails or not; the close unlocks too.
         with suppress(OSError):
             try:
                 # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+                fcntl.flock(self, fcntl.LOCK_UN)
             finally:
-                os.close(self._descriptor)
+                self.close()
 
     def stamp(self) -> int:
         """A time for new files, in nanoseconds since the epoch, later than any that the store gave out before.
@@ -94,10 +91,10 @@ class Lock:
         Revisions are made of it. A clock that stands still or goes back, or a file system that keeps time coarsely,
         would give one stamp twice; the time of the lock file remembers the last.
         """
-        last = os.fstat(self._descriptor).st_mtime_ns
+        last = os.fstat(self.fileno()).st_mtime_ns
         for stamp in (max(time.time_ns(), last + 1), last + _COARSEST_CLOCK_NANOSECONDS):
-            os.utime(self._descriptor, ns=(stamp, stamp))
-            given = os.fstat(self._descriptor).st_mtime_ns
+            os.utime(self.fileno(), ns=(stamp, stamp))
+            given = os.fstat(self.fileno()).st_mtime_ns
             if given > last:
                 break
         return given

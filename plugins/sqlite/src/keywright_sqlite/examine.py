@@ -31,9 +31,7 @@ def examine(session: Session) -> Iterator[str]:
     """One sentence for each fault. Reads only."""
     sentences = [*_files(session.path)]
     try:
-        with session.reading() as connection:
-            if connection is not None:
-                sentences += _content(connection, session.path)
+        sentences += session.read(lambda connection: [*_content(connection, session.path)]) or ()
     except StoreError as error:
         sentences.append(str(error))
     # Unsafe permissions are seen twice: looked for, and when the database is to be read.

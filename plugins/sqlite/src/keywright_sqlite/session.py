@@ -5,117 +5,98 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from threading import Lock
-from typing import TYPE_CHECKING, Final
+from threading import Lock, get_ident
+from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakSet
 
 from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.connection import connect, erase_log
 from keywright_sqlite.failures import is_full, read_only, translate
-from keywright_sqlite.lending import Reading, Writing
 from keywright_sqlite.paths import resolve
 from keywright_sqlite.schema import image
-from keywright_sqlite.turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
 __all__ = ["Session"]
 
 _PAUSE_SECONDS: Final = 0.01
+_TURN_SECONDS: Final = 0.0001  # enough for a thread that waits to wake up
+_T = TypeVar("_T")
 
 
 class Session:
-    """Lends out its connection, one user at a time, and makes sure that it leads to the file that is there now."""
+    """Lends out its connection, one user at a time, and makes sure that it leads to the file that is there now.
+
+    A signal handler may raise at any moment; Ctrl-C does. Between taking a lock by `with` and the block Python calls
+    none, and each use is such a block: it ends, its transaction is undone, and the lock is free again.
+    """
 
     def __init__(self, path: str, timeout: timedelta) -> None:
         self.path = resolve(path)
         self._timeout = timeout
-        self._lock = Turns()
+        self._lock = Lock()
+        self._waiting: set[int] = set()  # threads; a hint, which an interrupt may leave wrong
         self._connection: sqlite3.Connection | None = None
         self._lasting = False
-        self._writable = False
+        self._is_writable = False
         self._seen: tuple[int, ...] = ()
         self._inode: tuple[int, int] | None = None
         self._closed = False
 
     def open(self) -> None:
-        """Check the database if there is one, and finish what a killed process left. Raises as `reading`."""
+        """Check the database if there is one, and finish what a killed process left. Raises as `read`."""
         _OPENED.add(self)
-        with self.reading():
-            pass
+        self.read(lambda _: None)
 
     def close(self) -> None:
         """Close for good; later calls raise StoreUnavailableError."""
         _OPENED.discard(self)
+        self._take_turn()
         with self._lock:
+            self._waiting.discard(get_ident())
             self._closed = True
             self._disconnect()
 
-    def reading(self) -> Reading:
-        """Lend the connection for a `with` block; None if there is no database yet.
+    def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:
+        """What `work` returns for the connection; None if there is no database yet.
 
         Raises:
             StoreUnavailableError, AccessDeniedError, DamagedStoreError: as the protocol says.
         """
-        return Reading(self)
+        self._take_turn()
+        with self._lock:
+            self._waiting.discard(get_ident())
+            try:
+                connection = self._connected()
+                found = None if connection is None else work(connection)
+            except BaseException as error:
+                self._give_up(error)
+                raise
+            self._rest()
+        return found
 
-    def writing(self) -> Writing:
-        """Lend the connection inside a transaction, which is durable afterwards or, after any error, undone.
+    def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """What `work` returns for the connection, inside a transaction: durable afterwards or, after any error, undone.
 
         Raises:
-            ReadOnlyStoreError, DurabilityUnknownError and what `reading` raises: as the protocol says.
+            ReadOnlyStoreError, DurabilityUnknownError and what `read` raises: as the protocol says.
         """
-        return Writing(self)
-
-    def take(self) -> sqlite3.Connection | None:
-        """Begin a `with` block of `reading`."""
-        self._lock.__enter__()
-        try:
-            return self._connected()
-        except BaseException as error:
-            self.give_back(error)
-            raise
-
-    def give_back(self, error: BaseException | None) -> None:
-        """End a `with` block of `reading`; an error of SQLite's in it is raised as one of ours."""
-        try:
-            if not self._lasting or is_full(error):
-                self._disconnect()  # where the disk is full, whoever connects next looks for room in the log
-        finally:
-            self._lock.__exit__()
-        if error is not None:
-            translate(self.path, error)
-
-    def begin(self) -> sqlite3.Connection:
-        """Begin a `with` block of `writing`."""
-        connection = self.take()
-        try:
-            if connection is None:
-                files.place(self.path, image())
-                connection = self._connected()
-            if connection is None or not self._writable:
-                raise read_only(self.path)
-            connection.execute("BEGIN IMMEDIATE")
-        except BaseException as error:
-            self._undo()
-            self.give_back(error)
-            raise
-        return connection
-
-    def end(self, connection: sqlite3.Connection, error: BaseException | None) -> None:
-        """End a `with` block of `writing`."""
-        try:
-            if error is None:
+        self._take_turn()
+        with self._lock:
+            self._waiting.discard(get_ident())
+            try:
+                connection = self._writable()
+                connection.execute("BEGIN IMMEDIATE")
+                done = work(connection)
                 connection.execute("COMMIT")
-            else:
-                self._undo()
-        except BaseException as failure:
-            self._undo()
-            self.give_back(failure)
-            raise
-        self.give_back(error)
+            except BaseException as error:
+                self._give_up(error)
+                raise
+            self._rest()
+        return done
 
     def erase(self, done: str) -> None:
         """Make sure that bytes which a transaction overwrote are in no file any more.
@@ -137,10 +118,15 @@ class Session:
 
     def _erased(self) -> bool:
         try:
-            with self.reading() as connection:
-                return connection is not None and erase_log(connection)
+            return self.read(erase_log) is True
         except StoreError:  # whatever it is, the change is made: `erase` says so
             return False
+
+    def _take_turn(self) -> None:
+        """Let those go first who wait for the lock: with the lock alone, who writes in a loop would always be first."""
+        if self._waiting:
+            time.sleep(_TURN_SECONDS)
+        self._waiting.add(get_ident())
 
     def _connected(self) -> sqlite3.Connection | None:
         if self._closed:
@@ -148,8 +134,9 @@ class Session:
         found = files.look(self.path)
         if found is not None:
             seen = (os.getpid(), found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size > 0)
-            if seen == self._seen and self._connection is not None:
-                return self._connection
+            kept = self._connection
+            if kept is not None and seen == self._seen and self._lasting and not kept.in_transaction:
+                return kept
             self._disconnect()
             self._connect(found)
             self._seen = seen
@@ -168,31 +155,51 @@ class Session:
             )
         files.check(self.path, found)
         self._inode = (found.st_dev, found.st_ino)
-        self._writable = files.accepts_writes(self.path)
-        if self._writable:
+        self._is_writable = files.accepts_writes(self.path)
+        if self._is_writable:
             files.finish_placing(self.path, found)
-        self._connection, self._lasting = connect(self.path, self._timeout, writable=self._writable)
+        self._connection, self._lasting = connect(self.path, self._timeout, writable=self._is_writable)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _undo(self) -> None:
+    def _writable(self) -> sqlite3.Connection:
+        connection = self._connected()
+        if connection is None:
+            files.place(self.path, image())
+            connection = self._connected()
+        if connection is None or not self._is_writable:
+            raise read_only(self.path)
+        return connection
+
+    def _rest(self) -> None:
+        if not self._lasting:
+            self._disconnect()
+
+    def _give_up(self, error: BaseException) -> None:
+        """After an error: undo the transaction. An error of SQLite's is raised as one of ours."""
         try:
             if self._connection is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._disconnect()
+        self._rest()
+        if is_full(error):
+            self._disconnect()  # whoever connects next looks for room in the log
+        translate(self.path, error)
 
     def before_fork(self) -> None:
         """Wait until nobody uses the connection, and close it: it would break the locks of both processes."""
-        self._lock.stop()
+        self._take_turn()
+        self._lock.acquire()
         self._disconnect()
 
     def after_fork(self) -> None:
-        """Let the threads go on; the next call opens a connection."""
-        self._lock.go_on()
+        """Let the threads go on; the next call opens a connection. A child has none that waits."""
+        self._waiting.clear()
+        self._lock.release()
 
 
 _OPENED: Final[WeakSet[Session]] = WeakSet()

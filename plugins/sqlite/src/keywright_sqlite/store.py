@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from keywright import Record, RecordInfo, Revision, State, decode_info, encode_info, parse_reference
@@ -43,17 +44,15 @@ class SqliteStore:
 
     def get(self, name: str, version: int) -> Record:
         """One record. Raises as `keywright.Store.get`."""
-        with self._session.reading() as connection:
-            row = None if connection is None else read_row(connection, self._session.path, name, version)
+        row = self._session.read(lambda connection: read_row(connection, self._session.path, name, version))
         if row is None:
             raise self._missing(name, version)
         return Record(self._info(name, row), row.payload)
 
     def versions(self, name: str) -> Sequence[RecordInfo]:
         """All versions, ascending. Raises as `keywright.Store.versions`."""
-        with self._session.reading() as connection:
-            rows = [] if connection is None else read_versions(connection, self._session.path, name)
-        return tuple(self._info(name, row) for row in rows)
+        rows = self._session.read(lambda connection: read_versions(connection, self._session.path, name))
+        return tuple(self._info(name, row) for row in rows or ())
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names in the order of their bytes. Raises, as it goes, as `keywright.Store.names`."""
@@ -61,14 +60,11 @@ class SqliteStore:
             return  # names are ASCII; a lone surrogate could not even be asked for
         after = "".join(character if character.isascii() else _AFTER_ALL for character in after)
         start, end = max(prefix, after + "\0"), prefix + _AFTER_ALL
-        left, last = limit, False
+        path, left, last = self._session.path, limit, False
         while not last and (left is None or left > 0):
             size = PAGE if left is None else min(PAGE, left)
-            page: list[str] = []
-            last = True
-            with self._session.reading() as connection:
-                if connection is not None:
-                    page, last = read_names(connection, self._session.path, start, end, size)
+            found = self._session.read(partial(read_names, path=path, start=start, end=end, size=size))
+            page, last = found or ([], True)
             yield from page
             if not last:
                 start = page[-1] + "\0"
@@ -80,7 +76,8 @@ class SqliteStore:
         reference = info.reference
         parse_reference(reference)
         data = encode_info(info)
-        with self._session.writing() as connection:
+
+        def add(connection: sqlite3.Connection) -> None:
             before, number, behind = around(connection, self._session.path, info.name, info.version)
             if behind == reference:
                 raise KeyExistsError(
@@ -92,6 +89,8 @@ class SqliteStore:
                 _ADD, (info.name, info.version, link(reference, behind), info.revision, place, check, data)
             )
             relink(connection, before, number, reference)
+
+        self._session.write(add)
         return info
 
     def update(self, record: Record, *, expected: Revision) -> RecordInfo:
@@ -102,7 +101,9 @@ class SqliteStore:
         info = _revised(record)
         reference = info.reference
         data = encode_info(info)
-        with self._session.writing() as connection:
+        destroyed = info.state is State.DESTROYED and record.payload is None
+
+        def change(connection: sqlite3.Connection) -> bool:
             row = read_row(connection, self._session.path, info.name, info.version)
             if row is None:
                 raise self._missing(info.name, info.version)
@@ -111,7 +112,6 @@ class SqliteStore:
                     f"{reference} changed since it was read; nothing was written; read it and try again"
                 )
             replaced = record.payload != row.payload
-            destroyed = info.state is State.DESTROYED and record.payload is None
             if replaced and data != row.info and not destroyed:
                 raise UnsupportedOperationError(
                     f"{reference}: an update changes metadata or payload, not both; nothing was written; make two"
@@ -122,14 +122,17 @@ class SqliteStore:
                 place = _add_payload(connection, reference, record.payload)
             check = record_check(reference, info.revision, place, data)
             connection.execute(_CHANGE, (info.revision, place, check, data, info.name, info.version))
-        if replaced and row.payload is not None:
+            return replaced and row.payload is not None
+
+        if self._session.write(change):
             self._session.erase(f"{reference} is {'destroyed' if destroyed else 'updated'}")
         return info
 
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
         """Take a whole name away. Raises as `keywright.WritableStore.remove`, and see `update`."""
         path = self._session.path
-        with self._session.writing() as connection:
+
+        def take_away(connection: sqlite3.Connection) -> bool:
             rows = read_versions(connection, path, name)
             if not rows:
                 raise KeyNotFoundError(f"{path} holds no {name}; `keywright list` prints what it holds")
@@ -141,7 +144,9 @@ class SqliteStore:
                 connection.execute(_WIPE, (row.place,))
             connection.execute(_REMOVE, (name,))
             relink(connection, before, number, behind)
-        if any(row.place is not None for row in rows):
+            return any(row.place is not None for row in rows)
+
+        if self._session.write(take_away):
             self._session.erase(f"{name} is removed")
 
     def examine(self) -> Iterator[str]:

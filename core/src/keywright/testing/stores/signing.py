@@ -22,7 +22,7 @@ from keywright.protocols import KeyType, SigningStore
 from keywright.record import Record, RecordInfo, State
 from keywright.secret import Secret
 from keywright.settings import Options, check_options
-from keywright.testing.stores.lasting import LastingStoreContract
+from keywright.testing.stores.interrupted import InterruptedStoreContract
 from keywright.testing.stores.processes import run_in_threads
 from keywright.testing.stores.records import clear
 
@@ -38,7 +38,7 @@ def _kid(public: bytes) -> str:
     return f"kid-of-{public[:4].hex()}"
 
 
-class SigningStoreContract(LastingStoreContract):
+class SigningStoreContract(InterruptedStoreContract):
     """What a store promises that generates and signs inside. Subclass it as `TestX`, say what
     the store can do, and give it two fixtures:
 

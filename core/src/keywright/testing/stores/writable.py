@@ -15,7 +15,7 @@ from keywright.record import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
 from keywright.testing.laws import SHORT_LAW
 from keywright.testing.leaks import assert_hidden, traceback_with_locals
-from keywright.testing.stores.lasting import LastingStoreContract
+from keywright.testing.stores.interrupted import InterruptedStoreContract
 from keywright.testing.stores.model import check_histories
 from keywright.testing.stores.records import OTHER_REVISION, OpenWritableStore, clear
 from keywright.testing.strategies import records
@@ -30,7 +30,7 @@ def findings(store: Store) -> list[str]:
     return list(cast("ExaminedStore", store).examine()) if hasattr(store, "examine") else []
 
 
-class WritableStoreContract(LastingStoreContract):
+class WritableStoreContract(InterruptedStoreContract):
     """What a writable store promises. Subclass it as `TestX`, say what the store can do, and give it one fixture:
 
     * `capabilities`: as the store's backend declares them;
