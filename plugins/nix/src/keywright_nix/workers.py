@@ -175,8 +175,11 @@ def _send_all(parent: IO[bytes], names: Iterator[str], directory: str, job: Job)
         raise
     except KeywrightError as error:
         stopped = error
-    except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, without what the message holds)
+    except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, and what the message holds with --debug)
+        import traceback
+
         stopped = RuntimeError(type(error).__name__)
+        stopped.add_note("".join(traceback.format_exception(error)))
     if results:
         send(results)
     send([] if stopped is None else _pickled(stopped))
