@@ -48,8 +48,7 @@ def ctrl_c(
     own = {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}
     command = [sys.executable, "-c", _HEARD, COMMAND, *arguments]
     with started(command, cwd=home, env=own, stdin=subprocess.PIPE) as running:
-        while running.poll() is None and not begun(running):
-            time.sleep(0.001)
+        _wait(running, lambda: begun(running))
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     return running.returncode, out, err
@@ -60,12 +59,12 @@ def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
     assert process.stdin is not None
     process.stdin.write(data)
     process.stdin.flush()
-    while process.poll() is None and _unread(process):
+    stdin = process.stdin
+    _wait(process, lambda: struct.unpack("i", fcntl.ioctl(stdin, termios.FIONREAD, bytes(4))) == (0,))
+
+
+def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while process.poll() is None and not ready():
+        assert time.monotonic() < ends, "it does not begin"
         time.sleep(0.001)
-
-
-def _unread(process: subprocess.Popen[bytes]) -> int:
-    assert process.stdin is not None
-    (count,) = struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))
-    assert isinstance(count, int)
-    return count

@@ -25,9 +25,10 @@ from keywright.testing import (
     SigningStoreContract,
     StoreContract,
     WritableStoreContract,
+    interrupts,
 )
 from keywright.testing.rules import rules_of
-from keywright.testing.stores import interrupted, model, shared
+from keywright.testing.stores import model, shared
 
 Breaks = Callable[..., bool]
 
@@ -474,7 +475,7 @@ def test_a_faulty_store_is_caught(fault: _Fault, breaks: Breaks, monkeypatch: py
     # The same histories each time: what is rare is found always or never.
     histories = settings(model.HISTORIES, max_examples=50, phases=[Phase.generate], database=None, derandomize=True)
     monkeypatch.setattr(model, "HISTORIES", histories)
-    monkeypatch.setattr(interrupted, "INTERRUPTS_SECONDS", 3.0)
+    monkeypatch.setattr(interrupts, "LONGEST_SECONDS", 3.0)
 
     assert _caught(fault, fault.store, breaks)
     assert not _caught(fault, fault.sound, breaks)

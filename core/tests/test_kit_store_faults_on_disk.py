@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -33,10 +34,11 @@ from keywright.metadata import decode_info, encode_info
 from keywright.protocols import Capabilities, WritableStore
 from keywright.record import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
-from keywright.testing import OnDiskStoreContract, OpenWritableStore
+from keywright.testing import OnDiskStoreContract, OpenWritableStore, interrupts
 from keywright.testing.stores import damaged, shared
 
 Breaks = Callable[..., bool]
+_T = TypeVar("_T")
 
 _CAN = Capabilities(writable=True, metadata=True)
 _MARKER = b"toy store 1\n"
@@ -70,15 +72,19 @@ class ToyStore:
     def create(self, record: Record) -> RecordInfo:
         info = record.info
         self._refuse(record)
-        with self._writing():
+
+        def add() -> RecordInfo:
             if self._file(info.name, info.version).exists():
                 raise KeyExistsError(f"{info.reference}: is in {self.path} already; take another version")
             return self._put(record)
 
+        return self._changed(add)
+
     def update(self, record: Record, *, expected: Revision) -> RecordInfo:
         info = record.info
         self._refuse(record)
-        with self._writing():
+
+        def change() -> RecordInfo:
             old = self.get(info.name, info.version)
             if old.info.revision != expected:
                 raise ConflictError(f"{info.reference}: changed; read it again")
@@ -87,8 +93,10 @@ class ToyStore:
                 raise UnsupportedOperationError(f"{info.reference}: update metadata or payload; make two updates")
             return self._put(record)
 
+        return self._changed(change)
+
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        with self._writing():
+        def take_away() -> None:
             infos = self.versions(name)
             if not infos:
                 raise KeyNotFoundError(f"{name}: is not in {self.path}; look for another")
@@ -97,6 +105,8 @@ class ToyStore:
             for info in reversed(infos):
                 self._file(name, info.version).unlink()
             self._sync_directory(self.path)
+
+        self._changed(take_away)
 
     # Each of the following is one thing that may be done wrong.
 
@@ -115,24 +125,24 @@ class ToyStore:
         except OSError as error:
             raise DamagedStoreError(f"{self.path}: {error.strerror}; restore it from a backup") from None
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _changed(self, change: Callable[[], _T]) -> _T:
+        def work() -> _T:
+            if not (self.path / "marker").exists() and not self._all():
+                self._write("marker", _MARKER)
+            self._check()
+            return change()
+
         with self._told():
             if not self.path.exists():
                 self._make_directory()
                 self._sync_directory(self.path.parent)
-            with self._locked():
-                if not (self.path / "marker").exists() and not self._all():
-                    self._write("marker", _MARKER)
-                self._check()
-                yield
+            return self._locked(work)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, work: Callable[[], _T]) -> _T:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            return work()
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that another thread forked holds the descriptor too
             os.close(descriptor)
@@ -284,9 +294,8 @@ class _KeepsTombstonesFull(ToyStore):
 
 
 class _TakesNoLock(ToyStore):
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        yield
+    def _locked(self, work: Callable[[], _T]) -> _T:
+        return work()
 
     def _write_new(self, new: Path, data: bytes) -> None:
         time.sleep(0.001)
@@ -296,10 +305,9 @@ class _TakesNoLock(ToyStore):
 class _LocksInTheProcessAlone(_TakesNoLock):
     _lock = threading.RLock()
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, work: Callable[[], _T]) -> _T:
         with self._lock:
-            yield
+            return work()
 
 
 class _LocksOneDescriptor(_TakesNoLock):
@@ -307,13 +315,12 @@ class _LocksOneDescriptor(_TakesNoLock):
 
     _descriptor: int | None = None
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, work: Callable[[], _T]) -> _T:
         if self._descriptor is None:
             self._descriptor = os.open(self.path, os.O_RDONLY)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
-            yield
+            return work()
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
@@ -321,11 +328,13 @@ class _LocksOneDescriptor(_TakesNoLock):
 class _WaitsForAThreadThatIsNotThere(ToyStore):
     _lock = threading.RLock()
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._lock, super()._locked():
+    def _locked(self, work: Callable[[], _T]) -> _T:
+        def wait() -> _T:
             time.sleep(0.001)
-            yield
+            return work()
+
+        with self._lock:
+            return super()._locked(wait)
 
 
 class _WritesInPlace(ToyStore):
@@ -348,9 +357,8 @@ class _CommitsWhenClosed(ToyStore):
     def _check(self) -> None:
         pass
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        yield
+    def _locked(self, work: Callable[[], _T]) -> _T:
+        return work()
 
     def close(self) -> None:
         for name, data in self.__dict__.pop("waiting", {}).items():
@@ -407,8 +415,8 @@ class _WritesElsewhere(ToyStore):
 
 class _WritesBeforeItRefuses(ToyStore):
     def create(self, record: Record) -> RecordInfo:
-        with self._writing():
-            self._write_new(self.path / f".{record.info.version}{os.urandom(4).hex()}", b"secret")
+        new = self.path / f".{record.info.version}{os.urandom(4).hex()}"
+        self._changed(lambda: self._write_new(new, b"secret"))
         return super().create(record)
 
 
@@ -469,13 +477,11 @@ class _LetsOSErrorsOut(ToyStore):
 
 
 class _MakesItselfWritable(ToyStore):
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _changed(self, change: Callable[[], _T]) -> _T:
         for path in (self.path, *self.path.glob("*")):
             if path.exists():
                 path.chmod(path.stat().st_mode | 0o600)
-        with super()._writing():
-            yield
+        return super()._changed(change)
 
 
 class _TrustsEverybody(ToyStore):
@@ -653,13 +659,33 @@ class _WaitsAtPipes(ToyStore):
 class _ClosesLocksAlone(ToyStore):
     """A child that is forked meanwhile holds the lock too, and nobody lets go of it."""
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, work: Callable[[], _T]) -> _T:
         descriptor = os.open(self.path, os.O_RDONLY)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         time.sleep(0.001)
-        yield
+        done = work()
         os.close(descriptor)
+        return done
+
+
+class _LocksAsItEnters(ToyStore):
+    """The file is closed, and so unlocked, once nobody looks at the interrupt's traceback any more: too late."""
+
+    def _locked(self, work: Callable[[], _T]) -> _T:
+        with _Entered(self.path / "marker"):
+            return work()
+
+
+class _Entered:
+    def __init__(self, path: Path) -> None:
+        self._file = FileIO(path)
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        time.sleep(0.0005)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
 
 _FAULTS: list[tuple[type[ToyStore], str]] = [
@@ -675,6 +701,7 @@ _FAULTS: list[tuple[type[ToyStore], str]] = [
     (_TakesNoLock, "store_66"),
     (_TakesNoLock, "store_67"),
     (_CommitsWhenClosed, "store_69"),
+    (_LocksAsItEnters, "store_71"),
     (_Mode0644, "disk_01"),
     (_TrustsTheUmask, "disk_01"),
     (_DirectoryForAll, "disk_01"),
@@ -730,6 +757,7 @@ def test_a_faulty_store_of_files_is_caught(
     if rule == "disk_13" and os.geteuid():
         pytest.skip("there is no other user: this is not root")
     monkeypatch.setattr(shared, "FORK_SECONDS", 3.0)
+    monkeypatch.setattr(interrupts, "LONGEST_SECONDS", 5.0)
     monkeypatch.setattr(damaged, "LOOK_SECONDS", 5.0)
     sound = _StoresInTheClear if issubclass(kind, _StoresInTheClear) else ToyStore
 

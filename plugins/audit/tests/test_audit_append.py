@@ -230,8 +230,8 @@ def test_a_writer_that_holds_the_log_is_not_waited_for_for_ever(log: Path, fill:
     with log.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
 
-        with pytest.raises(StoreUnavailableError) as caught, log_file.locked(str(log), patience=0.05):
-            pass
+        with pytest.raises(StoreUnavailableError) as caught:
+            log_file.locked(str(log), lambda _: None, patience=0.05)
 
     assert str(caught.value) == (
         f"{log}: another process has been writing to the audit log for too long; end it and try again"

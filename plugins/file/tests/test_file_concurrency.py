@@ -16,7 +16,7 @@ import pytest
 
 from keywright import Record, Secret, State
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
-from keywright_file.lock import Lock
+from keywright_file.lock import locked
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -140,14 +140,23 @@ def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> Non
     assert run_together([write, read, read]) == [0, 0, 0]
 
 
+def _lock_twice(private: int, subject: str, *, patience: float) -> None:
+    """Wait for the lock while somebody reads under it."""
+
+    def wait(_: int) -> None:
+        locked(private, "lock", "exclusive", subject, lambda _: None, patience=patience)
+
+    locked(private, "lock", "shared", "x", wait)
+
+
 def test_stuck_writer(make: Make, root: Path) -> None:
     """A writer that holds the lock for too long is reported instead of waited for."""
     FileStore(str(root)).create(make())
     private = os.open(root / ".keywright", os.O_RDONLY)
 
     begun = monotonic()
-    with Lock(private, "lock", "shared", "x"), pytest.raises(StoreUnavailableError) as stuck:
-        Lock(private, "lock", "exclusive", f"b@1 in {root}", patience=0.05)
+    with pytest.raises(StoreUnavailableError) as stuck:
+        _lock_twice(private, f"b@1 in {root}", patience=0.05)
     os.close(private)
 
     assert str(stuck.value) == (
@@ -167,8 +176,8 @@ def test_waiting_takes_little(make: Make, root: Path, monkeypatch: pytest.Monkey
         sleep(seconds)
 
     monkeypatch.setattr(time, "sleep", watched)
-    with Lock(private, "lock", "shared", "x"), pytest.raises(StoreUnavailableError):
-        Lock(private, "lock", "exclusive", "x", patience=0.1)
+    with pytest.raises(StoreUnavailableError):
+        _lock_twice(private, "x", patience=0.1)
     os.close(private)
 
     assert len(pauses) > 1

@@ -276,11 +276,12 @@ def test_death_in_the_first_write(make: Make, root: Path, in_child: Fork) -> Non
 
 def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path) -> None:
     """What a writer at work has half made is not taken for a dead one's, and its end is not waited for."""
-    from keywright_file.writer import writing
+    from keywright_file.writer import write
 
     with reopen() as store:
         store.create(make())
-    with writing(str(root), "test"):
+
+    def work(_: object) -> bytes:
         half = root / ".keywright" / "tmp" / "file"
         half.write_bytes(b"half")
         begun = monotonic()
@@ -289,7 +290,9 @@ def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path)
             assert list(store.names()) == ["a"]
 
         assert monotonic() - begun < 10
-        assert half.read_bytes() == b"half"
+        return half.read_bytes()
+
+    assert write(str(root), "test", work) == b"half"
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o777], ids=oct)

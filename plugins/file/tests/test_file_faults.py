@@ -25,7 +25,7 @@ from keywright.errors import (
 )
 from keywright_file.faults import Completing, Confirming, Reading, Writing
 from keywright_file.store import FileStore
-from keywright_file.writer import writing
+from keywright_file.writer import write
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
@@ -287,13 +287,13 @@ def test_the_first_error_is_told(make: Make, root: Path) -> None:
     FileStore(str(root)).create(make())
     foreign = root / ".keywright/tmp/version"
 
-    def stop() -> None:
+    def stop(_: object) -> None:
         foreign.mkdir()
         os.chown(foreign, 65_534, 65_534)
         raise DurabilityUnknownError("what stopped it")
 
-    with pytest.raises(DurabilityUnknownError) as told, writing(str(root), "test"):
-        stop()
+    with pytest.raises(DurabilityUnknownError) as told:
+        write(str(root), "test", stop)
 
     assert str(told.value) == "what stopped it"
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ import pytest
 
 from keywright import Record, Secret, State, WritableStore
 from keywright.errors import ConflictError, KeyExistsError, StoreUnavailableError
+from keywright.testing.stores.processes import run_alone
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -176,6 +179,47 @@ def test_a_fork_waits_for_other_threads(store: WritableStore, make: Make) -> Non
     assert statuses == [0] * 5
     assert len(store.versions("thread")) == count
     assert len(list(store.names("child"))) == 5
+
+
+class _Interruption(BaseException):
+    """What a signal handler raises."""
+
+
+def test_an_interrupted_fork_leaves_no_lock(path: str, opened: Opener, make: Make) -> None:
+    """At whatever moment of a fork a signal handler raises, other threads can use the store in parent and child."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise _Interruption
+
+    def list_elsewhere(store: WritableStore) -> None:
+        # A lock that this thread holds would not stop this thread.
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(lambda: list(store.names())).result() == ["a"]
+
+    def work() -> list[bool]:
+        sys.unraisablehook = lambda _: None  # where a fork cannot be stopped, Python tells what was raised, and goes on
+        signal.signal(signal.SIGALRM, interrupt)
+        parent, forked = os.getpid(), []
+        with opened(path) as store:
+            store.create(make("a"))
+            for moment in range(60):
+                list_elsewhere(store)  # so that there is a connection to close
+                child = None
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.000_02 * (moment + 1))
+                    child = os.fork()
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                except _Interruption:
+                    pass
+                list_elsewhere(store)
+                if os.getpid() != parent:  # the handler may run in both
+                    os._exit(0)
+                forked.append(child is not None)
+                if child is not None:
+                    assert os.waitpid(child, 0)[1] == 0
+        return forked
+
+    assert any(run_alone(work))
 
 
 def test_a_lock_held_too_long_is_unavailable(path: str, opened: Opener, make: Make) -> None:

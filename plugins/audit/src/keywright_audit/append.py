@@ -29,19 +29,23 @@ def append(path: str, kind: Kind, members: Mapping[str, object]) -> None:
         DamagedStoreError: the last line is not as it was written, or the file is no log.
         DurabilityUnknownError: the line is written, and perhaps not on the disk.
     """
-    with Writing(path), locked(path) as descriptor:
-        tail = read_tail(descriptor, path)
-        previous = tail.hash
-        data = b"" if tail.is_ended else b"\n"
-        if tail.cut:
-            line, previous = write_line("recovered", _recovered(tail), previous)
-            data += line
-        data += write_line(kind, {**members, **_here()}, previous)[0]
-        _write(descriptor, data, tail.size)
-        with Confirming(path):
-            os.fsync(descriptor)
-            if tail.hash is None:
-                sync_directory(path)
+    with Writing(path):
+        locked(path, lambda descriptor: _append(descriptor, path, kind, members))
+
+
+def _append(descriptor: int, path: str, kind: Kind, members: Mapping[str, object]) -> None:
+    tail = read_tail(descriptor, path)
+    previous = tail.hash
+    data = b"" if tail.is_ended else b"\n"
+    if tail.cut:
+        line, previous = write_line("recovered", _recovered(tail), previous)
+        data += line
+    data += write_line(kind, {**members, **_here()}, previous)[0]
+    _write(descriptor, data, tail.size)
+    with Confirming(path):
+        os.fsync(descriptor)
+        if tail.hash is None:
+            sync_directory(path)
 
 
 def _recovered(tail: Tail) -> Mapping[str, object]:

@@ -6,9 +6,9 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Final
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from keywright.errors import AccessDeniedError, DamagedStoreError, StoreUnavailableError
 
@@ -29,14 +29,16 @@ OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOE
 # O_NONBLOCK: a FIFO in the place of the file must not make us wait for its other end.
 OPEN_FILE: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+_T = TypeVar("_T")
 
 
-@contextmanager
-def locked(path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> Iterator[int]:
-    """The file at `path`, open for reading and appending, which nobody else writes meanwhile.
+def locked(path: str, work: Callable[[int], _T], *, patience: float = LONGEST_WAIT_SECONDS) -> _T:
+    """What `work` returns, given the file at `path`, open to read and to append; nobody else writes it meanwhile.
 
     It is made, mode 0600, if it is not there, and so is its directory (0700); not what is above that. Every use opens
     the file anew, so that threads exclude each other too; the kernel lets go when the process ends, however it ends.
+    It is no `with` block of its own: a signal handler that raises, as Ctrl-C does, may come between an `__enter__` in
+    Python and the block, and nobody would let go.
 
     Raises:
         OSError: it cannot be opened, made or locked.
@@ -47,17 +49,13 @@ def locked(path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> Iterator[int
     deadline = time.monotonic() + patience
     directory = _open_directory(os.path.dirname(path), path)
     try:
-        is_ours = False
-        while not is_ours:
+        while True:
             descriptor = _open_or_make(directory, os.path.basename(path))
-            # In one function, so that a signal handler that raises finds nothing locked that nobody lets go of.
             try:
                 found = check_file(descriptor, path)
                 _wait(descriptor, path, deadline)
-                # If somebody moved it away while we waited, what is written next belongs to the new one.
-                is_ours = _is_still_there(directory, os.path.basename(path), found)
-                if is_ours:
-                    yield descriptor
+                if _is_still_there(directory, os.path.basename(path), found):
+                    return work(descriptor)
             finally:
                 try:
                     # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
@@ -66,6 +64,7 @@ def locked(path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> Iterator[int
                     pass
                 finally:
                     os.close(descriptor)
+            # Somebody moved it away while we waited; what is written next belongs to the new one.
     finally:
         os.close(directory)
 

@@ -12,7 +12,7 @@ from keywright.errors import InvalidNameError, StoreError
 from keywright_file.checksum import is_checksum
 from keywright_file.faults import Reading, damaged
 from keywright_file.files import Directory, check_file, check_key_file
-from keywright_file.lock import Lock
+from keywright_file.lock import locked
 from keywright_file.names import REMOVED, version_number
 from keywright_file.recovery import PENDING, TEMPORARY
 from keywright_file.root import FORMAT, LOST_AND_FOUND, PRIVATE
@@ -52,8 +52,8 @@ class _Settled:
     def __call__(self, look: Callable[[], Iterator[str]]) -> Iterator[str]:
         found = [*_told(self.path, look())]
         if found:
-            with suppress(FileNotFoundError), Lock(self._private, LOCK, "shared", self.path):
-                found = [*_told(self.path, look())]
+            with suppress(FileNotFoundError):
+                found = locked(self._private, LOCK, "shared", self.path, lambda _: [*_told(self.path, look())])
         yield from found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
@@ -14,13 +14,13 @@ from keywright.errors import DamagedStoreError, StoreError, StoreUnavailableErro
 from keywright_file.change import create_version, remove_name, update_version
 from keywright_file.faults import Reading
 from keywright_file.files import Directory
-from keywright_file.lock import Lock
+from keywright_file.lock import locked
 from keywright_file.lookup import no_such_version, open_version, read_versions
 from keywright_file.names import open_name, walk
 from keywright_file.recovery import has_leftovers
 from keywright_file.root import PRIVATE, gone, has_marker, holds_store, open_root
 from keywright_file.version import read_version
-from keywright_file.writer import LOCK, Writer, writing
+from keywright_file.writer import LOCK, Writer, write
 
 __all__ = ["FileStore"]
 
@@ -112,8 +112,7 @@ class FileStore:
             KeyExistsError: the version is there already; nothing was written.
             UnsupportedOperationError: its state is `destroyed` but it has a payload, or it is too long.
         """
-        with self._writing(record.info.reference) as writer:
-            return create_version(writer, record)
+        return self._write(record.info.reference, lambda writer: create_version(writer, record))
 
     def update(self, record: Record, *, expected: Revision) -> RecordInfo:
         """Replace a version's metadata, or its payload, or destroy it, iff its revision is `expected`.
@@ -128,8 +127,7 @@ class FileStore:
                 `destroyed` but there is a payload, or it is too long.
             DurabilityUnknownError: besides, a key file that was taken away has another name (a hard link).
         """
-        with self._writing(record.info.reference) as writer:
-            return update_version(writer, record, expected)
+        return self._write(record.info.reference, lambda writer: update_version(writer, record, expected))
 
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
         """Take a whole name away, iff the revisions of all its versions, ascending, are `expected`.
@@ -138,8 +136,7 @@ class FileStore:
             KeyNotFoundError: there is no such name.
             ConflictError: a version changed, came or went; nothing was removed.
         """
-        with self._writing(name) as writer:
-            remove_name(writer, name, expected)
+        self._write(name, lambda writer: remove_name(writer, name, expected))
 
     def examine(self) -> Iterator[str]:
         """One sentence for each fault of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
@@ -151,12 +148,13 @@ class FileStore:
                 with root as opened:
                     yield from examine(opened, self._path)
 
-    @contextmanager
-    def _writing(self, what: str) -> Iterator[Writer]:
-        self._check_open()
-        with writing(self._path, f"{what} in {self._path}", known=self._known is not None) as writer:
+    def _write(self, what: str, change: Callable[[Writer], _T]) -> _T:
+        def work(writer: Writer) -> _T:
             self._known = _identity(os.fstat(writer.root))
-            yield writer
+            return change(writer)
+
+        self._check_open()
+        return write(self._path, f"{what} in {self._path}", work, known=self._known is not None)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -200,9 +198,8 @@ class FileStore:
                 with (
                     suppress(FileNotFoundError),  # no lock file, so no writer
                     Directory(PRIVATE, subject, parent=opened) as private,
-                    Lock(private, LOCK, "shared", subject),
                 ):
-                    return read(opened)
+                    return locked(private, LOCK, "shared", subject, lambda _: read(opened))
                 return read(opened)
 
     def _recover(self, root: int) -> None:
@@ -211,5 +208,4 @@ class FileStore:
             with Directory(PRIVATE, self._path, parent=root) as private:
                 found = has_leftovers(private, self._path)
             if found:
-                with writing(self._path, self._path, patience=0):
-                    pass
+                write(self._path, self._path, lambda _: None, patience=0)

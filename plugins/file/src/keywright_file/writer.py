@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final, NamedTuple, TypeVar
 
 from keywright import Reference, Secret
 from keywright.errors import StoreError
 from keywright_file.faults import Completing, Writing
 from keywright_file.files import confirm, open_or_make, sync, write_file
-from keywright_file.lock import LONGEST_WAIT_SECONDS, Lock
+from keywright_file.lock import LONGEST_WAIT_SECONDS, locked, next_stamp
 from keywright_file.recovery import TEMPORARY, note, recover, strike, sweep
 from keywright_file.root import PRIVATE, gone, holds_store, make_root, mark_root
 
-__all__ = ["LOCK", "Writer", "writing"]
+__all__ = ["LOCK", "Writer", "write"]
 
 LOCK: Final = "lock"
 _NEW_FILE: Final = "file"
+_T = TypeVar("_T")
 
 
 class Writer(NamedTuple):
@@ -26,7 +27,7 @@ class Writer(NamedTuple):
 
     Attributes:
         root, private, temporary: descriptors of the root, its private directory, and that for what is half made.
-        stamp: the time that this write gives its files (see `Lock.stamp`).
+        stamp: the time that this write gives its files (see `next_stamp`).
         path, subject: the store's path, and what is written there, for messages.
     """
 
@@ -91,11 +92,15 @@ class Writer(NamedTuple):
             strike(self.private)
 
 
-@contextmanager
-def writing(
-    path: str, subject: str, *, known: bool = False, patience: float = LONGEST_WAIT_SECONDS
-) -> Iterator[Writer]:
-    """Lock the store at `path`, making it if there is none, and leave nothing half made behind.
+def write(
+    path: str,
+    subject: str,
+    work: Callable[[Writer], _T],
+    *,
+    known: bool = False,
+    patience: float = LONGEST_WAIT_SECONDS,
+) -> _T:
+    """What `work` returns. The store at `path` is locked meanwhile, and made if there is none; nothing stays half made.
 
     `known` says that there was one, which is not made again; `patience` is how long to wait for another writer, in
     seconds.
@@ -109,19 +114,24 @@ def writing(
         marked = holds_store(root, path)
         if known and not marked:
             raise gone(path)
-        with (
-            open_or_make(root, PRIVATE, subject) as private,
-            Lock(private, LOCK, "exclusive", subject, patience=patience) as lock,
-            open_or_make(private, TEMPORARY, subject) as temporary,
-        ):
-            writer = Writer(root, private, temporary, lock.stamp(), path, subject)
-            try:
-                recover(writer)
-                if not marked and not holds_store(root, path):
-                    mark_root(root, private, temporary, writer.stamp, path)
-                yield writer
-            except BaseException:
-                # What cannot be removed now is by the next writer; the error that stopped this one says more.
-                with suppress(OSError, StoreError):
-                    sweep(temporary)
-                raise
+        with open_or_make(root, PRIVATE, subject) as private:
+
+            def do(lock: int) -> _T:
+                with open_or_make(private, TEMPORARY, subject) as temporary:
+                    writer = Writer(root, private, temporary, next_stamp(lock), path, subject)
+                    return _work(writer, work, marked=marked)
+
+            return locked(private, LOCK, "exclusive", subject, do, patience=patience)
+
+
+def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
+    try:
+        recover(writer)
+        if not marked and not holds_store(writer.root, writer.path):
+            mark_root(writer.root, writer.private, writer.temporary, writer.stamp, writer.path)
+        return work(writer)
+    except BaseException:
+        # What cannot be removed now is by the next writer; the error that stopped this one says more.
+        with suppress(OSError, StoreError):
+            sweep(writer.temporary)
+        raise

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from threading import Lock, get_ident
+from contextlib import suppress
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Final, TypeVar
-from weakref import WeakSet
 
 from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.connection import connect, erase_log
 from keywright_sqlite.failures import is_full, read_only, translate
+from keywright_sqlite.forks import OPENED, let_go
 from keywright_sqlite.paths import resolve
 from keywright_sqlite.schema import image
 
@@ -30,14 +31,14 @@ _T = TypeVar("_T")
 class Session:
     """Lends out its connection, one user at a time, and makes sure that it leads to the file that is there now.
 
-    A signal handler may raise at any moment; Ctrl-C does. Between taking a lock by `with` and the block Python calls
-    none, and each use is such a block: it ends, its transaction is undone, and the lock is free again.
+    A signal handler may raise at any moment; Ctrl-C does. Between taking a lock of its own by `with` and the block
+    CPython calls none, and each use is such a block: it ends, its transaction is undone, and the lock is free again.
     """
 
     def __init__(self, path: str, timeout: timedelta) -> None:
         self.path = resolve(path)
         self._timeout = timeout
-        self._lock = Lock()
+        self._lock = RLock()  # so that `before_fork` may take it again where it was interrupted
         self._waiting: set[int] = set()  # threads; a hint, which an interrupt may leave wrong
         self._connection: sqlite3.Connection | None = None
         self._lasting = False
@@ -48,17 +49,17 @@ class Session:
 
     def open(self) -> None:
         """Check the database if there is one, and finish what a killed process left. Raises as `read`."""
-        _OPENED.add(self)
+        OPENED.add(self)
         self.read(lambda _: None)
 
     def close(self) -> None:
         """Close for good; later calls raise StoreUnavailableError."""
-        _OPENED.discard(self)
         self._take_turn()
         with self._lock:
             self._waiting.discard(get_ident())
             self._closed = True
             self._disconnect()
+            OPENED.discard(self)
 
     def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:
         """What `work` returns for the connection; None if there is no database yet.
@@ -126,6 +127,7 @@ class Session:
         """Let those go first who wait for the lock: with the lock alone, who writes in a loop would always be first."""
         if self._waiting:
             time.sleep(_TURN_SECONDS)
+            self._waiting.clear()  # they had their turn, or were interrupted and will not come
         self._waiting.add(get_ident())
 
     def _connected(self) -> sqlite3.Connection | None:
@@ -161,9 +163,9 @@ class Session:
         self._connection, self._lasting = connect(self.path, self._timeout, writable=self._is_writable)
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _writable(self) -> sqlite3.Connection:
         connection = self._connected()
@@ -180,6 +182,13 @@ class Session:
 
     def _give_up(self, error: BaseException) -> None:
         """After an error: undo the transaction. An error of SQLite's is raised as one of ours."""
+        # Where an interrupt stopped a query, its frames hold a cursor, and that a snapshot which keeps the log from
+        # being cut, for as long as anybody looks at the traceback.
+        trace = error.__traceback__
+        while trace is not None:
+            with suppress(RuntimeError):  # it still runs
+                trace.tb_frame.clear()
+            trace = trace.tb_next
         try:
             if self._connection is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -196,29 +205,11 @@ class Session:
         self._lock.acquire()
         self._disconnect()
 
-    def after_fork(self) -> None:
-        """Let the threads go on; the next call opens a connection. A child has none that waits."""
+    def after_fork_in_parent(self) -> None:
+        """Let the threads go on; the next call opens a connection."""
+        let_go(self._lock)
+
+    def after_fork_in_child(self) -> None:
+        """There is no thread that waits or holds anything."""
         self._waiting.clear()
-        self._lock.release()
-
-
-_OPENED: Final[WeakSet[Session]] = WeakSet()
-_FORKING: Final = Lock()
-_held: list[Session] = []
-
-
-def _before_fork() -> None:
-    _FORKING.acquire()
-    for session in list(_OPENED):
-        session.before_fork()
-        _held.append(session)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop().after_fork()
-    _FORKING.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+        self._lock = RLock()
