@@ -42,7 +42,8 @@ class Migrating(RingBase):
         more.
 
         Args:
-            from_, to: names of configured stores.
+            from_: the name of a configured store.
+            to: the name of another.
             dry_run: say what would be done, and write nothing. Reviewers are asked, with `dry_run` set.
             update: a copy in the target that is the same key, and differs only in labels, state and what follows from
                 that, is brought up to date; else it is a conflict, for it may have been changed there. Where one of

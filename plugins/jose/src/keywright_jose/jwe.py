@@ -29,7 +29,10 @@ def jwe_encode(
 
     Args:
         claims: JSON values by text.
-        key, key_algorithm, content_algorithm, headers: as for `keywright_jose.jwe_encrypt`.
+        key: as for `keywright_jose.jwe_encrypt`.
+        key_algorithm: the same.
+        content_algorithm: the same.
+        headers: the same.
 
     Raises:
         FormatError: the claims are nothing that JSON can carry, or too much.
@@ -56,7 +59,9 @@ def jwe_decode(
 
     Args:
         token: in the compact serialization.
-        key, key_algorithm, content_algorithm: as for `keywright_jose.jwe_decrypt`.
+        key: as for `keywright_jose.jwe_decrypt`.
+        key_algorithm: the same.
+        content_algorithm: the same.
         check_claims: claims that must be there and be just that; `aud` may be one of a list.
         time_drift: how many seconds the issuer's clock may be off, 600 at most.
         clock: the time; that of the system by default.

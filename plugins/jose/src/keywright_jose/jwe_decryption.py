@@ -52,7 +52,8 @@ def jwe_decrypt(
     Args:
         token: in the compact serialization.
         key: a secret JWK, a JWK Set of such, or a key of a ring (`ring.load(NAME)`).
-        key_algorithm, content_algorithm: those that are allowed, as for `jwe_encrypt`; the token must have them.
+        key_algorithm: the one that is allowed, as for `jwe_encrypt`; the token must have it.
+        content_algorithm: the same.
 
     Raises:
         MalformedTokenError: it is not exactly what the RFC says a token is: five segments in canonical base64url, a

@@ -28,8 +28,9 @@ def jws_encode(
 
     Args:
         claims: JSON values by text.
-        key, signature_algorithm, headers: as for `keywright_jose.signer`. A token signer has its own, so that
-            they are left out.
+        key: as for `keywright_jose.signer`, or a token signer, which has its own algorithm and headers.
+        signature_algorithm: as for `keywright_jose.signer`; left out with a token signer.
+        headers: the same.
         ttl: how long it is good for, in seconds; sets `iat`, `nbf` and `exp`.
         clock: the time; that of the system by default.
 
@@ -66,9 +67,10 @@ def jws_decode(
 
     Args:
         token: in the compact serialization.
-        key, allow_padding: as for `keywright_jose.verifier`.
-        signature_algorithm: the one that is allowed; needed unless the key says its own. A token verifier has its
-            own, and its own `allow_padding`, so that they are left out.
+        key: as for `keywright_jose.verifier`, or a token verifier, which has its own algorithm and `allow_padding`.
+        signature_algorithm: the one that is allowed; needed unless the key says its own; left out with a token
+            verifier.
+        allow_padding: as for `keywright_jose.verifier`; left out with a token verifier.
         check_claims: claims that must be there and be just that; `aud` may be one of a list.
         time_drift: how many seconds the issuer's clock may be off, 600 at most.
         clock: the time; that of the system by default.
