@@ -14,6 +14,7 @@ import pytest
 
 from keywright import Record, Secret, State, WritableStore
 from keywright.errors import StoreUnavailableError
+from keywright_sqlite.store import SqliteStore
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -79,7 +80,8 @@ def test_a_full_disk_loosens_nothing(disk: Path, opened: Opener, make: Make) -> 
         return [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in asked]
 
     with opened(path) as store:
-        told = store._session.read(settings)  # type: ignore[attr-defined] # no other way
+        assert isinstance(store, SqliteStore)
+        told = store._session.read(settings)
 
     assert told == ["exclusive", 2, 1, 1, 1]
 

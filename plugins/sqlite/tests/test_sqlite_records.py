@@ -25,7 +25,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_sqlite.backend import SqliteBackend
-from keywright_sqlite.store import PAGE
+from keywright_sqlite.store import PAGE, SqliteStore
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -350,7 +350,8 @@ def test_names_seek_over_versions(path: str, opened: Opener, fill: Fill) -> None
         with opened(here) as store:
             taken: list[None] = []
             count_steps = methodcaller("set_progress_handler", partial(taken.append, None), 100)
-            store._session.read(count_steps)  # type: ignore[attr-defined] # no other connection counts
+            assert isinstance(store, SqliteStore)
+            store._session.read(count_steps)
 
             assert list(store.names()) == ["a", "b", "c"]
 

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
-from operator import methodcaller
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from keywright import Record, Secret, WritableStore
 from keywright.errors import DamagedStoreError
 from keywright_sqlite import schema
+from keywright_sqlite.store import SqliteStore
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -61,8 +61,9 @@ def test_every_connection_is_set_up(store: WritableStore, make: Make, pragma: st
     """What SQLite leaves to each connection is said on each."""
     store.create(make())
 
-    ask = methodcaller("execute", f"PRAGMA {pragma}")
-    assert store._session.read(ask).fetchone() == (value,)  # type: ignore[attr-defined] # no other connection tells
+    assert isinstance(store, SqliteStore)
+    told = store._session.read(lambda connection: connection.execute(f"PRAGMA {pragma}").fetchone())
+    assert told == (value,)
 
 
 def test_an_older_layout_moves_on_and_keeps_its_keys(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
 import pytest
 
 from keywright import Record, WritableStore
 from keywright.errors import KeyExistsError
 from keywright_sqlite.session import Session
+from keywright_sqlite.store import SqliteStore
 
 Make = Callable[..., Record]
 
@@ -20,9 +20,8 @@ Make = Callable[..., Record]
 def session(store: WritableStore, make: Make) -> Session:
     """The session of `store`, which holds `a`."""
     store.create(make("a"))
-    session: Any = store
-    assert isinstance(session._session, Session)
-    return session._session
+    assert isinstance(store, SqliteStore)
+    return store._session
 
 
 @pytest.mark.usefixtures("session")

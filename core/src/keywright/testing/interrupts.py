@@ -14,7 +14,7 @@ from keywright.testing.stores.processes import run_in_threads
 
 __all__ = ["LONGEST_SECONDS", "Interruption", "interrupt_often"]
 
-LONGEST_SECONDS: Final = 60.0
+LONGEST_SECONDS = 60.0
 """What is not done after so long hangs; for `run_alone`."""
 
 _MOMENTS: Final = 250

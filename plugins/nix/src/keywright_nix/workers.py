@@ -175,7 +175,7 @@ def _send_all(parent: IO[bytes], names: Iterator[str], directory: str, job: Job)
         raise
     except KeywrightError as error:
         stopped = error
-    except Exception as error:  # noqa: BLE001  (a bug: the parent reports it, and what the message holds with --debug)
+    except Exception as error:  # noqa: BLE001  (a bug of any kind: it is the parent that reports it)
         import traceback
 
         stopped = RuntimeError(type(error).__name__)
