@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,39 @@ def test_a_program_is_told_that_it_was_interrupted(home: Path, environment: dict
         "dry_run": False, "copied": len(lines), "updated": 0, "identical": 0, "conflict": 0, "failed": 0, "removed": 0,
         "kept": 0, "unsealed": 0, "interrupted": True,
     }  # fmt: skip
+
+
+# Ctrl-C when a copy is counted, and not yet told.
+COUNTED = """
+import signal, sys
+from keywright.cli import main
+from keywright.cli.context import Context
+tell = Context.print
+def interrupted(context, text):
+    if "k004@1" in text:
+        signal.raise_signal(signal.SIGINT)
+    tell(context, text)
+Context.print = interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv[0] = "keywright"
+sys.exit(main())
+"""
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_is_counted_is_told(home: Path, environment: dict[str, str], as_json: bool) -> None:
+    """The summary is the sum of the lines, whenever the interrupt comes."""
+    move = [*(["--json"] if as_json else []), "migrate", "--from", "old", "--to", "new"]
+    command = [sys.executable, "-c", COUNTED, *move]
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, timeout=60)
+
+    *lines, summary = done.stdout.decode().splitlines()
+    assert (done.returncode, done.stderr.decode().splitlines()) == (
+        130, ["keywright: interrupted; the same command goes on where it stopped"],
+    )  # fmt: skip
+    assert "k004@1" in lines[-1]
+    assert (json.loads(summary)["copied"] if as_json else int(summary.split()[1].rstrip(","))) == len(lines) == 5
 
 
 @pytest.mark.parametrize("as_json", [False, True])

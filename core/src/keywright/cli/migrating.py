@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from keywright.cli.exit_codes import INTERRUPTED, exit_code
 from keywright.cli.names_done import GOES_ON, NamesDone
+from keywright.cli.whole_steps import Whole, in_whole_steps
 from keywright.errors import ConflictError, KeywrightError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def run_migrate(arguments: Namespace, context: Context) -> int:
     with context.progress(None, "names") as progress:
         run = _Run(context, progress, dry_run=arguments.dry_run)
         try:
-            _migrate(arguments, context, run)
+            with in_whole_steps() as step:
+                _migrate(arguments, context, run, step)
         except KeyboardInterrupt:
             run.interrupt()
     if arguments.delete_source and run.code and not run.has_removed:
@@ -59,7 +61,7 @@ def run_migrate(arguments: Namespace, context: Context) -> int:
     return run.report()
 
 
-def _migrate(arguments: Namespace, context: Context, run: _Run) -> None:
+def _migrate(arguments: Namespace, context: Context, run: _Run, step: Whole) -> None:
     _tell_of_forgetting(arguments, context)
     phases = 2 if arguments.delete_source else 1
     run.progress.expect(
@@ -75,7 +77,8 @@ def _migrate(arguments: Namespace, context: Context, run: _Run) -> None:
             delete_source=arguments.delete_source,
             in_use=arguments.in_use,
         ):
-            run.note(moved)
+            with step:
+                run.note(moved)
     except ConflictError as error:
         run.fail(error)
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from keywright.cli.exit_codes import INTERRUPTED, exit_code
 from keywright.cli.names_done import GOES_ON, NamesDone
+from keywright.cli.whole_steps import Whole, in_whole_steps
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.progress import Progress
     from keywright.registry import Registry
+    from keywright.ring.resealing import Resealed
 
 
 def configure_reseal(_parser: ArgumentParser, _plugins: Registry) -> None:
@@ -24,7 +26,8 @@ def run_reseal(_arguments: Namespace, context: Context) -> int:
     with context.progress(None, "names") as progress:
         run = _Reseal(context, progress)
         try:
-            run.all()
+            with in_whole_steps() as step:
+                run.all(step)
         except KeyboardInterrupt:
             progress.clear()
             context.say(GOES_ON)
@@ -43,18 +46,13 @@ class _Reseal:
         self.is_interrupted = False
         self.code = 0
 
-    def all(self) -> None:
-        """Seal all of it anew."""
+    def all(self, step: Whole) -> None:
+        """Seal all of it anew; each is counted and told in a `step`."""
         ring = self._context.ring
         self._progress.expect(lambda: sum(1 for _ in ring.names()))
         for one in ring.reseal():
-            self._counts["failed" if one.error is not None else "resealed" if one.is_changed else "current"] += 1
-            if one.error is not None:
-                self._progress.clear()
-                subject = "" if one.reference in str(one.error) else f"{one.reference}: "
-                self._context.say(f"keywright: {subject}{one.error}")
-                self.code = self.code or exit_code(one.error)
-            self._names.note(one.reference)
+            with step:
+                self._note(one)
 
     def report(self) -> int:
         """Print the summary. Returns the exit code."""
@@ -65,3 +63,12 @@ class _Reseal:
             shown = (f"{kind} {count}" for kind, count in told.items() if count or kind != "failed")
             self._context.print(", ".join(shown))
         return self.code
+
+    def _note(self, one: Resealed) -> None:
+        self._counts["failed" if one.error is not None else "resealed" if one.is_changed else "current"] += 1
+        if one.error is not None:
+            self._progress.clear()
+            subject = "" if one.reference in str(one.error) else f"{one.reference}: "
+            self._context.say(f"keywright: {subject}{one.error}")
+            self.code = self.code or exit_code(one.error)
+        self._names.note(one.reference)
