@@ -172,8 +172,8 @@ def _read(ring: Reading, opened: OpenedStore, info: RecordInfo) -> None:
     try:
         key = opened.load(info)
     except KeyNotFoundError:
-        if all(one.version != info.version for one in opened.store.versions(info.name)):
-            return  # removed since it was listed
+        if info not in opened.store.versions(info.name):
+            return  # removed since it was listed, and perhaps made anew
         raise
     if key.secret is None and key.public is not None:
         ring.plugins.key_type(key.type).complete(key)
