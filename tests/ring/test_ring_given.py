@@ -57,7 +57,7 @@ RIGHT: Mapping[str, Mapping[str, object]] = {
     "sign": {"reference": "a", "data": b""},
     "verify": {"reference": "a", "data": b"", "signature": b""},
     **{method: {"reference": "a"} for method in ("compromise", "destroy", "disable", "enable", "load", "resolve")},
-    **{method: {"reference": "a"} for method in ("signer", "verifier")},
+    **{method: {"reference": "a"} for method in ("signer", "verifier", "encrypter", "decrypter")},
 }
 
 

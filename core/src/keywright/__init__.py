@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from keywright.record import Record, RecordInfo, Revision, State
     from keywright.registry import Registry
     from keywright.ring.conversion import convert
+    from keywright.ring.decrypter import Decrypter, DecryptionKey
+    from keywright.ring.encrypter import Encrypter, EncryptionKey
     from keywright.ring.keyring import KeyRing
     from keywright.ring.opening import open
     from keywright.ring.signer import BoundKey, Signer
@@ -55,6 +57,10 @@ __all__ = [
     "Commands",
     "Config",
     "Context",
+    "Decrypter",
+    "DecryptionKey",
+    "Encrypter",
+    "EncryptionKey",
     "ExaminedPlugin",
     "ExaminedStore",
     "Format",
@@ -103,6 +109,10 @@ _WHERE = {
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
+    "Decrypter": "keywright.ring.decrypter",
+    "DecryptionKey": "keywright.ring.decrypter",
+    "Encrypter": "keywright.ring.encrypter",
+    "EncryptionKey": "keywright.ring.encrypter",
     "ExaminedPlugin": "keywright.protocols",
     "ExaminedStore": "keywright.protocols",
     "Format": "keywright.protocols",

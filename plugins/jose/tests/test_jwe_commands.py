@@ -6,6 +6,8 @@ import json
 import stat
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,14 +166,14 @@ def test_plaintext_goes_to_a_file_of_the_owners(run: Run, directory: Path) -> No
 
 
 def test_keys_of_the_ring(run: Run, ring: KeyRing) -> None:
-    """A name is its primary; a token of an older version decrypts with that version."""
-    first = run("encrypt", "--key", "box", *AGREEMENT, given=b"hi")
+    """A name encrypts for its primary, and decrypts with each version that may."""
+    first = run("encrypt", "--key", "box", *AGREEMENT, given=b"first")
     ring.rotate("box")
+    second = run("encrypt", "--key", "box", *AGREEMENT, given=b"second")
 
-    assert run("decrypt", "--key", "box@1", *AGREEMENT, given=first) == b"hi"
+    assert [run("decrypt", "--key", "box", *AGREEMENT, given=one) for one in (first, second)] == [b"first", b"second"]
+    assert run("decrypt", "--key", "box@1", *AGREEMENT, given=first) == b"first"
     assert jwe_decrypt(first.strip(), ring.load("box@1"), **AGREE).header["kid"] == ring.load("box@1").kid
-    with pytest.raises(InvalidSignatureError):
-        run("decrypt", "--key", "box", *AGREEMENT, given=first)
     wrapped = run("encrypt", "--key", "wrapping", *ALGORITHMS, given=b"hi")
     assert run("decrypt", "--key", "wrapping", *ALGORITHMS, given=wrapped) == b"hi"
 
@@ -314,20 +316,29 @@ def test_a_public_key_of_the_ring_does_not_decrypt(run: Run, ring: KeyRing, refu
     )
 
 
-def test_a_token_for_an_older_version_names_it(run: Run, ring: KeyRing, refusal: Refusal) -> None:
-    """After a rotation a name is its new version; which one is needed the token's `kid` says."""
+def test_a_token_for_another_version_names_it(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+    """Of a version which one is needed the token's `kid` says, of a name whether that version may."""
     ring.generate("old", type="x25519")
     token = run("encrypt", "--key", "old", *AGREEMENT, given=b"hi")
-    ring.rotate("old")
+    ring.rotate("old", overlap=timedelta(0))
 
-    error = refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=token))
+    of_version = refusal(lambda: run("decrypt", "--key", "old@2", *AGREEMENT, given=token))
+    of_name = refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=token))
 
-    assert (type(error), str(error)) == (
+    assert (type(of_version), str(of_version)) == (
         InvalidSignatureError,
         "the token was encrypted for old@1, and old@2 does not decrypt it; say --key old@1",
     )
-    assert run("decrypt", "--key", "old@1", *AGREEMENT, given=token) == b"hi"
-    foreign = jwe_encrypt(b"", {**create_curve_key("X25519"), "kid": "x"}, **AGREE, headers={"kid": "x"}).encode()
-    assert str(refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=foreign))) == (
-        "the token was encrypted for a key that is not among these (kid); refuse it"
+    assert (type(of_name), str(of_name)) == (
+        InvalidSignatureError,
+        "the token was encrypted for old@1, which is retired; to decrypt it all the same, say --key old@1",
     )
+    assert run("decrypt", "--key", "old@1", *AGREEMENT, given=token) == b"hi"
+    ring.destroy("old@1")
+    assert str(refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=token))) == (
+        "the token was encrypted for old@1, which is destroyed; nobody decrypts it any more"
+    )
+    foreign = jwe_encrypt(b"", {**create_curve_key("X25519"), "kid": "x"}, **AGREE, headers={"kid": "x"}).encode()
+    for reference in ("old", "old@2"):
+        error = refusal(partial(run, "decrypt", "--key", reference, *AGREEMENT, given=foreign))
+        assert str(error) == "the token was encrypted for a key that is not among these (kid); refuse it"

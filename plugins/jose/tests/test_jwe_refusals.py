@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ PBES2 = (
 )
 UNKNOWN_KEY = f"key_algorithm must be one of {KEY_ALGORITHMS}; choose one of them"
 UNKNOWN_CONTENT = f"content_algorithm must be one of {CONTENT_ALGORITHMS}; choose one of them"
-NO_KEY = "a key for encryption is a JWK (a dict) or a key of a ring, ring.load(NAME); pass one of these"
+NO_KEY = "a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring; pass one"
 OTHER_ALG = "this key is for another algorithm by its own alg; use another key"
 PUBLIC_OCTETS = (
     "the octets of this oct key are a public key or certificate, which anybody may know; encrypt for that key under an "
@@ -340,19 +341,20 @@ def test_refused_to_decrypt_with(
     assert (type(refused), str(refused)) == (error, message)
 
 
-@pytest.mark.parametrize("kind", ["signer", "verifier"])
-def test_signers_and_verifiers_of_a_ring_are_told_how(kind: str, refusal: Refusal) -> None:
-    """They have no operation for this; the message says what has."""
+@pytest.mark.parametrize("kind", ["signer", "verifier", "encrypter", "decrypter"])
+def test_what_a_ring_gives_for_something_else(kind: str, refusal: Refusal) -> None:
+    """It is told what it does not, and what does."""
+    names: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A256GCM"}
     with keywright.open({"stores": {"main": {"backend": "memory"}}, "default_store": "main"}) as ring:
-        ring.generate("jwt", type="ec-p256")
-        given: Any = ring.signer("jwt") if kind == "signer" else ring.verifier("jwt")
+        ring.generate("box", type="ec-p256")
+        given: Any = getattr(ring, kind)("box")
 
-        refused = refusal(lambda: jwe_encrypt(b"", given, key_algorithm="ECDH-ES", content_algorithm="A256GCM"))
-
-    assert type(refused) is ConfigError
-    assert str(refused) == (
-        "a ring's signer or verifier neither encrypts nor decrypts; pass the key itself, ring.load(NAME)"
-    )
+        for verb in {"encrypt", "decrypt"} - {kind.removesuffix("er")}:
+            refused = refusal(partial(jwe_encrypt if verb == "encrypt" else jwe_decrypt, b"", given, **names))
+            assert (type(refused), str(refused)) == (
+                ConfigError,
+                f"a ring's {kind} does not {verb}; pass ring.{verb}er(NAME)",
+            )
 
 
 def cannot_say(name: str) -> str:

@@ -15,7 +15,7 @@ from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.chain import Chain
 from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import OpenedStore
-from keywright.ring.operation import perform
+from keywright.ring.operation import describe, perform
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from keywright.config import Config, StoreTable
     from keywright.events import ReviewRequest
+    from keywright.key import Key
     from keywright.registry import Registry
 
 __all__ = ["RingBase"]
@@ -213,9 +214,20 @@ class RingBase:
             )
         return opened, info
 
-    def _perform(self, describe: Callable[[], ReviewRequest], action: Callable[[], _T], *, changes: bool = True) -> _T:
+    def _loaded(self, opened: OpenedStore, info: RecordInfo) -> Key:
+        """The key of a version. To hand out a secret half is an `export`. Raises: as `OpenedStore.load`."""
+        record = opened.store.get(info.name, info.version)
+        if record.payload is None:
+            return opened.unpack(record)
+        return self._perform(
+            lambda: describe("export", opened, opened.described(info), self._clock()),
+            lambda: opened.unpack(record),
+            changes=False,
+        )
+
+    def _perform(self, request: Callable[[], ReviewRequest], action: Callable[[], _T], *, changes: bool = True) -> _T:
         try:
-            return perform(self.plugins, describe, self._clock, action)
+            return perform(self.plugins, request, self._clock, action)
         finally:
             if changes:
                 # Whatever came of it: a write that failed may be visible all the same.

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from keywright.errors import KeywrightError
     from keywright.registry import Registry
 
-__all__ = ["bind", "bound_verifiers", "signing_until", "signing_version", "verify", "verifying_until"]
+__all__ = [
+    "able_versions",
+    "bind",
+    "bound_verifiers",
+    "signing_until",
+    "signing_version",
+    "verify",
+    "verifying_until",
+]
 
 
 def signing_version(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> RecordInfo:
@@ -34,6 +42,29 @@ def signing_version(reference: Reference, infos: Sequence[RecordInfo], now: date
     if reference.version not in (None, info.version):
         raise PolicyError(f"{reference} does not sign, {info.reference} does; leave the version out")
     return info
+
+
+def able_versions(
+    reference: Reference,
+    infos: Sequence[RecordInfo],
+    now: datetime,
+    *,
+    verify: str = "verify",
+    signed: str = "signed by",
+) -> list[RecordInfo]:
+    """The versions that the reference names and that may verify: the primary, then newest first.
+
+    `verify` and `signed` are what messages call that.
+
+    Raises:
+        PolicyError: there are none.
+    """
+    able = [info for info in lifecycle.verifying(infos, now) if reference.version in (None, info.version)]
+    if not able:
+        raise PolicyError(
+            f"{reference} may not {verify}: {_phases(reference, infos, now)}; have the data {signed} a version that may"
+        )
+    return able
 
 
 def signing_until(infos: Sequence[RecordInfo], now: datetime, refresh: timedelta | None) -> datetime | None:
@@ -115,12 +146,7 @@ def bound_verifiers(
         UnsupportedOperationError, PolicyError, InvalidKeyError: no version can be used so; this is why the first
             one cannot.
     """
-    able = lifecycle.verifying(infos, now)
-    tried = [info for info in able if reference.version in (None, info.version)]
-    if not tried:
-        raise PolicyError(
-            f"{reference} may not verify: {_phases(reference, infos, now)}; have the data signed by a version that may"
-        )
+    tried = able_versions(reference, infos, now)
     refusals: list[KeywrightError] = []
     for info in tried:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keywright.ring.changing import Changing
+from keywright.ring.encrypting import Encrypting
 from keywright.ring.examining import Examining
 from keywright.ring.importing import Importing
 from keywright.ring.migrating import Migrating
@@ -13,7 +14,7 @@ from keywright.ring.using import Using
 __all__ = ["KeyRing"]
 
 
-class KeyRing(Importing, Timing, Examining, Using, Changing, Migrating, Resealing):
+class KeyRing(Importing, Timing, Examining, Using, Encrypting, Changing, Migrating, Resealing):
     """Makes, keeps and uses keys as a configuration says. Safe to use from threads, and after a fork.
 
     Methods that take `store` use the store of that name; without it, the ring's own, else the one that `[keys.NAME]`

@@ -89,15 +89,7 @@ class Reading(RingBase):
             KeyNotFoundError: there is no such name or version.
             PolicyError: `NAME` has no primary.
         """
-        opened, info = self._resolve(parse_reference(reference), store)
-        record = opened.store.get(info.name, info.version)
-        if record.payload is None:
-            return opened.unpack(record)
-        return self._perform(
-            lambda: describe("export", opened, opened.described(info), self._clock()),
-            lambda: opened.unpack(record),
-            changes=False,
-        )
+        return self._loaded(*self._resolve(parse_reference(reference), store))
 
     @overload
     def export(

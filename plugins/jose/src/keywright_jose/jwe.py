@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from keywright import Key, Secret
+from keywright import Decrypter, Encrypter, Key, Secret
 from keywright.errors import FormatError, KeywrightError
 from keywright_jose.claims import Clock, check_drift, read_claims
 from keywright_jose.claims import check_claims as check
@@ -19,7 +19,7 @@ __all__ = ["jwe_decode", "jwe_encode"]
 
 def jwe_encode(
     claims: Mapping[str, object],
-    key: Mapping[str, object] | Key,
+    key: Mapping[str, object] | Key | Encrypter,
     *,
     key_algorithm: str,
     content_algorithm: str,
@@ -47,7 +47,7 @@ def jwe_encode(
 
 def jwe_decode(
     token: str | bytes,
-    key: Mapping[str, object] | Key,
+    key: Mapping[str, object] | Key | Decrypter,
     *,
     key_algorithm: str,
     content_algorithm: str,

@@ -97,9 +97,7 @@ def _decrypt(arguments: Namespace, context: Context) -> int:
     _check_input(arguments, "token")
     _check_algorithms(arguments)
     token = context.read_input(arguments.file).reveal().removesuffix(b"\n").removesuffix(b"\r")
-    if arguments.key is not None:
-        _check_version(token, arguments.key, context)
-    key = _file_key(arguments, context) if arguments.key is None else context.ring.load(arguments.key)
+    key = _file_key(arguments, context) if arguments.key is None else _versions(token, arguments.key, context)
     found = decrypted_token(token, key, arguments.key_algorithm, arguments.content_algorithm)
     context.write_result(
         _document(found) if context.json else found.plaintext, output=arguments.output, force=arguments.force
@@ -116,19 +114,32 @@ def _check_algorithms(arguments: Namespace) -> KeyAlgorithm:
         return check_key_algorithm(arguments.key_algorithm, "--key-algorithm")
 
 
-def _check_version(token: bytes, reference: str, context: Context) -> None:
-    """Of a token for another version of the key, say which; no secret is opened for that."""
+def _versions(token: bytes, reference: str, context: Context) -> GivenKey:
+    """Of `NAME` the versions that may decrypt; of `NAME@N` that one, whatever its phase.
+
+    Of a token for another version of the key, say which; no secret is opened for that.
+    """
+    from keywright import parse_reference
     from keywright_jose.token_header import read_header
     from keywright_jose.token_segments import split_token
 
     kid = read_header(split_token(token, 5)[0]).kid
-    meant = context.ring.resolve(reference)
-    others = {one.info.kid: one.info.reference for one in context.ring.show(meant.name).versions}
-    if kid is not None and kid != meant.kid and kid in others:
+    wanted = parse_reference(reference)
+    meant = {one.info.kid: one for one in context.ring.show(wanted.name).versions}.get(kid or "")
+    if wanted.version is not None:
+        if meant is not None and meant.info.version != wanted.version:
+            raise InvalidSignatureError(
+                f"the token was encrypted for {meant.info.reference}, and {reference} does not decrypt it; say --key "
+                f"{meant.info.reference}"
+            )
+        return context.ring.load(reference)
+    if meant is not None and meant.phase.value not in ("announced", "signing", "verifying"):
+        gone = meant.phase.value == "destroyed"
+        way = "nobody decrypts it any more" if gone else f"to decrypt it all the same, say --key {meant.info.reference}"
         raise InvalidSignatureError(
-            f"the token was encrypted for {others[kid]}, and {meant.reference} does not decrypt it; say --key "
-            f"{others[kid]}"
+            f"the token was encrypted for {meant.info.reference}, which is {meant.phase.value}; {way}"
         )
+    return context.ring.decrypter(reference)
 
 
 def _recipient(reference: str, context: Context) -> GivenKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from keywright import Key, Secret
+from keywright import Decrypter, Key, Secret
 from keywright.errors import InvalidSignatureError, MalformedTokenError
 from keywright_jose.jwe_algorithms import (
     ContentAlgorithm,
@@ -13,7 +13,8 @@ from keywright_jose.jwe_algorithms import (
     check_content_algorithm,
     check_key_algorithm,
 )
-from keywright_jose.jwe_keys import GivenKey, chosen_key, decrypting_keys, taken_key
+from keywright_jose.jwe_candidates import candidates
+from keywright_jose.jwe_keys import GivenKey, taken_key
 from keywright_jose.token_header import Header, read_header
 from keywright_jose.token_segments import payload_octets, split_token
 
@@ -37,21 +38,24 @@ class Jwe(NamedTuple):
         plaintext: the octets that were encrypted. What they say (expiry, audience) was not looked at. Who has an
             asymmetric key's public half can encrypt for it, so this tells nothing of who did.
         kid: that of the key; None if it has none.
+        reference: `NAME@N`, the version that a ring's decrypter decrypted with; None if it was none.
     """
 
     header: dict[str, object]
     plaintext: Secret
     kid: str | None
+    reference: str | None = None
 
 
 def jwe_decrypt(
-    token: str | bytes, key: Mapping[str, object] | Key, *, key_algorithm: str, content_algorithm: str
+    token: str | bytes, key: Mapping[str, object] | Key | Decrypter, *, key_algorithm: str, content_algorithm: str
 ) -> Jwe:
     """Decrypt a token.
 
     Args:
         token: in the compact serialization.
-        key: a secret JWK, a JWK Set of such, or a key of a ring (`ring.load(NAME)`).
+        key: a secret JWK, a JWK Set of such, a ring's decrypter (`ring.decrypter(NAME)`), or one version of a ring's
+            key (`ring.load(NAME@N)`).
         key_algorithm: the one that is allowed, as for `jwe_encrypt`; the token must have it.
         content_algorithm: the same.
 
@@ -61,13 +65,14 @@ def jwe_decrypt(
             not of its `alg`; keys, IV, tag and ciphertext of the lengths that the algorithms ask for; an `epk` that
             is a public key on its curve; 262144 bytes at most.
         InvalidSignatureError: it was encrypted for another key or with another algorithm, or changed.
-        ConfigError: `key` is no key, or a ring's signer or verifier.
+        ConfigError: `key` is no key, or what a ring gives for something else.
         MalformedKeyError, UnsupportedKeyError: a JWK is malformed.
         InvalidKeyError: the key is weak, wrong, or of another size than the algorithm's; a set has a `kid` twice, keys
             without one, symmetric keys beside others, or no key for this.
         UnsupportedOperationError: an algorithm is none that is done here, or not one of the key's type.
         NotExportableError: there is no secret half.
-        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else.
+        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or a ring's decrypts no more.
+        KeyNotFoundError, StoreError, SealError: a ring's key cannot be read.
     """
     given = taken_key(key)
     del key
@@ -83,21 +88,27 @@ def decrypted_token(token: str | bytes, given: GivenKey, key_algorithm: object, 
 
     check_backend()
     algorithm, content = check_key_algorithm(key_algorithm), check_content_algorithm(content_algorithm)
-    keys = decrypting_keys(given, algorithm, content)
+    find = candidates(given, algorithm, content)
     first, *rest = split_token(token, 5)
     header = read_header(first)
     _check_header(header, algorithm, content)
     names = ("encrypted key", "initialization vector", "ciphertext", "authentication tag")
     encrypted_key, iv, ciphertext, tag = map(payload_octets, rest, names)
     _check_lengths(content, iv, ciphertext, tag)
-    key = chosen_key(keys, header.kid)
-    content_key = content_key_of(key, algorithm, content, header.members, encrypted_key)
-    plaintext = decrypted_content(content, content_key, Encrypted(iv, ciphertext, tag), first.encode())
-    if plaintext is None:
-        raise InvalidSignatureError(
-            "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it"
-        )
-    return Jwe(header.copied(), plaintext, key.kid or None)
+    found = find(header.kid)
+    for key, reference in found:
+        try:
+            content_key = content_key_of(key, algorithm, content, header.members, encrypted_key)
+        except InvalidSignatureError:
+            if len(found) == 1:
+                raise
+            continue  # it is for another version, on its curve
+        plaintext = decrypted_content(content, content_key, Encrypted(iv, ciphertext, tag), first.encode())
+        if plaintext is not None:
+            return Jwe(header.copied(), plaintext, key.kid or None, reference)
+    raise InvalidSignatureError(
+        "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it"
+    )
 
 
 def _check_header(header: Header, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from keywright import Key, Secret
+from keywright import Encrypter, Key, Secret
 from keywright.errors import FormatError, PolicyError, UnsupportedOperationError
 from keywright_jose.base64url import encode_base64url, encode_segment
 from keywright_jose.jwe_algorithms import KeyAlgorithm, check_content_algorithm, check_key_algorithm
@@ -22,7 +22,7 @@ _TOO_MUCH: Final = f"a token has at most {MAXIMUM_BYTES} bytes, and this one wou
 
 def jwe_encrypt(
     plaintext: bytes | Secret,
-    key: Mapping[str, object] | Key,
+    key: Mapping[str, object] | Key | Encrypter,
     *,
     key_algorithm: str,
     content_algorithm: str,
@@ -32,8 +32,8 @@ def jwe_encrypt(
 
     Args:
         plaintext: the bytes.
-        key: a JWK, or a key of a ring (`ring.load(NAME)`), whose `kid` then goes into the header. Of an asymmetric
-            one only the public half is used.
+        key: a JWK, or a key of a ring (`ring.encrypter(NAME)`, `ring.load(NAME)`), whose `kid` then goes into the
+            header. Of an asymmetric one only the public half is used.
         key_algorithm: the header's `alg`: `A128KW`, `A192KW`, `A256KW`, `A128GCMKW`, `A192GCMKW`, `A256GCMKW`, `dir`,
             `RSA-OAEP`, `RSA-OAEP-256`, `ECDH-ES`, `ECDH-ES+A128KW`, `ECDH-ES+A192KW` or `ECDH-ES+A256KW`.
         content_algorithm: the header's `enc`: `A128GCM`, `A192GCM`, `A256GCM`, `A128CBC-HS256`, `A192CBC-HS384` or
@@ -42,7 +42,7 @@ def jwe_encrypt(
             added that was not asked for, but what the algorithm needs: `epk`, or `iv` and `tag`.
 
     Raises:
-        ConfigError: `key` is no key, or a ring's signer or verifier.
+        ConfigError: `key` is no key, or what a ring gives for something else.
         FormatError: `plaintext` is no bytes or too long, or `headers` are nothing that JSON can carry, or wrong.
         MalformedKeyError, UnsupportedKeyError: the JWK is malformed, or a JWK Set.
         InvalidKeyError: the key is weak, wrong, or of another size than the algorithm's.
@@ -50,7 +50,8 @@ def jwe_encrypt(
             what is the algorithms' to say, `zip` or `crit`.
         NotExportableError: an `oct` key without its octets.
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or `headers` say another `kid`
-            than the key's.
+            than the key's, or a ring has no version to encrypt for any more.
+        KeyNotFoundError, StoreError, SealError: a ring's key cannot be read.
     """
     given, hidden = taken_key(key), _hidden(plaintext)
     del key, plaintext
@@ -78,7 +79,7 @@ def encrypted_token(
         raise FormatError("the plaintext of a token is bytes; encode text before")
     if len(plaintext) > MAXIMUM_BYTES:
         raise FormatError(_TOO_MUCH)
-    kid = _kid(key, more, is_of_ring=isinstance(given, Key))
+    kid = _kid(key, more, is_of_ring=isinstance(given, Key | Encrypter))
     fresh = content_key_for(key, algorithm, content, more)
     members = {"alg": algorithm.name, "enc": content.name, **fresh.members, **kid, **more}
     header = encode_segment(write_object(members, _HEADER))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywright import Key, Signer, Verifier
+from keywright import Decrypter, Encrypter, Key, Signer, Verifier
 from keywright.errors import (
     ConfigError,
     InvalidKeyError,
@@ -21,9 +21,18 @@ from keywright_jose.jwk_members import Members
 from keywright_jose.key_use import check_use, own_algorithm
 from keywright_jose.lookalikes import is_public_key
 
-__all__ = ["GivenKey", "chosen_key", "decrypting_keys", "encrypting_key", "taken_key"]
+__all__ = [
+    "ANOTHER_KEY",
+    "GivenKey",
+    "check_decrypting",
+    "chosen_key",
+    "decrypting_keys",
+    "encrypting_key",
+    "taken_key",
+]
 
-GivenKey = Given | Key
+GivenKey = Given | Key | Encrypter | Decrypter
+ANOTHER_KEY: Final = "the token was encrypted for a key that is not among these (kid); refuse it"
 
 _TYPES: Final[dict[str, tuple[str, ...]]] = {"rsa": ("rsa",), "agree": AGREEING, "agree and wrap": AGREEING}
 # By way: what a key must be allowed to do (RFC 7517 §4.3). Of RSA either half's word counts when it encrypts, for the
@@ -44,22 +53,26 @@ _DECRYPTING: Final[dict[str, tuple[str, ...]]] = {
 
 
 def taken_key(key: object) -> GivenKey:
-    """As `taken`, or a `Key` as it is: its `repr` shows nothing. It raises nothing."""
-    return key if isinstance(key, Key) else taken(key)
+    """As `taken`, or what a ring gives as it is: its `repr` shows nothing. It raises nothing."""
+    return key if isinstance(key, Key | Encrypter | Decrypter) else taken(key)
 
 
 def encrypting_key(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> Key:
     """The key to encrypt for.
 
     Raises:
-        ConfigError: it is no key, or a ring's signer or verifier.
+        ConfigError: it is no key, or what a ring gives for something else.
         MalformedKeyError, UnsupportedKeyError: as `one_key`.
+        PolicyError, KeyNotFoundError, StoreError: a ring's encrypter found no key to encrypt for any more.
         UnsupportedOperationError: the algorithm is not one of the key's type.
         InvalidKeyError: an `oct` key has another size than the algorithm's, or is a public key.
         NotExportableError: an `oct` key without its octets.
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else.
     """
-    key = given if isinstance(given, Key) else one_key(_members(given))
+    if isinstance(given, Encrypter):
+        key = given.current().key
+    else:
+        key = given if isinstance(given, Key) else one_key(_members(given, "encrypt"))
     _check_key(key, algorithm, content, _ENCRYPTING.get(algorithm.way, ("wrapKey",)))
     return key
 
@@ -70,16 +83,20 @@ def decrypting_keys(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAl
     Raises: as `encrypting_key`, and
         InvalidKeyError: a set has a `kid` twice, keys without one, symmetric keys beside others, or none for this.
     """
-    operations = _DECRYPTING.get(algorithm.way, ("unwrapKey",))
-    if not isinstance(given, Key) and _is_set(members := _members(given)):
+    if not isinstance(given, Key) and _is_set(members := _members(given, "decrypt")):
         # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
-        found = tuple(key for key in owned_keys(members) if _is_for(key, algorithm, content, operations))
+        found = tuple(key for key in owned_keys(members) if _decrypts(key, algorithm, content))
         if not found:
             raise InvalidKeyError("this JWK Set has no key that decrypts with these algorithms; use the right set")
         return found
-    key = given if isinstance(given, Key) else one_key(_members(given))
-    _check_key(key, algorithm, content, operations)
+    key = given if isinstance(given, Key) else one_key(_members(given, "decrypt"))
+    check_decrypting(key, algorithm, content)
     return (key,)
+
+
+def check_decrypting(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
+    """Raises: as `encrypting_key`, but what is about JWKs."""
+    _check_key(key, algorithm, content, _DECRYPTING.get(algorithm.way, ("unwrapKey",)))
 
 
 def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
@@ -95,18 +112,15 @@ def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
     for key in keys:
         if kid is None or key.kid in ("", kid):
             return key
-    raise InvalidSignatureError("the token was encrypted for a key that is not among these (kid); refuse it")
+    raise InvalidSignatureError(ANOTHER_KEY)
 
 
-def _members(given: GivenKey) -> Members:
-    if isinstance(given, Signer | Verifier):
-        raise ConfigError(
-            "a ring's signer or verifier neither encrypts nor decrypts; pass the key itself, ring.load(NAME)"
-        )
+def _members(given: GivenKey, encrypt: str) -> Members:
+    if isinstance(given, Signer | Verifier | Encrypter | Decrypter):
+        kind = type(given).__name__.lower()
+        raise ConfigError(f"a ring's {kind} does not {encrypt}; pass ring.{encrypt}er(NAME)")
     if not isinstance(given, Members):
-        raise ConfigError(
-            "a key for encryption is a JWK (a dict) or a key of a ring, ring.load(NAME); pass one of these"
-        )
+        raise ConfigError("a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring; pass one")
     return given
 
 
@@ -114,9 +128,9 @@ def _is_set(members: Members) -> bool:
     return "keys" in members and "kty" not in members
 
 
-def _is_for(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, operations: tuple[str, ...]) -> bool:
+def _decrypts(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> bool:
     try:
-        _check_key(key, algorithm, content, operations)
+        check_decrypting(key, algorithm, content)
     except (InvalidKeyError, PolicyError, UnsupportedOperationError):
         return False
     return True
