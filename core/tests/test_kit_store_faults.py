@@ -1,4 +1,4 @@
-"""The contract kit catches faulty stores, first part: variants of the memory store, each with one fault."""
+"""The contract kit catches faulty stores: variants of the memory store, each with one fault."""
 
 from __future__ import annotations
 

@@ -1,0 +1,49 @@
+"""Rings over three stores, for the doctor to examine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keywright
+from keywright import KeyRing, Registry
+
+START = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+
+
+class Ring:
+    """Opens rings over the same three stores, each with a clock that the test sets."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.keys = str(home / "keys")
+        self.db = str(home / "keys.db")
+        self.now = START
+        self.registry = Registry.load()
+        self.stores: dict[str, object] = {
+            "file": {"backend": "file", "path": self.keys},
+            "db": {"backend": "sqlite", "path": self.db},
+            "env": {"backend": "env", "variables": {"listed": "TEST_KEY"}},
+        }
+
+    def open(
+        self, keys: Mapping[str, object] = {}, *, stores: Mapping[str, object] | None = None, store: str | None = None
+    ) -> KeyRing:
+        """A ring over the stores `file` (the default), `db` and `env`, or others."""
+        tables = self.stores if stores is None else stores
+        config = {"default_store": next(iter(tables)), "stores": tables, "keys": keys}
+        return keywright.open(config, clock=lambda: self.now, registry=self.registry, store=store)
+
+    def make(self, *names: str, store: str = "file") -> None:
+        """Make keys."""
+        with self.open() as ring:
+            for name in names:
+                ring.generate(name, store=store)
+
+    def findings(
+        self, keys: Mapping[str, object] = {}, *, stores: Mapping[str, object] | None = None, store: str | None = None
+    ) -> list[str]:
+        """What the doctor says."""
+        with self.open(keys, stores=stores, store=store) as ring:
+            return [str(finding) for finding in ring.examine()]

@@ -1,0 +1,143 @@
+"""`keywright doctor` where two stores hold one name: halfway through a migration, or as different keys."""
+
+from __future__ import annotations
+
+import pytest
+from doctor.rings import Ring
+
+
+def migrated(ring: Ring, *names: str) -> None:
+    """Copy names from `file` to `db`, and leave them in `file`."""
+    with ring.open() as opened:
+        assert [moved.outcome for moved in opened.migrate(*names, from_="file", to="db")] == ["copied"] * len(names)
+
+
+def test_in_the_middle_of_a_migration(ring: Ring) -> None:
+    """One finding for both stores, with the command that ends it; which one is to keep the names is configured."""
+    ring.make("a", "b", "c", "d", "only-here")
+    migrated(ring, "a", "b", "c", "d")
+    to_db = {name: {"store": "db"} for name in ("a", "b", "c", "d", "only-here")}
+
+    before = ring.findings()
+    switched = ring.findings(to_db)
+
+    assert before == [
+        (
+            "stores 'db' and 'file': 4 names are in both, and the configuration looks for them in store 'file': a, b, "
+            "c and 1 more; run `keywright migrate --from db --to file --delete-source`, or if store 'db' is to keep "
+            "them, change the configuration first"
+        )
+    ]
+    assert [said for said in switched if "only-here" not in said] == [
+        (
+            "stores 'file' and 'db': 4 names are in both, and the configuration looks for them in store 'db': a, b, c "
+            "and 1 more; run `keywright migrate --from file --to db --delete-source`, or if store 'file' is to keep "
+            "them, change the configuration first"
+        )
+    ]
+    assert ring.findings(store="db") == []
+    with ring.open(to_db) as opened:
+        list(opened.migrate(from_="file", to="db", delete_source=True))
+    assert ring.findings(to_db) == []
+
+
+def test_only_the_names_that_are_doubled_move(ring: Ring) -> None:
+    """Where the store holds others that are to stay, the command names those that are not."""
+    ring.make("a", "stays")
+    migrated(ring, "a")
+
+    assert ring.findings({"a": {"store": "db"}}) == [
+        (
+            "stores 'file' and 'db': one name is in both, and the configuration looks for it in store 'db': a; run "
+            "`keywright migrate --from file --to db --delete-source a`, or if store 'file' is to keep it, change the "
+            "configuration first"
+        )
+    ]
+    with ring.open({"a": {"store": "db"}}) as opened:
+        list(opened.migrate("a", from_="file", to="db", delete_source=True))
+    assert ring.findings({"a": {"store": "db"}}) == []
+
+
+def test_two_keys_of_one_name(ring: Ring) -> None:
+    """Told apart from those that hold the same; what is configured for the name settles it, and tombstones are none."""
+    ring.make("a", "b", "gone", "same", "x.y")
+    migrated(ring, "same")
+    ring.make("a", "b", "gone", "x.y", store="db")
+    with ring.open() as opened:
+        opened.destroy("gone", store="db")
+        opened.rotate("same", store="db")  # it is the same key all the same
+
+    same = (
+        "stores 'db' and 'file': one name is in both, and the configuration looks for it in store 'file': same; run "
+        "`keywright migrate --from db --to file --delete-source same`, or if store 'db' is to keep it, change the "
+        "configuration first"
+    )
+    assert ring.findings() == [
+        same,
+        (
+            "stores 'file' and 'db': hold different keys under one name: a, b, x.y; set keys.a.store to the store "
+            "whose key counts, and that of the others likewise"
+        ),
+    ]
+    assert ring.findings({"a": {"store": "db"}, "b": {"store": "file"}}) == [
+        same,
+        (
+            "stores 'file' and 'db': hold different keys under one name: x.y; set keys.\"x.y\".store to the store "
+            "whose key counts"
+        ),
+    ]
+
+
+def test_a_name_that_is_doubled_and_not_looked_for(ring: Ring) -> None:
+    """The configuration is to say first which of the two it is to have."""
+    ring.make("a")
+    migrated(ring, "a")
+
+    assert ring.findings(stores={"spare": {"backend": "memory"}, **ring.stores}) == [
+        (
+            "stores 'file' and 'db': one name is in both, and the configuration looks for it in neither: a; set "
+            "keys.a.store to the store that keeps it"
+        )
+    ]
+
+
+def test_a_name_that_is_doubled_in_a_chain(ring: Ring) -> None:
+    """Of a chain, what is written to keeps it."""
+    ring.make("a", "b")
+    migrated(ring, "a")
+    chained = {"both": {"backend": "chain", "stores": ["file", "db"], "write_to": "db"}, **ring.stores}
+
+    assert ring.findings(stores=chained) == [
+        (
+            "stores 'file' and 'db': one name is in both, and the configuration looks for it in store 'db': a; run "
+            "`keywright migrate --from file --to db --delete-source`, or if store 'file' is to keep it, change the "
+            "configuration first"
+        )
+    ]
+    with ring.open(stores=chained) as opened:
+        list(opened.migrate(from_="file", to="db", delete_source=True))
+    assert ring.findings(stores=chained) == []
+
+
+def test_a_name_that_is_doubled_where_nothing_can_be_removed(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command empties a variable."""
+    ring.make("listed")
+    with ring.open() as opened:
+        monkeypatch.setenv("TEST_KEY", opened.export("listed", secret=True).reveal().decode())
+
+    assert ring.findings() == [
+        (
+            "stores 'env' and 'file': one name is in both, and the configuration looks for it in store 'file': listed; "
+            "store 'env' is read-only, so if the other is to keep it, unset it there by hand"
+        )
+    ]
+
+
+def test_one_place_under_two_names(ring: Ring) -> None:
+    """That is what is told, and not that every name is there twice."""
+    ring.make("a")
+    stores = {**ring.stores, "again": ring.stores["file"]}
+
+    assert ring.findings(stores=stores) == [
+        "stores 'file' and 'again': are one and the same place; remove one of the two tables, or correct its settings"
+    ]
