@@ -183,6 +183,22 @@ def test_versions_that_are_not_for_an_algorithm_stay_out(ring: KeyRing, rings: R
     assert (type(error), str(error)) == (UnsupportedOperationError, NOT_OCT)
 
 
+def test_a_size_or_a_use_keeps_a_version_out(ring: KeyRing, refusal: Refusal) -> None:
+    """If all stay out, it is told why of the primary."""
+    jwk = json.loads(ring.export("wrapping", format="jwk", secret=True).reveal())
+    token = jwe_encrypt(b"any", {"kty": "oct", "k": jwk["k"]}, **WRAP)
+    ring.rotate("wrapping", bits=128)
+    ring.rotate("wrapping", bits=256, attributes={"use": "sig"})
+
+    assert jwe_decrypt(token, ring.decrypter("wrapping"), **WRAP).reference == "wrapping@1"
+    ring.disable("wrapping@1")
+    error = refusal(partial(jwe_decrypt, token, ring.decrypter("wrapping"), **WRAP))
+    assert (type(error), str(error)) == (
+        PolicyError,
+        "this key is not for encryption by its own use; use another key",
+    )
+
+
 def test_threads_never_mix_a_kid_and_a_key(ring: KeyRing) -> None:
     """While a key is rotated again and again, every token decrypts with the version that its header names."""
     to, of = ring.encrypter("box"), ring.decrypter("box")
