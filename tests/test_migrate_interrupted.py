@@ -78,17 +78,17 @@ def test_a_program_is_told_that_it_was_interrupted(home: Path, environment: dict
     }  # fmt: skip
 
 
-# Ctrl-C when a copy is counted, and not yet told.
+# Ctrl-C when a version is counted, and not yet told.
 COUNTED = """
 import signal, sys
 from keywright.cli import main
 from keywright.cli.context import Context
-tell = Context.print
+tell = Context.METHOD
 def interrupted(context, text):
     if "k004@1" in text:
         signal.raise_signal(signal.SIGINT)
     tell(context, text)
-Context.print = interrupted
+Context.METHOD = interrupted
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv[0] = "keywright"
 sys.exit(main())
@@ -100,7 +100,7 @@ sys.exit(main())
 def test_what_is_counted_is_told(home: Path, environment: dict[str, str], as_json: bool) -> None:
     """The summary is the sum of the lines, whenever the interrupt comes."""
     move = [*(["--json"] if as_json else []), "migrate", "--from", "old", "--to", "new"]
-    command = [sys.executable, "-c", COUNTED, *move]
+    command = [sys.executable, "-c", COUNTED.replace("METHOD", "print"), *move]
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, timeout=60)
 
     *lines, summary = done.stdout.decode().splitlines()
@@ -109,6 +109,23 @@ def test_what_is_counted_is_told(home: Path, environment: dict[str, str], as_jso
     )  # fmt: skip
     assert "k004@1" in lines[-1]
     assert (json.loads(summary)["copied"] if as_json else int(summary.split()[1].rstrip(","))) == len(lines) == 5
+
+
+def test_failures_that_are_counted_are_told(home: Path, environment: dict[str, str]) -> None:
+    """The same of `reseal`, with a master key that opens none of them."""
+    (home / "keywright.toml").write_text(CONFIG.replace("previous = ", "# "))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("MASTER", MASTERS["PREVIOUS"])
+        with library.open(home / "keywright.toml", store="sealed") as ring:
+            for number in range(10):
+                ring.generate(f"k{number:03}")
+    command = [sys.executable, "-c", COUNTED.replace("METHOD", "say"), "--store", "sealed", "reseal"]
+    done = subprocess.run(command, cwd=home, env={**environment, **MASTERS}, capture_output=True, timeout=60)
+
+    *lines, last = done.stderr.decode().splitlines()
+    assert (done.returncode, last) == (130, "keywright: interrupted; the same command goes on where it stopped")
+    assert "k004@1" in lines[-1]
+    assert (len(lines), done.stdout) == (5, b"resealed 0, current 0, failed 5\n")
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -342,3 +342,31 @@ def test_a_token_for_another_version_names_it(run: Run, ring: KeyRing, refusal: 
     for reference in ("old", "old@2"):
         error = refusal(partial(run, "decrypt", "--key", reference, *AGREEMENT, given=foreign))
         assert str(error) == "the token was encrypted for a key that is not among these (kid); refuse it"
+
+
+def test_a_name_of_which_no_version_decrypts(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+    """A token says which version it is for, and what became of that; one without is told what became of all."""
+    token = run("encrypt", "--key", "box", *AGREEMENT, given=b"hi")
+    jwk = {name: value for name, value in json.loads(ring.export("box", format="jwk")).items() if name != "kid"}
+    foreign = jwe_encrypt(b"hi", jwk, **AGREE).encode()
+    ring.disable("box@1")
+
+    of_token = refusal(lambda: run("decrypt", "--key", "box", *AGREEMENT, given=token))
+    of_foreign = refusal(lambda: run("decrypt", "--key", "box", *AGREEMENT, given=foreign))
+
+    assert (type(of_token), str(of_token)) == (
+        InvalidSignatureError,
+        "the token was encrypted for box@1, which is disabled; to decrypt it all the same, say --key box@1",
+    )
+    assert (type(of_foreign), str(of_foreign)) == (
+        PolicyError,
+        "box may not decrypt: version 1 is disabled; have the data encrypted for a version that may",
+    )
+
+
+def test_a_version_that_is_announced(run: Run, ring: KeyRing) -> None:
+    """Whoever has its public half may encrypt for it already."""
+    ring.rotate("box", activate_in=timedelta(days=1))
+    token = run("encrypt", "--key", "box@2", *AGREEMENT, given=b"hi")
+
+    assert run("decrypt", "--key", "box", *AGREEMENT, given=token) == b"hi"

@@ -15,7 +15,7 @@ import pytest
 import keywright
 from keywright import KeyEvent, KeyRing, Registry
 from keywright.errors import InvalidSignatureError, KeywrightError, PolicyError, UnsupportedOperationError
-from keywright_jose import jwe_decode, jwe_decrypt, jwe_encode, jwe_encrypt
+from keywright_jose import create_secret_key, jwe_decode, jwe_decrypt, jwe_encode, jwe_encrypt
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Rings = Callable[[str], KeyRing]
@@ -197,6 +197,19 @@ def test_a_size_or_a_use_keeps_a_version_out(ring: KeyRing, refusal: Refusal) ->
         PolicyError,
         "this key is not for encryption by its own use; use another key",
     )
+
+
+def test_a_key_without_kid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a JWK without one: it decrypts whatever kid a token says, and says none."""
+    jwk = {name: value for name, value in create_secret_key(256).items() if name != "kid"}
+    monkeypatch.setenv("BOX", json.dumps(jwk))
+    stores = {"ci": {"backend": "env", "variables": {"box": "BOX"}}}
+    with keywright.open({"stores": stores}) as ring:
+        found = jwe_decrypt(jwe_encrypt(b"any", jwk, **WRAP, headers={"kid": "x"}), ring.decrypter("box"), **WRAP)
+        token = jwe_encrypt(b"any", ring.encrypter("box"), **WRAP)
+
+        assert (found.kid, found.reference) == (None, "box@1")
+        assert "kid" not in jwe_decrypt(token, ring.decrypter("box"), **WRAP).header
 
 
 def test_threads_never_mix_a_kid_and_a_key(ring: KeyRing) -> None:

@@ -49,7 +49,7 @@ def _of_ring(
     decrypter: Decrypter, algorithm: KeyAlgorithm, content: ContentAlgorithm, kid: str | None
 ) -> Sequence[Candidate]:
     """The version with that `kid`; of a token without one all of them, for they are the ring's own."""
-    named = [one for one in decrypter.current() if kid in (None, one.kid)]
+    named = [one for one in decrypter.current() if kid is None or one.kid in ("", kid)]
     if not named:
         raise InvalidSignatureError(ANOTHER_KEY)
     found: list[Candidate] = []

@@ -125,7 +125,8 @@ def _versions(token: bytes, reference: str, context: Context) -> GivenKey:
 
     kid = read_header(split_token(token, 5)[0]).kid
     wanted = parse_reference(reference)
-    meant = {one.info.kid: one for one in context.ring.show(wanted.name).versions}.get(kid or "")
+    versions = {one.info.kid: one for one in context.ring.show(wanted.name).versions}
+    meant = None if kid is None else versions.get(kid)
     if wanted.version is not None:
         if meant is not None and meant.info.version != wanted.version:
             raise InvalidSignatureError(
