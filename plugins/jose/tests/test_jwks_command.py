@@ -23,6 +23,7 @@ from keywright.errors import (
     AccessDeniedError,
     ConfigError,
     DurabilityUnknownError,
+    KeyExistsError,
     KeyNotFoundError,
     KeywrightError,
     StoreUnavailableError,
@@ -126,6 +127,17 @@ def test_no_key_leaves_the_file_as_it_was(run: Run, tmp_path: Path) -> None:
 
     assert refused(lambda: run("other", "-o", str(path)))[0] is KeyNotFoundError
     assert path.read_bytes() == OLD
+
+
+def test_a_file_that_is_no_set_is_not_replaced(run: Run, tmp_path: Path) -> None:
+    """Unless somebody insists."""
+    path = tmp_path / "key.jwk"
+    path.write_text("a key")
+
+    assert refused(lambda: run("-o", str(path)))[0] is KeyExistsError
+    assert path.read_text() == "a key"
+    run("-o", str(path), "--force")
+    assert json.loads(path.read_bytes())["keys"]
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])

@@ -33,6 +33,7 @@ def _configure(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="bring FILE up to date instead: a new one has mode 0644, and one that is right already is not touched",
     )
+    parser.add_argument("--force", action="store_true", help="replace FILE though it is no public JWK Set")
 
 
 def _run(arguments: Namespace, context: Context) -> int:
@@ -40,6 +41,7 @@ def _run(arguments: Namespace, context: Context) -> int:
 
     Raises:
         KeyNotFoundError, PolicyError, UnsupportedKeyError, InvalidKeyError: as `jwks`.
+        KeyExistsError, AccessDeniedError: as `check_published`, without `--force`.
         ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityUnknownError: as `write_public`.
     """
     from keywright_jose.jwk_set import encode_set, public_keys
@@ -49,7 +51,10 @@ def _run(arguments: Namespace, context: Context) -> int:
         context.write(encode_set(keys))
         return 0
     from keywright_jose.public_file import write_public
+    from keywright_jose.published_set import check_published
 
+    if not arguments.force:
+        check_published(arguments.output)
     changed = write_public(arguments.output, encode_set(keys))
     if context.json:
         references = [key.reference for key in keys]
