@@ -25,6 +25,13 @@ TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1c2VyLTcifQ." + "M" * 86
         ("jose", "jws", "verify", "--key", "a"),
         ("jose", "jws", "verify", "--key-file"),
         ("nix", "sign", ".", "--key-file"),
+        ("generate", "b", "--type"),
+        ("generate", "b", "--format"),
+        ("convert", "--to", "nix", "--from"),
+        ("list", "--store"),
+        ("doctor", "--store"),
+        ("list", "--profile"),
+        ("list", "--config"),
     ],
     ids=" ".join,
 )
@@ -108,3 +115,27 @@ def test_a_path_is_shown(keywright: Keywright) -> None:
     done = keywright("import", "a", "./secret-key")
 
     assert done.stderr == b"keywright: ./secret-key: cannot be read (No such file or directory); check the path\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("generate", "b", "--type"), "no key type is called '<looks like a key or token>'; installed: "),
+        (("list", "--store"), 'stores."<looks like a key or token>" is not configured; '),
+        (("list", "--config"), "<looks like a key or token>: does not exist; check the path, or make it"),
+    ],
+)
+def test_it_is_said_what_it_looks_like(keywright: Keywright, command: tuple[str, ...], told: str) -> None:
+    """So that whoever sees the message looks again at what they gave."""
+    assert told in keywright(*command, NIX).stderr.decode()
+
+
+def test_a_config_that_is_there_is_named(home: Path, keywright: Keywright) -> None:
+    """Its directory may look like a key, as those of Nix's store do."""
+    directory = home / "l8mqd5x1v8wb8v1c0qv5fzrqhm9v4n5a-keywright-config"
+    directory.mkdir()
+    (directory / "keywright.toml").write_text("broken")
+
+    assert keywright("list", "--config", str(directory / "keywright.toml")).stderr.decode() == (
+        f"keywright: {directory}/keywright.toml: the end is not TOML; correct it, see https://toml.io/en/v1.0.0\n"
+    )

@@ -147,7 +147,7 @@ def test_a_key_without_a_table_has_the_defaults(file: Path) -> None:
     [
         ("lcoal", "stores.lcoal is not configured (did you mean 'local'?); there are: ci-1, local, prod"),
         ("", 'stores."" is not configured; there are: ci-1, local, prod'),
-        ("a\nb", "stores.<odd name> is not configured; there are: ci-1, local, prod"),
+        ("a\tb", "stores.<odd name> is not configured; there are: ci-1, local, prod"),
     ],
 )
 def test_a_store_that_is_not_configured_is_refused(file: Path, name: str, rule: str) -> None:

@@ -228,12 +228,15 @@ class Registry:
             return claims[0].thing
         if claims:
             raise PluginError(_clash(role, name, claims))
+        from keywright.misplaced import shown_name
+
         known = self._claims[role]
         failed = "".join(f". {failure}" for failure in self._failures)
         installed = ", ".join(sorted(known)) or "none"
         left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
+        hint = did_you_mean(name, known)
         raise UnknownPluginError(
-            f"no {role} is called {name!r}{did_you_mean(name, known)}; installed: {installed}{left_out}{failed}"
+            f"no {role} is called {shown_name(name)!r}{hint}; installed: {installed}{left_out}{failed}"
         )
 
     @property

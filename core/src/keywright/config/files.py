@@ -8,6 +8,7 @@ import stat
 from typing import Final
 
 from keywright.errors import ConfigError
+from keywright.misplaced import shown_name
 from keywright.settings import Given
 
 __all__ = ["read_config"]
@@ -27,7 +28,8 @@ def read_config(path: str) -> Given:
     """
     document = _parsed(path)
     if isinstance(document, str):
-        raise ConfigError(f"{path}: {document}")
+        shown = path if os.path.lexists(path) else shown_name(path)
+        raise ConfigError(f"{shown}: {document}")
     return Given(document, "", path, os.path.dirname(os.path.realpath(path)))
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from keywright.config.paths import dotted, listed
 from keywright.config.tables import KEY_SETTINGS
 from keywright.errors import ConfigError, InvalidNameError
+from keywright.misplaced import shown_name
 from keywright.names import check_name
 from keywright.setting_values import TABLE_TYPES, is_indirection
 from keywright.settings import Given
@@ -60,8 +61,8 @@ def document_layer(document: Given, profile: str | None) -> Layer:
     if profile is None:
         return layer
     if profile not in layers:
-        hint = did_you_mean(profile, layers)
-        raise ConfigError(f"{document.source}: {dotted('profiles', profile)} is not configured{hint}{listed(profiles)}")
+        path, hint = dotted("profiles", shown_name(profile)), did_you_mean(profile, layers)
+        raise ConfigError(f"{document.source}: {path} is not configured{hint}{listed(profiles)}")
     return merged(layer, layers[profile])
 
 

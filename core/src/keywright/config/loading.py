@@ -19,6 +19,7 @@ from keywright.config.overrides import environment_layer, option_layer
 from keywright.config.paths import dotted, listed
 from keywright.config.tables import KEY_SETTINGS, KeyTable, PluginTable, SealTable, StoreTable
 from keywright.errors import ConfigError
+from keywright.misplaced import shown_name
 from keywright.setting_values import TABLE_TYPES, is_indirection, parse_setting
 from keywright.settings import Given, Setting
 from keywright.spelling import did_you_mean
@@ -66,7 +67,7 @@ class Config(NamedTuple):
         """
         name = self.default_store if name is None else name
         if name not in self.stores:
-            path, hint = dotted("stores", name), did_you_mean(name, self.stores)
+            path, hint = dotted("stores", shown_name(name)), did_you_mean(name, self.stores)
             raise ConfigError(f"{self.source}: {path} is not configured{hint}{listed(self.stores)}")
         return self.stores[name]
 
