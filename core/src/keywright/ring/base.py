@@ -16,6 +16,7 @@ from keywright.ring.chain import Chain
 from keywright.ring.given_texts import check_texts
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import describe, perform
+from keywright.ring.times import checked_clock
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,15 +49,16 @@ class RingBase:
     ) -> None:
         """A ring over what `config` says; nothing is opened before it is needed.
 
-        `clock` gives the time in UTC. `store` goes before whatever the configuration says.
+        `clock` gives the time, with a zone; one without is a ConfigError in whatever asks for it. `store` goes before
+        whatever the configuration says.
 
         Raises:
-            ConfigError: `store` is empty; as `Registry.for_ring`.
+            ConfigError: `store` is empty, or `clock` cannot be called; as `Registry.for_ring`.
             PluginError: as `Registry.for_ring`.
         """
         self.config = config
         self.plugins = plugins.for_ring(config)
-        self._clock = clock
+        self._clock = clock if clock is _utc_now else checked_clock(clock)
         check_texts(store=store)
         self._store = store
         self._chains: dict[str, Chain] = {}

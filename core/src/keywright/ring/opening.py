@@ -28,7 +28,7 @@ def open(
     """A key ring over a configuration: a file's path, a dict with what a file would say, or None to find one.
 
     `profile` goes before `$KEYWRIGHT_PROFILE`; `options` are pairs such as `("stores.local.path", "keys.db")`;
-    `store` goes before every store that the configuration names; `clock` gives the time in UTC.
+    `store` goes before every store that the configuration names; `clock` gives the time, with a zone.
 
     Raises:
         ConfigError: the configuration is wrong. PluginError: its `plugins` names one that is not installed.

@@ -1,15 +1,34 @@
-"""Times and durations that callers give: checked, and brought to UTC."""
+"""Clocks, times and durations that callers give: checked, and brought to UTC."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from keywright.errors import ConfigError
 
-__all__ = ["check_duration", "check_times"]
+__all__ = ["check_duration", "check_times", "checked_clock"]
 
 _LONGEST: Final = timedelta(days=36_500)
+
+
+def checked_clock(clock: object) -> Callable[[], datetime]:
+    """The clock, brought to UTC. It raises ConfigError where it gives no time with a zone: nobody knows when that is.
+
+    Raises:
+        ConfigError: it cannot be called.
+    """
+    if not callable(clock):
+        raise ConfigError("clock must be a function that gives the time; leave it out for the time of the system")
+
+    def now() -> datetime:
+        time = _in_utc("the time that the clock gives", clock())
+        if time is None:
+            raise ConfigError("the clock gives no time; have it return one with a zone, such as datetime.now(UTC)")
+        return time
+
+    return now
 
 
 def check_duration(name: str, duration: object) -> None:
