@@ -109,7 +109,8 @@ def test_create(ring: KeyRing, run: Run) -> None:
 
     lines = re.fullmatch("key_id: ([a-z2-7]{16})\napi_key: (kwk_[a-z2-7]{16}_[0-9A-Za-z]{49})\n", out)
     assert lines is not None
-    assert (code, err) == (0, "")
+    forgotten = f"store 'main' forgets all when the process ends, api-keys/{lines[1]} among it"
+    assert (code, err) == (0, f"keywright: warning: {forgotten}; name another with --store\n")
     found = verify_api_key(ring, lines[2])
     assert (found.key_id, found.labels) == (lines[1], {"note": "a=b", "user_id": "7"})
 

@@ -175,6 +175,14 @@ class Context:
         """A warning for people, on stderr, unless they asked for quiet."""
         self.note(f"keywright: warning: {text}")
 
+    def warn_of_forgetting(self, name: str) -> None:
+        """Warn if the key that was just stored as `name` is gone when the process ends. Raises: as `open_store`."""
+        opened = self.ring.open_store(name=name)
+        if not opened.capabilities.persistent:
+            self.warn(
+                f"store {opened.name!r} forgets all when the process ends, {name} among it; name another with --store"
+            )
+
     def exit_code(self, error: KeywrightError) -> int:
         """The exit code that goes with an error, for commands that go on after one and end with it."""
         from keywright.cli.exit_codes import exit_code

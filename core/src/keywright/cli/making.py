@@ -138,7 +138,8 @@ def run_import(arguments: Namespace, context: Context) -> int:
 
 
 def made(context: Context, info: RecordInfo) -> int:
-    """Print the version that was made. Returns 0."""
+    """Print the version that was made, and warn if it does not stay. Returns 0."""
+    context.warn_of_forgetting(info.name)
     if context.json:
         from keywright.cli.documents import info_document
 

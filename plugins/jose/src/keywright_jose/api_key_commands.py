@@ -81,6 +81,7 @@ def _create(arguments: Namespace, context: Context) -> int:
     labels = labels_of(arguments.label)
     expires = None if arguments.expires is None else time_of(arguments.expires, context.ring.now())
     made = create_api_key(context.ring, labels=labels, expires=expires)
+    context.warn_of_forgetting(f"api-keys/{made.key_id}")
     context.write(_as_json(made.key_id, made.api_key) if context.json else _as_lines(made.key_id, made.api_key))
     return 0
 
