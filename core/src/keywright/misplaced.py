@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["looks_like_a_secret", "shown_name"]
 
 _LONGEST_NAME: Final = 255
-_CHANGES: Final = re.compile("(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
+_CHANGES: Final = "(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]"  # compiled when it is needed
 
 
 def looks_like_a_secret(text: str) -> bool:
@@ -17,7 +17,7 @@ def looks_like_a_secret(text: str) -> bool:
         return True
     # Base64 with a slash in it. Its characters change between upper case, lower case and digits two times in three;
     # those of words and directories hardly do.
-    return any(10 * len(_CHANGES.findall(run)) > 3 * len(run) for run in re.findall("[A-Za-z0-9+/=_-]{20,}", text))
+    return any(10 * len(re.findall(_CHANGES, run)) > 3 * len(run) for run in re.findall("[A-Za-z0-9+/=_-]{20,}", text))
 
 
 def shown_name(name: str) -> str:

@@ -13,6 +13,7 @@ from keywright import hookspecs
 from keywright.command_modules import faults_of_modules
 from keywright.discovery import EntryPoint, find_entry_points
 from keywright.errors import KeywrightError, PluginError, PolicyError, UnknownPluginError
+from keywright.misplaced import shown_name
 from keywright.plugin_calls import call, guarded, sequence, unfit_hook
 from keywright.plugin_objects import fault_of
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
@@ -228,16 +229,12 @@ class Registry:
             return claims[0].thing
         if claims:
             raise PluginError(_clash(role, name, claims))
-        from keywright.misplaced import shown_name
-
         known = self._claims[role]
         failed = "".join(f". {failure}" for failure in self._failures)
         installed = ", ".join(sorted(known)) or "none"
         left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
-        hint = did_you_mean(name, known)
-        raise UnknownPluginError(
-            f"no {role} is called {shown_name(name)!r}{hint}; installed: {installed}{left_out}{failed}"
-        )
+        what = f"no {role} is called {shown_name(name)!r}{did_you_mean(name, known)}"
+        raise UnknownPluginError(f"{what}; installed: {installed}{left_out}{failed}")
 
     @property
     def key_types(self) -> Mapping[str, KeyType]:
