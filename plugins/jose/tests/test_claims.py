@@ -18,7 +18,7 @@ from keywright.errors import (
     KeywrightError,
     MalformedTokenError,
 )
-from keywright_jose import create_secret_key, jws_decode, jws_encode, signer, verifier
+from keywright_jose import create_secret_key, jwe_encode, jws_decode, jws_encode, signer, verifier
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 
@@ -108,10 +108,19 @@ def test_tokens_that_are_not_good_now(
     ],
 )
 def test_times_that_are_none(refusal: Refusal, name: str, value: object) -> None:
-    """A time is a number of seconds that every reader understands alike; texts and booleans are none."""
-    error = refusal(partial(decode, {name: value}))
+    """A time is a number of seconds that every reader understands alike; nobody reads another, nor makes one."""
+    token = signer(KEY, "HS256").sign({name: value})
 
-    assert (type(error), str(error)) == (MalformedTokenError, NO_TIME.format(name))
+    of_decode = refusal(partial(jws_decode, token, KEY, signature_algorithm="HS256"))
+    of_encode = refusal(partial(jws_encode, {name: value}, KEY, signature_algorithm="HS256"))
+    encrypted = refusal(partial(jwe_encode, {name: value}, KEY, key_algorithm="A256KW", content_algorithm="A256GCM"))
+
+    assert (type(of_decode), str(of_decode)) == (MalformedTokenError, NO_TIME.format(name))
+    for error in (of_encode, encrypted):
+        assert (type(error), str(error)) == (
+            FormatError,
+            f"the claim {name} is no time in seconds (RFC 7519 §2), so nobody would take the token; correct it",
+        )
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeGuard
 
 from keywright.errors import ConfigError, ExpiredTokenError, FormatError, InvalidClaimError, MalformedTokenError
 from keywright_jose.token_json import read_object
 
-__all__ = ["MAXIMUM_DRIFT", "MAXIMUM_TTL", "Clock", "check_claims", "check_drift", "read_claims", "with_times"]
+__all__ = [
+    "MAXIMUM_DRIFT",
+    "MAXIMUM_TTL",
+    "Clock",
+    "check_claims",
+    "check_drift",
+    "check_said_times",
+    "read_claims",
+    "with_times",
+]
 
 Clock = Callable[[], datetime]
 
@@ -31,10 +40,11 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
     Raises:
         ConfigError: `ttl` is no whole number from 1 to ten years, the claims hold one of the three already, or the
             clock gives no time with a zone.
-        FormatError: the claims are no mapping.
+        FormatError: the claims are no mapping, or as `check_said_times`.
     """
     if not isinstance(claims, Mapping):
         raise FormatError("the claims of a token are a mapping; bytes are for the sign of a token signer")
+    check_said_times(claims)
     if ttl is None:
         return claims
     if not _is_whole(ttl, 1, MAXIMUM_TTL):
@@ -43,6 +53,19 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
         raise ConfigError("the claims say iat, nbf or exp, which the ttl would set; leave out one or the other")
     now = int(_now(clock))
     return {**claims, "iat": now, "nbf": now, "exp": now + ttl}
+
+
+def check_said_times(claims: Mapping[str, object]) -> None:
+    """Refuse a token that nobody would take.
+
+    Raises:
+        FormatError: `iat`, `nbf` or `exp` is there, and no time in seconds.
+    """
+    for name in _TIMES:
+        if name in claims and not _is_time(claims[name]):
+            raise FormatError(
+                f"the claim {name} is no time in seconds (RFC 7519 §2), so nobody would take the token; correct it"
+            )
 
 
 def read_claims(payload: bytes) -> dict[str, object]:
@@ -118,11 +141,15 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
     if name not in claims:
         return None
     time = claims[name]
-    if not isinstance(time, int | float) or isinstance(time, bool) or not abs(time) <= _LATEST:
+    if not _is_time(time):
         raise MalformedTokenError(
             f"the claim {name} of the token is no time in seconds (RFC 7519 §2); have it reissued"
         )
     return time
+
+
+def _is_time(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LATEST
 
 
 def _agrees(name: str, found: object, expected: object) -> bool:

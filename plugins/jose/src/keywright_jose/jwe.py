@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from keywright import Decrypter, Encrypter, Key, Secret
 from keywright.errors import FormatError, KeywrightError
-from keywright_jose.claims import Clock, check_drift, read_claims
+from keywright_jose.claims import Clock, check_drift, check_said_times, read_claims
 from keywright_jose.claims import check_claims as check
 from keywright_jose.jwe_decryption import decrypted_token
 from keywright_jose.jwe_encryption import encrypted_token
@@ -35,7 +35,7 @@ def jwe_encode(
         headers: the same.
 
     Raises:
-        FormatError: the claims are nothing that JSON can carry, or too much.
+        FormatError: the claims are nothing that JSON can carry, or too much; `iat`, `nbf` or `exp` is no time.
         KeywrightError: as `keywright_jose.jwe_encrypt`.
     """
     given, written = taken_key(key), _written(claims)
@@ -90,6 +90,7 @@ def _written(claims: object) -> Secret | KeywrightError:
     if not isinstance(claims, Mapping):
         return FormatError("the claims of a token are a mapping; bytes are for jwe_encrypt")
     try:
+        check_said_times(claims)
         return Secret(write_object(claims, "the claims of a token"))
     except KeywrightError as error:
         return error.with_traceback(None)

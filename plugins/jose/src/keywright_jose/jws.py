@@ -37,7 +37,7 @@ def jws_encode(
     Raises:
         ConfigError: `ttl` is none, or the claims set those times themselves; something is said beside a token
             signer that it was bound with; as `signer`.
-        FormatError: the claims are nothing that JSON can carry, or too much.
+        FormatError: the claims are nothing that JSON can carry, or too much; `iat`, `nbf` or `exp` is no time.
         KeywrightError: as `signer`.
     """
     given = key if isinstance(key, TokenSigner) else taken(key)
