@@ -42,11 +42,12 @@ def faults_of_modules(plugins: Collection[tuple[str, str]], by_hook: Commands) -
     for one in find_entry_points(groups=(COMMANDS,)):
         if (one.name, one.distribution) in plugins:
             added, failed = guarded(_add, one, type(by_hook)())
-            if added is not None and set(added.table) != _paths_of(one.name, by_hook):
-                failed = "it adds other commands than the plugin's hook"
+            named = f"names the module {one.value} in {COMMANDS}, which"
             if failed:
-                named = f"names the module {one.value} in {COMMANDS}, which is not used: {failed}"
-                yield one.name, f"{named}; correct the module, or leave the entry point out"
+                yield one.name, f"{named} is not used: {failed}; correct the module, or leave the entry point out"
+            elif added is not None and set(added.table) != _paths_of(one.name, by_hook):
+                other = "adds other commands than the plugin's hook keywright_add_commands, which --help asks"
+                yield one.name, f"{named} {other}; have both add the same, or leave the entry point out"
 
 
 def _paths_of(plugin: str, commands: Commands) -> set[tuple[str, ...]]:
