@@ -111,7 +111,8 @@ def test_a_seal_that_is_not_installed_is_told_once(home: Path, keywright: Keywri
 
     examined, checked = told(keywright, code=2)
 
-    assert (examined, checked) == ([f"seal 'master': {fault}"], [f"keywright: {fault}"])
+    way_out = "install, allow or mend its plugin, or correct the name"
+    assert (examined, checked) == ([f"seal 'master': {fault}; {way_out}"], [f"keywright: {fault}"])
 
 
 @pytest.mark.parametrize(
@@ -208,6 +209,35 @@ def test_config_check_has_them_in_its_document(sealed: Path, keywright: Keywrigh
     done = keywright("config", "check", "--json")
 
     assert [fault["type"] for fault in json.loads(done.stdout)["faults"]] == ["ConfigError", "SealError"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        pytest.param(
+            'default_store = "b"\n' + STORE, "default_store names a store that is not configured", id="a store"
+        ),
+        pytest.param('plugins = ["absent"]\n' + STORE, "plugins names 'absent'", id="a plugin"),
+        pytest.param(STORE + "nonsense = 1\n", "nonsense", id="a setting"),
+        pytest.param("stores = 1\n", "stores", id="no table"),
+        pytest.param(None, "does not exist", id="no file"),
+    ],
+)
+def test_the_document_of_config_check_has_one_shape(
+    home: Path, keywright: Keywright, text: str | None, fault: str
+) -> None:
+    """`error`, `faults` and `source` are there, wherever the fault lies."""
+    path = home / "given.toml"
+    if text is not None:
+        path.write_text(text)
+
+    done = keywright("config", "check", "--json", "--config", str(path))
+
+    document = json.loads(done.stdout)
+    assert (done.returncode, document.keys()) == (2, {"error", "faults", "source"})
+    assert (document["faults"], document["source"]) == ([document["error"]], str(path))
+    assert fault in document["error"]["message"]
+    assert done.stderr.decode() == f"keywright: {document['error']['message']}\n"
 
 
 class Examined:

@@ -189,6 +189,32 @@ def test_no_command(keywright: Keywright, words: list[str], group: str) -> None:
     assert (done.returncode, done.stderr[:20]) == (2, f"usage: {group} COMMAND"[:20].encode())
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--config", "--config takes a value, and the command line ends before that; see keywright --help"),
+        ("--profile", "--profile takes a value, and the command line ends before that; see keywright --help"),
+        ("config --store", "--store takes a value, and the command line ends before that; see keywright config --help"),
+        ("--option", "--option takes two values, and the command line ends before that; see keywright --help"),
+        ("--option a.b", "--option takes two values, and the command line ends before that; see keywright --help"),
+    ],
+)
+def test_an_option_without_its_value_and_a_command(keywright: Keywright, line: str, message: str) -> None:
+    """One line says what is missing, and no list of commands hides it."""
+    done = keywright(*line.split())
+
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", f"keywright: {message}\n")
+
+
+@pytest.mark.parametrize("line", ["--store a", "-q", "--option a.b c"])
+def test_options_without_a_command(keywright: Keywright, line: str) -> None:
+    """Below the list of commands a line says that none is named; who says nothing at all gets the list alone."""
+    told, bare = keywright(*line.split()), keywright()
+
+    assert (told.returncode, bare.returncode) == (2, 2)
+    assert told.stderr == bare.stderr + b"keywright: no command is named; see keywright --help\n"
+
+
 def _message(stderr: bytes) -> str:
     return stderr.decode().removeprefix("keywright: ").removesuffix("\n")
 

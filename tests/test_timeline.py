@@ -250,3 +250,14 @@ def test_what_is_not_there_is_told(home: Path, terminal: Terminal, keywright: Ke
     done = keywright("show", "a@2")
     assert done.returncode == 2
     assert done.stderr == b"keywright: show takes a NAME without @N; leave that out, and every version is shown\n"
+
+
+def test_what_was_passed_over_never_signs(keywright: Keywright) -> None:
+    """A version that another took the place of before its time has no time from which it signs."""
+    keywright("generate", "a", "--activates", "5d")
+    before = keywright("show", "a").stdout.decode().splitlines()
+    keywright("rotate", "a")
+    after = keywright("show", "a").stdout.decode().splitlines()
+
+    assert [row.split("\t")[1] for row in (*before, *after)] == ["announced", "verifying", "signing"]
+    assert [bool(row.split("\t")[5]) for row in (*before, *after)] == [True, False, True]

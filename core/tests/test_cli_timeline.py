@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO, TextIOWrapper
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keywright import RecordInfo, State
 from keywright.cli.outlook import in_words, what_happened, what_next
 from keywright.cli.timeline import Axis, axis_of, bar, cut, filled, folded, legend
-from keywright.lifecycle import VersionPhase, phases
+from keywright.lifecycle import Phase, VersionPhase, phases
 
 NOW = datetime(2027, 1, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -33,6 +35,48 @@ def test_a_version_is_drawn_from_its_making_to_its_end() -> None:
         "     2█████████▒    ",
         "          ·····3████",
     ]
+
+
+def test_a_version_that_is_passed_over_before_its_time() -> None:
+    """It is drawn as announced until another takes its place, and then as its phase says: never as a signing one."""
+    announced = replace(FIRST, activates=NOW + 5 * DAY)
+
+    assert drawn(announced, SECOND) == [
+        "·····▒▒▒▒▒▒▒▒       ",
+        "     2██████████████",
+    ]
+    assert drawn(announced, replace(SECOND, created=NOW - DAY)) == [
+        "·········▒▒▒▒▒▒▒▒   ",
+        "         2██████████",
+    ]
+
+
+@given(
+    lives=st.lists(
+        st.tuples(st.integers(-9, 5), st.none() | st.integers(0, 9), st.none() | st.integers(0, 9)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_bar_says_at_now_what_the_phase_says(lives: list[tuple[int, int | None, int | None]]) -> None:
+    """Whatever activates and overlaps when: at `now` the bar of a version in use shows its phase."""
+    made = sorted(min(day, 0) for day, _, _ in lives)
+    infos = [
+        RecordInfo(
+            name="a",
+            version=number,
+            created=NOW + day * DAY,
+            activates=None if wait is None else NOW + (day + wait) * DAY,
+            overlap=None if overlap is None else overlap * DAY,
+        )
+        for number, (day, (_, wait, overlap)) in enumerate(zip(made, lives, strict=True), 1)
+    ]
+    shown = {Phase.ANNOUNCED: "·", Phase.SIGNING: "█", Phase.VERIFYING: "▒"}
+
+    for one in phases(infos, NOW + DAY / 2):  # the middle of a character
+        character = bar([one], AXIS)[AXIS.place(NOW)]
+        started = one.phase is Phase.SIGNING and character == str(one.info.version)
+        assert one.phase not in shown or started or character == shown[one.phase], one
 
 
 def test_a_version_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:

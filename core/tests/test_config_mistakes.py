@@ -24,6 +24,7 @@ DURATION = "must be a whole number and a unit: s, m, h, d or w, such as 90d"
 ENDS = "or a version ends before its successor has taken over; make it longer, or leave it out"
 INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
 KID = "must be text with no other braces than {name} and {version}, and not empty"
+LONG_KID = "must have at most 1024 characters; choose a shorter one"
 SYNTAX = "is not TOML; correct it, see https://toml.io/en/v1.0.0"
 TWICE = "gives a key or table for the second time; keep one of them"
 ATTRIBUTES = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
@@ -180,6 +181,9 @@ MISTAKES = {
     "kid with an unknown placeholder": ('[keys.a]\nkid = "{name}-{date}"', f"keys.a.kid {KID}"),
     "kid with a conversion": ('[keys.a]\nkid = "{name!r}"', f"keys.a.kid {KID}"),
     "kid with an open brace": ('[keys.a]\nkid = "{name"', f"keys.a.kid {KID}"),
+    "kid with a misspelt placeholder": ('[keys.a]\nkid = "{name}-{verison}"', f"keys.a.kid {KID}"),
+    "kid too long": (f'[keys.a]\nkid = "{"x" * 1025}"', f"keys.a.kid {LONG_KID}"),
+    "kid too long with its names": ('[keys.abc]\nkid = "' + "{name}" * 342 + '"', f"keys.abc.kid {LONG_KID}"),
     "kid empty": ('[keys.a]\nkid = ""', f"keys.a.kid {KID}"),
     "kid is no text": ("[keys.a]\nkid = 7", "keys.a.kid must be text"),
     "labels is no table": ('[keys.a]\nlabels = "team=x"', "keys.a.labels must be a table of texts"),

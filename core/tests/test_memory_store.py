@@ -140,7 +140,10 @@ def _remove_stale(store: MemoryStore) -> None:
             id="absent version",
         ),
         pytest.param(
-            _create_taken, KeyExistsError, "a@1: is in the store already; nothing was written", id="taken version"
+            _create_taken,
+            KeyExistsError,
+            "a@1: is in the store already; nothing was written; take the next version",
+            id="taken version",
         ),
         pytest.param(
             _update_stale,

@@ -18,6 +18,7 @@ _GRAMMAR = (
 )
 _DOT = "no segment of a key name ends in '.' (Windows drops it); leave the dot out"
 _DEVICE = "a segment of this key name is a device name on Windows; choose another"
+_ONE_VERSION = "a key name belongs here, and not one of its versions; leave out the @ and the number"
 _VERSION = "a version is a whole number from 1; write NAME@3, or NAME alone for the primary"
 
 
@@ -73,7 +74,11 @@ def test_a_name_is_returned_as_it_is(name: str) -> None:
         pytest.param("a\0", _GRAMMAR, id="NUL"),
         pytest.param("a\\b", _GRAMMAR, id="backslash"),
         pytest.param("a:b", _GRAMMAR, id="colon"),
-        pytest.param("a@1", _GRAMMAR, id="at"),
+        pytest.param("a@1", _ONE_VERSION, id="a version"),
+        pytest.param("prod/jwt@999999999", _ONE_VERSION, id="a large version"),
+        pytest.param("a@b", _GRAMMAR, id="at"),
+        pytest.param("a@0", _GRAMMAR, id="at no version"),
+        pytest.param("a@1@2", _GRAMMAR, id="at twice"),
         pytest.param("a%2fb", _GRAMMAR, id="percent"),
         pytest.param("ä", _GRAMMAR, id="umlaut"),
         pytest.param("а", _GRAMMAR, id="Cyrillic a"),

@@ -44,6 +44,7 @@ def test_stores_that_do_not_open(ring: Ring) -> None:
         f"store 'file': a@1 in {ring.keys}: the directory may be read by other users; take that away with chmod 0700",
         f"store 'plain': {ring.home / 'plain'}: is no directory; set `path` to one, or to where one can be made",
     ]
+    assert told[0].endswith("; install, allow or mend its plugin, or correct the name")
     assert_hidden(keywright.Secret(b"canary"), "\n".join(told))
 
 

@@ -126,8 +126,18 @@ def test_lenience_reads_and_writes_odd_names() -> None:
             id="a name that nobody chose is not made up",
         ),
         pytest.param(
+            Secret(b""), {"from_": "jwk", "to": "nix"}, MalformedKeyError,
+            "the data is empty, and a key belongs there; see what should have written it",
+            id="nothing",
+        ),
+        pytest.param(
+            OKP, {"from_": "jwk", "to": "nix", "kid": "x" * 1025}, ConfigError,
+            "kid must have at most 1024 characters; choose a shorter one",
+            id="a long kid",
+        ),
+        pytest.param(
             Secret(NIX_PUBLIC), {"from_": "nix", "to": "jwk", "secret": True}, NotExportableError,
-            "the data is a public key, so there is no secret half to convert; leave out secret",
+            "the data is a public key, so there is no secret half to convert; leave out --secret",
             id="no secret half",
         ),
         pytest.param(

@@ -196,6 +196,18 @@ def test_a_kid_may_be_a_template(ring: Rings) -> None:
     assert ring().generate("a", type="oct", kid="x-{name}-{version}").kid == "x-a-1"
 
 
+def test_a_kid_has_at_most_1024_characters(ring: Rings) -> None:
+    """More is not made; a key that was made elsewhere keeps the kid that it has."""
+    opened = ring()
+    kid = "x" * 1024
+
+    made = opened.generate("a", kid=kid)
+    elsewhere = opened.export("a", secret=True).reveal().replace(kid.encode(), kid.encode() + b"y")
+
+    assert made.kid == kid
+    assert opened.import_key("b", Secret(elsewhere)).kid == kid + "y"
+
+
 def test_metadata_holds_public_attributes_alone(ring: Rings) -> None:
     """Metadata shows what the public half would: `sign` as `verify`, and no member that the format does not know."""
     opened = ring()
@@ -229,6 +241,8 @@ def test_times_come_in_any_zone(ring: Rings) -> None:
 
 
 LABEL_NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+KID = "must be text with no other braces than {name} and {version}, and not empty"
+LONG_KID = "must have at most 1024 characters; choose a shorter one"
 ORDER = "expires must be after the activation and after now, or the key would never sign"
 ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
 EARLY = timezone(timedelta(hours=12))
@@ -238,6 +252,10 @@ LATE = timezone(timedelta(hours=-12))
 @pytest.mark.parametrize(
     ("said", "kind", "message"),
     [
+        pytest.param({"kid": "{name}-{verison}"}, ConfigError, f"kid {KID}", id="a misspelt placeholder"),
+        pytest.param({"kid": "a}"}, ConfigError, f"kid {KID}", id="half a placeholder"),
+        pytest.param({"kid": "x" * 1025}, ConfigError, f"kid {LONG_KID}", id="a long kid"),
+        pytest.param({"kid": "x" * 1024 + "{name}"}, ConfigError, f"kid {LONG_KID}", id="a long kid with the name"),
         pytest.param(
             {"type": "oct", "format": "nix"},
             ConfigError,

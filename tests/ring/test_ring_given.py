@@ -124,7 +124,7 @@ def test_the_messages(ring: Rings, refused: Refused) -> None:
         opened.sign("a", "text")
     with refused(ConfigError, "signature must be bytes; encode text before"):
         opened.verify("a", b"", "text")
-    with refused(ConfigError, "a reason must be printable text of at most 1000 characters; shorten it"):
+    with refused(ConfigError, "a reason must be printable text of at most 1000 characters; pass such a text"):
         opened.destroy("a", reason=None)
     with refused(ConfigError, "refresh must be a duration from 0s to 36500d"):
         opened.signer("a", refresh=60)

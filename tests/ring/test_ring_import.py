@@ -176,6 +176,7 @@ def test_lenience_changes_nothing_about_formats_without_it(ring: Rings) -> None:
     assert info.kid == "hmac"
 
 
+EMPTY = "the data is empty, and a key belongs there; see what should have written it"
 LABEL = "label x must be printable text of at most 256 bytes"
 
 
@@ -196,6 +197,15 @@ LABEL = "label x must be printable text of at most 256 bytes"
             InvalidKeyError,
             "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match",
             id="halves that disagree, even leniently",
+        ),
+        pytest.param(Secret(b""), {}, MalformedKeyError, EMPTY, id="nothing"),
+        pytest.param(Secret(b""), {"format": "nix"}, MalformedKeyError, EMPTY, id="nothing of a format"),
+        pytest.param(
+            OCT,
+            {"kid": "x" * 1025},
+            ConfigError,
+            "kid must have at most 1024 characters; choose a shorter one",
+            id="a long kid",
         ),
         pytest.param(
             Secret(b"no key at all"),

@@ -238,14 +238,22 @@ def test_a_resolved_key_without_metadata_is_described(ring: Rings, plain: dict[s
 
 @pytest.mark.parametrize("change", ["disable", "enable", "compromise", "destroy"])
 @pytest.mark.parametrize(
-    "reason", [pytest.param("a\nb", id="a line feed"), pytest.param("\x1b[2J", id="an escape"), "\ud800", "x" * 1001]
+    ("reason", "way_out"),
+    [
+        pytest.param("a\nb", "take line breaks and control characters out of it", id="a line feed"),
+        pytest.param("\x1b[2J", "take line breaks and control characters out of it", id="an escape"),
+        pytest.param("\ud800", "take line breaks and control characters out of it", id="half a character"),
+        pytest.param("x" * 1001, "shorten it", id="long"),
+    ],
 )
-def test_a_reason_is_short_printable_text(ring: Rings, refused: Refused, change: str, reason: str) -> None:
+def test_a_reason_is_short_printable_text(
+    ring: Rings, refused: Refused, change: str, reason: str, way_out: str
+) -> None:
     """What would break a line or a terminal is no reason, and nothing is changed for it."""
     opened = ring()
     before = opened.generate("a")
 
-    with refused(ConfigError, "a reason must be printable text of at most 1000 characters; shorten it"):
+    with refused(ConfigError, f"a reason must be printable text of at most 1000 characters; {way_out}"):
         getattr(opened, change)("a", reason=reason)
 
     assert opened.resolve("a") == before

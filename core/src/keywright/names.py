@@ -33,14 +33,16 @@ def check_name(name: str) -> str:
 
     Raises:
         InvalidNameError: a segment is empty, starts with another character than a letter or digit, holds a
-            character outside the set, ends in a dot or is reserved by Windows; or the name is empty, too long or no
-            text.
+            character outside the set, ends in a dot or is reserved by Windows; or the name is empty, too long, no
+            text, or the reference of a version.
     """
     _check_text(name)
     if not name:
         raise InvalidNameError("a key name must not be empty; use something like cache.example.org or prod/jwt")
     if len(name) > MAXIMUM_NAME_BYTES:
         raise InvalidNameError(f"a key name has at most {MAXIMUM_NAME_BYTES} bytes; choose a shorter one")
+    if "@" in name and re.fullmatch(f"[^@]+@{_VERSION}", name):
+        raise InvalidNameError("a key name belongs here, and not one of its versions; leave out the @ and the number")
     for segment in name.split("/"):
         if segment[:1] not in _START or not _INSIDE.issuperset(segment):
             raise InvalidNameError(

@@ -155,7 +155,7 @@ def test_create_refuses_a_taken_version(reopen: Reopen, make: Make) -> None:
         with pytest.raises(KeyExistsError) as taken:
             store.create(make(payload=b"second"))
 
-        assert str(taken.value) == "a@1: is in the store already; nothing was written"
+        assert str(taken.value) == "a@1: is in the store already; nothing was written; take the next version"
         assert store.get("a", 1).payload == Secret(b"first")
 
 

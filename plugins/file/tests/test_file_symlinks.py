@@ -54,7 +54,7 @@ def test_a_link_takes_a_versions_place(reopen: Reopen, make: Make, root: Path) -
         with pytest.raises(KeyExistsError) as taken:
             store.create(make(version=2))
 
-        assert str(taken.value) == "a@2: is in the store already; nothing was written"
+        assert str(taken.value) == "a@2: is in the store already; nothing was written; take the next version"
         assert os.readlink(root / "a/@2") == NOWHERE
 
 

@@ -30,7 +30,9 @@ from keywright_jose.api_key_commands import add_api_key_commands
 
 DAY = timedelta(days=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
-TIMES = "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d"
+TIMES = (
+    "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at most 36500d"
+)
 
 
 class Clock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,6 +21,7 @@ __all__ = [
     "Parser",
     "add_global_options",
     "asked",
+    "check_values",
     "command_parser",
     "config_options",
     "first_word",
@@ -29,6 +31,7 @@ __all__ = [
 _VALUES_OF = {"--config": 1, "--profile": 1, "--store": 1, "--option": 2}
 _FLAGS = ("--json", "--quiet", "--verbose", "--debug", "--version", "--help")
 _FLAG_LETTERS = frozenset("hqv")
+_PLAIN_OPTION = "--[a-z][a-z-]{0,27}"
 
 
 class FinishedError(Exception):
@@ -91,7 +94,8 @@ class Parser(argparse.ArgumentParser):
         """Parse all arguments.
 
         Raises:
-            ConfigError: they do not fit; an unknown option is named only if it is nearly a known one.
+            ConfigError: they do not fit; an unknown option is named only if it is nearly a known one, or short and of
+                lowercase letters: any other could be a secret.
             FinishedError: help was printed.
         """
         parsed, rest = self.parse_known_intermixed_args(arguments)
@@ -102,7 +106,7 @@ class Parser(argparse.ArgumentParser):
         if option in _VALUES_OF:
             self.error(f"{option} has no meaning for {self.prog}: leave it out")
         hint = did_you_mean(option, known) if option.isprintable() else ""
-        if hint:
+        if hint or re.fullmatch(_PLAIN_OPTION, option):
             self.error(f"there is no option {option}{hint}")
         return self.error("there is no such option" if option else "there is an argument too many")
 
@@ -236,6 +240,21 @@ def first_word(arguments: Sequence[str]) -> str | None:
         except ConfigError:
             return None
     return None
+
+
+def check_values(arguments: Sequence[str], group: str) -> None:
+    """Check that each global option has its values, where no command was named after it; `group` is for the message.
+
+    Raises:
+        ConfigError: the last one has not.
+    """
+    place, last = 0, ""
+    while place < len(arguments):
+        last = arguments[place]
+        place += 1 + _skipped(last, ())
+    if place > len(arguments):
+        values = "a value" if _VALUES_OF[last] == 1 else "two values"
+        raise ConfigError(f"{last} takes {values}, and the command line ends before that; see {group} --help")
 
 
 def _skipped(argument: str, words: tuple[str, ...]) -> int:

@@ -26,6 +26,9 @@ _USES: dict[str, Uses] = {
     "migrate": "config",
 }
 
+# Commands that tell what is wrong with the plugins themselves, and need none for their arguments.
+_WITHOUT_PLUGINS = ("config check",)
+
 # path, module of keywright.cli, help, examples
 _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("generate", "making", "make a key: version 1 of a name", (
@@ -102,7 +105,7 @@ _COMMANDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("config show", "setup", "print the configuration in force, each value with its source", (
         "keywright config show --profile ci",
     )),
-    ("config check", "setup", "check the whole configuration, stores that no command uses included", (
+    ("config check", "checking", "check the whole configuration, stores that no command uses included", (
         "keywright config check",
     )),
     ("config schema", "setup", "print a JSON Schema of the configuration file", (
@@ -120,14 +123,18 @@ def add_core_commands(commands: Commands, plugins: Callable[[], Registry]) -> No
         commands.add(
             path,
             help=help_,
-            configure=_configured(module, name, plugins),
+            configure=_configured(module, name, _none if path in _WITHOUT_PLUGINS else plugins),
             run=_from(module, f"run_{name}"),
             examples=examples,
             uses=_USES.get(path, "ring"),
         )
 
 
-def _configured(module: str, name: str, plugins: Callable[[], Registry]) -> Callable[[ArgumentParser], None]:
+def _none() -> None:
+    return
+
+
+def _configured(module: str, name: str, plugins: Callable[[], Registry | None]) -> Callable[[ArgumentParser], None]:
     return lambda parser: _from(module, f"configure_{name}")(parser, plugins())
 
 

@@ -200,7 +200,7 @@ class Context:
         return Progress(total, noun, shown=is_seen and not self.quiet and not self.json)
 
     def read_input(self, path: str | None, *, limit: int = MAXIMUM_KEY_BYTES) -> Secret:
-        """All bytes of a file, or of stdin for None or `-`. `limit` is in bytes.
+        """All bytes of a file, or of stdin for None or `-`. `limit` is in bytes. On a terminal a note says how to end.
 
         Raises:
             ConfigError: the file cannot be read, or stdin does not block.
@@ -214,11 +214,15 @@ class Context:
             return "standard input" if is_stdin else shown_path(str(path))
 
         try:
+            if is_stdin and sys.stdin is not None and sys.stdin.isatty():
+                self.note("keywright: reading from the terminal; end with Ctrl-D")
             data = _read_stdin(limit + 1) if is_stdin else _read_file(str(path), limit + 1)
         except OSError as error:
             raise ConfigError(f"{subject()}: cannot be read ({error.strerror}); check the path") from None
         if len(data) > limit:
-            raise FormatError(f"{subject()}: has more than {limit} bytes; this is no key")
+            raise FormatError(
+                f"{subject()}: has more than {limit} bytes, the most that is read here; check that it is what you meant"
+            )
         return data
 
     def confirm(self, question: str, *, yes: bool) -> bool:

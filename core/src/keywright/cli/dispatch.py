@@ -121,8 +121,12 @@ def _default_config() -> Config:
 
 
 def _without_command(words: tuple[str, ...], rest: list[str], commands: Commands) -> int:
-    """No command was named: the list of commands, as help or as an error."""
-    from keywright.cli.arguments import asked
+    """No command was named: the list of commands, as help or as an error.
+
+    Raises:
+        ConfigError: an option lacks its value.
+    """
+    from keywright.cli.arguments import asked, check_values
 
     text = _overview(words, commands)
     if asked(rest, "-h", "--help"):
@@ -130,12 +134,16 @@ def _without_command(words: tuple[str, ...], rest: list[str], commands: Commands
         return 0
     from keywright.cli.exit_codes import USAGE
 
+    group = " ".join(("keywright", *words))
+    check_values(rest, group)
     say(text)
+    message = f"no command is named; see {group} --help"
+    if rest:  # who says nothing but the beginning of a command asks what there is
+        say(f"keywright: {message}")
     if asked(rest, "--json"):
         from keywright.cli.failures import print_failure
 
-        group = " ".join(("keywright", *words))
-        print_failure("ConfigError", f"no command is named; see {group} --help", USAGE)
+        print_failure("ConfigError", message, USAGE)
     return USAGE
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from keywright.cli.exit_codes import exit_code
 from keywright.cli.failures import failure_document
+from keywright.cli.streams import shown_path
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import KeywrightError
 from keywright.settings import REQUIRED
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from keywright.record import RecordInfo
     from keywright.registry import Registry
 
+_OTHERS = 0o077
 TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
 
 
@@ -134,7 +138,21 @@ def run_import(arguments: Namespace, context: Context) -> int:
         report=context.warn,
     )
     warn_of_passed_over(context, announced, info)
+    if not arguments.public and arguments.file not in (None, "-"):
+        _warn_if_open(context, arguments.file)
     return made(context, info)
+
+
+def _warn_if_open(context: Context, path: str) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return  # it is gone, and cannot be read by anybody
+    if stat.S_ISREG(mode) and mode & _OTHERS:
+        context.warn(
+            f"{shown_path(path)}: others may read or change this secret key; chmod 600 it, and make a new one if they "
+            "did"
+        )
 
 
 def made(context: Context, info: RecordInfo) -> int:

@@ -20,10 +20,11 @@ __all__ = ["write_file"]
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def write_file(path: str, data: bytes | Secret, *, force: bool) -> None:
+def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-o") -> None:
     """Create `path` with `data`, mode 0600, synced, by way of a temporary file beside it.
 
     A symbolic link at `path` is never followed: it counts as something that is there. With `force` it is replaced.
+    `option` is the one that `path` may come from, for messages: only without `-o` is a result printed.
 
     Raises:
         KeyExistsError: something is at `path` and `force` is False.
@@ -34,7 +35,7 @@ def write_file(path: str, data: bytes | Secret, *, force: bool) -> None:
         DurabilityUnknownError: the file is in place, but a sync of its directory failed.
     """
     directory = os.path.dirname(path) or os.curdir
-    _check_place(path, directory, force=force)
+    _check_place(path, directory, force=force, option=option)
     # Not made of the file's own name, which may be as long as names can be.
     temporary = os.path.join(directory, f".keywright.{os.urandom(8).hex()}.tmp")
     try:
@@ -56,7 +57,7 @@ def write_file(path: str, data: bytes | Secret, *, force: bool) -> None:
     except BaseException as error:
         _discard(temporary)
         if isinstance(error, FileExistsError):
-            raise _taken(path) from None
+            raise _taken(path, option) from None
         if isinstance(error, OSError):
             raise StoreUnavailableError(
                 f"{path}: cannot be written ({error.strerror}); nothing was left there"
@@ -65,7 +66,7 @@ def write_file(path: str, data: bytes | Secret, *, force: bool) -> None:
     _sync_directory(path, directory)
 
 
-def _check_place(path: str, directory: str, *, force: bool) -> None:
+def _check_place(path: str, directory: str, *, force: bool, option: str) -> None:
     if not path:
         raise ConfigError("the output path is empty; name a file, or leave -o out to print the result")
     if not os.path.basename(path):
@@ -81,13 +82,18 @@ def _check_place(path: str, directory: str, *, force: bool) -> None:
     except ValueError:
         raise ConfigError("the output path holds a character that no file name can; choose another path") from None
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise ConfigError(f"{path}: is no regular file; choose another path, or leave -o out to print the result")
+        way_out = "choose another path, or leave -o out to print the result" if option == "-o" else _other_path(option)
+        raise ConfigError(f"{path}: is no regular file; {way_out}")
     if not force:
-        raise _taken(path)
+        raise _taken(path, option)
 
 
-def _taken(path: str) -> KeyExistsError:
-    return KeyExistsError(f"{path}: exists already and is not overwritten; choose another path, or say --force")
+def _taken(path: str, option: str) -> KeyExistsError:
+    return KeyExistsError(f"{path}: exists already and is not overwritten; {_other_path(option)}, or say --force")
+
+
+def _other_path(option: str) -> str:
+    return "choose another path" if option == "-o" else f"choose another path with {option}"
 
 
 def _not_created(path: str, error: OSError) -> AccessDeniedError | StoreUnavailableError:

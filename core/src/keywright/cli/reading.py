@@ -262,12 +262,18 @@ def _row(one: VersionPhase) -> tuple[str, str, str, str]:
 def _details(one: VersionPhase) -> tuple[str, ...]:
     info = one.info
     labels = " ".join(f"{name}={value}" for name, value in info.labels.items())
-    signs_from = None if one.phase in _NEVER_SIGNING else info.activates or info.created
+    signs_from = None if one.phase in _NEVER_SIGNING or _is_passed_over(one) else info.activates or info.created
     # What was put away for good ended then, whatever the others would have let it do.
     ends = (one.verifies_until, info.state_since if one.phase in _OVER else None)
     end = min((time for time in ends if time is not None), default=None)
     times = (_second(time) for time in (info.created, signs_from, end))
     return (info.reference, one.phase.value, info.key_type, info.format or "", *times, labels, info.kid)
+
+
+def _is_passed_over(one: VersionPhase) -> bool:
+    """Whether another version took its place before it was to sign."""
+    activates = one.info.activates
+    return one.superseded is not None and activates is not None and one.superseded <= activates
 
 
 def _second(time: datetime | None) -> str:

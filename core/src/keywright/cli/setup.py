@@ -1,24 +1,23 @@
-"""plugins, config show, config check, config schema, config path, init."""
+"""plugins, config show, config schema, config path, init."""
 
 from __future__ import annotations
 
 import json
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Commands
-from keywright.cli.exit_codes import NO, exit_code
+from keywright.cli.exit_codes import NO
 from keywright.cli.reading import add_output
 from keywright.cli.shown_settings import shown_value
 from keywright.cli.streams import printable
-from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
+from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.config import Config
     from keywright.registry import Registry
 
 
@@ -68,82 +67,6 @@ def _toml(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def configure_config_check(_parser: ArgumentParser, _plugins: Registry) -> None:
-    """`config check` has no arguments of its own."""
-
-
-def run_config_check(_arguments: Namespace, context: Context) -> int:
-    """Check every store, seal and key that is configured, and tell every fault; the last one has the exit code."""
-    config = context.config
-    for sentence in _replaced_lists(config):
-        context.note(f"keywright: note: {sentence}")
-    # A seal that is wrong is wrong for each of its stores.
-    faults = list({str(fault): fault for fault in _faults(context)}.values())
-    for fault in faults:
-        context.say(f"keywright: {fault}")
-    if faults:
-        code = exit_code(faults[-1])
-        if context.json:
-            from keywright.cli.failures import failure_document
-
-            told = [failure_document(type(fault).__name__, str(fault), exit_code(fault))["error"] for fault in faults]
-            context.print_json({"error": told[-1], "faults": told, "source": config.source})
-        return code
-    what = f"stores {len(config.stores)}, seals {len(config.seals)}, keys {len(config.keys)}"
-    if context.json:
-        context.print_json({"source": config.source, "faults": []})
-    else:
-        context.print(printable(f"{config.source}: configured soundly: {what}"))
-    return 0
-
-
-def _replaced_lists(config: Config) -> Iterator[str]:
-    """One sentence for each list of a plugin's settings that stands outside the chosen profile and no more holds.
-
-    Lists replace each other wherever they stand, but rules that are gone are missed by nobody.
-    """
-    if config.profile is None:
-        return
-    from keywright.config.files import read_config
-    from keywright.config.layers import document_layer
-
-    below = document_layer(read_config(config.source), None).tables["plugin"]
-    for name, table in config.plugin.items():
-        for setting, given in table.given.items():
-            other = below.get(name, {}).get(setting)
-            if other is not None and other.source != given.source and isinstance(other.value, list):
-                yield f"{given.source}: {given.path} replaces the whole list of {other.source}; repeat what should hold"
-
-
-def _faults(context: Context) -> Iterator[KeywrightError]:
-    from keywright.ring.declaration import declaration_faults
-    from keywright.ring.settings_check import configured
-
-    config, ring = context.config, context.ring
-    is_ill = False
-    for part in configured(config, ring.plugins):
-        try:
-            for sentence in part.examine():
-                is_ill = is_ill or part.subject.startswith("plugin ")
-                yield ConfigError(f"{part.subject}: {sentence}")
-        except KeywrightError as fault:
-            yield fault
-    for name in config.stores:
-        try:
-            # Opened, for some settings only the backend can judge; whether it can be reached is no matter of settings.
-            if config.stores[name].backend == "chain":
-                next(ring.names(store=name), None)
-            else:
-                _ = ring.open_store(name).store
-        except (StoreError, SealError):
-            continue
-        except KeywrightError as fault:
-            yield fault
-    for table in config.keys.values():
-        # What a plugin says of itself, its reviewer would say again of each key.
-        yield from declaration_faults(ring, table, review=not is_ill)
 
 
 def configure_config_schema(parser: ArgumentParser, _plugins: Registry) -> None:
@@ -227,8 +150,12 @@ def run_init(arguments: Namespace, context: Context) -> int:
             f"--backend must be one of {', '.join(_PATHS)} here; for others edit keywright.toml after init"
         )
     text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
-    path = os.path.abspath(arguments.config or "keywright.toml")
-    context.write_result(text.encode(), output=path, force=arguments.force)
+    from keywright.cli.output import write_file
+    from keywright.config.finding import working_directory
+
+    name = arguments.config or "keywright.toml"
+    path = os.path.normpath(name if os.path.isabs(name) else os.path.join(working_directory(), name))
+    write_file(path, text.encode(), force=arguments.force, option="--config")
     if context.json:
         context.print_json({"path": path})
     else:
@@ -241,6 +168,9 @@ def _note_keys_elsewhere(context: Context) -> None:
     """Where no file was, keys are in the built-in default store; a new file does not look there."""
     from keywright.config import config_from
 
-    default = config_from({}).stores["default"].given["path"].value
+    try:
+        default = config_from({}).stores["default"].given["path"].value
+    except ConfigError:
+        return  # the current directory is gone
     if isinstance(default, str) and os.path.exists(default):
         context.note(f"keywright: keys made so far are in {default}; set stores.local.path to it to go on with them")

@@ -166,9 +166,10 @@ def _phase_at(one: VersionPhase, time: datetime) -> Phase | None:
         return None
     if (one.verifies_until is not None and time >= one.verifies_until) or (ended is not None and time >= ended):
         return None
-    if info.activates is not None and time < info.activates:
-        return Phase.ANNOUNCED
-    return Phase.SIGNING if one.superseded is None or time < one.superseded else Phase.VERIFYING
+    # Superseded first, as in `keywright.lifecycle`: what another passed over is announced no more.
+    if one.superseded is not None and time >= one.superseded:
+        return Phase.VERIFYING
+    return Phase.SIGNING if info.activates is None or time >= info.activates else Phase.ANNOUNCED
 
 
 def _ended(one: VersionPhase) -> datetime | None:

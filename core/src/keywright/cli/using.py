@@ -19,7 +19,7 @@ _MAXIMUM_MESSAGE_BYTES = 1 << 30
 def configure_sign(parser: ArgumentParser, _plugins: Registry) -> None:
     """Arguments of `sign`."""
     parser.add_argument("reference", metavar="REF", help="the name whose primary signs")
-    parser.add_argument("file", metavar="FILE", nargs="?", help="what to sign; default and -: stdin")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="what to sign, at most 1 GiB; default and -: stdin")
     parser.add_argument("--algorithm", metavar="A", help="a JWA name, such as PS256; default: the key's own")
 
 
@@ -42,7 +42,7 @@ def run_sign(arguments: Namespace, context: Context) -> int:
 def configure_verify(parser: ArgumentParser, _plugins: Registry) -> None:
     """Arguments of `verify`."""
     parser.add_argument("reference", metavar="REF", help="NAME tries every version that may verify; or NAME@N")
-    parser.add_argument("file", metavar="FILE", nargs="?", help="what was signed; default and -: stdin")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="what was signed, at most 1 GiB; default and -: stdin")
     parser.add_argument("--signature", metavar="SIG", required=True, help="the signature in base64")
     parser.add_argument("--algorithm", metavar="A", help="a JWA name, such as PS256; default: the key's own")
 

@@ -70,7 +70,7 @@ def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
     """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from now.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: it is none of these, or a duration that is too long.
     """
     if text is None:
         return None
@@ -84,7 +84,8 @@ def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
         return parse_time(text)
     except (ValueError, OverflowError):
         raise ConfigError(
-            f"{option} takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d"
+            f"{option} takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at "
+            "most 36500d"
         ) from None
 
 

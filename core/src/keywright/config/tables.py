@@ -9,7 +9,16 @@ from typing import Final, NamedTuple
 from keywright.durations import format_duration
 from keywright.settings import Given, Options, Setting, check_options
 
-__all__ = ["KEY_SETTINGS", "KEY_SETTING_NAMES", "KeyTable", "PluginTable", "SealTable", "StoreTable"]
+__all__ = [
+    "KEY_SETTINGS",
+    "KEY_SETTING_NAMES",
+    "MAXIMUM_KID",
+    "KeyTable",
+    "PluginTable",
+    "SealTable",
+    "StoreTable",
+    "fault_in_kid",
+]
 
 KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("type", "text", None, "the key type, such as ed25519"),
@@ -24,6 +33,9 @@ KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("attributes", "values", {}, "what the key itself carries, such as JWK use and key_ops"),
 )
 """What a `[keys.NAME]` table may set whatever the key's type is."""
+
+MAXIMUM_KID: Final = 1024
+"""In characters, of what is asked for. The kid of a key that was made elsewhere is as long as it is."""
 
 KEY_SETTING_NAMES: Final = tuple(setting.name for setting in KEY_SETTINGS)
 
@@ -85,14 +97,16 @@ class KeyTable(NamedTuple):
         """The settings that every key has (`KEY_SETTINGS`), checked.
 
         Raises:
-            ConfigError: a value of the wrong type, a `kid` with another placeholder than `{name}` and `{version}`,
-                a `rotate_every` or `expires_in` of nothing, an `expires_in` that ends a version before the rotation
-                by the clock is done with it, or an `{ env = … }` or `{ file = … }` that cannot be read.
+            ConfigError: a value of the wrong type, a `kid` with another placeholder than `{name}` and `{version}` or of
+                more than 1024 characters, a `rotate_every` or `expires_in` of nothing, an `expires_in` that ends a
+                version before the rotation by the clock is done with it, or an `{ env = … }` or `{ file = … }` that
+                cannot be read.
         """
         given = {name: value for name, value in self.given.items() if name in KEY_SETTING_NAMES}
         options = check_options(given, KEY_SETTINGS, owner="a key", path=self.path, source=self.source)
-        if "kid" in given and not _is_kid_template(options.text("kid")):
-            raise given["kid"].error("must be text with no other braces than {name} and {version}, and not empty")
+        fault = fault_in_kid(options.text("kid"), self.name) if "kid" in given else None
+        if fault is not None:
+            raise given["kid"].error(fault)
         if options["expires_in"] == timedelta(0):
             raise given["expires_in"].error("must be 1s or longer; leave it out for a key that never ends")
         if options["rotate_every"] == timedelta(0):
@@ -121,6 +135,11 @@ def _check_end(options: Options, given: Mapping[str, Given]) -> None:
         )
 
 
-def _is_kid_template(text: str) -> bool:
-    plain = text.replace("{name}", "").replace("{version}", "")
-    return bool(text) and "{" not in plain and "}" not in plain
+def fault_in_kid(text: str, name: str) -> str | None:
+    """The rule that a kid breaks which is asked for the versions of `name`: with placeholders, not yet filled in."""
+    plain = text.replace("{name}", name).replace("{version}", "999999999")
+    if not text or "{" in plain or "}" in plain:
+        return "must be text with no other braces than {name} and {version}, and not empty"
+    if len(plain) > MAXIMUM_KID:
+        return f"must have at most {MAXIMUM_KID} characters; choose a shorter one"
+    return None

@@ -27,8 +27,13 @@ _FOR_GOOD = ("compromise", "destroy")
 
 
 def _check_reason(reason: object) -> None:
-    if not isinstance(reason, str) or not reason.isprintable() or len(reason) > _LONGEST_REASON:
-        raise ConfigError(f"a reason must be printable text of at most {_LONGEST_REASON} characters; shorten it")
+    rule = f"a reason must be printable text of at most {_LONGEST_REASON} characters"
+    if not isinstance(reason, str):
+        raise ConfigError(f"{rule}; pass such a text")
+    if not reason.isprintable():
+        raise ConfigError(f"{rule}; take line breaks and control characters out of it")
+    if len(reason) > _LONGEST_REASON:
+        raise ConfigError(f"{rule}; shorten it")
 
 
 def _check_room(reason: str, after: RecordInfo) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, overload
 from keywright.errors import FormatError, MalformedKeyError, NotExportableError, PluginError, UnsupportedKeyError
 from keywright.key import Attributes, Key
 from keywright.protocols import Format, LenientFormat
-from keywright.ring.given_data import NOT_BYTES, hide
-from keywright.ring.given_texts import check_texts
+from keywright.ring.given_data import NOT_BYTES, check_not_empty, hide
+from keywright.ring.given_texts import check_kid, check_texts
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def convert(
 
     Raises:
         UnknownPluginError: there is no such format, or no plugin for the key's type.
-        MalformedKeyError: the data is no key of the format, or not given as bytes.
-        ConfigError: `from_`, `to` or `kid` is empty.
+        MalformedKeyError: the data is no key of the format, empty, or not given as bytes.
+        ConfigError: `from_`, `to` or `kid` is empty, or `kid` has more than 1024 characters.
         UnsupportedKeyError: the target cannot carry the key; with `strict`, or an attribute of it.
         InvalidKeyError: the key's halves do not belong together, or a value is out of bounds.
         NotExportableError: `secret` was asked for and the data is a public key.
@@ -89,15 +89,17 @@ def convert(
     del data  # text, given by mistake, would show in a traceback
     if encoded is None:
         raise MalformedKeyError(NOT_BYTES)
-    check_texts(from_=from_, to=to, kid=kid)
+    check_texts(from_=from_, to=to)
+    check_kid(kid)
     from keywright.registry import Registry
 
     plugins = registry or Registry.load()
     told = report or warn
     target = plugins.format(to)
+    check_not_empty(encoded)
     key = decode_key(plugins, plugins.format(from_), encoded, lenient=lenient, report=told)
     if secret and key.secret is None:
-        raise NotExportableError("the data is a public key, so there is no secret half to convert; leave out secret")
+        raise NotExportableError("the data is a public key, so there is no secret half to convert; leave out --secret")
     name = kid if kid is not None else key.kid or kid_from_key(target, key) or ""
     named = Key(key.type, name, key.secret, key.public, key.attributes)
     return encode_key(target, named, secret=secret, strict=strict, lenient=lenient, report=told)

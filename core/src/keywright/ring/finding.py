@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
-from keywright.errors import KeywrightError
+from keywright.errors import KeywrightError, UnknownPluginError
 
 __all__ = ["Finding", "attempt", "each", "told"]
 
@@ -39,6 +39,10 @@ def each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Fin
     """What `iterate` gives, and at the end how it failed, if it did."""
     try:
         yield from iterate()
+    except UnknownPluginError as error:
+        # It ends in what is installed, and with why a plugin failed.
+        what = str(error).removeprefix(subject).lstrip(": ")
+        yield Finding(subject, what, "install, allow or mend its plugin, or correct the name")
     except KeywrightError as error:
         yield told(subject, str(error))
     except Exception as error:  # noqa: BLE001  (a broken plugin must not hide what is wrong elsewhere)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywright.errors import ConfigError
+from keywright.errors import ConfigError, MalformedKeyError
 from keywright.secret import Secret
 
-__all__ = ["NOT_BYTES", "check_bytes", "hide"]
+__all__ = ["NOT_BYTES", "check_bytes", "check_not_empty", "hide"]
 
 NOT_BYTES: Final = "a key is given as bytes or as a Secret; encode text before"
 
@@ -17,6 +17,16 @@ def hide(data: bytes | Secret) -> Secret | None:
     if isinstance(data, bytes | bytearray | memoryview):
         return Secret(data)
     return data if isinstance(data, Secret) else None  # type: ignore[redundant-expr]  # not every caller has types
+
+
+def check_not_empty(data: Secret) -> None:
+    """Check that there is something where an encoded key belongs.
+
+    Raises:
+        MalformedKeyError: there is nothing.
+    """
+    if not data:
+        raise MalformedKeyError("the data is empty, and a key belongs there; see what should have written it")
 
 
 def check_bytes(**given: object) -> None:

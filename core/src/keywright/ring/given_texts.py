@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from keywright.config.tables import MAXIMUM_KID
 from keywright.errors import ConfigError
 
-__all__ = ["check_mappings", "check_texts"]
+__all__ = ["check_kid", "check_mappings", "check_texts"]
 
 
 def check_texts(**texts: object) -> None:
@@ -20,6 +21,17 @@ def check_texts(**texts: object) -> None:
             raise ConfigError(f"{name} must not be empty; leave it out, or say which")
         if text is not None and not isinstance(text, str):
             raise ConfigError(f"{name} must be text; leave it out, or say which")
+
+
+def check_kid(kid: str | None) -> None:
+    """Check a kid that a caller asked for as it stands, without placeholders.
+
+    Raises:
+        ConfigError: it is empty, no text, or has more than 1024 characters.
+    """
+    check_texts(kid=kid)
+    if kid is not None and len(kid) > MAXIMUM_KID:
+        raise ConfigError(f"kid must have at most {MAXIMUM_KID} characters; choose a shorter one")
 
 
 def check_mappings(**mappings: object) -> None:

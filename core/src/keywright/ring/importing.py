@@ -19,8 +19,8 @@ from keywright.key import Key
 from keywright.names import check_name
 from keywright.record import RecordInfo, State
 from keywright.ring.conversion import decode_key, find_format, warn
-from keywright.ring.given_data import NOT_BYTES, hide
-from keywright.ring.given_texts import check_mappings, check_texts
+from keywright.ring.given_data import NOT_BYTES, check_not_empty, hide
+from keywright.ring.given_texts import check_kid, check_mappings, check_texts
 from keywright.ring.making import Making, activation_of
 from keywright.ring.plan import Plan, import_plan
 from keywright.ring.version import store_key
@@ -66,8 +66,8 @@ class Importing(Making):
         Raises:
             InvalidNameError: `name` is none.
             FormatError: the data is a key of no format or of several.
-            MalformedKeyError: it is no key of the format, or not given as bytes. InvalidKeyError: its parts do not
-                belong together.
+            MalformedKeyError: it is no key of the format, empty, or not given as bytes.
+            InvalidKeyError: its parts do not belong together.
             NotExportableError: it is a public key and `public` was not said.
             UnsupportedKeyError: it is a secret key and `public` was said.
             KeyExistsError: the name has a version, tombstones included, and `as_next` was not said; or one of its
@@ -75,20 +75,22 @@ class Importing(Making):
             StoreUnavailableError: another store could not be asked whether it has the name.
             KeyNotFoundError: `as_next` was said, and the name has no version.
             PolicyError: a public key would follow on a key of our own, so that nothing would sign.
-            ConfigError: `format` or `kid` is empty, a label is none, the key would never sign, or `activate_in` or
-                `overlap` was said without `as_next`, or `new_here` with it.
+            ConfigError: `format` or `kid` is empty, `kid` has more than 1024 characters, a label is none, the key would
+                never sign, or `activate_in` or `overlap` was said without `as_next`, or `new_here` with it.
         """
         encoded = hide(data)
         del data  # text, given by mistake, would show in a traceback
         if encoded is None:
             raise MalformedKeyError(NOT_BYTES)
-        check_texts(format=format, kid=kid)
+        check_texts(format=format)
+        check_kid(kid)
         check_mappings(labels={} if labels is None else labels)
         if not as_next and (activate_in is not None or overlap is not None):
             raise ConfigError("activate_in and overlap are for a next version; say --next, or leave them out")
         if as_next and new_here:
             raise ConfigError("a next version goes where the name is; leave out --next or --new-here")
         opened = self.open_store(store, name=check_name(name))
+        check_not_empty(encoded)
         format_ = self.plugins.format(format) if format is not None else find_format(self.plugins, encoded)
         key = decode_key(self.plugins, format_, encoded, lenient=lenient, report=report)
         _check_half(key, public=public)

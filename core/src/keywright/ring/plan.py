@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from keywright.config.tables import KEY_SETTING_NAMES
+from keywright.config.tables import KEY_SETTING_NAMES, fault_in_kid
 from keywright.errors import ConfigError
 from keywright.key import Attributes
 from keywright.ring.given_texts import check_mappings, check_texts
@@ -69,13 +69,17 @@ def make_plan(
 
     Raises:
         UnknownPluginError: no plugin for the type or format.
-        ConfigError: a setting or time is wrong, a text is empty, or the format cannot carry the type.
+        ConfigError: a setting or time is wrong, a text is empty, the kid has another placeholder than `{name}` and
+            `{version}` or more than 1024 characters, or the format cannot carry the type.
     """
     check_texts(type=wanted.type, format=wanted.format, kid=wanted.kid)
     check_mappings(
         labels={} if wanted.labels is None else wanted.labels,
         attributes={} if wanted.attributes is None else wanted.attributes,
     )
+    fault = None if wanted.kid is None else fault_in_kid(wanted.kid, table.name)
+    if fault is not None:
+        raise ConfigError(f"kid {fault}")
     common = table.common()
     before = before or Wanted()
     type_name = common.optional_text("type") if wanted.type is None else wanted.type

@@ -77,7 +77,9 @@ class MemoryStore:
         name, version = record.info.name, record.info.version
         with self._lock:
             if version in self._records.get(name, {}):
-                raise KeyExistsError(f"{name}@{version}: is in the store already; nothing was written")
+                raise KeyExistsError(
+                    f"{name}@{version}: is in the store already; nothing was written; take the next version"
+                )
             if not self._lists(name):
                 insort(self._names, name)
             return self._put(record)

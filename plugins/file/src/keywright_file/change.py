@@ -79,7 +79,7 @@ def _stands(root: int, name: str, place: str, subject: str) -> bool:
 
 
 def _taken(info: RecordInfo) -> KeyExistsError:
-    return KeyExistsError(f"{info.reference}: is in the store already; nothing was written")
+    return KeyExistsError(f"{info.reference}: is in the store already; nothing was written; take the next version")
 
 
 def update_version(writer: Writer, record: Record, expected: Revision) -> RecordInfo:

@@ -54,7 +54,8 @@ def time_of(text: str, now: datetime) -> datetime:
         return parse_time(text)
     except (ValueError, OverflowError):
         raise ConfigError(
-            "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d"
+            "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at "
+            "most 36500d"
         ) from None
 
 
