@@ -82,7 +82,8 @@ def memory(directory: Path) -> Open:
 
 
 def file(directory: Path) -> Open:
-    return lambda: FileBackend().open(Options({"path": str(directory / "keys")}))
+    options = Options({"path": str(directory / "keys"), "timeout": timedelta(seconds=5)})
+    return lambda: FileBackend().open(options)
 
 
 def sqlite(directory: Path) -> Open:

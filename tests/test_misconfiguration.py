@@ -51,9 +51,9 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "did you mean 'path'",
     ),
     "a setting of another backend": (
-        "+[stores.other]\nbackend='file'\npath='x'\ntimeout='3s'",
-        "stores.other.timeout",
-        "it has: path",
+        "+[stores.other]\nbackend='file'\npath='x'\nid='x'",
+        "stores.other.id",
+        "it has: path, timeout",
     ),
     "a missing setting": ("+[stores.other]\nbackend='file'", "stores.other.path", "needs it"),
     "a path that is no text": ("+[stores.other]\nbackend='file'\npath=3", "stores.other.path", "must be a path"),

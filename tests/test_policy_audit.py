@@ -226,6 +226,28 @@ def test_ten_commands_at_once_write_one_chain(home: Path, keywright: Keywright, 
     assert outcomes.count("done") == 1 + codes.count(0)
 
 
+def test_eight_labels_at_once_have_an_outcome_for_each_intent(
+    home: Path, keywright: Keywright, environment: dict[str, str]
+) -> None:
+    """Who comes in between has the others try again, and what was tried in vain says so: no intent stands alone."""
+    (home / "keywright.toml").write_text(STORES + AUDIT)
+    assert keywright("generate", "a").returncode == 0
+    running = [
+        subprocess.Popen([COMMAND, "label", "a", f"l{number}=x"], cwd=home, env=environment, stdout=subprocess.DEVNULL)
+        for number in range(8)
+    ]
+    codes = [one.wait() for one in running]
+
+    assert codes == [0] * 8
+    by_process: dict[int, list[str]] = {}
+    for line in _logged(home)[2:]:
+        by_process.setdefault(line["pid"], []).append(line.get("outcome", "…"))
+    for told in by_process.values():
+        assert told == ["…", "ConflictError"] * (len(told) // 2 - 1) + ["…", "done"]
+    assert len(by_process) == 8
+    assert len(json.loads(keywright("show", "a", "--json").stdout)["versions"][0]["labels"]) == 8
+
+
 def test_no_secret_comes_into_the_log(home: Path, keywright: Keywright) -> None:
     """Keys of every kind are imported, rotated and exported, well-formed and not; none of their bytes is in the log."""
     (home / "keywright.toml").write_text(STORES + AUDIT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from keywright.errors import (
     KeyNotFoundError,
     StoreUnavailableError,
 )
-from keywright_file.backend import FileBackend
+from keywright_file.backend import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
 
 __all__ = ["TARGET"]
@@ -93,8 +94,9 @@ def check(data: bytes) -> None:
     # What was asked for stands in messages, and in quotes in what Python prints of a local variable.
     asked = b"".join(f"'{name}' {name}@{version}".encode() for name, version in (_FIRST, _SECOND, _THIRD))
     shown = str(path).encode() + asked + b"".join(good for name, good in _template().items() if name != place)
-    damage = _Damage(place, content, shown + (content if _is_name(content) else b""))
-    store = damage.tried(lambda: FileBackend().open(Options({"path": str(path)})).__enter__())
+    may_be_shown = _is_name(content) or (place.endswith("/…") and _is_a_files_name(content))
+    damage = _Damage(place, content, shown + (b"\n" + content if may_be_shown else b""))
+    store = damage.tried(lambda: FileBackend().open(Options({"path": str(path), "timeout": TIMEOUT})).__enter__())
     if store is None:
         require(not place.endswith(("key", "meta.json", "public-only")), "a damaged version keeps the store closed")
         return
@@ -153,6 +155,12 @@ def _is_name(content: bytes) -> bool:
     return True
 
 
+def _is_a_files_name(content: bytes) -> bool:
+    """Whether it is one that somebody may have chosen, and no key: short, readable, without a long run."""
+    text = content.decode(errors="surrogateescape")
+    return text.isprintable() and len(text) <= 40 and not re.search("[A-Za-z0-9]{20}", text)
+
+
 def _write(path: Path, name: str, content: bytes) -> None:
     place = path / name
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -173,7 +181,7 @@ def _directory() -> Path:
 def _template() -> dict[str, bytes]:
     """The files of a store with a secret, a public and a destroyed version."""
     path = _directory() / "template"
-    with FileBackend().open(Options({"path": str(path)})) as store:
+    with FileBackend().open(Options({"path": str(path), "timeout": TIMEOUT})) as store:
         store.create(Record(INFO, Secret(_PAYLOAD)))
         store.create(Record(RecordInfo(name=_SECOND[0], version=_SECOND[1], public=bytes(32)), None))
         store.create(Record(RecordInfo(name=_THIRD[0], version=_THIRD[1], state=State.DESTROYED), None))

@@ -83,23 +83,28 @@ FILE_FAULTS: list[tuple[str, Callable[[Path], object], list[str]]] = [
         "store 'file': a@1 in PATH: a file is missing; restore it from a backup",
     ]),
     ("stranger in the private area", lambda root: (root / ".keywright/other").touch(), [
-        "store 'file': PATH: what keywright did not write stands in .keywright; move it away",
+        ("store 'file': PATH: something (`.keywright/other`) that keywright did not write stands beside the store's "
+        "own; move it away"),
     ]),
     ("unknown file beside a key", lambda root: (root / "a/@1/other").touch(), [
-        ("store 'file': a@1 in PATH: a file that keywright did not write stands beside the key; restore it from a "
-        "backup"),
+        ("store 'file': a@1 in PATH: a file (`a/@1/other`) that keywright did not write stands beside the key; move it "
+        "away"),
+    ]),
+    ("copy that an editor left", lambda root: (root / "a/@1/.key.swp").touch(), [
+        ("store 'file': a@1 in PATH: a file (`a/@1/.key.swp`) that keywright did not write stands beside the key; move "
+        "it away"),
     ]),
     ("file among the names", lambda root: (root / "a/other").touch(), [
-        "store 'file': a in PATH: a file or link stands among the names; restore it from a backup",
+        "store 'file': a in PATH: a file or link (`a/other`) stands among the names; move it away",
     ]),
     ("no name", lambda root: (root / "UPPER").mkdir(), [
-        "store 'file': PATH: a directory among the names has no name's name; restore it from a backup",
+        "store 'file': PATH: a directory (`UPPER`) among the names has no name's name; move it away",
     ]),
     ("no version", lambda root: (root / "a/@01").mkdir(), [
-        "store 'file': a in PATH: a directory among the versions has no version's name; restore it from a backup",
+        "store 'file': a in PATH: a directory (`a/@01`) among the versions has no version's name; move it away",
     ]),
     ("version without a name", lambda root: (root / "@1").mkdir(), [
-        "store 'file': PATH: a version stands where only names belong; restore it from a backup",
+        "store 'file': PATH: a version (`@1`) stands where only names belong; move it away",
     ]),
     ("half removed", lambda root: (root / "a/@removed").touch(), [
         ("store 'file': a in PATH: a removal was interrupted, and hides its versions; remove the directory, or "

@@ -17,7 +17,8 @@ __all__ = ["OPENERS"]
 
 
 def _file(directory: Path) -> Open:
-    return lambda: FileBackend().open(Options({"path": str(directory / "keys")}))
+    options = Options({"path": str(directory / "keys"), "timeout": timedelta(minutes=1)})
+    return lambda: FileBackend().open(options)
 
 
 def _sqlite(directory: Path) -> Open:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from keywright import KeyEvent, KeyRing, Registry, ReviewRequest, Secret, hookimpl
-from keywright.errors import KeyExistsError, KeywrightError, PolicyError
+from keywright.errors import ConflictError, KeyExistsError, KeywrightError, PolicyError
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -187,10 +187,66 @@ def test_labels_that_were_written_meanwhile_are_reviewed(
 
     monkeypatch.setattr(store, "get", slow_get)
     guard.requests.clear()
+    guard.events.clear()
 
     opened.label("a", {"x": None})
 
     assert [dict(request.labels) for request in guard.requests] == [{"y": "1"}, {"x": "1"}, {}]
+    assert [event.outcome for event in guard.events] == ["done", "ConflictError", "done"]
+
+
+def test_each_attempt_is_asked_for_and_told(ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that is tried again, for somebody else wrote, has as many outcomes as reviews; so has one given up."""
+    opened = ring()
+    opened.generate("a")
+    store = opened.open_store().writable
+    update = store.update
+    conflicts = 3
+
+    def moved(record: Any, *, expected: Any) -> Any:
+        nonlocal conflicts
+        conflicts -= 1
+        if conflicts >= 0:
+            raise ConflictError("moved")
+        return update(record, expected=expected)
+
+    monkeypatch.setattr(store, "update", moved)
+    guard.requests.clear()
+    guard.events.clear()
+
+    opened.disable("a")
+    conflicts = 1000
+    with pytest.raises(ConflictError):
+        opened.enable("a@1")
+
+    assert [event.outcome for event in guard.events] == [*["ConflictError"] * 3, "done", *["ConflictError"] * 20]
+    assert [request.operation for request in guard.requests] == [event.operation for event in guard.events]
+
+
+def test_an_objection_to_what_came_of_both_refuses(
+    ring: Rings, guard: Guard, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not objected to the first time may be the second, and is not written then."""
+    opened = ring()
+    opened.generate("a", labels={"x": "1", "y": "1"})
+    store = opened.open_store().writable
+    get = store.get
+    late = [True]
+
+    def slow_get(name: str, version: int) -> object:
+        if late and late.pop():
+            opened.label("a", {"y": None})
+            guard.objections["label"] = ("not on Fridays",)
+        return get(name, version)
+
+    monkeypatch.setattr(store, "get", slow_get)
+    guard.events.clear()
+
+    with refused(PolicyError, "label of a is refused by plugin 'guard': not on Fridays"):
+        opened.label("a", {"x": None})
+
+    assert [event.outcome for event in guard.events] == ["done", "ConflictError", "PolicyError"]
+    assert opened.show("a").versions[0].info.labels == {"x": "1"}
 
 
 def test_a_loaded_secret_without_metadata_is_reviewed(ring: Rings, guard: Guard, plain: dict[str, Secret]) -> None:

@@ -85,7 +85,8 @@ def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[e
     Called before anything is written, exported (or loaded with its secret half) or bound, and before a secret exists.
     Every plugin is asked; one objection from any of them, an empty one too, refuses the operation with PolicyError. If
     it raises, or returns anything else, the operation is refused, for nobody knows what it would have said. Where
-    labels are written by somebody else meanwhile, it is called again with the labels that would come of both.
+    somebody else writes the version meanwhile, that attempt is observed with the outcome `ConflictError`, and the next
+    is reviewed with what would come of both.
     """
 
 
@@ -93,6 +94,7 @@ def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[e
 def keywright_observe(event: KeyEvent) -> None:
     """Hear what happened.
 
-    Called after the outcome is certain, good or bad. If it raises, the outcome stands, the other observers are
-    told, and `Registry.report` hears of the failure: on the command line a warning, else the logger `keywright`.
+    Called after the outcome is certain, good or bad: once for each review that was no dry run. If it raises, the
+    outcome stands, the other observers are told, and `Registry.report` hears of the failure: on the command line a
+    warning, else the logger `keywright`.
     """

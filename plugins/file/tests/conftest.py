@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from keywright import Options, Record, RecordInfo, Secret, State
-from keywright_file import FileBackend
+from keywright_file.backend import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
 
 
@@ -31,7 +31,7 @@ def quick_root() -> Iterator[Path]:
 @pytest.fixture
 def reopen(root: Path) -> Callable[[], AbstractContextManager[FileStore]]:
     """Opens the store anew."""
-    return lambda: FileBackend().open(Options({"path": str(root)}))
+    return lambda: FileBackend().open(Options({"path": str(root), "timeout": TIMEOUT}))
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ def test_names_of_checksums(reopen: Reopen, make: Make, root: Path, name: str, i
                 with pytest.raises(DamagedStoreError) as found:
                     call()
                 assert str(found.value) == (
-                    f"a@1 in {root}: a file that keywright did not write stands beside the key{RESTORE}"
+                    f"a@1 in {root}: a file (`a/@1/{name}`) that keywright did not write stands beside the key; move "
+                    "it away"
                 )
 
 

@@ -8,14 +8,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
 
 import pytest
 
-from keywright import Record, Secret, State
+from keywright import Options, Record, Secret, State
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
+from keywright_file.backend import FileBackend
 from keywright_file.lock import locked
 from keywright_file.store import FileStore
 
@@ -146,7 +149,7 @@ def _lock_twice(private: int, subject: str, *, patience: float) -> None:
     def wait(_: int) -> None:
         locked(private, "lock", "exclusive", subject, lambda _: None, patience=patience)
 
-    locked(private, "lock", "shared", "x", wait)
+    locked(private, "lock", "shared", "x", wait, patience=1)
 
 
 def test_stuck_writer(make: Make, root: Path) -> None:
@@ -160,9 +163,77 @@ def test_stuck_writer(make: Make, root: Path) -> None:
     os.close(private)
 
     assert str(stuck.value) == (
-        f"b@1 in {root}: another process has been writing to the store for too long; end it and try again"
+        f"b@1 in {root}: another process held the store's lock for longer than the setting `timeout` allows; end it, "
+        "or raise `timeout`, and try again"
     )
     assert 0.05 <= monotonic() - begun < 10
+
+
+CALLS: list[tuple[str, Callable[[FileStore, Record], object]]] = [
+    ("create", lambda store, record: store.create(replace(record, info=replace(record.info, version=2)))),
+    ("update", lambda store, record: store.update(record, expected=record.info.revision)),
+    ("remove", lambda store, record: store.remove("a", expected=[record.info.revision])),
+    # What looks damaged is read again under the lock.
+    ("get", lambda store, _: store.get("b", 1)),
+    ("versions", lambda store, _: store.versions("b")),
+]
+
+
+@pytest.mark.parametrize("call", [pytest.param(call, id=name) for name, call in CALLS])
+def test_a_store_waits_as_long_as_its_timeout_says(
+    make: Make, root: Path, call: Callable[[FileStore, Record], object]
+) -> None:
+    """Each call that takes the lock gives up after `timeout`."""
+    store = FileStore(str(root), timedelta(milliseconds=50))
+    record = replace(make(), info=store.create(make()))
+    store.create(make("b"))
+    (root / "b/@1/meta.json").write_bytes(b"")
+    private = os.open(root / ".keywright", os.O_RDONLY)
+
+    def wait(_: int) -> float:
+        begun = monotonic()
+        with pytest.raises(StoreUnavailableError, match="or raise `timeout`, and try again"):
+            call(store, record)
+        return monotonic() - begun
+
+    waited = locked(private, "lock", "exclusive", "x", wait, patience=1)
+    os.close(private)
+
+    assert 0.05 <= waited < 10
+
+
+def test_the_doctor_waits_as_long_as_the_timeout_says(make: Make, root: Path) -> None:
+    """What looks damaged while a writer holds the lock is told to be busy."""
+    store = FileStore(str(root), timedelta(milliseconds=50))
+    store.create(make())
+    (root / "a/@1/meta.json").write_bytes(b"")
+    private = os.open(root / ".keywright", os.O_RDONLY)
+
+    told = locked(private, "lock", "exclusive", "x", lambda _: list(store.examine()), patience=1)
+    os.close(private)
+
+    assert told == [
+        (
+            f"{root}: another process held the store's lock for longer than the setting `timeout` allows; end it, or "
+            "raise `timeout`, and try again"
+        )
+    ]
+
+
+def test_the_backend_hands_its_timeout_on(make: Make, root: Path) -> None:
+    """What the configuration says counts; without it a minute."""
+    options = Options({"path": str(root), "timeout": timedelta(0)})
+    with FileBackend().open(options) as store:
+        store.create(make())
+        private = os.open(root / ".keywright", os.O_RDONLY)
+
+        begun = monotonic()
+        with pytest.raises(StoreUnavailableError):
+            locked(private, "lock", "shared", "x", lambda _: store.create(make("b")), patience=1)
+        os.close(private)
+
+    assert monotonic() - begun < 30
+    assert {setting.name: setting.default for setting in FileBackend.settings}["timeout"] == timedelta(minutes=1)
 
 
 def test_waiting_takes_little(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

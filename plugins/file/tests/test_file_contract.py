@@ -8,7 +8,7 @@ import pytest
 
 from keywright import Options
 from keywright.testing import OnDiskStoreContract, OpenWritableStore, PluginContract
-from keywright_file.backend import FileBackend
+from keywright_file.backend import TIMEOUT, FileBackend
 
 
 class TestFileStore(OnDiskStoreContract):
@@ -24,7 +24,7 @@ class TestFileStore(OnDiskStoreContract):
     @pytest.fixture
     def open_store(self, place: Path) -> OpenWritableStore:
         """Opens the same directory each time."""
-        return lambda: FileBackend().open(Options({"path": str(place)}))
+        return lambda: FileBackend().open(Options({"path": str(place), "timeout": TIMEOUT}))
 
     def newer(self, place: Path) -> None:
         """With the marker of the layout after this one."""

@@ -292,7 +292,7 @@ def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path)
         assert monotonic() - begun < 10
         return half.read_bytes()
 
-    assert write(str(root), "test", work) == b"half"
+    assert write(str(root), "test", work, patience=1) == b"half"
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o777], ids=oct)

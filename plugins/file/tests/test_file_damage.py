@@ -16,6 +16,8 @@ from keywright_file.store import FileStore
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
 RESTORE = "; restore it from a backup"
+AWAY = "; move it away"
+HIDDEN = "its name is not shown, for it may be a secret"
 METADATA = "the metadata is damaged" + RESTORE
 
 
@@ -44,7 +46,7 @@ DAMAGES = [
     pytest.param(lambda p: (p / "key").unlink(), "the key file is missing" + RESTORE, id="no-key"),
     pytest.param(
         lambda p: (p / "key~").write_bytes(b"x"),
-        "a file that keywright did not write stands beside the key" + RESTORE,
+        "a file (`a/@1/key~`) that keywright did not write stands beside the key" + AWAY,
         id="unknown-file",
     ),
     pytest.param(
@@ -173,14 +175,21 @@ def test_lost_key_is_told_from_public_only(reopen: Reopen, make: Make, root: Pat
 
 
 STRAYS = [
-    pytest.param("a/@x", True, "a in {root}: a directory among the versions has no version's name", id="version"),
-    pytest.param("a/@01", True, "a in {root}: a directory among the versions has no version's name", id="zero"),
-    pytest.param("a/@", True, "a in {root}: a directory among the versions has no version's name", id="at"),
-    pytest.param("a/@2", False, "a in {root}: a file or link stands among the names", id="file-as-version"),
-    pytest.param("a/notes", False, "a in {root}: a file or link stands among the names", id="file-as-name"),
-    pytest.param("README", False, "{root}: a file or link stands among the names", id="file-at-root"),
-    pytest.param("@1", True, "{root}: a version stands where only names belong", id="version-at-root"),
-    pytest.param("Upper", True, "{root}: a directory among the names has no name's name", id="capital"),
+    pytest.param("a/@x", True, "a in {root}: a directory (`a/@x`) among the versions has no version's name", id="x"),
+    pytest.param("a/@01", True, "a in {root}: a directory (`a/@01`) among the versions has no version's name", id="01"),
+    pytest.param("a/@", True, "a in {root}: a directory (`a/@`) among the versions has no version's name", id="at"),
+    pytest.param("a/notes", False, "a in {root}: a file or link (`a/notes`) stands among the names", id="file-in-name"),
+    pytest.param("README", False, "{root}: a file or link (`README`) stands among the names", id="file-at-root"),
+    pytest.param("@1", False, "{root}: a file or link (`@1`) stands among the names", id="file-at-root-as-version"),
+    pytest.param("@1", True, "{root}: a version (`@1`) stands where only names belong", id="version-at-root"),
+    pytest.param("Upper", True, "{root}: a directory (`Upper`) among the names has no name's name", id="capital"),
+    pytest.param("a/Up", True, "{root}: a directory (`a/Up`) among the names has no name's name", id="capital-below"),
+    pytest.param("é" * 40, False, f"{{root}}: a file or link (`{'é' * 40}`) stands among the names", id="40"),
+    pytest.param("é" * 41, False, f"{{root}}: a file or link ({HIDDEN}) stands among the names", id="41"),
+    pytest.param("a\n", False, f"{{root}}: a file or link ({HIDDEN}) stands among the names", id="line-feed"),
+    pytest.param(
+        "a/x-" + "aB3" * 7, False, f"a in {{root}}: a file or link ({HIDDEN}) stands among the names", id="key"
+    ),
 ]
 
 
@@ -196,7 +205,23 @@ def test_strays_among_the_names(
         with pytest.raises(DamagedStoreError) as found:
             list(store.names())
 
-        assert str(found.value) == message.format(root=root) + RESTORE
+        assert str(found.value) == message.format(root=root) + AWAY
+        assert [one for one in store.examine() if "may be read" not in one] == [str(found.value)]
+
+
+def test_a_file_in_a_versions_place(reopen: Reopen, make: Make, root: Path) -> None:
+    """There may have been a version, so it is not simply to be moved away."""
+    with reopen() as store:
+        store.create(make())
+        (root / "a/@2").write_bytes(b"x")
+
+        with pytest.raises(DamagedStoreError) as found:
+            store.versions("a")
+
+        assert str(found.value) == (
+            f"a in {root}: a file or link (`a/@2`) stands where a version belongs; restore that version from a "
+            "backup, or move the file away if there never was one"
+        )
 
 
 def test_root_that_is_a_file(reopen: Reopen, make: Make, root: Path) -> None:

@@ -293,7 +293,7 @@ def test_the_first_error_is_told(make: Make, root: Path) -> None:
         raise DurabilityUnknownError("what stopped it")
 
     with pytest.raises(DurabilityUnknownError) as told:
-        write(str(root), "test", stop)
+        write(str(root), "test", stop, patience=1)
 
     assert str(told.value) == "what stopped it"
 

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from keywright import Options, Record, RecordInfo, Revision, Secret, State, StoreBackend, decode_info, encode_info
 from keywright.errors import (
     ConflictError,
+    DamagedStoreError,
     KeyExistsError,
     KeyNotFoundError,
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright_file import FileBackend
+from keywright_file.backend import TIMEOUT, FileBackend
 from keywright_file.files import LONGEST_FILE_BYTES
 from keywright_file.store import FileStore
 
@@ -40,7 +41,7 @@ def test_backend_is_a_store_backend() -> None:
     backend = FileBackend()
 
     assert isinstance(backend, StoreBackend)
-    assert (backend.name, [setting.name for setting in backend.settings]) == ("file", ["path"])
+    assert (backend.name, [setting.name for setting in backend.settings]) == ("file", ["path", "timeout"])
     assert backend.capabilities.writable
     assert backend.capabilities.metadata
     assert not backend.capabilities.signing
@@ -127,7 +128,7 @@ def test_absent_root_is_empty_until_the_first_write(reopen: Reopen, make: Make, 
 
 def test_first_write_makes_what_is_missing_above(tmp_path: Path, make: Make) -> None:
     """Missing directories above the root are made too, for the owner alone."""
-    with FileBackend().open(Options({"path": str(tmp_path / "x" / "y" / "keys")})) as store:
+    with FileBackend().open(Options({"path": str(tmp_path / "x" / "y" / "keys"), "timeout": TIMEOUT})) as store:
         store.create(make())
 
     assert [(tmp_path / part).stat().st_mode & 0o777 for part in ("x", "x/y", "x/y/keys")] == [0o700] * 3
@@ -441,6 +442,47 @@ def test_what_the_system_puts_there_is_passed_over(reopen: Reopen, make: Make, r
         assert [info.version for info in store.versions("a")] == [1]
 
 
+def test_what_the_system_puts_beside_a_key_is_passed_over(reopen: Reopen, make: Make, root: Path) -> None:
+    """The version can be read, changed and destroyed; the entry stays as it is, and the doctor is told of it."""
+    stray = root / "a/@1/.DS_Store"
+    with reopen() as store:
+        info = store.create(make())
+        stray.write_bytes(b"x")
+
+        assert store.get("a", 1).payload == Secret(b"canary-one")
+        info = store.update(make(x="y"), expected=info.revision)
+        info = store.update(make(x="y", payload=b"canary-two"), expected=info.revision)
+        assert store.get("a", 1) == Record(info, Secret(b"canary-two"))
+        info = store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
+
+        assert store.versions("a") == (info,)
+        assert sorted(os.listdir(root / "a/@1")) == [".DS_Store", "meta.json"]
+        assert stray.read_bytes() == b"x"
+        assert list(store.examine()) == [
+            f"a@1 in {root}: a file (`a/@1/.DS_Store`) that keywright did not write stands beside the key; move it away"
+        ]
+
+
+def test_what_the_system_puts_beside_a_key_is_not_removed(reopen: Reopen, make: Make, root: Path) -> None:
+    """A name goes with all its directories or not at all; a removal that was refused has not begun."""
+    with reopen() as store:
+        revisions = [store.create(make("a", version)).revision for version in (1, 2)]
+        stray = root / "a/@2/.DS_Store"
+        stray.write_bytes(b"x")
+
+        with pytest.raises(DamagedStoreError) as refused:
+            store.remove("a", expected=revisions)
+
+        assert str(refused.value) == (
+            f"a@2 in {root}: a file (`a/@2/.DS_Store`) that keywright did not write stands beside the key; move it away"
+        )
+        assert [info.revision for info in store.versions("a")] == revisions
+        assert stray.read_bytes() == b"x"
+        stray.unlink()
+        store.remove("a", expected=revisions)
+        assert list(store.names()) == []
+
+
 def test_closed_store_says_so(reopen: Reopen, make: Make, root: Path) -> None:
     """After the context was left, every method refuses."""
     with reopen() as store:
@@ -459,7 +501,7 @@ def test_without_posix_locks_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "fcntl", None)
 
     with pytest.raises(UnsupportedOperationError) as refused:
-        FileBackend().open(Options({"path": "/nowhere"}))
+        FileBackend().open(Options({"path": "/nowhere", "timeout": TIMEOUT}))
 
     assert str(refused.value) == (
         "the file store needs POSIX file locks, which this system does not have; use the sqlite store"

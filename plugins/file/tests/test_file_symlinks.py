@@ -28,9 +28,20 @@ def elsewhere(root: Path) -> Path:
     return place
 
 
-@pytest.mark.parametrize("stray", ["a/@2", "b"], ids=["version", "name"])
+@pytest.mark.parametrize(
+    ("stray", "fault"),
+    [
+        pytest.param(
+            "a/@2",
+            "(`a/@2`) stands where a version belongs; restore that version from a backup, or move the file away if "
+            "there never was one",
+            id="version",
+        ),
+        pytest.param("b", "(`b`) stands among the names; move it away", id="name"),
+    ],
+)
 def test_a_link_to_a_directory_among_the_names(
-    reopen: Reopen, make: Make, root: Path, elsewhere: Path, stray: str
+    reopen: Reopen, make: Make, root: Path, elsewhere: Path, stray: str, fault: str
 ) -> None:
     """It is neither a version nor a name, whatever it leads to."""
     with reopen() as store:
@@ -41,7 +52,7 @@ def test_a_link_to_a_directory_among_the_names(
         with pytest.raises(DamagedStoreError) as found:
             list(store.names())
 
-        assert str(found.value) == f"{subject}: a file or link stands among the names; restore it from a backup"
+        assert str(found.value) == f"{subject}: a file or link {fault}"
         assert list(store.examine()) == [str(found.value)]
 
 

@@ -18,6 +18,7 @@ from keywright.ring.operation import describe
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
     from keywright.protocols import WritableStore
+    from keywright.ring.opened import OpenedStore
 
 __all__ = ["Changing"]
 
@@ -44,6 +45,10 @@ def _check_room(reason: str, after: RecordInfo) -> None:
             f"the reasons kept with {after.reference} may have {_LONGEST_REASON} characters together, and there is "
             f"room for {max(_LONGEST_REASON - kept, 0)} more; shorten the new one, or leave it out"
         )
+
+
+def _restless(info: RecordInfo) -> ConflictError:
+    return ConflictError(f"{info.reference} kept changing while it was to be changed; try again")
 
 
 def _as_it_is(store: WritableStore, info: RecordInfo, operation: Operation) -> Record:
@@ -122,35 +127,42 @@ class Changing(RingBase):
     def _change(
         self, operation: Operation, reference: Reference, store: str | None, change: Callable[[RecordInfo], RecordInfo]
     ) -> RecordInfo:
-        """Read, change and write back one version, again if somebody else wrote meanwhile."""
-        opened, info = self._resolve(reference, store, any_single=True, no_other=operation in _FOR_GOOD)
-        writable = opened.writable
-        requests: list[ReviewRequest] = []
+        """Read, change and write back one version, again if somebody else wrote meanwhile.
 
-        def request(info: RecordInfo) -> ReviewRequest:
-            requests.append(describe(operation, opened, info, self._clock()))
-            return requests[-1]
+        Each attempt is reviewed and observed by itself: what was reviewed before somebody else wrote is not what is
+        written then.
+        """
+        opened, info = self._resolve(reference, store, any_single=True, no_other=operation in _FOR_GOOD)
+        for _ in range(_RETRIES):
+            try:
+                return self._attempt(operation, opened, info, change)
+            except ConflictError:
+                _, info = self._resolve(Reference(info.name, info.version), opened.name)
+        raise _restless(info)
+
+    def _attempt(
+        self, operation: Operation, opened: OpenedStore, info: RecordInfo, change: Callable[[RecordInfo], RecordInfo]
+    ) -> RecordInfo:
+        """Change a version that is as `info` says. Raises: ConflictError, if it is not so any more."""
+        writable = opened.writable
+        reviewed: list[ReviewRequest] = []
 
         def planned() -> ReviewRequest:
             try:
-                return request(change(info))
+                after = change(info)
             except KeywrightError:
-                return request(info)  # what `write` will refuse is told of all the same
+                after = info  # what `write` will refuse is told of all the same
+            reviewed.append(describe(operation, opened, after, self._clock()))
+            return reviewed[-1]
 
         def write() -> RecordInfo:
-            for _ in range(_RETRIES):
-                record = _as_it_is(writable, info, operation)
-                after = change(record.info)
-                changed = Record(after, None if after.state is State.DESTROYED else record.payload)
-                if changed == record:
-                    return record.info
-                if requests and requests[-1].labels != after.labels:
-                    # Somebody else wrote labels meanwhile: the ones that were reviewed are not those that would be.
-                    self.plugins.review(request(after))
-                try:
-                    return writable.update(changed, expected=record.info.revision)
-                except ConflictError:
-                    continue
-            raise ConflictError(f"{info.reference} kept changing while it was to be changed; try again")
+            record = _as_it_is(writable, info, operation)
+            after = change(record.info)
+            changed = Record(after, None if after.state is State.DESTROYED else record.payload)
+            if changed == record:
+                return record.info
+            if reviewed and reviewed[-1].labels != after.labels:
+                raise _restless(info)  # somebody else wrote labels meanwhile, and who guards them has not seen these
+            return writable.update(changed, expected=record.info.revision)
 
         return self._perform(planned, write)

@@ -11,13 +11,13 @@ from hashlib import sha256
 from keywright import format_time
 from keywright_audit.faults import Confirming, Writing
 from keywright_audit.line import Kind, write_line
-from keywright_audit.log_file import locked, sync_directory
+from keywright_audit.log_file import LONGEST_WAIT_SECONDS, locked, sync_directory
 from keywright_audit.tail import Tail, read_tail
 
 __all__ = ["append"]
 
 
-def append(path: str, kind: Kind, members: Mapping[str, object]) -> None:
+def append(path: str, kind: Kind, members: Mapping[str, object], *, patience: float = LONGEST_WAIT_SECONDS) -> None:
     """Append a line of `members`, with this host and process, and chain it to the line before.
 
     What a crash left of a line stays as it is; a line of the kind `recovered` after it says how many bytes that are.
@@ -25,12 +25,12 @@ def append(path: str, kind: Kind, members: Mapping[str, object]) -> None:
     Raises:
         AccessDeniedError: the file or its directory cannot be written, or others may change it.
         ReadOnlyStoreError: it is on a file system that is mounted read-only.
-        StoreUnavailableError: there is no room, or another process held the file for too long.
+        StoreUnavailableError: there is no room, or another process held the file for `patience` seconds.
         DamagedStoreError: the last line is not as it was written, or the file is no log.
         DurabilityUnknownError: the line is written, and perhaps not on the disk.
     """
     with Writing(path):
-        locked(path, lambda descriptor: _append(descriptor, path, kind, members))
+        locked(path, lambda descriptor: _append(descriptor, path, kind, members), patience=patience)
 
 
 def _append(descriptor: int, path: str, kind: Kind, members: Mapping[str, object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from keywright import hookimpl
 from keywright.errors import ConfigError, StoreError
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from keywright import KeyEvent, ReviewRequest
 
 __all__ = ["Auditor", "audit_to"]
+
+_SECOND_WAIT_SECONDS: Final = 1.0
 
 
 class Auditor:
@@ -54,10 +56,13 @@ class Auditor:
                 where the intent was required: what follows from an objection need not be told twice.
         """
         from keywright_audit.append import append
+        from keywright_audit.log_file import LONGEST_WAIT_SECONDS
 
         before = self._unlogged.pop(get_ident(), None)
+        # Who held the file all the while that the intent waited for it will hardly let go now.
+        patience = LONGEST_WAIT_SECONDS if before is None else _SECOND_WAIT_SECONDS
         try:
-            append(self._path, "outcome", {**_members(event), "outcome": event.outcome})
+            append(self._path, "outcome", {**_members(event), "outcome": event.outcome}, patience=patience)
         except StoreError:
             if before is None:
                 raise

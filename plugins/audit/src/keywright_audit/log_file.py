@@ -19,6 +19,7 @@ __all__ = [
     "check_directory",
     "check_file",
     "locked",
+    "settled_size",
     "sync_directory",
 ]
 
@@ -53,7 +54,7 @@ def locked(path: str, work: Callable[[int], _T], *, patience: float = LONGEST_WA
             descriptor = _open_or_make(directory, os.path.basename(path))
             try:
                 found = check_file(descriptor, path)
-                _wait(descriptor, path, deadline)
+                _wait(descriptor, fcntl.LOCK_EX, path, deadline)
                 if _is_still_there(directory, os.path.basename(path), found):
                     return work(descriptor)
             finally:
@@ -67,6 +68,23 @@ def locked(path: str, work: Callable[[int], _T], *, patience: float = LONGEST_WA
             # Somebody moved it away while we waited; what is written next belongs to the new one.
     finally:
         os.close(directory)
+
+
+def settled_size(descriptor: int, path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> int:
+    """How many bytes an open log has while nobody writes: a line that is being written is no damage.
+
+    Who is interrupted here closes the file, and so lets go.
+
+    Raises:
+        OSError: it cannot be locked.
+        StoreUnavailableError: a writer held it for `patience` seconds.
+    """
+    try:
+        _wait(descriptor, fcntl.LOCK_SH, path, time.monotonic() + patience)
+        return os.fstat(descriptor).st_size
+    finally:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def sync_directory(path: str) -> None:
@@ -138,11 +156,11 @@ def _check_keeper(found: os.stat_result, path: str, what: str) -> None:
         raise AccessDeniedError(f"{path}: {what} may be changed by other users; take that away with chmod go-w")
 
 
-def _wait(descriptor: int, path: str, deadline: float) -> None:
+def _wait(descriptor: int, operation: int, path: str, deadline: float) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while True:
         with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
             return
         if time.monotonic() >= deadline:
             raise StoreUnavailableError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from keywright.errors import ConfigError, FormatError
 from keywright_audit.line import LONGEST_BYTES
@@ -18,12 +17,13 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
 
     Raises:
         ConfigError: the file cannot be read.
+        StoreUnavailableError: a writer held it for a minute.
         FormatError: a line is longer than any that the log has.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
-            left = _size(file, path)
+            left = _size(file.fileno(), path)
             number = 0
             while left > 0:
                 line = file.readline(min(left, LONGEST_BYTES))
@@ -40,15 +40,13 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
         raise ConfigError("the path of the audit log holds a character that no file name can; name another") from None
 
 
-def _size(file: BinaryIO, path: str) -> int:
-    """How many bytes there are while nobody is writing: a line that is being written is no damage."""
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+def _size(descriptor: int, path: str) -> int:
+    """How many bytes there are, while nobody is writing where that can be known."""
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         raise ConfigError(f"{path}: is no regular file; name the audit log")
     try:
-        import fcntl
-    except ImportError:
-        return os.fstat(file.fileno()).st_size
-    fcntl.flock(file.fileno(), fcntl.LOCK_SH)
-    size = os.fstat(file.fileno()).st_size
-    fcntl.flock(file.fileno(), fcntl.LOCK_UN)
-    return size
+        from keywright_audit.log_file import settled_size
+    except ImportError:  # Windows has no locks, and no writers
+        return found.st_size
+    return settled_size(descriptor, path)

@@ -51,6 +51,7 @@ def verify(path: str, *, expected: str | None = None) -> Verified:
 
     Raises:
         ConfigError: the file cannot be read.
+        StoreUnavailableError: a writer held it for a minute.
         FormatError: it is no audit log.
     """
     chain = _Chain(expected)

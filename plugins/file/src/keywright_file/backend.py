@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from keywright import Capabilities, Options, Setting
@@ -12,10 +13,14 @@ if TYPE_CHECKING:
 
     from keywright_file.store import FileStore
 
-__all__ = ["FileBackend"]
+__all__ = ["TIMEOUT", "FileBackend"]
 
 PATH_SETTING: Final = Setting(
     "path", "path", help="the directory that holds the keys; made by the first write, for its owner alone"
+)
+TIMEOUT: Final = timedelta(minutes=1)  # a stopped writer must not hang everybody
+TIMEOUT_SETTING: Final = Setting(
+    "timeout", "duration", default=TIMEOUT, help="how long to wait for a lock that another process holds"
 )
 
 
@@ -23,7 +28,7 @@ class FileBackend:
     """Opens file stores."""
 
     name = "file"
-    settings = (PATH_SETTING,)
+    settings = (PATH_SETTING, TIMEOUT_SETTING)
     capabilities = Capabilities(writable=True, metadata=True, signing=False, shared=True, persistent=True)
 
     def open(self, options: Options) -> AbstractContextManager[FileStore]:
@@ -44,4 +49,4 @@ class FileBackend:
             raise UnsupportedOperationError(
                 "the file store needs POSIX file locks, which this system does not have; use the sqlite store"
             ) from None
-        return FileStore(options.text("path"))
+        return FileStore(options.text("path"), options.duration("timeout"))

@@ -21,6 +21,7 @@ from keywright_file.version import (
     METADATA,
     PUBLIC_ONLY,
     Version,
+    check_files,
     current_revision,
     read_version,
     revision_of,
@@ -181,7 +182,7 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         KeyNotFoundError: there is no such name.
         ConflictError: the revisions of its versions are others.
         OSError: nothing was removed.
-        AccessDeniedError, DamagedStoreError: what is there cannot be trusted.
+        AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or somebody else put a file to a key.
         DurabilityUnknownError: a sync failed, or what was taken away has another name.
     """
     try:
@@ -194,11 +195,20 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
             raise no_such_name(name)
         if [info.revision for info in infos] != list(expected):
             raise ConflictError(f"{name}: changed since it was read; nothing was removed, read it again")
+        _check_alone(directory, infos, writer.path)
         writer.note(Reference(name, None))
         writer.put(directory, REMOVED, _NOTHING)
         with Completing(writer.subject):
-            keys = finish_removal(directory, writer.subject)
+            keys = finish_removal(directory, name, writer.subject)
     with Completing(writer.subject):
         prune(writer.root, name, writer.subject)
     writer.strike()
     _report_other_names(keys, writer.subject)
+
+
+def _check_alone(directory: int, infos: Iterable[RecordInfo], path: str) -> None:
+    """Refuse, while nothing is removed yet, versions whose directory would not go: what others put there is theirs."""
+    for info in infos:
+        subject = f"{info.reference} in {path}"
+        with Directory(version_directory(info.version), subject, parent=directory) as opened:
+            check_files(os.listdir(opened), info.name, info.version, subject)

@@ -10,13 +10,14 @@ from contextlib import suppress
 from keywright import check_name
 from keywright.errors import InvalidNameError, StoreError
 from keywright_file.checksum import is_checksum
-from keywright_file.faults import Reading, damaged
+from keywright_file.faults import Reading
 from keywright_file.files import Directory, check_file, check_key_file
 from keywright_file.lock import locked
-from keywright_file.names import REMOVED, version_number
+from keywright_file.names import REMOVED, below, is_the_systems, misplaced_file, version_number
 from keywright_file.recovery import PENDING, TEMPORARY
-from keywright_file.root import FORMAT, LOST_AND_FOUND, PRIVATE
-from keywright_file.version import KEY, METADATA, PUBLIC_ONLY, read_version
+from keywright_file.root import FORMAT, PRIVATE
+from keywright_file.strays import beside_the_key, in_the_private_area, no_name, no_version, outside_a_name
+from keywright_file.version import KEY, METADATA, PUBLIC_ONLY, read_version, version_directory
 from keywright_file.writer import LOCK
 
 __all__ = ["examine"]
@@ -25,8 +26,10 @@ _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _CHECKSUM = "crc32-…"
 
 
-def examine(root: int, path: str) -> Iterator[str]:
+def examine(root: int, path: str, patience: float) -> Iterator[str]:
     """One sentence for each fault. Reads only; writers wait no longer than it takes to look at one version again.
+
+    `patience` is how long to wait for a writer, in seconds.
 
     Raises:
         OSError, StoreError: it cannot be examined.
@@ -36,7 +39,7 @@ def examine(root: int, path: str) -> Iterator[str]:
     except FileNotFoundError:
         return  # nobody ever wrote
     with directory as private:
-        settled = _Settled(private, path)
+        settled = _Settled(private, path, patience)
         sentences = [*_told(path, settled(lambda: _private(private, path))), *_told(path, _names(root, "", settled))]
     # One fault may be met by more than one way.
     yield from dict.fromkeys(sentences)
@@ -45,15 +48,23 @@ def examine(root: int, path: str) -> Iterator[str]:
 class _Settled:
     """What is found; if anything is, what is found while nobody writes: it may have been a writer at work."""
 
-    def __init__(self, private: int, path: str) -> None:
+    def __init__(self, private: int, path: str, patience: float) -> None:
         self.path = path
         self._private = private
+        self._patience = patience
 
     def __call__(self, look: Callable[[], Iterator[str]]) -> Iterator[str]:
         found = [*_told(self.path, look())]
         if found:
             with suppress(FileNotFoundError):
-                found = locked(self._private, LOCK, "shared", self.path, lambda _: [*_told(self.path, look())])
+                found = locked(
+                    self._private,
+                    LOCK,
+                    "shared",
+                    self.path,
+                    lambda _: [*_told(self.path, look())],
+                    patience=self._patience,
+                )
         yield from found
 
 
@@ -66,7 +77,7 @@ def _private(private: int, path: str) -> Iterator[str]:
         elif entry in (FORMAT, LOCK, PENDING):
             yield from _told(path, _file(private, entry, f"{path}/{PRIVATE}/{entry}"))
         else:
-            yield f"{path}: what keywright did not write stands in {PRIVATE}; move it away"
+            yield str(in_the_private_area(path, f"{PRIVATE}/{entry}"))
     if PENDING in entries:
         yield f"{path}: an interrupted write is not completed; mend what else is found, then write to the store"
 
@@ -82,9 +93,9 @@ def _names(directory: int, name: str, settled: _Settled) -> Iterator[str]:
     """The faults of a directory of the tree and all below; `name` is empty for the root."""
     subject = f"{name} in {settled.path}" if name else settled.path
     for entry in sorted(os.listdir(directory)):
-        if entry.startswith(".") or entry == LOST_AND_FOUND:
+        if is_the_systems(entry):
             continue
-        longer = f"{name}/{entry}" if name else entry
+        longer = below(name, entry)
         if _is_name(longer) and stat.S_ISDIR(_mode(directory, entry)):
             yield from _told(subject, _below(directory, entry, longer, settled))
         else:
@@ -121,27 +132,30 @@ def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[str]:
     mode = _mode(directory, entry)
     if not mode:
         return
-    number = version_number(entry) if entry.startswith("@") else None
+    number = version_number(entry)
     if entry == REMOVED:
         yield f"{subject}: a removal was interrupted, and hides its versions; remove the directory, or {REMOVED} in it"
     elif not stat.S_ISDIR(mode):
-        raise damaged(subject, "a file or link stands among the names")
+        raise misplaced_file(name, entry, subject)
     elif not entry.startswith("@"):
-        raise damaged(path, "a directory among the names has no name's name")
+        raise no_name(path, below(name, entry))
     elif number is None:
-        raise damaged(subject, "a directory among the versions has no version's name")
+        raise no_version(subject, below(name, entry))
     elif not name:
-        raise damaged(path, "a version stands where only names belong")
+        raise outside_a_name(path, entry)
     else:
-        below = f"{name}@{number} in {path}"
-        with Directory(entry, below, parent=directory) as opened:
-            yield from _exposed(opened, below)
-            yield from _told(below, _version(opened, name, number, below))
+        version = f"{name}@{number} in {path}"
+        with Directory(entry, version, parent=directory) as opened:
+            yield from _exposed(opened, version)
+            yield from _told(version, _version(opened, name, number, version))
 
 
 def _version(directory: int, name: str, number: int, subject: str) -> Iterator[str]:
     for file in sorted(os.listdir(directory)):
-        if file in (KEY, METADATA, PUBLIC_ONLY) or is_checksum(file):
+        if file.startswith("."):
+            # No fault of the store's, but editors keep copies of what they edit under such names.
+            yield str(beside_the_key(subject, f"{name}/{version_directory(number)}/{file}"))
+        elif file in (KEY, METADATA, PUBLIC_ONLY) or is_checksum(file):
             yield from _told(subject, _file(directory, file, subject))
     version = read_version(directory, name, number, subject, with_payload=True)
     for file in map(_shown, sorted(version.leftovers)):

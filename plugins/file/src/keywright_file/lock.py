@@ -13,10 +13,9 @@ from typing import Final, Literal, TypeVar
 from keywright.errors import StoreUnavailableError
 from keywright_file.faults import misplaced
 
-__all__ = ["LONGEST_WAIT_SECONDS", "locked", "next_stamp"]
+__all__ = ["locked", "next_stamp"]
 
 _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-LONGEST_WAIT_SECONDS: Final = 60.0  # a stopped writer must not hang everybody
 _FIRST_PAUSE_SECONDS: Final = 0.000_5
 _LONGEST_PAUSE_SECONDS: Final = 0.01
 _COARSEST_CLOCK_NANOSECONDS: Final = 2_000_000_000  # FAT keeps time in steps of two seconds
@@ -30,7 +29,7 @@ def locked(
     subject: str,
     work: Callable[[int], _T],
     *,
-    patience: float = LONGEST_WAIT_SECONDS,
+    patience: float,
 ) -> _T:
     """What `work` returns, given the descriptor of the lock file, which is locked by `flock` meanwhile.
 
@@ -77,7 +76,8 @@ def _wait(descriptor: int, operation: int, subject: str, patience: float) -> Non
             pass
         if time.monotonic() >= deadline:
             raise StoreUnavailableError(
-                f"{subject}: another process has been writing to the store for too long; end it and try again"
+                f"{subject}: another process held the store's lock for longer than the setting `timeout` allows; end "
+                "it, or raise `timeout`, and try again"
             )
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

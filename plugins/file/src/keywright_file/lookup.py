@@ -58,7 +58,7 @@ def read_versions(directory: int, name: str, path: str) -> tuple[RecordInfo, ...
         AccessDeniedError, DamagedStoreError: as `read_version` and `list_entries`.
     """
     infos = []
-    for version in list_entries(directory, f"{name} in {path}").versions:
+    for version in list_entries(directory, name, f"{name} in {path}").versions:
         subject = f"{name}@{version} in {path}"
         with Directory(version_directory(version), subject, parent=directory) as opened:
             infos.append(read_version(opened, name, version, subject, with_payload=False).info)

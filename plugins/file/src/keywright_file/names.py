@@ -10,12 +10,25 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from keywright import check_name
-from keywright.errors import InvalidNameError
-from keywright_file.faults import Completing, damaged
+from keywright.errors import DamagedStoreError, InvalidNameError
+from keywright_file.faults import Completing
 from keywright_file.files import Directory, open_or_make, sync
 from keywright_file.root import LOST_AND_FOUND
+from keywright_file.strays import in_a_versions_place, no_directory, no_name, no_version, outside_a_name
 
-__all__ = ["REMOVED", "Entries", "list_entries", "open_name", "place_version", "prune", "version_number", "walk"]
+__all__ = [
+    "REMOVED",
+    "Entries",
+    "below",
+    "is_the_systems",
+    "list_entries",
+    "misplaced_file",
+    "open_name",
+    "place_version",
+    "prune",
+    "version_number",
+    "walk",
+]
 
 REMOVED: Final = "@removed"  # while it stands in a name's directory, the name has no versions
 _LONGEST_VERSION: Final = 9  # digits
@@ -100,8 +113,8 @@ def _remove_empty(parent: int, segment: str) -> bool:
     return True
 
 
-def list_entries(directory: int, subject: str, *, with_removed: bool = False) -> Entries:
-    """List a directory of the tree, with the versions that are being removed only if asked.
+def list_entries(directory: int, name: str, subject: str, *, with_removed: bool = False) -> Entries:
+    """List the directory of `name` (empty: the root), with the versions that are being removed only if asked.
 
     Names that start with a dot are the system's or a file manager's, and are passed over.
 
@@ -114,26 +127,42 @@ def list_entries(directory: int, subject: str, *, with_removed: bool = False) ->
     removed = False
     with os.scandir(directory) as entries:
         for entry in entries:
-            name = entry.name
-            if name.startswith(".") or name == LOST_AND_FOUND:
+            if is_the_systems(entry.name):
                 continue
-            if name == REMOVED:
+            if entry.name == REMOVED:
                 removed = True
             elif not entry.is_dir(follow_symlinks=False):
-                raise damaged(subject, "a file or link stands among the names")
-            elif not name.startswith("@"):
-                segments.append(name)
-            elif (number := version_number(name)) is not None:
+                raise misplaced_file(name, entry.name, subject)
+            elif not entry.name.startswith("@"):
+                segments.append(entry.name)
+            elif (number := version_number(entry.name)) is not None:
                 versions.append(number)
             else:
-                raise damaged(subject, "a directory among the versions has no version's name")
+                raise no_version(subject, below(name, entry.name))
     return Entries([] if removed and not with_removed else sorted(versions), segments)
+
+
+def is_the_systems(entry: str) -> bool:
+    """Whether an entry is passed over: no name or version is written so."""
+    return entry.startswith(".") or entry == LOST_AND_FOUND
+
+
+def below(name: str, entry: str) -> str:
+    """The path of an entry as seen from the root; an empty `name` is the root."""
+    return f"{name}/{entry}" if name else entry
+
+
+def misplaced_file(name: str, entry: str, subject: str) -> DamagedStoreError:
+    """The error for what is no directory and stands in the directory of `name`."""
+    if name and version_number(entry) is not None:
+        return in_a_versions_place(subject, below(name, entry))
+    return no_directory(subject, below(name, entry))
 
 
 def version_number(entry: str) -> int | None:
     """N of `@N`; None if it is not so written."""
-    digits = entry[1:]
-    if digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= _LONGEST_VERSION:
+    at, digits = entry[:1], entry[1:]
+    if at == "@" and digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= _LONGEST_VERSION:
         return int(digits)
     return None
 
@@ -147,9 +176,9 @@ def walk(root: int, path: str, prefix: str, after: str) -> Iterator[str]:
     Raises:
         OSError, AccessDeniedError, DamagedStoreError: as `open_name` and `list_entries`.
     """
-    top = list_entries(root, path)
+    top = list_entries(root, "", path)
     if top.versions:
-        raise damaged(path, "a version stands where only names belong")
+        raise outside_a_name(path, f"@{top.versions[0]}")
     waiting = [name for name in top.segments if _leads_to(name, prefix, after)]
     heapify(waiting)
     while waiting:
@@ -157,16 +186,16 @@ def walk(root: int, path: str, prefix: str, after: str) -> Iterator[str]:
         try:
             check_name(name)
         except InvalidNameError:
-            raise damaged(path, "a directory among the names has no name's name") from None
+            raise no_name(path, name) from None
         try:
             with open_name(root, name, f"{name} in {path}") as directory:
-                entries = list_entries(directory, f"{name} in {path}")
+                entries = list_entries(directory, name, f"{name} in {path}")
         except FileNotFoundError:
             continue  # removed since its parent was listed
         for segment in entries.segments:
-            below = f"{name}/{segment}"
-            if _leads_to(below, prefix, after):
-                heappush(waiting, below)
+            longer = below(name, segment)
+            if _leads_to(longer, prefix, after):
+                heappush(waiting, longer)
         if entries.versions and name.startswith(prefix) and name > after:
             yield name
 

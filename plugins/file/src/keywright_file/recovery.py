@@ -83,19 +83,19 @@ def _complete(writer: Writer, reference: Reference) -> None:
         return
     with directory as opened:
         if reference.version is None:
-            _complete_removal(writer, opened)
+            _complete_removal(writer, opened, reference.name)
         else:
             _complete_update(writer, opened, reference.name, reference.version)
     prune(writer.root, reference.name, writer.subject)
 
 
-def _complete_removal(writer: Writer, directory: int) -> None:
+def _complete_removal(writer: Writer, directory: int, name: str) -> None:
     try:
         os.stat(REMOVED, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return  # it never began, or is done
     writer.prepare(directory, REMOVED, Secret(b""))
-    finish_removal(directory, writer.subject)
+    finish_removal(directory, name, writer.subject)
 
 
 def _complete_update(writer: Writer, directory: int, name: str, number: int) -> None:
@@ -147,19 +147,19 @@ def sweep(temporary: int) -> None:
         os.rmdir(name, dir_fd=temporary)
 
 
-def finish_removal(directory: int, subject: str) -> list[os.stat_result]:
-    """Remove the versions of a name whose directory says `@removed`, and then that. Returns what their key files were.
+def finish_removal(directory: int, name: str, subject: str) -> list[os.stat_result]:
+    """Remove the versions of `name`, whose directory says `@removed`, and then that. Returns what their key files were.
 
     Raises:
         OSError: something could not be removed, or a sync failed.
         DamagedStoreError: as `list_entries`, or there is an unknown file beside a key.
     """
     keys = []
-    for version in list_entries(directory, subject, with_removed=True).versions:
+    for version in list_entries(directory, name, subject, with_removed=True).versions:
         place = version_directory(version)
         with Directory(place, subject, parent=directory) as opened:
             files = frozenset(os.listdir(opened))
-            check_files(files, subject)
+            check_files(files, name, version, subject)
             if KEY in files:
                 keys.append(os.stat(KEY, dir_fd=opened, follow_symlinks=False))
             for file in files:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
 
 from keywright import Record, RecordInfo, Revision
 from keywright.errors import DamagedStoreError, StoreError, StoreUnavailableError
+from keywright_file.backend import TIMEOUT
 from keywright_file.change import create_version, remove_name, update_version
 from keywright_file.faults import Reading
 from keywright_file.files import Directory
@@ -41,9 +43,13 @@ class FileStore:
     ReadOnlyStoreError and DurabilityUnknownError.
     """
 
-    def __init__(self, path: str) -> None:
-        """The store at `path`, which need not exist. Nothing is touched before the context is entered."""
+    def __init__(self, path: str, timeout: timedelta = TIMEOUT) -> None:
+        """The store at `path`, which need not exist. Nothing is touched before the context is entered.
+
+        `timeout` is how long to wait for a lock that another process holds.
+        """
         self._path = os.path.abspath(path)
+        self._patience = timeout.total_seconds()
         self._closed = False
         self._known: tuple[int, int] | None = None  # device and inode of the root whose marker was read
 
@@ -146,7 +152,7 @@ class FileStore:
             root = self._root()
             if root is not None:
                 with root as opened:
-                    yield from examine(opened, self._path)
+                    yield from examine(opened, self._path, self._patience)
 
     def _write(self, what: str, change: Callable[[Writer], _T]) -> _T:
         def work(writer: Writer) -> _T:
@@ -154,7 +160,8 @@ class FileStore:
             return change(writer)
 
         self._check_open()
-        return write(self._path, f"{what} in {self._path}", work, known=self._known is not None)
+        subject = f"{what} in {self._path}"
+        return write(self._path, subject, work, known=self._known is not None, patience=self._patience)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -199,7 +206,7 @@ class FileStore:
                     suppress(FileNotFoundError),  # no lock file, so no writer
                     Directory(PRIVATE, subject, parent=opened) as private,
                 ):
-                    return locked(private, LOCK, "shared", subject, lambda _: read(opened))
+                    return locked(private, LOCK, "shared", subject, lambda _: read(opened), patience=self._patience)
                 return read(opened)
 
     def _recover(self, root: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from keywright import RecordInfo, Secret, State, decode_info
 from keywright_file.checksum import checksum_of, is_checksum
 from keywright_file.faults import damaged
 from keywright_file.files import check_key_file, read_file
+from keywright_file.strays import beside_the_key
 
 __all__ = [
     "KEY",
@@ -37,7 +38,7 @@ class Version(NamedTuple):
         metadata: the bytes of `meta.json`.
         payload: None: there is none, or it was not asked for.
         key: what the file of the payload is; None: there is no payload.
-        files: the names of the files that were there.
+        files: the names of the files that were there; not those that start with a dot, which are not the store's.
     """
 
     info: RecordInfo
@@ -71,6 +72,8 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
     before and after the payload was read, both belong together. A reader that met a writer may see damage where
     there is none; who reads again under the lock knows.
 
+    Files that start with a dot, which a file manager or an editor leaves, are passed over and left where they are.
+
     A state other than `destroyed` has a key file or says `public-only`; so a lost key file shows. Where both are there,
     `public-only` decides, and where the state is `destroyed`, that does: the key file and its checksum are leftovers.
     A key file has at least one checksum, and one that fits, which is seen if the payload is read. While it is replaced
@@ -81,8 +84,8 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
         AccessDeniedError: others may change a file, or read the key.
         DamagedStoreError: a file is missing, unknown, malformed or another version's; or a writer was met.
     """
-    files = frozenset(os.listdir(directory))
-    check_files(files, subject)
+    files = frozenset(file for file in os.listdir(directory) if not file.startswith("."))
+    check_files(files, name, version, subject)
     payload = None
     second = None
     try:
@@ -113,14 +116,15 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
     return Version(info, data.reveal(), payload, second, files)
 
 
-def check_files(files: AbstractSet[str], subject: str) -> None:
+def check_files(files: Iterable[str], name: str, version: int, subject: str) -> None:
     """Refuse a version with files that have no place there.
 
     Raises:
         DamagedStoreError: there is one.
     """
-    if not all(map(is_checksum, files - _FILES)):
-        raise damaged(subject, "a file that keywright did not write stands beside the key")
+    for file in sorted(files):
+        if file not in _FILES and not is_checksum(file):
+            raise beside_the_key(subject, f"{name}/{version_directory(version)}/{file}")
 
 
 def current_revision(directory: int) -> str:

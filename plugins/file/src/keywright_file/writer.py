@@ -11,7 +11,7 @@ from keywright import Reference, Secret
 from keywright.errors import StoreError
 from keywright_file.faults import Completing, Writing
 from keywright_file.files import confirm, open_or_make, sync, write_file
-from keywright_file.lock import LONGEST_WAIT_SECONDS, locked, next_stamp
+from keywright_file.lock import locked, next_stamp
 from keywright_file.recovery import TEMPORARY, note, recover, strike, sweep
 from keywright_file.root import PRIVATE, gone, holds_store, make_root, mark_root
 
@@ -98,7 +98,7 @@ def write(
     work: Callable[[Writer], _T],
     *,
     known: bool = False,
-    patience: float = LONGEST_WAIT_SECONDS,
+    patience: float,
 ) -> _T:
     """What `work` returns. The store at `path` is locked meanwhile, and made if there is none; nothing stays half made.
 

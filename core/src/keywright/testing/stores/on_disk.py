@@ -31,7 +31,8 @@ class OnDiskStoreContract(PrivateStoreContract, DeniedStoreContract, SyncedStore
 
             @pytest.fixture
             def open_store(self, place):
-                return lambda: FileBackend().open(Options({"path": str(place)}))
+                options = Options({"path": str(place), "timeout": timedelta(seconds=5)})
+                return lambda: FileBackend().open(options)
 
             def newer(self, place):
                 (place / ".keywright" / "format").write_bytes(b"keywright file store 2\\n")
