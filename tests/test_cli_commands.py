@@ -145,3 +145,19 @@ def test_a_profiles_allow_list_holds_whatever_else_is_wrong(
     done = keywright(*arguments, "nix", "key", "check", "absent", env=variables)
 
     assert (b"there is no such command" not in done.stderr) == allowed
+
+
+def test_a_command_of_a_plugin_that_is_left_out(home: Path, keywright: Keywright) -> None:
+    """The allow-list is why it is not there. Where no configuration can be read, all that is installed goes on."""
+    command = ("nix", "key", "generate-secret", "--key-name", "a-1")
+    (home / "keywright.toml").write_text('plugins = ["keytypes", "jose", "sqlite"]\n')
+    left_out = keywright(*command)
+    misspelt = keywright("nxi")
+    (home / "keywright.toml").write_text("broken")
+    unreadable = keywright(*command)
+
+    assert (left_out.returncode, left_out.stderr) == (
+        2, b"keywright: there is no such command: the setting `plugins` leaves the plugin 'nix' out; add it there\n"
+    )  # fmt: skip
+    assert misspelt.stderr.startswith(b"keywright: there is no such command; keywright has: ")
+    assert unreadable.returncode == 0

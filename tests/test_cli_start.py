@@ -125,4 +125,6 @@ def test_a_command_of_a_plugin_that_is_not_allowed(home: Path, environment: dict
     )
 
     assert done.returncode == 2
-    assert done.stderr.startswith("keywright: there is no such command; keywright has: ")
+    assert done.stderr.startswith(
+        "keywright: there is no such command: the setting `plugins` leaves the plugin 'nix' out"
+    )

@@ -70,7 +70,18 @@ def _commands(given: list[str]) -> tuple[Commands, Loading]:
             commands = Commands()
             add_core_commands(commands, lambda: loading.plugins)
             loading.plugins.add_commands(commands)
+            if word and not commands.below((word,)):
+                _check_not_left_out(word, loading)
     return commands, loading
+
+
+def _check_not_left_out(word: str, loading: Loading) -> None:
+    """Raises: ConfigError, if that is the name of a plugin that is installed, and not on the allow-list."""
+    from keywright.discovery import find_entry_points
+
+    if loading.allowed is None or word in loading.allowed or all(one.name != word for one in find_entry_points()):
+        return
+    raise ConfigError(f"there is no such command: the setting `plugins` leaves the plugin {word!r} out; add it there")
 
 
 def _found(given: list[str], commands: Commands) -> Command | None:
