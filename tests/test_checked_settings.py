@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright
 
 import keywright as library
-from keywright import Options, Registry, hookimpl
+from keywright import Options, Registry, Setting, Store, StoreBackend, hookimpl
+from keywright.stores.memory import MemoryBackend
 from keywright.testing import assert_hidden
 
 STORE = '[stores.main]\nbackend = "file"\npath = "keys"\n'
@@ -287,3 +289,46 @@ def test_a_plugin_is_asked_for_a_ring_that_it_listens_to(plugin: Examined, findi
 
     assert found == [f"plugin 'watch': {sentence}" for sentence in findings]
     assert not_found == []
+
+
+class Pointing:
+    """A plugin with a secret of its own, and with a store backend that has one."""
+
+    KEYWRIGHT_API = 1
+    SETTINGS = (Setting("token", "secret", None, "what it says to a server"),)
+    name = "pointing"
+    settings = (Setting("password", "secret", None, "of the database"),)
+    capabilities = MemoryBackend.capabilities
+
+    @hookimpl
+    def keywright_configure(self, options: Options) -> None:
+        return None
+
+    @hookimpl
+    def keywright_register_store_backends(self) -> Sequence[StoreBackend]:
+        return (self,)
+
+    def open(self, options: Options) -> AbstractContextManager[Store]:
+        return MemoryBackend().open(Options({"id": ""}))
+
+
+@pytest.mark.parametrize("exposed", ["token", "password"])
+def test_a_secret_of_a_plugin_or_a_store_that_others_may_read_is_told(tmp_path: Path, exposed: str) -> None:
+    """Not of seals alone: whatever is declared as a secret, and points to a file that others may read."""
+    for name in ("token", "password"):
+        (tmp_path / name).write_text("c4n4ry")
+        (tmp_path / name).chmod(0o644 if name == exposed else 0o600)
+    registry = Registry.load(())
+    registry.add(Pointing(), "pointing")
+    document = {
+        "stores": {"main": {"backend": "pointing", "password": {"file": str(tmp_path / "password")}}},
+        "plugin": {"pointing": {"token": {"file": str(tmp_path / "token")}}},
+    }
+
+    with library.open(document, registry=registry) as ring:
+        found = [str(one) for one in ring.examine()]
+
+    place = {"token": "plugin 'pointing': plugin.pointing.token", "password": "store 'main': stores.main.password"}
+    points = f"{place[exposed]} points to the file {tmp_path / exposed}"
+    rule = "which other users may read; run `chmod go-r` on it, and replace what it holds if others may have read it"
+    assert found == [f"{points}, {rule}"]

@@ -134,3 +134,15 @@ def test_one_that_cannot_be_made_stops_no_other(home: Path, keywright: Keywright
     document = json.loads(again.stdout)
     assert (document["name"], document["error"]["exit"]) == ("b", 4)
     assert keywright("ensure", "a", "unknown").returncode == 2
+
+
+def test_a_log_in_the_place_of_a_store_by_another_name(home: Path, keywright: Keywright) -> None:
+    """A link leads to the place all the same; a place whose name only begins alike is another."""
+    (home / "keys").mkdir(0o700)
+    (home / "link").symlink_to("keys")
+    sentence = "plugin 'audit': plugin.audit.path is in the place of store 'main'; set another path"
+
+    for path, is_told in (("link/audit.jsonl", True), ("keys2/audit.jsonl", False), ("keys.jsonl", False)):
+        (home / "keywright.toml").write_text(f'{STORE}[plugin.audit]\npath = "{path}"\n')
+        checked = keywright("config", "check")
+        assert (f"keywright: {sentence}" in checked.stderr.decode().splitlines()) == is_told

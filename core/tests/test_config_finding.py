@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -386,3 +387,37 @@ def test_a_current_directory_that_is_gone_is_named(tmp_path: Path, monkeypatch: 
         load_config(environ={})
 
     assert str(caught.value) == "the current directory does not exist any more; change to another"
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_the_users_own_file_that_leads_nowhere_is_a_mistake(tmp_path: Path, home: Path, link: bool) -> None:
+    """A dangling link, or a directory, in the place of the user's own file is not passed over for the defaults."""
+    mine = home / ".config" / "keywright" / "keywright.toml"
+    mine.parent.mkdir(parents=True)
+    if link:
+        mine.symlink_to("gone")
+    else:
+        mine.mkdir()
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(environ={"HOME": str(home)}, cwd=str(tmp_path))
+
+    assert str(caught.value).startswith(f"{mine}: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("name", ["real.toml", "link.toml"])
+def test_a_file_of_roots_is_anybodys(name: str) -> None:
+    """What root wrote, or linked to, is read by every user: so the configuration of a system looks."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        written(Path(directory, "real.toml"))
+        Path(directory, "real.toml").chmod(0o644)
+        Path(directory, "link.toml").symlink_to("real.toml")
+        os.seteuid(65534)
+        try:
+            source = load_config(str(Path(directory, name)), environ={}).source
+        finally:
+            os.seteuid(0)
+
+    assert source == str(Path(directory, name))

@@ -604,3 +604,23 @@ def test_a_pointer_of_a_key_replaces_a_pointer(setting: str) -> None:
     )
 
     assert merged(lower, upper).tables["keys"]["a"][setting].value == {"file": "upper"}
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [
+        pytest.param({"env": "A"}, {"x": "1"}, id="a pointer below"),
+        pytest.param({"x": "1"}, {"env": "A"}, id="a pointer above"),
+        pytest.param({"file": "a"}, {"env": "A"}, id="two pointers"),
+    ],
+)
+def test_a_pointer_is_not_mixed_with_a_table(lower: dict[str, str], upper: dict[str, str]) -> None:
+    """What reads as `{ env = … }` or `{ file = … }` stands for the whole value, below as well as above."""
+    document = {
+        "stores": {"a": {"backend": "env", "variables": lower}},
+        "profiles": {"p": {"stores": {"a": {"variables": upper}}}},
+    }
+
+    config = config_from(document, profile="p")
+
+    assert config.stores["a"].given["variables"].value == upper

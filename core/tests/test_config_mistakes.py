@@ -471,3 +471,26 @@ def test_times_that_go_together(file: Path, table: str) -> None:
     config = load_config(str(file), environ={"HOME": "/home/nobody"})
 
     assert list(config.keys) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        pytest.param(
+            STORE + 'seal = ""\n[seals.master]\nseal = "passphrase"',
+            "stores.local.seal names a seal that is not configured; there are: master",
+            id="an empty seal",
+        ),
+        pytest.param(
+            '[keys.a]\nexpires_in = "0d"',
+            "keys.a.expires_in must be 1s or longer; leave it out for a key that never ends",
+            id="an end of nothing",
+        ),
+        pytest.param('[keys.a]\nkid = "name}"', f"keys.a.kid {KID}", id="kid with a closing brace"),
+    ],
+)
+def test_what_is_next_to_right_is_refused(file: Path, text: str, rule: str) -> None:
+    """An empty seal is no way to have none, a life of nothing no life, and a brace belongs to a placeholder."""
+    file.write_text(text)
+
+    assert refusal(file) == f"{file}: {rule}"

@@ -236,3 +236,19 @@ def test_the_doctor_looks_at_its_stores_once(chained: Opener) -> None:
     opened.generate("a", store="prod")
 
     assert list(opened.examine()) == []
+
+
+def test_a_chain_has_no_seal_of_its_own(refused: Refused, ring: Rings) -> None:
+    """Whoever sets one would believe that its stores seal what they are given."""
+    tables = {
+        "ci": {"backend": "memory"},
+        "both": {"backend": "chain", "stores": ["ci"], "write_to": "ci", "seal": "master"},
+    }
+    seals = {"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}}
+    opened = ring(stores=tables, seals=seals, default_store="both")
+
+    with refused(
+        ConfigError,
+        "given settings: stores.both.seal has no meaning for a chain; set it for the stores that need one",
+    ):
+        opened.generate("a")

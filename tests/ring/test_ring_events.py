@@ -421,3 +421,21 @@ def test_a_key_without_metadata_is_told_by_its_kid(ring: Rings, guard: Guard, pl
     ring(stores={"ci": {"backend": "plain"}}).signer("a")
 
     assert [(one.kid, one.store, one.outcome) for one in guard.events] == [("a-1", "ci", "done")]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_operation_is_not_told_as_done(
+    ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    """Whoever ends the program in the middle leaves an event that says so; nobody knows what came of it."""
+    opened = ring()
+
+    def interrupted(*_: object) -> object:
+        raise end
+
+    monkeypatch.setattr(opened.open_store().store, "create", interrupted)
+
+    with pytest.raises(end):
+        opened.generate("a")
+
+    assert [(one.operation, one.name, one.outcome) for one in guard.events] == [("generate", "a", end.__name__)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from keywright import Format, Key, KeyRing, Registry, Secret, hookimpl
+from keywright import Format, Key, KeyRing, Record, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import (
     ConfigError,
     FormatError,
@@ -486,3 +487,91 @@ def test_the_times_of_a_next_version_are_for_one(ring: Rings, refused: Refused) 
 
     with refused(ConfigError, "activate_in and overlap are for a next version; say --next, or leave them out"):
         opened.import_key("b", opened.export("a"), public=True, overlap=timedelta(days=1))
+
+
+def test_no_version_before_comes_back_as_the_next_one(ring: Rings, refused: Refused) -> None:
+    """Not the last version alone is looked at: one that is compromised stays so, however many came after it."""
+    opened = ring()
+    for name, type in (("a", "ec-p256"), ("s", "oct")):
+        opened.generate(name, type=type)
+        first = opened.export(name, secret=True)
+        opened.rotate(name)
+        opened.rotate(name)
+        opened.compromise(f"{name}@1")
+
+        with refused(KeyExistsError, f"the key is {name}@1 already; a next version has to be another key"):
+            opened.import_key(name, first, as_next=True, kid="another")
+        assert len(opened.show(name).versions) == 3
+
+
+def test_a_public_key_does_not_follow_on_a_destroyed_one(ring: Rings, refused: Refused) -> None:
+    """A tombstone was a key of our own, as far as anybody can tell."""
+    opened = ring()
+    opened.generate("a", type="ec-p256")
+    opened.generate("b", type="ec-p256")
+    opened.destroy("a@1")
+
+    with refused(
+        PolicyError,
+        "a@1 is a key of our own, and with a public key after it nothing would sign; rotate it, or import the public "
+        "key by another name",
+    ):
+        opened.import_key("a", opened.export("b"), public=True, as_next=True)
+
+
+def test_a_clock_that_is_behind_shortens_no_overlap_of_an_import(ring: Rings, wait: Callable[..., None]) -> None:
+    """By a clock behind the last version's, a next one is made when that was, as `rotate` does it."""
+    opened = ring()
+    opened.generate("a", type="ec-p256")
+    opened.generate("b", type="ec-p256")
+    wait(hours=-2)
+
+    info = opened.import_key("a", opened.export("b@1", secret=True), as_next=True, overlap=timedelta(hours=1))
+
+    assert info.created == info.state_since == NOW
+
+
+def test_labels_that_are_said_go_before_the_last_versions(ring: Rings) -> None:
+    """What is said for the next version counts, and the other labels go on."""
+    opened = ring()
+    opened.generate("a", type="ec-p256", labels={"team": "web", "user_id": "7"})
+    opened.generate("b", type="ec-p256")
+
+    info = opened.import_key("a", opened.export("b", secret=True), as_next=True, labels={"team": "api"})
+
+    assert info.labels == {"team": "api", "user_id": "7"}
+
+
+def test_a_next_version_is_counted_from_the_highest(ring: Rings) -> None:
+    """Versions may have gaps, as of a name that came from a store without its first one."""
+    opened = ring()
+    opened.generate("b", type="ec-p256")
+    opened.generate("c", type="ec-p256")
+    info = opened.show("b").versions[0].info
+    moved = replace(info, name="a", version=5)
+    store = opened.open_store().writable
+    store.create(Record(moved, store.get("b", 1).payload))
+
+    assert opened.import_key("a", opened.export("c", secret=True), as_next=True).reference == "a@6"
+
+
+def test_a_review_hears_the_kid_that_was_said(ring: Rings, registry: Registry) -> None:
+    """Whoever reviews an import is told of the kid that the key will have, not of the one that it came with."""
+
+    class Listener:
+        KEYWRIGHT_API = 1
+
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        @hookimpl
+        def keywright_review(self, request: ReviewRequest) -> tuple[()]:
+            self.heard.append(request.kid)
+            return ()
+
+    listener = Listener()
+    registry.add(listener, "listener")
+
+    ring().import_key("a", OCT, kid="said")
+
+    assert listener.heard == ["said"]

@@ -530,3 +530,167 @@ def test_a_store_inside_the_other_is_refused(ring: Rings, refused: Refused, tmp_
 
     with refused(ConfigError, "stores 'old' and 'new' are one and the same; name two"):
         list(opened.migrate(from_="old", to="new"))
+
+
+def symmetric(letter: bytes) -> bytes:
+    """An `oct` JWK of the kid `k`."""
+    return b'{"k":"%s","kid":"k","kty":"oct"}' % (letter * 40)
+
+
+@pytest.mark.parametrize("update", [False, True])
+@pytest.mark.parametrize("labels", [{}, {"team": "web"}])
+@pytest.mark.parametrize("kind", ["oct", "ed25519"])
+def test_another_secret_is_another_key_whatever_it_is_called(
+    two: KeyRing, kind: str, labels: dict[str, str], update: bool
+) -> None:
+    """Of two keys with one name, version and kid, none takes the other's place, and none is removed."""
+    if kind == "oct":
+        two.import_key("a", symmetric(b"A"), labels=labels)
+        two.import_key("a", symmetric(b"B"), store="new")
+    else:
+        two.generate("a", kid="k", format="jwk", type=kind, labels=labels)
+        two.generate("a", kid="k", format="jwk", type=kind, store="new")
+    old, new = everything(two, "old"), everything(two, "new")
+
+    moved = list(two.migrate(from_="old", to="new", update=update, delete_source=True, in_use=True))
+
+    assert [(one.reference, one.outcome, str(one.error)) for one in moved] == [
+        ("a@1", "conflict", ANOTHER_KEY.format("a"))
+    ]
+    assert (everything(two, "old"), everything(two, "new")) == (old, new)
+
+
+def test_a_copy_with_another_end_is_not_brought_up_to_date(two: KeyRing) -> None:
+    """What is for good in a copy, such as when it expires, is nothing that a keeper changed."""
+    for store, days in (("old", 1), ("new", 2)):
+        two.import_key("a", symmetric(b"A"), expires=two.now() + timedelta(days=days), store=store)
+    new = everything(two, "new")
+
+    moved = outcomes(two.migrate(from_="old", to="new", update=True, delete_source=True, in_use=True))
+
+    assert moved == {"a@1": "conflict"}
+    assert everything(two, "new") == new
+    assert list(everything(two, "old")) == ["a@1"]
+
+
+def test_an_update_that_is_not_kept_is_found_out(two: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is brought up to date is read back and compared, too: a store that loses it does not pass for a copy."""
+    two.generate("a")
+    list(two.migrate(from_="old", to="new"))
+    two.label("a@1", {"team": "web"})
+    kept = two.open_store("new").writable
+    update = kept.update
+
+    def forgetful(record: Record, *, expected: Any) -> RecordInfo:
+        return update(Record(replace(record.info, labels={}), record.payload), expected=expected)
+
+    monkeypatch.setattr(kept, "update", forgetful)
+
+    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, in_use=True))
+
+    assert [(one.reference, one.outcome, str(one.error)) for one in moved] == [
+        ("a@1", "failed", "a@1 came back from store 'new' as another than was written; it was not moved")
+    ]
+    assert list(everything(two, "old")) == ["a@1"]
+
+
+@pytest.mark.parametrize("through_a_link", [False, True])
+@pytest.mark.parametrize("outwards", [False, True])
+def test_a_store_inside_the_other_is_refused_either_way(
+    ring: Rings, refused: Refused, tmp_path: Path, outwards: bool, through_a_link: bool
+) -> None:
+    """From the inner to the outer one as well, and where the inner one is reached by another name of the outer."""
+    (tmp_path / "link").symlink_to(tmp_path / "keys")
+    outer = tmp_path / "keys"
+    inner = (tmp_path / "link" if through_a_link else outer) / "nested"
+    outer.mkdir(mode=0o700)
+    paths = [inner, outer] if outwards else [outer, inner]
+    opened = ring(
+        stores={name: {"backend": "file", "path": str(path)} for name, path in zip(("old", "new"), paths, strict=True)},
+        default_store="old",
+    )
+
+    with refused(ConfigError, "stores 'old' and 'new' are one and the same; name two"):
+        list(opened.migrate(from_="old", to="new"))
+
+
+def test_one_file_by_two_links_is_one_store(ring: Rings, refused: Refused, tmp_path: Path) -> None:
+    """A hard link is another name of the same file."""
+    stores = {name: {"backend": "sqlite", "path": str(tmp_path / name)} for name in ("old", "new")}
+    ring(stores=stores, default_store="old").generate("a")
+    ring(stores=stores, default_store="old").close()
+    (tmp_path / "new").hardlink_to(tmp_path / "old")
+
+    with refused(ConfigError, "stores 'old' and 'new' are one and the same; name two"):
+        list(ring(stores=stores, default_store="old").migrate(from_="old", to="new", delete_source=True, in_use=True))
+
+
+def test_a_version_that_is_listed_and_cannot_be_had_is_told(two: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a store lists and does not give is a failure, not a name that somebody took away; nothing is removed."""
+    for name in ("a", "b"):
+        two.generate(name)
+    two.rotate("a")
+    kept = two.open_store("old").store
+    get = kept.get
+
+    def lost(name: str, version: int) -> Record:
+        if (name, version) == ("a", 1):
+            raise KeyNotFoundError("a@1: not here")
+        return get(name, version)
+
+    monkeypatch.setattr(kept, "get", lost)
+
+    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+
+    assert moved == {"a@2": "copied", "a@1": "failed", "b@1": "copied"}
+    assert list(two.names(store="old")) == ["a", "b"]
+
+
+def test_what_is_no_more_in_the_target_is_not_even_removed_for_a_moment(
+    two: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target is looked at before the source is emptied, too: between the two a kill would lose the key."""
+    two.generate("a")
+    target, source = two.open_store("new").writable, two.open_store("old").writable
+    removed: list[str] = []
+    remove = source.remove
+
+    def counted(name: str, *, expected: Any) -> None:
+        removed.append(name)
+        remove(name, expected=expected)
+
+    monkeypatch.setattr(source, "remove", counted)
+    moving = two.migrate(from_="old", to="new", delete_source=True, in_use=True)
+
+    first = next(moving)
+    target.remove("a", expected=[info.revision for info in target.versions("a")])
+    rest = list(moving)
+
+    assert (first.reference, first.outcome) == ("a@1", "copied")
+    assert [(one.reference, one.outcome) for one in rest] == [("a", "kept")]
+    assert removed == []
+
+
+def test_what_is_put_back_never_signs_with_an_older_version(two: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest comes back first, as it was copied first."""
+    two.generate("a")
+    two.rotate("a")
+    target, source = two.open_store("new").writable, two.open_store("old").writable
+    remove, create = source.remove, source.create
+    back: list[int] = []
+
+    def remove_both(name: str, *, expected: Any) -> None:
+        remove(name, expected=expected)
+        target.remove(name, expected=[info.revision for info in target.versions(name)])
+
+    def created(record: Record) -> RecordInfo:
+        back.append(record.info.version)
+        return create(record)
+
+    monkeypatch.setattr(source, "remove", remove_both)
+    monkeypatch.setattr(source, "create", created)
+
+    moved = list(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+
+    assert str(moved[-1].error) == "a is no more in store 'new', so it was put back; look into both"
+    assert back == [2, 1]

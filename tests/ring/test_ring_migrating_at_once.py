@@ -211,3 +211,25 @@ def test_what_is_back_already_is_not_put_back(pair: tuple[KeyRing, KeyRing], mon
 
     assert told(moved)[-1] == ("a", "kept", "a is no more in store 'new', so it was put back; look into both")
     assert mine.export("a") == key
+
+
+@pytest.mark.parametrize("end", ["compromise", "destroy", "disable"])
+def test_an_end_that_comes_between_is_not_overwritten(
+    pair: tuple[KeyRing, KeyRing], before: Callable[..., None], end: str
+) -> None:
+    """Whoever ends the copy after it was looked at, and before it is read once more, has the last word."""
+    mine, theirs = pair
+    mine.generate("a")
+    list(mine.migrate(from_="old", to="new"))
+    mine.label("a@1", {"team": "web"})
+    new = mine.open_store("new").store
+
+    def looked_at() -> None:
+        before(new, "get", lambda: getattr(theirs, end)("a@1", store="new"))
+
+    before(new, "get", looked_at)
+
+    moved = list(mine.migrate(from_="old", to="new", update=True))
+
+    assert [(one.reference, one.outcome) for one in moved] == [("a@1", "conflict")]
+    assert mine.show("a", store="new").versions[0].info.state.value.startswith(end)

@@ -398,3 +398,119 @@ def test_tombstones_hide_nothing(ring: Rings, sealed: KeyRing, shared: dict[str,
     with pytest.raises(SealError, match="holds sealed keys and has no seal"):
         ring(stores={"main": shared}).generate("b")
     assert "b" not in sealed.names()
+
+
+@pytest.mark.parametrize("type", ["ed25519", "ec-p256"])
+def test_a_public_half_that_was_exchanged_is_told(sealed: KeyRing, refused: Refused, type: str) -> None:
+    """The metadata are not sealed: a key whose public half there is another one is not used, whatever its kid."""
+    sealed.generate("a", type=type, format="jwk")
+    sealed.generate("b", type=type, format="jwk")
+    store = sealed.open_store().writable
+    record, other = store.get("a", 1), store.get("b", 1)
+    changed = replace(record.info, public=other.info.public)
+    store.update(Record(changed, record.payload), expected=record.info.revision)
+
+    for use in (sealed.load, sealed.signer, lambda name: sealed.export(name, secret=True)):
+        with refused(
+            DamagedStoreError,
+            "a@1 in store 'main' is another key than its metadata says; restore it from a backup",
+        ):
+            use("a")
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_more_than_one_key_is_looked_at(
+    ring: Rings, sealed: KeyRing, refused: Refused, shared: dict[str, str], place: int
+) -> None:
+    """An open key that somebody put behind a sealed one is found before another is added: three are looked at."""
+    names = ["a", "b", "c"]
+    for number, name in enumerate(names):
+        sealed.generate(name)
+        if number == place:
+            put(sealed, name, sealed.export(name, secret=True))
+
+    with refused(
+        SealError,
+        "store 'main' holds keys that are not sealed, which its seal 'memory' does not open, so another one is not "
+        "added; set the seal that they have, and migrate them into a store with this one",
+    ):
+        ring(
+            stores={"main": {**shared, "seal": "master"}},
+            seals={"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}},
+        ).generate("d")
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, opened: KeyRing, *names: str) -> None:
+    """The store fails to give the records of these names."""
+    store = opened.open_store().store
+    get = store.get
+
+    def fail(name: str, version: int) -> Record:
+        if name in names:
+            raise DamagedStoreError(f"{name}@{version}: the key file is damaged; restore it from a backup")
+        return get(name, version)
+
+    monkeypatch.setattr(store, "get", fail)
+
+
+def test_nothing_is_sealed_beside_what_nobody_can_read(
+    sealed: KeyRing, ring: Rings, refused: Refused, monkeypatch: pytest.MonkeyPatch, shared: dict[str, str]
+) -> None:
+    """Where no record can be read, nobody knows how those before were sealed; without a seal nothing hangs on it."""
+    sealed.generate("a")
+    again = ring(
+        stores={"main": {**shared, "seal": "master"}},
+        seals={"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}},
+    )
+    unreadable(monkeypatch, again, "a")
+
+    with refused(DamagedStoreError, "a@1: the key file is damaged; restore it from a backup"):
+        again.generate("b")
+
+    assert [*sealed.names()] == ["a"]
+    monkeypatch.undo()
+
+
+def test_one_that_can_be_read_tells_how_the_others_were_sealed(
+    sealed: KeyRing, ring: Rings, monkeypatch: pytest.MonkeyPatch, shared: dict[str, str]
+) -> None:
+    """A damaged record stops no other from being added, as long as one can be read."""
+    sealed.generate("a")
+    sealed.generate("b")
+    again = ring(
+        stores={"main": {**shared, "seal": "master"}},
+        seals={"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}},
+    )
+    unreadable(monkeypatch, again, "a")
+
+    assert again.generate("c").reference == "c@1"
+
+
+def test_without_a_seal_a_damaged_record_stops_no_other(
+    ring: Rings, monkeypatch: pytest.MonkeyPatch, shared: dict[str, str]
+) -> None:
+    """In a store without a seal nothing depends on how the records before were sealed."""
+    ring(stores={"main": shared}).generate("a")
+    again = ring(stores={"main": shared})
+    unreadable(monkeypatch, again, "a")
+
+    assert again.generate("b").reference == "b@1"
+
+
+def test_a_seal_whose_master_key_stays_is_not_renewed(ring: Rings, registry: Registry, refused: Refused) -> None:
+    """A seal that cannot say whether a payload has its current master key has nothing to seal anew."""
+    registry.add(Reversing(), "reversing")
+    opened = ring(stores={"main": {"backend": "memory", "seal": "x"}}, seals={"x": {"seal": "reversing"}})
+    opened.generate("a")
+
+    with refused(
+        ConfigError,
+        "store 'main' has a seal 'reversing' whose master key does not change; there is nothing to seal anew",
+    ):
+        list(opened.reseal())
+
+
+def test_a_store_without_a_seal_is_refused_though_it_holds_nothing(ring: Rings, refused: Refused) -> None:
+    """What cannot be sealed anew is said at once, and not of each record, or never."""
+    with refused(ConfigError, "store 'main' has no seal; there is nothing to seal anew"):
+        list(ring().reseal())

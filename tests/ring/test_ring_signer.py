@@ -478,3 +478,22 @@ def test_a_child_looks_again(ring: Rings, shared: dict[str, str]) -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert signer.current() is bound
+
+
+def test_a_change_while_the_key_is_looked_up_is_not_missed(ring: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the ring changes between the look and its end makes the signer look once more."""
+    opened = ring()
+    opened.generate("a")
+    store = opened.open_store().store
+    get = store.get
+
+    def late(name: str, version: int) -> Record:
+        monkeypatch.setattr(store, "get", get)
+        record = get(name, version)
+        opened.rotate("a")
+        return record
+
+    monkeypatch.setattr(store, "get", late)
+    signer = opened.signer("a", refresh=None)
+
+    assert signer.version == 2

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
 
-from keywright import KeyRing
+from keywright import KeyRing, RecordInfo
 from keywright.errors import (
     ConfigError,
     InvalidSignatureError,
@@ -173,3 +173,48 @@ def test_a_verifier_is_not_pickled(ring: Rings) -> None:
     assert str(caught.value) == (
         "a Verifier is not pickled: it holds a key; pass the key's name instead, and bind it there"
     )
+
+
+def test_the_end_of_an_overlap_does_not_wait_for_the_refresh(ring: Rings, refused: Refused, wait: Wait) -> None:
+    """Of several reasons to look again the first one counts, and the last end of an overlap is not the only one."""
+    opened = ring()
+    opened.generate("a")
+    first = opened.sign("a", b"data")
+    opened.rotate("a", overlap=timedelta(seconds=20))
+    second = opened.sign("a", b"data")
+    opened.rotate("a", overlap=timedelta(seconds=40))
+    verifier = opened.verifier("a", refresh=timedelta(seconds=60))
+
+    for signature, end in ((first, 20), (second, 40)):
+        wait(seconds=19)
+        assert verifier.verify(b"data", signature).version == end // 20
+        wait(seconds=1)
+        with refused(
+            InvalidSignatureError, "the signature holds under no version of a that may verify; check the data"
+        ):
+            verifier.verify(b"data", signature)
+
+
+def test_what_ended_before_is_no_reason_to_look_again(ring: Rings, wait: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once versions have ended, verifying is a plain call again, and asks no store."""
+    opened = ring()
+    opened.generate("a")
+    opened.rotate("a", overlap=timedelta(seconds=1))
+    wait(seconds=2)
+    signature = opened.sign("a", b"data")
+    verifier = opened.verifier("a", refresh=None)
+    asked: list[str] = []
+    store = opened.open_store().store
+    versions = store.versions
+
+    def counted(name: str) -> Sequence[RecordInfo]:
+        asked.append(name)
+        return versions(name)
+
+    monkeypatch.setattr(store, "versions", counted)
+
+    for _ in range(3):
+        wait(seconds=1)
+        verifier.verify(b"data", signature)
+
+    assert asked == []

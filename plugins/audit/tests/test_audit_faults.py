@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -219,3 +220,40 @@ def test_a_dry_run_hears_what_the_run_would(tmp_path: Path, *, required: bool) -
     told = f"what cannot be logged is not done: {next(auditor(path, required=True).examine())}"
     assert objections == ((told,) if required else ())
     assert str(path) in told
+
+
+def test_a_line_says_who_did_what_when_and_where(log: Path) -> None:
+    """Each member that the README names is in the line, and is that of the intent or of the outcome."""
+    listener = auditor(log, required=True)
+    later = NOW.replace(hour=3)
+
+    listener.keywright_review(REQUEST._replace(kid="kid-1"))
+    listener.keywright_observe(EVENT._replace(who="eve", time=later))
+
+    intent, outcome = (json.loads(line) for line in log.read_bytes().splitlines())
+    common = {"operation": "rotate", "name": "a", "version": 2, "store": "local"}
+    own = {"host": os.uname().nodename, "pid": os.getpid()}
+    chain = [{"previous": line["previous"], "hash": line["hash"]} for line in (intent, outcome)]
+    assert intent == {
+        "kind": "intent", "time": "2026-11-22T00:00:00Z", "who": "ann", **common, "kid": "kid-1", **own, **chain[0]
+    }  # fmt: skip
+    assert outcome == {
+        "kind": "outcome", "time": "2026-11-22T03:00:00Z", "who": "eve", **common, "kid": "kid-2", "outcome": "done",
+        **own, **chain[1],
+    }  # fmt: skip
+
+
+def test_a_recovery_says_when_it_was(log: Path) -> None:
+    """By the system's clock, for no ring is at hand: in UTC, as the other lines have it."""
+    log.parent.chmod(0o700)
+    append(str(log), "intent", {"name": "a"})
+    with log.open("ab") as file:
+        file.write(b"cut")
+    before = datetime.now(UTC)
+
+    append(str(log), "intent", {"name": "b"})
+
+    recovered = json.loads(log.read_bytes().splitlines()[2])
+    assert (recovered["kind"], recovered["cut_bytes"]) == ("recovered", 3)
+    assert before <= datetime.fromisoformat(recovered["time"]) <= datetime.now(UTC)
+    assert (recovered["host"], recovered["pid"]) == (os.uname().nodename, os.getpid())

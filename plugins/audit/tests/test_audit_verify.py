@@ -205,3 +205,15 @@ def test_what_cannot_be_read_is_told(log: Path) -> None:
         "/dev/null: is no regular file; name the audit log",
         "the path of the audit log holds a character that no file name can; name another",
     ]
+
+
+def test_a_line_that_nobody_accounts_for_spoils_no_recovery(log: Path, fill: Fill) -> None:
+    """What stands between whole lines is a fault of its own; the cut line further on is told as what it is."""
+    lines = fill(2)
+    log.write_bytes(lines[0] + b"hello\n" + lines[1] + b"cut")
+    fill(1)
+
+    verified = verify(str(log))
+
+    assert verified.faults == [Finding(2, "foreign", "is no line of an audit log")]
+    assert verified.notes == [Finding(4, "recovered", "was cut while it was written (3 bytes), as line 5 says")]

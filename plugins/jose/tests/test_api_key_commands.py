@@ -288,3 +288,13 @@ def test_an_api_key_for_a_key_id(ring: KeyRing, run: Run) -> None:
         ConfigError, "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are",
     )  # fmt: skip
     assert verify_api_key(ring, made.api_key).status == "active"
+
+
+@pytest.mark.parametrize("text", ["90", "0", "1000000000"])
+def test_a_number_alone_is_no_end(ring: KeyRing, run: Run, text: str) -> None:
+    """Nobody knows whether it counts seconds or days, so nothing is made."""
+    with pytest.raises(ConfigError) as caught:
+        run("create", "--expires", text)
+
+    assert str(caught.value) == TIMES
+    assert list(list_api_keys(ring)) == []

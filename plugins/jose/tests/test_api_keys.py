@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import pickle
+import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -419,3 +420,30 @@ def test_an_api_key_is_not_rotated(ring: KeyRing, kid: str | None) -> None:
     )
     assert [one.info.version for one in ring.show(f"api-keys/{made.key_id}").versions] == [1]
     assert verify_api_key(ring, made.api_key).key_id == made.key_id
+
+
+def test_what_only_lies_among_api_keys_is_none(ring: KeyRing) -> None:
+    """A key that somebody put below `api-keys/` by another name, or whose kid is no key_id, is not listed or found."""
+    document = b'{"alg":"keywright-api-key","k":"%s","key_ops":["verify"],"kid":"%s","kty":"oct"}'
+    octets = b"A" * 43
+    for name, kid in (("api-keys/backup", "aaaaaaaaaaaaaaaa"), ("api-keys/bbbbbbbbbbbbbbbb", "cccccccccccccccc")):
+        ring.import_key(name, document % (octets, kid.encode()), format="jwk")
+    ring.import_key("api-keys/short", b'{"k":"%s","kid":"short","kty":"oct"}' % octets, format="jwk")
+    made = create_api_key(ring)
+
+    assert [one.key_id for one in list_api_keys(ring)] == [made.key_id]
+    for key_id in ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"):
+        with pytest.raises(KeyNotFoundError):
+            find_api_key(ring, key_id)
+
+
+def test_api_keys_cannot_be_foretold() -> None:
+    """They come from the operating system's generator, and not from one that a seed decides about."""
+    key_id = new_key_id()
+
+    made = []
+    for _ in range(2):
+        random.seed(1)
+        made.append(new_api_key(key_id))
+
+    assert made[0] != made[1]

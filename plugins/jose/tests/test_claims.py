@@ -322,3 +322,15 @@ def test_an_audience_is_somebody() -> None:
     assert str(caught.value) == (
         "the token is made for an audience (aud), and nobody said that it is this one; say which aud is expected"
     )
+
+
+@pytest.mark.parametrize("audience", ["", [], None, 0, False, {}])
+@pytest.mark.parametrize("expected", [None, {}, {"sub": "a"}])
+def test_an_audience_that_is_nobody_is_an_audience(refusal: Refusal, audience: object, expected: Any) -> None:
+    """A token that has an `aud`, however empty, is refused by who does not say which one it is (RFC 7519 §4.1.3)."""
+    error = refusal(partial(decode, {"sub": "a", "aud": audience}, check_claims=expected))
+
+    assert (type(error), str(error)) == (
+        InvalidClaimError,
+        "the token is made for an audience (aud), and nobody said that it is this one; say which aud is expected",
+    )

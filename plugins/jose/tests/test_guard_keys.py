@@ -21,7 +21,16 @@ from keywright.errors import (
     UnsupportedKeyError,
     UnsupportedOperationError,
 )
-from keywright_jose import create_curve_key, jws_decode, jws_encode, signer, verifier, verify
+from keywright_jose import (
+    create_curve_key,
+    jwe_decrypt,
+    jwe_encrypt,
+    jws_decode,
+    jws_encode,
+    signer,
+    verifier,
+    verify,
+)
 from keywright_jose.key_objects import public_object
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
@@ -167,3 +176,23 @@ def test_a_public_half_that_is_no_rsa_key_is_refused(refusal: Refusal) -> None:
             InvalidKeyError,
             "the public half of the RSA key is none; export it again from the program that made it",
         )
+
+
+@pytest.mark.parametrize("name", ["HMACKey", "RSAKey", "ECKey", "AESKey"])
+def test_another_backend_for_any_kind_of_key_is_refused(
+    refusal: Refusal, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """One kind of key that python-jose does elsewhere is enough, to encrypt and to decrypt too."""
+    aes: Any = {"key_algorithm": "dir", "content_algorithm": "A256GCM"}
+    secret = oct_key(bytes(range(32)))
+    encrypted = jwe_encrypt(b"{}", secret, **aes)
+    monkeypatch.setattr(f"jose.jwk.{name}", type(name, (), {"__module__": "jose.backends.native"}))
+
+    for call in (
+        partial(signer, secret, "HS256"),
+        partial(verifier, secret, algorithms=["HS256"]),
+        partial(jwe_encrypt, b"{}", secret, **aes),
+        partial(jwe_decrypt, encrypted, secret, **aes),
+    ):
+        error = refusal(call)
+        assert (type(error), str(error)) == (PluginError, BACKEND)

@@ -148,3 +148,16 @@ def test_a_public_key_verifies_no_hmac(refusal: Refusal, secret: bytes, algorith
         InvalidSignatureError,
         "the token was signed with an algorithm that its key is not for; refuse it",
     )
+
+
+@pytest.mark.parametrize(
+    "public",
+    [
+        pytest.param(json.dumps(create_curve_key("P-256")).encode(), id="JWK"),
+        pytest.param(b"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI" + b"A" * 40, id="OpenSSH"),
+    ],
+)
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n \t", b"\xef\xbb\xbf\n"])
+def test_a_public_key_after_a_byte_order_mark_or_spaces_is_one(public: bytes, before: bytes) -> None:
+    """How an editor saved it makes no secret of it."""
+    assert is_public_key(Secret(before + public))

@@ -93,3 +93,24 @@ def test_a_set_does_not_sign(refusal: Refusal) -> None:
     error = refusal(partial(signer, {"keys": [A]}))
 
     assert (type(error), str(error)) == (MalformedKeyError, ONE_KEY)
+
+
+def test_a_key_of_a_set_that_cannot_sign_stands_in_no_ones_way() -> None:
+    """A key of a type that only agrees, without any `use`, stays out, and the others verify."""
+    key = dict(create_curve_key("P-256"))
+    own = {**{n: v for n, v in key.items() if n != "d"}, "kid": "c"}
+    agreeing = {**{n: v for n, v in create_curve_key("X25519").items() if n != "d"}, "kid": "x"}
+    token = signer(key, "ES256", headers={"kid": "c"}).sign({})
+
+    assert verify(token, {"keys": [agreeing, own]}, algorithms=["ES256"]).kid == "c"
+
+
+def test_a_key_with_a_member_keys_is_one_key(refusal: Refusal) -> None:
+    """What has a `kty` is a JWK: no key inside a member of it verifies."""
+    outer, inner = oct_key(bytes(range(32))), oct_key(bytes(range(32, 64)))
+
+    both = {**outer, "keys": [{**inner, "kid": "a"}]}
+
+    assert verify(signer(outer, "HS256").sign({}), both, algorithms=["HS256"]).payload == b"{}"
+    error = refusal(partial(verify, signer(inner, "HS256").sign({}), both, algorithms=["HS256"]))
+    assert type(error) is InvalidSignatureError

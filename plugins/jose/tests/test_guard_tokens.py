@@ -426,3 +426,28 @@ def test_what_a_caller_does_with_a_header_is_his_own() -> None:
 
     assert verify(token, KEY).header == {"alg": "HS256", "a": {"b": [1]}}
     assert verify(flat, KEY).header == {"alg": "HS256", "a": 1}
+
+
+@pytest.mark.parametrize("member", ['"x5c":["a"]', '"x":{"a":1}', '"x":[["a"]]'])
+def test_what_is_done_to_a_header_changes_no_other(member: str) -> None:
+    """A header is kept for the next token like it; who is given one may do with it whatever they like."""
+    token = headed(f'{{"alg":"HS256",{member}}}'.encode())
+    (first, *_) = values = [value for name, value in verify(token, KEY).header.items() if name != "alg"]
+
+    if isinstance(first, list):
+        first.append("changed")
+    else:
+        first["changed"] = 1  # type: ignore[index]  # it is the dict
+
+    assert [value for name, value in verify(token, KEY).header.items() if name != "alg"] != values
+
+
+def test_long_headers_are_not_kept() -> None:
+    """What anybody may send must not fill the memory: of headers that are kept, none is long."""
+    from keywright_jose.token_header import _read_and_keep
+
+    before = _read_and_keep.cache_info().currsize
+    for number in range(3):
+        verify(headed(f'{{"alg":"HS256","x":"{number}{"a" * 400}"}}'.encode()), KEY)
+
+    assert _read_and_keep.cache_info().currsize == before

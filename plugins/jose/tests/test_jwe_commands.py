@@ -364,9 +364,14 @@ def test_a_name_of_which_no_version_decrypts(run: Run, ring: KeyRing, refusal: R
     )
 
 
-def test_a_version_that_is_announced(run: Run, ring: KeyRing) -> None:
-    """Whoever has its public half may encrypt for it already."""
+def test_versions_that_are_encrypted_for(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+    """What is announced already, for whoever has its public half may do so; and not what was replaced."""
     ring.rotate("box", activate_in=timedelta(days=1))
     token = run("encrypt", "--key", "box@2", *AGREEMENT, given=b"hi")
 
     assert run("decrypt", "--key", "box", *AGREEMENT, given=token) == b"hi"
+    ring.rotate("box")
+    for version in ("box@1", "box@2"):
+        error = refusal(partial(run, "encrypt", "--key", version, *AGREEMENT, given=b"hi"))
+        told = f"{version} is verifying, and nothing is encrypted for it any more"
+        assert (type(error), str(error)) == (PolicyError, f"{told}; rotate, or name the version that took its place")

@@ -475,3 +475,13 @@ def test_options_of_decoding_that_are_refused(options: dict[str, Any], message: 
     refused = refusal(lambda: jwe_decode(token, OCT, **names, **options))
 
     assert (type(refused), str(refused)) == (ConfigError, message)
+
+
+def test_a_key_for_another_content_algorithm_of_its_size_is_refused(refusal: Refusal) -> None:
+    """A key for direct encryption says what it encrypts (RFC 7520 §5.6): of two with 256 bits, the one it says."""
+    key = {**create_secret_key(256), "alg": "A128CBC-HS256"}
+
+    error = refusal(lambda: jwe_encrypt(b"hi", key, key_algorithm="dir", content_algorithm="A256GCM"))
+
+    assert (type(error), str(error)) == (PolicyError, OTHER_ALG)
+    assert jwe_encrypt(b"hi", key, key_algorithm="dir", content_algorithm="A128CBC-HS256")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import keywright
-from keywright import BoundKey, KeyRing
+from keywright import BoundKey, BoundVerifier, KeyRing
 from keywright.errors import (
     ConfigError,
     InvalidSignatureError,
@@ -237,3 +237,37 @@ def test_an_algorithm_that_no_token_has(refusal: Refusal) -> None:
 
     assert type(error) is UnsupportedOperationError
     assert str(error).startswith("the algorithm of a token must be one of HS256, ")
+
+
+def _bound(*algorithms: str) -> keywright.Verifier:
+    """A ring's verifier of versions with these algorithms, each of which takes every signature."""
+    bound = tuple(
+        BoundVerifier("a", number, f"k{number}", "new", algorithm, None, lambda _message, _signature: None)
+        for number, algorithm in enumerate(algorithms, 1)
+    )
+
+    class Bound(keywright.Verifier):
+        __slots__ = ()
+
+        def __init__(self) -> None:
+            """Nothing is looked up."""
+
+        def current(self) -> tuple[BoundVerifier, ...]:
+            return bound
+
+    return Bound()
+
+
+def test_a_version_whose_algorithm_no_token_has_verifies_none(refusal: Refusal) -> None:
+    """A stranger's key type may sign in ways that JOSE has no name for: such a version makes no candidate."""
+    token = "eyJhbGciOiJYLTEifQ.e30.AA"  # its alg is X-1
+
+    with_another = verifier(_bound("ES256", "X-1"))
+    alone = refusal(partial(verifier, _bound("X-1")))
+
+    error = refusal(partial(with_another.verify, token))
+    assert type(error) is InvalidSignatureError
+    assert (type(alone), str(alone)) == (
+        UnsupportedOperationError,
+        "no version of this key verifies with these algorithms; bind it with another",
+    )

@@ -198,3 +198,16 @@ def test_operations_are_a_list_of_what_is_allowed(allowed: set[str], operation: 
     )
 
     assert bool(said) == (name.startswith("prod/") and operation not in allowed)
+
+
+@pytest.mark.parametrize("table", [{"export": False}, {"export": False, "sealed": False}])
+def test_a_secret_half_that_stays_in_is_not_moved_into_the_open(table: Mapping[str, object]) -> None:
+    """Who lets no secret half out lets it into no store without a seal either; into one with a seal it may move."""
+    moved = REQUEST._replace(operation="migrate")
+
+    assert objections(moved, table) == [
+        "rule 1 (*) lets no secret half out, and store 'local' has no seal; migrate it into one that has"
+    ]
+    assert objections(moved._replace(sealed=True), table) == []
+    assert objections(moved, {"export": True, "types": "rsa"}) == []
+    assert objections(moved._replace(name="other"), {**table, "names": "prod/*"}) == []

@@ -189,3 +189,51 @@ def test_a_table_without_rules_is_refused() -> None:
         keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN)
 
     assert str(caught.value) == "rules has no rule, so nothing would be refused; give it one, or take the table out"
+
+
+@pytest.mark.parametrize(
+    ("table", "read"),
+    [
+        pytest.param({"maximum_age": "1s"}, {"maximum_age": MaximumAge(timedelta(seconds=1), "1s")}, id="shortest"),
+        pytest.param(
+            {"maximum_age": "36500d"}, {"maximum_age": MaximumAge(timedelta(days=36_500), "36500d")}, id="longest"
+        ),
+        pytest.param({"minimum_bits": {"rsa": 1}}, {"minimum_bits": {"rsa": 1}}, id="fewest bits"),
+        pytest.param({"minimum_bits": {"rsa": 1_000_000}}, {"minimum_bits": {"rsa": 1_000_000}}, id="most bits"),
+    ],
+)
+def test_bounds_are_allowed(table: Mapping[str, object], read: Mapping[str, object]) -> None:
+    """What a message calls the least or the most is a rule."""
+    (rule,) = read_rules((table,), KNOWN)
+
+    assert {name: getattr(rule, name) for name in read} == read
+
+
+def test_an_operation_that_is_like_none_is_refused_too() -> None:
+    """Where no operation is near, the message names them all and guesses nothing."""
+    with pytest.raises(ConfigError) as caught:
+        read_rules(({"operations": ["generate", "qqqqqq"]},), KNOWN)
+
+    assert str(caught.value) == (
+        "rule 1: operations must be of these: generate, import, rotate, label, disable, enable, compromise, destroy, "
+        "export, bind, migrate, reseal, remove"
+    )
+
+
+def test_where_nothing_is_installed_that_is_said() -> None:
+    """Without any key type, format or type with sizes, a rule that names one is refused, and the list says `none`."""
+    bare = Known((), ())
+
+    for table, message in (
+        ({"types": "oct"}, "rule 1: types has a key type that is not installed; there are: none"),
+        ({"formats": "jwk"}, "rule 1: formats has a format that is not installed; there are: none"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            read_rules((table,), bare)
+        assert str(caught.value) == message
+    with pytest.raises(ConfigError) as caught:
+        read_rules(({"minimum_bits": {"ed25519": 256}},), Known(("ed25519",), ()))
+    assert str(caught.value) == (
+        "rule 1: minimum_bits has a key type whose size is fixed; say in types which are allowed, and take it out "
+        "here; those of other sizes are: none"
+    )

@@ -215,3 +215,52 @@ def test_the_wrong_passphrase_shows_none(passphrase: Opener) -> None:
         wrong.unseal(sealed, b"a")
 
     assert_hidden(Secret(b"c4n4ry battery staple"), everything_in(caught.value) + repr(wrong))
+
+
+@pytest.mark.usefixtures("argon2id")
+def test_what_an_old_openssl_cannot_derive_says_so_too(passphrase: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a missing module alone: a cryptography that is new enough over an OpenSSL that is not."""
+    sealed = passphrase().seal(PAYLOAD, b"a")
+
+    def unsupported(**_: object) -> NoReturn:
+        raise UnsupportedAlgorithm("not in this OpenSSL")
+
+    monkeypatch.setattr(f"{ARGON2_MODULE}.Argon2id", unsupported)
+
+    with pytest.raises(SealError) as caught:
+        passphrase(kdf=None).unseal(sealed, b"a")
+
+    assert str(caught.value) == LACKING
+
+
+def test_scrypt_is_called_by_its_name_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the function that needs the memory."""
+
+    class Greedy:
+        def __init__(self, **_: object) -> None:
+            """Takes whatever it is given."""
+
+        def derive(self, _: bytes) -> NoReturn:
+            raise MemoryError
+
+    monkeypatch.setattr("cryptography.hazmat.primitives.kdf.scrypt.Scrypt", Greedy)
+
+    with pytest.raises(SealError) as caught:
+        stretched(Secret(b"correct horse"), Derivation(SCRYPT, (17, 8, 1), bytes(16)))
+
+    assert str(caught.value) == "seal 'passphrase' needs more memory for scrypt than there is; free some"
+
+
+def test_what_it_does_not_open_is_told_with_its_own_setting(passphrase: Opener) -> None:
+    """Whoever reads the refusal, or that of sealing beside it, knows which setting to look at."""
+    sealed = passphrase().seal(PAYLOAD, b"a")
+    other = passphrase("another one")
+
+    with pytest.raises(SealError) as unsealing:
+        other.unseal(sealed, b"a")
+    other.adopt(sealed)
+    with pytest.raises(SealError) as sealing:
+        other.seal(PAYLOAD, b"a")
+
+    assert "set passphrase or previous to what sealed it" in str(unsealing.value)
+    assert "correct passphrase or previous" in str(sealing.value)
