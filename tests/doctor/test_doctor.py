@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from doctor.rings import Ring
+from doctor.rings import START, Ring
 from support import started
 
+from keywright import Record
 from keywright.errors import DamagedStoreError
 
 
@@ -117,3 +119,22 @@ def test_variables(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
             "meant; unset the other"
         ),
     ]
+
+
+def test_a_public_key_after_one_of_our_own(ring: Ring) -> None:
+    """Who may write to a store, and knows no passphrase, can add what needs none to be opened; it would verify."""
+    ring.make("a", "stranger")
+    with ring.open() as opened:
+        opened.import_key("partner", opened.export("a"), public=True)
+        info = opened.show("stranger").versions[0].info
+        later = START + timedelta(days=1000)
+        opened.open_store().writable.create(Record(replace(info, name="a", version=2, activates=later), None))
+
+    (finding,) = ring.findings()
+    assert finding == (
+        "a@2 in store 'file': is a public key after one of our own, and no command puts one there; find out who did; "
+        "destroy it, for this ring signed nothing that it verifies"
+    )
+    with ring.open() as opened:
+        opened.destroy("a@2")
+    assert ring.findings() == []

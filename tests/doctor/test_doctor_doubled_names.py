@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from doctor.rings import Ring
 
@@ -75,14 +77,16 @@ def test_two_keys_of_one_name(ring: Ring) -> None:
     assert ring.findings() == [
         same,
         (
-            "stores 'file' and 'db': hold different keys under one name: a, b, x.y; set keys.a.store to the store "
+            "stores 'file' and 'db': hold different keys, or one that was imported twice, under one name: a, b, x.y; "
+            "set keys.a.store to the store "
             "whose key counts, and that of the others likewise"
         ),
     ]
     assert ring.findings({"a": {"store": "db"}, "b": {"store": "file"}}) == [
         same,
         (
-            "stores 'file' and 'db': hold different keys under one name: x.y; set keys.\"x.y\".store to the store "
+            "stores 'file' and 'db': hold different keys, or one that was imported twice, under one name: x.y; "
+            'set keys."x.y".store to the store '
             "whose key counts"
         ),
     ]
@@ -141,3 +145,24 @@ def test_one_place_under_two_names(ring: Ring) -> None:
     assert ring.findings(stores=stores) == [
         "stores 'file' and 'again': are one and the same place; remove one of the two tables, or correct its settings"
     ]
+
+
+def test_a_key_that_was_imported_twice_is_not_to_be_migrated(ring: Ring) -> None:
+    """No migration settles it, so none is recommended; one that is copied by hand is told as what it is."""
+    ring.make("a")
+    with ring.open() as opened:
+        secret = opened.export("a", secret=True)
+        ring.now += timedelta(seconds=1)
+        opened.import_key("a", secret, store="db", new_here=True)
+        moved = list(opened.migrate(from_="file", to="db", update=True))
+
+    (finding,) = ring.findings()
+    assert finding == (
+        "stores 'file' and 'db': hold different keys, or one that was imported twice, under one name: a; set "
+        "keys.a.store to the store whose key counts"
+    )
+    assert [one.outcome for one in moved] == ["conflict"]
+    assert str(moved[0].error) == (
+        "a@1 in store 'db' is the same key with another time of creation or end, as if imported twice; leave both "
+        "where they are, set keys.a.store to the store whose key counts, and migrate the other names by naming them"
+    )

@@ -447,3 +447,11 @@ def test_api_keys_cannot_be_foretold() -> None:
         made.append(new_api_key(key_id))
 
     assert made[0] != made[1]
+
+
+def test_another_store_need_not_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name was drawn, so nobody has it; a store that is out of reach keeps no API key from being made."""
+    monkeypatch.delenv("KEYS_DIR", raising=False)
+    stores = {"here": {"backend": "memory"}, "prod": {"backend": "file", "path": {"env": "KEYS_DIR"}}}
+    with keywright.open({"default_store": "here", "stores": stores}) as ring:
+        assert verify_api_key(ring, create_api_key(ring).api_key).status == "active"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -108,8 +109,8 @@ def test_public_encoding_holds_no_secret_member(key: Key) -> None:
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode(errors="surrogatepass")))
 def test_noise_is_refused_by_type(data: bytes) -> None:
-    """Whatever the bytes, nothing but a FormatError comes out."""
-    with pytest.raises(FormatError):
+    """Whatever the bytes, nothing but a FormatError comes out. (Noise may happen to be a key.)"""
+    with suppress(FormatError):
         _FORMAT.decode(Secret(data), default_kid="")
 
 

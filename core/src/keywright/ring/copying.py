@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from keywright.ring.opened import OpenedStore
     from keywright.secret import Secret
 
-__all__ = ["Plain", "check_held", "copy", "differs_in_its_keeping", "found_in", "plain", "record_for", "replace_copy"]
+__all__ = [
+    "Plain",
+    "check_held",
+    "copy",
+    "differs_in_its_keeping",
+    "found_in",
+    "is_one_key",
+    "plain",
+    "record_for",
+    "replace_copy",
+]
 
 
 class Plain(NamedTuple):
@@ -126,6 +136,13 @@ def differs_in_its_keeping(one: Plain, other: Plain) -> bool:
     )
     ended = State.DESTROYED in (one.info.state, kept.state)
     return moved == kept and (one.payload == other.payload or ended)
+
+
+def is_one_key(one: Plain, other: Plain) -> bool:
+    """Whether the two are one key, whatever is written beside it."""
+    first, second = one.info, other.info
+    halves = (first.key_type, first.kid, first.public) == (second.key_type, second.kid, second.public)
+    return halves and one.payload is not None and one.payload == other.payload
 
 
 def _bare(info: RecordInfo) -> RecordInfo:

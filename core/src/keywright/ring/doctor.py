@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
     from keywright.ring.reading import Reading
 
 __all__ = ["Finding", "examine"]
+
+
+class _Half(Enum):
+    """What of a key is there."""
+
+    SECRET = 1
+    PUBLIC = 2
+    NONE = 3
 
 
 def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
@@ -139,10 +148,17 @@ def _name(
         if table is not None:
             yield from _never_made(opened, subject, table)
         return
+    is_ours = False
     for info in infos:
-        found = attempt(f"{info.reference} in store {opened.name!r}", partial(_read, ring, opened, info))
+        where = f"{info.reference} in store {opened.name!r}"
+        found = attempt(where, partial(_read, ring, opened, info))
         if isinstance(found, Finding):
             yield found
+        elif found is _Half.PUBLIC and is_ours and not opened.capabilities.signing:
+            # Who may write to a sealed store, and cannot open it, can add this much.
+            what = "is a public key after one of our own, and no command puts one there"
+            yield Finding(where, what, "find out who did; destroy it, for this ring signed nothing that it verifies")
+        is_ours = is_ours or found is _Half.SECRET
     ended = all(info.state is State.DESTROYED for info in infos)
     if not ended:
         holders.setdefault(name, []).append(opened.name)
@@ -167,16 +183,19 @@ def _in_chain(ring: Reading, chain: str, table: KeyTable) -> Iterator[Finding]:
         yield from _never_made(opened, subject, table)
 
 
-def _read(ring: Reading, opened: OpenedStore, info: RecordInfo) -> None:
+def _read(ring: Reading, opened: OpenedStore, info: RecordInfo) -> _Half:
     """Open a record as whoever uses it would: unseal, decode, and check that all of it belongs together."""
     try:
         key = opened.load(info)
     except KeyNotFoundError:
         if info not in opened.store.versions(info.name):
-            return  # removed since it was listed, and perhaps made anew
+            return _Half.NONE  # removed since it was listed, and perhaps made anew
         raise
-    if key.secret is None and key.public is not None:
+    if key.secret is not None:
+        return _Half.SECRET
+    if key.public is not None:
         ring.plugins.key_type(key.type).complete(key)
+    return _Half.NONE if key.public is None or info.state is State.DESTROYED else _Half.PUBLIC
 
 
 def _never_made(opened: OpenedStore, subject: str, table: KeyTable) -> Iterator[Finding]:

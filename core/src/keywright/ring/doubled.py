@@ -40,7 +40,7 @@ def twins(ring: Reading) -> Mapping[str, str]:
 
 
 def doubled(ring: Reading, holders: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    """A finding for each pair of stores that hold names both, and another for those of which they hold different keys.
+    """A finding for each pair of stores that hold names both, and another for those that no migration settles.
 
     `holders` says of every name which stores hold it.
     """
@@ -71,7 +71,7 @@ def doubled(ring: Reading, holders: Mapping[str, Sequence[str]]) -> Iterator[Fin
     for (one, other), names in different.items():
         yield Finding(
             _subject(one, other),
-            f"hold different keys under one name: {', '.join(names)}",
+            f"hold different keys, or one that was imported twice, under one name: {', '.join(names)}",
             f"set {dotted('keys', names[0])}.store to the store whose key counts" + _likewise(names),
         )
 
@@ -117,17 +117,20 @@ def _looked_for_in(ring: Reading, name: str) -> tuple[str, ...]:
 
 
 def _differ(ring: Reading, name: str, one: str, other: str) -> bool:
-    """Whether two stores hold different keys as the same version, or no version both."""
-    first, second = _keys(ring, name, one), _keys(ring, name, other)
+    """Whether two stores hold no version both, or one that no migration settles."""
+    # A key that was imported twice is one key; its times are of two, and none of them wins.
+    timed = all(ring.open_store(store).capabilities.metadata for store in (one, other))
+    first, second = (_keys(ring, name, store, timed=timed) for store in (one, other))
     both = first.keys() & second.keys()
     return not both or any(first[version] != second[version] for version in both)
 
 
-def _keys(ring: Reading, name: str, store: str) -> dict[int, tuple[str, str, bytes | None]]:
+def _keys(ring: Reading, name: str, store: str, *, timed: bool) -> dict[int, tuple[object, ...]]:
     opened = ring.open_store(store)
 
-    def identity(info: RecordInfo) -> tuple[str, str, bytes | None]:
-        return info.key_type, info.kid, info.public
+    def identity(info: RecordInfo) -> tuple[object, ...]:
+        times = (info.created, info.expires, info.overlap) if timed else ()
+        return info.key_type, info.kid, info.public, *times
 
     return {info.version: identity(opened.described(info)) for info in opened.store.versions(name)}
 

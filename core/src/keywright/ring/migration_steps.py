@@ -15,6 +15,7 @@ from keywright.ring.copying import (
     copy,
     differs_in_its_keeping,
     found_in,
+    is_one_key,
     plain,
     record_for,
     replace_copy,
@@ -133,6 +134,10 @@ def _conflict(migration: Migration, one: Plain, there: Plain) -> ConflictError:
         )
     if differs_in_its_keeping(one, there):
         return ConflictError(f"{subject} has other labels or another state; say --update to let the source win")
+    if is_one_key(one, there):
+        return ConflictError(
+            f"{subject} is the same key with another time of creation or end, as if imported twice; {_decide(one.info)}"
+        )
     return ConflictError(f"{subject} is another key; {_decide(one.info)}")
 
 

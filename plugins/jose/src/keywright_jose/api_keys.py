@@ -72,7 +72,12 @@ def create_api_key(
     key_id = new_key_id()
     made = NewApiKey(key_id, new_api_key(key_id))
     ring.import_key(
-        _PREFIX + key_id, _document(key_id, digest_of(made.api_key)), format="jwk", labels=labels, expires=expires
+        _PREFIX + key_id,
+        _document(key_id, digest_of(made.api_key)),
+        format="jwk",
+        labels=labels,
+        expires=expires,
+        new_here=True,  # its name was drawn, so no other store has it
     )
     return made
 
