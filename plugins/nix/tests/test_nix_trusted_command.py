@@ -100,8 +100,9 @@ def test_one_name(ring: KeyRing, trusted: Trusted) -> None:
 
 def test_nixos(ring: KeyRing, trusted: Trusted) -> None:
     """A line for configuration.nix; what the Nix language would take for code is escaped."""
-    ring.generate("a", kid='a"\\${x}$-1')
     ring.generate("b")
+    octets = ring.export("b", secret=True).reveal().partition(b":")[2]
+    ring.import_key("a", b'a"\\${x}$-1:' + octets)
     a = public(ring, "a").partition(":")[2]
 
     line = f'nix.settings.trusted-public-keys = [ "a\\"\\\\\\${{x}}$-1:{a}" "{public(ring, "b")}" ];\n'
