@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
 from keywright import lifecycle
 from keywright.errors import PolicyError
@@ -13,11 +14,13 @@ from keywright.names import Reference, parse_reference
 from keywright.record import RecordInfo
 from keywright.ring.base import RingBase
 from keywright.ring.binding import able_versions, signing_until, verifying_until
-from keywright.ring.decrypter import Decrypter, DecryptionKey
-from keywright.ring.encrypter import Encrypter, EncryptionKey
 from keywright.ring.opened import OpenedStore
 from keywright.ring.resolved import Found
 from keywright.ring.times import check_duration
+
+if TYPE_CHECKING:
+    from keywright.ring.decrypter import Decrypter, DecryptionKey
+    from keywright.ring.encrypter import Encrypter, EncryptionKey
 
 __all__ = ["Encrypting"]
 
@@ -38,6 +41,9 @@ class Encrypting(RingBase):
             PolicyError: no version is the primary now, or `NAME@N` is not.
             ConfigError: `refresh` is negative, or longer than 36500 days.
         """
+        # Here and not at import: a start that encrypts nothing does without.
+        from keywright.ring.encrypter import Encrypter, EncryptionKey
+
         wanted = parse_reference(reference)
         check_duration("refresh", refresh)
 
@@ -65,6 +71,8 @@ class Encrypting(RingBase):
             PolicyError: no version, or not that one, may decrypt.
             ConfigError: `refresh` is negative, or longer than 36500 days.
         """
+        from keywright.ring.decrypter import Decrypter
+
         wanted = parse_reference(reference)
         check_duration("refresh", refresh)
 
@@ -79,6 +87,8 @@ class Encrypting(RingBase):
         return Decrypter(resolve, self._clock, lambda: self._era)
 
     def _decryption_key(self, opened: OpenedStore, info: RecordInfo) -> DecryptionKey:
+        from keywright.ring.decrypter import DecryptionKey
+
         load = cache(lambda: self._loaded(opened, info))
         return DecryptionKey(info.name, info.version, info.kid, info.key_type, load)
 
