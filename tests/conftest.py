@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright
+from support import COMMAND, Keywright, Shell
 
 
 @pytest.fixture
@@ -43,6 +43,20 @@ def keywright(home: Path, environment: dict[str, str]) -> Keywright:
             env={**environment, **(env or {})},
             timeout=60,
         )
+
+    return run
+
+
+@pytest.fixture
+def shell(home: Path, environment: dict[str, str], keywright: Keywright) -> Shell:
+    """Runs a shell line in a home in which the key `a` was made."""
+    assert keywright("generate", "a").returncode == 0
+
+    def run(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", line], cwd=home, env=environment, capture_output=True, text=True, timeout=60,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
 
     return run
 

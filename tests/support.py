@@ -25,6 +25,8 @@ class Keywright(Protocol):
     ) -> subprocess.CompletedProcess[bytes]: ...
 
 
+Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
+
 # A shell that runs the tests in the background has them ignore the signal, and whatever they start.
 _HEARD = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 

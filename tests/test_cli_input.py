@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright, started
+from support import COMMAND, Shell, started
 
 from keywright.cli import dispatch, using
-
-Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def shell(home: Path, environment: dict[str, str], keywright: Keywright) -> Shell:
-    """Runs a shell line in a home in which the key `a` was made."""
-    assert keywright("generate", "a").returncode == 0
-
-    def run(line: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash", "-c", line], cwd=home, env=environment, capture_output=True, text=True, timeout=60,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright, ctrl_c, feed, started
-
-Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
+from support import COMMAND, Keywright, Shell, ctrl_c, feed, started
 
 CLOSED = "keywright: standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE\n"
 FULL = (
@@ -19,20 +16,6 @@ FULL = (
     "you repeat it\n"
 )
 ABSENT = "keywright: store 'default' has no key b; make one with generate or import, or name another --store\n"
-
-
-@pytest.fixture
-def shell(home: Path, environment: dict[str, str], keywright: Keywright) -> Shell:
-    """Runs a shell line in a home in which the key `a` was made."""
-    assert keywright("generate", "a").returncode == 0
-
-    def run(line: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash", "-c", line], cwd=home, env=environment, capture_output=True, text=True, timeout=60,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    return run
 
 
 @pytest.mark.parametrize(

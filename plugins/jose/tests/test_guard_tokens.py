@@ -437,7 +437,8 @@ def test_what_is_done_to_a_header_changes_no_other(member: str) -> None:
     if isinstance(first, list):
         first.append("changed")
     else:
-        first["changed"] = 1  # type: ignore[index]  # it is the dict
+        assert isinstance(first, dict)
+        first["changed"] = 1
 
     assert [value for name, value in verify(token, KEY).header.items() if name != "alg"] != values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["MAXIMUM_KEY_BYTES", "Context"]
 
 MAXIMUM_KEY_BYTES = 1_048_576
+_OTHERS = 0o077
 
 
 class Context:
@@ -174,6 +176,16 @@ class Context:
     def warn(self, text: str) -> None:
         """A warning for people, on stderr, unless they asked for quiet."""
         self.note(f"keywright: warning: {text}")
+
+    def warn_if_exposed(self, path: str) -> None:
+        """Warn if others may read or change the file of a secret key at `path`; of what is no file say nothing."""
+        try:
+            mode = os.stat(path).st_mode
+        except OSError:
+            return
+        if stat.S_ISREG(mode) and mode & _OTHERS:
+            way_out = "chmod 600 it, and make a new one if they did"
+            self.warn(f"{shown_path(path)}: others may read or change this secret key; {way_out}")
 
     def warn_of_forgetting(self, name: str) -> None:
         """Warn if the key that was just stored as `name` is gone when the process ends. Raises: as `open_store`."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from keywright.cli.exit_codes import exit_code
 from keywright.cli.failures import failure_document
-from keywright.cli.streams import shown_path
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import KeywrightError
 from keywright.settings import REQUIRED
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from keywright.record import RecordInfo
     from keywright.registry import Registry
 
-_OTHERS = 0o077
 TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
 
 
@@ -139,20 +135,8 @@ def run_import(arguments: Namespace, context: Context) -> int:
     )
     warn_of_passed_over(context, announced, info)
     if not arguments.public and arguments.file not in (None, "-"):
-        _warn_if_open(context, arguments.file)
+        context.warn_if_exposed(arguments.file)
     return made(context, info)
-
-
-def _warn_if_open(context: Context, path: str) -> None:
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return  # it is gone, and cannot be read by anybody
-    if stat.S_ISREG(mode) and mode & _OTHERS:
-        context.warn(
-            f"{shown_path(path)}: others may read or change this secret key; chmod 600 it, and make a new one if they "
-            "did"
-        )
 
 
 def made(context: Context, info: RecordInfo) -> int:

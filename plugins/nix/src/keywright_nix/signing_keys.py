@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["lets_several_sign", "signing_keys"]
 
 _HIDDEN: Final = "looks like a key itself, and would stand in every signature"
-_OTHERS: Final = 0o077
 
 
 def signing_keys(
@@ -115,15 +113,6 @@ def _from_file(context: Context, path: str) -> Callable[[], Bound]:
     except KeywrightError as error:
         raise type(error)(f"{path}: {error}") from None
     if path != "-":
-        _warn_if_open(context, path)
+        context.warn_if_exposed(path)
     bound = Bound(name, public, sign)
     return lambda: bound
-
-
-def _warn_if_open(context: Context, path: str) -> None:
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return  # it is gone, and cannot be read by anybody
-    if stat.S_ISREG(mode) and mode & _OTHERS:
-        context.warn(f"{path}: others may read or change this secret key; chmod 600 it, and make a new one if they did")
