@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from keywright.config import Config
     from keywright.configured import Known
     from keywright.durations import parse_duration
+    from keywright.edwards25519 import PointProblem, ed25519_point_problem
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.hookspecs import KEYWRIGHT_API, hookimpl
     from keywright.key import Attributes, Key
@@ -72,6 +73,7 @@ __all__ = [
     "LenientFormat",
     "OpenedSeal",
     "Options",
+    "PointProblem",
     "Record",
     "RecordInfo",
     "Reference",
@@ -92,6 +94,7 @@ __all__ = [
     "check_name",
     "convert",
     "decode_info",
+    "ed25519_point_problem",
     "encode_info",
     "format_time",
     "hookimpl",
@@ -125,6 +128,7 @@ _WHERE = {
     "LenientFormat": "keywright.protocols",
     "OpenedSeal": "keywright.protocols",
     "Options": "keywright.settings",
+    "PointProblem": "keywright.edwards25519",
     "REQUIRED": "keywright.settings",
     "Record": "keywright.record",
     "RecordInfo": "keywright.record",
@@ -146,6 +150,7 @@ _WHERE = {
     "check_name": "keywright.names",
     "convert": "keywright.ring.conversion",
     "decode_info": "keywright.metadata",
+    "ed25519_point_problem": "keywright.edwards25519",
     "encode_info": "keywright.metadata",
     "format_time": "keywright.metadata",
     "hookimpl": "keywright.hookspecs",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from keywright import Key, Secret
+from keywright import Key, PointProblem, Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError
-from keywright_keytypes.edwards25519 import check_point
 from keywright_keytypes.halves import complete_halves, public_half
 from keywright_keytypes.refusals import check_algorithm, check_type, needed_secret, no_match
 
@@ -20,6 +19,19 @@ __all__ = ["Ed25519"]
 
 _BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
+_POINT_PROBLEMS: Final = {
+    PointProblem.LENGTH: "the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone",
+    PointProblem.NOT_CANONICAL: (
+        "the public half of an ed25519 key must encode y below 2^255 - 19 (RFC 8032 §5.1.3); import another key"
+    ),
+    PointProblem.SMALL_ORDER: (
+        "the public half of this ed25519 key is a point of low order, for which signatures are forged without a "
+        "secret; import another key"
+    ),
+    PointProblem.NOT_ON_CURVE: (
+        "the public half of this ed25519 key is no point of the curve (RFC 8032 §5.1.3); import another key"
+    ),
+}
 
 
 class Ed25519:
@@ -118,9 +130,9 @@ def _derive(secret: Secret) -> bytes:
 
 
 def _public(data: bytes) -> bytes:
-    if len(data) != _BYTES:
-        raise InvalidKeyError("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone")
-    check_point(data)
+    problem = ed25519_point_problem(data)
+    if problem:
+        raise InvalidKeyError(_POINT_PROBLEMS[problem])
     return data
 
 
