@@ -11,9 +11,8 @@ from fuzz_targets.contract import attempt, require
 from fuzz_targets.target import Target
 from keywright import Secret
 from keywright.errors import SealError
-from keywright_seal.derivation import ARGON2ID, NO_DERIVATION, Derivation
-from keywright_seal.master_keys import MasterKeys
-from keywright_seal.opened import OpenedEnvelopeSeal
+from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+from keywright_seal.kdf import ARGON2ID, NO_DERIVATION, Derivation
 
 __all__ = ["TARGET"]
 

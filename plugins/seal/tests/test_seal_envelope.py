@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 
 from keywright import Options, Secret
 from keywright.errors import SealError
-from keywright_seal.derivation import ARGON2ID, NO_DERIVATION, Derivation
-from keywright_seal.envelope import parse_envelope
+from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal, parse_envelope
+from keywright_seal.kdf import ARGON2ID, NO_DERIVATION, Derivation
 from keywright_seal.master_key import MasterKeySeal
-from keywright_seal.master_keys import MasterKeys
-from keywright_seal.opened import OpenedEnvelopeSeal
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 KEY = bytes(range(32))

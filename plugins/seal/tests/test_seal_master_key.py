@@ -10,8 +10,8 @@ import pytest
 from keywright import Options, Seal, Secret
 from keywright.errors import SealError
 from keywright.testing import assert_hidden, everything_in
+from keywright_seal.envelope import OpenedEnvelopeSeal
 from keywright_seal.master_key import MasterKeySeal
-from keywright_seal.opened import OpenedEnvelopeSeal
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 KEY = bytes(range(0xA0, 0xC0))

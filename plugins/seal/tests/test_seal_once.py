@@ -11,10 +11,8 @@ from threading import Event, Thread
 import pytest
 
 from keywright import Secret
-from keywright_seal.derivation import ARGON2ID, Derivation
-from keywright_seal.master_keys import MasterKeys
-from keywright_seal.opened import OpenedEnvelopeSeal
-from keywright_seal.stretching import stretched
+from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+from keywright_seal.kdf import ARGON2ID, Derivation, stretched
 
 PAYLOAD = Secret(b"a canary that must not sing")
 COSTS = Derivation(ARGON2ID, (19, 2, 1), bytes(16))

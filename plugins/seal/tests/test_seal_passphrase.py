@@ -12,11 +12,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from keywright import Options, Seal, Secret
 from keywright.errors import ConfigError, SealError
 from keywright.testing import assert_hidden, everything_in
-from keywright_seal.derivation import ARGON2ID, SCRYPT, Derivation
-from keywright_seal.envelope import parse_envelope
-from keywright_seal.opened import OpenedEnvelopeSeal
+from keywright_seal.envelope import OpenedEnvelopeSeal, parse_envelope
+from keywright_seal.kdf import ARGON2ID, SCRYPT, Derivation, stretched
 from keywright_seal.passphrase import PassphraseSeal
-from keywright_seal.stretching import stretched
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 PAYLOAD = Secret(b"a canary that must not sing")

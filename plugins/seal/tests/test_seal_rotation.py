@@ -8,8 +8,7 @@ import pytest
 
 from keywright import Secret
 from keywright.errors import SealError
-from keywright_seal.envelope import parse_envelope
-from keywright_seal.opened import OpenedEnvelopeSeal
+from keywright_seal.envelope import OpenedEnvelopeSeal, parse_envelope
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 PAYLOAD = Secret(b"a canary that must not sing")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keywright import Secret
-from keywright_seal.derivation import ARGON2ID, SCRYPT, Derivation
-from keywright_seal.stretching import stretched
+from keywright_seal.kdf import ARGON2ID, SCRYPT, Derivation, stretched
 
 # phc-winner-argon2, src/test.c, "Argon2id v=19": (memory in MiB, passes, lanes), password, salt, tag.
 ARGON2ID_TAGS = [

@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright import Key, Secret
-from keywright.errors import InvalidKeyError
-from keywright_keytypes.halves import complete_halves, public_half
-from keywright_keytypes.refusals import check_algorithm, check_type, needed_secret
+from keywright.errors import InvalidKeyError, InvalidSignatureError
+from keywright_keytypes.common import (
+    check_algorithm,
+    check_type,
+    complete_halves,
+    hash_of,
+    needed_secret,
+    no_match,
+    public_half,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
     from keywright import Options, Setting
-
-__all__ = ["EC_P256", "EC_P384", "EC_P521", "EllipticCurve"]
 
 
 class EllipticCurve(NamedTuple):
@@ -75,7 +81,6 @@ class EllipticCurve(NamedTuple):
             UnsupportedOperationError: another algorithm than the curve's own.
             NotExportableError: the key has no secret half.
         """
-        from keywright_keytypes.ecdsa import bind_signer
 
         check_type(key, self.name)
         check_algorithm(algorithm, self.algorithms, self.name)
@@ -88,7 +93,6 @@ class EllipticCurve(NamedTuple):
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
             UnsupportedOperationError: another algorithm than the curve's own.
         """
-        from keywright_keytypes.ecdsa import bind_verifier
 
         check_type(key, self.name)
         check_algorithm(algorithm, self.algorithms, self.name)
@@ -155,3 +159,43 @@ EC_P521: Final = EllipticCurve(
     521,
     2**521 - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7,
 )
+
+
+def bind_signer(private: EllipticCurvePrivateKey, algorithm: str, size: int) -> Callable[[bytes], bytes]:
+    """A call that signs a message; its signatures have 2 × `size` bytes."""
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+    make, method = private.sign, ECDSA(hash_of(algorithm))
+
+    def sign(message: bytes) -> bytes:
+        r, s = decode_dss_signature(make(message, method))
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+    return sign
+
+
+def bind_verifier(public: EllipticCurvePublicKey, algorithm: str, size: int) -> Callable[[bytes, bytes], None]:
+    """A call that checks `(message, signature)` and raises InvalidSignatureError.
+
+    Refused are signatures that are not 2 × `size` bytes long, and, by the library, r or s that are not from 1 to the
+    order of the curve less 1.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+    check, method = public.verify, ECDSA(hash_of(algorithm))
+
+    def verify(message: bytes, signature: bytes) -> None:
+        if len(signature) != 2 * size:
+            raise InvalidSignatureError(
+                f"an {algorithm} signature is r ‖ s, {2 * size} bytes (RFC 7518 §3.4); convert one that is in DER"
+            )
+        r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+        try:
+            check(encode_dss_signature(r, s), message, method)
+        except InvalidSignature:
+            raise no_match() from None
+
+    return verify

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from keywright import Key, PointProblem, Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError
-from keywright_keytypes.halves import complete_halves, public_half
-from keywright_keytypes.refusals import check_algorithm, check_type, needed_secret, no_match
+from keywright_keytypes.common import check_algorithm, check_type, complete_halves, needed_secret, no_match, public_half
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
 from keywright.errors import InvalidKeyError
-from keywright_keytypes.refusals import check_algorithm, check_type, checked_integer, needed_secret, no_match
+from keywright_keytypes.common import check_algorithm, check_type, checked_integer, needed_secret, no_match
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +119,7 @@ def _keyed(octets: Secret, algorithm: str) -> HMAC:
     """An HMAC that has taken in its key, to be copied for each message: faster than starting anew."""
     from cryptography.hazmat.primitives.hmac import HMAC
 
-    from keywright_keytypes.hashes import hash_of
+    from keywright_keytypes.common import hash_of
 
     digest = hash_of(algorithm)
     if len(octets) < digest.digest_size:

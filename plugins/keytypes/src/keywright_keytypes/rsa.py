@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
-from keywright_keytypes.halves import complete_halves, public_half
-from keywright_keytypes.refusals import check_algorithm, check_type, checked_integer, needed_secret
+from keywright.errors import InvalidKeyError
+from keywright_keytypes.common import (
+    check_algorithm,
+    check_type,
+    checked_integer,
+    complete_halves,
+    hash_of,
+    needed_secret,
+    no_match,
+    public_half,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicKey
+
     from keywright import Options
 
-__all__ = ["Rsa"]
 
 _BITS: Final = Setting(
     "bits",
@@ -42,8 +53,6 @@ class Rsa:
         """
         from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-        from keywright_keytypes.rsa_der import encode_public, encode_secret
-
         private = generate_private_key(_EXPONENT, checked_integer(options, _BITS, self.name))
         return Key(self.name, secret=encode_secret(private), public=encode_public(private.public_key()))
 
@@ -57,7 +66,6 @@ class Rsa:
                 rsaEncryption key of 2048 to 8192 bits with an odd modulus and an odd exponent from 65537 to
                 2^64 - 1; parts that disagree; halves that do not belong together.
         """
-        from keywright_keytypes.rsa_der import load_public
 
         return complete_halves(key, self.name, _derive_checked, load_public)
 
@@ -67,7 +75,6 @@ class Rsa:
         Raises:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
         """
-        from keywright_keytypes.rsa_der import load_public
 
         check_type(key, self.name)
         return load_public(public_half(key, _derive)).key_size
@@ -82,8 +89,6 @@ class Rsa:
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
             NotExportableError: the key has no secret half.
         """
-        from keywright_keytypes.rsa_der import load_secret
-        from keywright_keytypes.rsa_signatures import bind_signer
 
         check_type(key, self.name)
         check_algorithm(algorithm, self.algorithms, self.name)
@@ -96,8 +101,6 @@ class Rsa:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
         """
-        from keywright_keytypes.rsa_der import load_public
-        from keywright_keytypes.rsa_signatures import bind_verifier
 
         check_type(key, self.name)
         check_algorithm(algorithm, self.algorithms, self.name)
@@ -105,14 +108,191 @@ class Rsa:
 
 
 def _derive(secret: Secret) -> bytes:
-    from keywright_keytypes.rsa_der import encode_public, load_secret
 
     return encode_public(load_secret(secret).public_key())
 
 
 def _derive_checked(secret: Secret) -> bytes:
-    from keywright_keytypes.rsa_der import check_primes
 
     public = _derive(secret)
     check_primes(secret)
     return public
+
+
+# A key of 8192 bits has under 5 KiB of PKCS#8; more is not even parsed.
+_MAXIMUM_BYTES: Final = 8192
+
+
+def encode_secret(private: RSAPrivateKey) -> Secret:
+    """Unencrypted PKCS#8 DER."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return Secret(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def encode_public(public: RSAPublicKey) -> bytes:
+    """SubjectPublicKeyInfo DER."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def load_secret(secret: Secret) -> RSAPrivateKey:
+    """Read a secret half; its parts agree, but the factors are not tested for being prime (see `check_primes`).
+
+    Raises:
+        InvalidKeyError: not canonical PKCS#8 DER of an unencrypted rsaEncryption key, modulus or exponent out of
+            bounds, or parts that disagree.
+    """
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    _check_length(len(secret), "secret")
+    # Reading comes before testing: a test of hostile numbers takes minutes, their size is known at once.
+    private = _parse_secret(secret, test_primes=False)
+    if private is None:
+        raise InvalidKeyError(
+            "the secret half of this rsa key is no unencrypted PKCS#8 DER (RFC 5958); convert it with "
+            "`openssl pkcs8 -topk8 -nocrypt -outform DER`"
+        )
+    if not isinstance(private, RSAPrivateKey):
+        raise InvalidKeyError("the secret half of this rsa key is a key of another kind; import it under its own type")
+    _check_numbers(private.public_key())
+    if not _parts_agree(private.private_numbers()):
+        raise _parts_disagree()
+    # Encoded from its numbers, for what was read may keep oddities of its spelling.
+    if encode_secret(private.private_numbers().private_key(unsafe_skip_rsa_key_validation=True)) != secret:
+        raise InvalidKeyError(
+            "the secret half of this rsa key is not canonical PKCS#8 DER of an rsaEncryption key (one for RSASSA-PSS "
+            "alone is not taken); convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`"
+        )
+    return private
+
+
+def check_primes(secret: Secret) -> None:
+    """Test the factors of a secret half that `load_secret` takes.
+
+    Raises:
+        InvalidKeyError: a factor is not prime.
+    """
+    if _parse_secret(secret, test_primes=True) is None:
+        raise _parts_disagree()
+
+
+def load_public(data: bytes) -> RSAPublicKey:
+    """Read a public half.
+
+    Raises:
+        InvalidKeyError: not canonical SubjectPublicKeyInfo DER of an rsaEncryption key, or modulus or exponent out
+            of bounds.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    _check_length(len(data), "public")
+    try:
+        public = load_der_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        raise InvalidKeyError(
+            "the public half of this rsa key is no SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1); convert "
+            "it with `openssl rsa -pubin -outform DER`"
+        ) from None
+    if not isinstance(public, RSAPublicKey):
+        raise InvalidKeyError("the public half of this rsa key is a key of another kind; import it under its own type")
+    if encode_public(public) != data:
+        raise InvalidKeyError(
+            "the public half of this rsa key is not canonical SubjectPublicKeyInfo DER of an rsaEncryption key (one "
+            "for RSASSA-PSS alone is not taken); convert it with `openssl rsa -pubin -outform DER`"
+        )
+    _check_numbers(public)
+    return public
+
+
+def _parse_secret(secret: Secret, *, test_primes: bool) -> object:
+    """The library's key object, or None where it refuses: an error raised in a handler would lead to its frames."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    try:
+        return load_der_private_key(secret.reveal(), None, unsafe_skip_rsa_key_validation=not test_primes)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+
+
+def _check_length(length: int, half: str) -> None:
+    if length > _MAXIMUM_BYTES:
+        raise InvalidKeyError(
+            f"the {half} half of this rsa key is over 8 KiB of DER, and 8192 bits take less; import the key alone"
+        )
+
+
+def _check_numbers(public: RSAPublicKey) -> None:
+    if not 2048 <= public.key_size <= 8192:
+        raise InvalidKeyError(
+            f"an rsa key has 2048 to 8192 bits (RFC 7518 §3.3), and this one has {public.key_size}; make a new one"
+        )
+    numbers = public.public_numbers()
+    if not numbers.n & 1:
+        raise InvalidKeyError("the modulus of an rsa key is odd, and this one is even; make a new one")
+    # Above 3072 bits OpenSSL takes no exponent over 64 bits; the same bound for all sizes is easier to tell.
+    if not (numbers.e & 1 and 65537 <= numbers.e < 2**64):
+        raise InvalidKeyError(
+            "the exponent of an rsa key is an odd number from 65537 to 2^64 - 1, and this one is not; make a new one"
+        )
+
+
+def _parts_agree(numbers: RSAPrivateNumbers) -> bool:
+    """RFC 8017 §3.2, all but the primes. Nothing here raises, for the numbers are secret."""
+    return (
+        min(numbers.p, numbers.q) > 2
+        and numbers.p * numbers.q == numbers.public_numbers.n
+        and numbers.d < numbers.public_numbers.n
+        and numbers.d * numbers.public_numbers.e % (numbers.p - 1) == 1
+        and numbers.d * numbers.public_numbers.e % (numbers.q - 1) == 1
+        and numbers.dmp1 == numbers.d % (numbers.p - 1)
+        and numbers.dmq1 == numbers.d % (numbers.q - 1)
+        and numbers.iqmp < numbers.p
+        and numbers.iqmp * numbers.q % numbers.p == 1
+    )
+
+
+def _parts_disagree() -> InvalidKeyError:
+    return InvalidKeyError("the parts of this rsa key do not belong together (RFC 8017 §3.2); import an undamaged key")
+
+
+def bind_signer(private: RSAPrivateKey, algorithm: str) -> Callable[[bytes], bytes]:
+    """A call that signs a message; its signatures are as long as the modulus."""
+    make, padding, digest = private.sign, _padding(algorithm), hash_of(algorithm)
+
+    def sign(message: bytes) -> bytes:
+        return make(message, padding, digest)
+
+    return sign
+
+
+def bind_verifier(public: RSAPublicKey, algorithm: str) -> Callable[[bytes, bytes], None]:
+    """A call that checks `(message, signature)` and raises InvalidSignatureError."""
+    from cryptography.exceptions import InvalidSignature
+
+    check, padding, digest = public.verify, _padding(algorithm), hash_of(algorithm)
+    size = (public.key_size + 7) // 8
+
+    def verify(message: bytes, signature: bytes) -> None:
+        # The library would take a PSS signature without its leading zeros; RFC 8017 §8.1.2 step 1 does not.
+        if len(signature) != size:
+            raise no_match()
+        try:
+            check(signature, message, padding, digest)
+        except InvalidSignature:
+            raise no_match() from None
+
+    return verify
+
+
+def _padding(algorithm: str) -> PSS | PKCS1v15:
+    from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+
+    if algorithm.startswith("RS"):
+        return PKCS1v15()
+    digest = hash_of(algorithm)
+    return PSS(MGF1(digest), digest.digest_size)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, UnsupportedOperationError
-from keywright_keytypes.halves import complete_halves
-from keywright_keytypes.refusals import check_type
+from keywright_keytypes.common import check_type, complete_halves
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

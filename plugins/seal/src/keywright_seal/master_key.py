@@ -8,8 +8,8 @@ from keywright import Options, Secret, Setting
 from keywright.errors import SealError
 
 if TYPE_CHECKING:
-    from keywright_seal.derivation import Derivation
-    from keywright_seal.opened import OpenedEnvelopeSeal
+    from keywright_seal.envelope import OpenedEnvelopeSeal
+    from keywright_seal.kdf import Derivation
 
 __all__ = ["MasterKeySeal"]
 
@@ -32,9 +32,8 @@ class MasterKeySeal:
         Raises:
             SealError: a key is not 32 bytes, or neither hexadecimal nor base64.
         """
-        from keywright_seal.derivation import NO_DERIVATION
-        from keywright_seal.master_keys import MasterKeys
-        from keywright_seal.opened import OpenedEnvelopeSeal
+        from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+        from keywright_seal.kdf import NO_DERIVATION
 
         current = _decoded(options.secret("key"), "key")
         previous = [_decoded(one, "a key in previous") for one in options.secrets("previous")]

@@ -8,8 +8,8 @@ from keywright import Options, Secret, Setting
 from keywright.errors import ConfigError, SealError
 
 if TYPE_CHECKING:
-    from keywright_seal.derivation import Derivation
-    from keywright_seal.opened import OpenedEnvelopeSeal
+    from keywright_seal.envelope import OpenedEnvelopeSeal
+    from keywright_seal.kdf import Derivation
 
 __all__ = ["PassphraseSeal"]
 
@@ -49,9 +49,8 @@ class PassphraseSeal:
             SealError: a passphrase is too short or has a line break, or this machine lacks Argon2id though it is set.
             ConfigError: there are more than 8 previous ones.
         """
-        from keywright_seal.master_keys import MasterKeys
-        from keywright_seal.opened import OpenedEnvelopeSeal
-        from keywright_seal.stretching import stretched
+        from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+        from keywright_seal.kdf import stretched
 
         previous = options.secrets("previous")
         if len(previous) > _MOST_PREVIOUS:
@@ -78,8 +77,7 @@ def _check(passphrase: Secret, what: str) -> None:
 
 def _derivation(options: Options) -> Derivation:
     """How new payloads are sealed, without a salt."""
-    from keywright_seal.derivation import ARGON2ID, SALT_BYTES, SCRYPT, SCRYPT_COSTS, Derivation
-    from keywright_seal.stretching import has_argon2id
+    from keywright_seal.kdf import ARGON2ID, SALT_BYTES, SCRYPT, SCRYPT_COSTS, Derivation, has_argon2id
 
     kdf = options.optional_text("kdf")
     if kdf == "scrypt" or (kdf is None and not has_argon2id()):

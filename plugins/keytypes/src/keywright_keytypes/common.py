@@ -1,9 +1,10 @@
-"""What every key type refuses in the same words."""
+"""What the key types share: checks of keys and uses, missing halves, and the hash of an algorithm."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from keywright import Key
 from keywright.errors import (
     ConfigError,
     InvalidKeyError,
@@ -13,9 +14,12 @@ from keywright.errors import (
 )
 
 if TYPE_CHECKING:
-    from keywright import Key, Options, Secret, Setting
+    from collections.abc import Callable
 
-__all__ = ["check_algorithm", "check_type", "checked_integer", "needed_secret", "no_match"]
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+    from keywright import Options, Secret, Setting
+
 
 _NO_MATCH: Final = "the signature does not hold for this message and key; check that the three belong together"
 
@@ -69,3 +73,49 @@ def checked_integer(options: Options, setting: Setting, name: str) -> int:
 def no_match() -> InvalidSignatureError:
     """The answer to a signature that does not hold."""
     return InvalidSignatureError(_NO_MATCH)
+
+
+def complete_halves(
+    key: Key, name: str, derive: Callable[[Secret], bytes], check_public: Callable[[bytes], object]
+) -> Key:
+    """`key` with both halves, or as it is if it is a public key.
+
+    `derive` makes the public half of a secret one, `check_public` looks at a public half that stands alone. Both
+    raise InvalidKeyError if the half they are given is wrong.
+
+    Raises:
+        InvalidKeyError: the key is of another type, has neither half, has a wrong half, or its halves do not belong
+            together.
+    """
+    check_type(key, name)
+    if key.secret is None:
+        check_public(public_half(key, derive))
+        return key
+    public = derive(key.secret)
+    if key.public is None:
+        return Key(key.type, key.kid, key.secret, public, key.attributes)
+    if key.public != public:
+        raise InvalidKeyError(
+            f"the public half of this {name} key does not belong to its secret half; import a key whose halves match"
+        )
+    return key
+
+
+def public_half(key: Key, derive: Callable[[Secret], bytes]) -> bytes:
+    """The public half as given, else derived from the secret one.
+
+    Raises:
+        InvalidKeyError: the key has neither half, or `derive` refuses the secret one.
+    """
+    if key.public is not None:
+        return key.public
+    if key.secret is not None:
+        return derive(key.secret)
+    raise InvalidKeyError(f"this {key.type} key has neither a secret nor a public half; give at least one")
+
+
+def hash_of(algorithm: str) -> HashAlgorithm:
+    """SHA-2 by the last three digits of `ES256`, `PS384`, `HS512`, … (RFC 7518 §3.1), which must be one of these."""
+    from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+
+    return {"256": SHA256(), "384": SHA384(), "512": SHA512()}[algorithm[-3:]]
