@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key
-from keywright.errors import (
-    ConfigError,
-    InvalidKeyError,
-    InvalidSignatureError,
-    NotExportableError,
-    UnsupportedOperationError,
-)
+from keywright.errors import ConfigError, InvalidKeyError, NotExportableError, UnsupportedOperationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-    from keywright import Options, Secret, Setting
+    from keywright import KeyType, Options, Secret, Setting
 
-
-_NO_MATCH: Final = "the signature does not hold for this message and key; check that the three belong together"
+NO_MATCH: Final = "the signature does not hold for this message and key; check that the three belong together"
 
 
 def check_type(key: Key, name: str) -> None:
@@ -34,23 +27,25 @@ def check_type(key: Key, name: str) -> None:
         raise InvalidKeyError(f"this key is not of type {name}; hand it to the key type that it names")
 
 
-def check_algorithm(algorithm: str, algorithms: tuple[str, ...], name: str) -> None:
-    """Refuse an algorithm that the type does not sign with.
+def check_use(key: Key, algorithm: str, key_type: KeyType) -> None:
+    """Refuse a key of another type and an algorithm that the type does not sign with.
 
     Raises:
-        UnsupportedOperationError: `algorithm` is not one of `algorithms`.
+        InvalidKeyError: the key is of another type.
+        UnsupportedOperationError: the algorithm is not one of the type's.
     """
-    if algorithm not in algorithms:
+    check_type(key, key_type.name)
+    if algorithm not in key_type.algorithms:
         raise UnsupportedOperationError(
-            f"a key of type {name} does not sign with that algorithm; use {' or '.join(algorithms)}"
+            f"a key of type {key_type.name} does not sign with that algorithm; use {' or '.join(key_type.algorithms)}"
         )
 
 
 def needed_secret(key: Key) -> Secret:
-    """The secret half, for a use that cannot do without.
+    """The secret half.
 
     Raises:
-        NotExportableError: there is none.
+        NotExportableError: the key has none.
     """
     if key.secret is None:
         raise NotExportableError(f"this {key.type} key has no secret half; load the secret key for this")
@@ -58,10 +53,10 @@ def needed_secret(key: Key) -> Secret:
 
 
 def checked_integer(options: Options, setting: Setting, name: str) -> int:
-    """The value of an integer setting, checked once more for callers that build `Options` by hand.
+    """The value of an integer setting, checked again for callers that build `Options` by hand.
 
     Raises:
-        ConfigError: it is out of bounds or no multiple.
+        ConfigError: it is out of bounds or not a multiple.
     """
     value = options.integer(setting.name)
     lowest, highest = setting.minimum or 0, setting.maximum or 0
@@ -70,21 +65,16 @@ def checked_integer(options: Options, setting: Setting, name: str) -> int:
     return value
 
 
-def no_match() -> InvalidSignatureError:
-    """The answer to a signature that does not hold."""
-    return InvalidSignatureError(_NO_MATCH)
-
-
 def complete_halves(
     key: Key, name: str, derive: Callable[[Secret], bytes], check_public: Callable[[bytes], object]
 ) -> Key:
-    """`key` with both halves, or as it is if it is a public key.
+    """`key` with both halves, or unchanged if it is a public key.
 
-    `derive` makes the public half of a secret one, `check_public` looks at a public half that stands alone. Both
-    raise InvalidKeyError if the half they are given is wrong.
+    `derive` makes the public half of a secret one, `check_public` checks a public half that stands alone. Both raise
+    InvalidKeyError for an invalid half.
 
     Raises:
-        InvalidKeyError: the key is of another type, has neither half, has a wrong half, or its halves do not belong
+        InvalidKeyError: the key is of another type, has neither half, has an invalid half, or its halves do not belong
             together.
     """
     check_type(key, name)
@@ -115,7 +105,7 @@ def public_half(key: Key, derive: Callable[[Secret], bytes]) -> bytes:
 
 
 def hash_of(algorithm: str) -> HashAlgorithm:
-    """SHA-2 by the last three digits of `ES256`, `PS384`, `HS512`, … (RFC 7518 §3.1), which must be one of these."""
+    """SHA-2 by the last three digits of `ES256`, `PS384`, `HS512`, … (RFC 7518 §3.1)."""
     from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
     return {"256": SHA256(), "384": SHA384(), "512": SHA512()}[algorithm[-3:]]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
-from keywright.errors import InvalidKeyError
+from keywright.errors import InvalidKeyError, InvalidSignatureError
 from keywright_keytypes.common import (
-    check_algorithm,
+    NO_MATCH,
     check_type,
+    check_use,
     checked_integer,
     complete_halves,
     hash_of,
     needed_secret,
-    no_match,
     public_half,
 )
 
@@ -25,17 +25,13 @@ if TYPE_CHECKING:
 
     from keywright import Options
 
-
 _BITS: Final = Setting(
-    "bits",
-    "integer",
-    default=3072,
-    help="Size of the RSA modulus in bits.",
-    minimum=2048,
-    maximum=8192,
-    multiple_of=8,
+    "bits", "integer", default=3072, help="Size of the RSA modulus in bits.", minimum=2048, maximum=8192, multiple_of=8
 )
 _EXPONENT: Final = 65537
+# A key of 8192 bits has under 5 KiB of PKCS#8; more is not even parsed.
+_MAXIMUM_BYTES: Final = 8192
+_PARTS_DISAGREE: Final = "the parts of this rsa key do not belong together (RFC 8017 §3.2); import an undamaged key"
 
 
 class Rsa:
@@ -54,7 +50,7 @@ class Rsa:
         from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
         private = generate_private_key(_EXPONENT, checked_integer(options, _BITS, self.name))
-        return Key(self.name, secret=encode_secret(private), public=encode_public(private.public_key()))
+        return Key(self.name, secret=_encode_secret(private), public=_encode_public(private.public_key()))
 
     def complete(self, key: Key) -> Key:
         """Derive a missing public half; check that all parts belong together and that the factors are prime.
@@ -66,8 +62,7 @@ class Rsa:
                 rsaEncryption key of 2048 to 8192 bits with an odd modulus and an odd exponent from 65537 to
                 2^64 - 1; parts that disagree; halves that do not belong together.
         """
-
-        return complete_halves(key, self.name, _derive_checked, load_public)
+        return complete_halves(key, self.name, _derive_checked, _load_public)
 
     def bits(self, key: Key) -> int:
         """The size of the modulus, in bits.
@@ -75,9 +70,8 @@ class Rsa:
         Raises:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
         """
-
         check_type(key, self.name)
-        return load_public(public_half(key, _derive)).key_size
+        return _load_public(public_half(key, _derive)).key_size
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
         """Message in, signature as long as the modulus out.
@@ -89,56 +83,67 @@ class Rsa:
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
             NotExportableError: the key has no secret half.
         """
+        check_use(key, algorithm, self)
+        make, padding, digest = _load_secret(needed_secret(key)).sign, _padding(algorithm), hash_of(algorithm)
 
-        check_type(key, self.name)
-        check_algorithm(algorithm, self.algorithms, self.name)
-        return bind_signer(load_secret(needed_secret(key)), algorithm)
+        def sign(message: bytes) -> bytes:
+            return make(message, padding, digest)
+
+        return sign
 
     def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
-        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature does not hold.
+        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature is not valid.
 
         Raises:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
         """
+        from cryptography.exceptions import InvalidSignature
 
-        check_type(key, self.name)
-        check_algorithm(algorithm, self.algorithms, self.name)
-        return bind_verifier(load_public(public_half(key, _derive)), algorithm)
+        check_use(key, algorithm, self)
+        public = _load_public(public_half(key, _derive))
+        check, padding, digest = public.verify, _padding(algorithm), hash_of(algorithm)
+        size = (public.key_size + 7) // 8
+
+        def verify(message: bytes, signature: bytes) -> None:
+            # The library would take a PSS signature without its leading zeros; RFC 8017 §8.1.2 step 1 does not.
+            if len(signature) != size:
+                raise InvalidSignatureError(NO_MATCH)
+            try:
+                check(signature, message, padding, digest)
+            except InvalidSignature:
+                raise InvalidSignatureError(NO_MATCH) from None
+
+        return verify
 
 
 def _derive(secret: Secret) -> bytes:
-
-    return encode_public(load_secret(secret).public_key())
+    return _encode_public(_load_secret(secret).public_key())
 
 
 def _derive_checked(secret: Secret) -> bytes:
-
     public = _derive(secret)
-    check_primes(secret)
+    if _parse_secret(secret, test_primes=True) is None:
+        raise InvalidKeyError(_PARTS_DISAGREE)
     return public
 
 
-# A key of 8192 bits has under 5 KiB of PKCS#8; more is not even parsed.
-_MAXIMUM_BYTES: Final = 8192
-
-
-def encode_secret(private: RSAPrivateKey) -> Secret:
+def _encode_secret(private: RSAPrivateKey) -> Secret:
     """Unencrypted PKCS#8 DER."""
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     return Secret(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
 
-def encode_public(public: RSAPublicKey) -> bytes:
+def _encode_public(public: RSAPublicKey) -> bytes:
     """SubjectPublicKeyInfo DER."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def load_secret(secret: Secret) -> RSAPrivateKey:
-    """Read a secret half; its parts agree, but the factors are not tested for being prime (see `check_primes`).
+def _load_secret(secret: Secret) -> RSAPrivateKey:
+    """Read a secret half; its parts agree, but the factors may be composite (see `_derive_checked`).
 
     Raises:
         InvalidKeyError: not canonical PKCS#8 DER of an unencrypted rsaEncryption key, modulus or exponent out of
@@ -158,9 +163,9 @@ def load_secret(secret: Secret) -> RSAPrivateKey:
         raise InvalidKeyError("the secret half of this rsa key is a key of another kind; import it under its own type")
     _check_numbers(private.public_key())
     if not _parts_agree(private.private_numbers()):
-        raise _parts_disagree()
+        raise InvalidKeyError(_PARTS_DISAGREE)
     # Encoded from its numbers, for what was read may keep oddities of its spelling.
-    if encode_secret(private.private_numbers().private_key(unsafe_skip_rsa_key_validation=True)) != secret:
+    if _encode_secret(private.private_numbers().private_key(unsafe_skip_rsa_key_validation=True)) != secret:
         raise InvalidKeyError(
             "the secret half of this rsa key is not canonical PKCS#8 DER of an rsaEncryption key (one for RSASSA-PSS "
             "alone is not taken); convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`"
@@ -168,17 +173,7 @@ def load_secret(secret: Secret) -> RSAPrivateKey:
     return private
 
 
-def check_primes(secret: Secret) -> None:
-    """Test the factors of a secret half that `load_secret` takes.
-
-    Raises:
-        InvalidKeyError: a factor is not prime.
-    """
-    if _parse_secret(secret, test_primes=True) is None:
-        raise _parts_disagree()
-
-
-def load_public(data: bytes) -> RSAPublicKey:
+def _load_public(data: bytes) -> RSAPublicKey:
     """Read a public half.
 
     Raises:
@@ -199,7 +194,7 @@ def load_public(data: bytes) -> RSAPublicKey:
         ) from None
     if not isinstance(public, RSAPublicKey):
         raise InvalidKeyError("the public half of this rsa key is a key of another kind; import it under its own type")
-    if encode_public(public) != data:
+    if _encode_public(public) != data:
         raise InvalidKeyError(
             "the public half of this rsa key is not canonical SubjectPublicKeyInfo DER of an rsaEncryption key (one "
             "for RSASSA-PSS alone is not taken); convert it with `openssl rsa -pubin -outform DER`"
@@ -254,39 +249,6 @@ def _parts_agree(numbers: RSAPrivateNumbers) -> bool:
         and numbers.iqmp < numbers.p
         and numbers.iqmp * numbers.q % numbers.p == 1
     )
-
-
-def _parts_disagree() -> InvalidKeyError:
-    return InvalidKeyError("the parts of this rsa key do not belong together (RFC 8017 §3.2); import an undamaged key")
-
-
-def bind_signer(private: RSAPrivateKey, algorithm: str) -> Callable[[bytes], bytes]:
-    """A call that signs a message; its signatures are as long as the modulus."""
-    make, padding, digest = private.sign, _padding(algorithm), hash_of(algorithm)
-
-    def sign(message: bytes) -> bytes:
-        return make(message, padding, digest)
-
-    return sign
-
-
-def bind_verifier(public: RSAPublicKey, algorithm: str) -> Callable[[bytes, bytes], None]:
-    """A call that checks `(message, signature)` and raises InvalidSignatureError."""
-    from cryptography.exceptions import InvalidSignature
-
-    check, padding, digest = public.verify, _padding(algorithm), hash_of(algorithm)
-    size = (public.key_size + 7) // 8
-
-    def verify(message: bytes, signature: bytes) -> None:
-        # The library would take a PSS signature without its leading zeros; RFC 8017 §8.1.2 step 1 does not.
-        if len(signature) != size:
-            raise no_match()
-        try:
-            check(signature, message, padding, digest)
-        except InvalidSignature:
-            raise no_match() from None
-
-    return verify
 
 
 def _padding(algorithm: str) -> PSS | PKCS1v15:
