@@ -12,7 +12,7 @@ import pytest
 
 from keywright import Secret
 from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
-from keywright_seal.kdf import ARGON2ID, Derivation, stretched
+from keywright_seal.kdf import ARGON2ID, Derivation, derive_root_key
 
 PAYLOAD = Secret(b"a canary that must not sing")
 COSTS = Derivation(ARGON2ID, (19, 2, 1), bytes(16))
@@ -28,7 +28,7 @@ def counted(argon2id: None) -> Counted:
 
         def stretch(secret: Secret, derivation: Derivation) -> Secret:
             done.append(derivation)
-            return stretched(secret, derivation)
+            return derive_root_key(secret, derivation)
 
         masters = MasterKeys([Secret(one.encode()) for one in passphrases], stretch)
         return OpenedEnvelopeSeal("passphrase", "passphrase", masters, COSTS), done

@@ -13,7 +13,7 @@ from keywright import Options, Seal, Secret
 from keywright.errors import ConfigError, SealError
 from keywright.testing import assert_hidden, everything_in
 from keywright_seal.envelope import OpenedEnvelopeSeal, parse_envelope
-from keywright_seal.kdf import ARGON2ID, SCRYPT, Derivation, stretched
+from keywright_seal.kdf import ARGON2ID, SCRYPT, Derivation, derive_root_key
 from keywright_seal.passphrase import PassphraseSeal
 
 Opener = Callable[..., OpenedEnvelopeSeal]
@@ -43,7 +43,7 @@ def derivation_of(sealed: Secret) -> Derivation:
     """What a sealed payload says of its derivation."""
     envelope = parse_envelope(sealed)
     assert envelope is not None
-    return envelope.header.derivation
+    return envelope.derivation
 
 
 def test_it_is_a_seal() -> None:
@@ -123,7 +123,7 @@ def test_too_little_memory_says_so() -> None:
     derivation = Derivation(ARGON2ID, (2**21, 2, 1), bytes(16))
 
     with pytest.raises(SealError) as caught:
-        stretched(passphrase, derivation)
+        derive_root_key(passphrase, derivation)
 
     assert str(caught.value) == "seal 'passphrase' needs more memory for Argon2id than there is; free some"
     assert_hidden(passphrase, everything_in(caught.value))
@@ -244,7 +244,7 @@ def test_scrypt_is_called_by_its_name_where_memory_is_short(monkeypatch: pytest.
     monkeypatch.setattr("cryptography.hazmat.primitives.kdf.scrypt.Scrypt", Greedy)
 
     with pytest.raises(SealError) as caught:
-        stretched(Secret(b"correct horse"), Derivation(SCRYPT, (17, 8, 1), bytes(16)))
+        derive_root_key(Secret(b"correct horse"), Derivation(SCRYPT, (17, 8, 1), bytes(16)))
 
     assert str(caught.value) == "seal 'passphrase' needs more memory for scrypt than there is; free some"
 

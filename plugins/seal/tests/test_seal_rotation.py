@@ -23,7 +23,7 @@ def salt_of(sealed: Secret) -> bytes:
     """The salt that a payload says it was sealed with."""
     envelope = parse_envelope(sealed)
     assert envelope is not None
-    return envelope.header.derivation.salt
+    return envelope.derivation.salt
 
 
 @pytest.fixture(params=["passphrase", "master-key"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keywright import Secret
-from keywright_seal.kdf import ARGON2ID, SCRYPT, Derivation, stretched
+from keywright_seal.kdf import ARGON2ID, SCRYPT, Derivation, derive_root_key
 
 # phc-winner-argon2, src/test.c, "Argon2id v=19": (memory in MiB, passes, lanes), password, salt, tag.
 ARGON2ID_TAGS = [
@@ -58,7 +58,7 @@ ARGON2ID_TAGS = [
 @pytest.mark.parametrize(("costs", "password", "salt", "tag"), ARGON2ID_TAGS)
 def test_argon2id_is_that_of_its_designers(costs: tuple[int, int, int], password: bytes, salt: bytes, tag: str) -> None:
     """Memory is counted in MiB, then passes, then lanes; the root key is the tag."""
-    assert stretched(Secret(password), Derivation(ARGON2ID, costs, salt)) == Secret(bytes.fromhex(tag))
+    assert derive_root_key(Secret(password), Derivation(ARGON2ID, costs, salt)) == Secret(bytes.fromhex(tag))
 
 
 @pytest.mark.usefixtures("argon2id")
@@ -82,7 +82,7 @@ def test_lanes_and_passes_are_not_exchanged() -> None:
 
     function = Argon2id(salt=b"\x02" * 16, length=32, iterations=3, lanes=4, memory_cost=19 * 1024)
 
-    ours = stretched(Secret(b"\x01" * 32), Derivation(ARGON2ID, (19, 3, 4), b"\x02" * 16))
+    ours = derive_root_key(Secret(b"\x01" * 32), Derivation(ARGON2ID, (19, 3, 4), b"\x02" * 16))
 
     assert ours == Secret(function.derive(b"\x01" * 32))
 
@@ -109,4 +109,4 @@ SCRYPT_KEYS = [
 @pytest.mark.parametrize(("costs", "password", "salt", "key"), SCRYPT_KEYS)
 def test_scrypt_is_that_of_rfc_7914(costs: tuple[int, int, int], password: bytes, salt: bytes, key: str) -> None:
     """The costs are the binary logarithm of N, then r, then p."""
-    assert stretched(Secret(password), Derivation(SCRYPT, costs, salt)) == Secret(bytes.fromhex(key))
+    assert derive_root_key(Secret(password), Derivation(SCRYPT, costs, salt)) == Secret(bytes.fromhex(key))

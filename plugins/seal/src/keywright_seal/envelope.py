@@ -1,4 +1,6 @@
-"""The sealed bytes: a header, a data key under a wrapping key, and the payload under the data key.
+"""Envelope encryption: what a seal writes, the master keys it uses, and the opened seal.
+
+Sealed bytes are a header, a data key under a wrapping key, and the payload under the data key:
 
 | bytes | |
 |---|---|
@@ -27,39 +29,35 @@ from keywright import Secret
 from keywright.errors import SealError
 from keywright_seal.kdf import MASTER_KEY, SALT_BYTES, Derivation
 
+Derive = Callable[[Secret, Derivation], Secret]
+"""Makes a root key (32 bytes) of a passphrase or master key."""
+
 _VERSION: Final = 1
 _HEADER: Final = Struct(">BBHBB16s8s")
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D §8.2.2: random ones, at most 2³² under one wrapping key
 _KEY_BYTES: Final = 32
+_ID_BYTES: Final = 8
 _TAG_BYTES: Final = 16
 _PARTS: Final = Struct(f"{_HEADER.size}s{_NONCE_BYTES}s{_KEY_BYTES + _TAG_BYTES}s{_NONCE_BYTES}s")
-
-
-class Header(NamedTuple):
-    """What a sealed payload says of itself.
-
-    Attributes:
-        derivation: how the root key comes about.
-        key_id: 8 bytes, to choose among master keys; it proves nothing.
-    """
-
-    derivation: Derivation
-    key_id: bytes
+_REMEMBERED: Final = 256
+_LARGEST: Final = 2**30
 
 
 class Envelope(NamedTuple):
     """A sealed payload, taken apart. No part of it is secret.
 
     Attributes:
-        header: what the encoded header says.
-        head: the header (30 bytes).
+        derivation: how the root key is derived.
+        key_id: 8 bytes, to choose among master keys; it proves nothing.
+        head: the header (30 bytes), which encodes both.
         key_nonce: 12 bytes.
         wrapped: the encrypted data key and its tag (48 bytes).
         nonce: 12 bytes.
         body: the encrypted payload and its tag.
     """
 
-    header: Header
+    derivation: Derivation
+    key_id: bytes
     head: bytes
     key_nonce: bytes
     wrapped: bytes
@@ -67,57 +65,11 @@ class Envelope(NamedTuple):
     body: bytes
 
 
-def parse_envelope(sealed: Secret) -> Envelope | None:
-    """The parts, or None if it is none: another version, too short, or a derivation that is not acceptable."""
-    if len(sealed) < _PARTS.size + _TAG_BYTES:
-        return None
-    head, key_nonce, wrapped, nonce = _PARTS.unpack_from(sealed.reveal())
-    version, kind, first, second, third, salt, key_id = _HEADER.unpack(head)
-    derivation = Derivation(kind, (first, second, third), salt)
-    if version != _VERSION or not derivation.is_acceptable():
-        return None
-    return Envelope(Header(derivation, key_id), head, key_nonce, wrapped, nonce, sealed.reveal()[_PARTS.size :])
-
-
-def seal_envelope(header: Header, wrapping: Secret, payload: Secret, context: bytes) -> Secret:
-    """Encrypt a payload (less than 2 GiB) under a data key of its own, and that under the wrapping key (32 bytes)."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    derivation, key_id = header
-    head = _HEADER.pack(_VERSION, derivation.kind, *derivation.costs, derivation.salt, key_id)
-    data_key = Secret(os.urandom(_KEY_BYTES))
-    key_nonce, nonce = os.urandom(_NONCE_BYTES), os.urandom(_NONCE_BYTES)
-    wrapped = AESGCM(wrapping.reveal()).encrypt(key_nonce, data_key.reveal(), head + context)
-    before = head + key_nonce + wrapped
-    return Secret(before + nonce + AESGCM(data_key.reveal()).encrypt(nonce, payload.reveal(), before + context))
-
-
-def open_envelope(envelope: Envelope, wrapping: Secret, context: bytes) -> Secret | None:
-    """The payload, or None if the wrapping key, the context or a byte of the envelope is another."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    _, head, key_nonce, wrapped, nonce, body = envelope
-    try:
-        data_key = Secret(AESGCM(wrapping.reveal()).decrypt(key_nonce, wrapped, head + context))
-        return Secret(AESGCM(data_key.reveal()).decrypt(nonce, body, head + key_nonce + wrapped + context))
-    except InvalidTag:
-        return None
-
-
-Stretch = Callable[[Secret, Derivation], Secret]
-"""Makes a root key (32 bytes) of what the user gave."""
-
-_WRAPPING_BYTES: Final = 32
-_ID_BYTES: Final = 8
-_REMEMBERED: Final = 256
-
-
 class DerivedKey(NamedTuple):
-    """What a master key is used through.
+    """What is expanded from a root key.
 
     Attributes:
-        key_id: 8 bytes that tell it from other keys, and nothing of it.
+        key_id: 8 bytes that distinguish it from other keys and reveal nothing of it.
         wrapping: 32 bytes, which encrypt data keys.
     """
 
@@ -126,16 +78,16 @@ class DerivedKey(NamedTuple):
 
 
 class MasterKeys:
-    """Master keys, the current one first. Safe to use from threads, and after a fork.
+    """Master keys or passphrases, the current one first. Safe to use from threads, and after a fork.
 
-    Each is stretched once for a salt and its costs, one at a time: the memory that takes is not taken twice.
+    The slow derivation runs once for a key, a salt and its costs, and one at a time: its memory is not taken twice.
     """
 
-    def __init__(self, given: Sequence[Secret], stretch: Stretch) -> None:
+    def __init__(self, given: Sequence[Secret], derive: Derive) -> None:
         self._given = tuple(given)
-        self._stretch = stretch
+        self._derive = derive
         self._derived: dict[tuple[int, Derivation], DerivedKey] = {}
-        # By process: a child does not wait for a thread that its parent had and it has not.
+        # By process: a child does not wait for a thread that exists in its parent only.
         self._locks: dict[int, RLock] = {}
 
     def lock(self) -> RLock:
@@ -146,7 +98,7 @@ class MasterKeys:
         """The keys of a master key (0: the current one) by a derivation.
 
         Raises:
-            SealError: this machine cannot do it.
+            SealError: this machine cannot derive them.
         """
         found = self._derived.get((index, derivation))
         if found is not None:
@@ -154,8 +106,10 @@ class MasterKeys:
         with self.lock():
             found = self._derived.get((index, derivation))
             if found is None:
-                found = _expanded(self._stretch(self._given[index], derivation))
-                # Bounded, for whoever can write to the store can put any number of salts there.
+                root = self._derive(self._given[index], derivation)
+                key_id = _expanded(root, b"keywright-seal-1 key id", _ID_BYTES).reveal()
+                found = DerivedKey(key_id, _expanded(root, b"keywright-seal-1 wrapping key", _KEY_BYTES))
+                # Bounded: who can write to the store can put any number of salts there.
                 if len(self._derived) >= _REMEMBERED:
                     del self._derived[next(iter(self._derived))]
                 self._derived[index, derivation] = found
@@ -169,29 +123,11 @@ class MasterKeys:
                 yield derived
 
 
-def _expanded(root: Secret) -> DerivedKey:
-    return DerivedKey(
-        _expand(root, b"keywright-seal-1 key id", _ID_BYTES).reveal(),
-        _expand(root, b"keywright-seal-1 wrapping key", _WRAPPING_BYTES),
-    )
-
-
-def _expand(root: Secret, purpose: bytes, length: int) -> Secret:
-    """HKDF-Expand with SHA-256 (RFC 5869 §2.3)."""
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
-    return Secret(HKDFExpand(SHA256(), length, purpose).derive(root.reveal()))
-
-
-_LARGEST: Final = 2**30
-
-
 class OpenedEnvelopeSeal:
     """Envelope encryption under the first of some master keys; the others still open. Safe across threads and forks."""
 
     def __init__(self, name: str, setting: str, masters: MasterKeys, derivation: Derivation) -> None:
-        """Make ready; nothing is derived yet.
+        """Prepare; nothing is derived yet.
 
         `name` is the seal's and `setting` that of its master key, for messages. The kind and the costs of `derivation`
         are used for sealing, with a fresh salt unless one is adopted.
@@ -202,8 +138,8 @@ class OpenedEnvelopeSeal:
         self._template = derivation
         self._chosen: Derivation | None = None
         # Whether any of the master keys opened, or none opens, what was sealed here before.
-        self._is_at_home = False
-        self._is_stranger = False
+        self._has_opened = False
+        self._is_locked_out = False
 
     def seal(self, payload: Secret, context: bytes) -> Secret:
         """Encrypt a payload, and authenticate `context` with it; 118 bytes are added.
@@ -215,17 +151,17 @@ class OpenedEnvelopeSeal:
         if max(len(payload), len(context)) > _LARGEST:
             raise SealError(f"seal {self._name!r} takes payloads up to 1 GiB; what is larger is no key")
         with self._masters.lock():
-            if self._is_stranger:
+            if self._is_locked_out:
                 raise SealError(
                     f"seal {self._name!r} seals nothing here: what was sealed in this store before is under another "
                     f"master key, or damaged; correct {self._setting} or previous, run `keywright doctor`, or use "
                     f"another store"
                 )
             if self._chosen is None:
-                self._chosen = self._fresh()
+                has_salt = self._template.kind != MASTER_KEY
+                self._chosen = self._template._replace(salt=os.urandom(SALT_BYTES)) if has_salt else self._template
             derivation = self._chosen
-        key_id, wrapping = self._masters.derived(0, derivation)
-        return seal_envelope(Header(derivation, key_id), wrapping, payload, context)
+        return _sealed(derivation, self._masters.derived(0, derivation), payload, context)
 
     def unseal(self, payload: Secret, context: bytes) -> Secret:
         """The reverse of `seal`, under the current master key or a previous one.
@@ -233,13 +169,12 @@ class OpenedEnvelopeSeal:
         Raises:
             SealError: another master key, changed bytes, another context; or this machine cannot derive the keys.
         """
-        envelope = parse_envelope(payload)
-        if envelope is not None and self._is_of_this_seal(envelope):
-            header = envelope.header
-            for derived in self._masters.by_id(header.key_id, header.derivation):
-                opened = open_envelope(envelope, derived.wrapping, context)
+        envelope = self._parsed(payload)
+        if envelope is not None:
+            for derived in self._masters.by_id(envelope.key_id, envelope.derivation):
+                opened = _opened(envelope, derived.wrapping, context)
                 if opened is not None:
-                    self._met(header.derivation, adopt=self._chosen is None)
+                    self._recognize(envelope.derivation, adopt=self._chosen is None)
                     return opened
         raise SealError(
             f"seal {self._name!r} does not open the payload: it was sealed under another master key, or it or its "
@@ -247,20 +182,19 @@ class OpenedEnvelopeSeal:
         )
 
     def is_current(self, payload: Secret) -> bool:
-        """Whether a payload says that it was sealed under the current master key, salt and costs. Checks no more.
+        """Whether a payload states the current master key, salt and costs. Checks nothing else.
 
         Raises:
             SealError: this machine cannot derive the keys.
         """
-        envelope = parse_envelope(payload)
-        if envelope is None:
+        envelope, chosen = self._parsed(payload), self._chosen
+        if envelope is None or not envelope.derivation.costs_as_much_as(self._template):
             return False
-        (derivation, key_id), chosen = envelope.header, self._chosen
-        if not derivation.costs_as_much_as(self._template) or chosen not in (None, derivation):
+        if chosen not in (None, envelope.derivation):
             return False
-        is_ours = self._masters.derived(0, derivation).key_id == key_id
+        is_ours = self._masters.derived(0, envelope.derivation).key_id == envelope.key_id
         if is_ours:
-            self._met(derivation, adopt=chosen is None)
+            self._recognize(envelope.derivation, adopt=chosen is None)
         return is_ours
 
     def adopt(self, payload: Secret) -> None:
@@ -269,30 +203,74 @@ class OpenedEnvelopeSeal:
         If no master key opens it, nor opened any other, `seal` refuses from now on: what it made would be lost with
         the wrong passphrase. Raises nothing: what cannot be read is passed over.
         """
-        envelope = parse_envelope(payload)
-        if envelope is None or not self._is_of_this_seal(envelope):
+        envelope = self._parsed(payload)
+        if envelope is None:
             return
-        derivation, key_id = envelope.header
         try:
-            is_ours = any(True for _ in self._masters.by_id(key_id, derivation))
+            is_ours = any(True for _ in self._masters.by_id(envelope.key_id, envelope.derivation))
         except SealError:
             return
         if is_ours:
-            self._met(derivation, adopt=True)
+            self._recognize(envelope.derivation, adopt=True)
             return
         with self._masters.lock():
-            self._is_stranger = not self._is_at_home
+            self._is_locked_out = not self._has_opened
 
-    def _met(self, derivation: Derivation, *, adopt: bool) -> None:
+    def _parsed(self, payload: Secret) -> Envelope | None:
+        """The parts of what a seal of this kind, by passphrase or by master key, wrote."""
+        envelope = parse_envelope(payload)
+        if envelope is None or (envelope.derivation.kind == MASTER_KEY) != (self._template.kind == MASTER_KEY):
+            return None
+        return envelope
+
+    def _recognize(self, derivation: Derivation, *, adopt: bool) -> None:
         """A payload is under one of our master keys; seal as it was sealed, if that is how we seal."""
         with self._masters.lock():
-            self._is_at_home, self._is_stranger = True, False
+            self._has_opened, self._is_locked_out = True, False
             if adopt and derivation.costs_as_much_as(self._template):
                 self._chosen = derivation
 
-    def _fresh(self) -> Derivation:
-        has_salt = self._template.kind != MASTER_KEY
-        return self._template._replace(salt=os.urandom(SALT_BYTES)) if has_salt else self._template
 
-    def _is_of_this_seal(self, envelope: Envelope) -> bool:
-        return (envelope.header.derivation.kind == MASTER_KEY) == (self._template.kind == MASTER_KEY)
+def parse_envelope(sealed: Secret) -> Envelope | None:
+    """The parts, or None: another version, too short, or a derivation that is not acceptable."""
+    if len(sealed) < _PARTS.size + _TAG_BYTES:
+        return None
+    head, key_nonce, wrapped, nonce = _PARTS.unpack_from(sealed.reveal())
+    version, kind, first, second, third, salt, key_id = _HEADER.unpack(head)
+    derivation = Derivation(kind, (first, second, third), salt)
+    if version != _VERSION or not derivation.is_acceptable():
+        return None
+    return Envelope(derivation, key_id, head, key_nonce, wrapped, nonce, sealed.reveal()[_PARTS.size :])
+
+
+def _sealed(derivation: Derivation, derived: DerivedKey, payload: Secret, context: bytes) -> Secret:
+    """Encrypt a payload (less than 2 GiB) under a data key of its own, and that under the wrapping key."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    head = _HEADER.pack(_VERSION, derivation.kind, *derivation.costs, derivation.salt, derived.key_id)
+    data_key = Secret(os.urandom(_KEY_BYTES))
+    key_nonce, nonce = os.urandom(_NONCE_BYTES), os.urandom(_NONCE_BYTES)
+    wrapped = AESGCM(derived.wrapping.reveal()).encrypt(key_nonce, data_key.reveal(), head + context)
+    before = head + key_nonce + wrapped
+    return Secret(before + nonce + AESGCM(data_key.reveal()).encrypt(nonce, payload.reveal(), before + context))
+
+
+def _opened(envelope: Envelope, wrapping: Secret, context: bytes) -> Secret | None:
+    """The payload, or None if the wrapping key, the context or a byte of the envelope is another."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    _, _, head, key_nonce, wrapped, nonce, body = envelope
+    try:
+        data_key = Secret(AESGCM(wrapping.reveal()).decrypt(key_nonce, wrapped, head + context))
+        return Secret(AESGCM(data_key.reveal()).decrypt(nonce, body, head + key_nonce + wrapped + context))
+    except InvalidTag:
+        return None
+
+
+def _expanded(root: Secret, purpose: bytes, length: int) -> Secret:
+    """HKDF-Expand with SHA-256 (RFC 5869 §2.3)."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+    return Secret(HKDFExpand(SHA256(), length, purpose).derive(root.reveal()))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-
+ROOT_BYTES: Final = 32
 SALT_BYTES: Final = 16
 
 MASTER_KEY: Final = 0
@@ -27,7 +27,7 @@ ARGON2ID_BOUNDS: Final = ((19, 512), (2, 10), (1, 16))
 """The lowest and highest costs that are used and accepted.
 
 Below, guessing is too cheap (OWASP's Password Storage Cheat Sheet: 19 MiB and 2 passes at least). Above, one record
-that somebody put into the store would take gigabytes and minutes before it is refused.
+that another process put into the store would take gigabytes and minutes before it is refused.
 """
 
 SCRYPT_COSTS: Final = (17, 8, 1)
@@ -35,7 +35,7 @@ SCRYPT_COSTS: Final = (17, 8, 1)
 
 
 class Derivation(NamedTuple):
-    """What makes a root key of a passphrase.
+    """How a root key is derived from a passphrase.
 
     Attributes:
         kind: `MASTER_KEY`, `ARGON2ID` or `SCRYPT`.
@@ -48,7 +48,7 @@ class Derivation(NamedTuple):
     salt: bytes
 
     def is_acceptable(self) -> bool:
-        """Whether the costs keep the bounds, so that it is neither too cheap to guess nor too dear to try."""
+        """Whether the costs keep the bounds, so that it is neither too cheap to guess nor too expensive to try."""
         if self.kind == ARGON2ID:
             return all(low <= cost <= high for cost, (low, high) in zip(self.costs, ARGON2ID_BOUNDS, strict=True))
         if self.kind == SCRYPT:
@@ -64,11 +64,8 @@ NO_DERIVATION: Final = Derivation(MASTER_KEY, (0, 0, 0), bytes(SALT_BYTES))
 """What stands in payloads that are sealed under a master key."""
 
 
-ROOT_BYTES: Final = 32
-
-
-def stretched(passphrase: Secret, derivation: Derivation) -> Secret:
-    """The root key (32 bytes) of a passphrase. Takes the memory and time that `derivation` says, whatever they are.
+def derive_root_key(passphrase: Secret, derivation: Derivation) -> Secret:
+    """The root key (32 bytes) of a passphrase. Takes the memory and time that `derivation` states; checks no bounds.
 
     Raises:
         SealError: this machine's cryptography or OpenSSL has no such function, or there is not enough memory.
@@ -86,25 +83,24 @@ def stretched(passphrase: Secret, derivation: Derivation) -> Secret:
 
 
 def has_argon2id() -> bool:
-    """Whether this machine's cryptography (44) and OpenSSL (3.2) know Argon2id."""
+    """Whether this machine's cryptography (44) and OpenSSL (3.2) have Argon2id."""
     from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
-        _function(Derivation(ARGON2ID, (1, 1, 1), bytes(16)))
+        _function(Derivation(ARGON2ID, (1, 1, 1), bytes(SALT_BYTES)))
     except (ImportError, UnsupportedAlgorithm):
         return False
     return True
 
 
 def _function(derivation: Derivation) -> Argon2id | Scrypt:
+    first, second, lanes = derivation.costs
     if derivation.kind == ARGON2ID:
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-        memory, passes, lanes = derivation.costs
         return Argon2id(
-            salt=derivation.salt, length=ROOT_BYTES, iterations=passes, lanes=lanes, memory_cost=memory * 1024
+            salt=derivation.salt, length=ROOT_BYTES, iterations=second, lanes=lanes, memory_cost=first * 1024
         )
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-    exponent, block_size, lanes = derivation.costs
-    return Scrypt(salt=derivation.salt, length=ROOT_BYTES, n=2**exponent, r=block_size, p=lanes)
+    return Scrypt(salt=derivation.salt, length=ROOT_BYTES, n=2**first, r=second, p=lanes)
