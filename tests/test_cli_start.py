@@ -11,8 +11,8 @@ import nacl.signing
 import pytest
 
 from keywright import Commands, Registry
-from keywright.command_modules import add_commands_of
-from keywright.discovery import COMMANDS, find_entry_points
+from keywright.plugins.command_modules import add_commands_of
+from keywright.plugins.discovery import COMMANDS, find_entry_points
 
 SEED = bytes(range(32))
 KEY = "a-1:" + b64encode(SEED + bytes(nacl.signing.SigningKey(SEED).verify_key)).decode()
@@ -59,7 +59,13 @@ def test_it_loads_no_plugin_that_it_does_not_need(
     code, modules = loaded(home, environment, *arguments)
 
     assert code == 0
-    assert not modules & {"pluggy", "keywright.registry", "keywright_sqlite", "keywright_keytypes", "keywright_file"}
+    assert not modules & {
+        "pluggy",
+        "keywright.plugins.registry",
+        "keywright_sqlite",
+        "keywright_keytypes",
+        "keywright_file",
+    }
 
 
 @pytest.mark.usefixtures("cache")
@@ -68,7 +74,7 @@ def test_it_loads_what_it_asks_for(home: Path, environment: dict[str, str]) -> N
     code, modules = loaded(home, environment, "nix", "sign", "cache", "--key", "absent")
 
     assert code == 3
-    assert modules >= {"pluggy", "keywright.registry", "keywright_keytypes"}
+    assert modules >= {"pluggy", "keywright.plugins.registry", "keywright_keytypes"}
 
 
 def told(commands: Commands) -> list[tuple[object, ...]]:

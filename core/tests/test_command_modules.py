@@ -10,7 +10,7 @@ import pytest
 
 from keywright.cli.arguments import first_word
 from keywright.cli.commands import Commands
-from keywright.command_modules import add_commands_of, faults_of_modules
+from keywright.plugins.command_modules import add_commands_of, faults_of_modules
 
 Install = Callable[..., str]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keywright import KeyEvent, Known, Options, Registry, ReviewRequest, Setting, hookimpl
-from keywright.config import config_from
+from keywright.config.load import config_from
 from keywright.errors import ConfigError, PluginError, PolicyError
 from keywright.ring.keyring import KeyRing
 

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from keywright.discovery import COMMANDS, PLUGINS, EntryPoint, find_entry_points
+from keywright.plugins.discovery import COMMANDS, PLUGINS, EntryPoint, find_entry_points
 
 POINT = "[keywright]\nhex = hexfmt\n"
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_skipped(tmp_path: Path, entry: Callable[[Path], 
 
 LIST = """
 import os, sys
-from keywright.discovery import find_entry_points
+from keywright.plugins.discovery import find_entry_points
 if hasattr(os, "getuid") and os.getuid() == 0:
     os.setuid(65534)
 print([one.distribution for one in find_entry_points(sys.argv[1:] or None) if one.name == "hex"])
@@ -289,9 +289,9 @@ def test_it_agrees_with_importlib() -> None:
 
 def test_it_does_not_load_importlib_metadata() -> None:
     """The reason why it exists: `importlib.metadata` costs more than the rest of the start."""
-    program = "import sys; from keywright.discovery import find_entry_points as f; f(); print(*sys.modules)"
+    program = "import sys; from keywright.plugins.discovery import find_entry_points as f; f(); print(*sys.modules)"
 
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert "keywright.discovery" in result.stdout.split()
+    assert "keywright.plugins.discovery" in result.stdout.split()
     assert "importlib.metadata" not in result.stdout.split()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.secret import Secret
 from keywright.testing import assert_hidden
 from keywright.testing.strategies import attributes

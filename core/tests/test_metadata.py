@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.errors import DamagedStoreError
-from keywright.key import Attributes
-from keywright.metadata import decode_info, encode_info, format_time, parse_time
-from keywright.record import RecordInfo, Revision, State
+from keywright.keys import Attributes
+from keywright.records import RecordInfo, Revision, State, decode_info, encode_info, format_time, parse_time
 from keywright.testing.strategies import record_infos, times
 
 _DAMAGED = "a.json: the metadata is damaged; restore it from a backup"

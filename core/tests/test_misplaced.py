@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keywright.misplaced import looks_like_a_secret
+from keywright.secret import looks_like_a_secret
 
 
 @pytest.mark.parametrize(

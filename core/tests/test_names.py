@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.errors import InvalidNameError
-from keywright.names import MAXIMUM_NAME_BYTES, Reference, check_name, parse_reference
+from keywright.keys import MAXIMUM_NAME_BYTES, Reference, check_name, parse_reference
 from keywright.testing.strategies import names, versions
 
 _EMPTY = "a key name must not be empty; use something like cache.example.org or prod/jwt"

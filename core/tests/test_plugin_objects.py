@@ -12,8 +12,8 @@ import pytest
 from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
 from keywright.cli.making import configure_generate
 from keywright.cli.rotating import configure_rotate
-from keywright.config import KEY_SETTINGS
-from keywright.plugin_objects import RESERVED_SETTINGS, fault_of
+from keywright.config.model import KEY_SETTINGS
+from keywright.plugins.validation import RESERVED_SETTINGS, fault_of
 
 MEMBERS = {
     "key type": ("generate", "complete", "bits", "signer", "verifier"),

@@ -7,8 +7,8 @@ from dataclasses import FrozenInstanceError
 import pytest
 from hypothesis import given
 
-from keywright.key import Attributes
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.keys import Attributes
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
 from keywright.testing import assert_hidden
 from keywright.testing.strategies import record_infos

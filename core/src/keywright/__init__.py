@@ -12,14 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
     from keywright.cli.context import Context
-    from keywright.config import Config
-    from keywright.configured import Known
-    from keywright.durations import parse_duration
+    from keywright.config.load import Config
     from keywright.events import KeyEvent, ReviewRequest
-    from keywright.hookspecs import KEYWRIGHT_API, hookimpl
-    from keywright.key import Attributes, Key
-    from keywright.metadata import decode_info, encode_info, format_time, parse_time
-    from keywright.names import Reference, check_name, parse_reference
+    from keywright.keys import Attributes, Key, Reference, check_name, parse_reference
+    from keywright.plugins.discovery import KEYWRIGHT_API
+    from keywright.plugins.hooks import hookimpl
+    from keywright.plugins.observers import Known
+    from keywright.plugins.registry import Registry
     from keywright.protocols import (
         Capabilities,
         ExaminedPlugin,
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
         StoreBackend,
         WritableStore,
     )
-    from keywright.record import Record, RecordInfo, Revision, State
-    from keywright.registry import Registry
+    from keywright.records import Record, RecordInfo, Revision, State, decode_info, encode_info, format_time, parse_time
     from keywright.ring.conversion import convert
     from keywright.ring.decrypter import Decrypter, DecryptionKey
     from keywright.ring.encrypter import Encrypter, EncryptionKey
@@ -45,7 +43,8 @@ if TYPE_CHECKING:
     from keywright.ring.signer import BoundKey, Signer
     from keywright.ring.verifier import BoundVerifier, Verifier
     from keywright.secret import Secret
-    from keywright.settings import REQUIRED, Options, Setting
+    from keywright.settings.model import REQUIRED, Options, Setting
+    from keywright.text import parse_duration
 
 __all__ = [
     "KEYWRIGHT_API",
@@ -102,12 +101,12 @@ __all__ = [
 ]
 
 _WHERE = {
-    "Attributes": "keywright.key",
+    "Attributes": "keywright.keys",
     "BoundKey": "keywright.ring.signer",
     "BoundVerifier": "keywright.ring.verifier",
     "Capabilities": "keywright.protocols",
     "Commands": "keywright.cli.commands",
-    "Config": "keywright.config",
+    "Config": "keywright.config.load",
     "Context": "keywright.cli.context",
     "Decrypter": "keywright.ring.decrypter",
     "DecryptionKey": "keywright.ring.decrypter",
@@ -116,43 +115,43 @@ _WHERE = {
     "ExaminedPlugin": "keywright.protocols",
     "ExaminedStore": "keywright.protocols",
     "Format": "keywright.protocols",
-    "KEYWRIGHT_API": "keywright.hookspecs",
-    "Key": "keywright.key",
+    "KEYWRIGHT_API": "keywright.plugins.discovery",
+    "Key": "keywright.keys",
     "KeyEvent": "keywright.events",
     "KeyRing": "keywright.ring.keyring",
     "KeyType": "keywright.protocols",
-    "Known": "keywright.configured",
+    "Known": "keywright.plugins.observers",
     "LenientFormat": "keywright.protocols",
     "OpenedSeal": "keywright.protocols",
-    "Options": "keywright.settings",
-    "REQUIRED": "keywright.settings",
-    "Record": "keywright.record",
-    "RecordInfo": "keywright.record",
-    "Reference": "keywright.names",
-    "Registry": "keywright.registry",
+    "Options": "keywright.settings.model",
+    "REQUIRED": "keywright.settings.model",
+    "Record": "keywright.records",
+    "RecordInfo": "keywright.records",
+    "Reference": "keywright.keys",
+    "Registry": "keywright.plugins.registry",
     "RenewableSeal": "keywright.protocols",
     "ReviewRequest": "keywright.events",
-    "Revision": "keywright.record",
+    "Revision": "keywright.records",
     "Seal": "keywright.protocols",
     "Secret": "keywright.secret",
-    "Setting": "keywright.settings",
+    "Setting": "keywright.settings.model",
     "Signer": "keywright.ring.signer",
     "SigningStore": "keywright.protocols",
-    "State": "keywright.record",
+    "State": "keywright.records",
     "Store": "keywright.protocols",
     "StoreBackend": "keywright.protocols",
     "Verifier": "keywright.ring.verifier",
     "WritableStore": "keywright.protocols",
-    "check_name": "keywright.names",
+    "check_name": "keywright.keys",
     "convert": "keywright.ring.conversion",
-    "decode_info": "keywright.metadata",
-    "encode_info": "keywright.metadata",
-    "format_time": "keywright.metadata",
-    "hookimpl": "keywright.hookspecs",
+    "decode_info": "keywright.records",
+    "encode_info": "keywright.records",
+    "format_time": "keywright.records",
+    "hookimpl": "keywright.plugins.hooks",
     "open": "keywright.ring.opening",
-    "parse_duration": "keywright.durations",
-    "parse_reference": "keywright.names",
-    "parse_time": "keywright.metadata",
+    "parse_duration": "keywright.text",
+    "parse_reference": "keywright.keys",
+    "parse_time": "keywright.records",
 }
 
 

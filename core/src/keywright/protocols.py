@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from keywright.key import Key
-from keywright.record import Record, RecordInfo, Revision
+from keywright.keys import Key
+from keywright.records import Record, RecordInfo, Revision
 from keywright.secret import Secret
-from keywright.settings import Options, Setting
+from keywright.settings.model import Options, Setting
 
 __all__ = [
     "Capabilities",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from keywright.cli.commands import Commands, Uses
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
 __all__ = ["add_core_commands"]
 

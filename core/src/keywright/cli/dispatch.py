@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from keywright.cli.commands import Command, Commands
     from keywright.cli.loading import Loading
-    from keywright.config import Config
+    from keywright.config.load import Config
 
 __all__ = ["dispatch", "print_version", "run"]
 
@@ -56,7 +56,7 @@ def _commands(given: list[str]) -> tuple[Commands, Loading]:
     from keywright.cli.builtin import add_core_commands
     from keywright.cli.commands import Commands
     from keywright.cli.loading import Loading
-    from keywright.command_modules import add_commands_of
+    from keywright.plugins.command_modules import add_commands_of
 
     commands = Commands()
     add_core_commands(commands, lambda: loading.plugins)
@@ -77,7 +77,7 @@ def _commands(given: list[str]) -> tuple[Commands, Loading]:
 
 def _check_not_left_out(word: str, loading: Loading) -> None:
     """Raises: ConfigError, if that is the name of a plugin that is installed, and not on the allow-list."""
-    from keywright.discovery import find_entry_points
+    from keywright.plugins.discovery import find_entry_points
 
     if loading.allowed is None or word in loading.allowed or all(one.name != word for one in find_entry_points()):
         return
@@ -126,7 +126,7 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
 
 
 def _default_config() -> Config:
-    from keywright.config import load_config
+    from keywright.config.load import load_config
 
     return load_config()
 

@@ -11,7 +11,7 @@ from keywright.cli.exit_codes import NO
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
 
 def configure_doctor(_parser: ArgumentParser, _plugins: Registry) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError
-from keywright.names import Reference
-from keywright.record import RecordInfo, State
+from keywright.keys import Reference
+from keywright.records import RecordInfo, State
 from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.chain import Chain
 from keywright.ring.given_texts import check_texts
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from keywright.config import Config, StoreTable
+    from keywright.config.load import Config
+    from keywright.config.model import StoreTable
     from keywright.events import ReviewRequest
-    from keywright.key import Key
-    from keywright.registry import Registry
+    from keywright.keys import Key
+    from keywright.plugins.registry import Registry
 
 __all__ = ["RingBase"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError
-from keywright.record import RecordInfo, Revision
+from keywright.records import RecordInfo, Revision
 from keywright.ring.base import RingBase
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import describe

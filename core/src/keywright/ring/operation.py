@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from keywright.record import RecordInfo
+from keywright.records import RecordInfo
 from keywright.ring.signer import BoundKey
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
     from keywright.ring.opened import OpenedStore
 
 __all__ = ["describe", "perform"]

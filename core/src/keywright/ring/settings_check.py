@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from keywright.errors import ConfigError
 from keywright.ring.store_seal import open_seal
-from keywright.setting_values import parse_setting
+from keywright.settings.values import parse_setting
 
 if TYPE_CHECKING:
-    from keywright.config import Config, SealTable
-    from keywright.config.tables import PluginTable
+    from keywright.config.load import Config
+    from keywright.config.model import PluginTable, SealTable
+    from keywright.plugins.registry import Registry
     from keywright.protocols import ExaminedPlugin
-    from keywright.registry import Registry
-    from keywright.settings import Given, Setting
+    from keywright.settings.model import Given, Setting
 
 __all__ = ["Configured", "configured"]
 
@@ -86,7 +86,7 @@ def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterato
     secrets = {setting.name for setting in settings if setting.type in ("secret", "secrets")}
     pointers = [given[name] for name in given if name in secrets]
     if pointers:
-        from keywright.setting_pointers import exposed
+        from keywright.settings.pointers import exposed
 
         for pointer in pointers:
             yield from exposed(pointer)

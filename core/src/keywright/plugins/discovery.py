@@ -11,8 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["COMMANDS", "KEYWRIGHT_API", "PLUGINS", "EntryPoint", "find_entry_points"]
-
 KEYWRIGHT_API: Final = 1
 """The version of the contracts. A plugin that says another, or none, is refused with a line that says so."""
 PLUGINS: Final = "keywright"

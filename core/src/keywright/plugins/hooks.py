@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from keywright.discovery import KEYWRIGHT_API
-
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
-    from keywright.configured import Known
     from keywright.events import KeyEvent, ReviewRequest
+    from keywright.plugins.observers import Known
     from keywright.protocols import Format, KeyType, Seal, StoreBackend
-    from keywright.settings import Options
+    from keywright.settings.model import Options
 
-__all__ = ["KEYWRIGHT_API", "hookimpl", "hookspec"]
 
 hookspec = pluggy.HookspecMarker("keywright")
 hookimpl = pluggy.HookimplMarker("keywright")

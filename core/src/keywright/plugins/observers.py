@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from keywright.errors import ConfigError, PluginError
-from keywright.settings import Setting, check_options
-from keywright.spelling import did_you_mean
+from keywright.settings.model import Setting, check_options
+from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
     import pluggy
 
-    from keywright.config import Config
-    from keywright.registry import Registry
-
-__all__ = ["Known", "configured_plugins", "settings_of"]
+    from keywright.config.load import Config
+    from keywright.plugins.registry import Registry
 
 
 class Known(NamedTuple):

@@ -11,24 +11,23 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
-from keywright.config.environment import Environment
-from keywright.config.files import read_config
-from keywright.config.finding import find_config, user_directory, working_directory
-from keywright.config.layers import SECTIONS, Layer, document_layer, merged
-from keywright.config.overrides import environment_layer, option_layer
-from keywright.config.paths import dotted, listed
-from keywright.config.tables import KEY_SETTINGS, KeyTable, PluginTable, SealTable, StoreTable
+from keywright.config.find import Environment, find_config, read_config, user_directory, working_directory
+from keywright.config.layers import (
+    SECTIONS,
+    Layer,
+    document_layer,
+    dotted,
+    environment_layer,
+    listed,
+    merged,
+    option_layer,
+)
+from keywright.config.model import KEY_SETTINGS, KeyTable, PluginTable, SealTable, StoreTable
 from keywright.errors import ConfigError
-from keywright.misplaced import shown_name
-from keywright.setting_values import TABLE_TYPES, is_indirection, parse_setting
-from keywright.settings import Given, Setting
-from keywright.spelling import did_you_mean
-
-__all__ = [
-    "Config",
-    "config_from",
-    "load_config",
-]
+from keywright.secret import shown_name
+from keywright.settings.model import Given, Setting
+from keywright.settings.values import TABLE_TYPES, is_indirection, parse_setting
+from keywright.text import did_you_mean
 
 _BUILT_IN: Final = "built-in defaults"
 _INDIRECT_LATER: Final = frozenset(setting.name for setting in KEY_SETTINGS if setting.type not in TABLE_TYPES)

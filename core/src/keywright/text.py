@@ -1,11 +1,11 @@
-"""Durations as people write them: `90s`, `15m`, `12h`, `14d`, `2w`."""
+"""Text for people: durations as they are written (`90s`, `14d`, `2w`) and suggestions for misspelled words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-
-__all__ = ["format_duration", "parse_duration"]
+from typing import Final
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _DURATION = "([0-9]{1,10})([smhdw])"
@@ -34,3 +34,16 @@ def format_duration(duration: timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return "0s"
+
+
+_LONGEST_WORD: Final = 100
+
+
+def did_you_mean(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
+    """` (did you mean 'x'?)` for the nearest known word, or `""`."""
+    if len(word) > _LONGEST_WORD:
+        return ""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(word, list(known), n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

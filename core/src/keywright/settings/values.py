@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast, final
 
 from keywright.secret import Secret
-from keywright.settings import Given, Setting
+from keywright.settings.model import Given, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TABLE_TYPES", "Fetched", "is_indirection", "parse_setting"]
 
 TABLE_TYPES: Final = ("table", "values", "secrets")
 """The types of which no value is a pointer: it would be a table of its own, or it is a list of pointers."""
@@ -51,7 +50,7 @@ def parse_setting(setting: Setting, given: Given) -> object:
         ConfigError: it breaks the setting's rule; the message has source, path and rule, never the value.
     """
     if setting.type not in TABLE_TYPES and isinstance(given.value, Mapping):
-        from keywright.setting_pointers import follow
+        from keywright.settings.pointers import follow
 
         given = follow(setting, given)
     elif setting.type == "secret":
@@ -94,7 +93,7 @@ def _path(_setting: Setting, given: Given) -> object:
 
 
 def _duration(_setting: Setting, given: Given) -> object:
-    from keywright.durations import parse_duration
+    from keywright.text import parse_duration
 
     if not isinstance(given.value, str):
         return _WRONG

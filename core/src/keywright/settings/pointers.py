@@ -12,10 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from keywright.secret import Secret
-from keywright.setting_values import Fetched, is_indirection
-from keywright.settings import Given, Setting
-
-__all__ = ["exposed", "follow", "shown"]
+from keywright.settings.model import Given, Setting
+from keywright.settings.values import Fetched, is_indirection
 
 _HIDDEN: Final = "<secret>"
 _MAXIMUM_FILE_BYTES: Final = 65_536
@@ -97,7 +95,7 @@ def _is_variable(target: Given) -> bool:
 
 def _is_path(target: Given, place: Given) -> bool:
     """As with variables: only what cannot but be a path is shown."""
-    from keywright.misplaced import looks_like_a_secret
+    from keywright.secret import looks_like_a_secret
 
     spelt = str(target.value)
     if not spelt.isprintable():

@@ -1,21 +1,95 @@
-"""Record metadata as canonical JSON: one spelling for every store that keeps text beside a payload."""
+"""Records, one version of one name as a store keeps it, and the canonical JSON of their metadata."""
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode, b64encode
 from binascii import crc32
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, NewType, TypeVar
 
 from keywright.errors import DamagedStoreError, InvalidNameError
-from keywright.key import Attributes
-from keywright.names import check_name
-from keywright.record import RecordInfo, Revision, State
+from keywright.keys import Attributes, check_name
+from keywright.secret import Secret
 
-__all__ = ["decode_info", "encode_info", "format_time", "parse_time"]
+if TYPE_CHECKING:
+    from json import JSONEncoder
+
+Revision = NewType("Revision", str)
+"""Opaque text that a store gives each state of a record. Compared for equality only."""
+
+
+class State(StrEnum):
+    """What its keeper decided about a version."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"  # neither signs nor verifies; may be enabled again
+    COMPROMISED = "compromised"  # neither signs nor verifies, for good
+    DESTROYED = "destroyed"  # the payload is gone; this tombstone stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordInfo:
+    """What is known of one version without opening its payload.
+
+    Attributes:
+        name: the name, already checked.
+        version: 1, 2, …; never used again, not even after `destroy`.
+        key_type: the key type's name; `""` where the store cannot know (environment variables).
+        format: the format of the payload; None where the store cannot know.
+        kid: the id that the outside world knows; `""` where the store cannot know.
+        public: the public half, as `Key.public`; None for `oct` and where the store cannot know.
+        attributes: those attributes of the key that its format would publish, so that a JWKS needs no payload.
+        state: see `State`.
+        state_since: when it came into that state, in UTC; for a version that left `enabled` before its
+            activation, when it did that.
+        reason: why it came into that state, in its keeper's words.
+        created: when it was made, in UTC; None where the store cannot know.
+        activates: when it starts to sign, in UTC; None: at once, whatever a clock says.
+        expires: when it ends, in UTC; None: never.
+        overlap: how long the versions before it still verify once it is active; None: without end.
+        labels: what its keeper wrote on it.
+        revision: the store's; `""` before the record was stored.
+    """
+
+    name: str
+    version: int
+    key_type: str = ""
+    format: str | None = None
+    kid: str = ""
+    public: bytes | None = None
+    attributes: Attributes = field(default_factory=Attributes)
+    state: State = State.ENABLED
+    state_since: datetime | None = None
+    reason: str = ""
+    created: datetime | None = None
+    activates: datetime | None = None
+    expires: datetime | None = None
+    overlap: timedelta | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    revision: Revision = Revision("")
+
+    @property
+    def reference(self) -> str:
+        """`NAME@N`."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Metadata and payload.
+
+    `payload` is what the format encoded, sealed if the store has a seal; None: destroyed, public-only, or held
+    inside a signing store.
+    """
+
+    info: RecordInfo
+    payload: Secret | None
+
 
 METADATA_VERSION = 1
 _MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version", "crc32"}
@@ -23,7 +97,6 @@ _HEAD = len(b'{"crc32":"01234567",')
 _MICROSECOND = timedelta(microseconds=1)
 _RFC_3339 = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 _T = TypeVar("_T")
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def format_time(time: datetime) -> str:
@@ -70,7 +143,7 @@ def encode_info(info: RecordInfo) -> bytes:
         "overlap": None if info.overlap is None else info.overlap // _MICROSECOND,
         "labels": dict(info.labels),
     }
-    rest = _encode(members)[1:].encode() + b"\n"
+    rest = _encoder().encode(members)[1:].encode() + b"\n"
     return _head(rest) + rest
 
 
@@ -84,6 +157,8 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     """
     if data[:_HEAD] != _head(data[_HEAD:]):
         raise _damaged(where)
+    import json
+
     try:
         members = json.loads(data.decode())
         written_by = members.get("metadata_version")
@@ -98,6 +173,13 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, InvalidNameError):
         raise _damaged(where) from None
     return info
+
+
+@cache
+def _encoder() -> JSONEncoder:
+    from json import JSONEncoder  # a plugin that is only imported does not pay for it
+
+    return JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def _head(rest: bytes) -> bytes:

@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import pluggy
 
-from keywright import hookspecs
-from keywright.command_modules import faults_of_modules
-from keywright.discovery import EntryPoint, find_entry_points
 from keywright.errors import KeywrightError, PluginError, PolicyError, UnknownPluginError
-from keywright.misplaced import shown_name
-from keywright.plugin_calls import call, guarded, sequence, unfit_hook
-from keywright.plugin_objects import fault_of
+from keywright.plugins import hooks
+from keywright.plugins.command_modules import faults_of_modules
+from keywright.plugins.discovery import KEYWRIGHT_API, EntryPoint, find_entry_points
+from keywright.plugins.validation import call, fault_of, guarded, sequence, unfit_hook
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
-from keywright.settings import Setting
-from keywright.spelling import did_you_mean
+from keywright.secret import shown_name
+from keywright.settings.model import Setting
+from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
-    from keywright.config import Config
+    from keywright.config.load import Config
     from keywright.events import KeyEvent, ReviewRequest
 
-__all__ = ["Failure", "Plugin", "Registry"]
 
 _HOOKS: Final = {
     "key type": "keywright_register_key_types",
@@ -79,7 +77,7 @@ class Registry:
     def __init__(self) -> None:
         """A registry without plugins; see `load` and `add`."""
         self._manager = pluggy.PluginManager("keywright")
-        self._manager.add_hookspecs(hookspecs)
+        self._manager.add_hookspecs(hooks)
         self._loaded = self._manager  # for a ring, listeners stand in the place of some that were
         self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _HOOKS}
         self._plugins: list[Plugin] = []
@@ -168,9 +166,9 @@ class Registry:
     def _misfit(self, plugin: object, name: str) -> str:
         """Why a plugin is not even looked at; `""` if it is."""
         said = getattr(plugin, "KEYWRIGHT_API", None)
-        if said != hookspecs.KEYWRIGHT_API:
+        if said != KEYWRIGHT_API:
             says = "does not say which keywright API it is for" if said is None else f"is for keywright API {said!r}"
-            return f"{says}; this keywright has API {hookspecs.KEYWRIGHT_API}: install a version that fits"
+            return f"{says}; this keywright has API {KEYWRIGHT_API}: install a version that fits"
         if self._manager.has_plugin(name):
             return "has the name of a plugin that is loaded already; give it another"
         twin = self._manager.get_name(plugin)
@@ -303,13 +301,13 @@ class Registry:
             ConfigError: a table is of no plugin that has settings, or a setting is wrong.
             PluginError: a plugin failed while it was configured.
         """
-        from keywright.configured import configured_plugins
+        from keywright.plugins.observers import configured_plugins
 
         listeners = configured_plugins(self._manager, config, self)
         if not listeners:
             return self
         manager = pluggy.PluginManager("keywright")
-        manager.add_hookspecs(hookspecs)
+        manager.add_hookspecs(hooks)
         for name, plugin in self._manager.list_name_plugin():
             manager.register(listeners.get(name, plugin), name)
             misfit = unfit_hook(manager, listeners.get(name, plugin))
@@ -322,7 +320,7 @@ class Registry:
     @property
     def settings(self) -> Mapping[str, Sequence[Setting]]:
         """What may be set in `[plugin.NAME]`, by the plugin's name."""
-        from keywright.configured import settings_of
+        from keywright.plugins.observers import settings_of
 
         return {name: settings_of(plugin) for name, plugin in self._loaded.list_name_plugin() if settings_of(plugin)}
 

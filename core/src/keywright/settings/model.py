@@ -8,16 +8,7 @@ from typing import Final, Literal, NamedTuple, cast, final
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
-from keywright.spelling import did_you_mean
-
-__all__ = [
-    "REQUIRED",
-    "Given",
-    "Options",
-    "Setting",
-    "SettingType",
-    "check_options",
-]
+from keywright.text import did_you_mean
 
 SettingType = Literal[
     "text", "integer", "boolean", "path", "duration", "secret", "secrets", "list", "table", "values", "tables"
@@ -203,7 +194,7 @@ def check_options(
     for name, setting in declared.items():
         if name not in given and isinstance(setting.default, _Required):
             raise ConfigError(f"{source}: {path}.{name} is missing: {owner} needs it, {setting.rule()}")
-    from keywright.setting_values import parse_setting
+    from keywright.settings.values import parse_setting
 
     return Options(
         {

@@ -6,19 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from keywright.durations import format_duration
-from keywright.settings import Given, Options, Setting, check_options
-
-__all__ = [
-    "KEY_SETTINGS",
-    "KEY_SETTING_NAMES",
-    "MAXIMUM_KID",
-    "KeyTable",
-    "PluginTable",
-    "SealTable",
-    "StoreTable",
-    "fault_in_kid",
-]
+from keywright.settings.model import Given, Options, Setting, check_options
+from keywright.text import format_duration
 
 KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("type", "text", None, "the key type, such as ed25519"),

@@ -10,13 +10,11 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from keywright.discovery import COMMANDS, KEYWRIGHT_API, PLUGINS, EntryPoint, find_entry_points
-from keywright.plugin_calls import guarded
+from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, PLUGINS, EntryPoint, find_entry_points
+from keywright.plugins.validation import guarded
 
 if TYPE_CHECKING:
     from keywright.cli.commands import Commands
-
-__all__ = ["add_commands_of", "faults_of_modules"]
 
 
 def add_commands_of(plugin: str, commands: Commands, *, allowed: Sequence[str] | None) -> None:
