@@ -14,10 +14,10 @@ from pathlib import Path
 from keywright import Registry, errors, testing
 from keywright.cli.arguments import Parser, command_parser
 from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Command, Commands
 from keywright.cli.exit_codes import exit_code
 from keywright.config.model import KEY_SETTINGS
 from keywright.plugins import hooks
+from keywright.plugins.commands import Command, Commands
 from keywright.settings.model import REQUIRED, Setting
 from keywright.testing.rules import Rule, rules_of
 

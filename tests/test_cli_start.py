@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import b64encode
+from importlib import import_module
 from pathlib import Path
 
 import nacl.signing
 import pytest
 
 from keywright import Commands, Registry
-from keywright.plugins.command_modules import add_commands_of
+from keywright.plugins.commands import commands_of
 from keywright.plugins.discovery import COMMANDS, find_entry_points
 
 SEED = bytes(range(32))
@@ -91,8 +92,10 @@ def test_it_is_what_the_hook_adds(plugin: str) -> None:
     """The module that a plugin names for its commands adds the same as its hook."""
     by_module, by_hook = Commands(), Commands()
 
-    add_commands_of(plugin, by_module, allowed=None)
-    Registry.load([plugin]).add_commands(by_hook)
+    by_module.extend(commands_of(plugin, allowed=None))
+    registry = Registry()
+    registry.add(import_module(f"keywright_{plugin}.plugin"), plugin)  # by hand: without its entry points
+    registry.add_commands(by_hook)
 
     assert by_module.table
     assert told(by_module) == told(by_hook)

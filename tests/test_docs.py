@@ -14,8 +14,8 @@ import pytest
 import keywright
 from keywright import Registry, errors, testing
 from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Command, Commands
 from keywright.plugins import hooks
+from keywright.plugins.commands import Command, Commands
 from keywright.testing.rules import rules_of
 
 HOUSE = Path(__file__).parents[1]

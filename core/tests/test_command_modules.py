@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from made_plugins import plugin
 
+from keywright import Registry
 from keywright.cli.arguments import first_word
-from keywright.cli.commands import Commands
-from keywright.plugins.command_modules import add_commands_of, faults_of_modules
+from keywright.plugins.commands import Commands, commands_of
 
 Install = Callable[..., str]
 
@@ -44,9 +45,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
 
 def added(plugin: str = "swift", *, allowed: list[str] | None = None) -> list[tuple[tuple[str, ...], str]]:
     """Path and owner of what is added."""
-    commands = Commands()
-    add_commands_of(plugin, commands, allowed=allowed)
-    return [(command.path, command.owner) for command in commands.table.values()]
+    return [(command.path, command.owner) for command in commands_of(plugin, allowed=allowed).table.values()]
 
 
 @pytest.mark.parametrize("allowed", [None, ["swift"], ["other", "swift"]])
@@ -122,9 +121,12 @@ def test_whatever_is_odd_goes_by_the_hook(install: Install, text: str) -> None:
     module = install(text)
 
     assert added() == []
-    ((name, fault),) = faults_of_modules({("swift", "swift")}, Commands())
-    assert name == "swift"
-    assert fault.startswith(f"names the module {module} in keywright.commands, which is not used: ")
+    commands, failures = by_registry()
+    assert commands == [("swift", "hook")]
+    ((subject, reason),) = failures
+    assert subject == "plugin 'swift'"
+    assert reason.startswith(f"names the module {module} in keywright.commands, which is not used: ")
+    assert reason.endswith("; correct the module, or leave the entry point out")
 
 
 def test_ctrl_c_is_nobodys_fault(install: Install) -> None:
@@ -135,53 +137,47 @@ def test_ctrl_c_is_nobodys_fault(install: Install) -> None:
         added()
 
 
+def test_the_module_is_used_in_place_of_the_hook(install: Install) -> None:
+    """Where a plugin names a module for its commands, all of them come from there, in a registry too."""
+    install()
+
+    assert by_registry() == ([("swift", "fly")], [])
+
+
+def test_a_plugin_without_a_module_is_asked_by_its_hook(install: Install) -> None:
+    """The entry point for commands is optional."""
+    install(points=PLUGIN)
+
+    assert by_registry() == ([("swift", "hook")], [])
+
+
+def test_a_module_that_another_distribution_names_is_not_used(install: Install, tmp_path: Path) -> None:
+    """A name in the group for commands counts only for the distribution that has the plugin."""
+    install(points=PLUGIN)
+    install(f"open({str(tmp_path / 'imported')!r}, 'w')\n{SOUND}", distribution="swallow", points=COMMANDS)
+
+    assert by_registry() == ([("swift", "hook")], [])
+    assert not (tmp_path / "imported").exists()
+
+
+def by_registry() -> tuple[list[tuple[str, ...]], list[tuple[str, str]]]:
+    """The paths that a registry adds for a plugin `swift` whose hook adds `swift hook`, and the failures."""
+    registry, commands = Registry(), Commands()
+    registry.add(
+        plugin(
+            add_commands=lambda commands: commands.add("swift hook", help="", configure=_never, run=_never, examples=())
+        ),
+        "swift",
+        "swift",
+    )
+
+    registry.add_commands(commands)
+
+    return list(commands.table), list(registry.failures)
+
+
 def _never(*_: object) -> NoReturn:
     pytest.fail("nothing is configured or run here")
-
-
-def by_hook(*paths: str, owner: str = "swift") -> Commands:
-    """What hooks added."""
-    commands = Commands()
-    commands.owner = owner
-    for path in paths:
-        commands.add(path, help="", configure=_never, run=_never, examples=())
-    return commands
-
-
-@pytest.mark.parametrize(
-    ("commands", "is_fault"),
-    [
-        pytest.param(by_hook("swift fly"), False, id="the same"),
-        pytest.param(by_hook("swift fly", "swift land"), True, id="one less"),
-        pytest.param(by_hook(), True, id="one more"),
-        pytest.param(by_hook("swift fly", owner="swallow"), True, id="another plugin's"),
-    ],
-)
-def test_a_module_that_differs_from_the_hook(install: Install, commands: Commands, is_fault: bool) -> None:
-    """Two ways to one table must lead to the same."""
-    module = install()
-
-    other = "adds other commands than the plugin's hook keywright_add_commands, which --help asks"
-    way_out = "have both add the same, or leave the entry point out"
-    fault = ("swift", f"names the module {module} in keywright.commands, which {other}; {way_out}")
-    assert list(faults_of_modules({("swift", "swift")}, commands)) == [fault] * is_fault
-
-
-def test_a_command_that_another_took_first_is_no_difference(install: Install) -> None:
-    """What a hook would have added counts."""
-    install()
-    commands = by_hook("swift fly", owner="")
-    commands.owner = "swift"
-    commands.add("swift fly", help="", configure=_never, run=_never, examples=())
-
-    assert list(faults_of_modules({("swift", "swift")}, commands)) == []
-
-
-def test_who_did_not_load_is_not_asked(install: Install) -> None:
-    """What the registry left out is not imported to be looked at."""
-    install("1 / 0")
-
-    assert list(faults_of_modules({("swift", "swallow"), ("swallow", "swift")}, Commands())) == []
 
 
 @pytest.mark.parametrize(

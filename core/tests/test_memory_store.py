@@ -11,7 +11,8 @@ from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, Un
 from keywright.protocols import Capabilities
 from keywright.records import Record, RecordInfo, Revision
 from keywright.secret import Secret
-from keywright.settings.model import Options, check_options
+from keywright.settings.model import Options
+from keywright.settings.values import check_options
 from keywright.stores.memory import MemoryBackend, MemoryStore
 from keywright.testing import OpenWritableStore, PluginContract, WritableStoreContract
 

@@ -244,4 +244,4 @@ def test_adding_a_name_twice() -> None:
 
     assert failures(registry) == ["plugin 'mine': has the name of a plugin that is loaded already; give it another"]
     with pytest.raises(PolicyError):
-        registry.review(REQUEST)
+        registry.observers().review(REQUEST)

@@ -136,7 +136,7 @@ def test_a_refused_plugin_has_no_say(install: Install) -> None:
     install("bad", source)
     registry = Registry.load()
 
-    registry.review(REQUEST)
+    registry.observers().review(REQUEST)
 
     assert registry.plugins == ()
 

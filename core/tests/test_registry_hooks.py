@@ -10,8 +10,8 @@ import pytest
 from made_plugins import NOW, REQUEST, failures, plugin
 
 from keywright import KeyEvent, Registry, hookimpl
-from keywright.cli.commands import Commands
 from keywright.errors import PolicyError, StoreUnavailableError
+from keywright.plugins.commands import Commands
 
 EVENT = KeyEvent(
     operation="generate", who="ann", name="cache", version=1, kid="cache-1", store="local", outcome="done", time=NOW
@@ -102,7 +102,7 @@ def test_review_refuses(review: Callable[..., object], said: str) -> None:
     registry.add(plugin(review=review), "strict")
 
     with pytest.raises(PolicyError) as caught:
-        registry.review(REQUEST)
+        registry.observers().review(REQUEST)
 
     assert str(caught.value) == f"generate of cache is refused by plugin 'strict': {said}"
 
@@ -114,7 +114,7 @@ def test_every_plugin_reviews() -> None:
     registry.add(plugin(review=lambda request: ["too old"]), "two")
 
     with pytest.raises(PolicyError) as caught:
-        registry.review(REQUEST)
+        registry.observers().review(REQUEST)
 
     assert str(caught.value) == (
         "generate of cache is refused by plugin 'one': too short; and by plugin 'two': too old"
@@ -127,7 +127,7 @@ def test_review_lets_pass(returned: object) -> None:
     registry = Registry()
     registry.add(plugin(review=lambda request: returned), "calm")
 
-    registry.review(REQUEST)
+    registry.observers().review(REQUEST)
 
 
 def test_observers_hear_the_event() -> None:
@@ -137,7 +137,7 @@ def test_observers_hear_the_event() -> None:
     registry.add(plugin(observe=lambda event: heard.append(("one", event))), "one")
     registry.add(plugin(observe=lambda: heard.append("two")), "two")
 
-    registry.observe(EVENT)
+    registry.observers().observe(EVENT)
 
     assert heard == [("one", EVENT), "two"]
 
@@ -158,7 +158,7 @@ def test_an_observer_that_fails(observe: Callable[..., object], told: str, caplo
     registry.add(plugin(observe=observe), "bad")
     registry.add(plugin(observe=lambda event: heard.append(2)), "two")
 
-    registry.observe(EVENT)
+    registry.observers().observe(EVENT)
 
     assert heard == [1, 2]
     assert caplog.record_tuples == [
@@ -168,7 +168,7 @@ def test_an_observer_that_fails(observe: Callable[..., object], told: str, caplo
 
     reported: list[str] = []
     registry.report = reported.append
-    registry.observe(EVENT)
+    registry.observers().observe(EVENT)
     assert reported == [f"plugin 'bad' could not note what happened (generate of cache): {told}"]
     assert len(caplog.records) == 1
 
@@ -184,8 +184,8 @@ def test_an_interrupt_passes_through_hooks(hook: str) -> None:
     registry.add(plugin(**{hook: interrupt}), "slow")
     calls: dict[str, Callable[[], None]] = {
         "add_commands": lambda: registry.add_commands(Commands()),
-        "review": lambda: registry.review(REQUEST),
-        "observe": lambda: registry.observe(EVENT),
+        "review": lambda: registry.observers().review(REQUEST),
+        "observe": lambda: registry.observers().observe(EVENT),
     }
 
     with pytest.raises(KeyboardInterrupt):
@@ -253,7 +253,7 @@ def test_whether_anybody_listens(hook: str, listens: bool) -> None:
     registry = Registry()
     registry.add(plugin(**{hook: lambda: ()}), "mine")
 
-    assert registry.listens is listens
+    assert registry.observers().listens is listens
 
 
 def test_a_hook_may_be_named_otherwise() -> None:
@@ -264,6 +264,6 @@ def test_a_hook_may_be_named_otherwise() -> None:
     registry = Registry()
 
     registry.add(module, "mine")
-    registry.observe(EVENT)
+    registry.observers().observe(EVENT)
 
     assert heard == [("mine", EVENT)]

@@ -18,8 +18,8 @@ from keywright.config.layers import SECTIONS, TOP_SETTINGS, dotted
 from keywright.config.load import config_from, load_config
 from keywright.config.model import KeyTable, SealTable, StoreTable
 from keywright.errors import ConfigError
-from keywright.settings.model import check_options
-from keywright.settings.values import is_indirection
+from keywright.settings.model import is_indirection
+from keywright.settings.values import check_options
 from keywright_env.backend import EnvBackend
 from keywright_file.backend import FileBackend
 from keywright_sqlite.backend import SqliteBackend

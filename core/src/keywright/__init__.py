@@ -10,14 +10,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
     from keywright.cli.context import Context
     from keywright.config.load import Config
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.keys import Attributes, Key, Reference, check_name, parse_reference
+    from keywright.plugins.commands import Commands
     from keywright.plugins.discovery import KEYWRIGHT_API
     from keywright.plugins.hooks import hookimpl
-    from keywright.plugins.observers import Known
     from keywright.plugins.registry import Registry
     from keywright.protocols import (
         Capabilities,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         ExaminedStore,
         Format,
         KeyType,
+        Known,
         LenientFormat,
         OpenedSeal,
         RenewableSeal,
@@ -105,7 +105,7 @@ _WHERE = {
     "BoundKey": "keywright.ring.signer",
     "BoundVerifier": "keywright.ring.verifier",
     "Capabilities": "keywright.protocols",
-    "Commands": "keywright.cli.commands",
+    "Commands": "keywright.plugins.commands",
     "Config": "keywright.config.load",
     "Context": "keywright.cli.context",
     "Decrypter": "keywright.ring.decrypter",
@@ -120,7 +120,7 @@ _WHERE = {
     "KeyEvent": "keywright.events",
     "KeyRing": "keywright.ring.keyring",
     "KeyType": "keywright.protocols",
-    "Known": "keywright.plugins.observers",
+    "Known": "keywright.protocols",
     "LenientFormat": "keywright.protocols",
     "OpenedSeal": "keywright.protocols",
     "Options": "keywright.settings.model",

@@ -292,6 +292,19 @@ class Capabilities(NamedTuple):
     persistent: bool = True
 
 
+class Known(NamedTuple):
+    """What a plugin's settings can name, so that a misspelled name in a rule is found.
+
+    Attributes:
+        key_types, formats: the names of those that are installed, sorted.
+        sizable_key_types: those of the key types that have a setting `bits`; every key of the others has one size.
+    """
+
+    key_types: tuple[str, ...]
+    formats: tuple[str, ...]
+    sizable_key_types: frozenset[str] = frozenset()
+
+
 @runtime_checkable
 class StoreBackend(Protocol):
     """Opens stores of one kind. Serves storage.

@@ -14,7 +14,7 @@ from keywright.errors import ConfigError
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Command, Commands, Uses
+    from keywright.plugins.commands import Command, Commands, Uses
 
 __all__ = [
     "FinishedError",

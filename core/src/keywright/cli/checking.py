@@ -91,7 +91,7 @@ def _faults(context: Context) -> Iterator[KeywrightError]:
 
     config, ring = context.config, context.ring
     is_ill = False
-    for part in configured(config, ring.plugins):
+    for part in configured(config, ring.plugins, ring.observers.configured):
         try:
             for sentence in part.examine():
                 is_ill = is_ill or part.subject.startswith("plugin ")

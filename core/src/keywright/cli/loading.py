@@ -11,8 +11,8 @@ from keywright.cli.arguments import asked, config_options
 from keywright.errors import KeywrightError, PluginError
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Command
     from keywright.config.load import Config
+    from keywright.plugins.commands import Command
     from keywright.plugins.registry import Registry
 
 __all__ = ["Loading"]

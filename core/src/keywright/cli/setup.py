@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import NO
 from keywright.cli.reading import add_output
 from keywright.cli.shown_settings import shown_value
 from keywright.cli.streams import printable
 from keywright.errors import ConfigError
+from keywright.plugins.commands import Commands
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from keywright.config.model import KEY_SETTINGS
+from keywright.settings.model import is_indirection
 from keywright.settings.pointers import shown
-from keywright.settings.values import is_indirection
 
 if TYPE_CHECKING:
     from keywright.config.load import Config

@@ -11,8 +11,7 @@ from keywright.config.model import KEY_SETTINGS
 from keywright.errors import ConfigError, InvalidNameError
 from keywright.keys import check_name
 from keywright.secret import shown_name
-from keywright.settings.model import Given
-from keywright.settings.values import TABLE_TYPES, Fetched, is_indirection
+from keywright.settings.model import TABLE_TYPES, Fetched, Given, is_indirection
 from keywright.text import did_you_mean
 
 SECTIONS: Final = {"stores": "backend", "seals": "seal", "keys": "type", "plugin": None}

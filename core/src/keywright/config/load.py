@@ -25,8 +25,8 @@ from keywright.config.layers import (
 from keywright.config.model import KEY_SETTINGS, KeyTable, PluginTable, SealTable, StoreTable
 from keywright.errors import ConfigError
 from keywright.secret import shown_name
-from keywright.settings.model import Given, Setting
-from keywright.settings.values import TABLE_TYPES, is_indirection, parse_setting
+from keywright.settings.model import TABLE_TYPES, Given, Setting, is_indirection
+from keywright.settings.values import parse_setting
 from keywright.text import did_you_mean
 
 _BUILT_IN: Final = "built-in defaults"

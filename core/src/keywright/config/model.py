@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from keywright.settings.model import Given, Options, Setting, check_options
+from keywright.settings.model import Given, Options, Setting
+from keywright.settings.values import check_options
 from keywright.text import format_duration
 
 KEY_SETTINGS: Final[tuple[Setting, ...]] = (

@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from keywright.config.model import KEY_SETTINGS
-from keywright.settings.model import REQUIRED, Setting
-from keywright.settings.values import TABLE_TYPES
+from keywright.settings.model import REQUIRED, TABLE_TYPES, Setting
 from keywright.text import format_duration
 
 __all__ = ["config_schema"]

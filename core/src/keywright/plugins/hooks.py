@@ -6,16 +6,18 @@ marks its hook implementations with `keywright.hookimpl`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
 
+from keywright.text import did_you_mean
+
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
     from keywright.events import KeyEvent, ReviewRequest
-    from keywright.plugins.observers import Known
-    from keywright.protocols import Format, KeyType, Seal, StoreBackend
+    from keywright.plugins.commands import Commands
+    from keywright.protocols import Format, KeyType, Known, Seal, StoreBackend
     from keywright.settings.model import Options
 
 
@@ -56,8 +58,8 @@ def keywright_add_commands(commands: Commands) -> None:
 
     Called when the command line looks for a command that is none of the core's; what a command needs is configured
     only if it was asked for. A path that is taken stays with whoever added it first, and the clash is listed. If it
-    raises, the rest of the command line works. A plugin NAME whose commands all begin with NAME may also name the
-    module that adds them in the entry-point group `keywright.commands`; its commands then start without this hook.
+    raises, the rest of the command line works. A plugin NAME whose commands all begin with NAME may name the
+    module that adds them in the entry-point group `keywright.commands`; it is used in place of this hook.
     """
 
 
@@ -95,3 +97,22 @@ def keywright_observe(event: KeyEvent) -> None:
     outcome stands, the other observers are told, and `Registry.report` hears of the failure: on the command line a
     warning, else the logger `keywright`.
     """
+
+
+def hook_manager() -> pluggy.PluginManager:
+    """A plugin manager that has the hooks of keywright, and no plugin yet."""
+    manager = pluggy.PluginManager("keywright")
+    manager.add_hookspecs(sys.modules[__name__])
+    return manager
+
+
+def unfit_hook(manager: pluggy.PluginManager, plugin: object) -> str:
+    """Why a hook of a registered plugin cannot be used; `""` if all can."""
+    for caller in manager.get_hookcallers(plugin) or ():
+        for one in caller.get_hookimpls():
+            if one.plugin is plugin and not (caller.has_spec() or one.optionalhook):
+                known = [name for name in globals() if name.startswith("keywright_")]
+                return f"implements {caller.name}, which is no hook of keywright{did_you_mean(caller.name, known)}"
+            if one.plugin is plugin and (one.wrapper or one.hookwrapper):
+                return f"wraps {caller.name}, which is refused: a plugin hears a hook, it does not stand around others"
+    return ""

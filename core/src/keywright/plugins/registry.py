@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-import pluggy
-
-from keywright.errors import KeywrightError, PluginError, PolicyError, UnknownPluginError
-from keywright.plugins import hooks
-from keywright.plugins.command_modules import faults_of_modules
-from keywright.plugins.discovery import KEYWRIGHT_API, EntryPoint, find_entry_points
-from keywright.plugins.validation import call, fault_of, guarded, sequence, unfit_hook
-from keywright.protocols import Format, KeyType, Seal, StoreBackend
+from keywright.errors import PluginError, UnknownPluginError
+from keywright.plugins.commands import load_commands
+from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, EntryPoint, find_entry_points
+from keywright.plugins.hooks import hook_manager, unfit_hook
+from keywright.plugins.validation import call, fault_of, guarded, sequence
+from keywright.protocols import Format, KeyType, Known, Seal, StoreBackend
 from keywright.secret import shown_name
 from keywright.settings.model import Setting
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
     from keywright.config.load import Config
-    from keywright.events import KeyEvent, ReviewRequest
+    from keywright.plugins.commands import Commands
+    from keywright.plugins.observers import Observers
 
 
 _HOOKS: Final = {
@@ -76,14 +73,11 @@ class Registry:
 
     def __init__(self) -> None:
         """A registry without plugins; see `load` and `add`."""
-        self._manager = pluggy.PluginManager("keywright")
-        self._manager.add_hookspecs(hooks)
-        self._loaded = self._manager  # for a ring, listeners stand in the place of some that were
+        self._manager = hook_manager()
         self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _HOOKS}
         self._plugins: list[Plugin] = []
         self._failures: list[Failure] = []
         self._left_out: list[str] = []
-        self._listeners: Mapping[str, object] = {}
         self.report: Callable[[str], None] = _log
 
     @classmethod
@@ -277,13 +271,25 @@ class Registry:
     # Calling the other hooks
 
     def add_commands(self, commands: Commands) -> None:
-        """Let every plugin add its commands. One that raises is remembered as a failure."""
-        hook = self._manager.hook.keywright_add_commands
-        for implementation in hook.get_hookimpls():
-            commands.owner = implementation.plugin_name
-            _, failed = guarded(call, implementation, commands)
-            if failed:
-                self._fail(f"plugin {implementation.plugin_name!r}", f"failed in keywright_add_commands with {failed}")
+        """Let every plugin add its commands: by the module that it names for them, else by its hook.
+
+        A plugin that fails is remembered as a failure; what else it adds stays.
+        """
+        modules = {(one.name, one.distribution): one for one in find_entry_points(groups=(COMMANDS,))}
+        hooks = {one.plugin_name: one for one in self._manager.hook.keywright_add_commands.get_hookimpls()}
+        for plugin in self._plugins:
+            module, hook = modules.get((plugin.name, plugin.distribution)), hooks.get(plugin.name)
+            if module is not None:
+                added, failure = load_commands(module)
+                if added is not None:
+                    commands.extend(added)
+                    continue
+                self._fail(f"plugin {plugin.name!r}", failure)
+            if hook is not None:
+                commands.owner = plugin.name
+                _, failed = guarded(call, hook, commands)
+                if failed:
+                    self._fail(f"plugin {plugin.name!r}", f"failed in keywright_add_commands with {failed}")
         commands.owner = ""
         for first, second in commands.clashes:
             owner = f"plugin {first.owner!r}" if first.owner else "keywright itself"
@@ -291,75 +297,28 @@ class Registry:
             self._fail(
                 f"plugin {second.owner!r}", f"adds the command {path!r}, which stays with {owner}; uninstall one"
             )
-        for name, fault in faults_of_modules({(one.name, one.distribution) for one in self._plugins}, commands):
-            self._fail(f"plugin {name!r}", fault)
 
-    def for_ring(self, config: Config) -> Registry:
-        """This registry, with the plugins that its `[plugin.NAME]` tables configure listening to one ring.
+    def observers(self, config: Config | None = None) -> Observers:
+        """The plugins that review and observe what a ring over `config` does.
 
         Raises:
-            ConfigError: a table is of no plugin that has settings, or a setting is wrong.
+            ConfigError: a `[plugin.NAME]` table is of no plugin that has settings, or a setting is wrong.
             PluginError: a plugin failed while it was configured.
         """
-        from keywright.plugins.observers import configured_plugins
+        from keywright.plugins.observers import observers
 
-        listeners = configured_plugins(self._manager, config, self)
-        if not listeners:
-            return self
-        manager = pluggy.PluginManager("keywright")
-        manager.add_hookspecs(hooks)
-        for name, plugin in self._manager.list_name_plugin():
-            manager.register(listeners.get(name, plugin), name)
-            misfit = unfit_hook(manager, listeners.get(name, plugin))
-            if misfit:
-                raise PluginError(f"plugin {name!r} returned an object from keywright_configure that {misfit}")
-        twin = copy(self)
-        twin._manager, twin._listeners = manager, listeners  # noqa: SLF001  (its own kind)
-        return twin
+        return observers(self._manager, config, self._known, lambda: self.failures, self.report)
+
+    def _known(self) -> Known:
+        sizable = (name for name, one in self.key_types.items() if any(that.name == "bits" for that in one.settings))
+        return Known(tuple(self.key_types), tuple(self.formats), frozenset(sizable))
 
     @property
     def settings(self) -> Mapping[str, Sequence[Setting]]:
         """What may be set in `[plugin.NAME]`, by the plugin's name."""
         from keywright.plugins.observers import settings_of
 
-        return {name: settings_of(plugin) for name, plugin in self._loaded.list_name_plugin() if settings_of(plugin)}
-
-    @property
-    def listeners(self) -> Mapping[str, object]:
-        """What the plugins that are configured returned for this ring, by the plugin's name."""
-        return self._listeners
-
-    @property
-    def listens(self) -> bool:
-        """Whether any plugin reviews or observes."""
-        hook = self._manager.hook
-        return bool(hook.keywright_review.get_hookimpls() or hook.keywright_observe.get_hookimpls())
-
-    def review(self, request: ReviewRequest) -> None:
-        """Ask every plugin whether it objects.
-
-        Raises:
-            PolicyError: one objects, or one failed, so that nobody knows what it would have said.
-        """
-        refusals = []
-        for implementation in self._manager.hook.keywright_review.get_hookimpls():
-            objections, failed = guarded(_objections, implementation, request)
-            if failed:
-                objections = f"its review failed with {failed}, and what is not reviewed is refused"
-            if objections:
-                refusals.append(f"by plugin {implementation.plugin_name!r}: {objections}")
-        if refusals:
-            raise PolicyError(f"{request.operation} of {request.name} is refused {'; and '.join(refusals)}")
-
-    def observe(self, event: KeyEvent) -> None:
-        """Tell every plugin what happened. That one raises is told to `report`."""
-        for implementation in self._manager.hook.keywright_observe.get_hookimpls():
-            said, failed = guarded(_unnoted, implementation, event)
-            if said or failed:
-                self.report(
-                    f"plugin {implementation.plugin_name!r} could not note what happened ({event.operation} of "
-                    f"{event.name}): {said or failed}"
-                )
+        return {name: settings_of(plugin) for name, plugin in self._manager.list_name_plugin() if settings_of(plugin)}
 
 
 def _subject(name: str, distribution: str, version: str) -> str:
@@ -370,27 +329,6 @@ def _log(sentence: str) -> None:
     import logging
 
     logging.getLogger("keywright").warning("%s", sentence)
-
-
-def _unnoted(implementation: pluggy.HookImpl, event: KeyEvent) -> str:
-    """Why an observer could not do its part, in its own words; `""` if it could. Raises: whatever else it raises."""
-    try:
-        call(implementation, event)
-    except KeywrightError as error:
-        return " ".join(str(error).split())
-    return ""
-
-
-def _objections(implementation: pluggy.HookImpl, request: ReviewRequest) -> str:
-    """What a plugin objects, on one line; `""` for `()`, `[]` and None alone."""
-    returned = call(implementation, request)
-    if returned is None:
-        return ""
-    objections = sequence(returned)
-    if not objections:
-        return ""
-    said = [" ".join(str(objection).split()) for objection in objections]
-    return "; ".join(sentence for sentence in said if sentence) or "it objects without a word"
 
 
 def _clash(role: str, name: str, claims: Sequence[_Claim]) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from keywright.protocols import Capabilities, Format, KeyType, Seal, StoreBackend
 from keywright.settings.model import Setting, SettingType
-from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
     import pluggy
@@ -143,20 +142,6 @@ def guarded(action: Callable[..., _T], *arguments: object) -> tuple[_T | None, s
 def call(implementation: pluggy.HookImpl, argument: object) -> Any:
     """Call one implementation; as pluggy allows, it may leave the argument out."""
     return implementation.function(*([argument] if implementation.argnames else []))
-
-
-def unfit_hook(manager: pluggy.PluginManager, plugin: object) -> str:
-    """Which hook of a plugin is none of ours, or not to be had so; `""` if all are."""
-    from keywright.plugins import hooks
-
-    for caller in manager.get_hookcallers(plugin) or ():
-        for one in caller.get_hookimpls():
-            if one.plugin is plugin and not (caller.has_spec() or one.optionalhook):
-                known = [name for name in vars(hooks) if name.startswith("keywright_")]
-                return f"implements {caller.name}, which is no hook of keywright{did_you_mean(caller.name, known)}"
-            if one.plugin is plugin and (one.wrapper or one.hookwrapper):
-                return f"wraps {caller.name}, which is refused: a plugin hears a hook, it does not stand around others"
-    return ""
 
 
 def sequence(returned: object) -> Sequence[object]:

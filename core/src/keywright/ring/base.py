@@ -54,11 +54,12 @@ class RingBase:
         whatever the configuration says.
 
         Raises:
-            ConfigError: `store` is empty, or `clock` cannot be called; as `Registry.for_ring`.
-            PluginError: as `Registry.for_ring`.
+            ConfigError: `store` is empty, or `clock` cannot be called; as `Registry.observers`.
+            PluginError: as `Registry.observers`.
         """
         self.config = config
-        self.plugins = plugins.for_ring(config)
+        self.plugins = plugins
+        self.observers = plugins.observers(config)
         self._clock = clock if clock is _utc_now else checked_clock(clock)
         check_texts(store=store)
         self._store = store
@@ -132,7 +133,7 @@ class RingBase:
         """Once for each store of a chain, or a service that signs all day would say nothing else."""
         if store not in self._passed_over:
             self._passed_over.add(store)
-            self.plugins.report(sentence)
+            self.observers.report(sentence)
 
     def _names(self, prefix: str, store: str | None) -> Iterator[tuple[str, OpenedStore]]:
         """The names of a store that start with `prefix`, each with the store that has it."""
@@ -230,7 +231,7 @@ class RingBase:
 
     def _perform(self, request: Callable[[], ReviewRequest], action: Callable[[], _T], *, changes: bool = True) -> _T:
         try:
-            return perform(self.plugins, request, self._clock, action)
+            return perform(self.observers, request, self._clock, action)
         finally:
             if changes:
                 # Whatever came of it: a write that failed may be visible all the same.

@@ -7,7 +7,7 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from keywright.errors import ConfigError, StoreUnavailableError
-from keywright.settings.model import check_options
+from keywright.settings.values import check_options
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:

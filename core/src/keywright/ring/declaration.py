@@ -116,4 +116,4 @@ def _check_policy(ring: RingBase, opened: OpenedStore, plan: Plan, table: KeyTab
         labels=plan.labels,
     )
     bits = plan.options.integer("bits") if "bits" in plan.options else None
-    ring.plugins.review(describe("generate", opened, info, ring.now(), bits, dry_run=True))
+    ring.observers.review(describe("generate", opened, info, ring.now(), bits, dry_run=True))

@@ -45,7 +45,7 @@ def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
     for failure in ring.plugins.failures:
         yield as_told(failure.subject, failure.reason, way_out="mend or uninstall it")
     told = set()
-    for part in configured(ring.config, ring.plugins, only):
+    for part in configured(ring.config, ring.plugins, ring.observers.configured, only):
         for finding in _examined(part.subject, part.examine):
             told.add(finding[1:])
             yield finding

@@ -75,8 +75,8 @@ class Migration(NamedTuple):
         """
         ring = self.ring
         if self.dry_run:
-            if ring.plugins.listens:
-                ring.plugins.review(describe(operation, opened, info, ring.now(), bits, dry_run=True))
+            if ring.observers.listens:
+                ring.observers.review(describe(operation, opened, info, ring.now(), bits, dry_run=True))
             return None
         return ring._perform(lambda: describe(operation, opened, info, ring.now(), bits), action)  # noqa: SLF001  (its own part)
 

@@ -25,7 +25,7 @@ from keywright.ring.located import located
 from keywright.ring.process_lock import ProcessLock
 from keywright.ring.store_seal import StoreSeal
 from keywright.secret import Secret
-from keywright.settings.model import check_options
+from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
     from keywright.config.load import Config

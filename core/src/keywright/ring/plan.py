@@ -14,7 +14,8 @@ from keywright.ring.given_texts import check_mappings, check_texts
 from keywright.ring.labels import check_labels
 from keywright.ring.located import located
 from keywright.ring.times import check_times
-from keywright.settings.model import Given, Options, check_options
+from keywright.settings.model import Given, Options
+from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
     from keywright.config.model import KeyTable

@@ -33,7 +33,9 @@ class Configured(NamedTuple):
     examine: Callable[[], Iterator[str]]
 
 
-def configured(config: Config, plugins: Registry, only: str | None = None) -> Iterator[Configured]:
+def configured(
+    config: Config, plugins: Registry, listeners: Mapping[str, object], only: str | None = None
+) -> Iterator[Configured]:
     """The seals, the secrets of stores and the plugins of a ring; with `only`, of stores that one and its seal."""
     stores = config.stores.values() if only is None else (config.stores[only],)
     used = {store.seal for store in stores}
@@ -48,7 +50,7 @@ def configured(config: Config, plugins: Registry, only: str | None = None) -> It
         settings = plugins.settings.get(name, ())
         yield Configured(f"plugin {name!r}", partial(_exposed, settings, table.given))
         yield Configured(f"plugin {name!r}", partial(_shared_places, config, plugins, table))
-    for name, listener in plugins.listeners.items():
+    for name, listener in listeners.items():
         if hasattr(listener, "examine"):
             yield Configured(f"plugin {name!r}", cast("ExaminedPlugin", listener).examine)
 

@@ -13,7 +13,7 @@ from keywright.ring.located import located
 from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import check_sealed, inside_of, seal_payload, sealed_with, unseal_payload
 from keywright.secret import Secret
-from keywright.settings.model import check_options
+from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
     from keywright.config.load import Config

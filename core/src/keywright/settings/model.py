@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final, Literal, NamedTuple, cast, final
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
-from keywright.text import did_you_mean
 
 SettingType = Literal[
     "text", "integer", "boolean", "path", "duration", "secret", "secrets", "list", "table", "values", "tables"
@@ -23,6 +22,10 @@ class _Required:
 
 REQUIRED: Final = _Required()
 """The default of a setting that has none."""
+
+
+TABLE_TYPES: Final = ("table", "values", "secrets")
+"""The types of which no value is a pointer: it would be a table of its own, or it is a list of pointers."""
 
 
 # Named tuples, for a dataclass costs half a millisecond of every start.
@@ -103,6 +106,24 @@ class Given(NamedTuple):
 
 
 @final
+class Fetched(str):
+    """Text that a pointer led to. Its `repr` leaves it out, for messages quote what they cannot find by `repr`.
+
+    Who points a name at the wrong file must not read that file's content in an error.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<what it points to>"
+
+
+def is_indirection(value: object) -> bool:
+    """Whether a value reads as `{ env = … }` or `{ file = … }`."""
+    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in ("env", "file")
+
+
+@final
 class Options(Mapping[str, object]):
     """Checked settings. Read them by the method that says their type; `options["name"]` gives them untyped.
 
@@ -165,44 +186,3 @@ class Options(Mapping[str, object]):
     def mapping(self, name: str) -> Mapping[str, object]:
         """The value of a `values` setting."""
         return cast("Mapping[str, object]", self._values[name])
-
-
-def check_options(
-    given: Mapping[str, Given],
-    settings: Sequence[Setting],
-    *,
-    owner: str,
-    path: str,
-    source: str,
-    beside: Sequence[str] = (),
-) -> Options:
-    """Check what was given against what is declared and fill in defaults.
-
-    `owner` (`store backend 'sqlite'`), `path` (`stores.local`) and `source` (`keywright.toml`) are for messages, and so
-    are the names of settings that stand `beside` these, and are checked elsewhere.
-
-    Raises:
-        ConfigError: an unknown setting, a missing required one, a value of the wrong type or out of bounds, or an
-            `{ env = … }` or `{ file = … }` that cannot be read.
-    """
-    declared = {setting.name: setting for setting in settings}
-    for name, value in given.items():
-        if name not in declared:
-            allowed = ", ".join(declared) or "none"
-            near = [other for other in (*declared, *beside) if other != name]
-            raise value.error(f"is no setting of {owner}{did_you_mean(name, near)}; it has: {allowed}")
-    for name, setting in declared.items():
-        if name not in given and isinstance(setting.default, _Required):
-            raise ConfigError(f"{source}: {path}.{name} is missing: {owner} needs it, {setting.rule()}")
-    from keywright.settings.values import parse_setting
-
-    return Options(
-        {
-            name: parse_setting(setting, given[name]) if name in given else _default(setting)
-            for name, setting in declared.items()
-        }
-    )
-
-
-def _default(setting: Setting) -> object:
-    return dict(setting.default) if isinstance(setting.default, dict) else setting.default

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from keywright.secret import Secret
-from keywright.settings.model import Given, Setting
-from keywright.settings.values import Fetched, is_indirection
+from keywright.settings.model import Fetched, Given, Setting, is_indirection
 
 _HIDDEN: Final = "<secret>"
 _MAXIMUM_FILE_BYTES: Final = 65_536

@@ -8,39 +8,59 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast, final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, cast
 
+from keywright.errors import ConfigError
 from keywright.secret import Secret
-from keywright.settings.model import Given, Setting
+from keywright.settings.model import REQUIRED, TABLE_TYPES, Given, Options, Setting, is_indirection
+from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-TABLE_TYPES: Final = ("table", "values", "secrets")
-"""The types of which no value is a pointer: it would be a table of its own, or it is a list of pointers."""
-
 _DEEPEST: Final = 8  # tables and lists in each other; nothing that a key carries comes near it
 _WRONG: Final = object()
 
 
-@final
-class Fetched(str):
-    """Text that a pointer led to. Its `repr` leaves it out, for messages quote what they cannot find by `repr`.
+def check_options(
+    given: Mapping[str, Given],
+    settings: Sequence[Setting],
+    *,
+    owner: str,
+    path: str,
+    source: str,
+    beside: Sequence[str] = (),
+) -> Options:
+    """Check what was given against what is declared and fill in defaults.
 
-    Who points a name at the wrong file must not read that file's content in an error.
+    `owner` (`store backend 'sqlite'`), `path` (`stores.local`) and `source` (`keywright.toml`) are for messages, and so
+    are the names of settings that stand `beside` these, and are checked elsewhere.
+
+    Raises:
+        ConfigError: an unknown setting, a missing required one, a value of the wrong type or out of bounds, or an
+            `{ env = … }` or `{ file = … }` that cannot be read.
     """
+    declared = {setting.name: setting for setting in settings}
+    for name, value in given.items():
+        if name not in declared:
+            allowed = ", ".join(declared) or "none"
+            near = [other for other in (*declared, *beside) if other != name]
+            raise value.error(f"is no setting of {owner}{did_you_mean(name, near)}; it has: {allowed}")
+    for name, setting in declared.items():
+        if name not in given and setting.default is REQUIRED:
+            raise ConfigError(f"{source}: {path}.{name} is missing: {owner} needs it, {setting.rule()}")
+    return Options(
+        {
+            name: parse_setting(setting, given[name]) if name in given else _default(setting)
+            for name, setting in declared.items()
+        }
+    )
 
-    __slots__ = ()
 
-    def __repr__(self) -> str:
-        return "<what it points to>"
-
-
-def is_indirection(value: object) -> bool:
-    """Whether a value reads as `{ env = … }` or `{ file = … }`."""
-    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in ("env", "file")
+def _default(setting: Setting) -> object:
+    return dict(setting.default) if isinstance(setting.default, dict) else setting.default
 
 
 def parse_setting(setting: Setting, given: Given) -> object:

@@ -10,7 +10,8 @@ import pytest
 from keywright.errors import InvalidKeyError
 from keywright.keys import Key
 from keywright.protocols import KeyType
-from keywright.settings.model import Given, Options, check_options
+from keywright.settings.model import Given, Options
+from keywright.settings.values import check_options
 from keywright.testing.rules import Contract
 
 __all__ = ["GeneratedKeys"]

@@ -16,8 +16,8 @@ from typing import ClassVar, Final
 import pluggy
 import pytest
 
-from keywright.cli.commands import Commands
 from keywright.plugins import hooks
+from keywright.plugins.commands import Commands
 from keywright.plugins.discovery import KEYWRIGHT_API
 from keywright.plugins.registry import Registry
 from keywright.protocols import Format, KeyType, Seal, StoreBackend

@@ -21,7 +21,8 @@ from keywright.keys import Key
 from keywright.protocols import KeyType, SigningStore
 from keywright.records import Record, RecordInfo, State
 from keywright.secret import Secret
-from keywright.settings.model import Options, check_options
+from keywright.settings.model import Options
+from keywright.settings.values import check_options
 from keywright.testing.stores.interrupted import InterruptedStoreContract
 from keywright.testing.stores.processes import run_in_threads
 from keywright.testing.stores.records import clear
