@@ -16,7 +16,7 @@ print([name for name in module.__all__ if getattr(module, name, None) is None])
 """
 
 
-@pytest.mark.parametrize("module", ["keywright", "keywright.testing"])
+@pytest.mark.parametrize("module", ["keywright", "keywright.files", "keywright.testing"])
 def test_every_export_loads_on_first_use(module: str) -> None:
     """In a process that used nothing yet, every name of `__all__` is there at the first look."""
     done = subprocess.run([sys.executable, "-c", _MISSING, module], capture_output=True, text=True, timeout=60)

@@ -17,12 +17,12 @@ from keywright.errors import (
     ReadOnlyStoreError,
     UnsupportedKeyError,
 )
+from keywright.files import ProcessLock
 from keywright.keys import Key
 from keywright.protocols import Capabilities, Format, SigningStore, Store, WritableStore
 from keywright.records import Record, RecordInfo, State
 from keywright.ring.conversion import check_carried, claimants, decode_key, public_attributes, read_back, warn
 from keywright.ring.located import located
-from keywright.ring.process_lock import ProcessLock
 from keywright.ring.store_seal import StoreSeal
 from keywright.secret import Secret
 from keywright.settings.values import check_options

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, SealError
+from keywright.files import ProcessLock
 from keywright.protocols import OpenedSeal, RenewableSeal, Seal, Store
 from keywright.records import RecordInfo, State
 from keywright.ring.located import located
-from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import check_sealed, inside_of, seal_payload, sealed_with, unseal_payload
 from keywright.secret import Secret
 from keywright.settings.values import check_options
