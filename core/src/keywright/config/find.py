@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, final
 
 from keywright.errors import ConfigError
+from keywright.files import Unsafe, unsafe
 from keywright.secret import shown_name
 from keywright.settings.model import Given
 
@@ -121,6 +122,11 @@ class Environment(Mapping[str, str]):
 
 _MAXIMUM_BYTES: Final = 1_048_576
 _MOST_LINKS: Final = 41  # Linux follows 40
+_UNSAFE: Final[dict[Unsafe, str]] = {
+    "kind": "is no regular file; name one",
+    "owner": "belongs to another user, who could change it; use a file of your own, or one of root's",
+    "mode": "is writable by everybody; take that away with `chmod o-w`",
+}
 _PLACE: Final = r"\(at line ([0-9]+), column ([0-9]+)\)\Z"
 
 
@@ -176,8 +182,9 @@ def _bytes_of(path: str) -> bytes | str:
     except (OSError, ValueError) as error:
         return _unreadable(error)
     try:
-        rule = _unsafe(os.fstat(descriptor)) or _unsafe_link(path)
-        if rule:
+        reason = unsafe(os.fstat(descriptor), regular=True, forbidden=stat.S_IWOTH)
+        rule = _unsafe_link(path) if reason is None else _UNSAFE[reason]
+        if rule is not None:
             return rule
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(_MAXIMUM_BYTES + 1)
@@ -193,23 +200,13 @@ def _unreadable(error: Exception) -> str:
     return f"cannot be read ({reason}); check the path and its permissions"
 
 
-def _unsafe(found: os.stat_result) -> str | None:
-    if not stat.S_ISREG(found.st_mode):
-        return "is no regular file; name one"
-    if os.name == "posix" and found.st_uid not in (os.geteuid(), 0):
-        return "belongs to another user, who could change it; use a file of your own, or one of root's"
-    if os.name == "posix" and found.st_mode & stat.S_IWOTH:
-        return "is writable by everybody; take that away with `chmod o-w`"
-    return None
-
-
 def _unsafe_link(path: str) -> str | None:
     """What is wrong with the links that `path` is, one leading to the next."""
     for _ in range(_MOST_LINKS):
         link = os.lstat(path)
         if os.name != "posix" or not stat.S_ISLNK(link.st_mode):
             return None
-        if link.st_uid not in (os.geteuid(), 0):
+        if unsafe(link, forbidden=0):
             return "is a link that belongs to another user, who could change it; name the file that it leads to"
         path = os.path.join(os.path.dirname(path), os.readlink(path))
     return "is a link to more links than a path needs; name the file that it leads to"
