@@ -12,15 +12,13 @@ from fuzz_targets.json_mutations import mutated_object
 from fuzz_targets.nix import nix_reads
 from fuzz_targets.target import Target
 from keywright.errors import FormatError
-from keywright_nix.cache_info import store_dir_of
+from keywright_nix.cache import store_dir_of
+from keywright_nix.cli.fingerprints import is_path_fingerprint
 from keywright_nix.ed25519 import is_sound_point
-from keywright_nix.fingerprints import is_path_fingerprint
-from keywright_nix.narinfo import NarInfo
+from keywright_nix.narinfo import NarInfo, read_fast_path, read_lines
 from keywright_nix.realisation import realisation_fingerprint
-from keywright_nix.strict import read_lines
+from keywright_nix.signature import judge, sentence
 from keywright_nix.trusted import parse_trusted
-from keywright_nix.usual import read_usual
-from keywright_nix.verifying import judge, sentence
 
 __all__ = ["TARGET"]
 
@@ -45,7 +43,7 @@ def check(data: bytes) -> None:
 
 def _check_narinfo(data: bytes) -> None:
     slowly = attempt(lambda: read_lines(data, _WHERE), FormatError, given=(data,), shown=_FIELDS)
-    require(read_usual(data) in (None, slowly), "the two ways to read a narinfo differ")
+    require(read_fast_path(data) in (None, slowly), "the two ways to read a narinfo differ")
     info = attempt(lambda: NarInfo.parse(data, where=_WHERE), FormatError, given=(data,), shown=_FIELDS)
     require((info is None) == (slowly is None), "one way to read a narinfo refuses it")
     if info is None:

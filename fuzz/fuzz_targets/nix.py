@@ -10,8 +10,7 @@ from fuzz_targets.target import Target
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, MalformedKeyError
 from keywright_keytypes.ed25519 import Ed25519
-from keywright_nix.format import NixFormat
-from keywright_nix.names import fault_in
+from keywright_nix.key import NixFormat, problem_in
 
 __all__ = ["TARGET", "nix_reads"]
 
@@ -55,7 +54,7 @@ def check(data: bytes) -> None:
 def _check_written(key: Key) -> None:
     again, deviations = _FORMAT.decode_lenient(Secret(_encoded(key)), default_kid="")
     require(again == key, "a key read leniently does not come back")
-    require(bool(deviations) == bool(fault_in(key.kid)), "what was written deviates in more than its name")
+    require(bool(deviations) == bool(problem_in(key.kid)), "what was written deviates in more than its name")
     whole = attempt(lambda: _ED25519.complete(key), InvalidKeyError, given=(_encoded(key),))
     if whole is not None:
         require(whole == key, "completing a whole key changed it")

@@ -9,7 +9,7 @@ from fuzz_targets.target import Target
 from keywright import check_name, parse_reference
 from keywright.errors import InvalidNameError
 from keywright_env.store import default_variable
-from keywright_nix.names import fault_in, numbered
+from keywright_nix.key import numbered_name, problem_in
 
 __all__ = ["TARGET"]
 
@@ -38,8 +38,8 @@ def _is_name(text: str) -> bool:
 
 
 def _check_derived(name: str, version: int) -> None:
-    require(fault_in(numbered(name, version)) is None, "a name makes no Nix key name")
-    require(numbered(name, version) != numbered(name, version + 1), "two versions share a Nix key name")
+    require(problem_in(numbered_name(name, version)) is None, "a name makes no Nix key name")
+    require(numbered_name(name, version) != numbered_name(name, version + 1), "two versions share a Nix key name")
     variable = default_variable(name)
     require(variable is None or re.fullmatch("KEYWRIGHT_KEY_[A-Z0-9_]+", variable) is not None, "no variable's name")
 

@@ -11,9 +11,7 @@ from time import sleep
 import pytest
 
 from keywright.errors import DurabilityUnknownError
-from keywright_nix.batch import Batch
-from keywright_nix.outcome import Outcome
-from keywright_nix.rewrite import Replacement
+from keywright_nix.rewrite import Batch, Outcome, Replacement
 
 APPENDED = Outcome("changed")
 
@@ -58,7 +56,7 @@ def test_the_next_is_gathered_while_one_is_synced(
         assert may_end.wait(20)
         synced.append("synced")
 
-    monkeypatch.setattr("keywright_nix.batch._sync_file_system", sync)
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", sync)
     batch.add("first", waiting(tmp_path, 1))
 
     begun = list(batch.advance())
@@ -83,7 +81,7 @@ def test_a_sync_that_fails_beside_is_told(
     def fail(_descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("keywright_nix.batch._sync_file_system", fail)
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", fail)
     batch.add("first", waiting(tmp_path, 1))
     assert list(batch.advance()) == []
     told = []
@@ -106,7 +104,7 @@ def test_closing_waits_for_what_is_under_way(batch: Batch, tmp_path: Path, monke
         sleep(0.2)
         synced.append("synced")
 
-    monkeypatch.setattr("keywright_nix.batch._sync_file_system", sync)
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", sync)
     batch.close()
     batch.add("first", waiting(tmp_path, 1))
     assert list(batch.advance()) == []
@@ -124,7 +122,7 @@ def test_without_a_thread(batch: Batch, tmp_path: Path, monkeypatch: pytest.Monk
     def refuse(_: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("keywright_nix.batch._sync_file_system", synced.append)
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", synced.append)
     monkeypatch.setattr("threading.Thread.start", refuse)
     batch.add("first", waiting(tmp_path, 1))
 

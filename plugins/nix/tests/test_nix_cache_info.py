@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.errors import FormatError, StoreUnavailableError
-from keywright_nix.cache_info import read_store_dir, store_dir_of
+from keywright_nix.cache import read_store_dir, store_dir_of
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_file_of_somebody_else(tmp_path: Path) -> None:
     path.chmod(0o600)
     program = (
         "import sys\nfrom keywright.errors import AccessDeniedError\n"
-        "from keywright_nix.cache_info import read_store_dir\n"
+        "from keywright_nix.cache import read_store_dir\n"
         "try:\n    read_store_dir(sys.argv[1])\nexcept AccessDeniedError as error:\n    print(error)\n"
     )
 

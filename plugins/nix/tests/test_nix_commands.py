@@ -15,7 +15,7 @@ import pytest
 
 from keywright import Commands, Registry, Secret
 from keywright.errors import InvalidKeyError, InvalidNameError, MalformedKeyError
-from keywright_nix.format import NixFormat
+from keywright_nix.key import NixFormat
 
 Run = Callable[..., tuple[int, bytes, bytes]]
 

@@ -6,7 +6,7 @@ import pytest
 
 from keywright import Format
 from keywright.testing import FormatContract, PluginContract, Sample
-from keywright_nix.format import NixFormat
+from keywright_nix.key import NixFormat
 
 
 class TestNixFormat(FormatContract):

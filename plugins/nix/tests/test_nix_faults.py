@@ -15,7 +15,7 @@ from keywright.errors import (
     ReadOnlyStoreError,
     StoreUnavailableError,
 )
-from keywright_nix.faults import Faults
+from keywright_nix.cli.problems import Problems
 
 
 def no_config() -> None:
@@ -23,9 +23,9 @@ def no_config() -> None:
 
 
 @pytest.fixture
-def faults(registry: Registry) -> Faults:
+def faults(registry: Registry) -> Problems:
     """None so far."""
-    return Faults(Context(registry, read_config=no_config))  # type: ignore[arg-type]  # it never returns
+    return Problems(Context(registry, read_config=no_config))  # type: ignore[arg-type]  # it never returns
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def faults(registry: Registry) -> Faults:
         (KeyNotFoundError, 3),
     ],
 )
-def test_the_exit_code_is_that_of_the_command_line(faults: Faults, kind: type[KeywrightError], code: int) -> None:
+def test_the_exit_code_is_that_of_the_command_line(faults: Problems, kind: type[KeywrightError], code: int) -> None:
     """A fault ends the run as the same error would by itself, and its document says so."""
     error = kind("x: is wrong; mend it")
 
@@ -50,7 +50,7 @@ def test_the_exit_code_is_that_of_the_command_line(faults: Faults, kind: type[Ke
     assert faults.document(error) == {"type": kind.__name__, "message": "x: is wrong; mend it", "exit": code}
 
 
-def test_the_first_fault_counts(faults: Faults, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_fault_counts(faults: Problems, capsys: pytest.CaptureFixture[str]) -> None:
     """Each is told; the exit code is the first one's, and 0 where there was none."""
     assert (faults.exit_code, faults.count) == (0, 0)
 

@@ -11,7 +11,7 @@ import nacl.signing
 import pytest
 
 from keywright.errors import ConfigError, FormatError
-from keywright_nix.fingerprints import is_path_fingerprint
+from keywright_nix.cli.fingerprints import is_path_fingerprint
 from keywright_nix.narinfo import NarInfo
 
 Run = Callable[..., tuple[int, bytes, bytes]]
@@ -207,7 +207,7 @@ def test_arguments_that_do_not_fit(nix_command: Run, arguments: list[str], messa
 
 def test_a_closed_standard_input(key_file: str, monkeypatch: pytest.MonkeyPatch, registry: object) -> None:
     """Without a stdin there is nothing to sign."""
-    from keywright_nix.fingerprints import sign_fingerprints
+    from keywright_nix.cli.fingerprints import sign_fingerprints
 
     monkeypatch.setattr("sys.stdin", None)
 

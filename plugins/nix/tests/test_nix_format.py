@@ -9,7 +9,7 @@ import pytest
 
 from keywright import Attributes, Format, Key, LenientFormat, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
-from keywright_nix.format import NixFormat
+from keywright_nix.key import NixFormat
 
 FORMAT = NixFormat()
 

@@ -15,7 +15,7 @@ import nacl.signing
 import pytest
 
 from keywright import Registry
-from keywright_nix.key_check import check_file, check_files
+from keywright_nix.cli.check import check_file, check_files
 
 Run = Callable[..., tuple[int, bytes, bytes]]
 
@@ -344,7 +344,7 @@ def test_another_users_files(file: Callable[..., str], tmp_path: Path) -> None:
     os.chown(tmp_path / "link", 65_533, 65_533, follow_symlinks=False)
     shut = file(SECRET, name="shut")
     program = (
-        "import sys\nfrom keywright import Registry\nfrom keywright_nix.key_check import check_files\n"
+        "import sys\nfrom keywright import Registry\nfrom keywright_nix.cli.check import check_files\n"
         "for one in check_files(sys.argv[1:], Registry.load().key_type('ed25519')):\n"
         "    print(*one.deviations, '--', sep='\\n')\n"
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from keywright import Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
-from keywright_nix.format import NixFormat
+from keywright_nix.key import NixFormat
 
 FORMAT = NixFormat()
 

@@ -8,7 +8,7 @@ import pytest
 
 from keywright import Key, Secret
 from keywright.errors import MalformedKeyError
-from keywright_nix.format import NixFormat
+from keywright_nix.key import NixFormat
 
 FORMAT = NixFormat()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright_nix.names import hides_key, looks_like_key
+from keywright_nix.key import hides_key, looks_like_key
 
 DIGITS = "Aa0+/" * 9  # 45 of them
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 import keywright_nix
 from keywright.errors import FormatError, MalformedKeyError
-from keywright_nix.hashes import encode_base32
-from keywright_nix.narinfo import NarInfo
-from keywright_nix.parts import MAXIMUM_BYTES
+from keywright_nix.narinfo import MAXIMUM_BYTES, NarInfo
+from keywright_nix.store_path import encode_base32
 
 PATH = "/nix/store/syd87l2rxw8cbsxmxl853h0r6pdwhwjr-curl-7.82.0-bin"
 HASH = "0ix4jahrkll5zg01wandq78jw3ab30q4nscph67rniqg5x7r0j59"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keywright import Registry, Secret
 from keywright.errors import KeywrightError, MalformedKeyError
-from keywright_nix.format import NixFormat
+from keywright_nix.key import NixFormat
 
 pytestmark = pytest.mark.peer
 

@@ -10,9 +10,9 @@ import pytest
 from nix_signing import OTHER_A, A, B, M, bound, job, outcome_of, sig, signed, varying
 
 from keywright.errors import FormatError
-from keywright_nix.job import Bound
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.outcome import Outcome
+from keywright_nix.rewrite import Outcome
+from keywright_nix.signing import Bound
 
 MakeCache = Callable[..., Path]
 

@@ -12,9 +12,9 @@ from nix_signing import CA, A, B, contents, job, run, sig
 
 from keywright.errors import DurabilityUnknownError, FormatError
 from keywright_nix.cache import Cache
-from keywright_nix.outcome import Outcome
+from keywright_nix.parallel import sign_all
+from keywright_nix.rewrite import Outcome
 from keywright_nix.signing import sign_narinfo
-from keywright_nix.work import sign_all
 
 MakeCache = Callable[..., Path]
 
@@ -91,7 +91,7 @@ def test_a_sync_that_fails(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatc
     def fail(_descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("keywright_nix.batch._sync_file_system", fail)
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", fail)
 
     with pytest.raises(DurabilityUnknownError) as caught:
         run(cache, job(A))

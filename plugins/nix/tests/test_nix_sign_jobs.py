@@ -11,7 +11,7 @@ import pytest
 import keywright
 from keywright import KeyEvent, KeyRing, Registry, hookimpl
 from keywright_nix.cache import Cache
-from keywright_nix.work import jobs_for, processors
+from keywright_nix.parallel import jobs_for, processors
 
 MakeCache = Callable[..., Path]
 Run = Callable[..., tuple[int, bytes, bytes]]
@@ -54,7 +54,7 @@ def test_how_many_processes_sign(
     jobs: int,
 ) -> None:
     """As many as asked for, else as many as the cache is worth."""
-    monkeypatch.setattr("keywright_nix.work.processors", lambda: 4)
+    monkeypatch.setattr("keywright_nix.parallel.processors", lambda: 4)
     started = []
     fork = os.fork
 
@@ -74,7 +74,7 @@ def test_one_process_where_a_store_lets_one_sign(
     nix_command: Run, make_cache: MakeCache, ring: KeyRing, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody need know: unasked, one process signs with such a key, and with others beside it."""
-    monkeypatch.setattr("keywright_nix.work.processors", lambda: 4)
+    monkeypatch.setattr("keywright_nix.parallel.processors", lambda: 4)
     monkeypatch.setattr("os.fork", lambda: pytest.fail("no process is started"))
     arguments = ["--key", "cache", "--key-file", key_file]
 
@@ -106,7 +106,7 @@ def test_one_process_where_somebody_listens(
     ring.generate("cache", type="ed25519", format="nix")
     listener = Listener()
     registry.add(listener, "listener")
-    monkeypatch.setattr("keywright_nix.work.processors", lambda: 2)
+    monkeypatch.setattr("keywright_nix.parallel.processors", lambda: 2)
     monkeypatch.setattr("os.fork", lambda: pytest.fail("no process is started"))
 
     out = nix_command("sign", str(make_cache(1000)), "--key", "cache", config=ring.config)

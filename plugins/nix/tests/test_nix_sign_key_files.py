@@ -100,7 +100,7 @@ def test_a_key_file_that_vanishes(
         os.unlink(key_file)
         return signer(both)
 
-    monkeypatch.setattr("keywright_nix.signing_keys.signer", vanish)
+    monkeypatch.setattr("keywright_nix.signing.signer", vanish)
 
     assert nix_command("sign", str(make_cache(1)), "--key-file", key_file) == (0, b"signed 1, already signed 0\n", b"")
 

@@ -20,8 +20,8 @@ MakeCache = Callable[..., Path]
 SCRIPT = """
 import os, sys
 from keywright_nix.cache import Cache
-from keywright_nix.job import Bound, Job
-from keywright_nix.work import sign_all
+from keywright_nix.signing import Bound, Job
+from keywright_nix.parallel import sign_all
 from nacl.signing import SigningKey
 key = SigningKey((1).to_bytes(32))
 bound = Bound("a-1", bytes(key.verify_key), lambda message: key.sign(message).signature)

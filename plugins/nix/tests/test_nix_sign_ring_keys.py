@@ -15,10 +15,9 @@ from keywright import KeyRing, Registry, hookimpl
 from keywright.errors import KeyNotFoundError, PolicyError, UnsupportedKeyError, UnsupportedOperationError
 from keywright.testing import MemorySigningBackend
 from keywright_nix.cache import Cache
-from keywright_nix.job import Job
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.signing_keys import signing_keys
-from keywright_nix.work import sign_all
+from keywright_nix.parallel import sign_all
+from keywright_nix.signing import Job, signing_keys
 
 MakeCache = Callable[..., Path]
 Run = Callable[..., tuple[int, bytes, bytes]]

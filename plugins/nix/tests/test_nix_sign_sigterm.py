@@ -18,7 +18,7 @@ import nacl.signing
 import pytest
 
 from keywright.errors import ConfigError
-from keywright_nix.termination import TerminatedError, raising_on_sigterm
+from keywright_nix.parallel import TerminatedError, raising_on_sigterm
 
 MakeCache = Callable[..., Path]
 Run = Callable[..., tuple[int, bytes, bytes]]

@@ -14,9 +14,9 @@ from nix_signing import CA, A, contents, job, run, sig
 
 from keywright.errors import PolicyError, StoreUnavailableError
 from keywright_nix.cache import Cache
-from keywright_nix.job import Bound, Job
-from keywright_nix.outcome import Outcome
-from keywright_nix.work import sign_all
+from keywright_nix.parallel import sign_all
+from keywright_nix.rewrite import Outcome
+from keywright_nix.signing import Bound, Job
 
 MakeCache = Callable[..., Path]
 
@@ -25,7 +25,7 @@ MakeCache = Callable[..., Path]
 @pytest.mark.parametrize("tail", [b"", CA], ids=["append", "new file"])
 def test_jobs(make_cache: MakeCache, jobs: int, tail: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many processes work, and batches it takes, each narinfo is signed once, and nothing is left beside."""
-    monkeypatch.setattr("keywright_nix.batch._SIZE", 200)
+    monkeypatch.setattr("keywright_nix.rewrite._SIZE", 200)
     cache = make_cache(700, tail=tail)
     before = contents(cache)
 

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from keywright.errors import InvalidSignatureError, MalformedKeyError
 from keywright_nix.ed25519 import is_sound_point, verify
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.signatures import Signature, parse_signature, read_leniently, signature_text, verify_signature
+from keywright_nix.signature import (
+    Signature,
+    parse_signature,
+    parse_signature_leniently,
+    signature_text,
+    verify_signature,
+)
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493  # RFC 8032 §5.1
@@ -264,7 +270,7 @@ def test_other_lengths_do_not_hold(public: int, signature: int) -> None:
 def test_a_signature_is_read() -> None:
     """Name and 64 bytes."""
     assert parse_signature(SIGNATURE) == ("k-1", KEY.sign(b"m").signature)
-    assert read_leniently(SIGNATURE) == ("k-1", KEY.sign(b"m").signature)
+    assert parse_signature_leniently(SIGNATURE) == ("k-1", KEY.sign(b"m").signature)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +286,7 @@ def test_a_signature_is_read() -> None:
 )
 def test_a_signature_is_read_as_nix_reads_it(text: str) -> None:
     """What Nix takes is the same signature, and strictly it is none (`src/libutil/base-n.cc`)."""
-    assert read_leniently(text) == parse_signature(SIGNATURE)
+    assert parse_signature_leniently(text) == parse_signature(SIGNATURE)
     with pytest.raises(InvalidSignatureError) as caught:
         parse_signature(text)
 
@@ -307,7 +313,7 @@ def test_a_signature_is_read_as_nix_reads_it(text: str) -> None:
 def test_what_nix_does_not_read_either(text: str) -> None:
     """Another length or character is refused, however leniently it is read."""
     with pytest.raises(InvalidSignatureError) as caught:
-        read_leniently(text)
+        parse_signature_leniently(text)
 
     assert str(caught.value) == MALFORMED
 
@@ -317,7 +323,7 @@ def test_a_signature_that_is_written_is_read(name: str, raw: bytes) -> None:
     """Both readings give back what was written."""
     text = signature_text(name, raw)
 
-    assert parse_signature(text) == read_leniently(text) == Signature(name, raw)
+    assert parse_signature(text) == parse_signature_leniently(text) == Signature(name, raw)
 
 
 def test_a_narinfo_tells_whose_signatures_hold() -> None:

@@ -14,7 +14,7 @@ import pytest
 import keywright
 from keywright import Commands, Context, KeyRing, Registry
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError, UnsupportedKeyError
-from keywright_nix.published import published_keys
+from keywright_nix.cli.trusted import published_keys
 
 DAY = timedelta(days=1)
 Trusted = Callable[..., tuple[int, str, str]]

@@ -9,10 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keywright.errors import FormatError
-from keywright_nix.narinfo import NarInfo
-from keywright_nix.parts import MAXIMUM_SIGNATURES, Parts
-from keywright_nix.strict import read_lines
-from keywright_nix.usual import line_to_append, read_usual
+from keywright_nix.narinfo import MAXIMUM_SIGNATURES, NarInfo, Parts, line_to_append, read_fast_path, read_lines
 
 HASH = b"1ix4jahrkll5zg01wandq78jw3ab30q4nscph67rniqg5x7r0j59"
 NAME = b"syd87l2rxw8cbsxmxl853h0r6pdwhwjr-curl-7.82.0"
@@ -85,7 +82,7 @@ def narinfos(draw: st.DrawFn) -> bytes:
 @example(BARE + b"Sig: x\n" * (MAXIMUM_SIGNATURES + 1))
 def test_both_ways_agree(data: bytes) -> None:
     """What the short way reads at all it reads as the long way does."""
-    assert read_usual(data) in (None, slowly(data))
+    assert read_fast_path(data) in (None, slowly(data))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +103,7 @@ def test_both_ways_agree(data: bytes) -> None:
 )
 def test_what_nix_writes_goes_the_short_way(data: bytes) -> None:
     """The usual narinfos are read the short way, and alike."""
-    found = read_usual(data)
+    found = read_fast_path(data)
 
     assert found is not None
     assert found == slowly(data)
@@ -117,13 +114,13 @@ def test_a_thousand_signatures_are_the_most(tail: bytes) -> None:
     """So many go the short way; one more is refused with its line, and of a million no more are looked at."""
     data = BARE + b"Sig: x\n" * 1000
 
-    found = read_usual(data + tail)
+    found = read_fast_path(data + tail)
     assert found == slowly(data + tail)
     assert found is not None
     assert (len(found[1]), found[0], found[2]) == (1000, BARE, tail)
 
     for more in (1, 1_000_000):
-        assert read_usual(data + b"Sig: x\n" * more + tail) is None
+        assert read_fast_path(data + b"Sig: x\n" * more + tail) is None
         with pytest.raises(FormatError) as caught:
             read_lines(data + b"Sig: x\n" * more + tail, "x")
         assert str(caught.value) == (

@@ -19,7 +19,7 @@ KEYWRIGHT_API = 1
 @hookimpl
 def keywright_register_formats() -> Sequence[Format]:
     """The format `nix`."""
-    from keywright_nix.format import NixFormat
+    from keywright_nix.key import NixFormat
 
     return [NixFormat()]
 

@@ -3,7 +3,7 @@
 Where signatures are only added at the end, they are appended in place by one write, which is ten times cheaper than a
 rename. One write is whole for everybody if it stays in one page of the file: the kernel looks for a fatal signal and
 makes room between pages, and the file's new length is seen once the bytes are there. Otherwise a new file is written
-beside, and takes the old one's place once it is on the medium (`keywright_nix.batch`).
+beside, and takes the old one's place once it is on the medium (`keywright_nix.rewrite`).
 
 A loss of power is another matter: ext4 may have written the new length before the bytes, and then the new lines are
 zeros. They are on the medium once their batch is synced; until then `without_zeros` mends what was hit.
@@ -15,14 +15,26 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from keywright.errors import AccessDeniedError, FormatError, KeywrightError, ReadOnlyStoreError, StoreUnavailableError
+from keywright.errors import (
+    AccessDeniedError,
+    DurabilityUnknownError,
+    FormatError,
+    KeywrightError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+)
 from keywright_nix.cache import temporary
-from keywright_nix.parts import MAXIMUM_BYTES
+from keywright_nix.narinfo import MAXIMUM_BYTES
 
-__all__ = ["Identity", "Replacement", "discard", "read_narinfo", "replace", "rewrite", "without_zeros"]
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from keywright_nix.signing import Job
+
 
 _PAGE: Final = 4096
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -214,3 +226,162 @@ def _failed(path: str, done: str, error: OSError) -> KeywrightError:
     if error.errno == errno.EROFS:
         return ReadOnlyStoreError(f"{path}: is on a file system that takes no writes; remount it")
     return StoreUnavailableError(f"{path}: cannot be {done} ({error.strerror}); the narinfo is as it was")
+
+
+class Outcome(NamedTuple):
+    """What became of one narinfo.
+
+    Attributes:
+        kind: `changed`, `unchanged`, `not vouched for`, `gone` or `faulty`.
+        error: what is wrong with a faulty one.
+        clashing: names of ours under which it has a signature that does not hold.
+        replacement: what is yet to take a changed one's place.
+    """
+
+    kind: str
+    error: KeywrightError | None = None
+    clashing: tuple[str, ...] = ()
+    replacement: Replacement | None = None
+
+
+# One of each, for all but a few are one of these.
+CHANGED, UNCHANGED, NOT_VOUCHED, GONE = map(Outcome, ("changed", "unchanged", "not vouched for", "gone"))
+
+
+def written(
+    path: str, old: bytes, new: bytes, status: os.stat_result, job: Job, clashing: tuple[str, ...] = ()
+) -> Outcome:
+    """Write a narinfo anew, if it is not what it was and the job is no dry run: what became of it."""
+    if new == old:
+        return Outcome("unchanged", clashing=clashing) if clashing else UNCHANGED
+    try:
+        replacement = None if job.dry_run else rewrite(path, old, new, status)
+    except FileNotFoundError:
+        return GONE
+    except KeywrightError as error:
+        return Outcome("faulty", error)
+    return Outcome("changed", clashing=clashing, replacement=replacement) if clashing or replacement else CHANGED
+
+
+_SIZE: Final = 1024
+
+
+class Batch:
+    """What was written to a directory and is not on the medium for sure. (A sync each would dwarf all other work.)"""
+
+    def __init__(self, directory: str, descriptor: int) -> None:
+        """`descriptor` is the directory's, opened before anything was written: what fails from then on is told."""
+        self._directory = directory
+        self._descriptor = descriptor
+        self._appended = 0
+        self._waiting: list[tuple[str, Outcome]] = []
+        self._before: _Syncing | None = None
+
+    def add(self, name: str, outcome: Outcome) -> None:
+        """A narinfo was changed: it was appended to, or the outcome's replacement waits beside it."""
+        if outcome.replacement is None:
+            self._appended += 1
+        else:
+            self._waiting.append((name, outcome))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to `advance`."""
+        return self._appended + len(self._waiting) >= _SIZE
+
+    def advance(self) -> Iterator[tuple[str, Outcome]]:
+        """Begin to bring this batch to the medium, and put in place what waits of the one before: what became of it.
+
+        Raises:
+            DurabilityUnknownError: the system does not confirm that that is there; nothing of it was put in place.
+        """
+        yield from self._settle()
+        self._before = _Syncing(self._descriptor, self._waiting)
+        self._before.start()
+        self._appended, self._waiting = 0, []
+
+    def finish(self) -> Iterator[tuple[str, Outcome]]:
+        """Bring all to the medium and put what waits in place: what became of it. Raises: as `advance`."""
+        yield from self._settle()
+        if self._appended or self._waiting:
+            self._before = _Syncing(self._descriptor, self._waiting)
+            self._before.run()
+            self._appended, self._waiting = 0, []
+            yield from self._settle()
+
+    def close(self) -> None:
+        """Wait until nothing is under way any more."""
+        if self._before is not None:
+            self._before.wait()
+
+    def _settle(self) -> Iterator[tuple[str, Outcome]]:
+        """What becomes of those that waited in the batch that is on its way, once it is on the medium."""
+        before, self._before = self._before, None
+        if before is None:
+            return
+        error = before.wait()
+        if error is not None:
+            raise DurabilityUnknownError(
+                f"{self._directory}: the system does not confirm that the last signatures are on the medium "
+                f"({error.strerror}); look to the disk, then run the same command again"
+            )
+        for name, outcome in before.waiting:
+            yield name, _replaced(outcome)
+
+
+class _Syncing:
+    """A batch on its way to the medium; `waiting`: what takes its place once it is there."""
+
+    def __init__(self, descriptor: int, waiting: list[tuple[str, Outcome]]) -> None:
+        self.waiting = waiting
+        self._descriptor = descriptor
+        self._error: OSError | None = None
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Do it beside what goes on."""
+        from threading import Thread
+
+        thread = Thread(target=self.run)
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads
+            self.run()
+        else:
+            self._thread = thread
+
+    def run(self) -> None:
+        """Do it now."""
+        try:
+            _sync_file_system(self._descriptor)
+        except OSError as error:
+            self._error = error
+
+    def wait(self) -> OSError | None:
+        """What went wrong; None once all of it is on the medium."""
+        if self._thread is not None:
+            self._thread.join()
+        return self._error
+
+
+def _replaced(outcome: Outcome) -> Outcome:
+    if outcome.replacement is None:
+        return outcome
+    try:
+        replace(outcome.replacement)
+    except FileNotFoundError:
+        return Outcome("gone")
+    except KeywrightError as error:
+        return Outcome("faulty", error)
+    return outcome._replace(replacement=None)
+
+
+def _sync_file_system(descriptor: int) -> None:
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "syncfs"):  # Linux alone has it; `os.sync` does more, and tells of no error
+        os.sync()
+    elif library.syncfs(descriptor):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

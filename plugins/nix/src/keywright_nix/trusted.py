@@ -7,8 +7,7 @@ from typing import NamedTuple
 from keywright import Key, Secret
 from keywright.errors import MalformedKeyError
 from keywright_nix.ed25519 import is_sound_point
-from keywright_nix.format import NixFormat
-from keywright_nix.names import fault_in, hides_key
+from keywright_nix.key import NixFormat, hides_key, problem_in
 
 __all__ = ["TrustedKeys", "parse_trusted"]
 
@@ -96,7 +95,7 @@ def _read(word: str) -> tuple[Key, list[str]]:
     comment = [_COMMENT] if "#" in key.kid else []
     if joined:
         return key, [*comment, _COMMA]
-    if fault_in(key.kid):
+    if problem_in(key.kid):
         doubt = "its name holds a character that does not print; give the key another name"
         return key, [*comment, doubt, *deviations[1:]]
     return key, [*comment, *deviations]
@@ -119,5 +118,5 @@ def _repeated(name: str, public: bytes, taken: dict[str, bytes]) -> str:
 
 def _subject(position: int, name: str, *, limit: int) -> str:
     # What stands before a colon may be a key put there by mistake, or text that steers a terminal.
-    is_shown = not fault_in(name) and not hides_key(name) and len(name) <= limit
+    is_shown = not problem_in(name) and not hides_key(name) and len(name) <= limit
     return f"key {position} ({name})" if is_shown else f"key {position}"

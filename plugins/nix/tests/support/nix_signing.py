@@ -21,10 +21,10 @@ from nacl.bindings import (
 
 from keywright.errors import KeywrightError
 from keywright_nix.cache import Cache
-from keywright_nix.job import Bound, Job
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.outcome import Outcome
-from keywright_nix.work import sign_all
+from keywright_nix.parallel import sign_all
+from keywright_nix.rewrite import Outcome
+from keywright_nix.signing import Bound, Job
 
 
 def bound(name: str, number: int = 1) -> Bound:

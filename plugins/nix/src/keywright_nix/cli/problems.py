@@ -8,10 +8,8 @@ if TYPE_CHECKING:
     from keywright import Context
     from keywright.errors import KeywrightError
 
-__all__ = ["Faults"]
 
-
-class Faults:
+class Problems:
     """Counts faults, tells each on stderr, and remembers the first."""
 
     def __init__(self, context: Context) -> None:

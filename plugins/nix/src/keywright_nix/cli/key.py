@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 from keywright import Secret
 from keywright.errors import InvalidNameError, MalformedKeyError
 from keywright_nix.ed25519 import generate, public_half
-from keywright_nix.key_text import read_key, write_key
-from keywright_nix.names import fault_in
-from keywright_nix.payload import SECRET_BYTES
+from keywright_nix.key import SECRET_BYTES, problem_in, read_key, write_key
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from keywright import Context
 
-__all__ = ["configure_convert", "configure_generate", "convert_secret_to_public", "generate_secret"]
 
 _NO_EFFECT = "accepted as Nix accepts it; no effect here"
 _LOG_FORMATS = ("raw", "internal-json", "bar", "bar-with-logs")
@@ -65,7 +62,7 @@ def generate_secret(arguments: Namespace, context: Context) -> int:
         if context.json:
             context.print_json({"error": {"type": "ConfigError", "message": message, "exit": 1}})
         return 1
-    fault = fault_in(arguments.key_name)
+    fault = problem_in(arguments.key_name)
     if fault:
         raise InvalidNameError(f"--key-name {fault}; use something like cache.example.org-1")
     context.write_key(write_key(arguments.key_name, generate()), format="nix", secret=True)

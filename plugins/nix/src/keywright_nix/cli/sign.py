@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
     from keywright import Context
     from keywright_nix.cache import Cache
-    from keywright_nix.faults import Faults
-    from keywright_nix.job import Job
-    from keywright_nix.outcome import Outcome
+    from keywright_nix.cli.problems import Problems
+    from keywright_nix.rewrite import Outcome
+    from keywright_nix.signing import Job
 
-__all__ = ["configure_sign", "sign"]
 
 _MAXIMUM_JOBS: Final = 64
 
@@ -62,16 +61,16 @@ def sign(arguments: Namespace, context: Context) -> int:
     Raises:
         ConfigError: the arguments do not fit, or a place is no binary cache.
         MalformedKeyError: a public key or key file is malformed.
-        KeywrightError: as `keywright_nix.signing_keys.signing_keys` and `keywright_nix.work.sign_all`.
+        KeywrightError: as `keywright_nix.signing.signing_keys` and `keywright_nix.parallel.sign_all`.
     """
     if "-" in arguments.cache:
-        from keywright_nix.fingerprints import sign_fingerprints
-        from keywright_nix.signing_keys import signing_keys
+        from keywright_nix.cli.fingerprints import sign_fingerprints
+        from keywright_nix.signing import signing_keys
 
         _check_fingerprint_arguments(arguments)
         return sign_fingerprints(context, signing_keys(context, arguments.key, arguments.key_file, jobs=1))
     from keywright_nix.cache import find_caches
-    from keywright_nix.termination import TERMINATED, TerminatedError, raising_on_sigterm
+    from keywright_nix.parallel import TERMINATED, TerminatedError, raising_on_sigterm
 
     caches = find_caches(arguments.cache)
     run = _Run(context, _job(arguments, context), jobs=arguments.jobs, most=_most_jobs(arguments, context))
@@ -105,8 +104,8 @@ def _check_fingerprint_arguments(arguments: Namespace) -> None:
 
 def _most_jobs(arguments: Namespace, context: Context) -> int:
     """How many processes may work if nobody says how many."""
-    from keywright_nix.signing_keys import lets_several_sign
-    from keywright_nix.work import processors
+    from keywright_nix.parallel import processors
+    from keywright_nix.signing import lets_several_sign
 
     # Each process binds a key of the ring anew; what listens, such as an audit log, would hear of each.
     alone = arguments.key and context.ring.plugins.listens
@@ -115,8 +114,7 @@ def _most_jobs(arguments: Namespace, context: Context) -> int:
 
 
 def _job(arguments: Namespace, context: Context) -> Job:
-    from keywright_nix.job import Job
-    from keywright_nix.signing_keys import signing_keys
+    from keywright_nix.signing import Job, signing_keys
 
     jobs = 1 if arguments.jobs is None else arguments.jobs
     if not 1 <= jobs <= _MAXIMUM_JOBS:
@@ -127,7 +125,7 @@ def _job(arguments: Namespace, context: Context) -> Job:
         raise ConfigError("--drop takes the name of a key, what stands before the colon")
     vouching = None
     if arguments.only_signed_by is not None:
-        from keywright_nix.signatures import parse_public_key
+        from keywright_nix.signature import parse_public_key
 
         try:
             vouching = parse_public_key(arguments.only_signed_by)
@@ -142,20 +140,20 @@ class _Run:
 
     def __init__(self, context: Context, job: Job, *, jobs: int | None, most: int) -> None:
         """`jobs` processes work; None: as many as a cache is worth, `most` at most."""
-        from keywright_nix.faults import Faults
+        from keywright_nix.cli.problems import Problems
 
         self._context = context
         self._job = job
         self._jobs = jobs
         self._most = most
-        self.faults: Faults = Faults(context)
+        self.faults: Problems = Problems(context)
         self.counts: Counter[str] = Counter()
         self.clashing: Counter[str] = Counter()
 
     def sign(self, cache: Cache) -> None:
         """Do the job on a cache."""
-        from keywright_nix.cache_info import read_store_dir
-        from keywright_nix.work import jobs_for, sign_all
+        from keywright_nix.cache import read_store_dir
+        from keywright_nix.parallel import jobs_for, sign_all
 
         with nullcontext() if self._job.dry_run else cache.locked() as descriptor:
             cache.check()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright import Key, KeyType, Secret
 from keywright.errors import FormatError, InvalidKeyError, MalformedKeyError
-from keywright_nix.format import NixFormat
-from keywright_nix.names import fault_in, hides_key, looks_like_key
+from keywright_nix.key import NixFormat, hides_key, looks_like_key, problem_in
 
-__all__ = ["Examined", "check_file", "check_files"]
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Context
+
 
 MAXIMUM_BYTES: Final = 65_536
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -89,7 +92,7 @@ def check_file(path: str, key_type: KeyType) -> Examined:
         *_of_the_name(key.kid),
         *_of_the_key(key, key_type),
     )
-    name = None if fault_in(key.kid) or hides_key(key.kid) else key.kid
+    name = None if problem_in(key.kid) or hides_key(key.kid) else key.kid
     return Examined(path, "secret" if is_secret else "public", name, key.public, all_deviations)
 
 
@@ -158,7 +161,7 @@ def _unwrapped(data: Secret) -> _Text:
 
 
 def _of_the_name(name: str) -> Iterator[str]:
-    if "," in name and not fault_in(name):
+    if "," in name and not problem_in(name):
         yield "the key's name holds a comma, which reads as the end of one key and the start of the next; rename it"
     if "#" in name:
         yield "the key's name holds a '#', where nix.conf takes a comment to begin; rename it"
@@ -174,3 +177,34 @@ def _of_the_key(key: Key, key_type: KeyType) -> Iterator[str]:
         yield str(error)
     if key.secret is not None and not any(key.secret.reveal()):
         yield "the seed is all zeros, so everybody has this key; make a new one"
+
+
+def configure_check(parser: ArgumentParser) -> None:
+    """Add the arguments of `nix key check`."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a file with a secret or public Nix key")
+
+
+def run_check(arguments: Namespace, context: Context) -> int:
+    """A line for each deviation, and one for each file that is sound; JSON lines with `--json`.
+
+    Returns:
+        0 if all files are sound, 1 if not.
+
+    Raises:
+        UnknownPluginError: no plugin provides the key type ed25519.
+    """
+
+    is_sound = True
+    examined = check_files(arguments.files, context.registry.key_type("ed25519"))
+    for position, found in enumerate(examined, start=1):
+        is_sound = is_sound and not found.deviations
+        path = (found.path if found.path.isprintable() else ascii(found.path)) or f"argument {position}"
+        if context.json:
+            about = {"file": found.path or None, "half": found.half, "name": found.name}
+            context.print_json({**about, "deviations": list(found.deviations)})
+        elif found.deviations:
+            for deviation in found.deviations:
+                context.print(f"{path}: {deviation}")
+        else:
+            context.print(f"{path}: sound ({found.half} key {found.name})")
+    return 0 if is_sound else 1

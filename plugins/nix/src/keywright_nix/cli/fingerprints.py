@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from keywright.errors import ConfigError, FormatError
-from keywright_nix.hashes import decode_base32
 from keywright_nix.realisation import realisation_fingerprint
-from keywright_nix.resigning import signatures_of
-from keywright_nix.store_path import split_store_path
+from keywright_nix.signing import signatures_of
+from keywright_nix.store_path import decode_base32, split_store_path
 
 if TYPE_CHECKING:
     from keywright import Context
-    from keywright_nix.job import Bound
+    from keywright_nix.signing import Bound
 
-__all__ = ["is_path_fingerprint", "sign_fingerprints"]
 
 _MAXIMUM_BYTES: Final = 8 * 1024 * 1024
 _PARTS: Final = 5

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
 
     from keywright import Context
     from keywright_nix.cache import Cache
+    from keywright_nix.signature import Verdict
     from keywright_nix.trusted import TrustedKeys
-    from keywright_nix.verifying import Verdict
-
-__all__ = ["configure_verify", "verify"]
 
 
 def configure_verify(parser: ArgumentParser) -> None:
@@ -74,12 +72,12 @@ class _Run:
     """What was found so far."""
 
     def __init__(self, context: Context, trusted: TrustedKeys, needed: int) -> None:
-        from keywright_nix.faults import Faults
+        from keywright_nix.cli.problems import Problems
 
         self._context = context
         self._trusted = trusted
         self._needed = needed
-        self._faults = Faults(context)
+        self._faults = Problems(context)
         self._counts: Counter[str] = Counter()
         self._stray: Counter[str] = Counter()
         self._warnings: list[str] = []
@@ -103,7 +101,7 @@ class _Run:
 
     def _store_of(self, cache: Cache) -> str:
         """The directory of the store that the cache is for; empty if it does not say."""
-        from keywright_nix.cache_info import read_store_dir
+        from keywright_nix.cache import read_store_dir
 
         try:
             return read_store_dir(cache.directory).decode()
@@ -116,7 +114,7 @@ class _Run:
         """What there is to tell of one narinfo."""
         from keywright_nix.narinfo import NarInfo
         from keywright_nix.rewrite import read_narinfo
-        from keywright_nix.verifying import judge
+        from keywright_nix.signature import judge
 
         try:
             info = NarInfo.parse(read_narinfo(path)[0], where=path)
@@ -172,7 +170,7 @@ class _Run:
 
 
 def _bad_document(path: str, store_path: str, verdict: Verdict, needed: int) -> dict[str, object]:
-    from keywright_nix.verifying import sentence
+    from keywright_nix.signature import sentence
 
     return {
         "file": path,

@@ -1,0 +1,342 @@
+"""Nix keys: their names, their text `NAME:BASE64`, and the format `nix`."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+from typing import Final
+
+from keywright import Key, Secret
+from keywright.errors import MalformedKeyError, UnsupportedKeyError
+
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_LONGEST_SHOWN = 40  # digits of base64 in a row; the shortest secret has 43
+_SHORTEST_KEY = 43  # digits of base64, padding left out, of 32 bytes
+
+
+def problem_in(name: str) -> str | None:
+    """What keeps `name` from being a Nix key name, as the end of a sentence; None if nothing does.
+
+    Nix checks nothing (`src/libutil/signature/local-keys.cc`), but cannot read back a key whose name is empty or
+    holds a colon, and parts `trusted-public-keys` at whitespace. What does not print is refused with it: such
+    names look the same and are not.
+    """
+    fault = unreadable(name)
+    if fault:
+        return fault
+    if " " in name or not name.isprintable():
+        return "holds whitespace, a control character or another one that does not print"
+    return None
+
+
+def unreadable(name: str) -> str | None:
+    """What keeps Nix itself from reading a key of this name back, as the end of a sentence; None if nothing does."""
+    if not name:
+        return "is empty"
+    if ":" in name:
+        return "holds a colon, and Nix takes the name to end at the first one"
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "is no Unicode text"
+    return None
+
+
+def hides_key(name: str) -> bool:
+    """Whether `name` may be a key in a name's place, or hold one, and so is not to be shown.
+
+    More than 40 digits of base64 stand in a row in it.
+    """
+    runs = "".join(character if character in _DIGITS else " " for character in name).split()
+    return any(len(run) > _LONGEST_SHOWN for run in runs)
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether `text`, which should be a path, looks like a key by itself: NAME:BASE64 with 43 digits or more."""
+    name, _, payload = text.partition(":")
+    digits = "".join(payload.partition("=")[0].split())
+    return bool(payload) and (hides_key(name) or (len(digits) >= _SHORTEST_KEY and not digits.strip(_DIGITS)))
+
+
+def numbered_name(name: str, version: int) -> str:
+    """The key name for version `version` (from 1) of `name`: `cache` → `cache-1`; `cache-5` → `cache-5`, `cache-6`.
+
+    That is the habit of Nix's manual page: a suffix with a number, one higher for each new key.
+    """
+    stem, dash, number = name.rpartition("-")
+    counts_already = dash and number.isascii() and number.isdecimal() and (number == "0" or number[0] != "0")
+    return f"{stem}-{int(number) + version - 1}" if counts_already else f"{name}-{version}"
+
+
+PUBLIC_BYTES = 32
+SECRET_BYTES = 64  # the seed, then the public half
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_WHITESPACE = b" \t\r\v\f"  # without the line feed, which Nix skips
+
+
+def decode_base64(payload: Secret) -> Secret:
+    """The 32 or 64 bytes of canonical base64: standard alphabet, padded, no spare bits, nothing beside.
+
+    Raises:
+        MalformedKeyError: it is anything else.
+    """
+    _refuse_line_feeds(payload)
+    _refuse_characters(payload, allowed=_ALPHABET + b"=")
+    digits = len(payload.reveal().rstrip(b"="))
+    padding = len(payload) - digits
+    if len(payload) % 4 or padding > 2 or payload.reveal().count(b"=") != padding:
+        raise MalformedKeyError(
+            "the base64 of the Nix key is cut short or padded wrongly; it ends in '==' (secret key) or '=' (public "
+            "key): copy it whole"
+        )
+    _check_length(digits)
+    raw = Secret(a2b_base64(payload.reveal()))
+    if b2a_base64(raw.reveal(), newline=False) != payload.reveal():
+        raise MalformedKeyError(
+            "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it "
+            "was made: copy it again, or say --lenient"
+        )
+    return raw
+
+
+def decode_base64_leniently(payload: Secret) -> tuple[Secret, tuple[str, ...]]:
+    """The 32 or 64 bytes as Nix reads them, and a sentence for each deviation from canonical base64.
+
+    Nix stops at the first '=', skips line feeds, needs no padding and ignores spare bits.
+
+    Raises:
+        MalformedKeyError: Nix would refuse it too: another character, or another length.
+    """
+    wrapped = Secret(payload.reveal().partition(b"=")[0])
+    body = Secret(wrapped.reveal().replace(b"\n", b""))
+    _refuse_characters(body, allowed=_ALPHABET)
+    _check_length(len(body))
+    raw = Secret(a2b_base64(body.reveal() + b"=="))
+    deviations = [
+        "the base64 is broken into lines; they were joined" if len(body) != len(wrapped) else None,
+        _padding_deviation(Secret(payload.reveal()[len(wrapped) :]), canonical=b"=" * (-len(body) % 4)),
+        "the last base64 character sets bits that belong to no byte; they were ignored"
+        if not b2a_base64(raw.reveal()).startswith(body.reveal())
+        else None,
+    ]
+    return raw, tuple(deviation for deviation in deviations if deviation)
+
+
+def _padding_deviation(rest: Secret, *, canonical: bytes) -> str | None:
+    """What is odd about `rest`, which starts at the first '='."""
+    if rest.reveal() == canonical:
+        return None
+    if not rest.reveal().strip(b"="):
+        return "the base64 padding is missing or of the wrong length; it was put right"
+    if rest.reveal().rstrip(b"\n") == canonical:
+        return "more than one line feed ends the key; they were left out"
+    return "something follows the base64 padding; it was left out"
+
+
+def _refuse_line_feeds(payload: Secret) -> None:
+    if b"\n" in payload.reveal():
+        raise MalformedKeyError(
+            "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or say "
+            "--lenient"
+        )
+
+
+def _refuse_characters(payload: Secret, *, allowed: bytes) -> None:
+    """Say what kind of character stands where only `allowed` may, the likeliest mistake first."""
+    strange = Secret(payload.reveal().translate(None, allowed))
+    if not strange:
+        return
+    if b":" in strange.reveal():
+        raise MalformedKeyError(
+            "the Nix key has a second colon, and Nix takes the name to end at the first; write NAME:BASE64 with no "
+            "colon in the name"
+        )
+    if strange.reveal().translate(None, _WHITESPACE) != strange.reveal():
+        raise MalformedKeyError(
+            "the base64 of the Nix key holds a space, tab or carriage return; take it out (a file with Windows line "
+            "ends has them)"
+        )
+    if not strange.reveal().strip(b"-_"):
+        raise MalformedKeyError(
+            "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'; Nix reads '+' and '/' in their place"
+        )
+    raise MalformedKeyError("the base64 of the Nix key holds a character that is none of base64's; copy it again")
+
+
+def _check_length(digits: int) -> None:
+    """Refuse a number of base64 digits (padding left out) that makes neither 32 nor 64 bytes."""
+    size = digits * 6 // 8
+    if size == 0:
+        raise MalformedKeyError("nothing follows the colon of the Nix key; write NAME:BASE64")
+    if size not in (PUBLIC_BYTES, SECRET_BYTES):
+        raise MalformedKeyError(
+            f"the base64 of the Nix key stands for {size} bytes; a secret key has {SECRET_BYTES} and a public key "
+            f"{PUBLIC_BYTES}: copy it whole"
+        )
+
+
+_OPENSSH_PUBLIC = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+
+
+def write_key(name: str, raw: Secret) -> Secret:
+    """`NAME:BASE64`, without a line feed, of the 32 bytes of a public key or the 64 of a secret one."""
+    return Secret(name.encode() + b":" + b2a_base64(raw.reveal(), newline=False))
+
+
+def read_key(data: Secret) -> tuple[str, Secret]:
+    """Name, and the 32 bytes of a public key or the 64 of a secret one; one line feed may follow the key.
+
+    Raises:
+        MalformedKeyError: it is anything else. That the halves belong together is not looked at.
+    """
+    text = Secret(data.reveal().removesuffix(b"\n"))
+    colon = _colon(text)
+    # The payload first: only what stands before a sound payload is surely a name, and no key put there by mistake.
+    raw = decode_base64(Secret(text.reveal()[colon + 1 :]))
+    name = _name(Secret(text.reveal()[:colon]))
+    fault = problem_in(name)
+    if fault:
+        raise MalformedKeyError(f"the name of the Nix key {fault}; give it another (--kid), or say --lenient")
+    return name, raw
+
+
+def read_key_leniently(data: Secret) -> tuple[str, Secret, tuple[str, ...]]:
+    """As `read_key`, of all that Nix reads, and a sentence each on how it deviates from what `read_key` takes.
+
+    Raises:
+        MalformedKeyError: Nix would refuse it too, its name is not UTF-8, or its "name" is the head of a PEM file or
+            an OpenSSH key.
+    """
+    text = Secret(data.reveal().removesuffix(b"\n"))
+    colon = _colon(text)
+    raw, deviations = decode_base64_leniently(Secret(text.reveal()[colon + 1 :]))
+    name = _name(Secret(text.reveal()[:colon]))
+    fault = problem_in(name)
+    if fault:
+        deviations = (f"the key's name {fault}; it can never stand in trusted-public-keys", *deviations)
+    return name, raw, deviations
+
+
+def _colon(text: Secret) -> int:
+    """Where the name ends."""
+    if not text:
+        raise MalformedKeyError("the Nix key is empty; it must be NAME:BASE64")
+    if text.reveal().startswith(b"-----BEGIN OPENSSH ") or (
+        text.reveal().startswith(_OPENSSH_PUBLIC) and b" AAAA" in text.reveal()[:64]
+    ):
+        raise MalformedKeyError(
+            "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
+        )
+    if text.reveal().startswith(b"-----BEGIN "):
+        raise MalformedKeyError(
+            "this is PEM, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
+        )
+    colon = text.reveal().find(b":")
+    if colon < 0:
+        raise MalformedKeyError("the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64")
+    if colon == 0:
+        raise MalformedKeyError("the Nix key has no name before its colon; write NAME:BASE64")
+    return colon
+
+
+def _name(name: Secret) -> str:
+    try:
+        return name.reveal().decode()
+    except UnicodeDecodeError:
+        pass
+    # Raised here, not in the handler: the context of an error would carry the input.
+    raise MalformedKeyError("the name of the Nix key is not UTF-8; give it another before the colon")
+
+
+_SEED_BYTES = 32
+_SNIFFED_DIGITS = (43, 86)  # base64 digits, padding left out, of 32 and 64 bytes
+
+
+class NixFormat:
+    """Ed25519 keys as Nix keeps them: the key's name (our kid), a colon, base64, and no line feed.
+
+    A secret key is 64 bytes, the seed and then the public half (88 characters); a public key is 32 (44 characters).
+    Attributes are not carried.
+    """
+
+    name: Final = "nix"
+    key_types: Final[tuple[str, ...]] = ("ed25519",)
+
+    def encode_secret(self, key: Key) -> Secret:
+        """`NAME:BASE64` of seed and public half, without a line feed.
+
+        Raises:
+            UnsupportedKeyError: the type is not ed25519, the kid cannot be a Nix key name, or a half is missing or
+                not 32 bytes long.
+        """
+        name, public = _checked(key)
+        if key.secret is None:
+            raise UnsupportedKeyError("this key has no secret half to write as a Nix key; write its public half")
+        if len(key.secret) != _SEED_BYTES:
+            raise UnsupportedKeyError(
+                f"the secret half of this ed25519 key has {len(key.secret)} bytes; a Nix key needs a seed of "
+                f"{_SEED_BYTES}"
+            )
+        return write_key(name, Secret(key.secret.reveal() + public))
+
+    def encode_public(self, key: Key) -> bytes:
+        """`NAME:BASE64` of the public half, without a line feed: an entry of Nix's `trusted-public-keys`.
+
+        Raises:
+            UnsupportedKeyError: the type is not ed25519, the kid cannot be a Nix key name, or the public half is
+                missing or not 32 bytes long.
+        """
+        name, public = _checked(key)
+        return write_key(name, Secret(public)).reveal()
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:  # noqa: ARG002  (a Nix key always has a name)
+        """Read what `encode_secret` or `encode_public` writes; one line feed may follow it.
+
+        Raises:
+            MalformedKeyError: it is anything else. That the halves belong together is not looked at.
+        """
+        return _key(*read_key(data))
+
+    def decode_lenient(self, data: Secret, *, default_kid: str) -> tuple[Key, tuple[str, ...]]:  # noqa: ARG002  (as above)
+        """Read what Nix reads, and say in a sentence each how it deviates from what `decode` takes.
+
+        Two things that Nix reads are refused: a name that is not UTF-8, which no text can hold, and a "name" that
+        is the head of a PEM file or an OpenSSH key.
+
+        Raises:
+            MalformedKeyError: Nix would refuse it too, or it is one of these two.
+        """
+        name, raw, deviations = read_key_leniently(data)
+        return _key(name, raw), deviations
+
+    def default_kid(self, name: str, version: int, key: Key) -> str:  # noqa: ARG002  (the name says it all)
+        """`cache.example.org` → `cache.example.org-1`, `-2`, … by version; a name that ends in `-N` starts there."""
+        return numbered_name(name, version)
+
+    def sniff(self, data: Secret) -> bool:
+        """Whether a colon is followed by as many base64 digits as a Nix key has, padded or not, spaced or not."""
+        tail = Secret(data.reveal().partition(b":")[2].rstrip().rstrip(b"="))
+        return len(tail) in _SNIFFED_DIGITS and tail.reveal().replace(b"+", b"a").replace(b"/", b"a").isalnum()
+
+
+def _checked(key: Key) -> tuple[str, bytes]:
+    """The name and the public half of a key that Nix can carry."""
+    if key.type not in NixFormat.key_types:
+        raise UnsupportedKeyError(
+            f"the nix format carries ed25519 keys, and this one is of type {key.type}; use another format, such as jwk"
+        )
+    # Odd names are written, for keys that were read leniently; who asks for a strict reading refuses them there.
+    fault = unreadable(key.kid)
+    if fault:
+        raise UnsupportedKeyError(f"the kid of this key cannot be a Nix key name: it {fault}; choose one with --kid")
+    if key.public is None:
+        raise UnsupportedKeyError("the public half of this key is not known, and a Nix key holds it; derive it first")
+    if len(key.public) != PUBLIC_BYTES:
+        raise UnsupportedKeyError(
+            f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
+        )
+    return key.kid, key.public
+
+
+def _key(name: str, raw: Secret) -> Key:
+    if len(raw) == PUBLIC_BYTES:
+        return Key("ed25519", name, None, raw.reveal())
+    return Key("ed25519", name, Secret(raw.reveal()[:_SEED_BYTES]), raw.reveal()[_SEED_BYTES:])
