@@ -3,83 +3,91 @@
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from keywright import Key, Secret
+from keywright import Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
 
+if TYPE_CHECKING:
+    from keywright import Key
+
+PUBLIC_BYTES = 32
+SECRET_BYTES = 64  # the seed, then the public half
+
+_SEED_BYTES = 32
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_LONGEST_SHOWN = 40  # digits of base64 in a row; the shortest secret has 43
-_SHORTEST_KEY = 43  # digits of base64, padding left out, of 32 bytes
+_KEY_DIGITS = (43, 86)  # base64 digits, without padding, of 32 and 64 bytes
+_LONGEST_SHOWN = 40  # base64 digits in a row
+_WHITESPACE = b" \t\r\v\f"  # without the line feed, which Nix skips
+_OPENSSH_PUBLIC = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+
+# ---- names: what stands before the colon of a key and of every signature it makes
 
 
 def problem_in(name: str) -> str | None:
-    """What keeps `name` from being a Nix key name, as the end of a sentence; None if nothing does.
+    """Why `name` is not a valid Nix key name, as the end of a sentence; None if it is valid.
 
     Nix checks nothing (`src/libutil/signature/local-keys.cc`), but cannot read back a key whose name is empty or
-    holds a colon, and parts `trusted-public-keys` at whitespace. What does not print is refused with it: such
-    names look the same and are not.
+    contains a colon, and splits `trusted-public-keys` at whitespace. Unprintable characters are refused too: names
+    with them look equal and are not.
     """
-    fault = unreadable(name)
-    if fault:
-        return fault
     if " " in name or not name.isprintable():
-        return "holds whitespace, a control character or another one that does not print"
-    return None
+        return unreadable(name) or "holds whitespace, a control character or another one that does not print"
+    return unreadable(name)
 
 
 def unreadable(name: str) -> str | None:
-    """What keeps Nix itself from reading a key of this name back, as the end of a sentence; None if nothing does."""
+    """Why Nix itself cannot read back a key of this name, as the end of a sentence; None if it can."""
     if not name:
         return "is empty"
     if ":" in name:
         return "holds a colon, and Nix takes the name to end at the first one"
-    if any("\ud800" <= character <= "\udfff" for character in name):
-        return "is no Unicode text"
-    return None
+    return None if is_unicode(name) else "is no Unicode text"
+
+
+def is_unicode(text: str) -> bool:
+    """Whether `text` has no surrogates, which stand for bytes that are not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def hides_key(name: str) -> bool:
-    """Whether `name` may be a key in a name's place, or hold one, and so is not to be shown.
-
-    More than 40 digits of base64 stand in a row in it.
-    """
+    """Whether `name` may be or contain a key, and so must not be shown: it has more than 40 base64 digits in a row."""
     runs = "".join(character if character in _DIGITS else " " for character in name).split()
     return any(len(run) > _LONGEST_SHOWN for run in runs)
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether `text`, which should be a path, looks like a key by itself: NAME:BASE64 with 43 digits or more."""
+    """Whether `text`, which should be a path, looks like a key itself: NAME:BASE64 with 43 digits or more."""
     name, _, payload = text.partition(":")
     digits = "".join(payload.partition("=")[0].split())
-    return bool(payload) and (hides_key(name) or (len(digits) >= _SHORTEST_KEY and not digits.strip(_DIGITS)))
+    return bool(payload) and (hides_key(name) or (len(digits) >= _KEY_DIGITS[0] and not digits.strip(_DIGITS)))
 
 
 def numbered_name(name: str, version: int) -> str:
     """The key name for version `version` (from 1) of `name`: `cache` → `cache-1`; `cache-5` → `cache-5`, `cache-6`.
 
-    That is the habit of Nix's manual page: a suffix with a number, one higher for each new key.
+    This is the convention of Nix's manual: a numeric suffix, one higher for each new key.
     """
     stem, dash, number = name.rpartition("-")
     counts_already = dash and number.isascii() and number.isdecimal() and (number == "0" or number[0] != "0")
     return f"{stem}-{int(number) + version - 1}" if counts_already else f"{name}-{version}"
 
 
-PUBLIC_BYTES = 32
-SECRET_BYTES = 64  # the seed, then the public half
-
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_WHITESPACE = b" \t\r\v\f"  # without the line feed, which Nix skips
+# ---- base64: what stands after the colon
 
 
 def decode_base64(payload: Secret) -> Secret:
-    """The 32 or 64 bytes of canonical base64: standard alphabet, padded, no spare bits, nothing beside.
+    """Decode 32 or 64 bytes of canonical base64: standard alphabet, padded, no spare bits, nothing else.
 
     Raises:
-        MalformedKeyError: it is anything else.
+        MalformedKeyError: `payload` is anything else.
     """
-    _refuse_line_feeds(payload)
-    _refuse_characters(payload, allowed=_ALPHABET + b"=")
+    if b"\n" in payload.reveal():
+        raise MalformedKeyError(
+            "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or say "
+            "--lenient"
+        )
+    _refuse_characters(payload, allowed=_DIGITS.encode() + b"=")
     digits = len(payload.reveal().rstrip(b"="))
     padding = len(payload) - digits
     if len(payload) % 4 or padding > 2 or payload.reveal().count(b"=") != padding:
@@ -98,16 +106,16 @@ def decode_base64(payload: Secret) -> Secret:
 
 
 def decode_base64_leniently(payload: Secret) -> tuple[Secret, tuple[str, ...]]:
-    """The 32 or 64 bytes as Nix reads them, and a sentence for each deviation from canonical base64.
+    """Decode 32 or 64 bytes as Nix does (`src/libutil/base-n.cc`), and describe each deviation from canonical base64.
 
     Nix stops at the first '=', skips line feeds, needs no padding and ignores spare bits.
 
     Raises:
-        MalformedKeyError: Nix would refuse it too: another character, or another length.
+        MalformedKeyError: Nix would refuse `payload` too: another character, or another length.
     """
     wrapped = Secret(payload.reveal().partition(b"=")[0])
     body = Secret(wrapped.reveal().replace(b"\n", b""))
-    _refuse_characters(body, allowed=_ALPHABET)
+    _refuse_characters(body, allowed=_DIGITS.encode())
     _check_length(len(body))
     raw = Secret(a2b_base64(body.reveal() + b"=="))
     deviations = [
@@ -121,7 +129,7 @@ def decode_base64_leniently(payload: Secret) -> tuple[Secret, tuple[str, ...]]:
 
 
 def _padding_deviation(rest: Secret, *, canonical: bytes) -> str | None:
-    """What is odd about `rest`, which starts at the first '='."""
+    """How `rest`, which starts at the first '=', deviates from the canonical padding."""
     if rest.reveal() == canonical:
         return None
     if not rest.reveal().strip(b"="):
@@ -131,16 +139,8 @@ def _padding_deviation(rest: Secret, *, canonical: bytes) -> str | None:
     return "something follows the base64 padding; it was left out"
 
 
-def _refuse_line_feeds(payload: Secret) -> None:
-    if b"\n" in payload.reveal():
-        raise MalformedKeyError(
-            "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or say "
-            "--lenient"
-        )
-
-
 def _refuse_characters(payload: Secret, *, allowed: bytes) -> None:
-    """Say what kind of character stands where only `allowed` may, the likeliest mistake first."""
+    """Raise for characters that are not `allowed`; the most likely mistake is named first."""
     strange = Secret(payload.reveal().translate(None, allowed))
     if not strange:
         return
@@ -162,7 +162,7 @@ def _refuse_characters(payload: Secret, *, allowed: bytes) -> None:
 
 
 def _check_length(digits: int) -> None:
-    """Refuse a number of base64 digits (padding left out) that makes neither 32 nor 64 bytes."""
+    """Raise unless this number of base64 digits (without padding) makes 32 or 64 bytes."""
     size = digits * 6 // 8
     if size == 0:
         raise MalformedKeyError("nothing follows the colon of the Nix key; write NAME:BASE64")
@@ -173,7 +173,7 @@ def _check_length(digits: int) -> None:
         )
 
 
-_OPENSSH_PUBLIC = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+# ---- key text
 
 
 def write_key(name: str, raw: Secret) -> Secret:
@@ -184,39 +184,40 @@ def write_key(name: str, raw: Secret) -> Secret:
 def read_key(data: Secret) -> tuple[str, Secret]:
     """Name, and the 32 bytes of a public key or the 64 of a secret one; one line feed may follow the key.
 
+    Whether the halves of a secret key belong together is not checked.
+
     Raises:
-        MalformedKeyError: it is anything else. That the halves belong together is not looked at.
+        MalformedKeyError: `data` is anything else.
     """
-    text = Secret(data.reveal().removesuffix(b"\n"))
-    colon = _colon(text)
-    # The payload first: only what stands before a sound payload is surely a name, and no key put there by mistake.
-    raw = decode_base64(Secret(text.reveal()[colon + 1 :]))
-    name = _name(Secret(text.reveal()[:colon]))
-    fault = problem_in(name)
-    if fault:
-        raise MalformedKeyError(f"the name of the Nix key {fault}; give it another (--kid), or say --lenient")
+    name_bytes, payload = _split(data)
+    # The payload first: only what stands before a valid payload is certainly a name, and not a misplaced key.
+    raw = decode_base64(payload)
+    name = _decode_name(name_bytes)
+    problem = problem_in(name)
+    if problem:
+        raise MalformedKeyError(f"the name of the Nix key {problem}; give it another (--kid), or say --lenient")
     return name, raw
 
 
 def read_key_leniently(data: Secret) -> tuple[str, Secret, tuple[str, ...]]:
-    """As `read_key`, of all that Nix reads, and a sentence each on how it deviates from what `read_key` takes.
+    """As `read_key`, but accepts all that Nix reads and describes each deviation from what `read_key` accepts.
 
     Raises:
-        MalformedKeyError: Nix would refuse it too, its name is not UTF-8, or its "name" is the head of a PEM file or
+        MalformedKeyError: Nix would refuse it too, its name is not UTF-8, or its "name" is the start of a PEM file or
             an OpenSSH key.
     """
-    text = Secret(data.reveal().removesuffix(b"\n"))
-    colon = _colon(text)
-    raw, deviations = decode_base64_leniently(Secret(text.reveal()[colon + 1 :]))
-    name = _name(Secret(text.reveal()[:colon]))
-    fault = problem_in(name)
-    if fault:
-        deviations = (f"the key's name {fault}; it can never stand in trusted-public-keys", *deviations)
+    name_bytes, payload = _split(data)
+    raw, deviations = decode_base64_leniently(payload)
+    name = _decode_name(name_bytes)
+    problem = problem_in(name)
+    if problem:
+        deviations = (f"the key's name {problem}; it can never stand in trusted-public-keys", *deviations)
     return name, raw, deviations
 
 
-def _colon(text: Secret) -> int:
-    """Where the name ends."""
+def _split(data: Secret) -> tuple[Secret, Secret]:
+    """What stands before the colon and what after it, without the last line feed."""
+    text = Secret(data.reveal().removesuffix(b"\n"))
     if not text:
         raise MalformedKeyError("the Nix key is empty; it must be NAME:BASE64")
     if text.reveal().startswith(b"-----BEGIN OPENSSH ") or (
@@ -234,20 +235,19 @@ def _colon(text: Secret) -> int:
         raise MalformedKeyError("the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64")
     if colon == 0:
         raise MalformedKeyError("the Nix key has no name before its colon; write NAME:BASE64")
-    return colon
+    return Secret(text.reveal()[:colon]), Secret(text.reveal()[colon + 1 :])
 
 
-def _name(name: Secret) -> str:
+def _decode_name(name: Secret) -> str:
     try:
         return name.reveal().decode()
     except UnicodeDecodeError:
         pass
-    # Raised here, not in the handler: the context of an error would carry the input.
+    # Raised outside the handler, because the context of the error would contain the input.
     raise MalformedKeyError("the name of the Nix key is not UTF-8; give it another before the colon")
 
 
-_SEED_BYTES = 32
-_SNIFFED_DIGITS = (43, 86)  # base64 digits, padding left out, of 32 and 64 bytes
+# ---- the format
 
 
 class NixFormat:
@@ -264,10 +264,10 @@ class NixFormat:
         """`NAME:BASE64` of seed and public half, without a line feed.
 
         Raises:
-            UnsupportedKeyError: the type is not ed25519, the kid cannot be a Nix key name, or a half is missing or
+            UnsupportedKeyError: The type is not ed25519, the kid cannot be a Nix key name, or a half is missing or
                 not 32 bytes long.
         """
-        name, public = _checked(key)
+        public = _checked_public(key)
         if key.secret is None:
             raise UnsupportedKeyError("this key has no secret half to write as a Nix key; write its public half")
         if len(key.secret) != _SEED_BYTES:
@@ -275,68 +275,71 @@ class NixFormat:
                 f"the secret half of this ed25519 key has {len(key.secret)} bytes; a Nix key needs a seed of "
                 f"{_SEED_BYTES}"
             )
-        return write_key(name, Secret(key.secret.reveal() + public))
+        return write_key(key.kid, Secret(key.secret.reveal() + public))
 
     def encode_public(self, key: Key) -> bytes:
         """`NAME:BASE64` of the public half, without a line feed: an entry of Nix's `trusted-public-keys`.
 
         Raises:
-            UnsupportedKeyError: the type is not ed25519, the kid cannot be a Nix key name, or the public half is
+            UnsupportedKeyError: The type is not ed25519, the kid cannot be a Nix key name, or the public half is
                 missing or not 32 bytes long.
         """
-        name, public = _checked(key)
-        return write_key(name, Secret(public)).reveal()
+        return write_key(key.kid, Secret(_checked_public(key))).reveal()
 
     def decode(self, data: Secret, *, default_kid: str) -> Key:  # noqa: ARG002  (a Nix key always has a name)
         """Read what `encode_secret` or `encode_public` writes; one line feed may follow it.
 
+        Whether the halves belong together is not checked.
+
         Raises:
-            MalformedKeyError: it is anything else. That the halves belong together is not looked at.
+            MalformedKeyError: `data` is anything else.
         """
         return _key(*read_key(data))
 
     def decode_lenient(self, data: Secret, *, default_kid: str) -> tuple[Key, tuple[str, ...]]:  # noqa: ARG002  (as above)
-        """Read what Nix reads, and say in a sentence each how it deviates from what `decode` takes.
+        """Read what Nix reads, and describe in a sentence each how it deviates from what `decode` accepts.
 
         Two things that Nix reads are refused: a name that is not UTF-8, which no text can hold, and a "name" that
-        is the head of a PEM file or an OpenSSH key.
+        is the start of a PEM file or an OpenSSH key.
 
         Raises:
-            MalformedKeyError: Nix would refuse it too, or it is one of these two.
+            MalformedKeyError: Nix would refuse `data` too, or it is one of these two.
         """
         name, raw, deviations = read_key_leniently(data)
         return _key(name, raw), deviations
 
-    def default_kid(self, name: str, version: int, key: Key) -> str:  # noqa: ARG002  (the name says it all)
+    def default_kid(self, name: str, version: int, key: Key) -> str:  # noqa: ARG002  (the name is enough)
         """`cache.example.org` → `cache.example.org-1`, `-2`, … by version; a name that ends in `-N` starts there."""
         return numbered_name(name, version)
 
     def sniff(self, data: Secret) -> bool:
         """Whether a colon is followed by as many base64 digits as a Nix key has, padded or not, spaced or not."""
         tail = Secret(data.reveal().partition(b":")[2].rstrip().rstrip(b"="))
-        return len(tail) in _SNIFFED_DIGITS and tail.reveal().replace(b"+", b"a").replace(b"/", b"a").isalnum()
+        return len(tail) in _KEY_DIGITS and tail.reveal().replace(b"+", b"a").replace(b"/", b"a").isalnum()
 
 
-def _checked(key: Key) -> tuple[str, bytes]:
-    """The name and the public half of a key that Nix can carry."""
+def _checked_public(key: Key) -> bytes:
+    """The public half of a key that Nix can carry."""
     if key.type not in NixFormat.key_types:
         raise UnsupportedKeyError(
             f"the nix format carries ed25519 keys, and this one is of type {key.type}; use another format, such as jwk"
         )
-    # Odd names are written, for keys that were read leniently; who asks for a strict reading refuses them there.
-    fault = unreadable(key.kid)
-    if fault:
-        raise UnsupportedKeyError(f"the kid of this key cannot be a Nix key name: it {fault}; choose one with --kid")
+    # Odd names, of keys that were read leniently, are written; a strict reader refuses them.
+    problem = unreadable(key.kid)
+    if problem:
+        raise UnsupportedKeyError(f"the kid of this key cannot be a Nix key name: it {problem}; choose one with --kid")
     if key.public is None:
         raise UnsupportedKeyError("the public half of this key is not known, and a Nix key holds it; derive it first")
     if len(key.public) != PUBLIC_BYTES:
         raise UnsupportedKeyError(
             f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
         )
-    return key.kid, key.public
+    return key.public
 
 
 def _key(name: str, raw: Secret) -> Key:
+    from keywright import Key  # used by the format alone, which `nix key` and `nix sign` do not need
+
     if len(raw) == PUBLIC_BYTES:
         return Key("ed25519", name, None, raw.reveal())
     return Key("ed25519", name, Secret(raw.reveal()[:_SEED_BYTES]), raw.reveal()[_SEED_BYTES:])
