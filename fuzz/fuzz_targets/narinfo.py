@@ -13,11 +13,11 @@ from fuzz_targets.nix import nix_reads
 from fuzz_targets.target import Target
 from keywright.errors import FormatError
 from keywright_nix.cache import store_dir_of
-from keywright_nix.cli.fingerprints import is_path_fingerprint
 from keywright_nix.ed25519 import is_sound_point
 from keywright_nix.narinfo import NarInfo, read_fast_path, read_lines
 from keywright_nix.realisation import realisation_fingerprint
 from keywright_nix.signature import judge, sentence
+from keywright_nix.store_path import is_path_fingerprint
 from keywright_nix.trusted import parse_trusted
 
 __all__ = ["TARGET"]
@@ -54,7 +54,7 @@ def _check_narinfo(data: bytes) -> None:
     require(len(info.nar_hash) == 32 and info.nar_size > 0, "a hash or size that is none")
     for signatures in ([], ["b-1:x", "a-1:y", "b-1:x"], [*info.signatures][:-1]):
         _check_signed(info, signatures)
-    verdict = judge(info, _KEYS)
+    verdict = judge(info.fingerprint(), info.signatures, _KEYS)
     require(set(verdict.holding) >= info.verify(_TRUSTED), "what is read strictly holds, and leniently it does not")
     require(sentence(verdict, 9).isprintable(), "what is said of a narinfo is more than a line")
 

@@ -11,8 +11,8 @@ import nacl.signing
 import pytest
 
 from keywright.errors import ConfigError, FormatError
-from keywright_nix.cli.fingerprints import is_path_fingerprint
 from keywright_nix.narinfo import NarInfo
+from keywright_nix.store_path import is_path_fingerprint
 
 Run = Callable[..., tuple[int, bytes, bytes]]
 

@@ -25,7 +25,7 @@ MakeCache = Callable[..., Path]
 @pytest.mark.parametrize("tail", [b"", CA], ids=["append", "new file"])
 def test_jobs(make_cache: MakeCache, jobs: int, tail: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many processes work, and batches it takes, each narinfo is signed once, and nothing is left beside."""
-    monkeypatch.setattr("keywright_nix.rewrite._SIZE", 200)
+    monkeypatch.setattr("keywright_nix.rewrite._BATCH", 200)
     cache = make_cache(700, tail=tail)
     before = contents(cache)
 

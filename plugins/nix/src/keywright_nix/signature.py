@@ -10,14 +10,13 @@ from keywright import Secret
 from keywright.errors import InvalidSignatureError, MalformedKeyError
 from keywright_nix.ed25519 import is_sound_point, verify
 from keywright_nix.key import SECRET_BYTES, decode_base64, decode_base64_leniently, hides_key, read_key
-from keywright_nix.narinfo import NarInfo
 
 
 class Signature(NamedTuple):
     """A signature.
 
     Attributes:
-        name: of the key that made it.
+        name: The name of the key that made it.
         raw: 64 bytes.
     """
 
@@ -34,13 +33,13 @@ def parse_signature(text: str) -> Signature:
     """Read `NAME:BASE64`, 64 bytes in canonical base64.
 
     Raises:
-        InvalidSignatureError: it is none.
+        InvalidSignatureError: `text` is anything else.
     """
     return _read(text, decode_base64)
 
 
 def parse_signature_leniently(text: str) -> Signature:
-    """Read `NAME:BASE64` as Nix reads it (`src/libutil/base-n.cc`), who counts a signature that is spelled so.
+    """Read `NAME:BASE64` as Nix reads it (`src/libutil/base-n.cc`), which accepts signatures that are spelled so.
 
     It stops at the first '=', skips line feeds, needs no padding and ignores bits that belong to no byte.
 
@@ -66,30 +65,28 @@ def parse_public_key(text: str) -> tuple[str, bytes]:
     """Name and 32 bytes of `NAME:BASE64`.
 
     Raises:
-        MalformedKeyError: it is no public key of Nix's, a secret one, or a point under which anybody could sign.
+        MalformedKeyError: `text` is not a public Nix key, is a secret one, or is a point under which anyone could
+            sign.
     """
     try:
         data = text.encode()
     except UnicodeEncodeError:
         raise MalformedKeyError("the Nix key is no Unicode text; it must be NAME:BASE64") from None
     name, raw = read_key(Secret(data))
+    shown = "the Nix key" if hides_key(name) else f"the Nix key {name}"
     if len(raw) == SECRET_BYTES:
-        raise MalformedKeyError(f"{_called(name)} is a secret one; give its public half, and make it a new one")
+        raise MalformedKeyError(f"{shown} is a secret one; give its public half, and make it a new one")
     if not is_sound_point(raw.reveal()):
-        raise MalformedKeyError(f"{_called(name)} is no sound Ed25519 key: anybody could sign under it; remove it")
+        raise MalformedKeyError(f"{shown} is no sound Ed25519 key: anybody could sign under it; remove it")
     return name, raw.reveal()
-
-
-def _called(name: str) -> str:
-    return "the Nix key" if hides_key(name) else f"the Nix key {name}"
 
 
 def verify_signature(public_key: str, message: bytes, signature: str) -> None:
     """Check a Nix signature (`NAME:BASE64`) of `message` under a Nix public key (`NAME:BASE64`).
 
     Raises:
-        MalformedKeyError: the key is none.
-        InvalidSignatureError: the signature is malformed, made by a key of another name, or does not hold.
+        MalformedKeyError: `public_key` is not a public Nix key.
+        InvalidSignatureError: The signature is malformed, made by a key of another name, or not valid.
     """
     name, public = parse_public_key(public_key)
     parsed = parse_signature(signature)
@@ -98,30 +95,35 @@ def verify_signature(public_key: str, message: bytes, signature: str) -> None:
     verify(public, message, parsed.raw)
 
 
-def valid_names(message: bytes, signatures: Iterable[str], keys: dict[str, bytes]) -> set[str]:
-    """The names in `keys` (name → 32 bytes) of which at least one of `signatures` holds."""
-    found = set()
-    for text in signatures:
-        try:
-            signature = parse_signature(text)
-            if signature.name in keys and signature.name not in found:
-                verify(keys[signature.name], message, signature.raw)
-                found.add(signature.name)
-        except InvalidSignatureError:
-            continue
-    return found
+def is_valid(public: bytes, message: bytes, text: str) -> bool:
+    """Whether `text` is a signature of `message` in canonical base64 that is valid under `public` (32 bytes)."""
+    try:
+        verify(public, message, parse_signature(text).raw)
+    except InvalidSignatureError:
+        return False
+    return True
+
+
+def valid_spelling(public: bytes, message: bytes, text: str) -> str | None:
+    """A signature that Nix accepts under `public`, spelled as Nix writes it; None if it is not valid."""
+    try:
+        name, raw = parse_signature_leniently(text)
+        verify(public, message, raw)
+    except InvalidSignatureError:
+        return None
+    return signature_text(name, raw)
 
 
 class Verdict(NamedTuple):
-    """What was found.
+    """Which signatures of a narinfo are valid.
 
     Attributes:
-        holding: the names of trusted keys of which a signature holds, sorted.
-        broken: the names of trusted keys under which there is a signature that does not hold, though none does.
-        stray: the names of those under which one does hold, and another does not.
-        others: how many signatures are of no trusted key.
-        keys: how many distinct keys stand behind `holding`: of one key under two names one counts.
-        is_canonical: each of those that hold is spelled as Nix writes it.
+        holding: The names of trusted keys with a valid signature, sorted.
+        broken: The names of trusted keys with invalid signatures only, sorted.
+        stray: The names of trusted keys with both valid and invalid signatures, sorted.
+        others: How many signatures are of keys that are not trusted.
+        keys: How many distinct keys `holding` stands for: one key under two names counts once.
+        is_canonical: Whether every valid signature is spelled as Nix writes it.
     """
 
     holding: tuple[str, ...]
@@ -132,26 +134,23 @@ class Verdict(NamedTuple):
     is_canonical: bool
 
 
-def judge(info: NarInfo, trusted: Mapping[str, bytes]) -> Verdict:
-    """Check every signature of a narinfo, read as Nix reads it. `trusted`: name → 32 bytes."""
-    message = info.fingerprint()
+def judge(message: bytes, signatures: Iterable[str], trusted: Mapping[str, bytes]) -> Verdict:
+    """Check every signature of a message, read as Nix reads it. `trusted`: name → 32 bytes."""
     held: set[str] = set()
     failed: set[str] = set()
     others = 0
     is_canonical = True
-    for text in info.signatures:
+    for text in signatures:
         name = text.partition(":")[0]
         if name not in trusted:
             others += 1
             continue
-        try:
-            raw = parse_signature_leniently(text).raw
-            verify(trusted[name], message, raw)
-        except InvalidSignatureError:
+        spelled = valid_spelling(trusted[name], message, text)
+        if spelled is None:
             failed.add(name)
         else:
             held.add(name)
-            is_canonical = is_canonical and text == signature_text(name, raw)
+            is_canonical = is_canonical and text == spelled
     return Verdict(
         tuple(sorted(held)),
         tuple(sorted(failed - held)),
@@ -163,7 +162,7 @@ def judge(info: NarInfo, trusted: Mapping[str, bytes]) -> Verdict:
 
 
 def sentence(verdict: Verdict, needed: int) -> str:
-    """What there is to say of a narinfo of which fewer than `needed` keys have signed."""
+    """Why a narinfo that fewer than `needed` keys have signed is not trusted."""
     held = f"{verdict.keys} of {needed} signatures needed hold"
     if verdict.holding:
         held += f" ({', '.join(verdict.holding)})"

@@ -1,4 +1,4 @@
-"""Examining Nix key files: what is wrong with the file, with the text in it, and with the key."""
+"""`nix key check`: examine key files, the text in them and the keys, and print no key."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from keywright import Key, KeyType, Secret
+from keywright import Secret
 from keywright.errors import FormatError, InvalidKeyError, MalformedKeyError
 from keywright_nix.key import NixFormat, hides_key, looks_like_key, problem_in
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from keywright import Context
-
+    from keywright import Context, Key, KeyType
 
 MAXIMUM_BYTES: Final = 65_536
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -26,15 +25,45 @@ _KEY_AS_PATH: Final = (
 )
 
 
+def configure_check(parser: ArgumentParser) -> None:
+    """Add the arguments of `nix key check`."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a file with a secret or public Nix key")
+
+
+def run_check(arguments: Namespace, context: Context) -> int:
+    """Print a line for each deviation, and one for each file that has none; JSON lines with `--json`.
+
+    Returns:
+        0 if no file has a deviation, else 1.
+
+    Raises:
+        UnknownPluginError: No plugin provides the key type ed25519.
+    """
+    is_sound = True
+    examined = check_files(arguments.files, context.registry.key_type("ed25519"))
+    for position, found in enumerate(examined, start=1):
+        is_sound = is_sound and not found.deviations
+        path = (found.path if found.path.isprintable() else ascii(found.path)) or f"argument {position}"
+        if context.json:
+            about = {"file": found.path or None, "half": found.half, "name": found.name}
+            context.print_json({**about, "deviations": list(found.deviations)})
+        elif found.deviations:
+            for deviation in found.deviations:
+                context.print(f"{path}: {deviation}")
+        else:
+            context.print(f"{path}: sound ({found.half} key {found.name})")
+    return 0 if is_sound else 1
+
+
 class Examined(NamedTuple):
-    """What was found out about a file.
+    """What was found about a file.
 
     Attributes:
-        path: as it was given; empty if it looks like a key itself.
-        half: `secret` or `public`; None if the file holds no Nix key.
-        name: the key's name, if it is a sound one, and surely no key in the place of one.
-        public: the public half, 32 bytes, if it could be read.
-        deviations: a sentence for each thing that is not as it should be; it holds nothing of the key but its name.
+        path: As it was given; empty if it looks like a key itself.
+        half: `secret` or `public`; None if the file is not a Nix key.
+        name: The name of the key, if it is valid and does not look like a key itself.
+        public: The public half, 32 bytes, if it could be read.
+        deviations: A sentence for each deviation, which contains nothing of the key but its name.
     """
 
     path: str
@@ -44,15 +73,8 @@ class Examined(NamedTuple):
     deviations: tuple[str, ...]
 
 
-class _Text(NamedTuple):
-    """What was read of a file, without what surrounds the key, and what did."""
-
-    data: Secret
-    deviations: tuple[str, ...]
-
-
 def check_files(paths: list[str], key_type: KeyType) -> Iterator[Examined]:
-    """Examine each file, and whether two of them hold different keys of one name: halves that do not match, say.
+    """Examine each file, and whether two of them contain different keys of one name, such as halves of two pairs.
 
     `key_type` is that of ed25519.
     """
@@ -68,7 +90,7 @@ def check_files(paths: list[str], key_type: KeyType) -> Iterator[Examined]:
 
 
 def check_file(path: str, key_type: KeyType) -> Examined:
-    """Examine one file that should hold a Nix key. What is wrong with it is never raised."""
+    """Examine one file that should contain a Nix key. Problems are in the result, not raised."""
     try:
         data, status = _read(path)
     except FormatError as error:
@@ -80,17 +102,17 @@ def check_file(path: str, key_type: KeyType) -> Examined:
     except ValueError:
         return _no_key(path, "cannot be read (no file can have this path)")
     try:
-        text = _unwrapped(data)
-        key, deviations = NixFormat().decode_lenient(text.data, default_kid="")
+        text, around = _unwrapped(data)
+        key, deviations = NixFormat().decode_lenient(text, default_kid="")
     except MalformedKeyError as error:
-        return _no_key(path, str(error), *_of_the_mode(status, rule="if it holds a secret, make it 0600 (chmod 600)"))
+        return _no_key(path, str(error), *_check_mode(status, rule="if it holds a secret, make it 0600 (chmod 600)"))
     is_secret = key.secret is not None
     all_deviations = (
-        *(_of_the_file(path, status) if is_secret else ()),
-        *text.deviations,
+        *(_check_access(path, status) if is_secret else ()),
+        *around,
         *deviations,
-        *_of_the_name(key.kid),
-        *_of_the_key(key, key_type),
+        *_check_name(key.kid),
+        *_check_key(key, key_type),
     )
     name = None if problem_in(key.kid) or hides_key(key.kid) else key.kid
     return Examined(path, "secret" if is_secret else "public", name, key.public, all_deviations)
@@ -101,11 +123,11 @@ def _no_key(path: str, *deviations: str) -> Examined:
 
 
 def _read(path: str) -> tuple[Secret, os.stat_result]:
-    """The bytes of a file, and what it is.
+    """The bytes and the status of a file.
 
     Raises:
-        OSError, ValueError: it cannot be read.
-        FormatError: it is no regular file, or too large.
+        OSError, ValueError: It cannot be read.
+        FormatError: It is not a regular file, or too large.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -119,9 +141,9 @@ def _read(path: str) -> tuple[Secret, os.stat_result]:
         os.close(descriptor)
 
 
-def _of_the_file(path: str, status: os.stat_result) -> Iterator[str]:
-    """Who can get at a secret key. A public one may lie anywhere."""
-    yield from _of_the_mode(status, rule="a secret key is its owner's alone: make it 0600 (chmod 600)")
+def _check_access(path: str, status: os.stat_result) -> Iterator[str]:
+    """Who can read or replace a secret key. A public one may be anywhere."""
+    yield from _check_mode(status, rule="a secret key is its owner's alone: make it 0600 (chmod 600)")
     if os.geteuid() == 0:
         return  # root keeps keys for the users of services
     if status.st_uid not in (0, os.geteuid()):
@@ -130,14 +152,14 @@ def _of_the_file(path: str, status: os.stat_result) -> Iterator[str]:
         yield "is a symbolic link of another user, who can put another key there; name the file itself"
 
 
-def _of_the_mode(status: os.stat_result, *, rule: str) -> Iterator[str]:
+def _check_mode(status: os.stat_result, *, rule: str) -> Iterator[str]:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         yield f"has the mode {mode:04o}; {rule}"
 
 
-def _unwrapped(data: Secret) -> _Text:
-    """Without a byte order mark before the key and line ends after it.
+def _unwrapped(data: Secret) -> tuple[Secret, list[str]]:
+    """The file without a byte order mark before the key and line ends after it, and a sentence for each.
 
     Raises:
         MalformedKeyError: Nix refuses the file for them.
@@ -157,10 +179,10 @@ def _unwrapped(data: Secret) -> _Text:
         data = Secret(data.reveal().rstrip(_WINDOWS_END))
     elif data.reveal().endswith(b"\n") and not data.reveal().endswith(b"\n\n"):
         deviations.append("a line feed ends the file, and Nix writes none; take it out")
-    return _Text(data, tuple(deviations))
+    return data, deviations
 
 
-def _of_the_name(name: str) -> Iterator[str]:
+def _check_name(name: str) -> Iterator[str]:
     if "," in name and not problem_in(name):
         yield "the key's name holds a comma, which reads as the end of one key and the start of the next; rename it"
     if "#" in name:
@@ -169,42 +191,10 @@ def _of_the_name(name: str) -> Iterator[str]:
         yield "the key's name holds as much base64 in a row as a key does, so it is not shown; write a name there"
 
 
-def _of_the_key(key: Key, key_type: KeyType) -> Iterator[str]:
-    """What is wrong with its mathematics."""
+def _check_key(key: Key, key_type: KeyType) -> Iterator[str]:
     try:
         key_type.complete(key)
     except InvalidKeyError as error:
         yield str(error)
     if key.secret is not None and not any(key.secret.reveal()):
         yield "the seed is all zeros, so everybody has this key; make a new one"
-
-
-def configure_check(parser: ArgumentParser) -> None:
-    """Add the arguments of `nix key check`."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a file with a secret or public Nix key")
-
-
-def run_check(arguments: Namespace, context: Context) -> int:
-    """A line for each deviation, and one for each file that is sound; JSON lines with `--json`.
-
-    Returns:
-        0 if all files are sound, 1 if not.
-
-    Raises:
-        UnknownPluginError: no plugin provides the key type ed25519.
-    """
-
-    is_sound = True
-    examined = check_files(arguments.files, context.registry.key_type("ed25519"))
-    for position, found in enumerate(examined, start=1):
-        is_sound = is_sound and not found.deviations
-        path = (found.path if found.path.isprintable() else ascii(found.path)) or f"argument {position}"
-        if context.json:
-            about = {"file": found.path or None, "half": found.half, "name": found.name}
-            context.print_json({**about, "deviations": list(found.deviations)})
-        elif found.deviations:
-            for deviation in found.deviations:
-                context.print(f"{path}: {deviation}")
-        else:
-            context.print(f"{path}: sound ({found.half} key {found.name})")
-    return 0 if is_sound else 1

@@ -1,70 +1,45 @@
-"""Signing fingerprints: JSON lines in, the same with signatures out. For paths that no narinfo here describes."""
+"""`nix sign -`: fingerprints in JSON lines in, the same with signatures out. For paths that have no narinfo here."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from keywright.errors import ConfigError, FormatError
-from keywright_nix.realisation import realisation_fingerprint
+from keywright_nix.realisation import parse_json, realisation_fingerprint
 from keywright_nix.signing import signatures_of
-from keywright_nix.store_path import decode_base32, split_store_path
+from keywright_nix.store_path import is_path_fingerprint
 
 if TYPE_CHECKING:
     from keywright import Context
     from keywright_nix.signing import Bound
 
-
 _MAXIMUM_BYTES: Final = 8 * 1024 * 1024
-_PARTS: Final = 5
 
 
 def sign_fingerprints(context: Context, keys: Sequence[Callable[[], Bound]]) -> int:
     """Answer each line of stdin as it comes. Returns the exit code.
 
-    A line is an object with the member `fingerprint`, a path's or a realisation's; nothing else is signed. It comes
-    back with all its members, and with ours added to its `signatures`: texts, or `{"keyName", "sig"}` where it has
-    such.
+    A line is an object with the member `fingerprint`, of a path or a realisation; nothing else is signed. It comes
+    back with all its members, and with ours added to its `signatures`: text, or `{"keyName", "sig"}` if it has such.
 
     Raises:
-        FormatError: a line is anything else; those before it are answered.
-        ConfigError: stdin is closed, or cannot be read.
-        KeywrightError: a key signs no more.
+        FormatError: A line is anything else; those before it are answered.
+        ConfigError: Stdin is closed, or cannot be read.
+        KeywrightError: A key does not sign any more.
     """
     count = 0
-    for number, line in enumerate(_lines(), start=1):
+    for count, line in enumerate(_lines(), start=1):
         bound = [key() for key in keys]
-        document = _document(line, number)
-        message = _message(document, number)
-        signatures = _signatures(document, number)
+        document, message, signatures = _read(line, f"standard input:{count}")
         for key in bound:
             signatures = _signed(key, message, signatures)
         document["signatures"] = signatures
         context.print(json.dumps(document))
-        count += 1
     context.note(f"keywright: signed {count} fingerprints")
     return 0
-
-
-def is_path_fingerprint(text: bytes) -> bool:
-    """Whether this is a store path's fingerprint just as Nix spells it (`ValidPathInfo::fingerprint`)."""
-    parts = text.split(b";")
-    if len(parts) != _PARTS or parts[0] != b"1" or not parts[2].startswith(b"sha256:"):
-        return False
-    try:
-        directory, _ = split_store_path(parts[1])
-        decode_base32(parts[2].removeprefix(b"sha256:"), 32)
-        references = parts[4].split(b",") if parts[4] else []
-        in_store = all(split_store_path(reference)[0] == directory for reference in references)
-    except ValueError:
-        return False
-    return in_store and references == sorted(set(references)) and _is_size(parts[3])
-
-
-def _is_size(text: bytes) -> bool:
-    return text.isdigit() and len(text) <= 20 and str(int(text)).encode() == text and 0 < int(text) < 2**64
 
 
 def _lines() -> Iterator[bytes]:
@@ -77,26 +52,27 @@ def _lines() -> Iterator[bytes]:
         raise ConfigError(f"standard input: cannot be read ({error.strerror}); give JSON lines") from None
 
 
-def _document(line: bytes, number: int) -> dict[str, object]:
+def _read(line: bytes, where: str) -> tuple[dict[str, object], bytes, list[object]]:
+    """The document of a line, its fingerprint and its signatures."""
     if len(line) > _MAXIMUM_BYTES:
-        raise _fault(number, f"has more than {_MAXIMUM_BYTES} bytes; give one object a line")
+        raise FormatError(f"{where}: has more than {_MAXIMUM_BYTES} bytes; give one object a line")
     try:
-        document = json.loads(line, object_pairs_hook=_members, parse_constant=_refused)
+        document = parse_json(line)
         json.dumps(document, allow_nan=False)
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict) or not isinstance(document.get("fingerprint"), str):
-        raise _fault(number, "is no JSON object with a text as fingerprint, or has a member twice; correct it")
-    return document
-
-
-def _message(document: dict[str, object], number: int) -> bytes:
-    message = cast(str, document["fingerprint"]).encode(errors="surrogatepass")
+    fingerprint = document.get("fingerprint") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(fingerprint, str):
+        raise FormatError(f"{where}: is no JSON object with a text as fingerprint, or has a member twice; correct it")
+    message = fingerprint.encode(errors="surrogatepass")
     if not is_path_fingerprint(message) and not _is_realisation(message):
-        raise _fault(
-            number, "has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"
+        raise FormatError(
+            f"{where}: has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"
         )
-    return message
+    signatures = document.get("signatures", [])
+    if not isinstance(signatures, list) or {type(one) for one in signatures} not in (set(), {str}, {dict}):
+        raise FormatError(f"{where}: has signatures that are no list of texts or of objects; correct it")
+    return document, message, signatures
 
 
 def _is_realisation(message: bytes) -> bool:
@@ -106,45 +82,13 @@ def _is_realisation(message: bytes) -> bool:
         return False
 
 
-def _signatures(document: dict[str, object], number: int) -> list[object]:
-    signatures = document.get("signatures", [])
-    kinds = {type(one) for one in signatures} if isinstance(signatures, list) else {None}
-    if kinds not in (set(), {str}, {dict}):
-        raise _fault(number, "has signatures that are no list of texts or of objects; correct it")
-    return list(cast("list[object]", signatures))
-
-
 def _signed(key: Bound, message: bytes, signatures: list[object]) -> list[object]:
-    """The signatures, in their order, and the key's after them if there is none that holds."""
-    texts = [_text(one) for one in signatures]
+    """The signatures, in their order, followed by the key's if none of them is valid."""
+    texts = [f"{one.get('keyName')}:{one.get('sig')}" if isinstance(one, dict) else str(one) for one in signatures]
     present = {text for text in texts if text.startswith(f"{key.name}:")}
     ours, others = signatures_of(key, message, present)
     kept = [one for one, text in zip(signatures, texts, strict=True) if text not in present - ours - others]
-    return kept + [_spelled(text, like=signatures) for text in sorted(ours - present)]
-
-
-def _text(signature: object) -> str:
-    """`NAME:BASE64` of a signature that is a text or `{"keyName", "sig"}`."""
-    if isinstance(signature, dict):
-        return f"{signature.get('keyName')}:{signature.get('sig')}"
-    return str(signature)
-
-
-def _spelled(text: str, *, like: Sequence[object]) -> object:
-    name, _, encoded = text.partition(":")
-    return {"keyName": name, "sig": encoded} if like and isinstance(like[0], dict) else text
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member twice")
-    return members
-
-
-def _refused(_: str) -> object:
-    raise ValueError("no JSON")
-
-
-def _fault(number: int, what: str) -> FormatError:
-    return FormatError(f"standard input:{number}: {what}")
+    added = sorted(ours - present)
+    if signatures and isinstance(signatures[0], dict):
+        return kept + [{"keyName": key.name, "sig": text.partition(":")[2]} for text in added]
+    return [*kept, *added]

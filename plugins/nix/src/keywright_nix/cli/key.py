@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from keywright import Context
 
-
 _NO_EFFECT = "accepted as Nix accepts it; no effect here"
 _LOG_FORMATS = ("raw", "internal-json", "bar", "bar-with-logs")
 
@@ -24,16 +23,12 @@ def configure_generate(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--key-name", action="store", metavar="NAME", help="name of the key, such as cache.example.org-1; required"
     )
-    _add_options_of_nix(parser)
+    configure_convert(parser)
 
 
 def configure_convert(parser: ArgumentParser) -> None:
-    """Add the arguments of `convert-secret-to-public`."""
-    _add_options_of_nix(parser)
-
-
-def _add_options_of_nix(parser: ArgumentParser) -> None:
-    # With `action="store"` the last one wins, as with Nix; keywright's own options stand once.
+    """Add the arguments of `convert-secret-to-public`: the options of Nix, and keywright's own two."""
+    # With `action="store"` the last one wins, as with Nix; keywright's own options may be given once.
     parser.add_argument("--version", action="store_true", help="print the version and do nothing else")
     parser.add_argument("--json", action="store_true", help="print a JSON document (keywright's own)")
     group = parser.add_argument_group("options of Nix without effect here")
@@ -43,7 +38,7 @@ def _add_options_of_nix(parser: ArgumentParser) -> None:
     group.add_argument("-L", "--print-build-logs", action="store_true", help=_NO_EFFECT)
     group.add_argument("--log-format", action="store", choices=_LOG_FORMATS, help=_NO_EFFECT)
     group.add_argument("--option", nargs=2, action="append", metavar=("NAME", "VALUE"), help=_NO_EFFECT)
-    # On no manual page of these commands, but Nix does not run them without: scripts say it.
+    # Not on the manual page of these commands, but Nix does not run them without, so scripts pass it.
     for name in ("--experimental-features", "--extra-experimental-features"):
         group.add_argument(name, action="store", metavar="FEATURES", help=_NO_EFFECT)
 
@@ -52,7 +47,7 @@ def generate_secret(arguments: Namespace, context: Context) -> int:
     """Print a new secret key, without a line feed. Reads nothing and stores nothing.
 
     Raises:
-        InvalidNameError: the name is empty, or holds a colon, whitespace or a character that does not print.
+        InvalidNameError: The name is empty, or contains a colon, whitespace or an unprintable character.
     """
     if arguments.version:
         return _print_version(context)
@@ -62,9 +57,9 @@ def generate_secret(arguments: Namespace, context: Context) -> int:
         if context.json:
             context.print_json({"error": {"type": "ConfigError", "message": message, "exit": 1}})
         return 1
-    fault = problem_in(arguments.key_name)
-    if fault:
-        raise InvalidNameError(f"--key-name {fault}; use something like cache.example.org-1")
+    problem = problem_in(arguments.key_name)
+    if problem:
+        raise InvalidNameError(f"--key-name {problem}; use something like cache.example.org-1")
     context.write_key(write_key(arguments.key_name, generate()), format="nix", secret=True)
     return 0
 
@@ -73,8 +68,8 @@ def convert_secret_to_public(arguments: Namespace, context: Context) -> int:
     """Print the public key of the secret key on stdin, without a line feed.
 
     Raises:
-        MalformedKeyError: stdin holds no secret Nix key.
-        InvalidKeyError: its halves do not belong together. (Nix prints the second half unseen.)
+        MalformedKeyError: Stdin is not a secret Nix key.
+        InvalidKeyError: Its halves do not belong together. (Nix prints the second half without a check.)
     """
     if arguments.version:
         return _print_version(context)

@@ -1,4 +1,4 @@
-"""What is wrong with single narinfos: told as it comes, and what exit code and document it makes at the end."""
+"""Problems with single narinfos: reported as they come, and the exit code of the command at the end."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ if TYPE_CHECKING:
 
 
 class Problems:
-    """Counts faults, tells each on stderr, and remembers the first."""
+    """Prints each problem on stderr, and remembers the first."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.count = 0
         self.first: KeywrightError | None = None
 
     def add(self, error: KeywrightError) -> None:
-        """Tell one."""
+        """Print one."""
         self._context.say(f"keywright: {error}")
-        self.count += 1
         self.first = self.first or error
 
     @property
@@ -29,5 +27,5 @@ class Problems:
         return 0 if self.first is None else self._context.exit_code(self.first)
 
     def document(self, error: KeywrightError) -> dict[str, object]:
-        """As the command line tells an error in JSON."""
+        """A problem as the command line prints errors in JSON."""
         return {"type": type(error).__name__, "message": str(error), "exit": self._context.exit_code(error)}

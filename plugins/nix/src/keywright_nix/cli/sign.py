@@ -8,16 +8,17 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import ConfigError, MalformedKeyError
+from keywright_nix.cache import find_caches, read_store_dir
+from keywright_nix.cli.problems import Problems
+from keywright_nix.parallel import TERMINATED, TerminatedError, jobs_for, processors, raising_on_sigterm, sign_all
+from keywright_nix.signature import parse_public_key
+from keywright_nix.signing import Job, lets_several_sign, signing_keys
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from keywright import Context
     from keywright_nix.cache import Cache
-    from keywright_nix.cli.problems import Problems
-    from keywright_nix.rewrite import Outcome
-    from keywright_nix.signing import Job
-
 
 _MAXIMUM_JOBS: Final = 64
 
@@ -59,19 +60,15 @@ def sign(arguments: Namespace, context: Context) -> int:
     """Sign, and print what was done: a line, or with `--json` a document.
 
     Raises:
-        ConfigError: the arguments do not fit, or a place is no binary cache.
-        MalformedKeyError: a public key or key file is malformed.
-        KeywrightError: as `keywright_nix.signing.signing_keys` and `keywright_nix.parallel.sign_all`.
+        ConfigError: The arguments do not fit, or a directory is not a binary cache.
+        MalformedKeyError: A public key or key file is malformed.
+        KeywrightError: As `signing_keys` and `sign_all`.
     """
     if "-" in arguments.cache:
         from keywright_nix.cli.fingerprints import sign_fingerprints
-        from keywright_nix.signing import signing_keys
 
         _check_fingerprint_arguments(arguments)
         return sign_fingerprints(context, signing_keys(context, arguments.key, arguments.key_file, jobs=1))
-    from keywright_nix.cache import find_caches
-    from keywright_nix.parallel import TERMINATED, TerminatedError, raising_on_sigterm
-
     caches = find_caches(arguments.cache)
     run = _Run(context, _job(arguments, context), jobs=arguments.jobs, most=_most_jobs(arguments, context))
     try:
@@ -79,14 +76,14 @@ def sign(arguments: Namespace, context: Context) -> int:
             for cache in caches:
                 run.sign(cache)
     except TerminatedError:
-        run.tell_stop()
+        run.note_stop()
         context.say("keywright: terminated")
         if context.json:
             error = {"type": TerminatedError.__name__, "message": "terminated", "exit": TERMINATED}
             context.print_json({"error": error})
         return TERMINATED
     except BaseException:
-        run.tell_stop()
+        run.note_stop()
         raise
     return run.report()
 
@@ -103,19 +100,14 @@ def _check_fingerprint_arguments(arguments: Namespace) -> None:
 
 
 def _most_jobs(arguments: Namespace, context: Context) -> int:
-    """How many processes may work if nobody says how many."""
-    from keywright_nix.parallel import processors
-    from keywright_nix.signing import lets_several_sign
-
-    # Each process binds a key of the ring anew; what listens, such as an audit log, would hear of each.
+    """How many processes to use at most if `--jobs` is not given."""
+    # Each process binds a key of the ring again; an observer, such as an audit log, would see each of them.
     alone = arguments.key and context.ring.plugins.listens
     several = not alone and all(lets_several_sign(context, reference) for reference in arguments.key)
     return processors() if several else 1
 
 
 def _job(arguments: Namespace, context: Context) -> Job:
-    from keywright_nix.signing import Job, signing_keys
-
     jobs = 1 if arguments.jobs is None else arguments.jobs
     if not 1 <= jobs <= _MAXIMUM_JOBS:
         raise ConfigError(f"--jobs takes a number from 1 to {_MAXIMUM_JOBS}")
@@ -125,8 +117,6 @@ def _job(arguments: Namespace, context: Context) -> Job:
         raise ConfigError("--drop takes the name of a key, what stands before the colon")
     vouching = None
     if arguments.only_signed_by is not None:
-        from keywright_nix.signature import parse_public_key
-
         try:
             vouching = parse_public_key(arguments.only_signed_by)
         except MalformedKeyError as error:
@@ -140,92 +130,77 @@ class _Run:
 
     def __init__(self, context: Context, job: Job, *, jobs: int | None, most: int) -> None:
         """`jobs` processes work; None: as many as a cache is worth, `most` at most."""
-        from keywright_nix.cli.problems import Problems
-
         self._context = context
         self._job = job
         self._jobs = jobs
         self._most = most
-        self.faults: Problems = Problems(context)
-        self.counts: Counter[str] = Counter()
-        self.clashing: Counter[str] = Counter()
+        self._problems = Problems(context)
+        self._counts: Counter[str] = Counter()
+        self._clashing: Counter[str] = Counter()
 
     def sign(self, cache: Cache) -> None:
         """Do the job on a cache."""
-        from keywright_nix.cache import read_store_dir
-        from keywright_nix.parallel import jobs_for, sign_all
-
         with nullcontext() if self._job.dry_run else cache.locked() as descriptor:
             cache.check()
             job = self._job._replace(store_dir=read_store_dir(cache.directory))
             jobs = jobs_for(cache, self._most) if self._jobs is None else self._jobs
-            # To count is to look at every name once more, for the bar alone.
+            # The count, which reads every name once more, is needed for the progress bar only.
             total = cache.count() if _is_watched(self._context) else None
             with (
                 self._context.progress(total, "narinfos") as progress,
                 closing(sign_all(cache, descriptor, job, jobs=jobs, insists=self._jobs is not None)) as outcomes,
             ):
                 for _, outcome in outcomes:
+                    self._counts[outcome.kind] += 1
+                    if outcome.clashing:
+                        self._clashing.update(outcome.clashing)
                     if outcome.error is not None:
                         progress.clear()
-                    self._note(outcome)
+                        self._problems.add(outcome.error)
                     progress.advance()
 
-    def _note(self, outcome: Outcome) -> None:
-        self.counts[outcome.kind] += 1
-        if outcome.clashing:
-            self.clashing.update(outcome.clashing)
-        if outcome.error is not None:
-            self.faults.add(outcome.error)
-
-    def tell_stop(self) -> None:
-        """Note what was done by now. (It may be more: what a worker did since, and renames that were under way.)"""
-        if self.counts:
+    def note_stop(self) -> None:
+        """Print what was done by now. (It may be more: what a worker did since, and renames that were under way.)"""
+        if self._counts:
             self._context.note(
-                f"keywright: stopped early, with at least this done: {self.summary()}; run the same command again to "
+                f"keywright: stopped early, with at least this done: {self._summary()}; run the same command again to "
                 "finish"
             )
 
-    def summary(self) -> str:
+    def _summary(self) -> str:
         """One line: `signed 12, already signed 3, not vouched for 2, faults 1`."""
-        signs = bool(self._job.keys)
-        words = {
-            "changed": "to sign" if signs and self._job.dry_run else "signed" if signs else "changed",
-            "unchanged": "already signed" if signs else "unchanged",
-            "not vouched for": "not vouched for",
-            "gone": "gone",
-            "faulty": "faults",
-        }
-        if self._job.dry_run and not signs:
-            words["changed"] = "to change"
-        always = ("changed", "unchanged")
-        return ", ".join(
-            f"{word} {self.counts[kind]}" for kind, word in words.items() if kind in always or self.counts[kind]
-        )
+        if self._job.keys:
+            changed, unchanged = "to sign" if self._job.dry_run else "signed", "already signed"
+        else:
+            changed, unchanged = "to change" if self._job.dry_run else "changed", "unchanged"
+        counts = self._counts
+        shown = [f"{changed} {counts['changed']}", f"{unchanged} {counts['unchanged']}"]
+        rare = {"not vouched for": "not vouched for", "gone": "gone", "faulty": "faults"}
+        return ", ".join(shown + [f"{word} {counts[kind]}" for kind, word in rare.items() if counts[kind]])
 
     def report(self) -> int:
         """Print the result. Returns the exit code."""
-        for name, count in sorted(self.clashing.items()):
+        for name, count in sorted(self._clashing.items()):
             self._context.warn(
                 f"{count} narinfos have a signature under {name} that does not hold, and Nix fails on such; "
                 f"--drop {name} takes it away"
             )
         if self._context.json:
             document: dict[str, object] = {
-                "changed": self.counts["changed"],
-                "unchanged": self.counts["unchanged"],
-                "not_vouched_for": self.counts["not vouched for"],
-                "gone": self.counts["gone"],
-                "faults": self.counts["faulty"],
-                "clashing": dict(self.clashing),
+                "changed": self._counts["changed"],
+                "unchanged": self._counts["unchanged"],
+                "not_vouched_for": self._counts["not vouched for"],
+                "gone": self._counts["gone"],
+                "faults": self._counts["faulty"],
+                "clashing": dict(self._clashing),
                 "dry_run": self._job.dry_run,
             }
-            if self.faults.first is not None:
-                document["error"] = self.faults.document(self.faults.first)
+            if self._problems.first is not None:
+                document["error"] = self._problems.document(self._problems.first)
             self._context.print_json(document)
         else:
-            self._context.print(self.summary())
-        return self.faults.exit_code
+            self._context.print(self._summary())
+        return self._problems.exit_code
 
 
 def _is_watched(context: Context) -> bool:

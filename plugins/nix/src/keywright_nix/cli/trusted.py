@@ -1,34 +1,71 @@
-"""The keys of a ring that clients of a binary cache are to trust."""
+"""`nix trusted-public-keys`: the keys of a ring that clients of a binary cache must trust, in a form to paste."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from keywright import Key, KeyRing, RecordInfo
-from keywright.errors import FormatError, KeyNotFoundError, PolicyError, UnsupportedKeyError
+from keywright import Key, format_time
+from keywright.errors import ConfigError, FormatError, KeyNotFoundError, PolicyError, UnsupportedKeyError
 from keywright_nix.key import NixFormat
 from keywright_nix.signature import parse_public_key
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from datetime import datetime
 
-    from keywright import Context
-
+    from keywright import Context, KeyRing, RecordInfo
 
 _VERIFYING = ("announced", "signing", "verifying")
+
+
+def configure_trusted(parser: ArgumentParser) -> None:
+    """Add the arguments of `nix trusted-public-keys`."""
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a name in the ring; none: all that hold Nix keys")
+    parser.add_argument(
+        "--format",
+        choices=("nix.conf", "json", "nixos"),
+        help="a line for nix.conf (the default), a JSON list with references and phases, or a line for NixOS",
+    )
+
+
+def run_trusted(arguments: Namespace, context: Context) -> int:
+    """Print the keys that verify now or will, of each name oldest first.
+
+    Raises:
+        ConfigError: `--json` with another format.
+        KeyNotFoundError, PolicyError, UnsupportedKeyError: As `published_keys`.
+    """
+    format_ = arguments.format or ("json" if context.json else "nix.conf")
+    if context.json and format_ != "json":
+        raise ConfigError("--json prints a JSON document, and --format asks for something else; leave one of them out")
+    keys = published_keys(context.ring, arguments.names, report=context.warn)
+    if format_ == "json":
+        until = [None if key.verifies_until is None else format_time(key.verifies_until) for key in keys]
+        context.print_json(
+            {"keys": [{**key._asdict(), "verifies_until": end} for key, end in zip(keys, until, strict=True)]}
+        )
+    elif format_ == "nixos":
+        context.print(f"nix.settings.trusted-public-keys = [ {' '.join(_quoted(key.public_key) for key in keys)} ];")
+    else:
+        context.print(f"trusted-public-keys = {' '.join(key.public_key for key in keys)}")
+    return 0
+
+
+def _quoted(text: str) -> str:
+    """A string of the Nix language, in which `${` starts code."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${") + '"'
 
 
 class Published(NamedTuple):
     """A version that verifies now, or is announced.
 
     Attributes:
-        name: the Nix key name.
+        name: The Nix key name.
         reference: `NAME@N` in the ring.
         public_key: `NAME:BASE64`.
         phase: `announced`, `signing` or `verifying`.
-        verifies_until: when it ends by what is known now; None: no end in sight.
+        verifies_until: When it stops to verify, as far as is known now; None: no end is known.
     """
 
     name: str
@@ -41,13 +78,13 @@ class Published(NamedTuple):
 def published_keys(ring: KeyRing, names: Sequence[str] = (), *, report: Callable[[str], None]) -> list[Published]:
     """The public keys of these names of the ring, of each name oldest first; without names, of all Nix keys in it.
 
-    An announced version is among them, for clients must trust it before it signs; a superseded one stays as long as
-    it verifies. `report` hears of keys that were passed over, which happens only without names.
+    Announced versions are included, because clients must trust them before they sign; superseded ones as long as they
+    verify. `report` is called with a message for each key that is left out, which happens only without names.
 
     Raises:
-        KeyNotFoundError: there is no such name, or no Nix key at all that verifies.
-        PolicyError: no version of a name verifies, or two keys have one Nix name, so that Nix would drop one.
-        UnsupportedKeyError: a key that was asked for by name is none that Nix takes.
+        KeyNotFoundError: A name does not exist, or no Nix key verifies.
+        PolicyError: No version of a name verifies, or two keys have one Nix name, so that Nix would drop one.
+        UnsupportedKeyError: A key of a given name is not valid for Nix.
     """
     found = [one for name in names for one in _of_name(ring, name)]
     if not names:
@@ -80,10 +117,10 @@ def _of_ring(ring: KeyRing, report: Callable[[str], None]) -> Iterator[Published
 
 
 def _public_key(info: RecordInfo) -> str:
-    """`NAME:BASE64`, as Nix takes it.
+    """`NAME:BASE64`, as Nix accepts it.
 
     Raises:
-        UnsupportedKeyError: it is none of its keys, or one under which nothing would verify.
+        UnsupportedKeyError: It is not a Nix key, or one under which nothing would verify.
     """
     try:
         text = NixFormat().encode_public(Key(info.key_type, info.kid, None, info.public)).decode()
@@ -109,47 +146,3 @@ def _distinct(found: list[Published]) -> list[Published]:
                 f"the second in silence; ask for the one that clients need"
             )
     return list(by_name.values())
-
-
-def configure_trusted(parser: ArgumentParser) -> None:
-    """Add the arguments of `nix trusted-public-keys`."""
-    parser.add_argument("names", metavar="NAME", nargs="*", help="a name in the ring; none: all that hold Nix keys")
-    parser.add_argument(
-        "--format",
-        choices=("nix.conf", "json", "nixos"),
-        help="a line for nix.conf (the default), a JSON list with references and phases, or a line for NixOS",
-    )
-
-
-def run_trusted(arguments: Namespace, context: Context) -> int:
-    """Print the keys that verify now or will, of each name oldest first.
-
-    Raises:
-        ConfigError: `--json` with another format.
-        KeyNotFoundError, PolicyError, UnsupportedKeyError: as `published_keys` says.
-    """
-    from keywright.errors import ConfigError
-
-    format_ = arguments.format or ("json" if context.json else "nix.conf")
-    if context.json and format_ != "json":
-        raise ConfigError("--json prints a JSON document, and --format asks for something else; leave one of them out")
-    keys = published_keys(context.ring, arguments.names, report=context.warn)
-    if format_ == "json":
-        context.print_json({"keys": [_document(key) for key in keys]})
-    elif format_ == "nixos":
-        context.print(f"nix.settings.trusted-public-keys = [ {' '.join(_quoted(key.public_key) for key in keys)} ];")
-    else:
-        context.print(f"trusted-public-keys = {' '.join(key.public_key for key in keys)}")
-    return 0
-
-
-def _document(key: Published) -> dict[str, str | None]:
-    from keywright import format_time
-
-    until = None if key.verifies_until is None else format_time(key.verifies_until)
-    return {**key._asdict(), "verifies_until": until}
-
-
-def _quoted(text: str) -> str:
-    """A string of the Nix language, in which `${` starts code."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${") + '"'

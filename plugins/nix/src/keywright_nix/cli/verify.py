@@ -6,14 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from keywright.errors import ConfigError, FormatError, KeywrightError
+from keywright_nix.cache import find_caches, read_store_dir
+from keywright_nix.cli.problems import Problems
+from keywright_nix.narinfo import NarInfo, store_directory_of
+from keywright_nix.rewrite import read_narinfo
+from keywright_nix.signature import judge, sentence
+from keywright_nix.trusted import TrustedKeys, parse_trusted
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from keywright import Context
     from keywright_nix.cache import Cache
-    from keywright_nix.signature import Verdict
-    from keywright_nix.trusted import TrustedKeys
 
 
 def configure_verify(parser: ArgumentParser) -> None:
@@ -42,16 +46,13 @@ def configure_verify(parser: ArgumentParser) -> None:
 def verify(arguments: Namespace, context: Context) -> int:
     """Print a line for each narinfo that lacks signatures, and a summary; with `--json` a JSON line each.
 
-    Returns 0 if every one has them, else 1, or the exit code of the first that could not be read. It is 1 too if
-    Nix would refuse all its work, for a key to trust is malformed.
+    Returns 0 if every one has them, else 1, or the exit code of the first that could not be read. It is also 1 if Nix
+    would refuse to work at all, because a trusted key is malformed.
 
     Raises:
-        ConfigError: the arguments do not fit, there is no key to trust, or a place is no binary cache.
-        AccessDeniedError: it cannot be read.
+        ConfigError: The arguments do not fit, no key is trusted, or a directory is not a binary cache.
+        AccessDeniedError: It cannot be read.
     """
-    from keywright_nix.cache import find_caches
-    from keywright_nix.trusted import parse_trusted
-
     trusted = parse_trusted(arguments.trusted_public_keys)
     run = _Run(context, trusted, arguments.sigs_needed)
     for warning in trusted.warnings:
@@ -72,78 +73,82 @@ class _Run:
     """What was found so far."""
 
     def __init__(self, context: Context, trusted: TrustedKeys, needed: int) -> None:
-        from keywright_nix.cli.problems import Problems
-
         self._context = context
         self._trusted = trusted
         self._needed = needed
-        self._faults = Problems(context)
+        self._problems = Problems(context)
         self._counts: Counter[str] = Counter()
         self._stray: Counter[str] = Counter()
         self._warnings: list[str] = []
 
     def warn(self, text: str) -> None:
-        """Tell it, and keep it for the summary in JSON."""
+        """Print a warning, and keep it for the summary in JSON."""
         self._context.warn(text)
         self._warnings.append(text)
 
     def verify(self, cache: Cache) -> None:
         """Check the narinfos of a cache."""
         total = cache.count()
-        store = self._store_of(cache)
+        try:
+            store = read_store_dir(cache.directory)
+        except KeywrightError as error:
+            store = b""
+            self._report_problem(error)
         with self._context.progress(total, "narinfos") as progress:
             for name in cache.names():
-                told = self._verify(f"{cache.directory}/{name}", store)
-                if told is not None:
+                try:
+                    document = self._verify(f"{cache.directory}/{name}", store)
+                except KeywrightError as error:
                     progress.clear()
-                    self._tell(told)
+                    self._report_problem(error)
+                else:
+                    if document is not None:
+                        progress.clear()
+                        self._report_bad(document)
                 progress.advance()
 
-    def _store_of(self, cache: Cache) -> str:
-        """The directory of the store that the cache is for; empty if it does not say."""
-        from keywright_nix.cache import read_store_dir
+    def _verify(self, path: str, store: bytes) -> dict[str, object] | None:
+        """Check one narinfo of a cache for `store` (empty: any). Returns a document if it lacks signatures.
 
-        try:
-            return read_store_dir(cache.directory).decode()
-        except KeywrightError as error:
-            self._counts["faults"] += 1
-            self._tell(error)
-            return ""
-
-    def _verify(self, path: str, store: str) -> KeywrightError | dict[str, object] | None:
-        """What there is to tell of one narinfo."""
-        from keywright_nix.narinfo import NarInfo
-        from keywright_nix.rewrite import read_narinfo
-        from keywright_nix.signature import judge
-
+        Raises:
+            KeywrightError: It cannot be read, or is malformed.
+        """
         try:
             info = NarInfo.parse(read_narinfo(path)[0], where=path)
-            if store and info.store_path.rpartition("/")[0] != store:
-                raise FormatError(
-                    f"{path}: StorePath is of another store than nix-cache-info says; take it out of this cache"
-                )
         except FileNotFoundError:
             self._counts["gone"] += 1
             return None
-        except KeywrightError as error:
-            self._counts["faults"] += 1
-            return error
-        verdict = judge(info, self._trusted.keys)
+        if store and store_directory_of(info.fingerprint()) != store:
+            raise FormatError(
+                f"{path}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+            )
+        verdict = judge(info.fingerprint(), info.signatures, self._trusted.keys)
         self._stray.update(verdict.stray)
         self._counts["odd"] += not verdict.is_canonical
-        is_good = verdict.keys >= self._needed
-        self._counts["verified" if is_good else "bad"] += 1
-        return None if is_good else _bad_document(path, info.store_path, verdict, self._needed)
+        if verdict.keys >= self._needed:
+            self._counts["verified"] += 1
+            return None
+        self._counts["bad"] += 1
+        return {
+            "file": path,
+            "path": info.store_path,
+            "needed": self._needed,
+            "holding": list(verdict.holding),
+            "not_holding": list(verdict.broken),
+            "message": f"{info.store_path}: {sentence(verdict, self._needed)}",
+        }
 
-    def _tell(self, told: KeywrightError | dict[str, object]) -> None:
-        if isinstance(told, KeywrightError):
-            self._faults.add(told)
-            if self._context.json:
-                self._context.print_json({"error": self._faults.document(told)})
-        elif self._context.json:
-            self._context.print_json(told)
+    def _report_problem(self, error: KeywrightError) -> None:
+        self._counts["faults"] += 1
+        self._problems.add(error)
+        if self._context.json:
+            self._context.print_json({"error": self._problems.document(error)})
+
+    def _report_bad(self, document: dict[str, object]) -> None:
+        if self._context.json:
+            self._context.print_json(document)
         else:
-            self._context.print(str(told["message"]))
+            self._context.print(str(document["message"]))
 
     def report(self) -> int:
         """Print the summary. Returns the exit code."""
@@ -166,17 +171,4 @@ class _Run:
             shown = [f"{kind} {count}" for kind, count in counts.items() if kind in always or count]
             shown += [f"malformed keys {malformed}, and Nix would refuse to work at all"] if malformed else []
             self._context.print(", ".join(shown))
-        return self._faults.exit_code or int(self._counts["bad"] > 0 or malformed > 0)
-
-
-def _bad_document(path: str, store_path: str, verdict: Verdict, needed: int) -> dict[str, object]:
-    from keywright_nix.signature import sentence
-
-    return {
-        "file": path,
-        "path": store_path,
-        "needed": needed,
-        "holding": list(verdict.holding),
-        "not_holding": list(verdict.broken),
-        "message": f"{store_path}: {sentence(verdict, needed)}",
-    }
+        return self._problems.exit_code or int(self._counts["bad"] > 0 or malformed > 0)
