@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keywright import Commands
 
-__all__ = ["KEYWRIGHT_API", "add_commands"]
-
 KEYWRIGHT_API = 1
 
 _EXAMPLE = "keywright nix key generate-secret --key-name cache.example.org-1 > secret-key"
