@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from nix_signing import MakeCache, refusal
 
 from keywright.errors import AccessDeniedError, ConfigError, StoreUnavailableError
 from keywright_nix.cache import Cache, find_caches, temporary
-
-MakeCache = Callable[..., Path]
 
 
 def found(*targets: str) -> list[tuple[str, object]]:
@@ -101,10 +99,8 @@ def test_a_directory_that_is_called_as_a_file(tmp_path: Path) -> None:
 )
 def test_what_is_no_place(target: str, message: str) -> None:
     """What cannot be a cache on a file system is refused before anything is done."""
-    with pytest.raises(ConfigError) as caught:
+    with refusal(ConfigError, message):
         find_caches([target])
-
-    assert str(caught.value) == message
 
 
 def test_a_pipe_is_no_cache(tmp_path: Path) -> None:
@@ -163,12 +159,11 @@ def test_a_directory_of_other_files(tmp_path: Path) -> None:
     (tmp_path / "photo.jpeg").touch()
 
     for look in (Cache(str(tmp_path)).check, Cache(str(tmp_path)).count):
-        with pytest.raises(ConfigError) as caught:
+        with refusal(
+            ConfigError,
+            f"{tmp_path}: is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path",
+        ):
             look()
-
-        assert str(caught.value) == (
-            f"{tmp_path}: is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
-        )
 
 
 def test_a_cache_without_its_cache_info(make_cache: MakeCache) -> None:
@@ -257,12 +252,14 @@ def test_a_file_system_without_locks(make_cache: MakeCache, monkeypatch: pytest.
     cache = make_cache()
     monkeypatch.setattr("fcntl.flock", flock)
 
-    with pytest.raises(StoreUnavailableError) as caught, Cache(str(cache)).locked():
+    with (
+        refusal(
+            StoreUnavailableError,
+            f"{cache}: cannot be locked (Operation not supported); work where the file system has locks",
+        ),
+        Cache(str(cache)).locked(),
+    ):
         pass
-
-    assert str(caught.value) == (
-        f"{cache}: cannot be locked (Operation not supported); work where the file system has locks"
-    )
 
 
 def test_what_is_half_done_is_not_uploaded() -> None:

@@ -7,16 +7,13 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
-import nacl.signing
 import pytest
+from nix_signing import KEY, Run, refusal
 
 from keywright.errors import ConfigError, FormatError
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.store_path import is_path_fingerprint
 
-Run = Callable[..., tuple[int, bytes, bytes]]
-
-KEY = nacl.signing.SigningKey((1).to_bytes(32))
 HASH = "0" * 32
 PATH = f"1;/nix/store/{HASH}-hello;sha256:{'0' * 52};120;/nix/store/{HASH}-a,/nix/store/{HASH}-b"
 LEAF = f"1;/nix/store/{HASH}-hello;sha256:{'0' * 52};120;"
@@ -120,12 +117,11 @@ def test_nothing_else_is_signed(nix_command: Run, key_file: str, message: str) -
     """A text that Nix would not spell so is refused with its line; those before it are answered."""
     lines = [json.dumps({"fingerprint": LEAF}), json.dumps({"fingerprint": message})]
 
-    with pytest.raises(FormatError) as caught:
+    with refusal(
+        FormatError,
+        "standard input:2: has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it",
+    ):
         nix_command("sign", "-", "--key-file", key_file, given="\n".join(lines).encode())
-
-    assert str(caught.value) == (
-        "standard input:2: has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"
-    )
 
 
 @pytest.mark.parametrize(
@@ -146,12 +142,10 @@ def test_nothing_else_is_signed(nix_command: Run, key_file: str, message: str) -
 )
 def test_what_is_no_such_object(nix_command: Run, key_file: str, line: bytes) -> None:
     """A line that is no JSON object with a text as fingerprint is refused."""
-    with pytest.raises(FormatError) as caught:
+    with refusal(
+        FormatError, "standard input:1: is no JSON object with a text as fingerprint, or has a member twice; correct it"
+    ):
         nix_command("sign", "-", "--key-file", key_file, given=line)
-
-    assert str(caught.value) == (
-        "standard input:1: is no JSON object with a text as fingerprint, or has a member twice; correct it"
-    )
 
 
 @pytest.mark.parametrize("signatures", ["x", 1, None, [1], ["x", {}], {}])
@@ -159,18 +153,14 @@ def test_signatures_of_no_known_kind(nix_command: Run, key_file: str, signatures
     """What cannot be added to is refused."""
     line = json.dumps({"fingerprint": LEAF, "signatures": signatures}).encode()
 
-    with pytest.raises(FormatError) as caught:
+    with refusal(FormatError, ("standard input:1: has signatures that are no list of texts or of objects; correct it")):
         nix_command("sign", "-", "--key-file", key_file, given=line)
-
-    assert str(caught.value) == ("standard input:1: has signatures that are no list of texts or of objects; correct it")
 
 
 def test_a_line_without_end(nix_command: Run, key_file: str) -> None:
     """A line is read up to 8 MiB, and no further."""
-    with pytest.raises(FormatError) as caught:
+    with refusal(FormatError, "standard input:1: has more than 8388608 bytes; give one object a line"):
         nix_command("sign", "-", "--key-file", key_file, given=b" " * (8 * 1024 * 1024 + 1))
-
-    assert str(caught.value) == "standard input:1: has more than 8388608 bytes; give one object a line"
 
 
 @pytest.mark.parametrize(
@@ -199,10 +189,8 @@ def test_a_line_without_end(nix_command: Run, key_file: str) -> None:
 )
 def test_arguments_that_do_not_fit(nix_command: Run, arguments: list[str], message: str) -> None:
     """They are refused before anything is read."""
-    with pytest.raises(ConfigError) as caught:
+    with refusal(ConfigError, message):
         nix_command("sign", *arguments)
-
-    assert str(caught.value) == message
 
 
 def test_a_closed_standard_input(key_file: str, monkeypatch: pytest.MonkeyPatch, registry: object) -> None:
@@ -211,7 +199,5 @@ def test_a_closed_standard_input(key_file: str, monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr("sys.stdin", None)
 
-    with pytest.raises(ConfigError) as caught:
+    with refusal(ConfigError, "standard input is closed, so there is nothing to read; give JSON lines"):
         sign_fingerprints(None, [])  # type: ignore[arg-type]  # it is not used before a line is there
-
-    assert str(caught.value) == "standard input is closed, so there is nothing to read; give JSON lines"

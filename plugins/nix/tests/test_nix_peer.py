@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nix_signing import Nix
 
 from keywright import Registry, Secret
 from keywright.errors import KeywrightError, MalformedKeyError
@@ -17,7 +17,6 @@ from keywright_nix.key import NixFormat
 pytestmark = pytest.mark.peer
 
 FORMAT = NixFormat()
-Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 # Nix 2.8 manual page nix3-key-generate-secret, section Format.
 NAME = b"cache.example.org-0"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nix_signing import refusal
 
 from keywright.errors import AccessDeniedError, FormatError, ReadOnlyStoreError, StoreUnavailableError
 from keywright_nix.rewrite import read_narinfo, replace, rewrite, without_zeros
@@ -108,10 +109,8 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     """The system's word for it is passed on, with what was tried."""
     path = tmp_path / ("x" * 300)
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(StoreUnavailableError, f"{path}: cannot be read (File name too long); the narinfo is as it was"):
         read_narinfo(str(path))
-
-    assert str(caught.value) == f"{path}: cannot be read (File name too long); the narinfo is as it was"
 
 
 def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
@@ -146,10 +145,11 @@ def test_a_file_that_changed_meanwhile(file: Path, change: Callable[[Path], None
     change(file)
     theirs = file.read_bytes()
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(
+        StoreUnavailableError, f"{file}: changed while it was signed; it was left alone: run the command again"
+    ):
         replace(rewrite(str(file), old, new, status) or pytest.fail("it was appended"))
 
-    assert str(caught.value) == f"{file}: changed while it was signed; it was left alone: run the command again"
     assert (file.read_bytes(), left(file)) == (theirs, [])
 
 
@@ -190,10 +190,8 @@ def test_what_is_no_file(file: Path, make: Callable[[Path], None], monkeypatch: 
     file.unlink()
     make(file)
 
-    with pytest.raises(FormatError) as caught:
+    with refusal(FormatError, f"{file}: is no regular file; take it out of the cache"):
         read_narinfo(str(file))
-
-    assert str(caught.value) == f"{file}: is no regular file; take it out of the cache"
 
 
 @pytest.mark.parametrize("target", ["y.narinfo", "missing", "x.narinfo"])
@@ -202,20 +200,16 @@ def test_a_symbolic_link(file: Path, target: str) -> None:
     file.rename(file.with_name("y.narinfo"))
     file.symlink_to(target)
 
-    with pytest.raises(FormatError) as caught:
+    with refusal(FormatError, f"{file}: is a symbolic link; sign the file that it leads to"):
         read_narinfo(str(file))
-
-    assert str(caught.value) == f"{file}: is a symbolic link; sign the file that it leads to"
 
 
 def test_a_file_of_100_megabytes(file: Path) -> None:
     """What is too large to be a narinfo is not even read."""
     os.truncate(file, 100_000_000)
 
-    with pytest.raises(FormatError) as caught:
+    with refusal(FormatError, f"{file}: has more than 8388608 bytes; this is no narinfo"):
         read_narinfo(str(file))
-
-    assert str(caught.value) == f"{file}: has more than 8388608 bytes; this is no narinfo"
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
@@ -254,10 +248,11 @@ def test_a_full_disk(small: Path, start: int) -> None:
         (small / "filler").write_bytes(bytes(65536))
     new = file.read_bytes() + TAIL if start == 4096 else b"new"
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(
+        StoreUnavailableError, f"{file}: cannot be written (No space left on device); the narinfo is as it was"
+    ):
         rewritten(file, new)
 
-    assert str(caught.value) == f"{file}: cannot be written (No space left on device); the narinfo is as it was"
     assert (file.read_bytes(), left(file)) == (b"x" * start, ["filler"])
 
 
@@ -268,10 +263,8 @@ def test_a_read_only_file_system(small: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
 
     for new in (OLD + TAIL, b"new"):
-        with pytest.raises(ReadOnlyStoreError) as caught:
+        with refusal(ReadOnlyStoreError, f"{file}: is on a file system that takes no writes; remount it"):
             rewritten(file, new)
-
-        assert str(caught.value) == f"{file}: is on a file system that takes no writes; remount it"
 
 
 @pytest.mark.parametrize(
@@ -334,10 +327,9 @@ def test_a_rename_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """The old narinfo stays, and the new one is taken away."""
     monkeypatch.setattr("os.rename", _raising(PermissionError(1, "Operation not permitted")))
 
-    with pytest.raises(AccessDeniedError) as caught:
+    with refusal(AccessDeniedError, f"{file}: cannot be written (Operation not permitted); run as its owner"):
         rewritten(file, b"new")
 
-    assert str(caught.value) == f"{file}: cannot be written (Operation not permitted); run as its owner"
     assert (file.read_bytes(), left(file)) == (OLD, [])
 
 
@@ -348,10 +340,9 @@ def test_what_stands_in_the_way(file: Path, make: Callable[[Path], object]) -> N
     make(beside)
     old, status = read_narinfo(str(file))
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(StoreUnavailableError, f"{beside}: stands where the new narinfo is to be written; take it away"):
         rewrite(str(file), old, b"new", status)
 
-    assert str(caught.value) == f"{beside}: stands where the new narinfo is to be written; take it away"
     assert (file.read_bytes(), left(file)) == (OLD, [beside.name])
 
 
@@ -362,13 +353,12 @@ def test_a_part_that_cannot_be_taken_back(file: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:5]))
     monkeypatch.setattr("os.ftruncate", _raising(OSError(5, "Input/output error")))
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(
+        StoreUnavailableError,
+        f"{file}: was written in part, and that cannot be taken back (Input/output error); look to the disk, then cut the file to {len(OLD)} bytes (truncate -s {len(OLD)})",
+    ):
         rewrite(str(file), old, OLD + TAIL, status)
 
-    assert str(caught.value) == (
-        f"{file}: was written in part, and that cannot be taken back (Input/output error); look to the disk, then cut "
-        f"the file to {len(OLD)} bytes (truncate -s {len(OLD)})"
-    )
     assert file.read_bytes() == OLD + TAIL[:5]
 
 
@@ -377,10 +367,9 @@ def test_a_failed_append_is_no_change(file: Path, monkeypatch: pytest.MonkeyPatc
     old, status = read_narinfo(str(file))
     monkeypatch.setattr("os.write", _raising(OSError(5, "Input/output error")))
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(StoreUnavailableError, f"{file}: cannot be written (Input/output error); the narinfo is as it was"):
         rewrite(str(file), old, OLD + TAIL, status)
 
-    assert str(caught.value) == f"{file}: cannot be written (Input/output error); the narinfo is as it was"
     assert (file.read_bytes(), file.stat().st_ctime_ns) == (OLD, status.st_ctime_ns)
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from nix_signing import OTHER_A, A, B, M, bound, job, outcome_of, sig, signed, varying
+from nix_signing import OTHER_A, A, B, M, MakeCache, bound, job, outcome_of, sig, signed, varying
 
 from keywright.errors import FormatError
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.rewrite import Outcome
 from keywright_nix.signing import Bound
-
-MakeCache = Callable[..., Path]
 
 
 @pytest.fixture

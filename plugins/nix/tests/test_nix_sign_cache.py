@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from nix_signing import CA, A, B, contents, job, run, sig
+from nix_signing import CA, A, B, MakeCache, contents, job, refusal, run, sig
 
 from keywright.errors import DurabilityUnknownError, FormatError
 from keywright_nix.cache import Cache
 from keywright_nix.parallel import sign_all
 from keywright_nix.rewrite import Outcome
 from keywright_nix.signing import sign_narinfo
-
-MakeCache = Callable[..., Path]
 
 
 def test_a_dry_run_touches_nothing(make_cache: MakeCache) -> None:
@@ -93,13 +89,13 @@ def test_a_sync_that_fails(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", fail)
 
-    with pytest.raises(DurabilityUnknownError) as caught:
+    with refusal(
+        DurabilityUnknownError,
+        f"{cache}: the system does not confirm that the last signatures are on the medium (Input/output error); look "
+        "to the disk, then run the same command again",
+    ):
         run(cache, job(A))
 
-    assert str(caught.value) == (
-        f"{cache}: the system does not confirm that the last signatures are on the medium (Input/output error); look "
-        "to the disk, then run the same command again"
-    )
     assert contents(cache) == before
 
 

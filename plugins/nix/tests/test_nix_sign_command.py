@@ -8,18 +8,13 @@ import os
 import shutil
 from argparse import ArgumentParser
 from base64 import b64encode
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from nix_signing import PUBLIC, holds, message_of
+from nix_signing import PUBLIC, MakeCache, Run, holds, refusal
 
 from keywright import Commands, KeyRing, Registry
 from keywright.errors import ConfigError, FormatError, MalformedKeyError
 from keywright_nix.cache import Cache
-
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
 
 
 def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -224,20 +219,17 @@ def test_an_empty_cache(nix_command: Run, make_cache: MakeCache, key_file: str) 
 )
 def test_arguments_that_do_not_fit(nix_command: Run, make_cache: MakeCache, arguments: list[str], message: str) -> None:
     """They are refused before anything is done."""
-    with pytest.raises(ConfigError) as caught:
+    with refusal(ConfigError, message):
         nix_command("sign", str(make_cache()), *arguments)
-
-    assert message_of(caught) == message
 
 
 def test_a_malformed_public_key(nix_command: Run, make_cache: MakeCache) -> None:
     """--only-signed-by takes a public key alone, and names itself."""
-    with pytest.raises(MalformedKeyError) as caught:
+    with refusal(
+        MalformedKeyError,
+        "--only-signed-by: the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64",
+    ):
         nix_command("sign", str(make_cache()), "--drop", "a", "--only-signed-by", "a-1")
-
-    assert message_of(caught) == (
-        "--only-signed-by: the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64"
-    )
 
 
 def test_what_was_done_when_it_stops_early(

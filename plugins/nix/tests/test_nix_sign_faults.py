@@ -6,22 +6,18 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import nacl.signing
 import pytest
+from nix_signing import CA, KEY, KEYWRIGHT
 
 from keywright_nix.narinfo import NarInfo
 
 pytestmark = pytest.mark.peer
 
-KEYWRIGHT = str(Path(sys.executable).with_name("keywright"))
-KEY = nacl.signing.SigningKey((1).to_bytes(32))
-CA = b"CA: text:sha256:" + b"0" * 52 + b"\n"  # signatures go before it, so that a new file is written
 # What a run changes things by: three narinfos are appended to, and three written beside and renamed, after one sync.
 WRITING = [*(f"write:when={number}" for number in range(1, 7)), "syncfs:when=1"]
 RENAMING = [f"rename:when={number}" for number in range(1, 4)]

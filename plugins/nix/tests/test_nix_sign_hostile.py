@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nacl.signing
 import pytest
+from nix_signing import CA, KEY, KEYWRIGHT, MakeCache
 
 from keywright_nix.narinfo import NarInfo
 
-MakeCache = Callable[..., Path]
 Sign = Callable[[Path], tuple[int, str, str]]
-
-KEYWRIGHT = str(Path(sys.executable).with_name("keywright"))
-KEY = nacl.signing.SigningKey((1).to_bytes(32))
-CA = b"CA: text:sha256:" + b"0" * 52 + b"\n"  # signatures go before it, so that a new file is written
 
 
 @pytest.fixture

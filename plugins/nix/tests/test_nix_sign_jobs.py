@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nix_signing import MakeCache, Run
 
 import keywright
 from keywright import KeyEvent, KeyRing, Registry, hookimpl
 from keywright_nix.cache import Cache
 from keywright_nix.parallel import jobs_for, processors
-
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
 
 
 @pytest.mark.parametrize(

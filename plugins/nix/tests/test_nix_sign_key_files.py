@@ -10,14 +10,11 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from nix_signing import HALF, HIDDEN, PUBLIC, SEED, holds, message_of
+from nix_signing import HALF, HIDDEN, PUBLIC, SEED, MakeCache, Run, holds, message_of, refusal
 
 from keywright import Secret
 from keywright.errors import ConfigError, InvalidKeyError, KeywrightError, MalformedKeyError
 from keywright_nix.ed25519 import signer
-
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
 
 
 def test_a_key_file(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -115,12 +112,11 @@ SECRET = f"a-1:{b64encode(SEED + HALF).decode()}"
 )
 def test_a_key_in_place_of_its_path(nix_command: Run, make_cache: MakeCache, secret: str) -> None:
     """A secret on the command line is not quoted back."""
-    with pytest.raises(ConfigError) as caught:
+    with refusal(
+        ConfigError,
+        "--key-file takes the path of a file, and this looks like a key; say - and give the key on standard input",
+    ):
         nix_command("sign", str(make_cache()), "--key-file", secret)
-
-    assert message_of(caught) == (
-        "--key-file takes the path of a file, and this looks like a key; say - and give the key on standard input"
-    )
 
 
 def test_a_file_whose_name_looks_like_a_key(
@@ -147,18 +143,14 @@ def test_a_seed_as_the_name(
     """A key file with a secret before its colon is refused: each signature would publish it. It is not quoted."""
     Path(key_file).write_bytes(b64encode(SEED) + b":" + b64encode(payload))
 
-    with pytest.raises(MalformedKeyError) as caught:
+    with refusal(MalformedKeyError, f"{key_file}: {message}"):
         nix_command("sign", str(make_cache()), "--key-file", key_file)
-
-    assert message_of(caught) == f"{key_file}: {message}"
 
 
 def test_one_name_twice(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     """Two keys of one name would make signatures that Nix cannot tell apart."""
-    with pytest.raises(ConfigError) as caught:
+    with refusal(ConfigError, "two of the keys are called a-1; leave one out"):
         nix_command("sign", str(make_cache()), "--key-file", key_file, "--key-file", key_file)
-
-    assert message_of(caught) == "two of the keys are called a-1; leave one out"
 
 
 def test_no_secret_is_shown(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:

@@ -7,15 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nix_signing import CA, A, contents, job, run, sig
+from nix_signing import CA, A, MakeCache, contents, job, run, sig
 
 from keywright.errors import StoreUnavailableError
-
-MakeCache = Callable[..., Path]
 
 SCRIPT = """
 import os, sys

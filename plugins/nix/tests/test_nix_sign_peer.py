@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
-Run = Callable[..., tuple[int, bytes, bytes]]
+from nix_signing import Nix, Run
 
 pytestmark = pytest.mark.peer
 

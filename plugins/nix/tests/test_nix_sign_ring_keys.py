@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from nix_signing import HIDDEN, SEED, holds, message_of
+from nix_signing import HIDDEN, SEED, MakeCache, Run, holds, message_of, refusal
 
 import keywright
 from keywright import KeyRing, Registry, hookimpl
@@ -18,9 +17,6 @@ from keywright_nix.cache import Cache
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.parallel import sign_all
 from keywright_nix.signing import Job, signing_keys
-
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -172,9 +168,8 @@ class TestKeysThatStayInside:
         """Several processes would each need a session of their own, so they are refused."""
         context = keywright.Context(lambda: inside.plugins, read_config=lambda: inside.config)
 
-        with pytest.raises(UnsupportedOperationError) as caught:
+        with refusal(
+            UnsupportedOperationError,
+            "cache: its store lets one process sign, for its keys never leave it or it is not shared; say --jobs 1",
+        ):
             signing_keys(context, ["cache"], [], jobs=2)
-
-        assert message_of(caught) == (
-            "cache: its store lets one process sign, for its keys never leave it or it is not shared; say --jobs 1"
-        )

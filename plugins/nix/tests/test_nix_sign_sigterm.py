@@ -7,25 +7,16 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import nacl.signing
 import pytest
+from nix_signing import CA, KEY, KEYWRIGHT, MakeCache, Run
 
 from keywright.errors import ConfigError
 from keywright_nix.parallel import TerminatedError, raising_on_sigterm
-
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
-
-KEYWRIGHT = str(Path(sys.executable).with_name("keywright"))
-CA = b"CA: text:sha256:" + b"0" * 52 + b"\n"  # signatures go before it, so that a new file is written
-KEY = nacl.signing.SigningKey((1).to_bytes(32))
 
 
 @pytest.fixture

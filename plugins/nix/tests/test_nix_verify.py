@@ -10,13 +10,11 @@ from pathlib import Path
 
 import nacl.signing
 import pytest
+from nix_signing import MakeCache, Run, refusal
 
 from keywright.errors import ConfigError
 from keywright_nix.cache import Cache
 from keywright_nix.narinfo import NarInfo
-
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
 
 
 def secret(number: int) -> nacl.signing.SigningKey:
@@ -269,10 +267,8 @@ def test_faults(nix_command: Run, make_cache: MakeCache) -> None:
 )  # fmt: skip
 def test_arguments_that_do_not_fit(nix_command: Run, file: Path, trusted: str, needed: str, message: str) -> None:
     """They are refused before anything is read."""
-    with pytest.raises(ConfigError) as caught:
+    with refusal(ConfigError, message):
         nix_command("verify", str(file), "--trusted-public-keys", trusted, "--sigs-needed", needed)
-
-    assert str(caught.value) == message
 
 
 def test_keys_to_trust_are_required(nix_command: Run, file: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

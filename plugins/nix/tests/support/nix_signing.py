@@ -1,11 +1,14 @@
-"""Keys that libsodium made, jobs with them, and what these do to a cache."""
+"""Keys that libsodium made, jobs with them, what these do to a cache, and what the tests of this folder share."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from base64 import b64encode
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from hashlib import sha512
 from pathlib import Path
@@ -25,6 +28,26 @@ from keywright_nix.narinfo import NarInfo
 from keywright_nix.parallel import sign_all
 from keywright_nix.rewrite import Outcome
 from keywright_nix.signing import Bound, Job
+
+MakeCache = Callable[..., Path]
+Run = Callable[..., tuple[int, bytes, bytes]]
+Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+KEYWRIGHT = str(Path(sys.executable).with_name("keywright"))
+SEED = (1).to_bytes(32)
+KEY = nacl.signing.SigningKey(SEED)
+
+
+@contextmanager
+def refusal(kind: type[BaseException], message: str, case: object = "") -> Iterator[None]:
+    """The block raises an error of this kind, with exactly this message. `case` names it in a loop."""
+    try:
+        yield
+    except kind as error:
+        found = str(error)
+    else:
+        found = f"no {kind.__name__}"
+    assert found == message, case
 
 
 def bound(name: str, number: int = 1) -> Bound:
@@ -102,7 +125,6 @@ def outcome_of(path: Path, task: Job) -> Outcome:
     return outcome
 
 
-SEED = (1).to_bytes(32)
 HALF = bytes(nacl.signing.SigningKey(SEED).verify_key)
 PUBLIC = f"a-1:{b64encode(HALF).decode()}"
 HIDDEN = "looks like a key itself, and would stand in every signature"
