@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from argparse import ArgumentParser
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import uuid4
@@ -166,3 +166,22 @@ def ring(registry: Registry) -> KeyRing:
     )
     ring.generate("cache", type="ed25519", format="nix")
     return ring
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root mounts file systems")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def strace() -> None:
+    """Skips without strace."""
+    if shutil.which("strace") is None:
+        (pytest.fail if os.environ.get("KEYWRIGHT_REQUIRE_PEERS") else pytest.skip)("strace is not installed")

@@ -1,4 +1,4 @@
-"""Reading and rewriting one narinfo: in place or by a new file, and every way in which it can fail."""
+"""Reading and rewriting one narinfo, in place or by a new file, every way in which it can fail, and batches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,28 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 from nix_signing import refusal
 
-from keywright.errors import AccessDeniedError, FormatError, ReadOnlyStoreError, StoreUnavailableError
-from keywright_nix.rewrite import read_narinfo, replace, rewrite, without_zeros
+from keywright.errors import (
+    AccessDeniedError,
+    DurabilityUnknownError,
+    FormatError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+)
+from keywright_nix.rewrite import (
+    Batch,
+    Outcome,
+    Replacement,
+    read_narinfo,
+    replace,
+    rewrite,
+    without_zeros,
+)
 
 OLD = b"StorePath: x\n"
 TAIL = b"Sig: a-1:x\n"
@@ -36,6 +52,12 @@ def rewritten(path: Path, new: bytes) -> bool:
     if replacement is not None:
         replace(replacement)
     return replacement is not None
+
+
+def read(path: Path, new: bytes) -> tuple[bytes, bytes, os.stat_result]:
+    """The arguments of `rewrite`."""
+    old, status = read_narinfo(str(path))
+    return old, new, status
 
 
 def left(path: Path) -> list[str]:
@@ -82,17 +104,14 @@ def test_a_hard_link(file: Path) -> None:
     assert (file.read_bytes(), (file.parent / "snapshot").read_bytes()) == (OLD + TAIL, OLD)
 
 
-@pytest.mark.parametrize(
-    ("size", "by_new_file"),
-    [(4096 - len(TAIL), False), (4097 - len(TAIL), True), (4095, True), (4096, False), (8192 - len(TAIL), False)],
-)
-def test_the_border_of_a_page(file: Path, size: int, by_new_file: bool) -> None:
+def test_the_border_of_a_page(file: Path) -> None:
     """What would cross from one page of 4096 bytes to the next is not appended: a kill could cut it there."""
-    file.write_bytes(b"x" * size)
+    sizes = {4096 - len(TAIL): False, 4097 - len(TAIL): True, 4095: True, 4096: False, 8192 - len(TAIL): False}
+    for size, by_new_file in sizes.items():
+        file.write_bytes(b"x" * size)
 
-    assert rewritten(file, b"x" * size + TAIL) == by_new_file
-
-    assert file.read_bytes() == b"x" * size + TAIL
+        assert rewritten(file, b"x" * size + TAIL) == by_new_file
+        assert file.read_bytes() == b"x" * size + TAIL
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
@@ -115,9 +134,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
 
 def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
     """A new file waits under a dot name beside the old one."""
-    old, status = read_narinfo(str(file))
-
-    replacement = rewrite(str(file), old, b"new", status)
+    replacement = rewrite(str(file), *read(file, b"new"))
 
     assert replacement is not None
     assert replacement.beside == str(file.parent / ".keywright-x.narinfo.tmp")
@@ -166,25 +183,14 @@ def test_a_file_that_vanished_meanwhile(file: Path, new: bytes) -> None:
     assert left(file) == []
 
 
-def make_fifo(path: Path) -> None:
-    """A pipe that nobody writes to."""
-    os.mkfifo(path)
-
-
 def make_socket(path: Path) -> None:
-    """A socket."""
     os.chdir(path.parent)
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(path.name)
 
 
-def make_directory(path: Path) -> None:
-    """A directory."""
-    path.mkdir()
-
-
-@pytest.mark.parametrize("make", [make_fifo, make_socket, make_directory])
-def test_what_is_no_file(file: Path, make: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [os.mkfifo, make_socket, Path.mkdir])
+def test_what_is_no_file(file: Path, make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe, a socket or a directory in the place of a narinfo is refused, and not waited for."""
     monkeypatch.chdir(file.parent)
     file.unlink()
@@ -194,14 +200,15 @@ def test_what_is_no_file(file: Path, make: Callable[[Path], None], monkeypatch: 
         read_narinfo(str(file))
 
 
-@pytest.mark.parametrize("target", ["y.narinfo", "missing", "x.narinfo"])
-def test_a_symbolic_link(file: Path, target: str) -> None:
+def test_a_symbolic_link(file: Path) -> None:
     """A symbolic link is not followed, whatever it leads to."""
     file.rename(file.with_name("y.narinfo"))
-    file.symlink_to(target)
+    for target in ("y.narinfo", "missing", "x.narinfo"):
+        file.symlink_to(target)
 
-    with refusal(FormatError, f"{file}: is a symbolic link; sign the file that it leads to"):
-        read_narinfo(str(file))
+        with refusal(FormatError, f"{file}: is a symbolic link; sign the file that it leads to", target):
+            read_narinfo(str(file))
+        file.unlink()
 
 
 def test_a_file_of_100_megabytes(file: Path) -> None:
@@ -218,25 +225,10 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
         read_narinfo(str(tmp_path / "x.narinfo"))
 
 
-@pytest.mark.parametrize(
-    ("data", "without"),
-    [(OLD + bytes(100), OLD), (OLD, OLD), (b"", b""), (b"a\0b\n", b"a\0b\n"), (bytes(3), b"")],
-)
-def test_zeros_at_the_end(data: bytes, without: bytes) -> None:
-    """The zeros that ext4 leaves after a loss of power are taken off, and no others."""
-    assert without_zeros(data) == without
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root mounts file systems")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def test_zeros_at_the_end() -> None:
+    """The zeros that ext4 leaves after a loss of power are removed, and no others."""
+    for data, without in ((OLD + bytes(100), OLD), (OLD, OLD), (b"", b""), (b"a\0b\n", b"a\0b\n"), (bytes(3), b"")):
+        assert without_zeros(data) == without
 
 
 @pytest.mark.parametrize("start", [4096, 100], ids=["append", "new file"])
@@ -304,11 +296,11 @@ def test_a_failure_while_a_new_file_is_written(
     file: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException, told: type[BaseException]
 ) -> None:
     """Whatever stops it takes the new file along."""
-    old, status = read_narinfo(str(file))
+    arguments = read(file, b"new")
     monkeypatch.setattr(f"os.{name}", _raising(error))
 
     with pytest.raises(told):
-        rewrite(str(file), old, b"new", status)
+        rewrite(str(file), *arguments)
 
     monkeypatch.undo()
     assert (file.read_bytes(), left(file)) == (OLD, [])
@@ -333,7 +325,7 @@ def test_a_rename_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (file.read_bytes(), left(file)) == (OLD, [])
 
 
-@pytest.mark.parametrize("make", [make_directory, make_fifo, Path.touch])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.touch])
 def test_what_stands_in_the_way(file: Path, make: Callable[[Path], object]) -> None:
     """What has the name of the new narinfo is left alone, and named."""
     beside = file.with_name(".keywright-x.narinfo.tmp")
@@ -347,30 +339,31 @@ def test_what_stands_in_the_way(file: Path, make: Callable[[Path], object]) -> N
 
 
 def test_a_part_that_cannot_be_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the disk takes half a line and then does not give it back, that is said, with the way to mend it."""
+    """If the disk takes half a line and then does not give it back, the message says how to repair the file."""
     write = os.write
-    old, status = read_narinfo(str(file))
+    arguments = read(file, OLD + TAIL)
+    message = (
+        f"{file}: was written in part, and that cannot be taken back (Input/output error); look to the disk, then cut "
+        f"the file to {len(OLD)} bytes (truncate -s {len(OLD)})"
+    )
     monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:5]))
     monkeypatch.setattr("os.ftruncate", _raising(OSError(5, "Input/output error")))
 
-    with refusal(
-        StoreUnavailableError,
-        f"{file}: was written in part, and that cannot be taken back (Input/output error); look to the disk, then cut the file to {len(OLD)} bytes (truncate -s {len(OLD)})",
-    ):
-        rewrite(str(file), old, OLD + TAIL, status)
+    with refusal(StoreUnavailableError, message):
+        rewrite(str(file), *arguments)
 
     assert file.read_bytes() == OLD + TAIL[:5]
 
 
 def test_a_failed_append_is_no_change(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing was written nothing is taken back: even the time of the file stays."""
-    old, status = read_narinfo(str(file))
+    arguments = read(file, OLD + TAIL)
     monkeypatch.setattr("os.write", _raising(OSError(5, "Input/output error")))
 
     with refusal(StoreUnavailableError, f"{file}: cannot be written (Input/output error); the narinfo is as it was"):
-        rewrite(str(file), old, OLD + TAIL, status)
+        rewrite(str(file), *arguments)
 
-    assert (file.read_bytes(), file.stat().st_ctime_ns) == (OLD, status.st_ctime_ns)
+    assert (file.read_bytes(), file.stat().st_ctime_ns) == (OLD, arguments[2].st_ctime_ns)
 
 
 def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,11 +374,11 @@ def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.Mon
         write(descriptor, data)
         raise KeyboardInterrupt
 
-    old, status = read_narinfo(str(file))
+    arguments = read(file, OLD + TAIL)
     monkeypatch.setattr("os.write", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        rewrite(str(file), old, OLD + TAIL, status)
+        rewrite(str(file), *arguments)
 
     assert file.read_bytes() == OLD
 
@@ -399,3 +392,124 @@ def _raising(error: BaseException) -> Callable[..., object]:
         raise error
 
     return fail
+
+
+# A batch of rewritten narinfos: how many are written before they are synced.
+
+APPENDED = Outcome("changed")
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Iterator[Batch]:
+    """An empty one."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    yield Batch(str(tmp_path), descriptor)
+    os.close(descriptor)
+
+
+def waiting(tmp_path: Path, number: int) -> Outcome:
+    """One that is `gone` when it is to be put in place."""
+    return Outcome("changed", replacement=Replacement(str(tmp_path / "x"), f"{tmp_path}/{number}", (0, 0, 0)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 1023, 1024])
+def test_it_is_full_at_1024(batch: Batch, tmp_path: Path, count: int) -> None:
+    """Those that were appended to and those that wait count alike; once all are done it is empty again."""
+    outcomes = [*(waiting(tmp_path, number) for number in range(count)), *[APPENDED] * (1024 - count)]
+    full = []
+
+    for outcome in outcomes:
+        full.append(batch.is_full)
+        batch.add("x", outcome)
+    full.append(batch.is_full)
+    finished = [outcome.kind for _, outcome in batch.finish()]
+
+    assert full == [False] * 1024 + [True]
+    assert finished == ["gone"] * count
+    assert not batch.is_full
+
+
+def test_the_next_is_gathered_while_one_is_synced(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is put in place before its own batch is on the medium; nobody waits for that but the next one's end."""
+    may_end, synced = Event(), []
+
+    def sync(_descriptor: int) -> None:
+        assert may_end.wait(20)
+        synced.append("synced")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", sync)
+    batch.add("first", waiting(tmp_path, 1))
+
+    begun = list(batch.advance())
+    batch.add("second", waiting(tmp_path, 2))
+    before = list(synced)
+    may_end.set()
+    then = [(name, outcome.kind, *synced) for name, outcome in batch.advance()]
+    last = [name for name, _ in batch.finish()]
+
+    assert (begun, before) == ([], [])
+    assert then == [("first", "gone", "synced")]
+    assert last == ["second"]
+    assert synced == ["synced", "synced"]
+
+
+@pytest.mark.parametrize("then", ["advance", "finish"])
+def test_a_sync_that_fails_is_reported(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """It is seen when the next batch ends, and of the one that failed nothing is put in place."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", fail)
+    batch.add("first", waiting(tmp_path, 1))
+    assert list(batch.advance()) == []
+    given = []
+    message = (
+        f"{tmp_path}: the system does not confirm that the last signatures are on the medium (Input/output error); "
+        "look to the disk, then run the same command again"
+    )
+
+    with refusal(DurabilityUnknownError, message):
+        given += list(getattr(batch, then)())
+
+    assert given == []
+
+
+def test_closing_waits_for_what_is_under_way(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards nobody uses the descriptor any more; twice, or with nothing under way, does no harm."""
+    synced = []
+
+    def sync(_descriptor: int) -> None:
+        sleep(0.2)
+        synced.append("synced")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", sync)
+    batch.close()
+    batch.add("first", waiting(tmp_path, 1))
+    assert list(batch.advance()) == []
+
+    batch.close()
+    batch.close()
+
+    assert synced == ["synced"]
+
+
+def test_without_a_thread(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no more threads, the batch is brought to the medium before anything else is done."""
+    synced: list[int] = []
+
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", synced.append)
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    batch.add("first", waiting(tmp_path, 1))
+
+    begun = list(batch.advance())
+
+    assert (begun, len(synced)) == ([], 1)
+    assert [name for name, _ in batch.finish()] == ["first"]
