@@ -9,30 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nacl.signing
+import nix_messages as say
 import pytest
-from nix_messages import (
-    EMPTY,
-    LINE_FEEDS_CUT,
-    LINES_JOINED,
-    NAME,
-    NO_COLON,
-    NO_NAME,
-    NOT_UTF8,
-    ODD_NAME_KEPT,
-    OPENSSH,
-    PADDING_CHANGED,
-    PEM,
-    PUBLIC,
-    PUBLIC_TEXT,
-    REST_CUT,
-    SECOND_COLON,
-    SECRET,
-    SPACE,
-    SPARE_BITS_IGNORED,
-    TEXT,
-    URL_SAFE,
-    length,
-)  # fmt: skip
+from nix_messages import NAME, PUBLIC, PUBLIC_TEXT, SECRET, TEXT
 from nix_signing import Run, as_another_user
 
 from keywright import Registry
@@ -99,46 +78,46 @@ def test_a_secret_key_that_others_may_use(registry: Registry, file: File) -> Non
 DEVIATIONS: dict[str, tuple[bytes, list[str]]] = {
     "line feed": (TEXT + b"\n", [ONE_LINE_FEED]),
     "line feed after a public key": (PUBLIC_TEXT + b"\n", [ONE_LINE_FEED]),
-    "two line feeds": (TEXT + b"\n\n", [LINE_FEEDS_CUT]),
+    "two line feeds": (TEXT + b"\n\n", [say.LINE_FEEDS_CUT]),
     "Windows line end": (TEXT + b"\r\n", [WINDOWS_END]),
-    "Windows line end without padding, which Nix refuses": (TEXT[:-2] + b"\r\n", [SPACE]),
+    "Windows line end without padding, which Nix refuses": (TEXT[:-2] + b"\r\n", [say.SPACE]),
     "byte order mark": (b"\xef\xbb\xbf" + TEXT, [BYTE_ORDER_MARK]),
-    "broken lines": (TEXT[:60] + b"\n" + TEXT[60:], [LINES_JOINED]),
-    "no padding": (TEXT[:-2], [PADDING_CHANGED]),
-    "space at the end": (TEXT + b" ", [REST_CUT]),
-    "junk after the padding": (TEXT + b"junk", [REST_CUT]),
-    "spare bits": (TEXT[:-3] + b"x==", [SPARE_BITS_IGNORED]),
-    "URL-safe": (TEXT.replace(b"+", b"-").replace(b"/", b"_"), [URL_SAFE]),
+    "broken lines": (TEXT[:60] + b"\n" + TEXT[60:], [say.LINES_JOINED]),
+    "no padding": (TEXT[:-2], [say.PADDING_CHANGED]),
+    "space at the end": (TEXT + b" ", [say.REST_CUT]),
+    "junk after the padding": (TEXT + b"junk", [say.REST_CUT]),
+    "spare bits": (TEXT[:-3] + b"x==", [say.SPARE_BITS_IGNORED]),
+    "URL-safe": (TEXT.replace(b"+", b"-").replace(b"/", b"_"), [say.URL_SAFE]),
     "halves that do not belong together": (NAME_BYTES + b":" + b64encode(bytes(range(64))), [NOT_ITS_HALF]),
     "seed of zeros": (
         NAME_BYTES + b":" + b64encode(bytes(32) + ZERO_PUBLIC),
         ["the seed is all zeros, so everybody has this key; make a new one"],
     ),
     "point of small order": (NAME_BYTES + b":" + b64encode(bytes(32)), [SMALL_ORDER]),
-    "no name": (b":" + PAYLOAD, [NO_NAME]),
-    "colon in the name": (b"a:b:" + PAYLOAD, [SECOND_COLON]),
-    "space in the name": (b"a b:" + PAYLOAD, [ODD_NAME_KEPT]),
-    "leading line feed": (b"\n" + TEXT, [ODD_NAME_KEPT]),
-    "a name that steers terminals": (b"\x1b[2J:" + PAYLOAD, [ODD_NAME_KEPT]),
-    "a name that is not UTF-8": (b"\xff:" + PAYLOAD, [NOT_UTF8]),
+    "no name": (b":" + PAYLOAD, [say.NO_NAME]),
+    "colon in the name": (b"a:b:" + PAYLOAD, [say.SECOND_COLON]),
+    "space in the name": (b"a b:" + PAYLOAD, [say.ODD_NAME_KEPT]),
+    "leading line feed": (b"\n" + TEXT, [say.ODD_NAME_KEPT]),
+    "a name that steers terminals": (b"\x1b[2J:" + PAYLOAD, [say.ODD_NAME_KEPT]),
+    "a name that is not UTF-8": (b"\xff:" + PAYLOAD, [say.NOT_UTF8]),
     "comma in the name": (b"a,b:" + PAYLOAD, [COMMA]),
-    "comma and space in the name": (b"a, b:" + PAYLOAD, [ODD_NAME_KEPT]),
+    "comma and space in the name": (b"a, b:" + PAYLOAD, [say.ODD_NAME_KEPT]),
     "a comment's sign in the name": (b"a#b:" + PAYLOAD, [COMMENT]),
     "both in the name": (b"#,:" + PAYLOAD, [COMMA, COMMENT]),
     "a padded seed for a name": (PAYLOAD[:43] + b"=:" + PUBLIC.encode(), [HIDDEN]),
     "a bare seed for a name": (PAYLOAD[:43] + b":" + PUBLIC.encode(), [HIDDEN]),
     "41 digits for a name": (PAYLOAD[:41] + b":" + PUBLIC.encode(), [HIDDEN]),
     "a seed after a word for a name": (b"key=" + PAYLOAD[:43] + b":" + PUBLIC.encode(), [HIDDEN]),
-    "empty": (b"", [EMPTY]),
-    "no colon": (PAYLOAD, [NO_COLON]),
-    "cut short": (TEXT[:-4], [length(63)]),
-    "PEM": (b"-----BEGIN PRIVATE KEY-----\nMC4CAQ==\n-----END PRIVATE KEY-----\n", [PEM]),
-    "OpenSSH": (b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", [OPENSSH]),
-    "as large as may be": (bytes(65_536), [NO_COLON]),
+    "empty": (b"", [say.EMPTY]),
+    "no colon": (PAYLOAD, [say.NO_COLON]),
+    "cut short": (TEXT[:-4], [say.length(63)]),
+    "PEM": (b"-----BEGIN PRIVATE KEY-----\nMC4CAQ==\n-----END PRIVATE KEY-----\n", [say.PEM]),
+    "OpenSSH": (b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", [say.OPENSSH]),
+    "as large as may be": (bytes(65_536), [say.NO_COLON]),
     "too large": (bytes(65_537), ["has more than 65536 bytes, so it is no key"]),
     "several at once": (
         b"\xef\xbb\xbfa,b:" + PAYLOAD[:-2] + b"\n",
-        [BYTE_ORDER_MARK, ONE_LINE_FEED, PADDING_CHANGED, COMMA],
+        [BYTE_ORDER_MARK, ONE_LINE_FEED, say.PADDING_CHANGED, COMMA],
     ),
 }
 
@@ -300,8 +279,8 @@ def test_json(command: Run, file: File) -> None:
     assert [json.loads(line) for line in out.splitlines()] == [
         {"file": sound, "half": "secret", "name": NAME, "deviations": []},
         {"file": bad, "half": "public", "name": NAME, "deviations": [ONE_LINE_FEED]},
-        {"file": odd, "half": "secret", "name": None, "deviations": [ODD_NAME_KEPT]},
-        {"file": none, "half": None, "name": None, "deviations": [EMPTY]},
+        {"file": odd, "half": "secret", "name": None, "deviations": [say.ODD_NAME_KEPT]},
+        {"file": none, "half": None, "name": None, "deviations": [say.EMPTY]},
     ]
 
 

@@ -64,11 +64,12 @@ LACKS = "r: lacks what a realisation has, or has more than this keywright knows;
 
 def test_what_is_no_realisation_is_refused() -> None:
     """Another document, or one with members that a signature might cover and we do not know."""
-    changes: list[dict[str, object]] = [
+    changes: list[object] = [
         *({**OLD, name: value} for name, value in (("more", 1), ("id", 1), ("outPath", ""), ("outPath", "I owe you"))),
         *({**OLD, "id": ID.replace("ab", digits, 1)} for digits in ("b", "AB")),
         *({**OLD, "id": ID.replace("out", name)} for name in ("x" * 212, "", "\u00e4")),
-        *({**OLD, "dependentRealisations": value} for value in ({"a": PATH}, [])),
+        {**OLD, "dependentRealisations": {"a": PATH}},
+        {**OLD, "dependentRealisations": []},
         {**OLD, "id": "I owe you"},
         {**NEW, "key": {"drvPath": "x", "outputName": "y"}},
         {**NEW, "key": {"drvPath": PATH, "outputName": "I owe"}},

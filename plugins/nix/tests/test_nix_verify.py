@@ -7,7 +7,6 @@ import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import nacl.signing
 import pytest
@@ -35,20 +34,16 @@ def sign(path: Path, name: str, number: int) -> None:
     path.write_bytes(data + f"Sig: {name}:{b64encode(signature).decode()}\n".encode())
 
 
+Verify = Callable[..., tuple[int, str, str]]
+
 A, B = public("a-1", 1), public("b-1", 2)
 STORE_PATH = f"/nix/store/{0:032}-hello"
 
 
-class Verify(Protocol):
-    """Runs `nix verify` over places: exit code, stdout and stderr as text."""
-
-    def __call__(
-        self, *places: Path, trusted: str = ..., needed: int = ..., as_json: bool = ...
-    ) -> tuple[int, str, str]: ...
-
-
 @pytest.fixture
 def verify(nix_command: Run) -> Verify:
+    """Runs `nix verify` over places: exit code, stdout and stderr as text."""
+
     def run(*places: Path, trusted: str = A, needed: int = 1, as_json: bool = False) -> tuple[int, str, str]:
         options = ("--trusted-public-keys", trusted, "--sigs-needed", str(needed))
         code, out, err = nix_command("verify", *map(str, places), *options, as_json=as_json)

@@ -10,66 +10,56 @@ if TYPE_CHECKING:
 
 KEYWRIGHT_API = 1
 
-_EXAMPLE = "keywright nix key generate-secret --key-name cache.example.org-1 > secret-key"
-
 
 def add_commands(commands: Commands) -> None:
     """Add all nix commands. What they need is imported when they are asked for."""
-    commands.add(
-        "nix key generate-secret",
+
+    def add(path: str, module: str, configure: str, run: str, **options: Any) -> None:
+        commands.add(path, configure=_from(module, configure), run=_from(module, run), **options)
+
+    add(
+        *("nix key generate-secret", "key", "configure_generate", "generate_secret"),
         help="print a new secret key for signing store paths",
-        configure=_from("key", "configure_generate"),
-        run=_from("key", "generate_secret"),
-        examples=[_EXAMPLE],
+        examples=["keywright nix key generate-secret --key-name cache.example.org-1 > secret-key"],
         global_options=False,
     )
-    commands.add(
-        "nix key convert-secret-to-public",
+    add(
+        *("nix key convert-secret-to-public", "key", "configure_convert", "convert_secret_to_public"),
         help="print the public key of the secret key on standard input",
-        configure=_from("key", "configure_convert"),
-        run=_from("key", "convert_secret_to_public"),
         examples=[
             "keywright nix key convert-secret-to-public < secret-key",
             "nix store verify --trusted-public-keys $(keywright nix key convert-secret-to-public < secret-key) PATH",
         ],
         global_options=False,
     )
-    commands.add(
-        "nix key check",
+    add(
+        *("nix key check", "check", "configure_check", "run_check"),
         help="examine key files and report each deviation, without printing a key",
-        configure=_from("check", "configure_check"),
-        run=_from("check", "run_check"),
         examples=[
             "keywright nix key check /etc/nix/secret-key",
             "keywright nix key check --json secret-key public-key",
         ],
         uses="plugins",
     )
-    commands.add(
-        "nix trusted-public-keys",
+    add(
+        *("nix trusted-public-keys", "trusted", "configure_trusted", "run_trusted"),
         help="print the public keys that clients of a binary cache are to trust, announced ones too",
-        configure=_from("trusted", "configure_trusted"),
-        run=_from("trusted", "run_trusted"),
         examples=[
             "keywright nix trusted-public-keys cache.example.org",
             "keywright nix trusted-public-keys --format nixos",
         ],
     )
-    commands.add(
-        "nix sign",
+    add(
+        *("nix sign", "sign", "configure_sign", "sign"),
         help="sign the narinfos of a binary cache, or take signatures away",
-        configure=_from("sign", "configure_sign"),
-        run=_from("sign", "sign"),
         examples=[
             "keywright nix sign /srv/cache --key cache.example.org",
             "keywright nix sign file:///srv/cache --drop cache.example.org-1 --jobs 2",
         ],
     )
-    commands.add(
-        "nix verify",
+    add(
+        *("nix verify", "verify", "configure_verify", "verify"),
         help="find the narinfos of a binary cache that lack signatures of trusted keys",
-        configure=_from("verify", "configure_verify"),
-        run=_from("verify", "verify"),
         examples=['keywright nix verify /srv/cache --trusted-public-keys "$(cat public-key)" --sigs-needed 2'],
         uses="plugins",
     )

@@ -191,7 +191,7 @@ def _work(wait: int, pipe: int, cache: Cache, job: Job, share: int, jobs: int) -
 # Only errors are pickled, because to import pickle takes as long as to sign some dozen narinfos.
 
 _CHUNK: Final = 128
-_Packed: TypeAlias = bytes | tuple[str, tuple[str, ...], tuple[str, str, Identity] | None]
+_Packed: TypeAlias = tuple[str, bytes | None, tuple[str, ...], tuple[str, str, Identity] | None]
 
 
 def _send_all(parent: IO[bytes], names: Iterator[str], directory: str, job: Job) -> None:
@@ -225,20 +225,14 @@ def _send_all(parent: IO[bytes], names: Iterator[str], directory: str, job: Job)
 
 def _packed(outcome: Outcome) -> _Packed:
     """An outcome in types that marshal writes."""
-    if outcome.error is not None:
-        return _pickled(outcome)
-    if outcome.replacement is None:
-        return outcome.kind, outcome.clashing, None
-    path, beside, old = outcome.replacement
-    return outcome.kind, outcome.clashing, (path, beside, old)
+    kind, error, clashing, replacement = outcome
+    return kind, None if error is None else _pickled(error), clashing, replacement and (*replacement,)
 
 
 def _unpacked(packed: _Packed) -> Outcome:
-    if isinstance(packed, bytes):
-        outcome: Outcome = _unpickled(packed)
-        return outcome
-    kind, clashing, replacement = packed
-    return Outcome(kind, None, clashing, None if replacement is None else Replacement(*replacement))
+    kind, error, clashing, replacement = packed
+    problem = None if error is None else _unpickled(error)
+    return Outcome(kind, problem, clashing, replacement and Replacement(*replacement))
 
 
 def _pickled(what: object) -> bytes:

@@ -112,6 +112,12 @@ def sig(key: Bound, data: bytes) -> bytes:
     return b"Sig: " + key.name.encode() + b":" + text + b"\n"
 
 
+def signed_narinfo(data: bytes) -> bytes:
+    """A narinfo with the signature of the key a-1."""
+    tail = CA if data.endswith(CA) else b""
+    return data.removesuffix(tail) + sig(A, data) + tail
+
+
 def run(cache: Path, task: Job, jobs: int = 1) -> Counter[str]:
     """Sign a whole cache. Returns how many of which kind."""
     place = Cache(str(cache))

@@ -186,15 +186,10 @@ class _Run:
                 f"--drop {name} takes it away"
             )
         if self._context.json:
-            document: dict[str, object] = {
-                "changed": self._counts["changed"],
-                "unchanged": self._counts["unchanged"],
-                "not_vouched_for": self._counts["not vouched for"],
-                "gone": self._counts["gone"],
-                "faults": self._counts["faulty"],
-                "clashing": dict(self._clashing),
-                "dry_run": self._job.dry_run,
-            }
+            kinds = ("changed", "unchanged", "not vouched for", "gone")
+            document: dict[str, object] = {kind.replace(" ", "_"): self._counts[kind] for kind in kinds}
+            document["faults"] = self._counts["faulty"]
+            document |= {"clashing": dict(self._clashing), "dry_run": self._job.dry_run}
             if self._problems.first is not None:
                 document["error"] = self._problems.document(self._problems.first)
             self._context.print_json(document)
