@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, cast
 
+from keywright import JsonProblem, read_json
 from keywright.errors import FormatError
 from keywright_nix.store_path import BASE_NAME
 
@@ -27,10 +28,9 @@ def realisation_fingerprint(text: bytes | str, *, where: str = "realisation") ->
     Raises:
         FormatError: It has neither.
     """
-    try:
-        document = parse_json(text)
-    except ValueError:
-        raise FormatError(f"{where}: is no JSON document, or has a member twice; fetch it again") from None
+    document = read_json(text)
+    if isinstance(document, JsonProblem):
+        raise FormatError(f"{where}: is no JSON document, or has a member twice; fetch it again")
     covered = _covered(document)
     if covered is None:
         rule = "lacks what a realisation has, or has more than this keywright knows"
@@ -59,23 +59,3 @@ def _covered(document: object) -> dict[str, object] | None:
 
 def _all_like(pattern: re.Pattern[str], values: list[object]) -> bool:
     return all(isinstance(value, str) and pattern.fullmatch(value) for value in values)
-
-
-def parse_json(text: bytes | str) -> object:
-    """A JSON document in which no object has a member twice.
-
-    Raises:
-        ValueError: `text` is not such a document, or is nested too deeply.
-    """
-    try:
-        document: object = json.loads(text, object_pairs_hook=_members)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return document
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member twice")
-    return members

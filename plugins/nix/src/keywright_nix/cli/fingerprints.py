@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from keywright import JsonProblem, read_json_object
 from keywright.errors import ConfigError, FormatError
-from keywright_nix.realisation import parse_json, realisation_fingerprint
+from keywright_nix.realisation import realisation_fingerprint
 from keywright_nix.signing import signatures_of
 from keywright_nix.store_path import is_path_fingerprint
 
@@ -56,15 +57,11 @@ def _read(line: bytes, where: str) -> tuple[dict[str, object], bytes, list[objec
     """The document of a line, its fingerprint and its signatures."""
     if len(line) > _MAXIMUM_BYTES:
         raise FormatError(f"{where}: has more than {_MAXIMUM_BYTES} bytes; give one object a line")
-    try:
-        document = parse_json(line)
-        json.dumps(document, allow_nan=False)
-    except (ValueError, RecursionError):
-        document = None
-    fingerprint = document.get("fingerprint") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(fingerprint, str):
+    document = read_json_object(line)
+    fingerprint = None if isinstance(document, JsonProblem) else document.get("fingerprint")
+    if isinstance(document, JsonProblem) or not isinstance(fingerprint, str):
         raise FormatError(f"{where}: is no JSON object with a text as fingerprint, or has a member twice; correct it")
-    message = fingerprint.encode(errors="surrogatepass")
+    message = fingerprint.encode()
     if not is_path_fingerprint(message) and not _is_realisation(message):
         raise FormatError(
             f"{where}: has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"

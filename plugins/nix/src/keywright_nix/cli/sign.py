@@ -102,7 +102,7 @@ def _check_fingerprint_arguments(arguments: Namespace) -> None:
 def _most_jobs(arguments: Namespace, context: Context) -> int:
     """How many processes to use at most if `--jobs` is not given."""
     # Each process binds a key of the ring again; an observer, such as an audit log, would see each of them.
-    alone = arguments.key and context.ring.plugins.listens
+    alone = arguments.key and context.ring.observers.listens
     several = not alone and all(lets_several_sign(context, reference) for reference in arguments.key)
     return processors() if several else 1
 
