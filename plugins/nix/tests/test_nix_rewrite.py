@@ -86,22 +86,16 @@ def test_another_change_makes_a_new_file(file: Path, new: bytes, mode: int) -> N
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode), left(file)) == (new, mode, [])
 
 
-def test_a_read_only_file(file: Path) -> None:
-    """A file that its owner may not write is not written, whoever we are: a new one takes its place."""
+def test_where_an_addition_makes_a_new_file(file: Path) -> None:
+    """If its owner may not write the file, whoever we are; or if it has another name, which keeps the old bytes."""
+    snapshot = file.parent / "snapshot"
+    os.link(file, snapshot)
+    assert rewritten(file, OLD + TAIL)
+    assert (file.read_bytes(), snapshot.read_bytes()) == (OLD + TAIL, OLD)
+
     file.chmod(0o444)
-
-    assert rewritten(file, OLD + TAIL)
-
-    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (OLD + TAIL, 0o444)
-
-
-def test_a_hard_link(file: Path) -> None:
-    """A file with another name is replaced, and the other name keeps the old bytes."""
-    os.link(file, file.parent / "snapshot")
-
-    assert rewritten(file, OLD + TAIL)
-
-    assert (file.read_bytes(), (file.parent / "snapshot").read_bytes()) == (OLD + TAIL, OLD)
+    assert rewritten(file, OLD + TAIL + TAIL)
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (OLD + TAIL + TAIL, 0o444)
 
 
 def test_the_border_of_a_page(file: Path) -> None:
@@ -122,14 +116,6 @@ def test_the_owner_stays(file: Path) -> None:
     rewritten(file, b"new")
 
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
-
-
-def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    """The system's word for it is passed on, with what was tried."""
-    path = tmp_path / ("x" * 300)
-
-    with refusal(StoreUnavailableError, f"{path}: cannot be read (File name too long); the narinfo is as it was"):
-        read_narinfo(str(path))
 
 
 def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
@@ -211,18 +197,17 @@ def test_a_symbolic_link(file: Path) -> None:
         file.unlink()
 
 
-def test_a_file_of_100_megabytes(file: Path) -> None:
-    """What is too large to be a narinfo is not even read."""
+def test_what_cannot_be_read(file: Path) -> None:
+    """What is too large to be a narinfo is not even read; a file that is gone is an error of its own."""
+    long = file.with_name("x" * 300)
     os.truncate(file, 100_000_000)
 
     with refusal(FormatError, f"{file}: has more than 8388608 bytes; this is no narinfo"):
         read_narinfo(str(file))
-
-
-def test_a_file_that_is_gone(tmp_path: Path) -> None:
-    """That a file is not there is told apart from other faults."""
+    with refusal(StoreUnavailableError, f"{long}: cannot be read (File name too long); the narinfo is as it was"):
+        read_narinfo(str(long))
     with pytest.raises(FileNotFoundError):
-        read_narinfo(str(tmp_path / "x.narinfo"))
+        read_narinfo(str(file.with_name("gone")))
 
 
 def test_zeros_at_the_end() -> None:
@@ -259,47 +244,35 @@ def test_a_read_only_file_system(small: Path) -> None:
             rewritten(file, new)
 
 
-@pytest.mark.parametrize(
-    ("limit", "message"),
-    [
+def test_a_short_write(file: Path) -> None:
+    """What was written in part is taken back."""
+    for limit, message in (
         (len(OLD), "cannot be written (File too large); the narinfo is as it was"),
         (len(OLD) + 1, "could not be written whole; the narinfo is as it was: make room"),
-    ],
-    ids=["nothing fits", "a part fits"],
-)
-def test_a_short_write(file: Path, limit: int, message: str) -> None:
-    """What was written in part is taken back."""
-    code = (
-        "import resource, sys; from pathlib import Path\n"
-        "from keywright_nix.rewrite import read_narinfo, rewrite\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-        "old, status = read_narinfo(sys.argv[1])\n"
-        f"try: rewrite(sys.argv[1], old, old + {TAIL!r}, status)\n"
-        "except Exception as error: print(type(error).__name__, error, sep=': ')"
-    )
+    ):
+        code = (
+            "import resource, sys; from pathlib import Path\n"
+            "from keywright_nix.rewrite import read_narinfo, rewrite\n"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+            "old, status = read_narinfo(sys.argv[1])\n"
+            f"try: rewrite(sys.argv[1], old, old + {TAIL!r}, status)\n"
+            "except Exception as error: print(type(error).__name__, error, sep=': ')"
+        )
 
-    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60)
 
-    assert (done.stdout, done.stderr) == (f"StoreUnavailableError: {file}: {message}\n", "")
-    assert file.read_bytes() == OLD
+        assert (done.stdout, done.stderr) == (f"StoreUnavailableError: {file}: {message}\n", "")
+        assert file.read_bytes() == OLD
 
 
-@pytest.mark.parametrize(
-    ("name", "error", "told"),
-    [
-        pytest.param("fchmod", OSError(5, "Input/output error"), StoreUnavailableError, id="fchmod"),
-        pytest.param("write", OSError(5, "Input/output error"), StoreUnavailableError, id="write"),
-        pytest.param("close", KeyboardInterrupt(), KeyboardInterrupt, id="Ctrl-C"),
-    ],
-)
-def test_a_failure_while_a_new_file_is_written(
-    file: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException, told: type[BaseException]
-) -> None:
-    """Whatever stops it takes the new file along."""
+@pytest.mark.parametrize("name", ["fchmod", "write", "close"])
+def test_a_failure_while_a_new_file_is_written(file: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whatever stops it, an error or Ctrl-C, takes the new file along."""
     arguments = read(file, b"new")
+    error = KeyboardInterrupt() if name == "close" else OSError(5, "Input/output error")
     monkeypatch.setattr(f"os.{name}", _raising(error))
 
-    with pytest.raises(told):
+    with pytest.raises(KeyboardInterrupt if name == "close" else StoreUnavailableError):
         rewrite(str(file), *arguments)
 
     monkeypatch.undo()
