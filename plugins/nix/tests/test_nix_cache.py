@@ -40,12 +40,14 @@ def test_directories() -> None:
 def test_single_files(make_cache: MakeCache) -> None:
     """Files of one directory make one cache, each once, and none if the directory is named too."""
     cache = str(make_cache())
+    (Path(cache) / "directory.narinfo").mkdir()
 
     assert found("a.narinfo", f"{cache}/x.narinfo", "b.narinfo", "a.narinfo") == [
         (".", ("a.narinfo", "b.narinfo")),
         (cache, ("x.narinfo",)),
     ]
     assert found(f"{cache}/x.narinfo", cache, f"{cache}/y.narinfo") == [(cache, None)]
+    assert found(f"{cache}/directory.narinfo") == [(f"{cache}/directory.narinfo", None)]
 
 
 @pytest.mark.parametrize("first", range(5))
@@ -62,13 +64,6 @@ def test_a_place_by_several_paths(make_cache: MakeCache, monkeypatch: pytest.Mon
         (given[0].rstrip("/"), ("x.narinfo", "y.narinfo"))
     ]
     assert found(f"{given[1]}/x.narinfo", given[0]) == [(given[1].rstrip("/"), None)]
-
-
-def test_a_directory_that_is_called_as_a_file(tmp_path: Path) -> None:
-    """What ends in .narinfo and is a directory counts as one."""
-    (tmp_path / "x.narinfo").mkdir()
-
-    assert found(str(tmp_path / "x.narinfo")) == [(str(tmp_path / "x.narinfo"), None)]
 
 
 def test_what_is_no_place() -> None:

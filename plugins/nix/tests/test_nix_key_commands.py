@@ -190,18 +190,14 @@ def test_no_configuration_is_read(command: Run) -> None:
     assert command("convert-secret-to-public", given=TEXT)[0] == 0
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        pytest.param(["--key-name", "b"], id="the name"),
-        pytest.param(["--log-format", "raw", "--log-format", "bar"], id="the log format"),
-        pytest.param(["--option", "cores", "4", "--option", "cores", "2"], id="an option of Nix"),
-        pytest.param(["--experimental-features", "a", "--experimental-features", "b"], id="experimental features"),
-    ],
-)
-def test_what_nix_takes_twice_is_taken_twice(arguments: list[str]) -> None:
+def test_what_nix_takes_twice_is_taken_twice() -> None:
     """Where keywright's own command line takes each option once, these commands repeat them as Nix does."""
-    given = ["nix", "key", "generate-secret", *arguments, "--key-name", "c"]
+    twice = [
+        *("--key-name", "b", "--log-format", "raw", "--log-format", "bar"),
+        *("--option", "cores", "4", "--option", "cores", "2"),
+        *("--experimental-features", "a", "--experimental-features", "b"),
+    ]
+    given = ["nix", "key", "generate-secret", *twice, "--key-name", "c"]
 
     done = subprocess.run([sys.executable, "-m", "keywright", *given], capture_output=True, timeout=60)
 

@@ -267,31 +267,26 @@ def test_jobs_for_a_cache(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch
         assert jobs_for(cache, most) == jobs, count
 
 
-@pytest.mark.parametrize(("ours", "most"), [(1, 1), (2, 2), (8, 8), (64, 8)])
-def test_processors(monkeypatch: pytest.MonkeyPatch, ours: int, most: int) -> None:
+def test_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that this process may use, and no more than eight."""
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(ours)), raising=False)
-    assert processors() == most
+    for ours, most in ((1, 1), (2, 2), (8, 8), (64, 8)):
+        with monkeypatch.context() as patch:
+            patch.setattr("os.sched_getaffinity", lambda _, ours=ours: set(range(ours)), raising=False)
+            assert processors() == most
 
-    monkeypatch.delattr("os.sched_getaffinity")
-    monkeypatch.setattr("os.cpu_count", lambda: ours)
-    assert processors() == most
+            patch.delattr("os.sched_getaffinity")
+            patch.setattr("os.cpu_count", lambda ours=ours: ours)
+            assert processors() == most
 
-    monkeypatch.setattr("os.cpu_count", lambda: None)
-    assert processors() == 1
+            patch.setattr("os.cpu_count", lambda: None)
+            assert processors() == 1
 
 
-@pytest.mark.parametrize(("arguments", "jobs"), [([], 2), (["--jobs", "1"], 1), (["--jobs", "3"], 3)])
 def test_how_many_processes_sign(
-    nix_command: Run,
-    make_cache: MakeCache,
-    key_file: str,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    jobs: int,
+    nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many as asked for, else as many as the cache is worth."""
-    monkeypatch.setattr("keywright_nix.parallel.processors", lambda: 4)
+    monkeypatch.setattr("keywright_nix.cli.sign.processors", lambda: 4)
     started = []
     fork = os.fork
 
@@ -300,18 +295,20 @@ def test_how_many_processes_sign(
         return fork()
 
     monkeypatch.setattr("os.fork", start)
+    for arguments, processes in (([], 2), (["--jobs", "1"], 0), (["--jobs", "3"], 3)):
+        started.clear()
 
-    out = nix_command("sign", str(make_cache(1000)), "--key-file", key_file, *arguments)
+        out = nix_command("sign", str(make_cache(1000, name=f"cache{processes}")), "--key-file", key_file, *arguments)
 
-    assert out == (0, b"signed 1000, already signed 0\n", b"")
-    assert len(started) == (0 if jobs == 1 else jobs)
+        assert out == (0, b"signed 1000, already signed 0\n", b"")
+        assert len(started) == processes
 
 
 def test_one_process_where_a_store_lets_one_sign(
     nix_command: Run, make_cache: MakeCache, ring: KeyRing, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody need know: unasked, one process signs with such a key, and with others beside it."""
-    monkeypatch.setattr("keywright_nix.parallel.processors", lambda: 4)
+    """Without --jobs, one process signs with such a key, and with others beside it."""
+    monkeypatch.setattr("keywright_nix.cli.sign.processors", lambda: 4)
     monkeypatch.setattr("os.fork", lambda: pytest.fail("no process is started"))
     arguments = ["--key", "cache", "--key-file", key_file]
 
@@ -320,36 +317,36 @@ def test_one_process_where_a_store_lets_one_sign(
     assert out == (0, b"signed 1000, already signed 0\n", b"")
 
 
-class Listener:
-    """A plugin that hears of every use of a key."""
+class Observer:
+    """A plugin that sees every use of a key."""
 
     KEYWRIGHT_API = 1
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.seen: list[str] = []
 
     @hookimpl
     def keywright_observe(self, event: KeyEvent) -> None:
         """Note it."""
-        self.heard.append(event.operation)
+        self.seen.append(event.operation)
 
 
-def test_one_process_where_somebody_listens(
+def test_one_process_if_a_plugin_observes(
     nix_command: Run, make_cache: MakeCache, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each process binds the key; unasked, an audit log is not to hear of it more than once."""
+    """Each process binds the key; without --jobs, an audit log sees it only once."""
     stores = {"s": {"backend": "file", "path": str(tmp_path / "keys")}}
     ring = keywright.open({"default_store": "s", "stores": stores}, registry=registry)
     ring.generate("cache", type="ed25519", format="nix")
-    listener = Listener()
-    registry.add(listener, "listener")
-    monkeypatch.setattr("keywright_nix.parallel.processors", lambda: 2)
+    observer = Observer()
+    registry.add(observer, "observer")
+    monkeypatch.setattr("keywright_nix.cli.sign.processors", lambda: 2)
     monkeypatch.setattr("os.fork", lambda: pytest.fail("no process is started"))
 
     out = nix_command("sign", str(make_cache(1000)), "--key", "cache", config=ring.config)
 
     assert out == (0, b"signed 1000, already signed 0\n", b"")
-    assert listener.heard.count("bind") == 1
+    assert observer.seen.count("bind") == 1
 
 
 # SIGTERM, the signal that a service manager ends a process by.
