@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from keywright.ring.verifier import BoundVerifier, Verifier
     from keywright.secret import Secret
     from keywright.settings import REQUIRED, Options, Setting
+    from keywright.strict_json import JsonProblem, json_problem, read_json, read_json_object
 
 __all__ = [
     "KEYWRIGHT_API",
@@ -64,6 +65,7 @@ __all__ = [
     "ExaminedPlugin",
     "ExaminedStore",
     "Format",
+    "JsonProblem",
     "Key",
     "KeyEvent",
     "KeyRing",
@@ -95,10 +97,13 @@ __all__ = [
     "encode_info",
     "format_time",
     "hookimpl",
+    "json_problem",
     "open",
     "parse_duration",
     "parse_reference",
     "parse_time",
+    "read_json",
+    "read_json_object",
 ]
 
 _WHERE = {
@@ -116,6 +121,7 @@ _WHERE = {
     "ExaminedPlugin": "keywright.protocols",
     "ExaminedStore": "keywright.protocols",
     "Format": "keywright.protocols",
+    "JsonProblem": "keywright.strict_json",
     "KEYWRIGHT_API": "keywright.hookspecs",
     "Key": "keywright.key",
     "KeyEvent": "keywright.events",
@@ -149,10 +155,13 @@ _WHERE = {
     "encode_info": "keywright.metadata",
     "format_time": "keywright.metadata",
     "hookimpl": "keywright.hookspecs",
+    "json_problem": "keywright.strict_json",
     "open": "keywright.ring.opening",
     "parse_duration": "keywright.durations",
     "parse_reference": "keywright.names",
     "parse_time": "keywright.metadata",
+    "read_json": "keywright.strict_json",
+    "read_json_object": "keywright.strict_json",
 }
 
 
