@@ -24,7 +24,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import jwe_decode, jwe_decrypt, jwe_encrypt
-from keywright_jose.base64url import encode_base64url
+from keywright_jose.json import encode_base64url
 
 __all__ = ["TARGET"]
 

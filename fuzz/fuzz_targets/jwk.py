@@ -18,9 +18,9 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import thumbprint
-from keywright_jose.base64url import encode_base64url
-from keywright_jose.jwk_format import JwkFormat
-from keywright_jose.jwk_thumbprint import encoded_thumbprint
+from keywright_jose.json import encode_base64url
+from keywright_jose.jwk.codec import encoded_thumbprint
+from keywright_jose.jwk.format import JwkFormat
 from keywright_keytypes import keywright_register_key_types
 
 __all__ = ["TARGET"]

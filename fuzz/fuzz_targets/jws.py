@@ -23,9 +23,8 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import create_curve_key, create_secret_key, jws_decode, signer, verifier, verify
-from keywright_jose.base64url import encode_base64url
-from keywright_jose.token_header import read_header
-from keywright_jose.token_json import read_object, write_object
+from keywright_jose.compact import read_header
+from keywright_jose.json import encode_base64url, read_object, write_object
 
 __all__ = ["TARGET"]
 

@@ -15,7 +15,7 @@ import pytest
 from keywright import Secret
 from keywright.errors import KeywrightError
 from keywright.testing import assert_hidden, traceback_with_locals
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 Jwk = dict[str, Any]
 Jose = Callable[..., bytes]

@@ -26,7 +26,7 @@ from keywright.errors import (
     MalformedTokenError,
 )
 from keywright_jose import NewApiKey, create_api_key, list_api_keys, revoke_api_key, verify_api_key
-from keywright_jose.api_key_commands import add_api_key_commands
+from keywright_jose.cli.api_keys import add_api_key_commands
 
 DAY = timedelta(days=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -231,7 +231,7 @@ def test_list(ring: KeyRing, run: Run, clock: Clock) -> None:
 
 def test_list_on_a_terminal(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     """In columns."""
-    from keywright_jose.api_key_values import row_of
+    from keywright_jose.cli.options import row_of
 
     create_api_key(ring, labels={"user_id": "7"})
     (found,) = list_api_keys(ring)

@@ -233,7 +233,7 @@ def test_a_key_that_is_no_api_key(plain: KeyRing) -> None:
 
 
 def _oct(octets: bytes, kid: str) -> bytes:
-    from keywright_jose.base64url import encode_base64url
+    from keywright_jose.json import encode_base64url
 
     return json.dumps({"kty": "oct", "k": encode_base64url(octets), "kid": kid}).encode()
 

@@ -31,7 +31,7 @@ from keywright_jose import (
     verifier,
     verify,
 )
-from keywright_jose.key_objects import public_object
+from keywright_jose.keys import public_object
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Call = Callable[[], object]

@@ -19,7 +19,7 @@ from made_jwks import EC, ED, MODULUS, RSA, oct_key, rsa_key, text
 from keywright import Secret
 from keywright.errors import InvalidKeyError, InvalidSignatureError, KeywrightError
 from keywright_jose import create_curve_key, signer, verifier, verify
-from keywright_jose.lookalikes import is_public_key
+from keywright_jose.keys import is_public_key
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 

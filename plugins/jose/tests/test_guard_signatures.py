@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from keywright import Key
 from keywright.errors import InvalidSignatureError, KeywrightError
 from keywright_jose import verify
-from keywright_jose.given_key import one_key, taken
-from keywright_jose.jose_keys import verifying_key
+from keywright_jose._jose import verifying_key
+from keywright_jose.jwk.inputs import one_key, taken
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Sign = Callable[[bytes], bytes]
@@ -245,7 +245,7 @@ def test_the_length_is_checked_before_the_library_is_asked(
 ) -> None:
     """Were a library to take everything, another length would still be refused."""
     _, length = verifying_key(one_key(taken(key_of(algorithm))), algorithm)
-    monkeypatch.setattr("keywright_jose.jose_keys.verifying_key", lambda *_: (lambda *_: True, length))
+    monkeypatch.setattr("keywright_jose._jose.verifying_key", lambda *_: (lambda *_: True, length))
 
     assert length == len(signature(algorithm, b""))
     assert verify(token_of(algorithm, lambda _: bytes(length)), key_of(algorithm), algorithms=[algorithm])

@@ -445,7 +445,7 @@ def test_what_is_done_to_a_header_changes_no_other(member: str) -> None:
 
 def test_long_headers_are_not_kept() -> None:
     """What anybody may send must not fill the memory: of headers that are kept, none is long."""
-    from keywright_jose.token_header import _read_and_keep
+    from keywright_jose.compact import _read_and_keep
 
     before = _read_and_keep.cache_info().currsize
     for number in range(3):

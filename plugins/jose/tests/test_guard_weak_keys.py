@@ -12,7 +12,7 @@ from made_jwks import MODULUS, RSA, ed_key, rsa_key, text
 
 from keywright.errors import InvalidKeyError, KeywrightError, MalformedKeyError
 from keywright_jose import create_curve_key, create_rsa_key, signer, verifier
-from keywright_jose.rsa_modulus import check_rsa, is_roca
+from keywright_jose.keys import check_rsa, is_roca
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 

@@ -22,10 +22,10 @@ from keywright_jose import (
     jwe_encode,
     jwe_encrypt,
 )
-from keywright_jose.base64url import decode_segment, encode_base64url
-from keywright_jose.jwe_algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
-from keywright_jose.jwk_decode import decode_members
-from keywright_jose.jwk_members import Members
+from keywright_jose.json import decode_segment, encode_base64url
+from keywright_jose.jwe.algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
+from keywright_jose.jwk.codec import decode_members
+from keywright_jose.jwk.members import Members
 
 Jwk = dict[str, Any]
 

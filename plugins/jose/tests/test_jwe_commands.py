@@ -28,8 +28,8 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import create_curve_key, create_secret_key, jwe_decrypt, jwe_encrypt
-from keywright_jose.jwe_algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
-from keywright_jose.jwe_commands import add_jwe_commands
+from keywright_jose.cli.jwe import add_jwe_commands
+from keywright_jose.jwe.algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
 
 Run = Callable[..., bytes]
 Refusal = Callable[[Callable[[], object]], KeywrightError]

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from keywright import Secret
 from keywright.errors import InvalidSignatureError, KeywrightError, MalformedTokenError
 from keywright_jose import create_curve_key, create_rsa_key, jwe_decode, jwe_decrypt, jwe_encrypt
-from keywright_jose.base64url import decode_segment
-from keywright_jose.jwe_agreement import derived
+from keywright_jose.json import decode_segment
+from keywright_jose.jwe.key_management import derived
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 

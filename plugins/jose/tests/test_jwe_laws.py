@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from keywright import Secret
 from keywright.errors import InvalidSignatureError, KeywrightError, MalformedTokenError
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, jwe_decode, jwe_decrypt, jwe_encrypt
-from keywright_jose.base64url import encode_base64url
-from keywright_jose.jwe import jwe_encode
+from keywright_jose.json import encode_base64url
+from keywright_jose.jwt import jwe_encode
 
 KEYS: dict[tuple[str, str], dict[str, Any]] = {
     ("A128KW", "A192GCM"): create_secret_key(128),

@@ -9,12 +9,12 @@ import pytest
 from keywright import Key, Secret
 from keywright.errors import InvalidSignatureError, UnsupportedOperationError
 from keywright_jose import jwe_decrypt
-from keywright_jose.base64url import decode_segment
-from keywright_jose.jwe_agreement import agreed_with_sender, derived
-from keywright_jose.jwe_algorithms import CONTENT_ALGORITHMS
-from keywright_jose.jwe_content import Encrypted, decrypted_content
-from keywright_jose.jwk_decode import decode_members
-from keywright_jose.jwk_members import Members
+from keywright_jose.json import decode_segment
+from keywright_jose.jwe.algorithms import CONTENT_ALGORITHMS
+from keywright_jose.jwe.content import Encrypted, decrypted_content
+from keywright_jose.jwe.key_management import agreed_with_sender, derived
+from keywright_jose.jwk.codec import decode_members
+from keywright_jose.jwk.members import Members
 
 IMAGINATION = b"The true sign of intelligence is not knowledge but imagination."
 PROSPER = b"Live long and prosper."

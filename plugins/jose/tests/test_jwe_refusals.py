@@ -23,7 +23,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, jwe_decode, jwe_decrypt, jwe_encrypt
-from keywright_jose.jwe import jwe_encode
+from keywright_jose.jwt import jwe_encode
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 

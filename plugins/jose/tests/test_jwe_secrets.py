@@ -14,7 +14,7 @@ from keywright import Secret
 from keywright.errors import KeywrightError
 from keywright.testing import assert_hidden
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, jwe_decode, jwe_encode, jwe_encrypt
-from keywright_jose.base64url import decode_base64url
+from keywright_jose.json import decode_base64url
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Hidden = Callable[[KeywrightError, bytes], None]

@@ -16,8 +16,8 @@ import pytest
 from keywright import Commands, Context, Registry, Secret
 from keywright.errors import ConfigError, KeyExistsError, UnsupportedOperationError
 from keywright_jose import thumbprint
-from keywright_jose.commands import add_commands
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.cli import add_commands
+from keywright_jose.jwk.format import JwkFormat
 
 Run = Callable[..., bytes]
 

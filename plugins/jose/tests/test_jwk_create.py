@@ -20,7 +20,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, thumbprint
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Watch = Callable[[KeywrightError, bytes], None]

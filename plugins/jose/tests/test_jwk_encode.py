@@ -11,7 +11,7 @@ import pytest
 
 from keywright import Attributes, Key, Secret
 from keywright.errors import KeywrightError, UnsupportedKeyError
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Watch = Callable[[KeywrightError, bytes], None]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from keywright import Attributes, Key, Secret
 from keywright.errors import FormatError, MalformedKeyError
 from keywright_jose import create_rsa_key, thumbprint
-from keywright_jose.base64url import decode_base64url, encode_base64url
-from keywright_jose.jwk_format import JwkFormat
-from keywright_jose.jwk_kinds import NO_ATTRIBUTES
+from keywright_jose.json import decode_base64url, encode_base64url
+from keywright_jose.jwk.codec import NO_ATTRIBUTES
+from keywright_jose.jwk.format import JwkFormat
 
 _FORMAT = JwkFormat()
 _RSA = _FORMAT.decode(Secret(json.dumps(create_rsa_key(2048)).encode()), default_kid="")

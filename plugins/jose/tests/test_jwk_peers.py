@@ -13,7 +13,7 @@ from jose import jwk as python_jose
 
 from keywright import Key, Secret
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, thumbprint
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 Jose = Callable[..., bytes]
 

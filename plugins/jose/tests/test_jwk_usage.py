@@ -11,8 +11,8 @@ import pytest
 
 from keywright import Attributes, Key, Secret
 from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
-from keywright_jose.jwk_format import JwkFormat
-from keywright_jose.jwk_usage import usage_fault
+from keywright_jose.jwk.format import JwkFormat
+from keywright_jose.jwk.usage import usage_fault
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Watch = Callable[[KeywrightError, bytes], None]

@@ -11,7 +11,7 @@ import pytest
 
 from keywright import Secret
 from keywright_jose import thumbprint
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 _THUMBPRINTS = [
     pytest.param(

@@ -29,7 +29,7 @@ from keywright.errors import (
 )
 from keywright.testing import assert_hidden
 from keywright_jose import create_curve_key, jwks, jws_encode, signer, verify
-from keywright_jose.jwk_set import public_keys
+from keywright_jose.jwk.set import public_keys
 
 DAY = timedelta(days=1)
 TYPES = {

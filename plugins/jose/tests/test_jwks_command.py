@@ -29,8 +29,8 @@ from keywright.errors import (
     StoreUnavailableError,
 )
 from keywright_jose import jwks
-from keywright_jose.jwks_command import add_jwks_command
-from keywright_jose.public_file import write_public
+from keywright_jose.cli.jwks import add_jwks_command
+from keywright_jose.cli.published_set import write_public
 
 Run = Callable[..., tuple[str, str]]
 
@@ -280,7 +280,7 @@ def test_no_room(tmp_path: Path) -> None:
 def _child(path: Path, *before: str) -> subprocess.CompletedProcess[str]:
     """`write_public` in a process of its own: what it raised."""
     work = (
-        "import sys\nfrom keywright_jose.public_file import write_public\n"
+        "import sys\nfrom keywright_jose.cli.published_set import write_public\n"
         f"try: write_public(sys.argv[1], {NEW!r})\n"
         "except Exception as error: print(type(error).__name__, error, sep='\\n')\n"
     )

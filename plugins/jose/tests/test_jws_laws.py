@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from keywright.errors import KeywrightError, MalformedTokenError
 from keywright_jose import create_curve_key, create_secret_key, jws_decode, signer, verifier, verify
-from keywright_jose.base64url import decode_segment, encode_base64url
-from keywright_jose.token_json import read_object, write_object
+from keywright_jose.json import decode_segment, encode_base64url, read_object, write_object
 
 KEY = {**create_secret_key(256), "alg": "HS256"}
 SIGNER, VERIFIER = signer(KEY), verifier(KEY)

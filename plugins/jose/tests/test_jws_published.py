@@ -9,7 +9,7 @@ import pytest
 
 from keywright import Secret
 from keywright_jose import signer, verify
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 Jwk = dict[str, Any]
 

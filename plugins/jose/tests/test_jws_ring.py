@@ -25,7 +25,7 @@ from keywright.errors import (
 )
 from keywright.testing import traceback_with_locals
 from keywright_jose import TokenSigner, jws_decode, jws_encode, signer, verifier, verify
-from keywright_jose.base64url import encode_segment
+from keywright_jose.json import encode_segment
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 

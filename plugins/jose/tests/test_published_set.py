@@ -15,7 +15,7 @@ import pytest
 
 from keywright.errors import KeyExistsError, KeywrightError
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key
-from keywright_jose.published_set import check_published
+from keywright_jose.cli.published_set import check_published
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Shows = Callable[[KeywrightError, bytes], None]
@@ -99,7 +99,8 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 def test_what_cannot_be_read() -> None:
     """It might be anything."""
     work = (
-        "import os, sys\nfrom keywright_jose.published_set import check_published\nimport keywright_jose.key_file\n"
+        "import os, sys\n"
+        "from keywright_jose.cli.published_set import check_published\nimport keywright_jose.jwk.inputs\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: check_published(sys.argv[1])\nexcept Exception as error: print(type(error).__name__, error, sep='\\n')\n"
     )

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from keywright import Attributes, Key, KeyRing, RecordInfo, Secret, State
 from keywright.errors import ConfigError, ExpiredTokenError, InvalidSignatureError, KeyNotFoundError
 from keywright_jose.api_key_text import API_KEY, digest_of, hidden, is_key_id, key_id_of, new_api_key, new_key_id
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 __all__ = ["ApiKey", "NewApiKey", "create_api_key", "find_api_key", "list_api_keys", "revoke_api_key", "verify_api_key"]
 
