@@ -231,7 +231,7 @@ def test_list(ring: KeyRing, run: Run, clock: Clock) -> None:
 
 def test_list_on_a_terminal(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     """In columns."""
-    from keywright_jose.cli.options import row_of
+    from keywright_jose.cli.api_keys import row_of
 
     create_api_key(ring, labels={"user_id": "7"})
     (found,) = list_api_keys(ring)

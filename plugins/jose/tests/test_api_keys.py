@@ -39,8 +39,7 @@ from keywright_jose import (
     revoke_api_key,
     verify_api_key,
 )
-from keywright_jose.api_key_text import new_api_key, new_key_id
-from keywright_jose.api_keys import find_api_key
+from keywright_jose.api_keys import find_api_key, new_api_key, new_key_id
 
 DAY = timedelta(days=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -144,7 +143,7 @@ def test_no_telling_why(plain: KeyRing, clock: Clock) -> None:
 
 def test_the_secret_of_another(plain: KeyRing) -> None:
     """A key_id with the secret of another key_id is refused, its checksum mended."""
-    from keywright_jose.api_key_text import _checksum
+    from keywright_jose.api_keys import _checksum
 
     one, other = create_api_key(plain), create_api_key(plain)
     start = one.api_key.reveal()[:21] + other.api_key.reveal()[21:64]

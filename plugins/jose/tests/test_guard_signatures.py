@@ -17,7 +17,7 @@ from keywright import Key
 from keywright.errors import InvalidSignatureError, KeywrightError
 from keywright_jose import verify
 from keywright_jose._jose import verifying_key
-from keywright_jose.jwk.inputs import one_key, taken
+from keywright_jose.jwk.inputs import hide_key, one_key
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Sign = Callable[[bytes], bytes]
@@ -244,7 +244,7 @@ def test_the_length_is_checked_before_the_library_is_asked(
     refusal: Refusal, monkeypatch: pytest.MonkeyPatch, algorithm: str
 ) -> None:
     """Were a library to take everything, another length would still be refused."""
-    _, length = verifying_key(one_key(taken(key_of(algorithm))), algorithm)
+    _, length = verifying_key(one_key(hide_key(key_of(algorithm))), algorithm)
     monkeypatch.setattr("keywright_jose._jose.verifying_key", lambda *_: (lambda *_: True, length))
 
     assert length == len(signature(algorithm, b""))

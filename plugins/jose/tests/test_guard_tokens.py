@@ -224,8 +224,6 @@ OBJECTS = [
     pytest.param(b'{"alg":"HS256","a":%s}' % (b"9" * 5000), id="integer of 5000 digits"),
     pytest.param(b'{"alg":"HS256","a":01}', id="leading zero"),
     pytest.param(b'{"alg":"HS256","a":0x10}', id="hexadecimal"),
-    pytest.param(b'{"alg":"HS256","a":%s}' % (b"[" * 150_000), id="150000 arrays"),
-    pytest.param(b'{"alg":"HS256","a":%s}' % (b'{"a":' * 30_000), id="30000 objects"),
 ]
 
 
@@ -256,6 +254,8 @@ def test_claims_that_are_not_one_strict_object_are_refused(refusal: Refusal, pay
         pytest.param(nested(33, "a"), LEVELS, id="33 levels"),
         pytest.param(b'{"alg":"HS256","a":%s}' % (b'{"a":' * 32 + b"1" + b"}" * 32), LEVELS, id="33 objects"),
         pytest.param(b'{"alg":"HS256","a":%s%s}' % (b"[" * 900, b"]" * 900), LEVELS, id="900 levels"),
+        pytest.param(b'{"alg":"HS256","a":%s%s}' % (b"[" * 70_000, b"]" * 70_000), LEVELS, id="70000 arrays"),
+        pytest.param(b'{"alg":"HS256","a":%s%s}' % (b'{"a":' * 30_000, b"}" * 30_000), LEVELS, id="30000 objects"),
         pytest.param(b'{"alg":"HS256","a":"\\ud800"}', SURROGATE, id="surrogate"),
         pytest.param(b'{"alg":"HS256","a":[{"b":"\\udc00x"}]}', SURROGATE, id="surrogate inside"),
         pytest.param(b'{"alg":"HS256","\\ud800":1}', SURROGATE, id="surrogate in a name"),

@@ -9,9 +9,9 @@ import pytest
 from keywright import Key, Secret
 from keywright.errors import InvalidSignatureError, UnsupportedOperationError
 from keywright_jose import jwe_decrypt
+from keywright_jose._jose import Encrypted, decrypt
 from keywright_jose.json import decode_segment
 from keywright_jose.jwe.algorithms import CONTENT_ALGORITHMS
-from keywright_jose.jwe.content import Encrypted, decrypted_content
 from keywright_jose.jwe.key_management import agreed_with_sender, derived
 from keywright_jose.jwk.codec import decode_members
 from keywright_jose.jwk.members import Members
@@ -362,9 +362,9 @@ def test_published_cbc_and_hmac(name: str, ciphertext: str, tag: str) -> None:
     encrypted = Encrypted(KERCKHOFFS_IV, bytes.fromhex(ciphertext), bytes.fromhex(tag))
     turned = bytes([encrypted.tag[0] ^ 1]) + encrypted.tag[1:]
 
-    assert decrypted_content(content, key, encrypted, KERCKHOFFS_AAD) == Secret(KERCKHOFFS)
-    assert decrypted_content(content, key, encrypted._replace(tag=turned), KERCKHOFFS_AAD) is None
-    assert decrypted_content(content, key, encrypted, KERCKHOFFS_AAD[1:]) is None
+    assert decrypt(name, key, encrypted, KERCKHOFFS_AAD) == Secret(KERCKHOFFS)
+    assert decrypt(name, key, encrypted._replace(tag=turned), KERCKHOFFS_AAD) is None
+    assert decrypt(name, key, encrypted, KERCKHOFFS_AAD[1:]) is None
 
 
 def test_published_agreement_on_a_curve() -> None:

@@ -12,7 +12,7 @@ import pytest
 from keywright import Attributes, Key, Secret
 from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
 from keywright_jose.jwk.format import JwkFormat
-from keywright_jose.jwk.usage import usage_fault
+from keywright_jose.jwk.usage import usage_problem
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Watch = Callable[[KeywrightError, bytes], None]
@@ -235,10 +235,10 @@ _MEANING = [
 )
 def test_each_algorithm_fits_its_types_and_its_use(use: str, types: tuple[str, ...], algorithm: str) -> None:
     """A registered `alg` is refused on keys of every other type, and beside the other `use` on its own."""
-    fits = [type for type in _TYPES if not usage_fault(type, {"alg": algorithm})]
+    fits = [type for type in _TYPES if not usage_problem(type, {"alg": algorithm})]
     other = {"sig": "enc", "enc": "sig"}[use]
-    contradicted = [type for type in fits if usage_fault(type, {"alg": algorithm, "use": other})]
-    agreed = [type for type in fits if not usage_fault(type, {"alg": algorithm, "use": use})]
+    contradicted = [type for type in fits if usage_problem(type, {"alg": algorithm, "use": other})]
+    agreed = [type for type in fits if not usage_problem(type, {"alg": algorithm, "use": use})]
 
     assert sorted(fits) == sorted(types)
     assert contradicted == fits
@@ -259,7 +259,7 @@ def test_each_type_has_operations_that_it_cannot_do(type: str, impossible: set[s
     """Of the operations of RFC 7517 §4.3, those that no algorithm for the type does are refused."""
     operations = ("sign", "verify", "encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits")
 
-    refused = {operation for operation in operations if usage_fault(type, {"key_ops": (operation,)})}
+    refused = {operation for operation in operations if usage_problem(type, {"key_ops": (operation,)})}
 
     assert refused == impossible
 
@@ -270,8 +270,8 @@ def test_what_signs_does_nothing_else(purpose: dict[str, object]) -> None:
     encrypts: dict[str, object] = {"use": "enc"} if "use" in purpose else {"alg": "A128KW"}
     operations = ("sign", "verify", "encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits")
 
-    with_signing = {name for name in operations if not usage_fault("oct", {**purpose, "key_ops": (name,)})}
-    with_encryption = {name for name in operations if not usage_fault("oct", {**encrypts, "key_ops": (name,)})}
+    with_signing = {name for name in operations if not usage_problem("oct", {**purpose, "key_ops": (name,)})}
+    with_encryption = {name for name in operations if not usage_problem("oct", {**encrypts, "key_ops": (name,)})}
 
     assert with_signing == {"sign", "verify"}
     assert with_encryption == set(operations) - {"sign", "verify"}

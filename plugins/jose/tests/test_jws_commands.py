@@ -23,7 +23,7 @@ from keywright.errors import (
 from keywright.testing import assert_hidden, everything_in
 from keywright_jose import create_secret_key, signer, verify
 from keywright_jose.cli import add_commands
-from keywright_jose.jws.algorithms import SIGNING
+from keywright_jose.jwk.usage import SIGNING
 
 Refusal = Callable[[Callable[[], object]], KeywrightError]
 Run = Callable[..., bytes]

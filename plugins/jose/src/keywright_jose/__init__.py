@@ -55,33 +55,18 @@ __all__ = [
     "verify_api_key",
 ]
 
-_WHERE = {
-    "ApiKey": "keywright_jose.api_keys",
-    "Jwe": "keywright_jose.jwe.decryption",
-    "Jws": "keywright_jose.jws.verifier",
-    "NewApiKey": "keywright_jose.api_keys",
-    "TokenSigner": "keywright_jose.jws.signer",
-    "TokenVerifier": "keywright_jose.jws.verifier",
-    "create_api_key": "keywright_jose.api_keys",
-    "create_curve_key": "keywright_jose.jwk.create",
-    "create_rsa_key": "keywright_jose.jwk.create",
-    "create_secret_key": "keywright_jose.jwk.create",
-    "jwe_decode": "keywright_jose.jwt",
-    "jwe_decrypt": "keywright_jose.jwe.decryption",
-    "jwe_encode": "keywright_jose.jwt",
-    "jwe_encrypt": "keywright_jose.jwe.encryption",
-    "jwks": "keywright_jose.jwk.set",
-    "jws_decode": "keywright_jose.jwt",
-    "jws_encode": "keywright_jose.jwt",
-    "list_api_keys": "keywright_jose.api_keys",
-    "random_bytes": "keywright_jose.jwk.create",
-    "revoke_api_key": "keywright_jose.api_keys",
-    "signer": "keywright_jose.jws.signer",
-    "thumbprint": "keywright_jose.jwk.codec",
-    "verifier": "keywright_jose.jws.verifier",
-    "verify": "keywright_jose.jws.verifier",
-    "verify_api_key": "keywright_jose.api_keys",
+_NAMES = {
+    "api_keys": "ApiKey NewApiKey create_api_key list_api_keys revoke_api_key verify_api_key",
+    "jwe.decryption": "Jwe jwe_decrypt",
+    "jwe.encryption": "jwe_encrypt",
+    "jwk.codec": "thumbprint",
+    "jwk.create": "create_curve_key create_rsa_key create_secret_key random_bytes",
+    "jwk.set": "jwks",
+    "jws.signer": "TokenSigner signer",
+    "jws.verifier": "Jws TokenVerifier verifier verify",
+    "jwt": "jwe_decode jwe_encode jws_decode jws_encode",
 }
+_WHERE = {name: f"keywright_jose.{module}" for module, names in _NAMES.items() for name in names.split()}
 
 
 if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from keywright.errors import MalformedTokenError
-from keywright_jose.json import decode_segment, read_object
+from keywright.errors import FormatError, MalformedTokenError, UnsupportedOperationError
+from keywright_jose.json import decode_segment, read_object, write_object
 
 MAXIMUM_BYTES: Final = 262_144
+
+_WHAT: Final = "the header of the token"
+_LONGEST_KEPT: Final = 512
+_REFUSED: Final = {
+    "crit": "extensions that must be understood, and none is understood here",
+    "b64": "an unencoded payload (RFC 7797), which is not read here",
+    "zip": "compression, which is not undone here, for its size tells of what was encrypted",
+}
 
 
 def split_token(token: str | bytes, count: int) -> list[str]:
@@ -28,6 +37,12 @@ def split_token(token: str | bytes, count: int) -> list[str]:
             f"{kind} is {count} segments parted by dots; copy it whole, without what stands around it"
         )
     return segments
+
+
+def _text(token: object) -> str | None:
+    if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
+        return None
+    return token if isinstance(token, str) else str(token, "ascii")
 
 
 def payload_octets(segment: str, which: str) -> bytes:
@@ -58,19 +73,24 @@ def unpadded(segment: str) -> str:
     return bare if padding <= 2 and (len(bare) + padding) % 4 == 0 else segment
 
 
-def _text(token: object) -> str | None:
-    if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
-        return None
-    return token if isinstance(token, str) else str(token, "ascii")
+def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, ...], refusal: str) -> dict[str, object]:
+    """The members that a caller adds to a header; `refusal` says of one of the `reserved`, `{}`, that it cannot.
 
-
-_WHAT: Final = "the header of the token"
-_LONGEST_KEPT: Final = 512
-_REFUSED: Final = {
-    "crit": "extensions that must be understood, and none is understood here",
-    "b64": "an unencoded payload (RFC 7797), which is not read here",
-    "zip": "compression, which is not undone here, for its size tells of what was encrypted",
-}
+    Raises:
+        FormatError: they are nothing that JSON can carry, or a `kid`, `typ` or `cty` is no text.
+        UnsupportedOperationError: one is reserved.
+    """
+    if headers is None:
+        return {}
+    write_object(headers, "the header of a token")
+    members = dict(headers)
+    for name in reserved:
+        if name in members:
+            raise UnsupportedOperationError(refusal.format(name))
+    for name in ("kid", "typ", "cty"):
+        if name in members and not _is_text(members[name]):
+            raise FormatError(f"the {name} of a header is a text that is not empty; correct it")
+    return members
 
 
 class Header(NamedTuple):
@@ -119,7 +139,7 @@ def _read(segment: str) -> Header:
         if name in members:
             raise MalformedTokenError(f"the header of the token asks for {name}: {meaning}; have it issued without")
     for name in ("alg", "kid", "typ", "cty"):
-        if name in members and not (isinstance(members[name], str) and members[name]):
+        if name in members and not _is_text(members[name]):
             raise MalformedTokenError(f"the member {name} of the token's header is no text; have it issued anew")
     algorithm, kid = members.get("alg"), members.get("kid")
     if not isinstance(algorithm, str):
@@ -128,6 +148,10 @@ def _read(segment: str) -> Header:
         raise MalformedTokenError("the token is not signed at all (alg none); have it issued with a signature")
     is_flat = not any(isinstance(value, dict | list) for value in members.values())
     return Header(algorithm, kid if isinstance(kid, str) else None, members, is_flat)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 _read_and_keep = lru_cache(maxsize=256)(_read)

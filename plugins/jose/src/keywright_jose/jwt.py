@@ -17,20 +17,18 @@ from keywright.errors import (
     MalformedTokenError,
 )
 from keywright_jose.json import read_object, write_object
-from keywright_jose.jwe.decryption import decrypted_token
-from keywright_jose.jwe.encryption import encrypted_token
-from keywright_jose.jwe.keys import taken_key
-from keywright_jose.jwk.inputs import taken
+from keywright_jose.jwe.keys import hide_jwe_key
+from keywright_jose.jwk.inputs import hide_key
 from keywright_jose.jws.signer import TokenSigner, bound_signer
 from keywright_jose.jws.verifier import TokenVerifier, bound_verifier, verify
 
 Clock = Callable[[], datetime]
 
 MAXIMUM_DRIFT: Final = 600
-"""In seconds; whose clock is wrong by more has to be mended."""
+"""In seconds; a clock that is wrong by more has to be corrected."""
 
 MAXIMUM_TTL: Final = 10 * 365 * 86_400
-"""In seconds; what is good for longer has no end that anybody plans for."""
+"""In seconds; a longer time is no limit in practice."""
 
 _CLAIM: Final = "[A-Za-z0-9_.:/#-]{1,64}"
 _TIMES: Final = ("iat", "nbf", "exp")
@@ -43,11 +41,11 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
     Raises:
         ConfigError: `ttl` is no whole number from 1 to ten years, the claims hold one of the three already, or the
             clock gives no time with a zone.
-        FormatError: the claims are no mapping, or as `check_said_times`.
+        FormatError: the claims are no mapping, or as `check_time_claims`.
     """
     if not isinstance(claims, Mapping):
         raise FormatError("the claims of a token are a mapping; bytes are for the sign of a token signer")
-    check_said_times(claims)
+    check_time_claims(claims)
     if ttl is None:
         return claims
     if not _is_whole(ttl, 1, MAXIMUM_TTL):
@@ -58,8 +56,8 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
     return {**claims, "iat": now, "nbf": now, "exp": now + ttl}
 
 
-def check_said_times(claims: Mapping[str, object]) -> None:
-    """Refuse a token that nobody would take.
+def check_time_claims(claims: Mapping[str, object]) -> None:
+    """Refuse to make a token that no reader would accept.
 
     Raises:
         FormatError: `iat`, `nbf` or `exp` is there, and no time in seconds.
@@ -110,14 +108,14 @@ def validate_claims(
         )
     for name, value in (expected or {}).items():
         if name not in claims:
-            raise InvalidClaimError(f"the token lacks {_named(name)}, which is expected of it; refuse it")
+            raise InvalidClaimError(f"the token lacks {_describe(name)}, which is expected of it; refuse it")
         if not _agrees(name, claims[name], value):
             raise InvalidClaimError(
-                f"{_named(name)} of the token is not what is expected; it was made for something else"
+                f"{_describe(name)} of the token is not what is expected; it was made for something else"
             )
 
 
-def _named(name: str) -> str:
+def _describe(name: str) -> str:
     """An expected claim, in a message; its name as long as it looks like one."""
     return f"the claim {name}" if re.fullmatch(_CLAIM, name) else "a claim"
 
@@ -202,7 +200,7 @@ def jws_encode(
         FormatError: the claims are nothing that JSON can carry, or too much; `iat`, `nbf` or `exp` is no time.
         KeywrightError: as `signer`.
     """
-    given = key if isinstance(key, TokenSigner) else taken(key)
+    given = key if isinstance(key, TokenSigner) else hide_key(key)
     del key
     if not isinstance(given, TokenSigner):
         bound = bound_signer(given, signature_algorithm, headers)
@@ -245,7 +243,7 @@ def jws_decode(
             bound with; as `verifier`.
         KeywrightError: as `verifier`.
     """
-    given = key if isinstance(key, TokenVerifier) else taken(key)
+    given = key if isinstance(key, TokenVerifier) else hide_key(key)
     del key
     drift = check_drift(time_drift)
     allowed = None if signature_algorithm is None else [signature_algorithm]
@@ -279,10 +277,12 @@ def jwe_encode(
         FormatError: the claims are nothing that JSON can carry, or too much; `iat`, `nbf` or `exp` is no time.
         KeywrightError: as `keywright_jose.jwe_encrypt`.
     """
-    given, written = taken_key(key), _written(claims)
+    given, written = hide_jwe_key(key), _written(claims)
     del key, claims
     if isinstance(written, KeywrightError):
         raise written
+    from keywright_jose.jwe.encryption import encrypted_token
+
     return encrypted_token(written, given, key_algorithm, content_algorithm, headers)
 
 
@@ -314,8 +314,10 @@ def jwe_decode(
         ConfigError: `time_drift` or `check_claims` is wrong, or the clock gives no time with a zone.
         KeywrightError: as `keywright_jose.jwe_decrypt`.
     """
-    given = taken_key(key)
+    given = hide_jwe_key(key)
     del key
+    from keywright_jose.jwe.decryption import decrypted_token
+
     drift = check_drift(time_drift)
     found = decrypted_token(token, given, key_algorithm, content_algorithm)
     # Before the claims are in sight: whatever a clock raises passes through here.
@@ -331,7 +333,7 @@ def _written(claims: object) -> Secret | KeywrightError:
     if not isinstance(claims, Mapping):
         return FormatError("the claims of a token are a mapping; bytes are for jwe_encrypt")
     try:
-        check_said_times(claims)
+        check_time_claims(claims)
         return Secret(write_object(claims, "the claims of a token"))
     except KeywrightError as error:
         return error.with_traceback(None)

@@ -1,4 +1,4 @@
-"""What a `Key` may be used for, the objects of `cryptography` that use it, and keys that are too weak for any use."""
+"""A `Key` before it is used: what it may be used for, the object of `cryptography` that uses it, and weak keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+PrivateObject: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey | X25519PrivateKey"
+PublicObject: TypeAlias = "ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey | X25519PublicKey"
+
+_USES: Final = {"sig": "signatures", "enc": "encryption"}
+_OFF_CURVE: Final = "the point of the key is not on its curve; get the key again from whoever published it"
+_HALVES: Final = "the halves of the key do not belong together; export it again from the program that made it"
+
 
 def check_use(key: Key, use: str, operations: tuple[str, ...]) -> None:
-    """Refuse a key that is for something else.
+    """Refuse a key that is for something else by its own `use` and `key_ops` (RFC 7517 §4.2, §4.3).
 
     Args:
         key: any key.
@@ -27,7 +34,7 @@ def check_use(key: Key, use: str, operations: tuple[str, ...]) -> None:
         PolicyError: it is.
     """
     if key.attributes.get("use", use) != use:
-        raise PolicyError(f"this key is not for {_WORDS[use]} by its own use; use another key")
+        raise PolicyError(f"this key is not for {_USES[use]} by its own use; use another key")
     own = key.attributes.get("key_ops")
     if isinstance(own, tuple) and not any(operation in own for operation in operations):
         raise PolicyError(f"this key may not {operations[0]} by its own key_ops; use another key")
@@ -37,19 +44,6 @@ def own_algorithm(key: Key) -> str | None:
     """The key's `alg`, if it has one."""
     algorithm = key.attributes.get("alg")
     return algorithm if isinstance(algorithm, str) else None
-
-
-_WORDS = {"sig": "signatures", "enc": "encryption"}
-
-
-PrivateObject: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey | X25519PrivateKey"
-PublicObject: TypeAlias = "ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey | X25519PublicKey"
-
-_P = 2**255 - 19
-_D = -121665 * pow(121666, -1, _P) % _P
-_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-_OFF_CURVE = "the point of the key is not on its curve; get the key again from whoever published it"
-_HALVES = "the halves of the key do not belong together; export it again from the program that made it"
 
 
 def public_object(key: Key) -> PublicObject:
@@ -76,7 +70,7 @@ def public_object(key: Key) -> PublicObject:
 def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
     """The secret half, once the public one was found to belong to it.
 
-    Testing the `primes` of an RSA key takes 0.1 s at 2048 bits; whoever decrypts with his own key may leave it out.
+    Testing the `primes` of an RSA key takes 0.1 s at 2048 bits; a caller that decrypts with its own key may skip it.
 
     Raises:
         NotExportableError: there is none.
@@ -94,7 +88,7 @@ def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
 
 def _private(type: str, secret: Secret, *, primes: bool) -> PrivateObject | None:
     if type == "rsa":
-        return _rsa_private(secret, primes=primes)
+        return load_rsa_private(secret, primes=primes)
     if type == "ed25519":
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -130,39 +124,53 @@ def _ec_public(type: str, public: bytes) -> ec.EllipticCurvePublicKey:
 def _ed25519_public(public: bytes) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    y = int.from_bytes(public, "little") & (2**255 - 1)
-    if y >= _P or y in (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8):
-        raise InvalidKeyError(
-            "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign; remove the key"
-        )
-    if not _is_on_curve(y):
-        raise InvalidKeyError(_OFF_CURVE)
+    problem = _ed25519_problem(public)
+    if problem:
+        raise InvalidKeyError(problem)
     return Ed25519PublicKey.from_public_bytes(public)
 
 
-def _is_on_curve(y: int) -> bool:
-    """Whether an x belongs to it: x² = u/v (RFC 8032 §5.1.3), which is a square where u·v is one."""
+_P: Final = 2**255 - 19
+_D: Final = -121665 * pow(121666, -1, _P) % _P
+_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+
+
+def _ed25519_problem(public: bytes) -> str:
+    """What is wrong with a point, as a message; `""` if nothing."""
+    y = int.from_bytes(public, "little") & (2**255 - 1)
+    if y >= _P or y in (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8):
+        return (
+            "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign; remove the key"
+        )
+    # x² = u/v (RFC 8032 §5.1.3), which is a square where u·v is one.
     u, v = y * y - 1, _D * y * y + 1
-    return pow(u * v, (_P - 1) // 2, _P) == 1
+    return "" if pow(u * v, (_P - 1) // 2, _P) == 1 else _OFF_CURVE
 
 
 def _rsa_public(public: bytes) -> RSAPublicKey:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    try:
-        key = load_der_public_key(public)
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, RSAPublicKey):
+    key = load_rsa_public(public)
+    if key is None:
         raise InvalidKeyError("the public half of the RSA key is none; export it again from the program that made it")
     numbers = key.public_numbers()
     check_rsa(numbers.n, numbers.e)
     return key
 
 
-def _rsa_private(der: Secret, *, primes: bool) -> RSAPrivateKey | None:
+def load_rsa_public(der: bytes) -> RSAPublicKey | None:
+    """The RSA key in a SubjectPublicKeyInfo; None if it is none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        key = load_der_public_key(der)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, RSAPublicKey) else None
+
+
+def load_rsa_private(der: Secret, *, primes: bool) -> RSAPrivateKey | None:
+    """The RSA key in a PKCS#8, its `primes` tested or not; None if it is none."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key
@@ -233,26 +241,23 @@ _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 def is_public_key(octets: Secret) -> bool:
     """Whether the octets are a public key or certificate: PEM, DER, OpenSSH, Nix, JWK, or base64 of one of these.
 
-    Private keys in text are among them: where one was given for a secret, its public half may have been as well.
+    Used as an HMAC secret, it would let anybody sign. Private keys in text are among them: where one was given for a
+    secret, its public half may have been as well.
     """
     return _is_one(octets) or _is_nix(octets) or _is_base64_of_one(octets)
 
 
 def _is_one(octets: Secret) -> bool:
-    return _is_text_of_one(octets) or _is_openssh_blob(octets) or _is_der(octets)
-
-
-def _is_text_of_one(octets: Secret) -> bool:
     # Anything may stand before an armor; before the others, spaces and a byte order mark.
     if any(armor in octets.reveal() for armor in _ARMOR):
         return True
     start = Secret(octets.reveal().lstrip(b" \t\r\n\xef\xbb\xbf"))
-    return start.reveal().startswith(_OPENSSH) or (start.reveal().startswith(b"{") and b'"kty"' in start.reveal())
-
-
-def _is_openssh_blob(octets: Secret) -> bool:
-    """What base64 spells in a line of OpenSSH: the length of the name, and the name (RFC 4253 §6.6)."""
-    return octets.reveal().startswith(b"\x00\x00\x00") and octets.reveal().startswith(_OPENSSH, 4)
+    if start.reveal().startswith(_OPENSSH) or (start.reveal().startswith(b"{") and b'"kty"' in start.reveal()):
+        return True
+    # What base64 spells in a line of OpenSSH: the length of the name, and the name (RFC 4253 §6.6).
+    if octets.reveal().startswith(b"\x00\x00\x00") and octets.reveal().startswith(_OPENSSH, 4):
+        return True
+    return _is_der(octets)
 
 
 def _is_der(octets: Secret) -> bool:
@@ -264,12 +269,11 @@ def _is_der(octets: Secret) -> bool:
 
     try:
         load_der_public_key(octets.reveal())
+        return True
     except UnsupportedAlgorithm:
         return True
     except ValueError:
         pass
-    else:
-        return True
     try:
         load_der_x509_certificate(octets.reveal())
     except (InvalidVersion, Warning):

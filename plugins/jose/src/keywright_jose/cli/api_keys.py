@@ -6,9 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from keywright.errors import ConfigError
+from keywright_jose.cli.options import labels_of, time_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from datetime import datetime
 
     from keywright import Commands, Context, Secret
     from keywright_jose.api_keys import ApiKey
@@ -75,7 +77,6 @@ def _configure_revoke(parser: ArgumentParser) -> None:
 
 def _create(arguments: Namespace, context: Context) -> int:
     from keywright_jose.api_keys import create_api_key
-    from keywright_jose.cli.options import labels_of, time_of
 
     labels = labels_of(arguments.label)
     expires = None if arguments.expires is None else time_of(arguments.expires, context.ring.now())
@@ -105,7 +106,6 @@ def _verify(_arguments: Namespace, context: Context) -> int:
 
 def _list(arguments: Namespace, context: Context) -> int:
     from keywright_jose.api_keys import list_api_keys
-    from keywright_jose.cli.options import labels_of, row_of
 
     for found in list_api_keys(context.ring, labels=labels_of(arguments.label)):
         if context.json:
@@ -129,6 +129,16 @@ def _revoke(arguments: Namespace, context: Context) -> int:
     elif found.status == "revoked":
         context.print(found.key_id)
     return 0 if found.status == "revoked" else _NO
+
+
+def row_of(found: ApiKey) -> str:
+    """key_id, status, created, expires, labels: parted by tabs, on a terminal in columns."""
+    times = (_time_text(time and time.replace(microsecond=0)) or "-" for time in (found.created, found.expires))
+    labels = " ".join(f"{name}={value}" for name, value in found.labels.items())
+    cells = (found.key_id, found.status, *times, labels)
+    if sys.stdout is None or not sys.stdout.isatty():
+        return "\t".join(cells)
+    return "  ".join((*map(str.ljust, cells[:4], (16, 8, 20, 20)), labels)).rstrip()
 
 
 def _as_lines(key_id: str, api_key: Secret) -> Secret:
@@ -166,8 +176,11 @@ def _without_line_end(given: Secret) -> Secret:
 
 
 def _document(found: ApiKey) -> dict[str, object]:
+    times = {"created": _time_text(found.created), "expires": _time_text(found.expires)}
+    return {**found._asdict(), "labels": dict(found.labels), **times}
+
+
+def _time_text(time: datetime | None) -> str | None:
     from keywright import format_time
 
-    times = {"created": found.created, "expires": found.expires}
-    texts = {name: None if time is None else format_time(time) for name, time in times.items()}
-    return {**found._asdict(), "labels": dict(found.labels), **texts}
+    return None if time is None else format_time(time)

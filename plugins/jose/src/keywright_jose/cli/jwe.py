@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright.errors import ConfigError, InvalidSignatureError
+from keywright.errors import InvalidSignatureError
+from keywright_jose.cli.options import (
+    add_key_options,
+    add_output_options,
+    add_pairs_option,
+    check_input,
+    pairs,
+    print_token,
+    read_token,
+    wrong_call,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -12,7 +22,7 @@ if TYPE_CHECKING:
     from keywright import Commands, Context, Secret
     from keywright_jose.jwe.algorithms import KeyAlgorithm
     from keywright_jose.jwe.decryption import Jwe
-    from keywright_jose.jwe.keys import GivenKey
+    from keywright_jose.jwe.keys import JweKeyInput
 
 
 def add_jwe_commands(commands: Commands) -> None:
@@ -43,27 +53,18 @@ def add_jwe_commands(commands: Commands) -> None:
 
 def _configure_encrypt(parser: ArgumentParser) -> None:
     _configure_key(parser, "a JWK, of an asymmetric key the public one will do")
-    parser.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        metavar="NAME=TEXT",
-        help="one more member of the header, NAME:=JSON if it is no text; may be repeated",
-    )
+    add_pairs_option(parser, "--header", "one more member of the header")
     parser.add_argument("file", nargs="?", metavar="FILE", help="what to encrypt; - or nothing: stdin")
 
 
 def _configure_decrypt(parser: ArgumentParser) -> None:
     _configure_key(parser, "a secret JWK, or a JWK Set of such")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, mode 0600, instead of stdout")
-    parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    add_output_options(parser)
     parser.add_argument("file", nargs="?", metavar="TOKEN", help="the token; - or nothing: stdin")
 
 
 def _configure_key(parser: ArgumentParser, what: str) -> None:
-    group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--key", metavar="REF", help="a key of the ring, by name or as NAME@N")
-    group.add_argument("--key-file", metavar="FILE", help=f"{what}; - is stdin")
+    add_key_options(parser, "a key of the ring, by name or as NAME@N", what)
     parser.add_argument(
         "--key-algorithm", required=True, metavar="A", help="alg, such as A256KW, ECDH-ES, RSA-OAEP-256"
     )
@@ -71,29 +72,24 @@ def _configure_key(parser: ArgumentParser, what: str) -> None:
 
 
 def _encrypt(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.cli.options import pairs, wrong_call
     from keywright_jose.jwe.encryption import checked_headers, encrypted_token
 
-    _check_input(arguments, "plaintext")
+    check_input(arguments, "plaintext")
     algorithm = _check_algorithms(arguments)
     with wrong_call():
         headers = checked_headers(pairs(arguments.header, "--header") or None, algorithm, "--header")
     plaintext = context.read_input(arguments.file)
     key = _file_key(arguments, context) if arguments.key is None else _recipient(arguments.key, context)
     token = encrypted_token(plaintext, key, arguments.key_algorithm, arguments.content_algorithm, headers)
-    if context.json:
-        context.print_json({"token": token})
-    else:
-        context.print(token)
-    return 0
+    return print_token(token, context)
 
 
 def _decrypt(arguments: Namespace, context: Context) -> int:
     from keywright_jose.jwe.decryption import decrypted_token
 
-    _check_input(arguments, "token")
+    check_input(arguments, "token")
     _check_algorithms(arguments)
-    token = context.read_input(arguments.file).reveal().removesuffix(b"\n").removesuffix(b"\r")
+    token = read_token(arguments, context)
     key = _file_key(arguments, context) if arguments.key is None else _versions(token, arguments.key, context)
     found = decrypted_token(token, key, arguments.key_algorithm, arguments.content_algorithm)
     context.write_result(
@@ -103,7 +99,6 @@ def _decrypt(arguments: Namespace, context: Context) -> int:
 
 
 def _check_algorithms(arguments: Namespace) -> KeyAlgorithm:
-    from keywright_jose.cli.options import wrong_call
     from keywright_jose.jwe.algorithms import check_content_algorithm, check_key_algorithm
 
     with wrong_call():
@@ -111,7 +106,7 @@ def _check_algorithms(arguments: Namespace) -> KeyAlgorithm:
         return check_key_algorithm(arguments.key_algorithm, "--key-algorithm")
 
 
-def _versions(token: bytes, reference: str, context: Context) -> GivenKey:
+def _versions(token: bytes, reference: str, context: Context) -> JweKeyInput:
     """Of `NAME` the versions that may decrypt; of `NAME@N` that one, whatever its phase.
 
     Of a token for another version of the key, say which; no secret is opened for that.
@@ -139,7 +134,7 @@ def _versions(token: bytes, reference: str, context: Context) -> GivenKey:
     return context.ring.decrypter(reference)
 
 
-def _recipient(reference: str, context: Context) -> GivenKey:
+def _recipient(reference: str, context: Context) -> JweKeyInput:
     """Of an asymmetric key the public half, for which no secret is opened."""
     from keywright import Key
     from keywright.errors import PolicyError
@@ -156,7 +151,7 @@ def _recipient(reference: str, context: Context) -> GivenKey:
     return Key(info.key_type, info.kid, None, info.public, info.attributes)
 
 
-def _file_key(arguments: Namespace, context: Context) -> GivenKey:
+def _file_key(arguments: Namespace, context: Context) -> JweKeyInput:
     from keywright_jose.jwk.inputs import read_keys
 
     return read_keys(context.read_input(arguments.key_file))
@@ -172,8 +167,3 @@ def _document(found: Jwe) -> Secret:
     return Secret(
         dumps(about | {"plaintext": b64encode(found.plaintext.reveal()).decode()}, sort_keys=True).encode() + b"\n"
     )
-
-
-def _check_input(arguments: Namespace, what: str) -> None:
-    if arguments.key_file == "-" and arguments.file in (None, "-"):
-        raise ConfigError(f"the key and the {what} cannot both be read from standard input; name a file for one")

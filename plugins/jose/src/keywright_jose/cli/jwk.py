@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keywright_jose.cli.options import add_output_options
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -105,8 +107,7 @@ def _configure_output(parser: ArgumentParser, *, shaped: bool) -> None:
             default="object",
             help="object: JSON (the default); base64: that JSON in standard base64",
         )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, mode 0600, instead of stdout")
-    parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    add_output_options(parser)
 
 
 def _create_secret_key(arguments: Namespace, context: Context) -> int:

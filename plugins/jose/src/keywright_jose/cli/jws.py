@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright.errors import ConfigError, FormatError, MalformedTokenError
+from keywright.errors import ConfigError, FormatError
+from keywright_jose.cli.options import (
+    add_key_options,
+    add_pairs_option,
+    check_input,
+    pairs,
+    print_token,
+    read_token,
+    seconds_of,
+    wrong_call,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -38,15 +48,9 @@ def add_jws_commands(commands: Commands) -> None:
 
 
 def _configure_sign(parser: ArgumentParser) -> None:
-    _configure_key(parser, "a JWK")
+    add_key_options(parser, "the name of a key of the ring", "a JWK")
     parser.add_argument("--algorithm", metavar="A", help="such as HS256 or ES256; needed unless the key says its own")
-    parser.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        metavar="NAME=TEXT",
-        help="one more member of the header, NAME:=JSON if it is no text; may be repeated",
-    )
+    add_pairs_option(parser, "--header", "one more member of the header")
     parser.add_argument(
         "--ttl", metavar="D", help="set iat, nbf and exp: how long it is good, such as 15m, or in seconds"
     )
@@ -54,7 +58,7 @@ def _configure_sign(parser: ArgumentParser) -> None:
 
 
 def _configure_verify(parser: ArgumentParser) -> None:
-    _configure_key(parser, "a JWK or JWK Set")
+    add_key_options(parser, "the name of a key of the ring", "a JWK or JWK Set")
     parser.add_argument(
         "--algorithm",
         action="append",
@@ -62,13 +66,7 @@ def _configure_verify(parser: ArgumentParser) -> None:
         metavar="A",
         help="one that is allowed, such as ES256; needed unless the key says its own; may be repeated",
     )
-    parser.add_argument(
-        "--claim",
-        action="append",
-        default=[],
-        metavar="NAME=TEXT",
-        help="a claim that must be there and be just that, NAME:=JSON if it is no text; may be repeated",
-    )
+    add_pairs_option(parser, "--claim", "a claim that must be there and be just that")
     parser.add_argument(
         "--time-drift",
         metavar="D",
@@ -80,20 +78,13 @@ def _configure_verify(parser: ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="TOKEN", help="the token; - or nothing: stdin")
 
 
-def _configure_key(parser: ArgumentParser, what: str) -> None:
-    group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--key", metavar="REF", help="the name of a key of the ring")
-    group.add_argument("--key-file", metavar="FILE", help=f"{what}; - is stdin")
-
-
 def _sign(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.cli.options import pairs, seconds_of, wrong_call
     from keywright_jose.jwk.inputs import read_keys
     from keywright_jose.jws.algorithms import check_algorithm
     from keywright_jose.jws.signer import bound_signer, checked_headers, signer
     from keywright_jose.jwt import MAXIMUM_TTL, with_times
 
-    _check_input(arguments, "claims")
+    check_input(arguments, "claims")
     with wrong_call():
         headers = checked_headers(pairs(arguments.header, "--header") or None, "--header")
         if arguments.algorithm is not None:
@@ -106,19 +97,14 @@ def _sign(arguments: Namespace, context: Context) -> int:
     else:
         bound = bound_signer(read_keys(context.read_input(arguments.key_file)), arguments.algorithm, headers)
     token = bound.sign(with_times(claims, ttl, None))
-    if context.json:
-        context.print_json({"token": token})
-    else:
-        context.print(token)
-    return 0
+    return print_token(token, context)
 
 
 def _verify(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.cli.options import pairs, seconds_of, wrong_call
     from keywright_jose.jws.algorithms import check_allowed
     from keywright_jose.jwt import MAXIMUM_DRIFT, read_claims, validate_claims
 
-    _check_input(arguments, "token")
+    check_input(arguments, "token")
     if arguments.signature_only and (arguments.claim or arguments.time_drift is not None):
         raise ConfigError("--signature-only checks no claims; leave out --claim and --time-drift")
     expected = pairs(arguments.claim, "--claim")
@@ -145,7 +131,7 @@ def _verified(arguments: Namespace, context: Context) -> Jws:
     from keywright_jose.jwk.inputs import read_keys
     from keywright_jose.jws.verifier import bound_verifier, verifier
 
-    token = context.read_input(arguments.file).reveal().removesuffix(b"\n").removesuffix(b"\r")
+    token = read_token(arguments, context)
     allowed = arguments.algorithm or None
     if arguments.key is None:
         keys = read_keys(context.read_input(arguments.key_file))
@@ -179,17 +165,12 @@ def _about(found: Jws) -> dict[str, object]:
 
 
 def _claims(data: bytes) -> dict[str, object]:
-    from keywright_jose.json import read_object
+    from keywright import JsonProblem, read_json_object
+    from keywright_jose.json import MAXIMUM_DEPTH
 
-    try:
-        return read_object(data.strip(b" \t\r\n"), "")
-    except MalformedTokenError:
-        pass
-    raise FormatError(
-        "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most; correct it"
-    )
-
-
-def _check_input(arguments: Namespace, what: str) -> None:
-    if arguments.key_file == "-" and arguments.file in (None, "-"):
-        raise ConfigError(f"the key and the {what} cannot both be read from standard input; name a file for one")
+    claims = read_json_object(data, depth=MAXIMUM_DEPTH)
+    if isinstance(claims, JsonProblem):
+        raise FormatError(
+            "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most; correct it"
+        )
+    return claims

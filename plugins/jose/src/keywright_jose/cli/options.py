@@ -1,20 +1,66 @@
-"""What the options of the commands mean: durations, times, labels, members of headers and claims."""
+"""Options and arguments that several commands have: what they are called, and what their values mean."""
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from keywright import format_time, parse_duration, parse_time
-from keywright.errors import ConfigError, FormatError, MalformedTokenError, UnsupportedOperationError
-from keywright_jose.json import read_object
+from keywright.errors import ConfigError, FormatError, UnsupportedOperationError
 
 if TYPE_CHECKING:
-    from keywright_jose.api_keys import ApiKey
+    from argparse import ArgumentParser, Namespace
+    from datetime import datetime
+
+    from keywright import Context
+
+
+def add_key_options(parser: ArgumentParser, key: str, key_file: str) -> None:
+    """`--key` or `--key-file`, one of which is needed."""
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("--key", metavar="REF", help=key)
+    group.add_argument("--key-file", metavar="FILE", help=f"{key_file}; - is stdin")
+
+
+def add_pairs_option(parser: ArgumentParser, option: str, help: str) -> None:
+    """An option of `NAME=TEXT` and `NAME:=JSON`; see `pairs`."""
+    parser.add_argument(
+        option,
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help=f"{help}, NAME:=JSON if it is no text; may be repeated",
+    )
+
+
+def add_output_options(parser: ArgumentParser) -> None:
+    """`-o` and `--force`, of a file for this user alone."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, mode 0600, instead of stdout")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
+
+
+def check_input(arguments: Namespace, what: str) -> None:
+    """Refuse to read two things from standard input.
+
+    Raises:
+        ConfigError: both the key and the other input, `what`, are to be read there.
+    """
+    if arguments.key_file == "-" and arguments.file in (None, "-"):
+        raise ConfigError(f"the key and the {what} cannot both be read from standard input; name a file for one")
+
+
+def read_token(arguments: Namespace, context: Context) -> bytes:
+    """The token in the file or on standard input, without the line end."""
+    return context.read_input(arguments.file).reveal().removesuffix(b"\n").removesuffix(b"\r")
+
+
+def print_token(token: str, context: Context) -> int:
+    """Print a new token. Returns the exit code."""
+    if context.json:
+        context.print_json({"token": token})
+    else:
+        context.print(token)
+    return 0
 
 
 @contextmanager
@@ -30,21 +76,20 @@ def wrong_call() -> Iterator[None]:
         raise ConfigError(str(error)) from None
 
 
-def duration_of(text: str) -> int | None:
-    """The seconds of `90s`, `15m`, `12h`, `90d`, `2w`, or `900`; None: it is not so written, or over 36500 days."""
-    try:
-        return parse_duration(text if text[-1:].isalpha() else f"{text}s") // timedelta(seconds=1)
-    except ValueError:
-        return None
-
-
 def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> int:
-    """The seconds that an option says; `longest` is `most` in words.
+    """The seconds that an option says, as `15m` or `900`; `longest` is `most` in words.
 
     Raises:
         ConfigError: it says none, or fewer or more than it may.
     """
-    seconds = duration_of(text)
+    from datetime import timedelta
+
+    from keywright import parse_duration
+
+    try:
+        seconds = parse_duration(text if text[-1:].isalpha() else f"{text}s") // timedelta(seconds=1)
+    except ValueError:
+        seconds = None
     if seconds is None or not least <= seconds <= most:
         raise ConfigError(
             f"{option} takes seconds, or a whole number and a unit (s, m, h, d or w) such as 15m, from {least}s to "
@@ -53,42 +98,39 @@ def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> i
     return seconds
 
 
-def pairs(words: Sequence[str], option: str) -> dict[str, object]:
-    """The words as a dict; `option` names where they come from in messages: "--claim".
+def time_of(text: str, now: datetime) -> datetime:
+    """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from `now`.
 
     Raises:
-        ConfigError: one is neither, its JSON is none, or a name stands twice.
+        ConfigError: it is none of these.
     """
-    found: dict[str, object] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        is_json = name.endswith(":")
-        name = name.removesuffix(":")
-        if not equals or not name:
-            raise ConfigError(f"{option} takes NAME=TEXT or NAME:=JSON; write it so")
-        if name in found:
-            raise ConfigError(f"{option} names one thing twice; leave one out")
-        found[name] = _value(value, option) if is_json else value
-    return found
+    from contextlib import suppress
+
+    from keywright import parse_duration
+
+    with suppress(ValueError, OverflowError):
+        return now + parse_duration(text)
+    with suppress(ValueError, OverflowError):
+        return _date_or_time(text)
+    raise ConfigError(
+        "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at most "
+        "36500d"
+    )
 
 
-def _value(text: str, option: str) -> object:
-    try:
-        members = read_object(b'{"value":%s}' % text.encode(), option)
-    except (MalformedTokenError, UnicodeEncodeError):
-        members = {}
-    if len(members) != 1:  # nothing, or more than the one value
-        raise ConfigError(f"{option} NAME:=JSON takes one JSON value; for text write NAME=TEXT")
-    return members["value"]
+def _date_or_time(text: str) -> datetime:
+    import re
+    from datetime import UTC, datetime
 
+    from keywright import parse_time
 
-_LONGEST: Final = 36_500 * 86_400
-_NEVER: Final = "-"
-_WIDTHS: Final = (16, 8, 20, 20)
+    if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return parse_time(text)
 
 
 def labels_of(words: Sequence[str]) -> dict[str, str]:
-    """`K=V` words as labels.
+    """`NAME=VALUE` words as labels.
 
     Raises:
         ConfigError: one has no `=`, or a name stands twice.
@@ -104,37 +146,30 @@ def labels_of(words: Sequence[str]) -> dict[str, str]:
     return labels
 
 
-def time_of(text: str, now: datetime) -> datetime:
-    """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from `now`.
+def pairs(words: Sequence[str], option: str) -> dict[str, object]:
+    """`NAME=TEXT` and `NAME:=JSON` words as a dict; `option` names where they come from in messages: "--claim".
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: one is neither, its JSON is none, or a name stands twice.
     """
-    try:
-        seconds = None if text.isdigit() else duration_of(text)
-        if seconds is not None:
-            return now + timedelta(seconds=_at_most(seconds))
-        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            return datetime.fromisoformat(text).replace(tzinfo=UTC)
-        return parse_time(text)
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at "
-            "most 36500d"
-        ) from None
+    found: dict[str, object] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        is_json = name.endswith(":")
+        name = name.removesuffix(":")
+        if not equals or not name:
+            raise ConfigError(f"{option} takes NAME=TEXT or NAME:=JSON; write it so")
+        if name in found:
+            raise ConfigError(f"{option} names one thing twice; leave one out")
+        found[name] = _json_value(value, option) if is_json else value
+    return found
 
 
-def row_of(found: ApiKey) -> str:
-    """key_id, status, created, expires, labels: parted by tabs, on a terminal in columns."""
-    times = [_NEVER if time is None else format_time(time.replace(microsecond=0)) for time in found[2:4]]
-    labels = " ".join(f"{name}={value}" for name, value in found.labels.items())
-    cells = (found.key_id, found.status, *times, labels)
-    if sys.stdout is None or not sys.stdout.isatty():
-        return "\t".join(cells)
-    return "  ".join((*map(str.ljust, cells[:4], _WIDTHS), labels)).rstrip()
+def _json_value(text: str, option: str) -> object:
+    from keywright import JsonProblem, read_json
+    from keywright_jose.json import MAXIMUM_DEPTH
 
-
-def _at_most(seconds: int) -> int:
-    if seconds > _LONGEST:
-        raise ValueError("too long")
-    return seconds
+    value = read_json(text, depth=MAXIMUM_DEPTH - 1)  # it is inside an object
+    if isinstance(value, JsonProblem):
+        raise ConfigError(f"{option} NAME:=JSON takes one JSON value; for text write NAME=TEXT")
+    return value

@@ -8,19 +8,21 @@ import stat
 from contextlib import suppress
 from typing import Final
 
-from keywright import Secret
+from keywright import JsonProblem, Secret
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
     DurabilityUnknownError,
-    FormatError,
     KeyExistsError,
     KeywrightError,
     StoreUnavailableError,
 )
-from keywright_jose.jwk.inputs import read_keys
+from keywright_jose.jwk.members import load_members
 
-_READ_SET: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_MODE: Final = 0o644
+_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MAXIMUM_BYTES: Final = 16_777_216
 _SECRET_MEMBERS: Final = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 §6, RFC 8037 §2
 
@@ -30,16 +32,16 @@ def check_published(path: str) -> None:
 
     Raises:
         KeyExistsError: it is something else, such as a private key or a store.
-        AccessDeniedError: it cannot be read, so nobody knows what would be lost.
+        AccessDeniedError: it cannot be read, so what would be lost is unknown.
     """
     try:
-        descriptor = os.open(path, _READ_SET)
+        descriptor = os.open(path, _READ)
     except PermissionError:
         raise AccessDeniedError(
             f"{path}: cannot be read, so what would be replaced is not known; choose another path, or say --force"
         ) from None
     except (OSError, ValueError):
-        return  # nothing, or no file; that is told when it is written
+        return  # nothing, or no file; `write_public` reports that
     try:
         held = _held(descriptor)
     finally:
@@ -63,18 +65,9 @@ def _held(descriptor: int) -> Secret | None:
 def _is_public_set(held: Secret) -> bool:
     if len(held) > _MAXIMUM_BYTES:
         return False
-    try:
-        members = read_keys(held).reveal()
-    except FormatError:
-        return False
-    keys = members.get("keys")
+    members = load_members(held)
+    keys = None if isinstance(members, JsonProblem) else members.reveal().get("keys")
     return isinstance(keys, list) and all(isinstance(key, dict) and not key.keys() & _SECRET_MEMBERS for key in keys)
-
-
-_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_MODE: Final = 0o644
 
 
 def write_public(path: str, data: bytes) -> bool:
@@ -138,7 +131,7 @@ def _holds(path: str, data: bytes) -> bool:
     try:
         descriptor = os.open(path, _READ)
     except OSError:
-        return False  # it is written anew, and whether that can be done will be seen then
+        return False  # it is written again, and fails then if it has to
     try:
         with open(descriptor, "rb") as file:
             return file.read(len(data) + 1) == data

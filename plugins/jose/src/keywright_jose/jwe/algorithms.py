@@ -70,6 +70,13 @@ CONTENT_ALGORITHMS: Final = {
 }
 
 
+def cannot_encrypt(name: str) -> UnsupportedOperationError:
+    """The error where the libraries that are installed lack an algorithm."""
+    return UnsupportedOperationError(
+        f"the libraries that are installed do not encrypt with {name}; install cryptography anew"
+    )
+
+
 def check_key_algorithm(name: object, what: str = "key_algorithm") -> KeyAlgorithm:
     """By its name; `what` names the argument in messages.
 

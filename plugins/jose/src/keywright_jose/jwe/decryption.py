@@ -9,7 +9,7 @@ from keywright import Decrypter, Key, Secret
 from keywright.errors import InvalidSignatureError, MalformedTokenError
 from keywright_jose.compact import Header, payload_octets, read_header, split_token
 from keywright_jose.jwe.algorithms import ContentAlgorithm, KeyAlgorithm, check_content_algorithm, check_key_algorithm
-from keywright_jose.jwe.keys import GivenKey, candidates, taken_key
+from keywright_jose.jwe.keys import JweKeyInput, candidates, hide_jwe_key
 
 _AES_BLOCK: Final = 16
 # By way: the members of a header that mean something under it (RFC 7518 §4.6.1, §4.7.1, §4.8.1).
@@ -65,16 +65,15 @@ def jwe_decrypt(
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or a ring's decrypts no more.
         KeyNotFoundError, StoreError, SealError: a ring's key cannot be read.
     """
-    given = taken_key(key)
+    given = hide_jwe_key(key)
     del key
     return decrypted_token(token, given, key_algorithm, content_algorithm)
 
 
-def decrypted_token(token: str | bytes, given: GivenKey, key_algorithm: object, content_algorithm: object) -> Jwe:
-    """As `jwe_decrypt`, with a key that was taken out of sight."""
+def decrypted_token(token: str | bytes, given: JweKeyInput, key_algorithm: object, content_algorithm: object) -> Jwe:
+    """As `jwe_decrypt`, with a key that was hidden."""
     # Here and not at import, for the libraries load with these.
-    from keywright_jose._jose import check_backend
-    from keywright_jose.jwe.content import Encrypted, decrypted_content
+    from keywright_jose._jose import Encrypted, check_backend, decrypt
     from keywright_jose.jwe.key_management import content_key_of
 
     check_backend()
@@ -94,7 +93,7 @@ def decrypted_token(token: str | bytes, given: GivenKey, key_algorithm: object, 
             if len(found) == 1:
                 raise
             continue  # it is for another version, on its curve
-        plaintext = decrypted_content(content, content_key, Encrypted(iv, ciphertext, tag), first.encode())
+        plaintext = decrypt(content.name, content_key, Encrypted(iv, ciphertext, tag), first.encode())
         if plaintext is not None:
             return Jwe(header.copied(), plaintext, key.kid or None, reference)
     raise InvalidSignatureError(

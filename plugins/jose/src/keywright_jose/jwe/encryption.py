@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from keywright import Encrypter, Key, Secret
-from keywright.errors import FormatError, PolicyError, UnsupportedOperationError
-from keywright_jose.compact import MAXIMUM_BYTES
+from keywright.errors import FormatError, PolicyError
+from keywright_jose.compact import MAXIMUM_BYTES, further_members
 from keywright_jose.json import encode_base64url, encode_segment, write_object
-from keywright_jose.jwe.algorithms import KeyAlgorithm, check_content_algorithm, check_key_algorithm
-from keywright_jose.jwe.keys import GivenKey, encrypting_key, taken_key
+from keywright_jose.jwe.algorithms import KeyAlgorithm, cannot_encrypt, check_content_algorithm, check_key_algorithm
+from keywright_jose.jwe.keys import JweKeyInput, encrypting_key, hide_jwe_key
 
 _HEADER: Final = "the header of a token"
 _RESERVED: Final = ("alg", "enc", "epk", "iv", "tag", "p2s", "p2c", "zip", "crit", "b64")
@@ -50,22 +50,21 @@ def jwe_encrypt(
             than the key's, or a ring has no version to encrypt for any more.
         KeyNotFoundError, StoreError, SealError: a ring's key cannot be read.
     """
-    given, hidden = taken_key(key), _hidden(plaintext)
+    given, hidden = hide_jwe_key(key), _hidden(plaintext)
     del key, plaintext
     return encrypted_token(hidden, given, key_algorithm, content_algorithm, headers)
 
 
 def encrypted_token(
     plaintext: Secret | None,
-    given: GivenKey,
+    given: JweKeyInput,
     key_algorithm: object,
     content_algorithm: object,
     headers: Mapping[str, object] | None,
 ) -> str:
-    """As `jwe_encrypt`, of what was taken out of sight; no plaintext: `FormatError`."""
+    """As `jwe_encrypt`, of what was hidden; no plaintext: `FormatError`."""
     # Here and not at import, for the libraries load with these.
-    from keywright_jose._jose import check_backend
-    from keywright_jose.jwe.content import encrypted_content
+    from keywright_jose._jose import check_backend, encrypt
     from keywright_jose.jwe.key_management import content_key_for
 
     check_backend()
@@ -80,7 +79,9 @@ def encrypted_token(
     fresh = content_key_for(key, algorithm, content, more)
     members = {"alg": algorithm.name, "enc": content.name, **fresh.members, **kid, **more}
     header = encode_segment(write_object(members, _HEADER))
-    parts = encrypted_content(content, fresh.key, plaintext, header)
+    parts = encrypt(content.name, fresh.key, plaintext, header)
+    if parts is None:
+        raise cannot_encrypt(content.name)
     token = ".".join((header.decode("ascii"), *map(encode_base64url, (fresh.encrypted, *parts))))
     if len(token) > MAXIMUM_BYTES:
         raise FormatError(_TOO_MUCH)
@@ -102,20 +103,10 @@ def checked_headers(
     Raises:
         FormatError, UnsupportedOperationError: as `jwe_encrypt`.
     """
-    if headers is None:
-        return {}
-    write_object(headers, _HEADER)
-    members = dict(headers)
-    agrees = algorithm.way.startswith("agree")
-    for name in (*_RESERVED, *(() if agrees else ("apu", "apv"))):
-        if name in members:
-            raise UnsupportedOperationError(
-                f"{what} cannot say {name}, which is the algorithm's to say or not done here; leave it out"
-            )
-    for name in ("kid", "typ", "cty"):
-        if name in members and not (isinstance(members[name], str) and members[name]):
-            raise FormatError(f"the {name} of a header is a text that is not empty; correct it")
-    return members
+    reserved = _RESERVED if algorithm.way.startswith("agree") else (*_RESERVED, "apu", "apv")
+    return further_members(
+        headers, reserved, f"{what} cannot say {{}}, which is the algorithm's to say or not done here; leave it out"
+    )
 
 
 def _kid(key: Key, headers: Mapping[str, object], *, is_of_ring: bool) -> dict[str, object]:

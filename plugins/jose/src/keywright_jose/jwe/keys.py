@@ -17,11 +17,11 @@ from keywright.errors import (
 )
 from keywright_jose.jwe.algorithms import AGREEING, KEY_ALGORITHMS, ContentAlgorithm, KeyAlgorithm
 from keywright_jose.jwk.codec import kind_of_type
-from keywright_jose.jwk.inputs import Given, one_key, owned_keys, taken
+from keywright_jose.jwk.inputs import OWN, KeyInput, hide_key, is_set, keys_of_set, one_key
 from keywright_jose.jwk.members import Members
 from keywright_jose.keys import check_use, is_public_key, own_algorithm
 
-GivenKey = Given | Key | Encrypter | Decrypter
+JweKeyInput = KeyInput | Key | Encrypter | Decrypter
 ANOTHER_KEY: Final = "the token was encrypted for a key that is not among these (kid); refuse it"
 
 _TYPES: Final[dict[str, tuple[str, ...]]] = {"rsa": ("rsa",), "agree": AGREEING, "agree and wrap": AGREEING}
@@ -42,12 +42,12 @@ _DECRYPTING: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def taken_key(key: object) -> GivenKey:
-    """As `taken`, or what a ring gives as it is: its `repr` shows nothing. It raises nothing."""
-    return key if isinstance(key, Key | Encrypter | Decrypter) else taken(key)
+def hide_jwe_key(key: object) -> JweKeyInput:
+    """As `hide_key`, or what a ring gives as it is: its `repr` shows nothing. It raises nothing."""
+    return key if isinstance(key, Key | Encrypter | Decrypter) else hide_key(key)
 
 
-def encrypting_key(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> Key:
+def encrypting_key(given: JweKeyInput, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> Key:
     """The key to encrypt for.
 
     Raises:
@@ -67,15 +67,15 @@ def encrypting_key(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAlg
     return key
 
 
-def decrypting_keys(given: GivenKey, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> tuple[Key, ...]:
+def decrypting_keys(given: JweKeyInput, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> tuple[Key, ...]:
     """The keys that may decrypt: one, or those of a JWK Set that are for this.
 
     Raises: as `encrypting_key`, and
         InvalidKeyError: a set has a `kid` twice, keys without one, symmetric keys beside others, or none for this.
     """
-    if not isinstance(given, Key) and _is_set(members := _members(given, "decrypt")):
+    if not isinstance(given, Key) and is_set(members := _members(given, "decrypt")):
         # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
-        found = tuple(key for key in owned_keys(members) if _decrypts(key, algorithm, content))
+        found = tuple(key for key in keys_of_set(members, OWN) if _decrypts(key, algorithm, content))
         if not found:
             raise InvalidKeyError("this JWK Set has no key that decrypts with these algorithms; use the right set")
         return found
@@ -105,17 +105,13 @@ def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
     raise InvalidSignatureError(ANOTHER_KEY)
 
 
-def _members(given: GivenKey, encrypt: str) -> Members:
+def _members(given: JweKeyInput, encrypt: str) -> Members:
     if isinstance(given, Signer | Verifier | Encrypter | Decrypter):
         kind = type(given).__name__.lower()
         raise ConfigError(f"a ring's {kind} does not {encrypt}; pass ring.{encrypt}er(NAME)")
     if not isinstance(given, Members):
         raise ConfigError("a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring; pass one")
     return given
-
-
-def _is_set(members: Members) -> bool:
-    return "keys" in members and "kty" not in members
 
 
 def _decrypts(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> bool:
@@ -179,7 +175,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(
-    given: GivenKey, algorithm: KeyAlgorithm, content: ContentAlgorithm
+    given: JweKeyInput, algorithm: KeyAlgorithm, content: ContentAlgorithm
 ) -> Callable[[str | None], Sequence[Candidate]]:
     """What finds them for a `kid`, or for None. Of a ring no key is loaded before a token asks for it.
 

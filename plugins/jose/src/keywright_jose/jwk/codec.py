@@ -1,25 +1,102 @@
-"""From a JWK to a `Key` and back, for each kind: `oct`, `EC`, `OKP` and `RSA`."""
+"""From a JWK to a `Key` and back, for each kind: `oct`, `EC` and `OKP` (curves), and `RSA`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 
 from keywright import Attributes, Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError, UnsupportedOperationError
-from keywright_jose.api_key_text import API_KEY, is_key_id
 from keywright_jose.json import encode_base64url
-from keywright_jose.jwk.members import EXPORT_AGAIN, Members, attributes_fault, read_members, write_members
-from keywright_jose.jwk.usage import published_attributes, usage_fault
+from keywright_jose.jwk.members import EXPORT_AGAIN, Members, attributes_problem, read_members, write_members
+from keywright_jose.jwk.usage import API_KEY, is_key_id, published_attributes, usage_problem
+from keywright_jose.keys import load_rsa_private, load_rsa_public
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
+
+def decode_members(members: Members, default_kid: str = "") -> Key:
+    """The key that the members of a JWK describe. As `JwkFormat.decode`."""
+    kind = kind_of_members(members)
+    kid = members.text("kid") if "kid" in members else default_kid
+    attributes = members.attributes(NO_ATTRIBUTES)
+    problem = usage_problem(kind.type, attributes)
+    if problem:
+        raise MalformedKeyError(problem)
+    return Key(kind.type, kid, kind.read_secret(members), kind.read_public(members), attributes)
+
+
+def encode_secret(key: Key) -> Secret:
+    """As `JwkFormat.encode_secret`."""
+    members = kind_of_type(key.type).secret_members(key)
+    _check_attributes(key)
+    if key.attributes.get("alg") == API_KEY and not is_key_id(key.kid):
+        raise UnsupportedKeyError(
+            "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
+            "create`, and revoke this one"
+        )
+    return write_members(members.joined(_informative(key.kid, key.attributes)))
+
+
+def encode_public(key: Key) -> bytes:
+    """As `JwkFormat.encode_public`."""
+    public = kind_of_type(key.type).public_members(key)
+    _check_attributes(key)
+    published = Attributes(published_attributes(key.attributes))
+    return write_members(Members(public).joined(_informative(key.kid, published))).reveal()
+
+
+def _check_attributes(key: Key) -> None:
+    if not key.attributes:
+        return
+    taken = NO_ATTRIBUTES.intersection(key.attributes)
+    if taken:
+        raise UnsupportedKeyError(
+            f"{min(taken)} cannot be an attribute of a JWK, where it means something else; remove it"
+        )
+    problem = attributes_problem(key.attributes) or usage_problem(key.type, key.attributes)
+    if problem:
+        raise UnsupportedKeyError(problem)
+
+
+def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
+    return {**attributes.plain(), "kid": kid} if kid else attributes.plain()
+
+
+class Kind(Protocol):
+    """Reads and writes the parameters of one key type.
+
+    Attributes (read-only): `type` (`ec-p256`), `kty` (`EC`), `parameters` (the members that belong to the kty).
+    """
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def kty(self) -> str: ...
+    @property
+    def parameters(self) -> frozenset[str]: ...
+
+    def read_public(self, members: Members) -> bytes | None:
+        """`Key.public` of these members; None where the type has none. MalformedKeyError, UnsupportedKeyError."""
+        ...
+
+    def read_secret(self, members: Members) -> Secret | None:
+        """`Key.secret` of these members; None for a public key. MalformedKeyError, UnsupportedKeyError."""
+        ...
+
+    def public_members(self, key: Key) -> dict[str, object]:
+        """`kty` and the public parameters. UnsupportedKeyError."""
+        ...
+
+    def secret_members(self, key: Key) -> Members:
+        """`kty` and all parameters of a key with a secret half. UnsupportedKeyError."""
+        ...
 
 
 @final
 class OctKind:
-    """Octets: all of the key is secret."""
+    """Octets (RFC 7518 §6.4): all of the key is secret."""
 
     type = "oct"
     kty = "oct"
@@ -47,9 +124,8 @@ class OctKind:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class CurveKind:
-    """One curve.
+class CurveKind(NamedTuple):
+    """One curve: `EC` (RFC 7518 §6.2) or `OKP` (RFC 8037 §2).
 
     Attributes:
         type: our key type.
@@ -116,15 +192,16 @@ class CurveKind:
         return octets
 
 
-MAXIMUM_RSA_BITS = 8192
+MAXIMUM_RSA_BITS: Final = 8192
 """The bound of the key type too; larger numbers are not even turned into a key."""
 
-_PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
+# The members of a private key, and what `cryptography` calls the numbers.
+_PRIVATE: Final = {"d": "d", "p": "p", "q": "q", "dp": "dmp1", "dq": "dmq1", "qi": "iqmp"}
 
 
 @final
 class RsaKind:
-    """RSA with two primes; a private key carries all of its numbers."""
+    """RSA with two primes (RFC 7518 §6.3); a private key carries all of its numbers. A `Key` holds them as DER."""
 
     type = "rsa"
     kty = "RSA"
@@ -170,7 +247,7 @@ class RsaKind:
             raise UnsupportedKeyError(
                 "this rsa key has no public half, which a JWK must carry; have its key type complete it"
             )
-        public = _load_public(key.public)
+        public = load_rsa_public(key.public)
         if public is None:
             raise UnsupportedKeyError(
                 "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key; load the key again"
@@ -182,14 +259,17 @@ class RsaKind:
         """The public members and all private numbers."""
         if key.secret is None:
             raise UnsupportedKeyError("this rsa key has no secret half; encode its public half instead")
-        private = _load_private(key.secret)
+        # The key type has tested the primes, which takes 0.4 s at 4096 bits.
+        private = load_rsa_private(key.secret, primes=False)
         if private is None:
             raise UnsupportedKeyError("the secret half of this rsa key is no PKCS#8 of an RSA key; load the key again")
         public = self.public_members(key)
         own = private.public_key().public_numbers()
         if (public["n"], public["e"]) != (_integer_text(own.n), _integer_text(own.e)):
             raise UnsupportedKeyError("the halves of this rsa key do not belong together; load the key again")
-        return _private_members(private).joined(public)
+        numbers = private.private_numbers()
+        members = Members({ours: _integer_text(getattr(numbers, theirs)) for ours, theirs in _PRIVATE.items()})
+        return members.joined(public)
 
 
 def _integer(members: Members, name: str) -> Secret:
@@ -218,16 +298,12 @@ def _private_der(members: Members) -> Secret | None:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+    private = {theirs: members.octets(ours) for ours, theirs in _PRIVATE.items()}
     try:
         return Secret(
             RSAPrivateNumbers(
-                p=int.from_bytes(members.octets("p").reveal(), "big"),
-                q=int.from_bytes(members.octets("q").reveal(), "big"),
-                d=int.from_bytes(members.octets("d").reveal(), "big"),
-                dmp1=int.from_bytes(members.octets("dp").reveal(), "big"),
-                dmq1=int.from_bytes(members.octets("dq").reveal(), "big"),
-                iqmp=int.from_bytes(members.octets("qi").reveal(), "big"),
                 public_numbers=_public_numbers(members),
+                **{name: int.from_bytes(octets.reveal(), "big") for name, octets in private.items()},
             )
             # Hostile numbers could make a test of the primes last minutes, and the key type does it anyhow.
             .private_key(unsafe_skip_rsa_key_validation=True)
@@ -237,95 +313,26 @@ def _private_der(members: Members) -> Secret | None:
         return None
 
 
-def _private_members(key: RSAPrivateKey) -> Members:
-    numbers = key.private_numbers()
-    return Members(
-        {
-            "d": _integer_text(numbers.d),
-            "p": _integer_text(numbers.p),
-            "q": _integer_text(numbers.q),
-            "dp": _integer_text(numbers.dmp1),
-            "dq": _integer_text(numbers.dmq1),
-            "qi": _integer_text(numbers.iqmp),
-        }
-    )
-
-
 def _integer_text(number: int) -> str:
     return encode_base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
 
 
-def _load_public(der: bytes) -> RSAPublicKey | None:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    try:
-        key = load_der_public_key(der)
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-    return key if isinstance(key, RSAPublicKey) else None
-
-
-def _load_private(der: Secret) -> RSAPrivateKey | None:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_der_private_key
-
-    try:
-        # The key type has tested the primes, which takes 0.4 s at 4096 bits.
-        key = load_der_private_key(der.reveal(), None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return None
-    return key if isinstance(key, RSAPrivateKey) else None
-
-
-class Kind(Protocol):
-    """Reads and writes the parameters of one key type.
-
-    Attributes (read-only): `type` (`ec-p256`), `kty` (`EC`), `parameters` (the members that belong to the kty).
-    """
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def kty(self) -> str: ...
-    @property
-    def parameters(self) -> frozenset[str]: ...
-
-    def read_public(self, members: Members) -> bytes | None:
-        """`Key.public` of these members; None where the type has none. MalformedKeyError, UnsupportedKeyError."""
-        ...
-
-    def read_secret(self, members: Members) -> Secret | None:
-        """`Key.secret` of these members; None for a public key. MalformedKeyError, UnsupportedKeyError."""
-        ...
-
-    def public_members(self, key: Key) -> dict[str, object]:
-        """`kty` and the public parameters. UnsupportedKeyError."""
-        ...
-
-    def secret_members(self, key: Key) -> Members:
-        """`kty` and all parameters of a key with a secret half. UnsupportedKeyError."""
-        ...
-
-
-_EC = ("x", "y")
-_OKP = ("x",)
-CURVES = {
+_EC: Final = ("x", "y")
+_OKP: Final = ("x",)
+CURVES: Final = {
     "P-256": CurveKind("ec-p256", "EC", "P-256", 32, _EC, b"\x04"),
     "P-384": CurveKind("ec-p384", "EC", "P-384", 48, _EC, b"\x04"),
     "P-521": CurveKind("ec-p521", "EC", "P-521", 66, _EC, b"\x04"),
     "Ed25519": CurveKind("ed25519", "OKP", "Ed25519", 32, _OKP, b""),
     "X25519": CurveKind("x25519", "OKP", "X25519", 32, _OKP, b""),
 }
-_KINDS: tuple[Kind, ...] = (OctKind(), *CURVES.values(), RsaKind())
-_BY_TYPE = {kind.type: kind for kind in _KINDS}
-_BY_KTY = {kind.kty: kind for kind in _KINDS if kind.kty in ("oct", "RSA")}
+_KINDS: Final[tuple[Kind, ...]] = (OctKind(), *CURVES.values(), RsaKind())
+_BY_TYPE: Final = {kind.type: kind for kind in _KINDS}
+_BY_KTY: Final = {kind.kty: kind for kind in _KINDS if kind.kty in ("oct", "RSA")}
 
-PARAMETERS = frozenset(name for kind in _KINDS for name in kind.parameters)
+PARAMETERS: Final = frozenset(name for kind in _KINDS for name in kind.parameters)
 """Every member that is a parameter of some kty."""
-NO_ATTRIBUTES = PARAMETERS | {"kid", "kty"}
+NO_ATTRIBUTES: Final = PARAMETERS | {"kid", "kty"}
 """Every member that has a place of its own in a `Key`."""
 
 
@@ -370,59 +377,6 @@ def _of_curve(kty: str, members: Members) -> Kind:
         curves = ", ".join(curve.crv for curve in CURVES.values() if curve.kty == kty)
         raise UnsupportedKeyError(f"a JWK of this crv cannot be carried; with kty {kty}, crv is one of {curves} here")
     return kind
-
-
-def decode(data: Secret, default_kid: str) -> Key:
-    """As `JwkFormat.decode`."""
-    return decode_members(read_members(data), default_kid)
-
-
-def decode_members(members: Members, default_kid: str = "") -> Key:
-    """As `decode`, of members that were read before."""
-    kind = kind_of_members(members)
-    kid = members.text("kid") if "kid" in members else default_kid
-    attributes = members.attributes(NO_ATTRIBUTES)
-    fault = usage_fault(kind.type, attributes)
-    if fault:
-        raise MalformedKeyError(fault)
-    return Key(kind.type, kid, kind.read_secret(members), kind.read_public(members), attributes)
-
-
-def encode_secret(key: Key) -> Secret:
-    """As `JwkFormat.encode_secret`."""
-    members = kind_of_type(key.type).secret_members(key)
-    _check_attributes(key)
-    if key.attributes.get("alg") == API_KEY and not is_key_id(key.kid):
-        raise UnsupportedKeyError(
-            "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
-            "create`, and revoke this one"
-        )
-    return write_members(members.joined(_informative(key.kid, key.attributes)))
-
-
-def encode_public(key: Key) -> bytes:
-    """As `JwkFormat.encode_public`."""
-    public = kind_of_type(key.type).public_members(key)
-    _check_attributes(key)
-    published = Attributes(published_attributes(key.attributes))
-    return write_members(Members(public).joined(_informative(key.kid, published))).reveal()
-
-
-def _check_attributes(key: Key) -> None:
-    if not key.attributes:
-        return
-    taken = NO_ATTRIBUTES.intersection(key.attributes)
-    if taken:
-        raise UnsupportedKeyError(
-            f"{min(taken)} cannot be an attribute of a JWK, where it means something else; remove it"
-        )
-    fault = attributes_fault(key.attributes) or usage_fault(key.type, key.attributes)
-    if fault:
-        raise UnsupportedKeyError(fault)
-
-
-def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
-    return {**attributes.plain(), "kid": kid} if kid else attributes.plain()
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:

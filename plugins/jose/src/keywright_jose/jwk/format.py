@@ -52,9 +52,10 @@ class JwkFormat:
                 the type or another one.
             UnsupportedKeyError: the kty or crv is none of ours, or an RSA key has more than two primes or 8192 bits.
         """
-        from keywright_jose.jwk.codec import decode
+        from keywright_jose.jwk.codec import decode_members
+        from keywright_jose.jwk.members import read_members
 
-        return decode(data, default_kid)
+        return decode_members(read_members(data), default_kid)
 
     def default_kid(self, name: str, version: int, key: Key) -> str | None:  # noqa: ARG002 - the contract's names
         """The RFC 7638 thumbprint; None for `oct`, where a hash would let anybody test guesses of the key.

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Mapping
-from json import JSONEncoder, loads
-from math import isfinite
-from typing import final
+from json import JSONEncoder
+from typing import Final, final
 
-from keywright import Attributes, Secret
+from keywright import Attributes, JsonProblem, Secret, json_problem, read_json_object
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
-from keywright_jose.json import decode_base64url
+from keywright_jose.json import MAXIMUM_DEPTH, decode_base64url
 
-_LONGEST_TEXT = 65_536
-EXPORT_AGAIN = "export the key again from the program that made it"
+EXPORT_AGAIN: Final = "export the key again from the program that made it"
+MAXIMUM_BYTES: Final = 65_536
+
+_encode = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_NOT_JSON: Final = (
+    "a JWK is one JSON object in UTF-8 and nothing after it; this is no JSON: pass the whole file, and only it"
+)
+_SURROGATE: Final = "a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2); correct that member"
+_PROBLEMS: Final = {
+    JsonProblem.BYTE_ORDER_MARK: "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1); save it as UTF-8 "
+    "without one",
+    JsonProblem.DUPLICATE_MEMBER: "a JWK names each member once (RFC 7517 §4); remove the duplicate, or "
+    + EXPORT_AGAIN,
+    JsonProblem.NOT_FINITE: "a JWK holds finite numbers only, no NaN or Infinity; remove that member",
+    JsonProblem.SURROGATE: _SURROGATE,
+    JsonProblem.TOO_DEEP: f"a JWK has at most {MAXIMUM_DEPTH} levels of objects and arrays here; remove the member "
+    "that has more",
+    JsonProblem.NOT_OBJECT: "a JWK is one JSON object, with a member kty; this is JSON of another kind: pass the key "
+    "itself",
+    JsonProblem.NOT_JSON: "a JWK holds JSON values only; remove the attribute that is something else",
+    JsonProblem.NAME_NOT_TEXT: "the members of a JWK have text for names; remove the attribute that is named otherwise",
+}
 
 
 @final
@@ -67,7 +86,7 @@ class Members:
                 without padding.
         """
         self._require_text(name)
-        if len(str(self._values[name])) > _LONGEST_TEXT:
+        if len(str(self._values[name])) > MAXIMUM_BYTES:
             raise MalformedKeyError(f"the JWK member {name} is longer than that of any key; {EXPORT_AGAIN}")
         octets = decode_base64url(str(self._values[name]))
         if octets is None:
@@ -84,21 +103,6 @@ class Members:
             raise MalformedKeyError(f"the JWK member {name} must be text that is not empty; {EXPORT_AGAIN}")
 
 
-MAXIMUM_BYTES = 65_536
-MAXIMUM_DEPTH = 32
-"""Objects and arrays inside one another, the JWK itself included."""
-
-_encode = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-_NOT_JSON = "a JWK is one JSON object in UTF-8 and nothing after it; this is no JSON: pass the whole file, and only it"
-
-_TOO_DEEP = f"a JWK has at most {MAXIMUM_DEPTH} levels of objects and arrays here; remove the member that has more"
-_SURROGATE = "a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2); correct that member"
-
-
-class _DuplicateMemberError(ValueError):
-    pass
-
-
 def read_members(data: Secret) -> Members:
     """Read one JSON object; whitespace around it is allowed (RFC 8259 §2).
 
@@ -106,14 +110,22 @@ def read_members(data: Secret) -> Members:
         MalformedKeyError: too large or too deep, a byte order mark, no UTF-8, no JSON, something after it, no object,
             a member twice at any depth, a number that is not finite, an unpaired surrogate, or a JWK Set.
     """
-    outcome = _load(data)
-    if isinstance(outcome, str):
-        raise MalformedKeyError(outcome)
-    if "keys" in outcome and "kty" not in outcome:
+    if len(data) > MAXIMUM_BYTES:
+        raise MalformedKeyError(f"a JWK has at most {MAXIMUM_BYTES} bytes here; pass one key, without attachments")
+    members = load_members(data)
+    if isinstance(members, JsonProblem):
+        raise MalformedKeyError(_PROBLEMS.get(members, _NOT_JSON))
+    if "keys" in members and "kty" not in members:
         raise MalformedKeyError(
             "this is a JWK Set (RFC 7517 §5), not a JWK; pass one of the keys in its member keys at a time"
         )
-    return outcome
+    return members
+
+
+def load_members(data: Secret) -> Members | JsonProblem:
+    """The members of one JSON object, or why there are none. It raises nothing, for a frame here holds the text."""
+    document = read_json_object(data.reveal(), depth=MAXIMUM_DEPTH)
+    return document if isinstance(document, JsonProblem) else Members(document)
 
 
 def checked_members(members: Members) -> Members:
@@ -122,10 +134,19 @@ def checked_members(members: Members) -> Members:
     Raises:
         MalformedKeyError: too deep, or something in them is nothing that JSON can carry.
     """
-    fault = _members_fault(members)
-    if fault:
-        raise MalformedKeyError(fault)
+    problem = json_problem(members.reveal(), depth=MAXIMUM_DEPTH)
+    if problem:
+        raise MalformedKeyError(_PROBLEMS[problem])
     return members
+
+
+def attributes_problem(attributes: Attributes) -> str:
+    """Why these attributes cannot stand in a JWK, as a message; `""` if they can."""
+    try:
+        problem = json_problem(attributes.plain(), depth=MAXIMUM_DEPTH)
+    except RecursionError:
+        problem = JsonProblem.TOO_DEEP
+    return _PROBLEMS[problem] if problem else ""
 
 
 def write_members(members: Members) -> Secret:
@@ -149,50 +170,8 @@ def write_base64(members: Members) -> Secret:
     return Secret(b2a_base64(write_members(members).reveal(), newline=False))
 
 
-def attributes_fault(attributes: Attributes) -> str:
-    """Why these attributes cannot stand in a JWK, as a message; `""` if they can."""
-    try:
-        return _fault(attributes.plain(), MAXIMUM_DEPTH)
-    except RecursionError:
-        return _TOO_DEEP
-
-
-def _load(data: Secret) -> Members | str:
-    if len(data) > MAXIMUM_BYTES:
-        return f"a JWK has at most {MAXIMUM_BYTES} bytes here; pass one key, without attachments"
-    if data.reveal().startswith(b"\xef\xbb\xbf"):
-        return "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1); save it as UTF-8 without one"
-    try:
-        return _checked(loads(str(data.reveal(), "utf-8"), object_pairs_hook=_unique))
-    except _DuplicateMemberError:
-        return f"a JWK names each member once (RFC 7517 §4); remove the duplicate, or {EXPORT_AGAIN}"
-    except RecursionError:
-        return _TOO_DEEP
-    except ValueError:
-        return _NOT_JSON
-
-
-def _members_fault(members: Members) -> str:
-    try:
-        return _fault(members.reveal(), MAXIMUM_DEPTH)
-    except RecursionError:
-        return _TOO_DEEP
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _DuplicateMemberError
-    return members
-
-
-def _checked(document: object) -> Members | str:
-    if not isinstance(document, dict):
-        return "a JWK is one JSON object, with a member kty; this is JSON of another kind: pass the key itself"
-    return _fault(document, MAXIMUM_DEPTH) or Members(document)
-
-
 def _dump(members: Members) -> Secret | str:
+    """It raises nothing, as `load_members`."""
     try:
         encoded = Secret(_encode(members.reveal()).encode())
     except UnicodeEncodeError:
@@ -202,30 +181,3 @@ def _dump(members: Members) -> Secret | str:
     if len(encoded) > MAXIMUM_BYTES:
         return f"a JWK has at most {MAXIMUM_BYTES} bytes here; remove large attributes"
     return encoded
-
-
-def _fault(value: object, levels: int) -> str:
-    """Why `value` cannot stand in a JWK, or `""`."""
-    if isinstance(value, str):
-        return "" if value.isascii() or _is_unicode(value) else _SURROGATE
-    if value is None or isinstance(value, bool | int):
-        return ""
-    if isinstance(value, float):
-        return "" if isfinite(value) else "a JWK holds finite numbers only, no NaN or Infinity; remove that member"
-    if not isinstance(value, dict | list):
-        return "a JWK holds JSON values only; remove the attribute that is something else"
-    if levels == 0:
-        return _TOO_DEEP
-    if isinstance(value, list):
-        return next((fault for item in value if (fault := _fault(item, levels - 1))), "")
-    if not all(isinstance(name, str) for name in value):
-        return "the members of a JWK have text for names; remove the attribute that is named otherwise"
-    return next((fault for part in (*value, *value.values()) if (fault := _fault(part, levels - 1))), "")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -8,11 +8,10 @@ from typing import NamedTuple
 from keywright import Attributes, Key, KeyRing, RecordInfo
 from keywright.errors import ConfigError, InvalidKeyError, KeyNotFoundError, PolicyError, UnsupportedKeyError
 from keywright_jose.jwk.codec import encode_public
-from keywright_jose.jws.algorithms import SIGNING
+from keywright_jose.jwk.usage import SIGNING, SIGNING_OPERATIONS
 from keywright_jose.keys import public_object
 
 _VERIFYING = ("announced", "signing", "verifying")
-_SIGNING_OPERATIONS = frozenset({"sign", "verify"})
 
 
 class PublicKey(NamedTuple):
@@ -140,9 +139,9 @@ def _use(info: RecordInfo, *, signs: bool) -> str:
     if algorithm is not None:
         return "sig" if algorithm in SIGNING else "enc" if str(algorithm).startswith(("ECDH-ES", "RSA")) else ""
     operations = info.attributes.get("key_ops") or ("verify",)
-    if not isinstance(operations, tuple) or _SIGNING_OPERATIONS.issuperset(operations):
+    if not isinstance(operations, tuple) or SIGNING_OPERATIONS.issuperset(operations):
         return "sig"
-    return "enc" if _SIGNING_OPERATIONS.isdisjoint(operations) else ""
+    return "enc" if SIGNING_OPERATIONS.isdisjoint(operations) else ""
 
 
 def _distinct(keys: list[PublicKey]) -> list[PublicKey]:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
-PUBLISHED = ("alg", "key_ops", "use", "x5c", "x5t", "x5t#S256", "x5u")
+API_KEY: Final = "keywright-api-key"
+"""The `alg` of what is stored of an API key: that of no signature. Its `kid` is a key_id (`is_key_id`)."""
+
+KEY_ID: Final = "[a-z2-7]{16}"
+
+SIGNING: Final[dict[str, str]] = {
+    **dict.fromkeys(("HS256", "HS384", "HS512"), "oct"),
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "rsa"),
+    "ES256": "ec-p256",
+    "ES384": "ec-p384",
+    "ES512": "ec-p521",
+    "EdDSA": "ed25519",
+    "Ed25519": "ed25519",
+}
+"""The algorithms of signed tokens, and the key type that each is for (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2)."""
+
+PUBLISHED: Final = ("alg", "key_ops", "use", "x5c", "x5t", "x5t#S256", "x5u")
 """The attributes that go into a public encoding."""
 
-_SIGNING_OPERATIONS = frozenset({"sign", "verify"})
+SIGNING_OPERATIONS: Final = frozenset({"sign", "verify"})
 _ENCRYPTING_OPERATIONS = frozenset({"encrypt", "decrypt", "wrapKey", "unwrapKey"})
 _DERIVING_OPERATIONS = frozenset({"deriveKey", "deriveBits"})
 _PUBLIC_OPERATIONS = {"sign": "verify", "decrypt": "encrypt", "unwrapKey": "wrapKey"}
@@ -16,7 +34,7 @@ _EC = ("ec-p256", "ec-p384", "ec-p521")
 _IMPOSSIBLE_USE = {"ed25519": "enc", "x25519": "sig"}
 _IMPOSSIBLE_OPERATIONS = {
     "ed25519": _ENCRYPTING_OPERATIONS | _DERIVING_OPERATIONS,
-    "x25519": _SIGNING_OPERATIONS | {"encrypt", "decrypt"},
+    "x25519": SIGNING_OPERATIONS | {"encrypt", "decrypt"},
     "rsa": _DERIVING_OPERATIONS,
     **dict.fromkeys(_EC, frozenset({"encrypt", "decrypt"})),
 }
@@ -24,15 +42,9 @@ _IMPOSSIBLE_OPERATIONS = {
 # alg: the use that it implies, and the key types that it fits. RFC 7518 §3.1, §4.1, §5.1; RFC 8037 §3.1; RFC 8812
 # §2, §3; RFC 9864 §2. Those that fit no type of ours still have a meaning that contradicts every one of them.
 _ALGORITHMS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "none": ("sig", ()),
-    **dict.fromkeys(("HS256", "HS384", "HS512"), ("sig", ("oct",))),
-    **dict.fromkeys(("RS1", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("sig", ("rsa",))),
-    "ES256": ("sig", ("ec-p256",)),
-    "ES384": ("sig", ("ec-p384",)),
-    "ES512": ("sig", ("ec-p521",)),
-    "EdDSA": ("sig", ("ed25519",)),
-    "Ed25519": ("sig", ("ed25519",)),
-    **dict.fromkeys(("ES256K", "Ed448"), ("sig", ())),
+    **{algorithm: ("sig", (type,)) for algorithm, type in SIGNING.items()},
+    "RS1": ("sig", ("rsa",)),
+    **dict.fromkeys(("none", "ES256K", "Ed448"), ("sig", ())),
     **dict.fromkeys(("RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "RSA-OAEP-384", "RSA-OAEP-512"), ("enc", ("rsa",))),
     **dict.fromkeys(("ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"), ("enc", (*_EC, "x25519"))),
     **dict.fromkeys(("A128KW", "A192KW", "A256KW", "A128GCMKW", "A192GCMKW", "A256GCMKW", "dir"), ("enc", ("oct",))),
@@ -42,12 +54,17 @@ _ALGORITHMS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def usage_fault(type: str, attributes: Mapping[str, object]) -> str:
+def is_key_id(text: object) -> bool:
+    """Whether it could be the key_id of an API key."""
+    return isinstance(text, str) and re.fullmatch(KEY_ID, text) is not None
+
+
+def usage_problem(type: str, attributes: Mapping[str, object]) -> str:
     """What is wrong with the informative members of a key of this type, as a message; `""` if nothing.
 
     Names that no RFC above registers are kept and not judged.
     """
-    return _form_fault(attributes) or _type_fault(type, attributes) or _contradiction(attributes)
+    return _form_problem(attributes) or _type_problem(type, attributes) or _contradiction(attributes)
 
 
 def published_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
@@ -62,7 +79,7 @@ def published_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
     return published
 
 
-def _form_fault(attributes: Mapping[str, object]) -> str:
+def _form_problem(attributes: Mapping[str, object]) -> str:
     for name in ("alg", "use", "x5t", "x5t#S256", "x5u"):
         if name in attributes and not _is_text(attributes[name]):
             return f"the JWK member {name} must be text that is not empty; correct it or leave it out"
@@ -75,7 +92,7 @@ def _form_fault(attributes: Mapping[str, object]) -> str:
     return ""
 
 
-def _type_fault(type: str, attributes: Mapping[str, object]) -> str:
+def _type_problem(type: str, attributes: Mapping[str, object]) -> str:
     algorithm = _ALGORITHMS.get(str(attributes.get("alg")))
     if algorithm is not None and type not in algorithm[1]:
         return f"the JWK member alg does not fit a key of the type {type}; correct it or leave it out"
@@ -101,8 +118,8 @@ def _contradiction(attributes: Mapping[str, object]) -> str:
 
 def _agrees(purpose: object, operations: tuple[object, ...]) -> bool:
     if purpose == "sig":
-        return _SIGNING_OPERATIONS.issuperset(operations)
-    return purpose != "enc" or _SIGNING_OPERATIONS.isdisjoint(operations)
+        return SIGNING_OPERATIONS.issuperset(operations)
+    return purpose != "enc" or SIGNING_OPERATIONS.isdisjoint(operations)
 
 
 def _operations(attributes: Mapping[str, object]) -> tuple[object, ...]:

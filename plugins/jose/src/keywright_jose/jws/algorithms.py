@@ -1,22 +1,11 @@
-"""The algorithms of signed tokens: which key types they are for (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2)."""
+"""The algorithms of signed tokens, as callers name them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
 
 from keywright.errors import ConfigError, UnsupportedOperationError
-
-SIGNING: Final[dict[str, str]] = {
-    **dict.fromkeys(("HS256", "HS384", "HS512"), "oct"),
-    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "rsa"),
-    "ES256": "ec-p256",
-    "ES384": "ec-p384",
-    "ES512": "ec-p521",
-    "EdDSA": "ed25519",
-    "Ed25519": "ed25519",
-}
-"""Algorithm → key type."""
+from keywright_jose.jwk.usage import SIGNING
 
 
 def algorithms_of(key_type: str) -> tuple[str, ...]:

@@ -7,13 +7,13 @@ from typing import NoReturn, final
 
 from keywright import BoundKey, Key, Signer
 from keywright.errors import ConfigError, FormatError, PolicyError, UnsupportedOperationError
-from keywright_jose.compact import MAXIMUM_BYTES
+from keywright_jose.compact import MAXIMUM_BYTES, further_members
 from keywright_jose.json import encode_segment, write_object
-from keywright_jose.jwk.inputs import Given, one_key, taken
-from keywright_jose.jws.algorithms import SIGNING, algorithms_of, check_algorithm
+from keywright_jose.jwk.inputs import KeyInput, hide_key, one_key
+from keywright_jose.jwk.usage import SIGNING
+from keywright_jose.jws.algorithms import algorithms_of, check_algorithm
 from keywright_jose.keys import check_use, own_algorithm
 
-_RESERVED = ("alg", "b64", "crit", "zip")
 _LONGEST_MESSAGE = MAXIMUM_BYTES - 1368  # what is left by a dot and base64url of 8192 bits
 
 
@@ -39,7 +39,7 @@ def signer(
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or `headers` say another `kid`
             than the key's.
     """
-    given = taken(key)
+    given = hide_key(key)
     del key
     return bound_signer(given, algorithm, headers)
 
@@ -91,8 +91,8 @@ class TokenSigner:
         return "<token signer>" if last is None else f"<token signer {last.algorithm}>"
 
 
-def bound_signer(given: Given, algorithm: str | None, headers: Mapping[str, object] | None) -> TokenSigner:
-    """As `signer`, of a key that was taken out of sight."""
+def bound_signer(given: KeyInput, algorithm: str | None, headers: Mapping[str, object] | None) -> TokenSigner:
+    """As `signer`, of a key that was hidden."""
     more = checked_headers(headers)
     if isinstance(given, Signer):
         _check_same(algorithm, given.algorithm, "a ring's signer")
@@ -100,7 +100,7 @@ def bound_signer(given: Given, algorithm: str | None, headers: Mapping[str, obje
         more.pop("kid", None)
         return TokenSigner(given.current, more)
     key = one_key(given)
-    chosen = _chosen(key, algorithm)
+    chosen = _choose_algorithm(key, algorithm)
     check_use(key, "sig", ("sign",))
     _check_kid(more, key.kid)
     from keywright_jose._jose import signing_key
@@ -110,7 +110,7 @@ def bound_signer(given: Given, algorithm: str | None, headers: Mapping[str, obje
     return TokenSigner(lambda: bound, more)
 
 
-def _chosen(key: Key, algorithm: str | None) -> str:
+def _choose_algorithm(key: Key, algorithm: str | None) -> str:
     own = own_algorithm(key)
     if algorithm is None and own is None:
         raise ConfigError("the key has no alg, so the algorithm must be said, such as HS256 or ES256 (--algorithm)")
@@ -137,17 +137,8 @@ def checked_headers(headers: Mapping[str, object] | None, what: str = "headers")
     Raises:
         FormatError, UnsupportedOperationError: as `signer`.
     """
-    if headers is None:
-        return {}
-    write_object(headers, "the header of a token")
-    members = dict(headers)
-    for name in _RESERVED:
-        if name in members:
-            raise UnsupportedOperationError(f"{what} cannot say {name}, which is the signer's or none; leave it out")
-    for name in ("kid", "typ", "cty"):
-        if name in members and not (isinstance(members[name], str) and members[name]):
-            raise FormatError(f"the {name} of a header is a text that is not empty; correct it")
-    return members
+    reserved = ("alg", "b64", "crit", "zip")
+    return further_members(headers, reserved, f"{what} cannot say {{}}, which is the signer's or none; leave it out")
 
 
 def _check_kid(headers: Mapping[str, object], own: str) -> None:

@@ -1,4 +1,4 @@
-"""The keys that may verify a token, each bound to the algorithms that it may verify with."""
+"""Verifying signed tokens (RFC 7515 §5.2): `verifier` binds the keys once, and each token is then a plain call."""
 
 from __future__ import annotations
 
@@ -8,12 +8,153 @@ from typing import NamedTuple, NoReturn, final
 from keywright import BoundVerifier, Key, Verifier
 from keywright.errors import ConfigError, InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
 from keywright_jose.compact import Header, payload_octets, read_header, split_token, unpadded
-from keywright_jose.jwk.inputs import Given, keys_of_set, one_key, taken
+from keywright_jose.jwk.inputs import PUBLISHED, KeyInput, hide_key, is_set, keys_of_set, one_key
 from keywright_jose.jwk.members import Members
-from keywright_jose.jws.algorithms import SIGNING, algorithms_of, check_allowed
+from keywright_jose.jwk.usage import SIGNING
+from keywright_jose.jws.algorithms import algorithms_of, check_allowed
 from keywright_jose.keys import check_use, own_algorithm
 
 Holds = Callable[[bytes, bytes], bool]
+
+
+class Jws(NamedTuple):
+    """A token whose signature holds.
+
+    Attributes:
+        header: its header.
+        payload: the octets that were signed. What they say (expiry, audience) was not looked at.
+        kid: that of the key under which it holds; None if that has none.
+        reference: `NAME@N`, the version of a ring's key; None if it was none.
+    """
+
+    header: dict[str, object]
+    payload: bytes
+    kid: str | None
+    reference: str | None = None
+
+
+def verify(
+    token: str | bytes,
+    key: Mapping[str, object] | Verifier | TokenVerifier,
+    *,
+    algorithms: Collection[str] | None = None,
+    allow_padding: bool = False,
+) -> Jws:
+    """Verify a token in the compact serialization. For several, bind a `verifier`. Args and errors: as `verifier`.
+
+    Raises:
+        MalformedTokenError: it is not exactly what the RFC says a token is: three segments in canonical base64url,
+            a header of one JSON object with each member once, nothing in it that is not understood (`crit`, `b64`,
+            `zip`), an `alg` that is not `none`, 262144 bytes at most.
+        InvalidSignatureError: it was made with another key or algorithm, or changed.
+    """
+    if isinstance(key, TokenVerifier):
+        if algorithms is not None or allow_padding:
+            raise ConfigError(
+                "a token verifier was bound with its algorithms and leniency; leave them out, or bind another one"
+            )
+        return key.verify(token)
+    given = hide_key(key)
+    del key
+    return bound_verifier(given, algorithms, allow_padding=allow_padding).verify(token)
+
+
+def verifier(
+    key: Mapping[str, object] | Verifier, *, algorithms: Collection[str] | None = None, allow_padding: bool = False
+) -> TokenVerifier:
+    """Bind a key, or the keys of a set, for verifying tokens.
+
+    Args:
+        key: a JWK, a JWK Set, or a verifier of a ring.
+        algorithms: those that are allowed; each key is used with those of its kind. Needed for keys without an
+            `alg`; a ring's verifier has been bound with its own.
+        allow_padding: take base64url with padding too, as some issuers write it. Nothing else is lenient.
+
+    Raises:
+        ConfigError: `key` is no key, `algorithms` is a text or empty, or a key has no `alg` and there are none.
+        MalformedKeyError, UnsupportedKeyError: a JWK is malformed.
+        InvalidKeyError: a key is weak, wrong, too short for the algorithm, or a public key taken for a secret; a set
+            has a `kid` twice, keys without one, symmetric keys beside others, or no key that verifies.
+        UnsupportedOperationError: no algorithm that is allowed is one of the key's type.
+        NotExportableError: an `oct` key without its octets.
+        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else.
+    """
+    given = hide_key(key)
+    del key
+    return bound_verifier(given, algorithms, allow_padding=allow_padding)
+
+
+@final
+class TokenVerifier:
+    """Keys bound for verifying tokens. Safe to use from threads, as a ring's `Verifier` is."""
+
+    __slots__ = ("_allow_padding", "_candidates")
+
+    def __init__(self, candidates: Callable[[], tuple[Candidate, ...]], *, allow_padding: bool) -> None:
+        """For `verifier` alone. `candidates` gives the keys that may verify now."""
+        self._candidates = candidates
+        self._allow_padding = allow_padding
+
+    def verify(self, token: str | bytes) -> Jws:
+        """What the token says, if its signature holds.
+
+        Raises:
+            MalformedTokenError, InvalidSignatureError: as `keywright_jose.verify`.
+            PolicyError, UnsupportedOperationError, KeyNotFoundError, StoreError: the ring's key verifies no more, or
+                not with these algorithms.
+        """
+        first, second, third = signed = split_token(token, 3)
+        if self._allow_padding:
+            first, second, third = map(unpadded, signed)
+        header = read_header(first)
+        payload = payload_octets(second, "payload")
+        signature = payload_octets(third, "signature")
+        message = f"{signed[0]}.{signed[1]}".encode()
+        for candidate in _fitting(self._candidates(), header):
+            if candidate.holds(header.algorithm, message, signature):
+                return Jws(header.copied(), payload, candidate.kid, candidate.reference)
+        raise InvalidSignatureError(
+            "the signature of the token does not hold; it was changed, or made with another key: refuse it"
+        )
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a TokenVerifier is not pickled: it may hold a key; bind the key there")
+
+    def __repr__(self) -> str:
+        return "<token verifier>"
+
+
+def bound_verifier(given: KeyInput, algorithms: Collection[str] | None, *, allow_padding: bool) -> TokenVerifier:
+    """As `verifier`, of a key that was hidden."""
+    allowed = check_allowed(algorithms)
+    if isinstance(given, Verifier):
+        return TokenVerifier(candidates_of_ring(given, allowed), allow_padding=allow_padding)
+    if not isinstance(given, Members):
+        raise ConfigError("a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier; pass one of these")
+    candidates = candidates_of_members(given, allowed)
+    return TokenVerifier(lambda: candidates, allow_padding=allow_padding)
+
+
+def _fitting(candidates: tuple[Candidate, ...], header: Header) -> tuple[Candidate, ...]:
+    """Those that the header's `kid` and `alg` mean.
+
+    Raises:
+        InvalidSignatureError: there are none.
+    """
+    if header.kid is None:
+        if len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
+            raise InvalidSignatureError(
+                "the token does not say which key of the set signed it (kid); have it issued with one"
+            )
+        named = candidates
+    else:
+        named = tuple(one for one in candidates if one.kid in (None, header.kid))
+    if not named:
+        raise InvalidSignatureError("the token was signed with a key that is not among these (kid); refuse it")
+    able = tuple(one for one in named if header.algorithm in one.checks)
+    if not able:
+        raise InvalidSignatureError("the token was signed with an algorithm that its key is not for; refuse it")
+    return able
 
 
 class Candidate(NamedTuple):
@@ -36,15 +177,17 @@ class Candidate(NamedTuple):
 
 def candidates_of_members(members: Members, allowed: frozenset[str] | None) -> tuple[Candidate, ...]:
     """Of a JWK or JWK Set. Raises: as `keywright_jose.verifier`."""
-    if "keys" not in members or "kty" in members:
+    if not is_set(members):
         return (_candidate(one_key(members), allowed),)
-    keys = tuple(keys_of_set(members))
-    _check_set(keys)
-    # Of a set, what is for something else stays out (RFC 7517 §5); a token that names it finds no key.
-    found = tuple(_candidate(key, allowed) for key in keys if _is_for_signatures(key, allowed))
+    found: list[Candidate] = []
+    for key in keys_of_set(members, PUBLISHED):
+        try:
+            found.append(_candidate(key, allowed))
+        except (PolicyError, UnsupportedOperationError):
+            continue  # it is for something else (RFC 7517 §5); a token that names it finds no key
     if not found:
         raise InvalidKeyError("this JWK Set has no key that verifies with these algorithms; get the issuer's own set")
-    return found
+    return tuple(found)
 
 
 def candidates_of_ring(verifier: Verifier, allowed: frozenset[str] | None) -> Callable[[], tuple[Candidate, ...]]:
@@ -121,164 +264,3 @@ def _bound(key: Key, algorithm: str) -> Holds:
         return len(signature) == length and verify(message, signature)
 
     return holds
-
-
-def _check_set(keys: tuple[Key, ...]) -> None:
-    kids = [key.kid for key in keys]
-    if len(keys) > 1 and not all(kids):
-        raise InvalidKeyError("a key of the JWK Set has no kid, so no token can name it; have the set published anew")
-    if len(set(kids)) < len(kids):
-        raise InvalidKeyError("two keys of the JWK Set have one kid; have the set published anew")
-    if len({key.type == "oct" for key in keys}) > 1:
-        raise InvalidKeyError(
-            "the JWK Set mixes symmetric keys with public ones, and a secret that is published is none; take it out"
-        )
-
-
-def _is_for_signatures(key: Key, allowed: frozenset[str] | None) -> bool:
-    try:
-        check_use(key, "sig", ("verify", "sign"))
-        _algorithms(key, allowed)
-    except (PolicyError, UnsupportedOperationError):
-        return False
-    return True
-
-
-class Jws(NamedTuple):
-    """A token whose signature holds.
-
-    Attributes:
-        header: its header.
-        payload: the octets that were signed. What they say (expiry, audience) was not looked at.
-        kid: that of the key under which it holds; None if that has none.
-        reference: `NAME@N`, the version of a ring's key; None if it was none.
-    """
-
-    header: dict[str, object]
-    payload: bytes
-    kid: str | None
-    reference: str | None = None
-
-
-def verify(
-    token: str | bytes,
-    key: Mapping[str, object] | Verifier | TokenVerifier,
-    *,
-    algorithms: Collection[str] | None = None,
-    allow_padding: bool = False,
-) -> Jws:
-    """Verify a token in the compact serialization. For several, bind a `verifier`. Args and errors: as `verifier`.
-
-    Raises:
-        MalformedTokenError: it is not exactly what the RFC says a token is: three segments in canonical base64url,
-            a header of one JSON object with each member once, nothing in it that is not understood (`crit`, `b64`,
-            `zip`), an `alg` that is not `none`, 262144 bytes at most.
-        InvalidSignatureError: it was made with another key or algorithm, or changed.
-    """
-    if isinstance(key, TokenVerifier):
-        if algorithms is not None or allow_padding:
-            raise ConfigError(
-                "a token verifier was bound with its algorithms and leniency; leave them out, or bind another one"
-            )
-        return key.verify(token)
-    given = taken(key)
-    del key
-    return bound_verifier(given, algorithms, allow_padding=allow_padding).verify(token)
-
-
-def verifier(
-    key: Mapping[str, object] | Verifier, *, algorithms: Collection[str] | None = None, allow_padding: bool = False
-) -> TokenVerifier:
-    """Bind a key, or the keys of a set, for verifying tokens.
-
-    Args:
-        key: a JWK, a JWK Set, or a verifier of a ring.
-        algorithms: those that are allowed; each key is used with those of its kind. Needed for keys without an
-            `alg`; a ring's verifier has been bound with its own.
-        allow_padding: take base64url with padding too, as some issuers write it. Nothing else is lenient.
-
-    Raises:
-        ConfigError: `key` is no key, `algorithms` is a text or empty, or a key has no `alg` and there are none.
-        MalformedKeyError, UnsupportedKeyError: a JWK is malformed.
-        InvalidKeyError: a key is weak, wrong, too short for the algorithm, or a public key taken for a secret; a set
-            has a `kid` twice, keys without one, symmetric keys beside others, or no key that verifies.
-        UnsupportedOperationError: no algorithm that is allowed is one of the key's type.
-        NotExportableError: an `oct` key without its octets.
-        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else.
-    """
-    given = taken(key)
-    del key
-    return bound_verifier(given, algorithms, allow_padding=allow_padding)
-
-
-@final
-class TokenVerifier:
-    """Keys bound for verifying tokens. Safe to use from threads, as a ring's `Verifier` is."""
-
-    __slots__ = ("_allow_padding", "_candidates")
-
-    def __init__(self, candidates: Callable[[], tuple[Candidate, ...]], *, allow_padding: bool) -> None:
-        """For `verifier` alone. `candidates` gives the keys that may verify now."""
-        self._candidates = candidates
-        self._allow_padding = allow_padding
-
-    def verify(self, token: str | bytes) -> Jws:
-        """What the token says, if its signature holds.
-
-        Raises:
-            MalformedTokenError, InvalidSignatureError: as `keywright_jose.verify`.
-            PolicyError, UnsupportedOperationError, KeyNotFoundError, StoreError: the ring's key verifies no more, or
-                not with these algorithms.
-        """
-        first, second, third = signed = split_token(token, 3)
-        if self._allow_padding:
-            first, second, third = map(unpadded, signed)
-        header = read_header(first)
-        payload = payload_octets(second, "payload")
-        signature = payload_octets(third, "signature")
-        message = f"{signed[0]}.{signed[1]}".encode()
-        for candidate in _fitting(self._candidates(), header):
-            if candidate.holds(header.algorithm, message, signature):
-                return Jws(header.copied(), payload, candidate.kid, candidate.reference)
-        raise InvalidSignatureError(
-            "the signature of the token does not hold; it was changed, or made with another key: refuse it"
-        )
-
-    def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("a TokenVerifier is not pickled: it may hold a key; bind the key there")
-
-    def __repr__(self) -> str:
-        return "<token verifier>"
-
-
-def bound_verifier(given: Given, algorithms: Collection[str] | None, *, allow_padding: bool) -> TokenVerifier:
-    """As `verifier`, of a key that was taken out of sight."""
-    allowed = check_allowed(algorithms)
-    if isinstance(given, Verifier):
-        return TokenVerifier(candidates_of_ring(given, allowed), allow_padding=allow_padding)
-    if not isinstance(given, Members):
-        raise ConfigError("a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier; pass one of these")
-    candidates = candidates_of_members(given, allowed)
-    return TokenVerifier(lambda: candidates, allow_padding=allow_padding)
-
-
-def _fitting(candidates: tuple[Candidate, ...], header: Header) -> tuple[Candidate, ...]:
-    """Those that the header's `kid` and `alg` mean.
-
-    Raises:
-        InvalidSignatureError: there are none.
-    """
-    if header.kid is None:
-        if len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
-            raise InvalidSignatureError(
-                "the token does not say which key of the set signed it (kid); have it issued with one"
-            )
-        named = candidates
-    else:
-        named = tuple(one for one in candidates if one.kid in (None, header.kid))
-    if not named:
-        raise InvalidSignatureError("the token was signed with a key that is not among these (kid); refuse it")
-    able = tuple(one for one in named if header.algorithm in one.checks)
-    if not able:
-        raise InvalidSignatureError("the token was signed with an algorithm that its key is not for; refuse it")
-    return able
