@@ -11,7 +11,6 @@ from keywright_jose.json import decode_segment, read_object, write_object
 
 MAXIMUM_BYTES: Final = 262_144
 
-_WHAT: Final = "the header of the token"
 _LONGEST_KEPT: Final = 512
 _REFUSED: Final = {
     "crit": "extensions that must be understood, and none is understood here",
@@ -45,23 +44,18 @@ def _text(token: object) -> str | None:
     return token if isinstance(token, str) else str(token, "ascii")
 
 
-def payload_octets(segment: str, which: str) -> bytes:
+def segment_octets(segment: str, which: str) -> bytes:
     """The octets of a segment; `which` names it in messages: "payload".
 
     Raises:
         MalformedTokenError: it is not canonical base64url without padding.
     """
     octets = decode_segment(segment)
-    if octets is None:
-        raise not_base64url(segment, which)
-    return octets
-
-
-def not_base64url(segment: str, which: str) -> MalformedTokenError:
-    """What is wrong with a segment that does not decode; `which` as above."""
+    if octets is not None:
+        return octets
     if any(character.isspace() for character in segment):
-        return MalformedTokenError("the token holds a line break or a blank; paste it as one line")
-    return MalformedTokenError(
+        raise MalformedTokenError("the token holds a line break or a blank; paste it as one line")
+    raise MalformedTokenError(
         f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
     )
 
@@ -131,10 +125,7 @@ def read_header(segment: str) -> Header:
 
 
 def _read(segment: str) -> Header:
-    data = decode_segment(segment)
-    if data is None:
-        raise not_base64url(segment, "header")
-    members = read_object(data, _WHAT)
+    members = read_object(segment_octets(segment, "header"), "the header of the token")
     for name, meaning in _REFUSED.items():
         if name in members:
             raise MalformedTokenError(f"the header of the token asks for {name}: {meaning}; have it issued without")

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from keywright import Commands, Context, Secret
-    from keywright_jose.api_keys import ApiKey
+    from keywright_jose.api_keys import ApiKey, NewApiKey
 
 
-_NO = 1
 _MAXIMUM_BYTES = 1024
 
 
@@ -57,16 +56,16 @@ def _configure_nothing(_parser: ArgumentParser) -> None:
 
 
 def _configure_create(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--label", metavar="K=V", action="append", default=[], help="whose it is, such as user_id=7 (repeatable)"
-    )
+    _add_label_option(parser, "whose it is, such as user_id=7 (repeatable)")
     parser.add_argument("--expires", metavar="T", help="when it ends: a time, a date, or from now on (90d)")
 
 
 def _configure_list(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--label", metavar="K=V", action="append", default=[], help="those that have this label (repeatable)"
-    )
+    _add_label_option(parser, "those that have this label (repeatable)")
+
+
+def _add_label_option(parser: ArgumentParser, help: str) -> None:
+    parser.add_argument("--label", metavar="K=V", action="append", default=[], help=help)
 
 
 def _configure_revoke(parser: ArgumentParser) -> None:
@@ -82,14 +81,14 @@ def _create(arguments: Namespace, context: Context) -> int:
     expires = None if arguments.expires is None else time_of(arguments.expires, context.ring.now())
     made = create_api_key(context.ring, labels=labels, expires=expires)
     context.warn_of_forgetting(f"api-keys/{made.key_id}")
-    context.write(_as_json(made.key_id, made.api_key) if context.json else _as_lines(made.key_id, made.api_key))
+    context.write(_shown(made, as_json=context.json))
     return 0
 
 
 def _verify(_arguments: Namespace, context: Context) -> int:
     from keywright_jose.api_keys import verify_api_key
 
-    given = _asked() if _is_terminal() else _without_line_end(context.read_input(None, limit=_MAXIMUM_BYTES))
+    given = _given(context)
     if not given:
         raise ConfigError(
             "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
@@ -128,7 +127,7 @@ def _revoke(arguments: Namespace, context: Context) -> int:
         context.print_json(_document(found))
     elif found.status == "revoked":
         context.print(found.key_id)
-    return 0 if found.status == "revoked" else _NO
+    return 0 if found.status == "revoked" else 1
 
 
 def row_of(found: ApiKey) -> str:
@@ -141,38 +140,28 @@ def row_of(found: ApiKey) -> str:
     return "  ".join((*map(str.ljust, cells[:4], (16, 8, 20, 20)), labels)).rstrip()
 
 
-def _as_lines(key_id: str, api_key: Secret) -> Secret:
+def _shown(made: NewApiKey, *, as_json: bool) -> Secret:
     from keywright import Secret
 
-    return Secret(f"key_id: {key_id}\napi_key: ".encode() + api_key.reveal() + b"\n")
+    key_id, text = made.key_id.encode(), made.api_key
+    if as_json:
+        return Secret(b'{"api_key": "' + text.reveal() + b'", "key_id": "' + key_id + b'"}\n')
+    return Secret(b"key_id: " + key_id + b"\napi_key: " + text.reveal() + b"\n")
 
 
-def _as_json(key_id: str, api_key: Secret) -> Secret:
+def _given(context: Context) -> Secret:
+    """What is on standard input, without the line end; on a terminal what is typed, which is not shown."""
     from keywright import Secret
 
-    return Secret(b'{"api_key": "' + api_key.reveal() + f'", "key_id": "{key_id}"}}\n'.encode())
-
-
-def _is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _asked() -> Secret:
-    """What somebody types, which is not shown; nothing if they end it."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        given = context.read_input(None, limit=_MAXIMUM_BYTES)
+        return Secret(given.reveal().removesuffix(b"\n").removesuffix(b"\r"))
     from getpass import getpass
-
-    from keywright import Secret
 
     try:
         return Secret(getpass("API key: ", sys.stderr).strip().encode("ascii", "replace"))
     except EOFError:
         return Secret(b"")
-
-
-def _without_line_end(given: Secret) -> Secret:
-    from keywright import Secret
-
-    return Secret(given.reveal().removesuffix(b"\n").removesuffix(b"\r"))
 
 
 def _document(found: ApiKey) -> dict[str, object]:

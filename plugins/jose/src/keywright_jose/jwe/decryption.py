@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from keywright import Decrypter, Key, Secret
 from keywright.errors import InvalidSignatureError, MalformedTokenError
-from keywright_jose.compact import Header, payload_octets, read_header, split_token
+from keywright_jose.compact import Header, read_header, segment_octets, split_token
 from keywright_jose.jwe.algorithms import ContentAlgorithm, KeyAlgorithm, check_content_algorithm, check_key_algorithm
 from keywright_jose.jwe.keys import JweKeyInput, candidates, hide_jwe_key
 
@@ -83,7 +83,7 @@ def decrypted_token(token: str | bytes, given: JweKeyInput, key_algorithm: objec
     header = read_header(first)
     _check_header(header, algorithm, content)
     names = ("encrypted key", "initialization vector", "ciphertext", "authentication tag")
-    encrypted_key, iv, ciphertext, tag = map(payload_octets, rest, names)
+    encrypted_key, iv, ciphertext, tag = map(segment_octets, rest, names)
     _check_lengths(content, iv, ciphertext, tag)
     found = find(header.kid)
     for key, reference in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from os import urandom
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -212,7 +213,10 @@ def derived(shared: Secret | None, algorithm: str, bits: int, parties: tuple[byt
 
 
 def _sender(epk: object, type: str) -> PublicObject:
-    key = _ephemeral_key(epk)
+    key: Key | None = None
+    if isinstance(epk, dict):
+        with suppress(FormatError):
+            key = decode_members(checked_members(Members(epk)))
     if key is None or key.secret is not None or key.type not in AGREEING:
         raise MalformedTokenError(
             "the epk of the token's header is no public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
@@ -220,24 +224,9 @@ def _sender(epk: object, type: str) -> PublicObject:
         )
     if key.type != type:
         raise InvalidSignatureError("the token was encrypted for a key on another curve than this one; refuse it")
-    public = _on_its_curve(key)
-    if public is None:
-        raise MalformedTokenError("the epk of the token's header is not on its curve; refuse the token")
-    return public
-
-
-def _ephemeral_key(epk: object) -> Key | None:
-    try:
-        return decode_members(checked_members(Members(epk))) if isinstance(epk, dict) else None
-    except FormatError:
-        return None
-
-
-def _on_its_curve(key: Key) -> PublicObject | None:
-    try:
+    with suppress(InvalidKeyError):
         return public_object(key)
-    except InvalidKeyError:
-        return None
+    raise MalformedTokenError("the epk of the token's header is not on its curve; refuse the token")
 
 
 def _parties(members: Mapping[str, object]) -> tuple[bytes, bytes] | None:

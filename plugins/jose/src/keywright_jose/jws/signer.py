@@ -48,7 +48,7 @@ def signer(
 class TokenSigner:
     """A key bound for signing tokens. Safe to use from threads, as a ring's `Signer` is."""
 
-    __slots__ = ("_current", "_headers", "_last", "_start")
+    __slots__ = ("_current", "_headers", "_last")
 
     def __init__(self, current: Callable[[], BoundKey], headers: Mapping[str, object]) -> None:
         """For `signer` alone. `current` gives the key that signs now."""

@@ -7,7 +7,7 @@ from typing import NamedTuple, NoReturn, final
 
 from keywright import BoundVerifier, Key, Verifier
 from keywright.errors import ConfigError, InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
-from keywright_jose.compact import Header, payload_octets, read_header, split_token, unpadded
+from keywright_jose.compact import Header, read_header, segment_octets, split_token, unpadded
 from keywright_jose.jwk.inputs import PUBLISHED, KeyInput, hide_key, is_set, keys_of_set, one_key
 from keywright_jose.jwk.members import Members
 from keywright_jose.jwk.usage import SIGNING
@@ -107,11 +107,11 @@ class TokenVerifier:
         if self._allow_padding:
             first, second, third = map(unpadded, signed)
         header = read_header(first)
-        payload = payload_octets(second, "payload")
-        signature = payload_octets(third, "signature")
+        payload = segment_octets(second, "payload")
+        signature = segment_octets(third, "signature")
         message = f"{signed[0]}.{signed[1]}".encode()
         for candidate in _fitting(self._candidates(), header):
-            if candidate.holds(header.algorithm, message, signature):
+            if candidate.checks[header.algorithm](message, signature):
                 return Jws(header.copied(), payload, candidate.kid, candidate.reference)
         raise InvalidSignatureError(
             "the signature of the token does not hold; it was changed, or made with another key: refuse it"
@@ -169,10 +169,6 @@ class Candidate(NamedTuple):
     kid: str | None
     checks: dict[str, Holds]
     reference: str | None = None
-
-    def holds(self, algorithm: str, message: bytes, signature: bytes) -> bool:
-        """Whether a signature by an algorithm of `checks` holds."""
-        return self.checks[algorithm](message, signature)
 
 
 def candidates_of_members(members: Members, allowed: frozenset[str] | None) -> tuple[Candidate, ...]:
