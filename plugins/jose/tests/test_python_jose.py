@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hmac
 import json
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from jose import jwk as python_jwk
 from jose import jws as python_jws
 from jose import jwt as python_jwt
 from jose.constants import ALGORITHMS
 from jose.exceptions import JWKError
+from jose_support import EC, ED, RSA, refused, sealed, text
 
 from keywright.errors import (
     ConfigError,
@@ -29,22 +29,12 @@ from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, 
 OCTETS = bytes(range(32))
 
 
-def text(octets: bytes) -> str:
-    """base64url without padding (RFC 7515 §2)."""
-    return urlsafe_b64encode(octets).decode().rstrip("=")
-
-
 KEY = {"kty": "oct", "k": text(OCTETS)}
-
-
-def sealed(first: str, second: str, key: bytes = OCTETS) -> str:
-    """The token of two segments under the right HS256 signature."""
-    return f"{first}.{second}.{text(hmac.digest(key, f'{first}.{second}'.encode(), 'sha256'))}"
 
 
 def headed(header: bytes) -> str:
     """A token with this header."""
-    return sealed(text(header), text(b"{}"))
+    return sealed(text(header), text(b"{}"), OCTETS)
 
 
 GOOD = headed(b'{"alg":"HS256"}')
@@ -66,25 +56,23 @@ def test_both_take_a_good_token() -> None:
         pytest.param(headed(b'{"alg":"HS256","a":NaN}'), id="NaN"),
         pytest.param(headed(b' {"alg":"HS256"}\n'), id="spaces around"),
         pytest.param(headed(b'{"alg":"HS256","kid":7}'), id="kid a number"),
-        pytest.param(sealed(text(b'{"alg":"HS256" }') + "==", text(b"{}")), id="padding"),
+        pytest.param(sealed(text(b'{"alg":"HS256" }') + "==", text(b"{}"), OCTETS), id="padding"),
         pytest.param(GOOD + "=", id="padding after the signature"),
         pytest.param(GOOD[:-4] + "!!!!" + GOOD[-4:], id="junk in the signature"),
         pytest.param(GOOD + "\n" * 4, id="line feeds after"),
-        pytest.param(sealed(text(b'{"alg":"HS256"}'), "e3    0"), id="spaces in the payload"),
-        pytest.param(sealed(text(b'{"alg":"HS256"}'), "e31"), id="spare bits"),
-        pytest.param(sealed(text(b'{"alg":"HS256"}'), text(b"a" * 1_000_000)), id="a megabyte"),
+        pytest.param(sealed(text(b'{"alg":"HS256"}'), "e3    0", OCTETS), id="spaces in the payload"),
+        pytest.param(sealed(text(b'{"alg":"HS256"}'), "e31", OCTETS), id="spare bits"),
+        pytest.param(sealed(text(b'{"alg":"HS256"}'), text(b"a" * 1_000_000), OCTETS), id="a megabyte"),
     ],
 )
 def test_tokens_that_python_jose_takes(token: str) -> None:
     """Its parser is lenient, and skips what it does not understand."""
     assert isinstance(python_jws.verify(token, KEY, ["HS256"]), bytes)
-    with pytest.raises(MalformedTokenError):
-        verify(token, KEY, algorithms=["HS256"])
+    assert refused(verify, token, KEY, algorithms=["HS256"])[0] is MalformedTokenError
 
 
-RSA = rsa.generate_private_key(65537, 2048).public_key()
-NIX = b"cache.example.org-1:" + b64encode(ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw())
-SPKI = RSA.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+NIX = b"cache.example.org-1:" + b64encode(ED.public_key().public_bytes_raw())
+SPKI, EC_SPKI = (key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in (RSA, EC))
 
 
 @pytest.mark.parametrize(
@@ -92,12 +80,7 @@ SPKI = RSA.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     [
         pytest.param(SPKI, id="DER"),
         pytest.param(b64encode(SPKI), id="base64 of DER"),
-        pytest.param(
-            ec.generate_private_key(ec.SECP256R1())
-            .public_key()
-            .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-            id="DER EC",
-        ),
+        pytest.param(EC_SPKI, id="DER EC"),
         pytest.param(NIX, id="Nix"),
         pytest.param(json.dumps(create_curve_key("P-256")).encode(), id="JWK in text"),
         pytest.param(b"s" * 31, id="31 bytes"),
@@ -110,8 +93,7 @@ def test_secrets_that_python_jose_takes(octets: bytes) -> None:
     key = {"kty": "oct", "k": text(octets)}
 
     assert python_jws.verify(token, key, ["HS256"]) == b"{}"
-    with pytest.raises(InvalidKeyError):
-        verify(token, key, algorithms=["HS256"])
+    assert refused(verify, token, key, algorithms=["HS256"])[0] is InvalidKeyError
 
 
 def test_no_octets_at_all() -> None:
@@ -119,8 +101,7 @@ def test_no_octets_at_all() -> None:
     token = sealed(text(b'{"alg":"HS256"}'), text(b"{}"), b"")
 
     assert python_jws.verify(token, "", ["HS256"]) == b"{}"
-    with pytest.raises(MalformedKeyError):
-        verify(token, {"kty": "oct", "k": ""}, algorithms=["HS256"])
+    assert refused(verify, token, {"kty": "oct", "k": ""}, algorithms=["HS256"])[0] is MalformedKeyError
 
 
 def test_small_rsa_keys() -> None:
@@ -132,8 +113,7 @@ def test_small_rsa_keys() -> None:
     token = python_jws.sign(b"{}", python_jwk.construct(pem, "RS256"), algorithm="RS256")
 
     assert python_jws.verify(token, key, ["RS256"]) == b"{}"
-    with pytest.raises(InvalidKeyError):
-        verify(token, key, algorithms=["RS256"])
+    assert refused(verify, token, key, algorithms=["RS256"])[0] is InvalidKeyError
 
 
 @pytest.mark.parametrize(
@@ -147,8 +127,7 @@ def test_small_rsa_keys() -> None:
 def test_keys_for_something_else(more: dict[str, Any]) -> None:
     """What a key says of its use is not read there."""
     assert python_jws.verify(GOOD, {**KEY, **more}, ["HS256"]) == b"{}"
-    with pytest.raises(PolicyError):
-        verify(GOOD, {**KEY, **more}, algorithms=["HS256"])
+    assert refused(verify, GOOD, {**KEY, **more}, algorithms=["HS256"])[0] is PolicyError
 
 
 def test_another_kid() -> None:
@@ -158,8 +137,7 @@ def test_another_kid() -> None:
 
     for keys in ({**KEY, "kid": "mine"}, others):
         assert python_jws.verify(token, keys, ["HS256"]) == b"{}"
-        with pytest.raises(InvalidSignatureError):
-            verify(token, keys, algorithms=["HS256"])
+        assert refused(verify, token, keys, algorithms=["HS256"])[0] is InvalidSignatureError
 
 
 def test_no_allow_list_and_a_text_for_one() -> None:
@@ -169,8 +147,7 @@ def test_no_allow_list_and_a_text_for_one() -> None:
     assert python_jws.verify(token, KEY, None) == b"{}"
     assert python_jws.verify(token, KEY, "RS256 and not HS256") == b"{}"
     for algorithms in (None, "RS256 and not HS256", "HS256"):
-        with pytest.raises(ConfigError):
-            verify(token, KEY, algorithms=algorithms)
+        assert refused(verify, token, KEY, algorithms=algorithms)[0] is ConfigError
 
 
 def test_a_dict_without_kty() -> None:
@@ -178,8 +155,7 @@ def test_a_dict_without_kty() -> None:
     token = sealed(text(b'{"alg":"HS256"}'), text(b"{}"), b"admin")
 
     assert python_jws.verify(token, {"role": "admin"}, ["HS256"]) == b"{}"
-    with pytest.raises(MalformedKeyError):
-        verify(token, {"role": "admin"}, algorithms=["HS256"])
+    assert refused(verify, token, {"role": "admin"}, algorithms=["HS256"])[0] is MalformedKeyError
 
 
 ALG_LIST = text(b'{"alg":["HS256"]}')
@@ -197,17 +173,15 @@ def test_errors_that_escape(token: Any, escapes: type[Exception]) -> None:
     """Whatever comes in, only our own errors come out."""
     with pytest.raises(escapes):
         python_jws.verify(token, KEY, {"HS256"})
-    with pytest.raises(MalformedTokenError):
-        verify(token, KEY, algorithms=["HS256"])
+    assert refused(verify, token, KEY, algorithms=["HS256"])[0] is MalformedTokenError
 
 
 def test_an_overflow_that_escapes() -> None:
     """A time beyond all dates is a malformed token here, and an OverflowError there."""
-    token = sealed(text(b'{"alg":"HS256"}'), text(b'{"exp":1e308,"nbf":Infinity}'))
+    token = sealed(text(b'{"alg":"HS256"}'), text(b'{"exp":1e308,"nbf":Infinity}'), OCTETS)
     with pytest.raises(OverflowError):
         python_jwt.decode(token, KEY, ["HS256"])
-    with pytest.raises(MalformedTokenError):
-        jws_decode(token, KEY, signature_algorithm="HS256")
+    assert refused(jws_decode, token, KEY, signature_algorithm="HS256")[0] is MalformedTokenError
 
 
 def test_a_header_member_that_nobody_asked_for() -> None:

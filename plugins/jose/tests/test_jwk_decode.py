@@ -1,21 +1,30 @@
-"""Every refusal of the strict reader: its message, and that no traceback shows the key."""
+"""Decoding JWKs: the published ones come back, and what the strict reader refuses, without showing it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from base64 import urlsafe_b64decode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from jose_support import (
+    FORMAT,
+    PUBLISHED,
+    assert_nothing_shows,
+    decode,
+    hide,
+    public,
+    published,
+    refusal,
+    vectors,
+)
 
 from keywright import Secret
 from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
-from keywright_jose.jwk.format import JwkFormat
+from keywright_jose import thumbprint
 
-Refusal = Callable[[Callable[[], object]], KeywrightError]
-Watch = Callable[[KeywrightError, bytes], None]
-
+THUMBPRINTS = vectors("jwk.json")["thumbprints"]
 _AGAIN = "export the key again from the program that made it"
 _NOT_JSON = "a JWK is one JSON object in UTF-8 and nothing after it; this is no JSON: pass the whole file, and only it"
 _NO_OBJECT = "a JWK is one JSON object, with a member kty; this is JSON of another kind: pass the key itself"
@@ -30,6 +39,125 @@ _SET = "this is a JWK Set (RFC 7517 §5), not a JWK; pass one of the keys in its
 _K = b'"k":"Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAxMjM"'
 _OCT = b'{"kty":"oct",%s}' % _K
 _INSIDE = b'{"kty":"oct",%s,"hidden":%%s}' % _K
+
+
+@pytest.mark.parametrize("name", THUMBPRINTS)
+def test_thumbprint_is_the_published_one(name: str) -> None:
+    """`thumbprint` gives what the RFC gives, whatever else the JWK holds; it is the default kid, too."""
+    jwk, expected = THUMBPRINTS[name].values()
+
+    assert thumbprint(jwk) == expected
+    assert FORMAT.default_kid("prod/jwt", 7, decode(jwk)) == expected
+
+
+def test_oct_key_has_no_default_kid() -> None:
+    """The kid of a symmetric key is left to chance, for a hash would leak the key."""
+    key = decode(published("oct"))
+
+    assert FORMAT.default_kid("prod/jwt", 1, key) is None
+
+
+@pytest.mark.parametrize("name", ["ec-p256", "ec-p521", "ed25519", "rsa"])
+def test_secret_and_public_jwk_share_a_thumbprint(name: str) -> None:
+    """Secret members do not count in a thumbprint."""
+    assert thumbprint(published(name)) == thumbprint(public(published(name)))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_key_round_trips_canonically(name: str) -> None:
+    """A published JWK comes back with the same members, compact and sorted, without a newline."""
+    canonical = json.dumps(published(name), sort_keys=True, separators=(",", ":")).encode()
+
+    key = decode(published(name))
+
+    if name.endswith("-public"):
+        assert key.secret is None
+        assert FORMAT.encode_public(key) == canonical
+    else:
+        assert FORMAT.encode_secret(key).reveal() == canonical
+
+
+@pytest.mark.parametrize("name", ["ec-p256", "ec-p521", "ed25519"])
+def test_curve_members_become_the_layout_of_the_key_type(name: str) -> None:
+    """`d` becomes the secret half, the coordinates the public half, with the SEC 1 prefix on EC curves."""
+    jwk = published(name)
+    prefix, coordinates = (b"\x04", ("x", "y")) if jwk["kty"] == "EC" else (b"", ("x",))
+
+    key = decode(jwk)
+
+    assert key.type == name
+    assert key.secret == Secret(urlsafe_b64decode(jwk["d"] + "=="))
+    assert key.public == prefix + b"".join(urlsafe_b64decode(jwk[one] + "==") for one in coordinates)
+
+
+def test_rsa_members_become_pkcs8_and_spki() -> None:
+    """The halves of an RSA key are DER with the JWK's own numbers."""
+
+    def number(member: str) -> int:
+        return int.from_bytes(urlsafe_b64decode(published("rsa")[member] + "=="), "big")
+
+    key = decode(published("rsa"))
+
+    assert key.secret is not None
+    assert key.public is not None
+    private = load_der_private_key(key.secret.reveal(), None)
+    public = load_der_public_key(key.public)
+    assert isinstance(private, RSAPrivateKey)
+    assert isinstance(public, RSAPublicKey)
+    numbers = private.private_numbers()
+    assert [numbers.d, numbers.p, numbers.q, numbers.dmp1, numbers.dmq1, numbers.iqmp] == [
+        number(member) for member in ("d", "p", "q", "dp", "dq", "qi")
+    ]
+    assert numbers.public_numbers == public.public_numbers()
+    assert (public.public_numbers().n, public.public_numbers().e) == (number("n"), 65537)
+
+
+def test_kid_and_attributes_come_along() -> None:
+    """`kid` becomes the kid of the key, everything that is no parameter an attribute."""
+    jwk = published("oct") | {"https://example.org/note": {"a": [1, 2.5, None, True]}}
+
+    key = FORMAT.decode(hide(jwk), default_kid="other")
+
+    assert key.kid == "018c0ae5-4d9b-471b-bfd6-eef314bc7037"
+    assert key.attributes.plain() == {
+        "use": "sig",
+        "alg": "HS256",
+        "https://example.org/note": {"a": [1, 2.5, None, True]},
+    }
+
+
+def test_default_kid_stands_in() -> None:
+    """A JWK without `kid` gets the one that the caller has for it."""
+    key = FORMAT.decode(hide(published("ed25519")), default_kid="prod/jwt-1")
+
+    assert key.kid == "prod/jwt-1"
+
+
+@pytest.mark.parametrize("around", [b"%s\n", b" \t\r\n%s\r\n", b"%s"])
+def test_whitespace_around_the_object_is_tolerated(around: bytes) -> None:
+    """JSON whitespace before and after the object changes nothing; it is sniffed too."""
+    plain = hide(published("oct"))
+    data = Secret(around % plain.reveal())
+
+    assert FORMAT.decode(data, default_kid="") == FORMAT.decode(plain, default_kid="")
+    assert FORMAT.sniff(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"cache.example.org-1:AAAA", b"-----BEGIN PRIVATE KEY-----", b"[{}]", b"\xff{"])
+def test_other_data_is_not_sniffed(data: bytes) -> None:
+    """What does not start with `{` is nothing of ours."""
+    assert not FORMAT.sniff(Secret(data))
+
+
+@pytest.mark.parametrize("name", ["ec-p256", "ed25519"])
+def test_disagreeing_halves_both_come_back(name: str) -> None:
+    """A public half that does not belong to the secret is handed on as given, for the key type to refuse."""
+    jwk = published(name) | {"x": "A" * 43}
+
+    key = decode(jwk)
+
+    assert key.public is not None
+    assert bytes(32) in key.public
 
 
 @pytest.mark.parametrize(
@@ -70,14 +198,11 @@ _INSIDE = b'{"kty":"oct",%s,"hidden":%%s}' % _K
         pytest.param(b'{"keys":[]}', _SET, id="empty JWK Set"),
     ],
 )
-def test_bad_json_is_refused(
-    jwk_format: JwkFormat, refusal: Refusal, assert_nothing_shows: Watch, data: bytes, message: str
-) -> None:
+def test_bad_json_is_refused(data: bytes, message: str) -> None:
     """What is not exactly one JSON object in UTF-8 is refused, and says why without showing it."""
-    error = refusal(partial(jwk_format.decode, Secret(data), default_kid=""))
+    error = refusal(FORMAT.decode, Secret(data), default_kid="")
 
-    assert type(error) is MalformedKeyError
-    assert str(error) == message
+    assert (type(error), str(error)) == (MalformedKeyError, message)
     assert_nothing_shows(error, data)
 
 
@@ -88,9 +213,9 @@ def test_bad_json_is_refused(
         pytest.param(_OCT + b" " * (65_536 - len(_OCT)), id="65536 bytes"),
     ],
 )
-def test_bounds_are_inclusive(jwk_format: JwkFormat, data: bytes) -> None:
+def test_bounds_are_inclusive(data: bytes) -> None:
     """Exactly 32 levels and exactly 65536 bytes are still read."""
-    assert jwk_format.decode(Secret(data), default_kid="").type == "oct"
+    assert FORMAT.decode(Secret(data), default_kid="").type == "oct"
 
 
 def _missing(member: str) -> str:
@@ -231,21 +356,16 @@ _33_OCTETS = "Q" * 44
     ],
 )
 def test_bad_parameters_are_refused(
-    jwk_format: JwkFormat,
-    refusal: Refusal,
-    assert_nothing_shows: Watch,
-    published: dict[str, dict[str, Any]],
     name: str,
     change: dict[str, object],
     kind: type[KeywrightError],
     message: str,
 ) -> None:
     """A published key with one thing wrong is refused by name of the member, without showing any of it."""
-    jwk = {member: value for member, value in (published[name] | change).items() if value is not _GONE}
+    jwk = {member: value for member, value in (published(name) | change).items() if value is not _GONE}
     data = json.dumps(jwk).encode()
 
-    error = refusal(partial(jwk_format.decode, Secret(data), default_kid=""))
+    error = refusal(FORMAT.decode, Secret(data), default_kid="")
 
-    assert type(error) is kind
-    assert str(error) == message
+    assert (type(error), str(error)) == (kind, message)
     assert_nothing_shows(error, data)

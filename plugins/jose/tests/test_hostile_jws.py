@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hmac
+import json
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from jose_support import refusal, refused, sealed, text
 
-from keywright.errors import InvalidSignatureError, KeywrightError, MalformedTokenError
+from keywright.errors import InvalidSignatureError, MalformedTokenError
 from keywright_jose import jws_decode, verifier, verify
-
-Refusal = Callable[[Callable[[], object]], KeywrightError]
 
 K = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"  # RFC 7515 A.1.1
 KEY = {"kty": "oct", "alg": "HS256", "k": K}
@@ -48,30 +48,24 @@ OTHER_ALGORITHM = "the token was signed with an algorithm that its key is not fo
 OTHER_KEY = "the token was signed with a key that is not among these (kid); refuse it"
 
 
-def segment(octets: bytes) -> str:
-    """base64url without padding (RFC 7515 §2)."""
-    return urlsafe_b64encode(octets).decode().rstrip("=")
-
-
-def sealed(first: str, second: str, algorithm: str = "sha256") -> str:
+def seal(first: str, second: str, algorithm: str = "sha256") -> str:
     """The token of these two segments, whatever they are, under the right signature."""
-    tag = hmac.digest(urlsafe_b64decode(K + "=="), f"{first}.{second}".encode("utf-8", "surrogatepass"), algorithm)
-    return f"{first}.{second}.{segment(tag)}"
+    return sealed(first, second, urlsafe_b64decode(K + "=="), algorithm)
 
 
 def headed(header: bytes) -> str:
     """A token with this header."""
-    return sealed(segment(header), segment(PAYLOAD))
+    return seal(text(header), text(PAYLOAD))
 
 
 GOOD = headed(HEADER)
 FIRST, SECOND, THIRD = GOOD.split(".")
 
 
-def spare(text: str) -> str:
+def spare(part: str) -> str:
     """The same octets, with a spare bit set."""
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return text[:-1] + digits[digits.index(text[-1]) + 1]
+    return part[:-1] + digits[digits.index(part[-1]) + 1]
 
 
 def nested(levels: int, name: str) -> bytes:
@@ -98,18 +92,15 @@ NO_TOKENS: list[Any] = [
     pytest.param(GOOD.encode() + b"\xff", id="byte beyond ASCII"),
     pytest.param("\N{FULLWIDTH LATIN SMALL LETTER E}" + GOOD[1:], id="full-width letter"),
     pytest.param("A" * 262_145, id="a byte too many"),
-    pytest.param(sealed(FIRST, segment(b"a" * 200_000)), id="payload too large"),
+    pytest.param(seal(FIRST, text(b"a" * 200_000)), id="payload too large"),
     pytest.param("." * 1_000_000, id="a million dots"),
 ]
 
 
 @pytest.mark.parametrize("token", NO_TOKENS)
-def test_what_is_no_token_is_refused(refusal: Refusal, token: Any) -> None:
+def test_what_is_no_token_is_refused(token: Any) -> None:
     """Other types, other characters and too much are refused before anything is taken apart."""
-    error = refusal(lambda: verify(token, KEY))
-
-    assert type(error) is MalformedTokenError
-    assert str(error) == TEXT
+    assert refused(verify, token, KEY) == (MalformedTokenError, TEXT)
 
 
 @pytest.mark.parametrize(
@@ -128,61 +119,57 @@ def test_what_is_no_token_is_refused(refusal: Refusal, token: Any) -> None:
         pytest.param("a" * 262_144, id="as long as can be"),
     ],
 )
-def test_another_number_of_segments_is_refused(refusal: Refusal, token: str) -> None:
+def test_another_number_of_segments_is_refused(token: str) -> None:
     """A signed token has exactly three segments."""
-    error = refusal(lambda: verify(token, KEY))
-
-    assert type(error) is MalformedTokenError
-    assert str(error) == SEGMENTS
+    assert refused(verify, token, KEY) == (MalformedTokenError, SEGMENTS)
 
 
 IN_LINES = "the token holds a line break or a blank; paste it as one line"
 SPELLINGS = [
-    pytest.param(lambda text: text + "=", id="one ="),
-    pytest.param(lambda text: text + "=" * (-len(text) % 4 or 4), id="padding"),
-    pytest.param(lambda text: "=" + text, id="= before"),
-    pytest.param(lambda text: text[:4] + "=" + text[4:], id="= inside"),
+    pytest.param(lambda part: part + "=", id="one ="),
+    pytest.param(lambda part: part + "=" * (-len(part) % 4 or 4), id="padding"),
+    pytest.param(lambda part: "=" + part, id="= before"),
+    pytest.param(lambda part: part[:4] + "=" + part[4:], id="= inside"),
     pytest.param(spare, id="spare bits"),
-    pytest.param(lambda text: text + "A" * ((1 - len(text)) % 4), id="a character too many"),
-    pytest.param(lambda text: " " + text, id="space before"),
-    pytest.param(lambda text: text + " ", id="space after"),
-    pytest.param(lambda text: text[:4] + "\n" + text[4:], id="line feed inside"),
-    pytest.param(lambda text: text + "\r\n", id="CRLF after"),
-    pytest.param(lambda text: text[:4] + "\t" + text[4:], id="tab inside"),
-    pytest.param(lambda text: text[:4] + "\0" + text[4:], id="NUL inside"),
-    pytest.param(lambda text: text[:4] + "!" + text[4:], id="junk inside"),
-    pytest.param(lambda text: text[:4] + "%3D" + text[4:], id="percent encoding"),
-    pytest.param(lambda text: text[:4] + "+" + text[5:], id="plus"),
-    pytest.param(lambda text: text[:4] + "/" + text[5:], id="slash"),
+    pytest.param(lambda part: part + "A" * ((1 - len(part)) % 4), id="a character too many"),
+    pytest.param(lambda part: " " + part, id="space before"),
+    pytest.param(lambda part: part + " ", id="space after"),
+    pytest.param(lambda part: part[:4] + "\n" + part[4:], id="line feed inside"),
+    pytest.param(lambda part: part + "\r\n", id="CRLF after"),
+    pytest.param(lambda part: part[:4] + "\t" + part[4:], id="tab inside"),
+    pytest.param(lambda part: part[:4] + "\0" + part[4:], id="NUL inside"),
+    pytest.param(lambda part: part[:4] + "!" + part[4:], id="junk inside"),
+    pytest.param(lambda part: part[:4] + "%3D" + part[4:], id="percent encoding"),
+    pytest.param(lambda part: part[:4] + "+" + part[5:], id="plus"),
+    pytest.param(lambda part: part[:4] + "/" + part[5:], id="slash"),
 ]
 # 16 and 11 octets, so that both have spare bits.
-SPARE_FIRST = segment(b'{"alg": "HS256"}')
+SPARE_FIRST = text(b'{"alg": "HS256"}')
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("place", ["header", "payload", "signature"])
-def test_other_spellings_of_base64url_are_refused(refusal: Refusal, place: str, spelling: Callable[[str], str]) -> None:
+def test_other_spellings_of_base64url_are_refused(place: str, spelling: Callable[[str], str]) -> None:
     """Octets have one spelling in each segment, though the signature over another one holds."""
     token = {
-        "header": lambda: sealed(spelling(SPARE_FIRST), SECOND),
-        "payload": lambda: sealed(SPARE_FIRST, spelling(SECOND)),
+        "header": lambda: seal(spelling(SPARE_FIRST), SECOND),
+        "payload": lambda: seal(SPARE_FIRST, spelling(SECOND)),
         "signature": lambda: f"{GOOD.rpartition('.')[0]}.{spelling(THIRD)}",
     }[place]()
 
-    error = refusal(lambda: verify(token, KEY))
+    error = refusal(verify, token, KEY)
 
     assert type(error) is MalformedTokenError
     is_broken = any(character.isspace() for character in token)
     assert str(error) == (IN_LINES if is_broken else BASE64.format(place))
 
 
-def test_the_digits_of_standard_base64_are_refused(refusal: Refusal) -> None:
+def test_the_digits_of_standard_base64_are_refused() -> None:
     """`-` and `_` are taken, and `+` and `/` for the same octets are not."""
-    good = sealed(FIRST, segment(b"\xfb\xff\xfe"))
+    good = seal(FIRST, text(b"\xfb\xff\xfe"))
 
     assert verify(good, KEY).payload == b"\xfb\xff\xfe"
-    error = refusal(lambda: verify(sealed(FIRST, "+//+"), KEY))
-    assert str(error) == BASE64.format("payload")
+    assert refused(verify, seal(FIRST, "+//+"), KEY)[1] == BASE64.format("payload")
 
 
 # One object each, with a fault. {} stands for a good member.
@@ -227,25 +214,17 @@ OBJECTS = [
 ]
 
 
-@pytest.mark.parametrize("header", OBJECTS)
-def test_a_header_that_is_not_one_strict_object_is_refused(refusal: Refusal, header: bytes) -> None:
-    """A header is one JSON object in UTF-8, with each member once at any depth, and nothing around it."""
-    error = refusal(lambda: verify(headed(header), KEY))
+@pytest.mark.parametrize("document", OBJECTS)
+def test_what_is_not_one_strict_object_is_refused(document: bytes) -> None:
+    """A header and claims are one JSON object in UTF-8, with each member once at any depth, and nothing around it.
 
-    assert type(error) is MalformedTokenError
-    assert str(error) == JSON.format("header")
+    `verify`, which does not read claims, gives their octets.
+    """
+    token = seal(FIRST, text(document))
 
-
-@pytest.mark.parametrize("payload", OBJECTS)
-def test_claims_that_are_not_one_strict_object_are_refused(refusal: Refusal, payload: bytes) -> None:
-    """So are claims; `verify`, which does not read them, gives their octets."""
-    token = sealed(FIRST, segment(payload))
-
-    error = refusal(lambda: jws_decode(token, KEY))
-
-    assert type(error) is MalformedTokenError
-    assert str(error) == JSON.format("payload")
-    assert verify(token, KEY).payload == payload
+    assert refused(verify, headed(document), KEY) == (MalformedTokenError, JSON.format("header"))
+    assert refused(jws_decode, token, KEY) == (MalformedTokenError, JSON.format("payload"))
+    assert verify(token, KEY).payload == document
 
 
 @pytest.mark.parametrize(
@@ -262,13 +241,10 @@ def test_claims_that_are_not_one_strict_object_are_refused(refusal: Refusal, pay
         pytest.param(b'{"alg":"HS256","a":"\\udc00\\ud800"}', SURROGATE, id="surrogates the wrong way round"),
     ],
 )
-def test_depth_and_surrogates_are_refused(refusal: Refusal, header: bytes, message: str) -> None:
+def test_depth_and_surrogates_are_refused(header: bytes, message: str) -> None:
     """More than 32 levels, and text that is no Unicode, in headers and claims."""
-    of_header = refusal(lambda: verify(headed(header), KEY))
-    of_claims = refusal(lambda: jws_decode(sealed(FIRST, segment(header)), KEY))
-
-    assert (type(of_header), str(of_header)) == (MalformedTokenError, message.format("header"))
-    assert (type(of_claims), str(of_claims)) == (MalformedTokenError, message.format("payload"))
+    assert refused(verify, headed(header), KEY) == (MalformedTokenError, message.format("header"))
+    assert refused(jws_decode, seal(FIRST, text(header)), KEY) == (MalformedTokenError, message.format("payload"))
 
 
 def test_32_levels_and_pairs_of_surrogates_are_taken() -> None:
@@ -306,40 +282,35 @@ def test_32_levels_and_pairs_of_surrogates_are_taken() -> None:
         ),
     ],
 )  # fmt: skip
-def test_headers_that_ask_for_what_is_not_done_are_refused(refusal: Refusal, header: bytes, message: str) -> None:
+def test_headers_that_ask_for_what_is_not_done_are_refused(header: bytes, message: str) -> None:
     """`crit`, `b64` and `zip`, whatever they say; members of another type; and tokens that nobody signed."""
-    signed = refusal(lambda: verify(headed(header), KEY))
-    bare = refusal(lambda: verify(f"{segment(header)}.{SECOND}.", KEY))
-
-    assert (type(signed), str(signed)) == (MalformedTokenError, message)
-    assert (type(bare), str(bare)) == (MalformedTokenError, message)
+    for token in (headed(header), f"{text(header)}.{SECOND}."):
+        assert refused(verify, token, KEY) == (MalformedTokenError, message)
 
 
 @pytest.mark.parametrize(
     ("token", "message"),
     [
         pytest.param(f"{FIRST}.{SECOND}.", BROKEN, id="empty"),
-        pytest.param(f"{FIRST}.{SECOND}.{segment(bytes(32))}", BROKEN, id="zeros"),
-        pytest.param(f"{FIRST}.{SECOND}.{segment(urlsafe_b64decode(THIRD + '=')[:31])}", BROKEN, id="a byte less"),
-        pytest.param(f"{FIRST}.{SECOND}.{segment(urlsafe_b64decode(THIRD + '=') + b'a')}", BROKEN, id="a byte more"),
-        pytest.param(f"{FIRST}.{segment(b'{}')}.{THIRD}", BROKEN, id="other payload"),
+        pytest.param(f"{FIRST}.{SECOND}.{text(bytes(32))}", BROKEN, id="zeros"),
+        pytest.param(f"{FIRST}.{SECOND}.{text(urlsafe_b64decode(THIRD + '=')[:31])}", BROKEN, id="a byte less"),
+        pytest.param(f"{FIRST}.{SECOND}.{text(urlsafe_b64decode(THIRD + '=') + b'a')}", BROKEN, id="a byte more"),
+        pytest.param(f"{FIRST}.{text(b'{}')}.{THIRD}", BROKEN, id="other payload"),
         pytest.param(f"{FIRST}..{THIRD}", BROKEN, id="no payload"),
         pytest.param(f"{SPARE_FIRST}.{SECOND}.{THIRD}", BROKEN, id="header spelt otherwise"),
-        pytest.param(sealed(segment(b'{"alg":"HS384"}'), SECOND, "sha384"), OTHER_ALGORITHM, id="HS384"),
-        pytest.param(sealed(segment(b'{"alg":"HS512"}'), SECOND, "sha512"), OTHER_ALGORITHM, id="HS512"),
-        pytest.param(sealed(segment(b'{"alg":"hs256"}'), SECOND), OTHER_ALGORITHM, id="hs256"),
-        pytest.param(sealed(segment(b'{"alg":"HS256 "}'), SECOND), OTHER_ALGORITHM, id="HS256 and a space"),
-        pytest.param(sealed(segment(b'{"alg":"HS256\\u0000"}'), SECOND), OTHER_ALGORITHM, id="HS256 and NUL"),
-        pytest.param(sealed(segment(b'{"alg":"RS256"}'), SECOND), OTHER_ALGORITHM, id="RS256"),
-        pytest.param(sealed(segment(b'{"alg":"HS2"}'), SECOND), OTHER_ALGORITHM, id="part of a name"),
-        pytest.param(sealed(segment(b'{"alg":"nonesuch"}'), SECOND), OTHER_ALGORITHM, id="nonesuch"),
+        pytest.param(seal(text(b'{"alg":"HS384"}'), SECOND, "sha384"), OTHER_ALGORITHM, id="HS384"),
+        pytest.param(seal(text(b'{"alg":"HS512"}'), SECOND, "sha512"), OTHER_ALGORITHM, id="HS512"),
+        pytest.param(seal(text(b'{"alg":"hs256"}'), SECOND), OTHER_ALGORITHM, id="hs256"),
+        pytest.param(seal(text(b'{"alg":"HS256 "}'), SECOND), OTHER_ALGORITHM, id="HS256 and a space"),
+        pytest.param(seal(text(b'{"alg":"HS256\\u0000"}'), SECOND), OTHER_ALGORITHM, id="HS256 and NUL"),
+        pytest.param(seal(text(b'{"alg":"RS256"}'), SECOND), OTHER_ALGORITHM, id="RS256"),
+        pytest.param(seal(text(b'{"alg":"HS2"}'), SECOND), OTHER_ALGORITHM, id="part of a name"),
+        pytest.param(seal(text(b'{"alg":"nonesuch"}'), SECOND), OTHER_ALGORITHM, id="nonesuch"),
     ],
 )
-def test_signatures_that_do_not_hold_are_refused(refusal: Refusal, token: str, message: str) -> None:
+def test_signatures_that_do_not_hold_are_refused(token: str, message: str) -> None:
     """A signature of another length, another text or another algorithm than the key's is none."""
-    error = refusal(lambda: verify(token, KEY))
-
-    assert (type(error), str(error)) == (InvalidSignatureError, message)
+    assert refused(verify, token, KEY) == (InvalidSignatureError, message)
 
 
 @pytest.mark.parametrize(
@@ -352,46 +323,42 @@ def test_signatures_that_do_not_hold_are_refused(refusal: Refusal, token: str, m
         pytest.param(b'"../a"', OTHER_KEY, id="path"),
     ],
 )
-def test_a_key_with_a_kid_refuses_a_token_with_another(refusal: Refusal, kid: bytes, message: str) -> None:
+def test_a_key_with_a_kid_refuses_a_token_with_another(kid: bytes, message: str) -> None:
     """The signature holds, and the token says that another key made it."""
     token = headed(b'{"alg":"HS256","kid":%s}' % kid)
 
-    error = refusal(lambda: verify(token, {**KEY, "kid": "a"}))
-
-    assert (type(error), str(error)) == (InvalidSignatureError, message)
+    assert refused(verify, token, {**KEY, "kid": "a"}) == (InvalidSignatureError, message)
     assert verify(token, KEY).kid is None
 
 
 @pytest.mark.parametrize("member", ["jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"])
-def test_keys_that_a_header_brings_along_are_never_used(refusal: Refusal, member: str) -> None:
+def test_keys_that_a_header_brings_along_are_never_used(member: str) -> None:
     """A token says nothing of which key it is to be verified with, but for `kid` among the caller's own."""
-    other = {"kty": "oct", "k": segment(b"o" * 64)}
+    other = {"kty": "oct", "k": text(b"o" * 64)}
     value = {"jwk": other, "x5c": ["AAAA"]}.get(member, "https://example.org/keys")
-    header = segment(str({"alg": "HS256", member: value}).replace("'", '"').encode())
-    forged = f"{header}.{SECOND}.{segment(hmac.digest(b'o' * 64, f'{header}.{SECOND}'.encode(), 'sha256'))}"
+    header = text(str({"alg": "HS256", member: value}).replace("'", '"').encode())
+    forged = f"{header}.{SECOND}.{text(hmac.digest(b'o' * 64, f'{header}.{SECOND}'.encode(), 'sha256'))}"
 
-    error = refusal(lambda: verify(forged, KEY))
-
-    assert (type(error), str(error)) == (InvalidSignatureError, BROKEN)
-    assert verify(sealed(header, SECOND), KEY).header[member] == value
+    assert refused(verify, forged, KEY) == (InvalidSignatureError, BROKEN)
+    assert verify(seal(header, SECOND), KEY).header[member] == value
 
 
-def test_padding_is_taken_where_the_caller_says_so(refusal: Refusal) -> None:
+def test_padding_is_taken_where_the_caller_says_so() -> None:
     """`allow_padding` takes right padding in each segment, and nothing else; without it there is none."""
     first, second = SPARE_FIRST + "==", SECOND + "="
-    signed = sealed(first, second) + "="
+    signed = seal(first, second) + "="
 
     assert verify(signed, KEY, allow_padding=True).payload == PAYLOAD
     assert verify(GOOD, KEY, allow_padding=True).payload == PAYLOAD
     assert jws_decode(signed, KEY, allow_padding=True) == {"sub": "a"}
     assert verifier(KEY, allow_padding=True).verify(signed).payload == PAYLOAD
-    assert str(refusal(lambda: verify(signed, KEY))) == BASE64.format("header")
+    assert str(refusal(verify, signed, KEY)) == BASE64.format("header")
     for spelling in ("=", "===", "====", "= ", "=\n"):
-        token = sealed(SPARE_FIRST, SECOND + "=" + spelling) if spelling != "=" else sealed(SPARE_FIRST + "=", SECOND)
-        error = refusal(lambda token=token: verify(token, KEY, allow_padding=True))  # type: ignore[misc]
-        assert type(error) is MalformedTokenError
-    error = refusal(lambda: verify(sealed(spare(SPARE_FIRST) + "==", SECOND), KEY, allow_padding=True))
-    assert str(error) == BASE64.format("header")
+        token = seal(SPARE_FIRST, SECOND + "=" + spelling) if spelling != "=" else seal(SPARE_FIRST + "=", SECOND)
+        assert refused(verify, token, KEY, allow_padding=True)[0] is MalformedTokenError
+    assert refused(verify, seal(spare(SPARE_FIRST) + "==", SECOND), KEY, allow_padding=True)[1] == BASE64.format(
+        "header"
+    )
 
 
 def test_64_mebibytes_are_refused_at_once() -> None:
@@ -400,47 +367,34 @@ def test_64_mebibytes_are_refused_at_once() -> None:
 
     for token in (text, octets):
         started = time.perf_counter()
-        with pytest.raises(MalformedTokenError):
-            verify(token, KEY)
+        assert refused(verify, token, KEY)[0] is MalformedTokenError
         assert time.perf_counter() - started < 0.05
 
 
-def test_a_token_of_the_largest_size_is_taken(refusal: Refusal) -> None:
+def test_a_token_of_the_largest_size_is_taken() -> None:
     """262144 bytes are a token; one more are none."""
     room = 262_144 - len(FIRST) - len(THIRD) - 2
     payload = b"a" * (room * 3 // 4)
-    token = sealed(FIRST, segment(payload))
+    token = seal(FIRST, text(payload))
 
     assert 262_140 <= len(token) <= 262_144
     assert verify(token, KEY).payload == payload
-    assert str(refusal(lambda: verify(sealed(FIRST, segment(payload + b"aaaa")), KEY))) == TEXT
+    assert str(refusal(verify, seal(FIRST, text(payload + b"aaaa")), KEY)) == TEXT
 
 
-def test_what_a_caller_does_with_a_header_is_his_own() -> None:
+@pytest.mark.parametrize("member", ['"x":1', '"x":["a"]', '"x":{"a":1}', '"x":[["a"]]', '"x":{"a":{"b":[1]}}'])
+def test_what_a_caller_does_with_a_header_is_his_own(member: str) -> None:
     """Headers are kept for the next token like it; changing one that was given out changes no other."""
-    token = headed(b'{"alg":"HS256","a":{"b":[1]}}')
-    flat = headed(b'{"alg":"HS256","a":1}')
-
-    verify(token, KEY).header["a"]["b"].append(2)  # type: ignore[index]
-    verify(flat, KEY).header["alg"] = "none"
-
-    assert verify(token, KEY).header == {"alg": "HS256", "a": {"b": [1]}}
-    assert verify(flat, KEY).header == {"alg": "HS256", "a": 1}
-
-
-@pytest.mark.parametrize("member", ['"x5c":["a"]', '"x":{"a":1}', '"x":[["a"]]'])
-def test_what_is_done_to_a_header_changes_no_other(member: str) -> None:
-    """A header is kept for the next token like it; who is given one may do with it whatever they like."""
     token = headed(f'{{"alg":"HS256",{member}}}'.encode())
-    (first, *_) = values = [value for name, value in verify(token, KEY).header.items() if name != "alg"]
+    before = json.dumps(verify(token, KEY).header)
 
-    if isinstance(first, list):
-        first.append("changed")
-    else:
-        assert isinstance(first, dict)
-        first["changed"] = 1
+    value: Any = verify(token, KEY).header
+    while isinstance(value, dict | list):
+        inner = [*value.values()][-1] if isinstance(value, dict) else value[0]
+        value.clear()
+        value = inner
 
-    assert [value for name, value in verify(token, KEY).header.items() if name != "alg"] != values
+    assert json.dumps(verify(token, KEY).header) == before
 
 
 def test_long_headers_are_not_kept() -> None:

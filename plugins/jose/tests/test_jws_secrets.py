@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+from jose_support import text
 
 from keywright import Secret
 from keywright.errors import KeywrightError
@@ -47,11 +48,6 @@ def in_our_frames(error: BaseException) -> BaseException:
     return error.with_traceback(step)
 
 
-def text(octets: bytes) -> str:
-    """base64url without padding (RFC 7515 §2)."""
-    return urlsafe_b64encode(octets).decode().rstrip("=")
-
-
 def expired() -> str:
     """A token that was good in 1970."""
     return signer(OCT).sign({"exp": 1})
@@ -66,10 +62,24 @@ def keys_in(key: Any) -> list[Jwk]:
     return found
 
 
+WRONG: dict[str, Jwk] = {
+    "use": {"use": "enc"},
+    "key_ops": {"key_ops": ["encrypt"]},
+    "another alg": {"alg": "HS512"},
+    "alg a number": {"alg": 7},
+    "kty RSA": {"kty": "RSA"},
+    "kty EC": {"kty": "EC", "crv": "P-256"},
+    "padding": {"k": OCT["k"] + "="},
+    "a short k": {"k": OCT["k"][:30]},
+    "a public key": {"k": text(PUBLIC_AS_SECRET)},
+    "a line of OpenSSH": {"k": text(b"x" * 40 + b" ssh-rsa " + bytes(range(65, 90)))},
+    "NaN": {"a": float("nan")},
+    "an object": {"a": object()},
+    "no kid": {"kid": ""},
+}
 CALLS: list[Any] = [
-    # Wrong keys.
     *(
-        pytest.param(call, {**OCT, **more}, id=f"{name} {next(iter(more))} {next(iter(more.values()))!r:.20}")
+        pytest.param(call, {**OCT, **more}, id=f"{name}, {fault}")
         for name, call in {
             "signer": lambda key: signer(key, "HS256"),
             "verifier": lambda key: verifier(key, algorithms=["HS256"]),
@@ -77,21 +87,7 @@ CALLS: list[Any] = [
             "encode": lambda key: jws_encode({}, key, signature_algorithm="HS256"),
             "decode": lambda key: jws_decode(TOKEN, key, signature_algorithm="HS256"),
         }.items()
-        for more in (
-            {"use": "enc"},
-            {"key_ops": ["encrypt"]},
-            {"alg": "HS512"},
-            {"alg": 7},
-            {"kty": "RSA"},
-            {"kty": "EC", "crv": "P-256"},
-            {"k": OCT["k"] + "="},
-            {"k": OCT["k"][:30]},
-            {"k": text(PUBLIC_AS_SECRET)},
-            {"k": text(b"x" * 40 + b" ssh-rsa " + bytes(range(65, 90)))},
-            {"a": float("nan")},
-            {"a": object()},
-            {"kid": ""},
-        )
+        for fault, more in WRONG.items()
     ),
     pytest.param(lambda key: signer(key, "ES256"), {**EC, "d": ED["d"]}, id="halves EC"),
     pytest.param(lambda key: signer(key, "EdDSA"), {**ED, "d": EC["d"]}, id="halves Ed25519"),

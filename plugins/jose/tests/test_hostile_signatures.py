@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jose_support import ED, MODULUS, RSA, oct_key, refused, rsa_key, text
 
 from keywright import Key
-from keywright.errors import InvalidSignatureError, KeywrightError
+from keywright.errors import InvalidSignatureError
 from keywright_jose import verify
 from keywright_jose._jose import verifying_key
 from keywright_jose.jwk.inputs import hide_key, one_key
 
-Refusal = Callable[[Callable[[], object]], KeywrightError]
 Sign = Callable[[bytes], bytes]
 
-RSA = rsa.generate_private_key(65537, 2048)
-ED = ed25519.Ed25519PrivateKey.generate()
 CURVES = {"ES256": ec.generate_private_key(ec.SECP256R1()), "ES384": ec.generate_private_key(ec.SECP384R1()),
           "ES512": ec.generate_private_key(ec.SECP521R1())}  # fmt: skip
 ORDERS = {  # FIPS 186-4 §D.1.2
@@ -37,28 +34,17 @@ HASHES: dict[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes
 ALGORITHMS = [*(f"{family}{bits}" for family in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA"]
 
 
-def text(octets: bytes) -> str:
-    """base64url without padding (RFC 7515 §2)."""
-    return urlsafe_b64encode(octets).decode().rstrip("=")
-
-
-def number(value: int) -> str:
-    """Base64urlUInt (RFC 7518 §2)."""
-    return text(value.to_bytes((value.bit_length() + 7) // 8))
-
-
 def key_of(algorithm: str) -> dict[str, Any]:
     """The public JWK of our key for an algorithm."""
     if algorithm.startswith("HS"):
-        return {"kty": "oct", "k": text(OCTETS)}
+        return oct_key(OCTETS)
     if algorithm == "EdDSA":
         return {"kty": "OKP", "crv": "Ed25519", "x": text(ED.public_key().public_bytes_raw())}
     if algorithm.startswith("ES"):
         point = CURVES[algorithm].public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
         curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[algorithm]
         return {"kty": "EC", "crv": curve, "x": text(point[: len(point) // 2]), "y": text(point[len(point) // 2 :])}
-    numbers = RSA.public_key().public_numbers()
-    return {"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)}
+    return rsa_key(MODULUS)
 
 
 def pss(message: bytes, hash_: hashes.HashAlgorithm, salt: int, mask: hashes.HashAlgorithm | None = None) -> bytes:
@@ -89,11 +75,9 @@ def token_of(algorithm: str, sign: Sign) -> str:
     return f"{message}.{text(sign(message.encode()))}"
 
 
-def check(refusal: Refusal, algorithm: str, sign: Sign) -> None:
+def check(algorithm: str, sign: Sign) -> None:
     """It is refused as any signature that does not hold."""
-    error = refusal(lambda: verify(token_of(algorithm, sign), key_of(algorithm), algorithms=[algorithm]))
-
-    assert (type(error), str(error)) == (
+    assert refused(verify, token_of(algorithm, sign), key_of(algorithm), algorithms=[algorithm]) == (
         InvalidSignatureError,
         "the signature of the token does not hold; it was changed, or made with another key: refuse it",
     )
@@ -125,38 +109,38 @@ def test_the_librarys_own_signature_holds(algorithm: str) -> None:
     ],
 )
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_changed_signature_does_not_hold(refusal: Refusal, algorithm: str, change: Callable[[bytes], bytes]) -> None:
+def test_a_changed_signature_does_not_hold(algorithm: str, change: Callable[[bytes], bytes]) -> None:
     """Of each algorithm, whatever the change, the length included."""
-    check(refusal, algorithm, lambda message: change(signature(algorithm, message)))
+    check(algorithm, lambda message: change(signature(algorithm, message)))
 
 
 @pytest.mark.parametrize("other", ALGORITHMS)
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_signature_of_another_algorithm_does_not_hold(refusal: Refusal, algorithm: str, other: str) -> None:
+def test_a_signature_of_another_algorithm_does_not_hold(algorithm: str, other: str) -> None:
     """A header that says one algorithm over the signature of another, with the same key where there is one."""
     if algorithm != other:
-        check(refusal, algorithm, lambda message: signature(other, message))
+        check(algorithm, lambda message: signature(other, message))
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
-def test_ecdsa_numbers_out_of_range_do_not_hold(refusal: Refusal, algorithm: str) -> None:
+def test_ecdsa_numbers_out_of_range_do_not_hold(algorithm: str) -> None:
     """r and s are from 1 to n - 1 (FIPS 186-4 §6.4.2): no zero, no order, nothing beyond (CVE-2022-21449)."""
     size, order = (CURVES[algorithm].key_size + 7) // 8, ORDERS[algorithm]
 
     for r, s in ((0, 0), (0, 1), (1, 0), (1, 1), (order, order), (order, 1), (1, order), (order - 1, order),
                  (0, order), (2 ** (8 * size) - 1, 1)):  # fmt: skip
-        check(refusal, algorithm, lambda _, r=r, s=s: r.to_bytes(size) + s.to_bytes(size))  # type: ignore[misc]
+        check(algorithm, lambda _, r=r, s=s: r.to_bytes(size) + s.to_bytes(size))  # type: ignore[misc]
 
     def beyond(message: bytes) -> bytes:
         # The same numbers, to whoever reduces them: r + n where that fits.
         r = int.from_bytes(signature(algorithm, message)[:size]) + order
         return (r & (1 << 8 * size) - 1).to_bytes(size) + signature(algorithm, message)[size:]
 
-    check(refusal, algorithm, beyond)
+    check(algorithm, beyond)
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
-def test_ecdsa_in_der_does_not_hold(refusal: Refusal, algorithm: str) -> None:
+def test_ecdsa_in_der_does_not_hold(algorithm: str) -> None:
     """JOSE's form is r ‖ s (RFC 7518 §3.4), never the library's DER, whatever its length."""
 
     def der(message: bytes) -> bytes:
@@ -164,50 +148,49 @@ def test_ecdsa_in_der_does_not_hold(refusal: Refusal, algorithm: str) -> None:
         size = len(good) // 2
         return encode_dss_signature(int.from_bytes(good[:size]), int.from_bytes(good[size:]))
 
-    check(refusal, algorithm, der)
-    check(refusal, algorithm, lambda message: der(message).ljust(len(signature(algorithm, message)), b"\0"))
+    check(algorithm, der)
+    check(algorithm, lambda message: der(message).ljust(len(signature(algorithm, message)), b"\0"))
 
 
 @pytest.mark.parametrize("bits", ["256", "384", "512"])
-def test_pss_has_a_salt_as_long_as_the_hash(refusal: Refusal, bits: str) -> None:
+def test_pss_has_a_salt_as_long_as_the_hash(bits: str) -> None:
     """Another length of salt, or another hash in the mask, does not hold (RFC 7518 §3.5)."""
     hash_ = HASHES[bits]
 
     for salt in (0, 1, hash_.digest_size - 1, hash_.digest_size + 1, 256 - hash_.digest_size - 2):
-        check(refusal, f"PS{bits}", lambda message, salt=salt: pss(message, hash_, salt))  # type: ignore[misc]
-    check(refusal, f"PS{bits}", lambda message: pss(message, hash_, hash_.digest_size, hashes.SHA1()))
+        check(f"PS{bits}", lambda message, salt=salt: pss(message, hash_, salt))  # type: ignore[misc]
+    check(f"PS{bits}", lambda message: pss(message, hash_, hash_.digest_size, hashes.SHA1()))
 
 
-def test_rsa_numbers_beyond_the_modulus_do_not_hold(refusal: Refusal) -> None:
+def test_rsa_numbers_beyond_the_modulus_do_not_hold() -> None:
     """A signature is less than the modulus (RFC 8017 §8.2.2); adding that changes nothing to whoever reduces it."""
-    modulus = RSA.public_key().public_numbers().n
 
     def beyond(message: bytes) -> bytes:
-        return ((int.from_bytes(signature("RS256", message)) + modulus) % 2**2048).to_bytes(256)
+        return ((int.from_bytes(signature("RS256", message)) + MODULUS) % 2**2048).to_bytes(256)
 
-    check(refusal, "RS256", beyond)
-    check(refusal, "PS256", lambda message: modulus.to_bytes(256))
+    check("RS256", beyond)
+    check("PS256", lambda message: MODULUS.to_bytes(256))
 
 
-def test_rsa_padding_with_room_for_more_does_not_hold(refusal: Refusal) -> None:
+def test_rsa_padding_with_room_for_more_does_not_hold() -> None:
     """What is padded is the hash and nothing beside it (CVE-2006-4339): here with another algorithm's parameters."""
-    check(refusal, "RS256", lambda message: RSA.sign(message, padding.PKCS1v15(), hashes.SHA1()))
+    check("RS256", lambda message: RSA.sign(message, padding.PKCS1v15(), hashes.SHA1()))
 
 
-def test_ed25519_signatures_have_one_s(refusal: Refusal) -> None:
+def test_ed25519_signatures_have_one_s() -> None:
     """S is below the order of the group (RFC 8032 §5.1.7); S + L would hold too, without the test."""
 
     def beyond(message: bytes) -> bytes:
         good = signature("EdDSA", message)
         return good[:32] + (int.from_bytes(good[32:], "little") + ED_ORDER).to_bytes(32, "little")
 
-    check(refusal, "EdDSA", beyond)
+    check("EdDSA", beyond)
 
 
 @pytest.mark.parametrize("y", [0, 1, 2**255 - 20])
-def test_ed25519_points_of_low_order_sign_nothing(refusal: Refusal, y: int) -> None:
+def test_ed25519_points_of_low_order_sign_nothing(y: int) -> None:
     """An R of low order with an S of zero holds for many messages under a key of low order, and under none here."""
-    check(refusal, "EdDSA", lambda _: y.to_bytes(32, "little") + bytes(32))
+    check("EdDSA", lambda _: y.to_bytes(32, "little") + bytes(32))
 
 
 def test_signatures_of_published_keys_hold() -> None:
@@ -240,9 +223,7 @@ def test_signatures_of_published_keys_hold() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_length_is_checked_before_the_library_is_asked(
-    refusal: Refusal, monkeypatch: pytest.MonkeyPatch, algorithm: str
-) -> None:
+def test_the_length_is_checked_before_the_library_is_asked(monkeypatch: pytest.MonkeyPatch, algorithm: str) -> None:
     """Were a library to take everything, another length would still be refused."""
     _, length = verifying_key(one_key(hide_key(key_of(algorithm))), algorithm)
     monkeypatch.setattr("keywright_jose._jose.verifying_key", lambda *_: (lambda *_: True, length))
@@ -250,4 +231,4 @@ def test_the_length_is_checked_before_the_library_is_asked(
     assert length == len(signature(algorithm, b""))
     assert verify(token_of(algorithm, lambda _: bytes(length)), key_of(algorithm), algorithms=[algorithm])
     for size in (0, length // 2, length - 1, length + 1, 2 * length):
-        check(refusal, algorithm, lambda _, size=size: bytes(size))  # type: ignore[misc]
+        check(algorithm, lambda _, size=size: bytes(size))  # type: ignore[misc]
