@@ -235,7 +235,8 @@ def key_id_of(api_key: Secret) -> str:
     Raises:
         MalformedTokenError: it is no such text, or the checksum does not fit.
     """
-    if not _is_shaped(api_key):
+    # No match object stays, for its `repr` shows the text.
+    if len(api_key) != _LENGTH or re.fullmatch(_PATTERN, api_key.reveal()) is None:
         raise MalformedTokenError("an API key is kwk_, 16 characters, _ and 49 more; copy it whole, and nothing else")
     if api_key.reveal()[_CHECKSUM_AT:] != _checksum(Secret(api_key.reveal()[:_CHECKSUM_AT])):
         raise MalformedTokenError("the checksum of the API key does not fit, so a character is wrong; copy it again")
@@ -250,11 +251,6 @@ def digest_of(api_key: Secret) -> Secret:
     from hashlib import sha256
 
     return Secret(sha256(api_key.reveal()[_SECRET_AT:_CHECKSUM_AT]).digest())
-
-
-def _is_shaped(api_key: Secret) -> bool:
-    # No match object stays, for its `repr` shows the text.
-    return len(api_key) == _LENGTH and re.fullmatch(_PATTERN, api_key.reveal()) is not None
 
 
 def _checksum(start: Secret) -> bytes:

@@ -69,7 +69,7 @@ def _configure_secret_key(parser: ArgumentParser) -> None:
         metavar="N",
         help="size in bits: 512, 1024, 2048, 4096 or any other multiple of 8 from 128 to 8192 (default: 2048)",
     )
-    _configure_output(parser, shaped=True)
+    _configure_output(parser)
     parser.add_argument_group("recommended sizes of a secret key, in bits, by use (RFC 7518)", RECOMMENDED_SIZES)
 
 
@@ -80,7 +80,7 @@ def _configure_curve_key(parser: ArgumentParser) -> None:
         metavar="C",
         help="P-256, P-384, P-521 (sign, agree), Ed25519 (sign) or X25519 (agree) (default: P-256)",
     )
-    _configure_output(parser, shaped=True)
+    _configure_output(parser)
 
 
 def _configure_rsa_key(parser: ArgumentParser) -> None:
@@ -91,22 +91,21 @@ def _configure_rsa_key(parser: ArgumentParser) -> None:
         metavar="N",
         help="size of the modulus in bits: a multiple of 8 from 2048 to 8192 (default: 3072)",
     )
-    _configure_output(parser, shaped=True)
+    _configure_output(parser)
 
 
 def _configure_thumbprint(parser: ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="the JWK, secret or public; - or nothing: stdin")
-    _configure_output(parser, shaped=False)
+    add_output_options(parser)
 
 
-def _configure_output(parser: ArgumentParser, *, shaped: bool) -> None:
-    if shaped:
-        parser.add_argument(
-            "--format",
-            choices=("object", "base64"),
-            default="object",
-            help="object: JSON (the default); base64: that JSON in standard base64",
-        )
+def _configure_output(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("object", "base64"),
+        default="object",
+        help="object: JSON (the default); base64: that JSON in standard base64",
+    )
     add_output_options(parser)
 
 

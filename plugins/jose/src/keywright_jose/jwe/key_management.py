@@ -230,9 +230,9 @@ def _sender(epk: object, type: str) -> PublicObject:
 
 
 def _parties(members: Mapping[str, object]) -> tuple[bytes, bytes] | None:
-    values = [members.get(name, "") for name in ("apu", "apv")]
-    first, second = (decode_segment(value) if isinstance(value, str) else None for value in values)
-    return None if first is None or second is None else (first, second)
+    values = (members.get(name, "") for name in ("apu", "apv"))
+    apu, apv = (decode_segment(value) if isinstance(value, str) else None for value in values)
+    return None if apu is None or apv is None else (apu, apv)
 
 
 def _ephemeral(public: PublicObject) -> PrivateObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from keywright import Attributes, Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError, UnsupportedOperationError
@@ -64,34 +64,22 @@ def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
     return {**attributes.plain(), "kid": kid} if kid else attributes.plain()
 
 
-class Kind(Protocol):
-    """Reads and writes the parameters of one key type.
+# Each kind of key has a class that reads its halves from the members of a JWK, and writes the members of a key. They
+# raise MalformedKeyError and UnsupportedKeyError.
 
-    Attributes (read-only): `type` (`ec-p256`), `kty` (`EC`), `parameters` (the members that belong to the kty).
-    """
 
-    @property
-    def type(self) -> str: ...
-    @property
-    def kty(self) -> str: ...
-    @property
-    def parameters(self) -> frozenset[str]: ...
+def _public_half(key: Key) -> bytes:
+    if key.public is None:
+        raise UnsupportedKeyError(
+            f"this {key.type} key has no public half, which a JWK must carry; have its key type complete it"
+        )
+    return key.public
 
-    def read_public(self, members: Members) -> bytes | None:
-        """`Key.public` of these members; None where the type has none. MalformedKeyError, UnsupportedKeyError."""
-        ...
 
-    def read_secret(self, members: Members) -> Secret | None:
-        """`Key.secret` of these members; None for a public key. MalformedKeyError, UnsupportedKeyError."""
-        ...
-
-    def public_members(self, key: Key) -> dict[str, object]:
-        """`kty` and the public parameters. UnsupportedKeyError."""
-        ...
-
-    def secret_members(self, key: Key) -> Members:
-        """`kty` and all parameters of a key with a secret half. UnsupportedKeyError."""
-        ...
+def _secret_half(key: Key) -> Secret:
+    if key.secret is None:
+        raise UnsupportedKeyError(f"this {key.type} key has no secret half; encode its public half instead")
+    return key.secret
 
 
 @final
@@ -157,30 +145,26 @@ class CurveKind(NamedTuple):
 
     def public_members(self, key: Key) -> dict[str, object]:
         """`kty`, `crv` and the coordinates."""
-        if key.public is None:
-            raise UnsupportedKeyError(
-                f"this {self.type} key has no public half, which a JWK must carry; have its key type complete it"
-            )
+        public = _public_half(key)
         size = self.length * len(self.coordinates)
-        if len(key.public) != len(self.prefix) + size or not key.public.startswith(self.prefix):
+        if len(public) != len(self.prefix) + size or not public.startswith(self.prefix):
             raise UnsupportedKeyError(
                 f"the public half of this {self.type} key is not laid out as its type says; load the key again"
             )
         members: dict[str, object] = {"crv": self.crv, "kty": self.kty}
         for number, name in enumerate(self.coordinates):
             start = len(self.prefix) + number * self.length
-            members[name] = encode_base64url(key.public[start : start + self.length])
+            members[name] = encode_base64url(public[start : start + self.length])
         return members
 
     def secret_members(self, key: Key) -> Members:
         """The public members and `d`."""
-        if key.secret is None:
-            raise UnsupportedKeyError(f"this {self.type} key has no secret half; encode its public half instead")
-        if len(key.secret) != self.length:
+        secret = _secret_half(key)
+        if len(secret) != self.length:
             raise UnsupportedKeyError(
                 f"the secret half of this {self.type} key has not {self.length} bytes; load the key again"
             )
-        return Members({"d": encode_base64url(key.secret.reveal())}).joined(self.public_members(key))
+        return Members({"d": encode_base64url(secret.reveal())}).joined(self.public_members(key))
 
     def _octets(self, members: Members, name: str) -> Secret:
         octets = members.octets(name)
@@ -243,11 +227,7 @@ class RsaKind:
 
     def public_members(self, key: Key) -> dict[str, object]:
         """`kty`, `n` and `e`."""
-        if key.public is None:
-            raise UnsupportedKeyError(
-                "this rsa key has no public half, which a JWK must carry; have its key type complete it"
-            )
-        public = load_rsa_public(key.public)
+        public = load_rsa_public(_public_half(key))
         if public is None:
             raise UnsupportedKeyError(
                 "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key; load the key again"
@@ -257,10 +237,8 @@ class RsaKind:
 
     def secret_members(self, key: Key) -> Members:
         """The public members and all private numbers."""
-        if key.secret is None:
-            raise UnsupportedKeyError("this rsa key has no secret half; encode its public half instead")
         # The key type has tested the primes, which takes 0.4 s at 4096 bits.
-        private = load_rsa_private(key.secret, primes=False)
+        private = load_rsa_private(_secret_half(key), primes=False)
         if private is None:
             raise UnsupportedKeyError("the secret half of this rsa key is no PKCS#8 of an RSA key; load the key again")
         public = self.public_members(key)
@@ -326,6 +304,7 @@ CURVES: Final = {
     "Ed25519": CurveKind("ed25519", "OKP", "Ed25519", 32, _OKP, b""),
     "X25519": CurveKind("x25519", "OKP", "X25519", 32, _OKP, b""),
 }
+Kind = OctKind | CurveKind | RsaKind
 _KINDS: Final[tuple[Kind, ...]] = (OctKind(), *CURVES.values(), RsaKind())
 _BY_TYPE: Final = {kind.type: kind for kind in _KINDS}
 _BY_KTY: Final = {kind.kty: kind for kind in _KINDS if kind.kty in ("oct", "RSA")}

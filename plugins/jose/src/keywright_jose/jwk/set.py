@@ -45,7 +45,7 @@ def jwks(ring: KeyRing, names: Collection[str] = ()) -> dict[str, list[dict[str,
     """
     from json import loads
 
-    document: dict[str, list[dict[str, object]]] = loads(encode_set(public_keys(ring, names, report=_to_nobody)))
+    document: dict[str, list[dict[str, object]]] = loads(encode_set(public_keys(ring, names, report=lambda _: None)))
     return document
 
 
@@ -66,10 +66,6 @@ def _is_list_of_texts(names: object) -> bool:
     if isinstance(names, str | bytes) or not isinstance(names, Collection):
         return False
     return all(isinstance(name, str) for name in names)
-
-
-def _to_nobody(_: str) -> None:
-    return
 
 
 def _of_names(ring: KeyRing, names: Collection[str]) -> Iterator[RecordInfo]:
