@@ -58,7 +58,7 @@ def read_object(data: bytes, what: str) -> dict[str, object]:
     # Whitespace around it would be another spelling of the same.
     is_bare = data.startswith(b"{") and data.endswith(b"}")
     document = read_json_object(data, depth=MAXIMUM_DEPTH) if is_bare else JsonProblem.SYNTAX
-    if not isinstance(document, JsonProblem):
+    if isinstance(document, dict):
         return document
     if document is JsonProblem.TOO_DEEP:
         raise MalformedTokenError(f"{what} has more than {MAXIMUM_DEPTH} levels; have it issued anew")

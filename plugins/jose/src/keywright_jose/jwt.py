@@ -121,7 +121,7 @@ def _describe(name: str) -> str:
 
 
 def _check_times(claims: Mapping[str, object], now: float, drift: int) -> None:
-    issued, start, end = (_time(claims, name) for name in _TIMES)
+    issued, start, end = _time(claims, "iat"), _time(claims, "nbf"), _time(claims, "exp")
     if end is not None and now >= end + drift:
         raise ExpiredTokenError("the token has expired; get a new one")
     if start is not None and now < start - drift:
