@@ -15,7 +15,7 @@ import pytest
 from toy_store import CAN, ToyStore, make_newer
 
 from keywright.protocols import Capabilities, WritableStore
-from keywright.testing import OnDiskStoreContract, OpenWritableStore, interrupts
+from keywright.testing import OnDiskStoreContract, OpenWritableStore, processes
 from keywright.testing.rules import rules_of
 from keywright.testing.stores import damaged, shared
 
@@ -113,7 +113,7 @@ def _opener(kind: type[ToyStore], place: Path) -> OpenWritableStore:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs in a store is given up after seconds: planted faults make it hang."""
     monkeypatch.setattr(shared, "FORK_SECONDS", 3.0)
-    monkeypatch.setattr(interrupts, "LONGEST_SECONDS", 5.0)
+    monkeypatch.setattr(processes, "LONGEST_SECONDS", 5.0)
     monkeypatch.setattr(damaged, "LOOK_SECONDS", 5.0)
 
 

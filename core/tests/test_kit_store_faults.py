@@ -25,7 +25,7 @@ from keywright.testing import (
     SigningStoreContract,
     StoreContract,
     WritableStoreContract,
-    interrupts,
+    processes,
 )
 from keywright.testing.rules import rules_of
 from keywright.testing.stores import model, shared
@@ -475,7 +475,7 @@ def test_a_faulty_store_is_caught(fault: _Fault, breaks: Breaks, monkeypatch: py
     # The same histories each time: what is rare is found always or never.
     histories = settings(model.HISTORIES, max_examples=50, phases=[Phase.generate], database=None, derandomize=True)
     monkeypatch.setattr(model, "HISTORIES", histories)
-    monkeypatch.setattr(interrupts, "LONGEST_SECONDS", 3.0)
+    monkeypatch.setattr(processes, "LONGEST_SECONDS", 3.0)
 
     assert _caught(fault, fault.store, breaks)
     assert not _caught(fault, fault.sound, breaks)

@@ -19,7 +19,7 @@ import pytest
 from keywright.errors import MalformedKeyError
 from keywright.secret import Secret
 from keywright.testing import assert_hidden, everything_in
-from keywright.testing.formats.purity import reached_for
+from keywright.testing.formats.contract import reached_for
 from keywright.testing.rules import Contract, Rule, rules_of
 
 

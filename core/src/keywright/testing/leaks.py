@@ -13,8 +13,6 @@ import pytest
 
 from keywright.secret import Secret
 
-__all__ = ["assert_hidden", "everything_in", "traceback_with_locals"]
-
 _WINDOW = 8
 _LITERAL = re.compile(rb"b'(?:[^'\\\n]|\\.)*'|b\"(?:[^\"\\\n]|\\.)*\"")
 _HEX = re.compile(rb"[0-9a-fA-F]{8,}")

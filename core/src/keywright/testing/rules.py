@@ -1,4 +1,4 @@
-"""What all contracts have in common: rules with ids, and a failing rule that says why it is there and what to do."""
+"""What all contracts have in common: rules with ids, reason and advice, and how laws run over generated values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ import re
 from typing import Final, NamedTuple
 
 import pytest
-
-__all__ = ["Contract", "Rule", "rules_of"]
+from hypothesis import HealthCheck, settings
 
 _ID: Final = re.compile(r"([A-Z]+-\d\d+): ")
 _PARTS: Final = re.compile(r"^(Why|Do): ", re.MULTILINE)
+
+# A contract's method runs in each class that inherits it, with fixtures that live as long as one test; the methods
+# here clean up after each example themselves.
+_KNOWN = [HealthCheck.differing_executors, HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+LAW = settings(max_examples=100, deadline=None, suppress_health_check=_KNOWN)
+"""For values in memory."""
+
+SHORT_LAW = settings(max_examples=25, deadline=None, suppress_health_check=_KNOWN)
+"""For what writes to a store, or does heavy mathematics."""
 
 
 class Rule(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the contract of formats is tried on: published samples, and the keys in them."""
+"""What the contract of formats is tried on: published samples, the keys in them, and damaged forms of both."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -9,13 +9,9 @@ from typing import ClassVar, NamedTuple
 import pytest
 from hypothesis import strategies as st
 
+from keywright import Format, Key, Secret
 from keywright.errors import FormatError, UnsupportedKeyError
-from keywright.key import Key
-from keywright.protocols import Format
-from keywright.secret import Secret
 from keywright.testing.rules import Contract
-
-__all__ = ["FormatSamples", "Sample", "Spoilable", "encoded", "read"]
 
 
 class Sample(NamedTuple):

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -16,15 +19,19 @@ from typing import ClassVar, Final
 import pluggy
 import pytest
 
-from keywright import hookspecs
-from keywright.cli.commands import Commands
-from keywright.protocols import Format, KeyType, Seal, StoreBackend
-from keywright.registry import Registry
-from keywright.settings import REQUIRED, Setting
-from keywright.testing.plugins.probe import changes_to_the_process, loaded_by_importing, names_in_order
+from keywright import (
+    KEYWRIGHT_API,
+    REQUIRED,
+    Commands,
+    Format,
+    KeyType,
+    Registry,
+    Seal,
+    Setting,
+    StoreBackend,
+    hookspecs,
+)
 from keywright.testing.rules import Contract
-
-__all__ = ["PluginContract"]
 
 _REGISTERING: Final = [name for name in vars(hookspecs) if name.startswith("keywright_register_")]
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -94,7 +101,7 @@ class PluginContract(Contract):
         Do: Move the imports that the failure names into the functions that need them, and those for annotations below
         `if TYPE_CHECKING`. The module prints nothing either.
         """
-        assert loaded_by_importing(self.module) == "", "these load at import; import them where they are first used"
+        assert _loaded_by_importing(self.module) == "", "these load at import; import them where they are first used"
 
     def test_plugin_02_it_says_which_contracts_it_follows(self, plugin: ModuleType) -> None:
         """PLUGIN-02: The module says KEYWRIGHT_API = 1.
@@ -104,7 +111,7 @@ class PluginContract(Contract):
 
         Do: Write the number at the top of the module, as a number, and raise it when you follow a later version.
         """
-        assert plugin.KEYWRIGHT_API == hookspecs.KEYWRIGHT_API
+        assert plugin.KEYWRIGHT_API == KEYWRIGHT_API
 
     def test_plugin_03_its_hooks_exist(self, manager: pluggy.PluginManager, plugin: ModuleType) -> None:
         """PLUGIN-03: It implements at least one hook, and none that keywright does not have.
@@ -223,11 +230,11 @@ class PluginContract(Contract):
 
         Do: Let no hook count on what another one has set up; make what both share in a function that both call.
         """
-        asked = names_in_order(self.module, _REGISTERING)
+        asked = _names_in_order(self.module, _REGISTERING)
 
-        assert names_in_order(self.module, _REGISTERING[::-1]) == asked
+        assert _names_in_order(self.module, _REGISTERING[::-1]) == asked
         for line in asked:
-            assert names_in_order(self.module, [line.partition(" ")[0]]) == [line]
+            assert _names_in_order(self.module, [line.partition(" ")[0]]) == [line]
 
     def test_plugin_12_its_objects_are_explained(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-12: The module and the class of each object have a docstring that starts with a sentence.
@@ -271,4 +278,84 @@ class PluginContract(Contract):
 
         Do: Start threads and set handlers in the functions that need them, and undo what you set.
         """
-        assert changes_to_the_process(self.module) == ""
+        assert _changes_to_the_process(self.module) == ""
+
+
+# Programs that look at a plugin module in a fresh interpreter, where nothing is loaded and nothing was asked yet.
+
+_KEPT: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+
+# What starting to use a module loads beyond what keywright itself has loaded, third-party modules first.
+_LOADED: Final = """
+import sys
+from keywright import Capabilities, Key, Options, Record, Setting, Store, hookimpl  # keywright's, not the plugin's
+from importlib import import_module
+before = set(sys.modules)
+plugin = import_module(sys.argv[1])
+for name in sorted(vars(plugin)):
+    if name.startswith("keywright_register_"):
+        getattr(plugin, name)()
+loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+foreign = {name for name in loaded if name not in sys.stdlib_module_names and not name.startswith("keywright")}
+slow = (set(sys.modules) - before) & set(sys.argv[2].split(","))
+print(*sorted(foreign | slow))
+"""
+
+_SLOW: Final = (
+    "argparse,asyncio,concurrent.futures,ctypes,email,http,importlib.metadata,inspect,json,logging,multiprocessing,"
+    "pathlib,random,shutil,socket,sqlite3,ssl,subprocess,tempfile,unittest,urllib.request,uuid,xml,zipfile"
+)
+
+_NAMES: Final = """
+import sys
+from importlib import import_module
+plugin = import_module(sys.argv[1])
+for name in sys.argv[2:]:
+    if hasattr(plugin, name):
+        print(name, *(item.name for item in getattr(plugin, name)()))
+"""
+
+_CHANGES: Final = """
+import os, signal, sys, threading, warnings
+from importlib import import_module
+def seen():
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    hooks = [sys.excepthook, sys.displayhook, sys.stdout, sys.stderr, sys.getrecursionlimit(), os.umask(0o77)]
+    return {
+        "threads": threading.active_count(), "signals": handlers, "environment": dict(os.environ), "hooks": hooks,
+        "directory": os.getcwd(), "path": list(sys.path), "warnings": list(warnings.filters),
+    }
+os.umask(0o77)
+before = seen()
+plugin = import_module(sys.argv[1])
+for name in sorted(vars(plugin)):
+    if name.startswith("keywright_register_"):
+        getattr(plugin, name)()
+after = seen()
+print(*(what for what in before if before[what] != after[what]))
+"""
+
+
+def _loaded_by_importing(module: str) -> str:
+    """Third-party modules, and slow ones of Python's own, that are loaded once the module gave its objects."""
+    return _run(_LOADED, module, _SLOW)
+
+
+def _names_in_order(module: str, hooks: list[str]) -> list[str]:
+    """What each of the hooks that the module has returns, called in this order: a line of names for each, sorted."""
+    return sorted(_run(_NAMES, module, *hooks).splitlines())
+
+
+def _changes_to_the_process(module: str) -> str:
+    """What is different in a process once the module gave its objects: `threads`, `signals`, `environment`, …"""
+    return _run(_CHANGES, module)
+
+
+def _run(program: str, *arguments: str) -> str:
+    """What a program prints, on both streams; a plugin that prints is seen as well."""
+    # Not all variables, for this process may have imported the plugin, and a measurement of coverage is an import.
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    done = subprocess.run(  # noqa: S603 - our own interpreter and programs
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, env=environment
+    )
+    return (done.stdout + done.stderr).rstrip("\n")

@@ -11,8 +11,6 @@ from keywright.errors import SealError
 from keywright.secret import Secret
 from keywright.settings import Options, Setting
 
-__all__ = ["MemorySeal", "OpenedMemorySeal"]
-
 _NONCE_BYTES: Final = 32
 _TAG_BYTES: Final = 32
 

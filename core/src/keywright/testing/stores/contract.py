@@ -15,8 +15,8 @@ from keywright.protocols import Capabilities, Store
 from keywright.record import Record, RecordInfo, Revision
 from keywright.secret import Secret
 from keywright.testing.leaks import assert_hidden
+from keywright.testing.processes import run_in_threads
 from keywright.testing.rules import Contract
-from keywright.testing.stores.processes import run_in_threads
 
 __all__ = ["OpenStore", "StoreContract"]
 

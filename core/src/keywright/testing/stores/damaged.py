@@ -15,9 +15,9 @@ import pytest
 from keywright.errors import DamagedStoreError, StoreError, UnsupportedOperationError
 from keywright.protocols import WritableStore
 from keywright.record import Record, RecordInfo, State
+from keywright.testing.processes import run_alone
 from keywright.testing.stores.placed import Inspection, Key, PlacedStoreContract, noise
 from keywright.testing.stores.places import Kept, Place
-from keywright.testing.stores.processes import run_alone
 from keywright.testing.stores.records import OpenWritableStore
 from keywright.testing.stores.spoiled import Damage, Furnished, bits, flipped, foreign, lengths
 from keywright.testing.stores.writable import findings

@@ -11,10 +11,9 @@ import pytest
 
 from keywright.protocols import WritableStore
 from keywright.record import Record
-from keywright.testing import interrupts
-from keywright.testing.interrupts import interrupt_often
+from keywright.testing import processes
+from keywright.testing.processes import interrupt_often, run_alone
 from keywright.testing.stores.lasting import LastingStoreContract
-from keywright.testing.stores.processes import run_alone
 from keywright.testing.stores.records import OpenWritableStore
 
 __all__ = ["InterruptedStoreContract"]
@@ -35,7 +34,7 @@ class InterruptedStoreContract(LastingStoreContract):
         """
         if not hasattr(signal, "setitimer"):
             pytest.skip("this system has no timer that sends signals")
-        run_alone(partial(self._interrupt, open_store), seconds=interrupts.LONGEST_SECONDS)
+        run_alone(partial(self._interrupt, open_store), seconds=processes.LONGEST_SECONDS)
 
     def _interrupt(self, open_store: OpenWritableStore) -> None:
         with open_store() as store:

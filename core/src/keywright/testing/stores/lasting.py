@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from keywright.errors import StoreError, UnsupportedOperationError
 from keywright.record import Record
-from keywright.testing.stores.processes import run_alone, run_until_killed
+from keywright.testing.processes import run_alone, run_until_killed
 from keywright.testing.stores.records import OpenWritableStore
 from keywright.testing.stores.shared import SharedStoreContract
 from keywright.testing.stores.threaded import body

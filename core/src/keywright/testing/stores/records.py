@@ -16,7 +16,7 @@ from keywright.errors import KeyExistsError
 from keywright.protocols import WritableStore
 from keywright.record import Record, RecordInfo, Revision
 from keywright.secret import Secret
-from keywright.testing.laws import SHORT_LAW
+from keywright.testing.rules import SHORT_LAW
 from keywright.testing.stores.contract import StoreContract
 from keywright.testing.strategies import labels, names, record_infos
 

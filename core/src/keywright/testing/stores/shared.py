@@ -14,7 +14,7 @@ from keywright.errors import KeyNotFoundError
 from keywright.protocols import Store, WritableStore
 from keywright.record import Record, State
 from keywright.secret import Secret
-from keywright.testing.stores.processes import run_alone, run_together
+from keywright.testing.processes import run_alone, run_together
 from keywright.testing.stores.records import OpenWritableStore
 from keywright.testing.stores.threaded import COUNTER, SUCCESSES, WRITERS, ThreadedStoreContract, body, increment
 

@@ -22,8 +22,8 @@ from keywright.protocols import KeyType, SigningStore
 from keywright.record import Record, RecordInfo, State
 from keywright.secret import Secret
 from keywright.settings import Options, check_options
+from keywright.testing.processes import run_in_threads
 from keywright.testing.stores.interrupted import InterruptedStoreContract
-from keywright.testing.stores.processes import run_in_threads
 from keywright.testing.stores.records import clear
 
 __all__ = ["OpenSigningStore", "SigningStoreContract"]

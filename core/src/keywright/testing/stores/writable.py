@@ -13,8 +13,8 @@ from keywright.errors import ConflictError, KeyExistsError, UnsupportedOperation
 from keywright.protocols import ExaminedStore, Store
 from keywright.record import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
-from keywright.testing.laws import SHORT_LAW
 from keywright.testing.leaks import assert_hidden, traceback_with_locals
+from keywright.testing.rules import SHORT_LAW
 from keywright.testing.stores.interrupted import InterruptedStoreContract
 from keywright.testing.stores.model import check_histories
 from keywright.testing.stores.records import OTHER_REVISION, OpenWritableStore, clear
