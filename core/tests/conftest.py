@@ -17,7 +17,7 @@ from toy_store import CAN, ToyStore, make_newer
 from keywright.protocols import Capabilities, WritableStore
 from keywright.testing import OnDiskStoreContract, OpenWritableStore, processes
 from keywright.testing.rules import rules_of
-from keywright.testing.stores import damaged, shared
+from keywright.testing.stores import concurrency, on_disk
 
 Breaks = Callable[..., bool]
 Install = Callable[..., None]
@@ -112,9 +112,9 @@ def _opener(kind: type[ToyStore], place: Path) -> OpenWritableStore:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs in a store is given up after seconds: planted faults make it hang."""
-    monkeypatch.setattr(shared, "FORK_SECONDS", 3.0)
+    monkeypatch.setattr(concurrency, "FORK_SECONDS", 3.0)
     monkeypatch.setattr(processes, "LONGEST_SECONDS", 5.0)
-    monkeypatch.setattr(damaged, "LOOK_SECONDS", 5.0)
+    monkeypatch.setattr(on_disk, "LOOK_SECONDS", 5.0)
 
 
 @pytest.fixture

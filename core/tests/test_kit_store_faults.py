@@ -28,7 +28,7 @@ from keywright.testing import (
     processes,
 )
 from keywright.testing.rules import rules_of
-from keywright.testing.stores import model, shared
+from keywright.testing.stores import concurrency, model
 
 Breaks = Callable[..., bool]
 
@@ -524,7 +524,7 @@ def test_a_claim_that_is_not_true_is_caught(
     rule: str, capabilities: Capabilities, base: type[StoreContract], breaks: Breaks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sound memory store that is declared to be what it is not fails the rule of that capability."""
-    monkeypatch.setattr(shared, "FORK_SECONDS", 1.0)
+    monkeypatch.setattr(concurrency, "FORK_SECONDS", 1.0)
     contract, store = type("Contract", (base,), {"capabilities": capabilities})(), MemoryStore()
 
     assert breaks(contract, rule, open_store=lambda: nullcontext(store), held={})

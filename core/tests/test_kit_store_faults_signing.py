@@ -20,7 +20,7 @@ from keywright.secret import Secret
 from keywright.settings import Options
 from keywright.stores.memory import MemoryStore
 from keywright.testing import MemorySigningBackend, SigningStoreContract
-from keywright.testing.stores.memory_signing import MemorySigningStore
+from keywright.testing.stores.memory import MemorySigningStore
 
 Breaks = Callable[..., bool]
 

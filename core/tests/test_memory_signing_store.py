@@ -29,7 +29,7 @@ from keywright.testing import (
     SigningStoreContract,
     assert_hidden,
 )
-from keywright.testing.stores.memory_signing import MemorySigningStore
+from keywright.testing.stores.memory import MemorySigningStore
 
 _BITS = 256
 _HASH = 32

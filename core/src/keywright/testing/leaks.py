@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from keywright.secret import Secret
+from keywright import Secret
 
 _WINDOW = 8
 _LITERAL = re.compile(rb"b'(?:[^'\\\n]|\\.)*'|b\"(?:[^\"\\\n]|\\.)*\"")

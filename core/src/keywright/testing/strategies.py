@@ -8,11 +8,8 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from keywright import Attributes, Record, RecordInfo, Secret, State, check_name
 from keywright.errors import InvalidNameError
-from keywright.key import Attributes
-from keywright.names import check_name
-from keywright.record import Record, RecordInfo, State
-from keywright.secret import Secret
 
 __all__ = [
     "attributes",

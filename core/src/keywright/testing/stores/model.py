@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from keywright import Record, RecordInfo, Revision, Secret, State, WritableStore
 from keywright.errors import (
     ConflictError,
     KeyExistsError,
@@ -18,12 +19,7 @@ from keywright.errors import (
     KeywrightError,
     UnsupportedOperationError,
 )
-from keywright.protocols import WritableStore
-from keywright.record import Record, RecordInfo, Revision, State
-from keywright.secret import Secret
-from keywright.testing.stores.records import OpenWritableStore, clear, unrevised
-
-__all__ = ["HISTORIES", "check_histories"]
+from keywright.testing.stores.contract import OTHER_REVISION, OpenWritableStore, clear, unrevised
 
 HISTORIES = settings(
     max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -31,7 +27,6 @@ HISTORIES = settings(
 """How many histories a store is led through, and how many steps each has at most."""
 
 _NAMES = ("a", "a/b", "ab")
-_OTHER = Revision("another")
 _names = st.sampled_from(_NAMES)
 _versions = st.integers(1, 3)
 _labels = st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(["", "1", "2"]), max_size=2)
@@ -148,8 +143,8 @@ class _Histories(RuleBasedStateMachine):
 
     def _update(self, record: Record, old: Record, stale: int) -> None:
         # Mostly the right revision; else one of long ago, or none that ever was.
-        former = [_OTHER, *self.model.revisions[:2]]
-        expected = former[stale % len(former)] if stale > 3 else old.info.revision or _OTHER
+        former = [OTHER_REVISION, *self.model.revisions[:2]]
+        expected = former[stale % len(former)] if stale > 3 else old.info.revision or OTHER_REVISION
         error = self.model.update_error(record, expected)
         if error is None:
             self.model.put(self.store.update(record, expected=expected), record)
@@ -161,7 +156,7 @@ class _Histories(RuleBasedStateMachine):
     def remove(self, name: str, how: str) -> None:
         """Take a name away, from the state that it is in or from another."""
         held = [info.revision for info in self.model.versions(name)]
-        expected = {"right": held, "fewer": held[:-1], "reversed": held[::-1], "more": [*held, _OTHER]}[how]
+        expected = {"right": held, "fewer": held[:-1], "reversed": held[::-1], "more": [*held, OTHER_REVISION]}[how]
         if not held or expected != held:
             with pytest.raises(ConflictError if held else KeyNotFoundError):
                 self.store.remove(name, expected=expected)

@@ -6,14 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from keywright import Capabilities, Key, KeyType, Options, Record, RecordInfo, Revision, State
 from keywright.errors import NotExportableError, UnsupportedOperationError
-from keywright.key import Key
-from keywright.protocols import Capabilities, KeyType
-from keywright.record import Record, RecordInfo, Revision, State
-from keywright.settings import Options
 from keywright.stores.memory import ID_SETTING, MemoryStore
-
-__all__ = ["MemorySigningBackend", "MemorySigningStore"]
 
 
 class MemorySigningStore(MemoryStore):
