@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from math import ceil
 from threading import Barrier, Thread
-from typing import Final, Literal, NamedTuple, NoReturn, TypeVar, cast
+from typing import Final, Literal, NoReturn, TypeVar, cast
 
 import pytest
 
@@ -36,28 +36,13 @@ _LATEST: Final = 1.3
 _T = TypeVar("_T")
 
 
-class _Child(NamedTuple):
-    process: int
-    report: int  # the reading end of its pipe
-
-
 def run_together(works: Sequence[Callable[[], _T]], *, seconds: float = _DEADLINE_SECONDS) -> list[_T]:
     """Run each in a forked process of its own, all let go at once. What each returned, in order.
 
     They may return what a Python literal can say. The test fails if one raises, dies, or is not done after `seconds`;
     it is skipped where the system has no fork.
     """
-    _need_fork()
-    gate, gatekeeper = os.pipe()
-    children: list[_Child] = []
-    try:
-        children += [_fork(work, (gate, gatekeeper), seconds) for work in works]
-    finally:
-        os.close(gate)
-        os.close(gatekeeper)
-        ends = time.monotonic() + seconds
-        reports = [_read(child, ends) for child in children]
-    return [cast(_T, _value(report, seconds)) for report in reports]
+    return [cast(_T, _value(report, seconds)) for report in _reports(works, seconds)]
 
 
 def run_alone(work: Callable[[], _T], *, seconds: float = _DEADLINE_SECONDS) -> _T:
@@ -67,12 +52,7 @@ def run_alone(work: Callable[[], _T], *, seconds: float = _DEADLINE_SECONDS) -> 
 
 def run_until_killed(work: Callable[[], object], *, seconds: float = _DEADLINE_SECONDS) -> None:
     """Run it in a forked process, which kills itself by SIGKILL. The test fails if it ends in another way."""
-    _need_fork()
-    gate = os.pipe()
-    child = _fork(work, gate, seconds)
-    os.close(gate[0])
-    os.close(gate[1])
-    report = _read(child, time.monotonic() + seconds)
+    (report,) = _reports([work], seconds)
     if report:
         _value(report, seconds)
         pytest.fail("a process that was to be killed came to its end")
@@ -122,7 +102,7 @@ def interrupt_often(action: Callable[[], None], check: Callable[[], object]) -> 
     shortest, ends = _shortest(action), time.monotonic() + _ENOUGH_SECONDS
     tried = interrupted = 0
     for part in _spread():
-        if tried == _MOMENTS or time.monotonic() > ends:
+        if time.monotonic() > ends:
             break
         tried += 1
         begun = time.perf_counter()
@@ -141,24 +121,36 @@ def interrupt_often(action: Callable[[], None], check: Callable[[], object]) -> 
 
 
 def is_root() -> bool:
-    """Whether the system refuses this process nothing."""
+    """Whether this process may do everything."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def drop_privileges() -> None:
-    """Become somebody without rights, if this is root's process. For forked children: there is no way back."""
+    """Become a user without privileges, if this is root's process. For forked children, as it cannot be undone."""
     if is_root():
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
-def _need_fork() -> None:
+def _reports(works: Sequence[Callable[[], object]], seconds: float) -> list[str | Literal[False]]:
+    """What each reports, run in a forked process of its own."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
+    gate, gatekeeper = os.pipe()
+    children: list[tuple[int, int]] = []
+    try:
+        children += [_fork(work, (gate, gatekeeper), seconds) for work in works]
+    finally:
+        os.close(gate)
+        os.close(gatekeeper)
+        ends = time.monotonic() + seconds
+        reports = [_read(*child, ends) for child in children]
+    return reports
 
 
-def _fork(work: Callable[[], object], gate: tuple[int, int], seconds: float) -> _Child:
+def _fork(work: Callable[[], object], gate: tuple[int, int], seconds: float) -> tuple[int, int]:
+    """The process, and the end of a pipe from which its report is read."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # From Python 3.12 on: a fork beside threads may deadlock. Whether the store does is what is to be found out.
@@ -167,7 +159,7 @@ def _fork(work: Callable[[], object], gate: tuple[int, int], seconds: float) -> 
     if process == 0:
         _be_child(work, gate, (reading, writing), seconds)
     os.close(writing)
-    return _Child(process, reading)
+    return process, reading
 
 
 def _be_child(work: Callable[[], object], gate: tuple[int, int], report: tuple[int, int], seconds: float) -> NoReturn:
@@ -177,11 +169,11 @@ def _be_child(work: Callable[[], object], gate: tuple[int, int], report: tuple[i
         signal.alarm(ceil(seconds) + 5)
         os.close(gate[1])
         os.close(report[0])
-        os.read(gate[0], 1)  # returns once nobody holds the other end
+        os.read(gate[0], 1)  # returns once no process has the other end open
         outcome: tuple[str, object]
         try:
             outcome = ("returned", work())
-        except BaseException:  # noqa: BLE001 - whatever it is, its parent is to know
+        except BaseException:  # noqa: BLE001 - its parent is to know what it was
             outcome = ("raised", traceback.format_exc())
         with open(report[1], "w", encoding="utf-8", errors="backslashreplace") as pipe:
             pipe.write(repr(outcome))
@@ -189,21 +181,21 @@ def _be_child(work: Callable[[], object], gate: tuple[int, int], report: tuple[i
         os._exit(0)  # not a step back into the test run that was forked
 
 
-def _read(child: _Child, ends: float) -> str | Literal[False]:
+def _read(process: int, report_end: int, ends: float) -> str | Literal[False]:
     """The report, empty if there is none; False: the deadline came first, and the child is killed."""
     parts: list[bytes] = []
     report: str | Literal[False] = False
     while (left := ends - time.monotonic()) > 0:
-        ready, _, _ = select.select([child.report], [], [], left)
-        part = os.read(child.report, 65_536) if ready else b""
+        ready, _, _ = select.select([report_end], [], [], left)
+        part = os.read(report_end, 65_536) if ready else b""
         if ready and not part:
             report = b"".join(parts).decode()
             break
         parts.append(part)
-    os.close(child.report)
+    os.close(report_end)
     if report is False:
-        os.kill(child.process, signal.SIGKILL)
-    os.waitpid(child.process, 0)
+        os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
     return report
 
 
@@ -229,23 +221,15 @@ def _end_late() -> None:
 
 def _shortest(action: Callable[[], None]) -> float:
     """The shortest of a few runs, the first of which may import what it needs."""
-    shortest, ends = float("inf"), time.monotonic() + 1
-    for _ in range(5):
+    taken: list[float] = []
+    while len(taken) < 5 and sum(taken) < 1:
         begun = time.perf_counter()
         action()
-        shortest = min(shortest, time.perf_counter() - begun)
-        if time.monotonic() > ends:
-            break
-    return shortest
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
 
 
 def _spread() -> Iterator[float]:
     """1/2, 1/4, 3/4, 1/8, 5/8, … (van der Corput's sequence): wherever it is cut, it covers the whole."""
-    number = 0
-    while True:
-        number += 1
-        part, digit, rest = 0.0, 0.5, number
-        while rest:
-            part += digit * (rest & 1)
-            digit, rest = digit / 2, rest >> 1
-        yield part
+    for number in range(1, _MOMENTS + 1):
+        yield int(f"{number:b}"[::-1], 2) / 2 ** number.bit_length()

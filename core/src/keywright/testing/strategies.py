@@ -11,35 +11,9 @@ from hypothesis import strategies as st
 from keywright import Attributes, Record, RecordInfo, Secret, State, check_name
 from keywright.errors import InvalidNameError
 
-__all__ = [
-    "attributes",
-    "durations",
-    "labels",
-    "names",
-    "payloads",
-    "plugin_names",
-    "record_infos",
-    "records",
-    "texts",
-    "times",
-    "versions",
-]
-
 _FIRST: Final = string.ascii_lowercase + string.digits
 _ODD_NAMES: Final = (
-    "0",
-    "a" * 200,
-    "a/b",
-    "a/1",
-    "1/1",
-    "a.b",
-    "a-",
-    "a_",
-    "z/" * 99 + "z",
-    "con-1",
-    "com10",
-    "x.tmp",
-    "meta.json",
+    *("0", "a" * 200, "a/b", "a/1", "1/1", "a.b", "a-", "a_", "z/" * 99 + "z", "con-1", "com10", "x.tmp", "meta.json"),
 )
 
 

@@ -498,18 +498,18 @@ class FormatContract(ReadingRules):
             assert again.public in (key.public, None)
 
 
-_CLOCK: Final = frozenset(
-    (
-        *("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time"),
-        *("process_time_ns", "localtime", "gmtime", "ctime", "asctime", "strftime", "sleep"),
-    )
-)
-_NOW: Final = frozenset(("now", "today", "utcnow"))
-_OPEN: Final = frozenset(("open", "open_code"))
-_WORLD: Final = frozenset(
-    ("posix", "nt", "os", "random", "_random", "secrets", "_socket", "select", "_posixsubprocess")
-)
-_HARMLESS: Final = frozenset(("fspath", "_fspath", "fsencode", "fsdecode"))
+# By module, the functions that depend on the world.
+_WORLD: Final = {
+    **dict.fromkeys(
+        ("posix", "nt", "os", "random", "_random", "secrets", "_socket", "select", "_posixsubprocess"),
+        re.compile(r"(?!(_?fspath|fsencode|fsdecode)$).*"),
+    ),
+    "time": re.compile(
+        r"(time|monotonic|perf_counter|process_time)(_ns)?|localtime|gmtime|ctime|asctime|strftime|sleep"
+    ),
+    **dict.fromkeys(("datetime", "_datetime"), re.compile("now|today|utcnow")),
+    **dict.fromkeys(("io", "_io"), re.compile("open|open_code")),
+}
 
 
 def reached_for(action: Callable[[], object]) -> list[str]:
@@ -527,7 +527,7 @@ def reached_for(action: Callable[[], object]) -> list[str]:
             module, name = str(frame.f_globals.get("__name__")), frame.f_code.co_name
         else:
             return
-        if _is_outside(module, name):
+        if module in _WORLD and _WORLD[module].fullmatch(name):
             found.append(f"{module}.{name}")
 
     before = sys.getprofile()
@@ -544,13 +544,3 @@ def _origin(called: object) -> tuple[str, str]:
     owner = getattr(called, "__self__", None)
     module = getattr(called, "__module__", None) or getattr(owner, "__module__", None)
     return str(module or type(owner).__module__), str(getattr(called, "__name__", ""))
-
-
-def _is_outside(module: str, name: str) -> bool:
-    if module in _WORLD:
-        return name not in _HARMLESS
-    return (
-        (module == "time" and name in _CLOCK)
-        or (module in ("datetime", "_datetime") and name in _NOW)
-        or (module in ("io", "_io") and name in _OPEN)
-    )

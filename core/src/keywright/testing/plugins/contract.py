@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import getdoc, signature
 from types import ModuleType
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import pluggy
 import pytest
@@ -34,18 +34,19 @@ from keywright import (
 from keywright.testing.rules import Contract
 
 _REGISTERING: Final = [name for name in vars(hookspecs) if name.startswith("keywright_register_")]
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "text": (str,),
-    "integer": (int,),
-    "boolean": (bool,),
-    "path": (str,),
-    "duration": (timedelta,),
+# What `isinstance` takes; a secret has no default.
+_TYPES: Final[Mapping[str, Any]] = {
+    "text": str,
+    "path": str,
+    "integer": int,
+    "boolean": bool,
+    "duration": timedelta,
     "secret": (),
-    "secrets": (tuple,),
-    "list": (tuple,),
-    "table": (Mapping,),
-    "values": (Mapping,),
-    "tables": (tuple,),
+    "list": tuple,
+    "secrets": tuple,
+    "tables": tuple,
+    "table": Mapping,
+    "values": Mapping,
 }
 
 
@@ -101,7 +102,7 @@ class PluginContract(Contract):
         Do: Move the imports that the failure names into the functions that need them, and those for annotations below
         `if TYPE_CHECKING`. The module prints nothing either.
         """
-        assert _loaded_by_importing(self.module) == "", "these load at import; import them where they are first used"
+        assert _run(_LOADED, self.module, _SLOW) == "", "these load at import; import them where they are first used"
 
     def test_plugin_02_it_says_which_contracts_it_follows(self, plugin: ModuleType) -> None:
         """PLUGIN-02: The module says KEYWRIGHT_API = 1.
@@ -278,7 +279,7 @@ class PluginContract(Contract):
 
         Do: Start threads and set handlers in the functions that need them, and undo what you set.
         """
-        assert _changes_to_the_process(self.module) == ""
+        assert _run(_CHANGES, self.module) == ""
 
 
 # Programs that look at a plugin module in a fresh interpreter, where nothing is loaded and nothing was asked yet.
@@ -315,6 +316,7 @@ for name in sys.argv[2:]:
         print(name, *(item.name for item in getattr(plugin, name)()))
 """
 
+# What is different once the module gave its objects: `threads`, `signals`, `environment`, …
 _CHANGES: Final = """
 import os, signal, sys, threading, warnings
 from importlib import import_module
@@ -336,19 +338,9 @@ print(*(what for what in before if before[what] != after[what]))
 """
 
 
-def _loaded_by_importing(module: str) -> str:
-    """Third-party modules, and slow ones of Python's own, that are loaded once the module gave its objects."""
-    return _run(_LOADED, module, _SLOW)
-
-
 def _names_in_order(module: str, hooks: list[str]) -> list[str]:
     """What each of the hooks that the module has returns, called in this order: a line of names for each, sorted."""
     return sorted(_run(_NAMES, module, *hooks).splitlines())
-
-
-def _changes_to_the_process(module: str) -> str:
-    """What is different in a process once the module gave its objects: `threads`, `signals`, `environment`, …"""
-    return _run(_CHANGES, module)
 
 
 def _run(program: str, *arguments: str) -> str:

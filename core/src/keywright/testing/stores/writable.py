@@ -34,25 +34,11 @@ from keywright.testing.stores.model import check_histories
 from keywright.testing.strategies import labels, names, record_infos, records
 
 _CANARY: Final = Secret(b"a canary that must not sing")
-_HARD_NAMES = (
+_HARD_NAMES: Final = (
     *("a" * 200, "a" * 199, "z/" * 99 + "z", "z/" * 98 + "z", "a", "a/1", "a/1/1", "a.1", "a-1", "a_1", "a1", "1/a"),
     *("key", "a/key", "meta.json", "a/meta.json", "lock", "format", "tmp", "pending", "index", "x.tmp", "x.new"),
-    *(
-        "0",
-        "00",
-        "1.0",
-        "a--b",
-        "a__b",
-        "a..b",
-        "a.b/c.d",
-        "con-1",
-        "com10",
-        "lost",
-        "lost-found",
-        "e5",
-        "null",
-        "true",
-    ),
+    *("0", "00", "1.0", "a--b", "a__b", "a..b", "a.b/c.d", "con-1", "com10", "lost", "lost-found", "e5", "null"),
+    "true",
 )
 _BARE: Final = RecordInfo(name="a", version=1)
 _TIME: Final = datetime(2026, 11, 21, 20, 52, 13, 1, tzinfo=UTC)
@@ -60,16 +46,13 @@ _METADATA: Final[dict[str, Any]] = {
     "key_type": "t",
     "format": "f",
     "kid": "k",
+    "reason": "r",
     "public": b"\0p",
+    "labels": {"l": "v"},
     "attributes": Attributes({"alg": "EdDSA"}),
     "state": State.DISABLED,
-    "state_since": _TIME,
-    "reason": "r",
-    "created": _TIME,
-    "activates": _TIME,
-    "expires": _TIME,
     "overlap": timedelta(days=1),
-    "labels": {"l": "v"},
+    **dict.fromkeys(("state_since", "created", "activates", "expires"), _TIME),
 }
 
 
@@ -591,8 +574,12 @@ class WritableStoreContract(ConcurrencyRules):
         Do: Report what is wrong, not what is unusual; files of a write that is under way are no fault.
         """
         self.declines("signing")
-        with open_store() as store:
-            assert findings(store) == []
+
+        def examine() -> list[str]:
+            with open_store() as store:
+                return findings(store)
+
+        assert examine() == []
         infos = [create(open_store, RecordInfo(name=name, version=1), _CANARY) for name in ("a", "a/b", "c")]
 
         with open_store() as store:
@@ -603,11 +590,9 @@ class WritableStoreContract(ConcurrencyRules):
             store.create(Record(RecordInfo(name="d", version=1), None))
             assert findings(store) == []
 
-        with open_store() as store:
-            assert findings(store) == []
+        assert examine() == []
         clear(open_store)
-        with open_store() as store:
-            assert findings(store) == []
+        assert examine() == []
 
     def test_store_58_a_payload_is_not_replaced_from_another_revision(self, open_store: OpenWritableStore) -> None:
         """STORE-58: `update` of the payload with a revision that is not the record's raises ConflictError.
