@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from keywright import Format, Key, LenientFormat, Secret
 from keywright.errors import FormatError, MalformedKeyError
-from keywright.testing.formats.samples import FormatSamples, Spoilable, encoded, read
+from keywright.testing.damage import flipped, spread
+from keywright.testing.formats.samples import FormatSamples, Spoilable, decoded_again, read
 from keywright.testing.leaks import assert_hidden, everything_in
 from keywright.testing.rules import LAW
 
 _CANARY: Final = b"Quotd8canaRy"
-
-
 _HOSTILE: Final = (
     pytest.param(b"", id="empty"),
     pytest.param(b"\n", id="line end"),
@@ -55,17 +54,9 @@ _LENGTHS: Final = {
 }
 
 _RUN: Final = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
-
 _DIGITS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
-
 _INSIDE: Final = (b" ", b"\t", b"\n", b"\r\n", b"\v", b"\f", b"_", b"=", b"\xc2\xa0", b"\xe2\x80\x8b")
-
 _OTHER_ALPHABET: Final = bytes.maketrans(b"+/-_", b"-_+/")
-
-
-def spread(length: int, count: int) -> range:
-    """At most about `count` positions in `length`."""
-    return range(0, length, max(1, length // count))
 
 
 def damaged(whole: list[Spoilable]) -> Iterator[Spoilable]:
@@ -73,9 +64,8 @@ def damaged(whole: list[Spoilable]) -> Iterator[Spoilable]:
     for one in whole:
         text = one.data.reveal()
         for at in spread(len(text), 24):
-            flipped = bytearray(text)
-            flipped[at] ^= 0x15
-            for spoilt in (text[:at], bytes(flipped), *(text[:at] + text[at + cut :] for cut in (1, 2, 4))):
+            other = text[:at] + bytes([text[at] ^ 0x15]) + text[at + 1 :]
+            for spoilt in (text[:at], other, *(text[:at] + text[at + cut :] for cut in (1, 2, 4))):
                 yield one._replace(data=Secret(spoilt))
 
 
@@ -147,9 +137,7 @@ class ReadingRules(FormatSamples):
         for data, kid, _secret, _public in self.spoilable(format):
             whole = read(format, data, kid)
             for bit in range(len(data) * 8):
-                flipped = bytearray(data.reveal())
-                flipped[bit // 8] ^= 1 << bit % 8
-                assert read(format, bytes(flipped), kid) != whole, f"bit {bit % 8} of byte {bit // 8}"
+                assert read(format, flipped(data.reveal(), bit), kid) != whole, f"bit {bit % 8} of byte {bit // 8}"
 
     @pytest.mark.parametrize("junk", [b"\0", b"x", b"=", b"\n\n\nx", b"\xef\xbb\xbf", b"\x1a"])
     def test_format_32_junk_around_a_key_is_refused_or_another_key(self, format: Format, junk: bytes) -> None:
@@ -270,9 +258,8 @@ class ReadingRules(FormatSamples):
     def _is_written(self, format: Format, key: Key | FormatError) -> None:
         if isinstance(key, FormatError) or (key.secret is not None and key.public is None):
             return
-        text = encoded(format, key)
-        assert text is not None
-        again = format.decode(text, default_kid=key.kid)
+        again = decoded_again(format, key)
+        assert again is not None
         assert (again.type, again.kid, again.secret, again.public) == (key.type, key.kid, key.secret, key.public)
 
     def test_format_40_a_key_has_one_spelling_in_base64_or_hexadecimal(self, format: Format) -> None:

@@ -90,3 +90,9 @@ def encoded(format: Format, key: Key) -> Secret | None:
         return Secret(format.encode_public(key)) if key.secret is None else format.encode_secret(key)
     except UnsupportedKeyError:
         return None
+
+
+def decoded_again(format: Format, key: Key, default_kid: str | None = None) -> Key | None:
+    """What the encoding of a key decodes to, its own kid being the default; None if the format refuses the key."""
+    text = encoded(format, key)
+    return None if text is None else format.decode(text, default_kid=key.kid if default_kid is None else default_kid)

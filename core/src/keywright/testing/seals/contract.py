@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from keywright import OpenedSeal, Options, Secret
 from keywright.errors import SealError
+from keywright.testing.damage import flipped
 from keywright.testing.leaks import assert_hidden, everything_in
 from keywright.testing.processes import busy_threads
 from keywright.testing.rules import SHORT_LAW, Contract
@@ -249,9 +250,7 @@ class SealContract(Contract):
         sealed = opened.seal(_PAYLOAD, _CONTEXT)
 
         for bit in range(len(sealed) * 8):
-            flipped = bytearray(sealed.reveal())
-            flipped[bit // 8] ^= 1 << bit % 8
-            _refusal(opened, Secret(bytes(flipped)), _CONTEXT)
+            _refusal(opened, Secret(flipped(sealed.reveal(), bit)), _CONTEXT)
 
     def test_seal_06_every_truncation_and_extension_is_refused(self, open_seal: OpenSeal) -> None:
         """SEAL-06: A sealed payload cut short at either end, or made longer, raises SealError.

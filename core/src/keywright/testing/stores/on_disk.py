@@ -28,6 +28,7 @@ from keywright.errors import (
     StoreError,
     UnsupportedOperationError,
 )
+from keywright.testing.damage import flipped
 from keywright.testing.processes import NOBODY, drop_privileges, is_root, run_alone
 from keywright.testing.stores.contract import OpenWritableStore, create, listed, remove, unrevised
 from keywright.testing.stores.place import (
@@ -39,7 +40,6 @@ from keywright.testing.stores.place import (
     Reference,
     Syncs,
     bits,
-    flipped,
     foreign,
     lengths,
     noise,

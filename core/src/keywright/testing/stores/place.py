@@ -19,6 +19,7 @@ import pytest
 
 from keywright import Record, Secret, Store
 from keywright.errors import KeyNotFoundError, StoreError
+from keywright.testing.damage import spread
 from keywright.testing.leaks import assert_hidden
 from keywright.testing.stores.contract import OpenWritableStore, unrevised
 
@@ -301,11 +302,6 @@ def foreign() -> dict[str, bytes]:
     return files
 
 
-def spread(length: int, count: int) -> range:
-    """At most about `count` positions in `length`."""
-    return range(0, length, max(1, length // count))
-
-
 def lengths(length: int) -> list[int]:
     """Where a file is cut."""
     if length <= _SMALL:
@@ -322,11 +318,6 @@ def bits(data: bytes, records: dict[Reference, Record]) -> list[int]:
         if at >= 0 and record.payload:
             found |= {at * 8 + bit for bit in spread(len(record.payload) * 8, 24)}
     return sorted(found)
-
-
-def flipped(data: bytes, bit: int) -> bytes:
-    """`data` with one bit changed."""
-    return data[: bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1 :]
 
 
 class Syncs:
