@@ -12,7 +12,7 @@ import pluggy
 import pytest
 from planted import fails
 
-from keywright import hookspecs
+from keywright.plugins import hooks
 from keywright.testing import PluginContract
 from keywright.testing.rules import rules_of
 
@@ -178,7 +178,7 @@ def test_a_faulty_plugin_is_caught(text: str, installed: Callable[..., str]) -> 
         name = installed(source, entry_point=entry_point)
         plugin = importlib.import_module(name)
         manager = pluggy.PluginManager("keywright")
-        manager.add_hookspecs(hookspecs)
+        manager.add_hookspecs(hooks)
         manager.register(plugin)
         contract = type("Contract", (PluginContract,), {"module": name})
         return fails(contract, rule, lambda: nullcontext({"plugin": plugin, "manager": manager}))

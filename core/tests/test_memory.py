@@ -30,7 +30,7 @@ from keywright.errors import (
     SealError,
     UnsupportedOperationError,
 )
-from keywright.settings import check_options
+from keywright.settings.values import check_options
 from keywright.stores.memory import MemoryBackend, MemoryStore
 from keywright.testing import (
     MemorySeal,

@@ -23,7 +23,8 @@ from keywright.errors import (
     NotExportableError,
     UnsupportedOperationError,
 )
-from keywright.settings import Given, check_options
+from keywright.settings.model import Given
+from keywright.settings.values import check_options
 from keywright.testing.leaks import assert_hidden, everything_in
 from keywright.testing.processes import busy_threads
 from keywright.testing.rules import SHORT_LAW, Contract

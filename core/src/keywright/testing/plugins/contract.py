@@ -29,11 +29,11 @@ from keywright import (
     Seal,
     Setting,
     StoreBackend,
-    hookspecs,
 )
+from keywright.plugins import hooks
 from keywright.testing.rules import Contract
 
-_REGISTERING: Final = [name for name in vars(hookspecs) if name.startswith("keywright_register_")]
+_REGISTERING: Final = [name for name in vars(hooks) if name.startswith("keywright_register_")]
 # What `isinstance` takes; a secret has no default.
 _TYPES: Final[Mapping[str, Any]] = {
     "text": str,
@@ -71,7 +71,7 @@ class PluginContract(Contract):
     def manager(self, plugin: ModuleType) -> pluggy.PluginManager:
         """A plugin manager that knows keywright's hooks and this plugin alone."""
         manager = pluggy.PluginManager("keywright")
-        manager.add_hookspecs(hookspecs)
+        manager.add_hookspecs(hooks)
         manager.register(plugin)
         return manager
 

@@ -13,7 +13,7 @@ import pytest
 
 from keywright import Key, KeyType, Options, Record, RecordInfo, Secret, SigningStore, State
 from keywright.errors import InvalidSignatureError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
-from keywright.settings import check_options
+from keywright.settings.values import check_options
 from keywright.testing.processes import run_in_threads
 from keywright.testing.stores.contract import clear, create, listed, read, update
 from keywright.testing.stores.writable import WritableStoreContract
