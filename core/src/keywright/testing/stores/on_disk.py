@@ -61,7 +61,7 @@ _DENIED: Final = AccessDeniedError.__name__
 _REFUSED: Final = {_DENIED, ReadOnlyStoreError.__name__}
 _OLD: Final = noise("old", 64)
 _NEW: Final = noise("new", 64)
-_WRITTEN: Final = Record(RecordInfo(name="a/b", version=1), _NEW)
+_WRITTEN: Final = Record(RecordInfo(name="new/name", version=1), _NEW)
 # By name; each is given the record as it was, or for the first one, as it is to be.
 _WRITES: Final[dict[str, Callable[[WritableStore, Record], object]]] = {
     "first create": lambda store, new: store.create(new),
@@ -73,8 +73,9 @@ _WRITES: Final[dict[str, Callable[[WritableStore, Record], object]]] = {
     "destroy": lambda store, old: store.update(
         Record(replace(old.info, state=State.DESTROYED), None), expected=old.info.revision
     ),
-    "remove": lambda store, old: store.remove("a/b", expected=[old.info.revision]),
+    "remove": lambda store, old: store.remove(old.info.name, expected=[old.info.revision]),
 }
+_OF_METADATA: Final = ("update metadata", "destroy")
 _OTHER_KINDS: Final[dict[str, Callable[[Path], object]]] = {
     "a directory": lambda path: path.mkdir(mode=0o700),
     "a file": lambda path: path.write_bytes(b"text\n"),
@@ -205,19 +206,13 @@ class OnDiskStoreContract(WritableStoreContract):
             brought[stored.name, stored.version] = frozenset(set(files.files()) - before)
         return Furnished(files, records, brought, files.keep(), Inspection(open_store, place, records))
 
-    def writes(self, records: dict[Reference, Record]) -> list[Write]:
-        """One write of each kind."""
-        info, payload = records["a", 1].info, records["a", 1].payload
-        tomb = replace(info, state=State.DESTROYED) if self.capabilities.metadata else info
-        renamed = self.described(replace(info, reason="new"))
-        return [
-            lambda store: store.create(Record(RecordInfo(name="a", version=3), noise("new", 64))),
-            lambda store: store.create(Record(RecordInfo(name="new/name", version=1), None)),
-            lambda store: store.update(Record(info, noise("new", 64)), expected=info.revision),
-            lambda store: store.update(Record(renamed, payload), expected=info.revision),
-            lambda store: store.update(Record(tomb, None), expected=info.revision),
-            lambda store: store.remove("b", expected=[records["b", 1].info.revision]),
-        ]
+    def writes(self, old: Record) -> list[Write]:
+        """One write of each kind that the store can do, to the only version of a name."""
+
+        def bound(write: str) -> Write:
+            return lambda store: _WRITES[write](store, _WRITTEN if write == "first create" else old)
+
+        return [bound(write) for write in _WRITES if self.capabilities.metadata or write not in _OF_METADATA]
 
     # Who may read the files, and what stays behind
 
@@ -426,7 +421,7 @@ class OnDiskStoreContract(WritableStoreContract):
         anything is made.
         """
         made = self.furnished(open_store, place)
-        writes = self.writes(made.records)
+        writes = self.writes(made.records["b", 1])
         made.place.protect(files=0o400, directories=0o500)
         before = made.place.files()
 
@@ -455,7 +450,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
         def work() -> list[str]:
             _become_another_user(place)
-            return [_outcome(open_store, action) for action in (*_ASK, *self.writes(made.records))]
+            return [_outcome(open_store, action) for action in (*_ASK, *self.writes(made.records["b", 1]))]
 
         outcomes = run_alone(work)
 
@@ -472,7 +467,7 @@ class OnDiskStoreContract(WritableStoreContract):
         made = self.furnished(open_store, place)
         made.place.protect(files=0o666, directories=0o777)
 
-        outcomes = [_outcome(open_store, action) for action in (*_ASK, *self.writes(made.records))]
+        outcomes = [_outcome(open_store, action) for action in (*_ASK, *self.writes(made.records["b", 1]))]
 
         assert outcomes == [_DENIED] * len(outcomes)
         assert {status.st_mode & 0o006 for status in made.place.entries().values()} == {0o006}
@@ -487,7 +482,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
     def _prepare(self, open_store: OpenWritableStore, place: Place, write: str) -> dict[str, Kept]:
         """A store that is ready for the write, as it lies on the disk."""
-        if write in ("update metadata", "destroy"):
+        if write in _OF_METADATA:
             self.needs("metadata")
         if write != "first create":
             create(open_store, RecordInfo(name="0", version=1), noise("zero", 64))
@@ -495,12 +490,12 @@ class OnDiskStoreContract(WritableStoreContract):
         return place.keep()
 
     def _do(
-        self, open_store: OpenWritableStore, write: str, syncs: Syncs, failing: int | None = None
-    ) -> StoreError | None:
-        """Do the write in a store opened anew; the sync of this number fails."""
+        self, open_store: OpenWritableStore, place: Place, write: str, syncs: Syncs, failing: int | None = None
+    ) -> tuple[StoreError | None, dict[str, Kept]]:
+        """Do the write in a store opened for it; the sync of this number fails. The error, and the files then."""
         with open_store() as store:
-            record = _WRITTEN if write == "first create" else store.get("a/b", 1)
-            return syncs.watch(lambda: _WRITES[write](store, record), failing=failing)
+            record = _WRITTEN if write == "first create" else store.get(_WRITTEN.info.name, 1)
+            return syncs.watch(lambda: _WRITES[write](store, record), failing=failing), place.keep()
 
     @pytest.mark.parametrize("write", _WRITES)
     def test_disk_20_a_failed_sync_is_told(
@@ -518,7 +513,7 @@ class OnDiskStoreContract(WritableStoreContract):
         kept = self._prepare(open_store, files, write)
         old = self._state(open_store)
         files.restore(kept)
-        assert self._do(open_store, write, syncs) is None
+        assert self._do(open_store, files, write, syncs)[0] is None
         new, count = self._state(open_store), len(syncs.synced)
         if not count:
             if self.syncs_in_python:
@@ -529,7 +524,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
         for number in range(count):
             files.restore(kept)
-            error = self._do(open_store, write, syncs, failing=number)
+            error, _ = self._do(open_store, files, write, syncs, failing=number)
             after = self._state(open_store)
 
             assert error is not None, f"sync {number + 1} of {count} failed, and the write says that all is well"
@@ -552,10 +547,7 @@ class OnDiskStoreContract(WritableStoreContract):
             pytest.skip("the store declares syncs_in_python=False: a library syncs where Python does not see it")
         files, syncs = Place(place), Syncs(monkeypatch)
         before = self._prepare(open_store, files, write)
-        with open_store() as store:
-            record = _WRITTEN if write == "first create" else store.get("a/b", 1)
-            error = syncs.watch(lambda: _WRITES[write](store, record))
-            after = files.keep()
+        error, after = self._do(open_store, files, write, syncs)
 
         assert error is None
         assert _unsynced(before, after, files, syncs.synced) == []
@@ -662,7 +654,7 @@ class OnDiskStoreContract(WritableStoreContract):
         self.newer(place)
         before = made.place.files()
 
-        for action in (*_ASK, *self.writes(made.records)):
+        for action in (*_ASK, *self.writes(made.records["b", 1])):
             with pytest.raises(DamagedStoreError, match="newer") as caught, open_store() as store:
                 action(store)
             made.inspection.check_message(caught.value, "a newer store")
