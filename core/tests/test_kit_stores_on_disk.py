@@ -323,12 +323,6 @@ class _ANewMarkerForAnEmptyOne(ToyStore):
             super()._check()
 
 
-class _LetsJsonErrorsOut(ToyStore):
-    def _load(self, data: bytes, name: str, version: int) -> Record:
-        self._parse(data)
-        return super()._load(data, name, version)
-
-
 class _QuotesWhatItRead(ToyStore):
     def _load(self, data: bytes, name: str, version: int) -> Record:
         try:
@@ -461,12 +455,6 @@ class _LeavesTemporaryFiles(ToyStore):
         self._sync_directory(self.path)
 
 
-class _WritesElsewhere(ToyStore):
-    def _write_new(self, new: Path, data: bytes) -> None:
-        (self.path.parent / "last").write_bytes(data)
-        super()._write_new(new, data)
-
-
 class _WritesBeforeItRefuses(ToyStore):
     def create(self, record: Record) -> RecordInfo:
         new = self.path / f".{record.info.version}{os.urandom(4).hex()}"
@@ -526,7 +514,7 @@ class _WaitsForAThreadThatIsNotThere(ToyStore):
 
 
 class _ClosesLocksAlone(ToyStore):
-    """A child that is forked meanwhile holds the lock too, and nobody lets go of it."""
+    """A child that is forked meanwhile holds the lock too, and does not release it."""
 
     def _locked(self, work: Callable[[], _T]) -> _T:
         descriptor = os.open(self.path, os.O_RDONLY)
@@ -566,7 +554,7 @@ class _CommitsWhenClosed(ToyStore):
 
 
 class _LocksAsItEnters(ToyStore):
-    """The file is closed, and so unlocked, once nobody looks at the interrupt's traceback any more: too late."""
+    """The file is closed, and so unlocked, once the interrupt's traceback is forgotten: too late."""
 
     def _locked(self, work: Callable[[], _T]) -> _T:
         with _Entered(self.path / "marker"):
@@ -649,7 +637,10 @@ _FAULTS = [
     Fault("DISK-02", _ChmodsAfterwards),
     Fault("DISK-03", _LeavesModesToTheUmask),
     Fault("DISK-04", _LeavesTemporaryFiles),
-    Fault("DISK-04", _WritesElsewhere),
+    _toy(
+        "DISK-04: writes elsewhere",
+        _write_new=lambda self, sound, new, data: ((self.path.parent / "last").write_bytes(data), sound(new, data)),
+    ),
     Fault("DISK-05", _WritesBeforeItRefuses),
     Fault("DISK-06", _KeepsOldPayloads),
     # What is not allowed
@@ -675,7 +666,10 @@ _FAULTS = [
     ),
     Fault("DISK-30", _DamagedIsNotListed),
     Fault("DISK-30", _ANewMarkerForAnEmptyOne),
-    Fault("DISK-30 DISK-32", _LetsJsonErrorsOut),
+    _toy(
+        "DISK-30 DISK-32: lets JSON errors out",
+        _load=lambda self, sound, data, *key: (self._parse(data), sound(data, *key))[1],
+    ),
     Fault("DISK-30", _QuotesWhatItRead),
     Fault("DISK-31", _ChecksNoDigest),
     Fault("DISK-33", _ChecksNoName),
@@ -777,7 +771,7 @@ def test_a_faulty_store_of_files_is_caught(planted: Fault, rule: str) -> None:
     ids=["ends with its process", "not shared", "neither"],
 )
 def test_a_claim_that_is_not_true_is_caught(rule: str, claim: Capabilities) -> None:
-    """A store that says that it keeps to itself, and does not, fails the rule of that capability."""
+    """A store that declares less than it does fails the rule of that capability."""
     assert fails(type("Contract", (_Contract,), {"capabilities": claim}), rule, partial(_fixtures, ToyStore))
 
 

@@ -1,4 +1,4 @@
-"""Whether a secret shows in a text, in whatever spelling."""
+"""Whether a secret shows in a text, in any spelling."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def everything_in(error: BaseException, *, local_variables: bool = True) -> str:
 def _literal(text: str) -> Iterator[bytes]:
     """The bytes of what looks like a bytes literal; nothing where it only looks so, as random bytes may."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an escape that is none
+        warnings.simplefilter("ignore")  # an invalid escape
         try:
             yield ast.literal_eval(text)
         except (SyntaxError, ValueError):

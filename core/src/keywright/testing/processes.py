@@ -37,16 +37,16 @@ _T = TypeVar("_T")
 
 
 def run_together(works: Sequence[Callable[[], _T]], *, seconds: float = _DEADLINE_SECONDS) -> list[_T]:
-    """Run each in a forked process of its own, all let go at once. What each returned, in order.
+    """Run each in a forked process of its own, all released at once. Returns what each returned, in order.
 
-    They may return what a Python literal can say. The test fails if one raises, dies, or is not done after `seconds`;
-    it is skipped where the system has no fork.
+    They may return what a Python literal can express. The test fails if one raises, dies, or is not done after
+    `seconds`; it is skipped where the system has no fork.
     """
     return [cast(_T, _value(report, seconds)) for report in _reports(works, seconds)]
 
 
 def run_alone(work: Callable[[], _T], *, seconds: float = _DEADLINE_SECONDS) -> _T:
-    """Run it in a forked process, and return what it returned. As `run_together`."""
+    """Run it in a forked process, as `run_together`, and return what it returned."""
     return run_together([work], seconds=seconds)[0]
 
 
@@ -59,7 +59,7 @@ def run_until_killed(work: Callable[[], object], *, seconds: float = _DEADLINE_S
 
 
 def run_in_threads(works: Sequence[Callable[[], _T]]) -> list[_T]:
-    """Run each in a thread of its own, none before all are there. What each returned, in order."""
+    """Run each in a thread of its own, none before all have started. Returns what each returned, in order."""
     barrier = Barrier(len(works))
 
     def start(work: Callable[[], _T]) -> _T:
@@ -72,7 +72,7 @@ def run_in_threads(works: Sequence[Callable[[], _T]]) -> list[_T]:
 
 @contextmanager
 def busy_threads() -> Iterator[None]:
-    """Lets the interpreter change threads as often as it can, so that eight of them do meet."""
+    """Let the interpreter switch threads as often as it can, so that eight of them do interleave."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -86,9 +86,9 @@ class Interruption(BaseException):
 
 
 def interrupt_often(action: Callable[[], None], check: Callable[[], object]) -> None:
-    """Interrupt the action again and again, each time at another moment, and check what it left behind.
+    """Interrupt the action again and again, each time at another moment, and check the result.
 
-    To be run in a process of its own (`run_alone`), for it takes the signal SIGALRM. Up to 250 moments are tried, for
+    Run it in a process of its own (`run_alone`): it uses the signal SIGALRM. Up to 250 moments are tried, for
     ten seconds at most, so that slow actions are tried at fewer. The check runs in another thread, for which a lock is
     locked that this thread could take again, while the interrupt's traceback still holds all that its frames knew.
 
@@ -164,7 +164,7 @@ def _fork(work: Callable[[], object], gate: tuple[int, int], seconds: float) -> 
 
 def _be_child(work: Callable[[], object], gate: tuple[int, int], report: tuple[int, int], seconds: float) -> NoReturn:
     try:
-        # Even if its parent is gone, and whatever it hangs in.
+        # It ends even if its parent is gone or it hangs.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(ceil(seconds) + 5)
         os.close(gate[1])

@@ -24,13 +24,13 @@ SHORT_LAW = settings(max_examples=25, deadline=None, suppress_health_check=_KNOW
 
 
 class Rule(NamedTuple):
-    """One rule of a contract, as the docstring of its test method tells it.
+    """One rule of a contract, as the docstring of its test method states it.
 
     Attributes:
         id: `FORMAT-30`; never used for another rule.
         method: the name of the test method.
         text: the rule, a sentence.
-        why: what somebody loses where it is broken.
+        why: what is lost where it is broken.
         do: what the author of a plugin that breaks it should look at.
     """
 
@@ -42,14 +42,14 @@ class Rule(NamedTuple):
 
 
 class Contract:
-    """The base of all contracts. A rule that fails is told in full below the failure: rule, reason, what to do."""
+    """The base of all contracts. A rule that fails is printed in full below the failure: rule, reason, what to do."""
 
     @pytest.fixture(autouse=True)
-    def _tell_the_rule(self, request: pytest.FixtureRequest) -> None:
-        """Below the failure, whatever style of traceback was asked for."""
-        told = inspect.getdoc(request.function) or ""
-        if _ID.match(told):
-            request.node.add_report_section("call", "rule", told)
+    def _show_the_rule(self, request: pytest.FixtureRequest) -> None:
+        """Below the failure, in any style of traceback."""
+        text = inspect.getdoc(request.function) or ""
+        if _ID.match(text):
+            request.node.add_report_section("call", "rule", text)
 
 
 def rules_of(contract: type) -> list[Rule]:

@@ -43,7 +43,7 @@ def versions() -> st.SearchStrategy[int]:
 
 
 def texts(max_size: int = 40) -> st.SearchStrategy[str]:
-    """Any text that UTF-8 can say, NUL and line ends included."""
+    """Any text that UTF-8 can express, NUL and line ends included."""
     return st.text(st.characters(exclude_categories=["Cs"]), max_size=max_size)
 
 
@@ -58,7 +58,7 @@ def durations() -> st.SearchStrategy[timedelta]:
 
 
 def labels() -> st.SearchStrategy[dict[str, str]]:
-    """What a keeper writes on a version."""
+    """Labels of a version."""
     return st.dictionaries(texts(), texts(), max_size=4)
 
 

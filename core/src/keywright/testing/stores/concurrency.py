@@ -7,11 +7,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from threading import Event, Thread
+from threading import Event
 from typing import Any, ClassVar, Final, TypeVar
 
 import pytest
@@ -91,24 +92,19 @@ def _in_processes(open_store: OpenWritableStore, work: Callable[[WritableStore, 
 @contextmanager
 def _busy(action: Callable[[], object]) -> Iterator[None]:
     """Do something over and over in a thread; what it raises is raised at the end."""
-    stop, raised = Event(), list[BaseException]()
+    stop = Event()
 
     def loop() -> None:
-        try:
-            while not stop.is_set():
-                action()
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            raised.append(error)
+        while not stop.is_set():
+            action()
 
-    thread = Thread(target=loop, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    for error in raised:
-        raise error
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(loop)
+        try:
+            yield
+        finally:
+            stop.set()
+        done.result()
 
 
 class ConcurrencyRules(StoreContract):
@@ -125,7 +121,7 @@ class ConcurrencyRules(StoreContract):
         return info if self.capabilities.metadata else RecordInfo(name=info.name, version=info.version)
 
     def make(self, open_store: OpenWritableStore, payload: bytes = b"p", **members: Any) -> RecordInfo:
-        """Create version 1 of `a`, or what `members` say, as far as the store can keep it."""
+        """Create version 1 of `a`, or the record with these `members`, as far as the store can keep it."""
         info = self.described(RecordInfo(**{"name": "a", "version": 1, **members}))
         return create(open_store, info, self.payload(payload))
 

@@ -1,4 +1,4 @@
-"""The files of a store: looked at, spoiled, put back; and what the store then says of its records."""
+"""The files of a store: read, damaged and restored; and what the store then returns."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Kept(NamedTuple):
     """An entry as it was.
 
     Attributes:
-        status: what the system said of it.
+        status: what the system reports of it.
         data: the bytes of a file; None for a directory or anything else.
     """
 
@@ -170,7 +170,7 @@ class Inspection:
     def look(self, damage: str, *, may_lack: frozenset[Reference] = frozenset()) -> frozenset[Reference]:
         """Read everything. The records that the store would not give.
 
-        The test fails if it gives anything else than what was stored, says "not found" of what is not in `may_lack`,
+        The test fails if it gives anything else than what was stored, raises "not found" for what is not in `may_lack`,
         or raises an error that is not a StoreError.
         """
         refused: set[Reference] = set()

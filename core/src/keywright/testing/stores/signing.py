@@ -59,7 +59,7 @@ class SigningStoreContract(WritableStoreContract):
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `key_type`")
 
     def options(self, key_type: KeyType) -> Options:
-        """What `generate` is told. Override it where the defaults do not do."""
+        """The options for `generate`. Override it where the defaults do not fit."""
         return check_options({}, key_type.settings, owner="the key type", path="keys", source="the test")
 
     def generate(
