@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -11,11 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from stores import row
+from timing import row, time_calls_in_turn
 
 from keywright_jose import create_curve_key, create_secret_key, signer, verifier
-
-__all__ = ["jose_rows"]
 
 CLAIMS = {"sub": "user-7", "iss": "https://example.org", "iat": 1700000000, "exp": 4102444800, "scope": "read write"}
 _ROUNDS = 200
@@ -29,18 +25,17 @@ def jose_rows(_home: Path, *, runs: int) -> Iterator[str]:
     token = bound.sign(CLAIMS)
     peers = dict(_peers(key, token))
     peers["keywright"] = (lambda: bound.sign(CLAIMS), lambda: checked.verify(token))
-    signing = _in_turn({name: calls[0] for name, calls in peers.items()}, runs)
-    verifying = _in_turn({name: calls[1] for name, calls in peers.items()}, runs)
-    for name in peers:
-        yield row(f"HS256 {name}: sign, µs", statistics.median(signing[name]) * 1e6)
-        yield row(f"HS256 {name}: verify, µs", statistics.median(verifying[name]) * 1e6)
-    theirs = "python-jose"
-    yield row("HS256 sign: python-jose with a key dict / bound", _over(signing, theirs, "keywright"), at_least=2.5)
-    yield row("HS256 verify: python-jose with a key dict / bound", _over(verifying, theirs, "keywright"), at_least=1)
+    for index, (use, budget) in enumerate((("sign", 2.5), ("verify", 1))):
+        timed = time_calls_in_turn({name: calls[index] for name, calls in peers.items()}, runs=runs, rounds=_ROUNDS)
+        for name, one in timed.items():
+            yield row(f"HS256 {name}: {use}, µs", one.median * 1e6)
+        over = timed["python-jose"].over(timed["keywright"])
+        yield row(f"HS256 {use}: python-jose with a key dict / bound", over, at_least=budget)
     for algorithm, curve in (("ES256", "P-256"), ("EdDSA", "Ed25519")):
         tokens = signer(dict(create_curve_key(curve)), algorithm)
-        times = _in_turn({"bound": partial(tokens.sign, CLAIMS), "bare": _bare(curve)}, runs)
-        yield row(f"{algorithm} sign, bound / the bare call", _over(times, "bound", "bare"), at_most=1.25)
+        calls: dict[str, Call] = {"bound": partial(tokens.sign, CLAIMS), "bare": _bare(curve)}
+        timed = time_calls_in_turn(calls, runs=runs, rounds=_ROUNDS)
+        yield row(f"{algorithm} sign, bound / the bare call", timed["bound"].over(timed["bare"]), at_most=1.25)
 
 
 def _bare(curve: str) -> Call:
@@ -100,20 +95,3 @@ def _by_jwcrypto(jwcrypto: Any, key: Any) -> str:
     made.make_signed_token(key)
     serialized: str = made.serialize()
     return serialized
-
-
-def _in_turn(calls: Mapping[str, Call], runs: int) -> dict[str, list[float]]:
-    """Seconds a call, by name: so many rounds of a loop of each, in turn, one before that is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(runs + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(_ROUNDS):
-                call()
-            if number:
-                taken[name].append((time.perf_counter() - start) / _ROUNDS)
-    return taken
-
-
-def _over(times: Mapping[str, list[float]], one: str, other: str) -> float:
-    return statistics.median(first / second for first, second in zip(times[one], times[other], strict=True))

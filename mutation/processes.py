@@ -88,7 +88,7 @@ def run(session: pytest.Session, items: list[pytest.Item], folder: Path, writer:
             os._exit(1)
 
 
-def run_afresh(tests: list[str], root: Path, folder: Path, writer: int) -> None:
+def run_in_new_modules(tests: list[str], root: Path, folder: Path, writer: int) -> None:
     """Forgets every module of the workspace, then collects and runs tests until one fails; writes its id."""
 
     class Reporter:
