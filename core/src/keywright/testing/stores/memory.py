@@ -6,14 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from keywright import Capabilities, Key, KeyType, Options, Record, RecordInfo, Revision, State
 from keywright.errors import NotExportableError, UnsupportedOperationError
-from keywright.keys import Key
-from keywright.protocols import Capabilities, KeyType
-from keywright.records import Record, RecordInfo, Revision, State
-from keywright.settings.model import Options
 from keywright.stores.memory import ID_SETTING, MemoryStore
-
-__all__ = ["MemorySigningBackend", "MemorySigningStore"]
 
 
 class MemorySigningStore(MemoryStore):

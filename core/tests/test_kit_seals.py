@@ -1,4 +1,4 @@
-"""The contract of seals passes the seal `memory`, and catches each planted fault by a rule whose id fits."""
+"""The contract of seals passes the seal `memory`, and catches each planted fault by the rule beside it."""
 
 from __future__ import annotations
 
@@ -7,67 +7,29 @@ import hmac
 import os
 import time
 import zlib
-from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 
 import pytest
+from planted import Fault, cases, fails, fault, without_fault
 
+from keywright import Secret
 from keywright.errors import SealError
-from keywright.secret import Secret
 from keywright.testing import SealContract
-from keywright.testing.seals.memory import OpenedMemorySeal
+from keywright.testing.seals.memory import OpenedMemorySeal as Sound
 
 _ONE = Secret(b"one master key")
 _OTHER = Secret(b"another master key")
 
 
-class _SaltsOnlyItself(OpenedMemorySeal):
+class _SaltsOnlyItself(Sound):
     """Cannot be opened again: the salt stays in the object."""
 
     def __init__(self, master: Secret) -> None:
         super().__init__(Secret(master.reveal() + os.urandom(8)))
 
 
-class _StripsPayloads(OpenedMemorySeal):
-    def seal(self, payload: Secret, context: bytes) -> Secret:
-        return super().seal(Secret(payload.reveal().rstrip(b"\n\0")), context)
-
-
-class _IgnoresContext(OpenedMemorySeal):
-    def _tag(self, body: Secret, nonce: bytes, context: bytes) -> Secret:
-        return super()._tag(body, nonce, b"")
-
-
-class _TakesTheNameAlone(OpenedMemorySeal):
-    def _tag(self, body: Secret, nonce: bytes, context: bytes) -> Secret:
-        return super()._tag(body, nonce, context.partition(b"@")[0])
-
-
-class _FoldsContext(OpenedMemorySeal):
-    def _tag(self, body: Secret, nonce: bytes, context: bytes) -> Secret:
-        return super()._tag(body, nonce, context.lower().strip())
-
-
-class _CutsContext(OpenedMemorySeal):
-    def _tag(self, body: Secret, nonce: bytes, context: bytes) -> Secret:
-        return super()._tag(body, nonce, context[:64])
-
-
-class _IgnoresTheMasterKey(OpenedMemorySeal):
-    def _key(self, purpose: bytes, nonce: bytes) -> Secret:
-        return Secret(hmac.digest(b"built in", purpose + nonce, "sha256"))
-
-
-class _ChecksNothing(OpenedMemorySeal):
-    def unseal(self, payload: Secret, context: bytes) -> Secret:
-        return self._crypt(Secret(payload.reveal()[64:]), payload.reveal()[:32])
-
-
-class _TagLeavesTheBodyOut(OpenedMemorySeal):
-    def _tag(self, body: Secret, nonce: bytes, context: bytes) -> Secret:
-        return super()._tag(Secret(b""), nonce, context)
-
-
-class _HeaderOutsideTheTag(OpenedMemorySeal):
+class _HeaderOutsideTheTag(Sound):
     def seal(self, payload: Secret, context: bytes) -> Secret:
         return Secret(b"v1" + super().seal(payload, context).reveal())
 
@@ -75,7 +37,7 @@ class _HeaderOutsideTheTag(OpenedMemorySeal):
         return super().unseal(Secret(payload.reveal()[2:]), context)
 
 
-class _ComparesAsMuchAsIsThere(OpenedMemorySeal):
+class _ComparesAsMuchAsIsThere(Sound):
     """Sealed: length of the ciphertext (4 bytes) ‖ nonce ‖ ciphertext ‖ tag."""
 
     def seal(self, payload: Secret, context: bytes) -> Secret:
@@ -90,7 +52,7 @@ class _ComparesAsMuchAsIsThere(OpenedMemorySeal):
         return self._crypt(body, nonce)
 
 
-class _SkipsWhatFollows(OpenedMemorySeal):
+class _SkipsWhatFollows(Sound):
     def seal(self, payload: Secret, context: bytes) -> Secret:
         sealed = super().seal(payload, context)
         return Secret(len(sealed).to_bytes(4) + sealed.reveal())
@@ -100,7 +62,7 @@ class _SkipsWhatFollows(OpenedMemorySeal):
         return super().unseal(Secret(payload.reveal()[4 : 4 + length]), context)
 
 
-class _CountsNonces(OpenedMemorySeal):
+class _CountsNonces(Sound):
     count = 0
 
     def seal(self, payload: Secret, context: bytes) -> Secret:
@@ -110,32 +72,21 @@ class _CountsNonces(OpenedMemorySeal):
         return Secret(nonce + self._tag(body, nonce, context).reveal() + body.reveal())
 
 
-class _OneKeystream(OpenedMemorySeal):
-    def _crypt(self, payload: Secret, nonce: bytes) -> Secret:
-        return super()._crypt(payload, bytes(32))
-
-
-class _LeavesTheStartInTheClear(OpenedMemorySeal):
-    def _crypt(self, payload: Secret, nonce: bytes) -> Secret:
-        crypted = super()._crypt(payload, nonce)
-        return Secret(payload.reveal()[:16] + crypted.reveal()[16:])
-
-
-class _RaisesItsOwn(OpenedMemorySeal):
+class _RaisesItsOwn(Sound):
     def unseal(self, payload: Secret, context: bytes) -> Secret:
         if len(payload) < 64:
             raise ValueError("too short")
         return super().unseal(payload, context)
 
 
-class _DecryptsBeforeItChecks(OpenedMemorySeal):
+class _DecryptsBeforeItChecks(Sound):
     def unseal(self, payload: Secret, context: bytes) -> Secret:
         opened = self._crypt(Secret(payload.reveal()[64:]), payload.reveal()[:32]).reveal()
         unsealed = super().unseal(payload, context)
         return unsealed if opened else Secret(opened)
 
 
-class _QuotesTheSealedBytes(OpenedMemorySeal):
+class _QuotesTheSealedBytes(Sound):
     def unseal(self, payload: Secret, context: bytes) -> Secret:
         try:
             return super().unseal(payload, context)
@@ -145,7 +96,7 @@ class _QuotesTheSealedBytes(OpenedMemorySeal):
             raise
 
 
-class _MixesThreadsUp(OpenedMemorySeal):
+class _MixesThreadsUp(Sound):
     payload = Secret(b"")
 
     def seal(self, payload: Secret, context: bytes) -> Secret:
@@ -154,7 +105,7 @@ class _MixesThreadsUp(OpenedMemorySeal):
         return super().seal(self.payload, context)
 
 
-class _PassesThroughWhatIsNotSealed(OpenedMemorySeal):
+class _PassesThroughWhatIsNotSealed(Sound):
     def seal(self, payload: Secret, context: bytes) -> Secret:
         return Secret(b"sealed:" + super().seal(payload, context).reveal())
 
@@ -164,7 +115,7 @@ class _PassesThroughWhatIsNotSealed(OpenedMemorySeal):
         return super().unseal(Secret(payload.reveal()[7:]), context)
 
 
-class _FallsBackToAnOlderWay(OpenedMemorySeal):
+class _FallsBackToAnOlderWay(Sound):
     def unseal(self, payload: Secret, context: bytes) -> Secret:
         try:
             return super().unseal(payload, context)
@@ -174,7 +125,7 @@ class _FallsBackToAnOlderWay(OpenedMemorySeal):
             return self._crypt(payload, b"")
 
 
-class _SealsInPieces(OpenedMemorySeal):
+class _SealsInPieces(Sound):
     def seal(self, payload: Secret, context: bytes) -> Secret:
         pieces = [payload.reveal()[at : at + 8] for at in range(0, len(payload), 8)] or [b""]
         return Secret(b"".join(super(_SealsInPieces, self).seal(Secret(one), context).reveal() for one in pieces))
@@ -184,15 +135,7 @@ class _SealsInPieces(OpenedMemorySeal):
         return Secret(b"".join(super(_SealsInPieces, self).unseal(Secret(one), context).reveal() for one in pieces))
 
 
-class _LeavesEmptyAlone(OpenedMemorySeal):
-    def seal(self, payload: Secret, context: bytes) -> Secret:
-        return super().seal(payload, context) if payload else payload
-
-    def unseal(self, payload: Secret, context: bytes) -> Secret:
-        return super().unseal(payload, context) if payload else payload
-
-
-class _RemembersPayloads(OpenedMemorySeal):
+class _RemembersPayloads(Sound):
     def __init__(self, master: Secret) -> None:
         super().__init__(master)
         self._seen: dict[bytes, Secret] = {}
@@ -203,13 +146,13 @@ class _RemembersPayloads(OpenedMemorySeal):
         return self._seen[digest]
 
 
-class _KeepsTheLastOneInAClosure(OpenedMemorySeal):
+class _KeepsTheLastOneInAClosure(Sound):
     def seal(self, payload: Secret, context: bytes) -> Secret:
         self.again = lambda: payload
         return super().seal(payload, context)
 
 
-class _Compresses(OpenedMemorySeal):
+class _Compresses(Sound):
     def seal(self, payload: Secret, context: bytes) -> Secret:
         return super().seal(Secret(zlib.compress(payload.reveal())), context)
 
@@ -217,44 +160,74 @@ class _Compresses(OpenedMemorySeal):
         return Secret(zlib.decompress(super().unseal(payload, context).reveal()))
 
 
-_FAULTS: list[tuple[type[OpenedMemorySeal], str]] = [
-    (_SaltsOnlyItself, "SEAL-01"),
-    (_StripsPayloads, "SEAL-01"),
-    (_StripsPayloads, "SEAL-02"),
-    (_IgnoresContext, "SEAL-03"),
-    (_TakesTheNameAlone, "SEAL-03"),
-    (_FoldsContext, "SEAL-03"),
-    (_IgnoresTheMasterKey, "SEAL-04"),
-    (_ChecksNothing, "SEAL-05"),
-    (_TagLeavesTheBodyOut, "SEAL-05"),
-    (_HeaderOutsideTheTag, "SEAL-05"),
-    (_ComparesAsMuchAsIsThere, "SEAL-06"),
-    (_SkipsWhatFollows, "SEAL-06"),
-    (_CountsNonces, "SEAL-07"),
-    (_LeavesTheStartInTheClear, "SEAL-08"),
-    (_RaisesItsOwn, "SEAL-09"),
-    (_DecryptsBeforeItChecks, "SEAL-10"),
-    (_QuotesTheSealedBytes, "SEAL-10"),
-    (_MixesThreadsUp, "SEAL-11"),
-    (_PassesThroughWhatIsNotSealed, "SEAL-12"),
-    (_FallsBackToAnOlderWay, "SEAL-13"),
-    (_SealsInPieces, "SEAL-14"),
-    (_CutsContext, "SEAL-15"),
-    (_LeavesEmptyAlone, "SEAL-16"),
-    (_RemembersPayloads, "SEAL-17"),
-    (_KeepsTheLastOneInAClosure, "SEAL-17"),
-    (_OneKeystream, "SEAL-18"),
-    (_CountsNonces, "SEAL-18"),
-    (_Compresses, "SEAL-19"),
+_seal = partial(fault, Sound)
+_FAULTS = [
+    Fault("SEAL-01", _SaltsOnlyItself),
+    _seal(
+        "SEAL-01 SEAL-02: strips payloads",
+        seal=lambda self, sound, payload, context: sound(Secret(payload.reveal().rstrip(b"\n\0")), context),
+    ),
+    _seal("SEAL-03: ignores context", _tag=lambda self, sound, body, nonce, context: sound(body, nonce, b"")),
+    _seal(
+        "SEAL-03: takes the name alone",
+        _tag=lambda self, sound, body, nonce, context: sound(body, nonce, context.partition(b"@")[0]),
+    ),
+    _seal(
+        "SEAL-03: folds context",
+        _tag=lambda self, sound, body, nonce, context: sound(body, nonce, context.lower().strip()),
+    ),
+    _seal(
+        "SEAL-04: ignores the master key",
+        _key=lambda self, sound, purpose, nonce: Secret(hmac.digest(b"built in", purpose + nonce, "sha256")),
+    ),
+    _seal(
+        "SEAL-05: checks nothing",
+        unseal=lambda self, sound, payload, context: self._crypt(Secret(payload.reveal()[64:]), payload.reveal()[:32]),
+    ),
+    _seal(
+        "SEAL-05: tag leaves the body out",
+        _tag=lambda self, sound, body, nonce, context: sound(Secret(b""), nonce, context),
+    ),
+    Fault("SEAL-05", _HeaderOutsideTheTag),
+    Fault("SEAL-06", _ComparesAsMuchAsIsThere),
+    Fault("SEAL-06", _SkipsWhatFollows),
+    Fault("SEAL-07 SEAL-18", _CountsNonces),
+    _seal(
+        "SEAL-08: leaves the start in the clear",
+        _crypt=lambda self, sound, payload, nonce: Secret(payload.reveal()[:16] + sound(payload, nonce).reveal()[16:]),
+    ),
+    Fault("SEAL-09", _RaisesItsOwn),
+    Fault("SEAL-10", _DecryptsBeforeItChecks),
+    Fault("SEAL-10", _QuotesTheSealedBytes),
+    Fault("SEAL-11", _MixesThreadsUp),
+    Fault("SEAL-12", _PassesThroughWhatIsNotSealed),
+    Fault("SEAL-13", _FallsBackToAnOlderWay),
+    Fault("SEAL-14", _SealsInPieces),
+    _seal("SEAL-15: cuts context", _tag=lambda self, sound, body, nonce, context: sound(body, nonce, context[:64])),
+    _seal(
+        "SEAL-16: leaves empty payloads alone",
+        seal=lambda self, sound, payload, context: sound(payload, context) if payload else payload,
+        unseal=lambda self, sound, payload, context: sound(payload, context) if payload else payload,
+    ),
+    Fault("SEAL-17", _RemembersPayloads),
+    Fault("SEAL-17", _KeepsTheLastOneInAClosure),
+    _seal("SEAL-18: one keystream", _crypt=lambda self, sound, payload, nonce: sound(payload, bytes(32))),
+    Fault("SEAL-19", _Compresses),
 ]
 
 
-@pytest.mark.parametrize(("seal", "rule"), _FAULTS)
-def test_a_faulty_seal_is_caught(seal: type[OpenedMemorySeal], rule: str, fails: Callable[..., bool]) -> None:
+@pytest.mark.parametrize(("planted", "rule"), cases(_FAULTS))
+def test_a_faulty_seal_is_caught(planted: Fault, rule: str) -> None:
     """Each planted fault fails the rule that forbids it, and the seal without the fault passes."""
 
-    def broken(one: type[OpenedMemorySeal]) -> bool:
-        return fails(SealContract, rule, open_seal=lambda: one(_ONE), open_other_seal=lambda: one(_OTHER))
+    def broken(seal: type[Sound]) -> bool:
+        opened = {"open_seal": lambda: seal(_ONE), "open_other_seal": lambda: seal(_OTHER)}
+        return fails(SealContract, rule, lambda: nullcontext(opened))
 
-    assert broken(seal)
-    assert not broken(OpenedMemorySeal)
+    assert broken(planted.mutant)
+    assert not broken(Sound)
+
+
+def test_every_rule_has_a_planted_fault() -> None:
+    """Each rule is one that a fault breaks."""
+    assert without_fault(SealContract, _FAULTS) == []

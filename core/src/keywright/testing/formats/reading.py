@@ -1,27 +1,25 @@
-"""The contract of formats: data that was damaged or never was a key."""
+"""The contract of formats: how data is read that is damaged, hostile or spelled in another way."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keywright import Format, Key, LenientFormat, Secret
 from keywright.errors import FormatError, MalformedKeyError
-from keywright.keys import Key
-from keywright.protocols import Format
-from keywright.secret import Secret
-from keywright.testing.formats.samples import FormatSamples, Spoilable, encoded, read
-from keywright.testing.laws import LAW
+from keywright.testing.damage import flipped, spread
+from keywright.testing.formats.samples import FormatSamples, Spoilable, decoded_again, read
 from keywright.testing.leaks import assert_hidden, everything_in
-
-__all__ = ["DamageRules", "damaged", "spread"]
+from keywright.testing.rules import LAW
 
 _CANARY: Final = b"Quotd8canaRy"
-
 _HOSTILE: Final = (
     pytest.param(b"", id="empty"),
     pytest.param(b"\n", id="line end"),
@@ -55,10 +53,10 @@ _LENGTHS: Final = {
     "ec-p521": (66, 133),
 }
 
-
-def spread(length: int, count: int) -> range:
-    """At most about `count` positions in `length`."""
-    return range(0, length, max(1, length // count))
+_RUN: Final = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+_DIGITS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_INSIDE: Final = (b" ", b"\t", b"\n", b"\r\n", b"\v", b"\f", b"_", b"=", b"\xc2\xa0", b"\xe2\x80\x8b")
+_OTHER_ALPHABET: Final = bytes.maketrans(b"+/-_", b"-_+/")
 
 
 def damaged(whole: list[Spoilable]) -> Iterator[Spoilable]:
@@ -66,13 +64,51 @@ def damaged(whole: list[Spoilable]) -> Iterator[Spoilable]:
     for one in whole:
         text = one.data.reveal()
         for at in spread(len(text), 24):
-            flipped = bytearray(text)
-            flipped[at] ^= 0x15
-            for spoilt in (text[:at], bytes(flipped), *(text[:at] + text[at + cut :] for cut in (1, 2, 4))):
+            other = text[:at] + bytes([text[at] ^ 0x15]) + text[at + 1 :]
+            for spoilt in (text[:at], other, *(text[:at] + text[at + cut :] for cut in (1, 2, 4))):
                 yield one._replace(data=Secret(spoilt))
 
 
-class DamageRules(FormatSamples):
+def respelt(text: bytes) -> Iterator[bytes]:
+    """`text` with the base64 and hexadecimal digits in it spelt in the ways that lenient readers take for the same."""
+    for run in _RUN.finditer(text):
+        for other in _respellings(run[0]):
+            if other != run[0]:
+                yield text[: run.start()] + other + text[run.end() :]
+
+
+def _respellings(run: bytes) -> Iterator[bytes]:
+    digits = run.rstrip(b"=")
+    for at in spread(len(digits), 8):
+        yield from (digits[:at] + more + run[at:] for more in _INSIDE)
+    yield from (digits + b"=" * count for count in range(5))
+    yield from (run.translate(_OTHER_ALPHABET), run.upper(), run.lower(), run.swapcase())
+    yield from (prefix + run for prefix in (b"0", b"00", b"0x", b"A", b"+", b" ", b"\n"))
+    yield from (run + more for more in (b" ", b"\t", b"\r"))
+    yield from (digits[:-1] + bytes([digit]) + run[len(digits) :] for digit in _DIGITS)
+    # What `int` and Unicode normalisation take for digits and letters.
+    for first in (0xFF10, 0x0660, 0x1D7CE):
+        yield re.sub(rb"[0-9]", lambda found: chr(first - 0x30 + found[0][0]).encode(), run)  # noqa: B023  (called here)
+    yield re.sub(rb"[A-Za-z]", lambda found: chr(0xFEE0 + found[0][0]).encode(), run)
+
+
+def _read(format: LenientFormat, data: Secret, kid: str) -> tuple[Key, tuple[str, ...]] | FormatError:
+    try:
+        return format.decode_lenient(data, default_kid=kid)
+    except FormatError as error:
+        return error
+
+
+def _spoilt(whole: list[Spoilable]) -> Iterator[Spoilable]:
+    """Data as a lenient reading meets them: damaged, or only spelt in another way."""
+    yield from damaged(whole)
+    for one in whole:
+        text = one.data.reveal()
+        around = (text + b" ", b" " + text, text + b"\n\n", text + b"\r\n", text.upper())
+        yield from (one._replace(data=Secret(other)) for other in chain(respelt(text), around))
+
+
+class ReadingRules(FormatSamples):
     """Part of `FormatContract`."""
 
     def test_format_30_every_truncation_is_refused(self, format: Format) -> None:
@@ -101,9 +137,7 @@ class DamageRules(FormatSamples):
         for data, kid, _secret, _public in self.spoilable(format):
             whole = read(format, data, kid)
             for bit in range(len(data) * 8):
-                flipped = bytearray(data.reveal())
-                flipped[bit // 8] ^= 1 << bit % 8
-                assert read(format, bytes(flipped), kid) != whole, f"bit {bit % 8} of byte {bit // 8}"
+                assert read(format, flipped(data.reveal(), bit), kid) != whole, f"bit {bit % 8} of byte {bit // 8}"
 
     @pytest.mark.parametrize("junk", [b"\0", b"x", b"=", b"\n\n\nx", b"\xef\xbb\xbf", b"\x1a"])
     def test_format_32_junk_around_a_key_is_refused_or_another_key(self, format: Format, junk: bytes) -> None:
@@ -224,7 +258,82 @@ class DamageRules(FormatSamples):
     def _is_written(self, format: Format, key: Key | FormatError) -> None:
         if isinstance(key, FormatError) or (key.secret is not None and key.public is None):
             return
-        text = encoded(format, key)
-        assert text is not None
-        again = format.decode(text, default_kid=key.kid)
+        again = decoded_again(format, key)
+        assert again is not None
         assert (again.type, again.kid, again.secret, again.public) == (key.type, key.kid, key.secret, key.public)
+
+    def test_format_40_a_key_has_one_spelling_in_base64_or_hexadecimal(self, format: Format) -> None:
+        """FORMAT-40: Other padding, alphabet, case, digits, spare bits or blanks in a key are refused or another key.
+
+        Why: With a second spelling a blocked key passes a list that blocks its text, and two programs disagree about
+        whether a file was changed.
+
+        Do: Encode again what the library decoded, and refuse the data unless that gives the very same text; most
+        base64 decoders skip or ignore something.
+        """
+        for data, kid, _secret, _public in self.spoilable(format):
+            text, whole = data.reveal(), read(format, data, kid)
+            for number, other in enumerate(respelt(text)):
+                assert read(format, other, kid) != whole, f"spelling {number}"
+
+    def test_format_41_every_byte_counts(self, format: Format) -> None:
+        """FORMAT-41: Data with any one byte twice or left out, or in UTF-16 or UTF-32, are refused or another key.
+
+        Why: A byte that does not count is room in which damage, or somebody's mark, goes unseen.
+
+        Do: Find what your parser skips at the byte that the failure names: blanks, empty fields, a byte order mark.
+        Only line ends at the end may be left out.
+        """
+        for data, kid, _secret, _public in self.spoilable(format):
+            text, whole = data.reveal(), read(format, data, kid)
+            for at in range(len(text.rstrip(b"\r\n"))):
+                for changed in (text[: at + 1] + text[at:], text[:at] + text[at + 1 :]):
+                    assert read(format, changed, kid) != whole, f"byte {at}"
+            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"):
+                assert read(format, text.decode("latin-1").encode(encoding), kid) != whole, encoding
+
+    def test_format_37_the_lenient_reading_agrees_on_what_is_canonical(self, format: Format) -> None:
+        """FORMAT-37: A second, lenient reading gives the same key for canonical data, and no deviation.
+
+        Why: People say `--lenient` for one bad file and leave it there; a warning about every good one teaches them
+        to read none.
+
+        Do: Read strictly first, or let both readings share the code that makes the key.
+        """
+        if not isinstance(format, LenientFormat):
+            return
+        for data, kid, _secret, _public in self.spoilable(format):
+            assert format.decode_lenient(data, default_kid=kid) == (read(format, data, kid), ())
+
+    def test_format_38_the_lenient_reading_fails_as_the_strict_one_does(self, format: Format) -> None:
+        """FORMAT-38: The lenient reading of damaged data raises FormatError; neither that nor a deviation quotes.
+
+        Why: Lenience is for files that other programs take, and no licence to crash on them or to print them.
+
+        Do: Catch and word errors as in `decode`, and let a deviation say what was odd, never what it looked like.
+        """
+        if not isinstance(format, LenientFormat):
+            return
+        for data, kid, secret, public in _spoilt(self.spoilable(format)):
+            found = _read(format, data, kid)
+            shown = everything_in(found) if isinstance(found, FormatError) else "\n".join(found[1])
+            if secret is not None:
+                assert_hidden(secret, shown, public=public)
+
+    def test_format_42_every_deviation_is_told(self, format: Format) -> None:
+        """FORMAT-42: What only the lenient reading takes comes with deviations, a line each; what both take is one key.
+
+        Why: Whoever reads leniently must learn what was wrong with the file, or the next program refuses it and
+        nobody knows why.
+
+        Do: Add a sentence wherever the lenient reading passes over something that `decode` refuses, and nowhere else.
+        """
+        if not isinstance(format, LenientFormat):
+            return
+        for data, kid, _secret, _public in _spoilt(self.spoilable(format)):
+            strict, lenient = read(format, data, kid), _read(format, data, kid)
+            if isinstance(strict, Key):
+                assert lenient == (strict, ())
+            elif not isinstance(lenient, FormatError):
+                assert lenient[1]
+                assert all(told.strip() and len(told.splitlines()) == 1 for told in lenient[1])
