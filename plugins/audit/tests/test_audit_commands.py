@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from keywright_audit.append import append
+from keywright_audit.log import append
 
 Fill = Callable[[int], list[bytes]]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -55,7 +55,7 @@ def test_configuring_opens_nothing_and_loads_little() -> None:
     script = (
         "import sys, keywright_audit; from keywright import Options\n"
         "keywright_audit.keywright_configure(Options({'path': '/nowhere/x', 'required': True}))\n"
-        "print(*sorted({'json', 'hashlib', 'logging', 'keywright_audit.append'} & set(sys.modules)))"
+        "print(*sorted({'json', 'hashlib', 'logging', 'keywright_audit.log'} & set(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

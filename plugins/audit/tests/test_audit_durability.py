@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from keywright_audit.append import append
+from keywright_audit.log import append
 
 
 def test_the_first_line_brings_the_name_of_the_log_to_the_medium_too(

@@ -16,8 +16,8 @@ import pytest
 import keywright_audit
 from keywright import KeyEvent, Options, ReviewRequest
 from keywright.errors import DurabilityUnknownError, ReadOnlyStoreError, StoreUnavailableError
-from keywright_audit.append import append
 from keywright_audit.auditor import Auditor
+from keywright_audit.log import append
 from keywright_audit.verify import verify
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -147,7 +147,7 @@ def test_a_file_that_this_user_may_not_write_is_told(log: Path, told: Mapping[st
     append(str(log), "intent", told)
     log.chmod(0o400)
     script = (
-        "import sys; from keywright_audit.append import append; from keywright.errors import AccessDeniedError\n"
+        "import sys; from keywright_audit.log import append; from keywright.errors import AccessDeniedError\n"
         "try:\n    append(sys.argv[1], 'intent', {})\nexcept AccessDeniedError as error:\n    print(error)"
     )
     command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", "python", "-c", script, str(log)]

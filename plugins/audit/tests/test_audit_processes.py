@@ -16,13 +16,13 @@ from pathlib import Path
 
 from keywright.testing.interrupts import LONGEST_SECONDS, interrupt_often
 from keywright.testing.stores.processes import run_alone
-from keywright_audit.append import append
+from keywright_audit.log import append
 from keywright_audit.verify import verify
 
 # Prints each number once its line is written, as a program does something once its intent is logged.
 WRITER = """
 import os, sys
-from keywright_audit.append import append
+from keywright_audit.log import append
 path, who, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 for number in range(count):
     append(path, "intent", {"who": who, "version": number})
@@ -100,7 +100,7 @@ def test_a_child_that_was_forked_in_between_holds_no_lock(
     log: Path, told: Mapping[str, object], fill: Callable[[int], list[bytes]]
 ) -> None:
     """A log that is open in a child is not locked by it."""
-    from keywright_audit.log_file import locked
+    from keywright_audit.log import locked
 
     fill(1)
     reading, writing = os.pipe()

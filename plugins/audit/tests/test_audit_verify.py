@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keywright.errors import ConfigError, FormatError
-from keywright_audit.line import write_line
+from keywright_audit.log import write_line
 from keywright_audit.verify import Finding, verify
 
 Fill = Callable[[int], list[bytes]]

@@ -18,11 +18,10 @@ from keywright import KeyEvent, Options, ReviewRequest
 from keywright.errors import StoreUnavailableError
 from keywright.testing.interrupts import LONGEST_SECONDS, interrupt_often
 from keywright.testing.stores.processes import run_alone
-from keywright_audit import log_file
-from keywright_audit.append import append
+from keywright_audit import log as log_module
 from keywright_audit.auditor import Auditor
-from keywright_audit.reading import lines_of
-from keywright_audit.verify import verify
+from keywright_audit.log import append
+from keywright_audit.verify import lines_of, verify
 
 Fill = Callable[[int], list[bytes]]
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -48,7 +47,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the log's file is waited for by."""
     clock = Clock()
-    monkeypatch.setattr(log_file, "time", clock)
+    monkeypatch.setattr(log_module, "time", clock)
     return clock
 
 

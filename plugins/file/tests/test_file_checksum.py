@@ -12,7 +12,7 @@ import pytest
 
 from keywright import Record, Secret, State
 from keywright.errors import DamagedStoreError
-from keywright_file.checksum import checksum_of, is_checksum
+from keywright_file.layout import checksum_of, is_checksum
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]

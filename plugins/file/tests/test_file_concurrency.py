@@ -19,8 +19,8 @@ import pytest
 from keywright import Options, Record, Secret, State
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
 from keywright_file.backend import FileBackend
-from keywright_file.lock import locked
 from keywright_file.store import FileStore
+from keywright_file.write import locked
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]

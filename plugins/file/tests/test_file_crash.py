@@ -276,7 +276,7 @@ def test_death_in_the_first_write(make: Make, root: Path, in_child: Fork) -> Non
 
 def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path) -> None:
     """What a writer at work has half made is not taken for a dead one's, and its end is not waited for."""
-    from keywright_file.writer import write
+    from keywright_file.write import write
 
     with reopen() as store:
         store.create(make())

@@ -23,9 +23,9 @@ from keywright.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from keywright_file.faults import Completing, Confirming, Reading, Writing
+from keywright_file.files import Completing, Confirming, Reading, Writing
 from keywright_file.store import FileStore
-from keywright_file.writer import write
+from keywright_file.write import write
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]

@@ -14,8 +14,7 @@ import pytest
 
 from keywright import Record, RecordInfo, Secret, State, WritableStore
 from keywright.errors import DamagedStoreError, KeyNotFoundError
-from keywright_sqlite.checksums import link
-from keywright_sqlite.links import around
+from keywright_sqlite.store import around, link
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]

@@ -26,7 +26,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_sqlite.backend import SqliteBackend
-from keywright_sqlite.failures import store_error
+from keywright_sqlite.files import store_error
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]

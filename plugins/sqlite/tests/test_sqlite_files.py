@@ -14,7 +14,7 @@ import pytest
 
 from keywright import Record, Secret, WritableStore
 from keywright.errors import AccessDeniedError, DamagedStoreError, StoreError, StoreUnavailableError
-from keywright_sqlite.schema import image
+from keywright_sqlite.session import image
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]

@@ -13,16 +13,21 @@ from typing import Self, TypeVar
 from keywright import Record, RecordInfo, Revision
 from keywright.errors import DamagedStoreError, StoreError, StoreUnavailableError
 from keywright_file.backend import TIMEOUT
-from keywright_file.change import create_version, remove_name, update_version
-from keywright_file.faults import Reading
-from keywright_file.files import Directory
-from keywright_file.lock import locked
-from keywright_file.lookup import no_such_version, open_version, read_versions
-from keywright_file.names import open_name, walk
-from keywright_file.recovery import has_leftovers
-from keywright_file.root import PRIVATE, gone, has_marker, holds_store, open_root
-from keywright_file.version import read_version
-from keywright_file.writer import LOCK, Writer, write
+from keywright_file.files import Directory, Reading
+from keywright_file.layout import (
+    PRIVATE,
+    gone,
+    has_marker,
+    holds_store,
+    no_such_version,
+    open_name,
+    open_root,
+    open_version,
+    read_version,
+    read_versions,
+    walk,
+)
+from keywright_file.write import LOCK, Writer, create_version, has_leftovers, locked, remove_name, update_version, write
 
 __all__ = ["FileStore"]
 
@@ -146,7 +151,7 @@ class FileStore:
 
     def examine(self) -> Iterator[str]:
         """One sentence for each fault of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
-        from keywright_file.examine import examine
+        from keywright_file.check import examine
 
         with Reading(self._path):
             root = self._root()

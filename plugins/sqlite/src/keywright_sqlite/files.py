@@ -6,25 +6,22 @@ Closing any descriptor of a file drops the POSIX locks that this process holds o
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 import stat
 from contextlib import suppress
 from typing import Final
 
-from keywright.errors import AccessDeniedError, DamagedStoreError, DurabilityUnknownError, StoreUnavailableError
-from keywright_sqlite.failures import lookup_error, system_error
-
-__all__ = [
-    "SIBLINGS",
-    "accepts_writes",
-    "check",
-    "drop_index",
-    "finish_placing",
-    "is_temporary",
-    "look",
-    "place",
-    "size",
-]
+from keywright.errors import (
+    AccessDeniedError,
+    DamagedStoreError,
+    DurabilityUnknownError,
+    InvalidNameError,
+    ReadOnlyStoreError,
+    StoreError,
+    StoreUnavailableError,
+)
 
 SIBLINGS: Final = ("-wal", "-shm", "-journal")
 _TEMPORARY: Final = (".keywright-", ".new")
@@ -220,3 +217,127 @@ def _unconfirmed(path: str) -> DurabilityUnknownError:
     return DurabilityUnknownError(
         f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
     )
+
+
+def resolve(path: str) -> str:
+    """`path` as an absolute path without symlinks; SQLite keeps the log beside the file, not beside a link to it.
+
+    Raises:
+        AccessDeniedError: this user may not search a directory on the way.
+        StoreUnavailableError: a link on the way leads to nothing (a volume that is not mounted is no empty store), or
+            the way changed while it was followed.
+    """
+    _check_links(os.path.abspath(path))
+    try:
+        return os.path.realpath(path)
+    except OSError as error:
+        raise lookup_error(path, error) from None
+
+
+def _check_links(path: str) -> None:
+    missing = path
+    while not os.path.exists(missing):
+        # Of what is missing and no link, something above is there: the root at the latest.
+        if os.path.islink(missing) and _is_missing(missing):
+            raise StoreUnavailableError(
+                f"{missing}: is a link to nothing; mount or make what it leads to, or set another `path`"
+            )
+        missing = os.path.dirname(missing)
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:  # what it leads to cannot be seen, and may be there
+        pass
+    return False
+
+
+_BYTE: Final = 0xFF  # the low byte of an extended result code is the primary one (sqlite.org/rescode.html §4)
+_UNSYNCED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
+_DAMAGE: Final = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_ERROR,  # our own statements are right, so a table or column is not
+    sqlite3.SQLITE_SCHEMA,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+)
+_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def translate(path: str, error: BaseException) -> None:
+    """Raise what SQLite raised as an error about the database at `path`; return if it was no error of SQLite's."""
+    if isinstance(error, sqlite3.Error):
+        raise store_error(path, error) from None
+    if isinstance(error, UnicodeDecodeError):  # of what SQLite would have said
+        raise _damaged(path) from None
+    if isinstance(error, OverflowError | UnicodeEncodeError):
+        raise InvalidNameError(
+            "no store holds such a name or version; names are made of a-z, 0-9, '.', '_', '-' and '/', versions "
+            "are whole numbers from 1"
+        ) from None
+
+
+def store_error(path: str, error: sqlite3.Error) -> StoreError:
+    """The error to raise for `error`, by its extended result code. Unless it says otherwise, nothing was written."""
+    # Without a code it is the module's own: only text that is no UTF-8 is operational.
+    unsaid = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_INTERNAL
+    extended: int = getattr(error, "sqlite_errorcode", unsaid)
+    code = extended & _BYTE
+    if extended in _UNSYNCED:
+        return DurabilityUnknownError(
+            f"{path}: the system could not confirm that the write is on the medium; check the disk, then look what "
+            "the store holds before trying again"
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnavailableError(
+            f"{path}: another program held the store's lock for longer than the setting `timeout` allows; nothing "
+            "was written; try again, or raise `timeout`"
+        )
+    if code == sqlite3.SQLITE_READONLY:
+        return read_only(path)
+    if code == sqlite3.SQLITE_NOTADB:
+        return DamagedStoreError(f"{path} is no SQLite database; restore it from a backup, or correct `path`")
+    if code in _DAMAGE:
+        return _damaged(path)
+    if code == sqlite3.SQLITE_FULL:
+        return StoreUnavailableError(f"{path}: the disk is full; nothing was written; make room and try again")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreUnavailableError(
+            f"{path}: the database, its -wal or its -shm file cannot be opened; nothing was written; see that its "
+            "directory is yours to read and write"
+        )
+    name: str = getattr(error, "sqlite_errorname", "an error without a code")
+    return StoreUnavailableError(f"{path}: SQLite reports {name}; nothing was written; check the disk and try again")
+
+
+def _damaged(path: str) -> DamagedStoreError:
+    return DamagedStoreError(f"{path}: the database is damaged; restore it from a backup")
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether SQLite found no room on the disk."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
+def system_error(path: str, error: OSError) -> StoreError:
+    """The error to raise for a system call that failed while the store was made; nothing was written."""
+    if error.errno in _REFUSED:
+        return read_only(path)
+    return StoreUnavailableError(f"{path}: the store cannot be made: {error.strerror}; nothing was written")
+
+
+def read_only(path: str) -> ReadOnlyStoreError:
+    """For a write where the file or its directory allows none."""
+    return ReadOnlyStoreError(
+        f"{path}: the file or its directory takes no writes from this user; nothing was written; use a writable place"
+    )
+
+
+def lookup_error(path: str, error: OSError) -> StoreError:
+    """The error to raise where the file could not even be looked at."""
+    if error.errno in _REFUSED:
+        return AccessDeniedError(f"{path}: this user may not look into its directory; ask the owner for access")
+    return StoreUnavailableError(f"{path}: the store cannot be reached: {error.strerror}; correct `path`")

@@ -9,18 +9,28 @@ from contextlib import suppress
 
 from keywright import check_name
 from keywright.errors import InvalidNameError, StoreError
-from keywright_file.checksum import is_checksum
-from keywright_file.faults import Reading
-from keywright_file.files import Directory, check_file, check_key_file
-from keywright_file.lock import locked
-from keywright_file.names import REMOVED, below, is_the_systems, misplaced_file, version_number
-from keywright_file.recovery import PENDING, TEMPORARY
-from keywright_file.root import FORMAT, PRIVATE
-from keywright_file.strays import beside_the_key, in_the_private_area, no_name, no_version, outside_a_name
-from keywright_file.version import KEY, METADATA, PUBLIC_ONLY, read_version, version_directory
-from keywright_file.writer import LOCK
-
-__all__ = ["examine"]
+from keywright_file.files import Directory, Reading, check_file, check_key_file
+from keywright_file.layout import (
+    FORMAT,
+    KEY,
+    METADATA,
+    PRIVATE,
+    PUBLIC_ONLY,
+    REMOVED,
+    below,
+    beside_the_key,
+    in_the_private_area,
+    is_checksum,
+    is_the_systems,
+    misplaced_file,
+    no_name,
+    no_version,
+    outside_a_name,
+    read_version,
+    version_directory,
+    version_number,
+)
+from keywright_file.write import LOCK, PENDING, TEMPORARY, locked
 
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _CHECKSUM = "crc32-…"

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from keywright.errors import StoreError
 from keywright_sqlite import files
-from keywright_sqlite.failures import lookup_error
-from keywright_sqlite.schema import migrate
+from keywright_sqlite.files import lookup_error
+from keywright_sqlite.session import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keywright_sqlite.session import Session
 
-__all__ = ["examine"]
 
 _TABLES: Final = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 _UNOWNED: Final = (
