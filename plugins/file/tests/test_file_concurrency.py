@@ -18,9 +18,9 @@ import pytest
 
 from keywright import Options, Record, Secret, State
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
-from keywright_file.backend import FileBackend
+from keywright_file.backend import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
-from keywright_file.write import locked
+from keywright_file.write import under_lock
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
@@ -60,7 +60,7 @@ def test_eight_processes_create_the_same_versions(reopen: Reopen, make: Make, ro
     won = [root.with_name(f"won-{worker}") for worker in range(8)]
 
     def worker(number: int) -> None:
-        with FileStore(str(root)) as store:
+        with FileStore(str(root), TIMEOUT) as store:
             for version in range(1, rounds + 1):
                 try:
                     store.create(make("a", version, b"by-%d" % number))
@@ -88,7 +88,7 @@ def test_eight_processes_count_up(reopen: Reopen, make: Make, root: Path) -> Non
         store.create(make(count="0"))
 
     def worker() -> None:
-        store = FileStore(str(root))
+        store = FileStore(str(root), TIMEOUT)
         done = 0
         while done < 10:
             (info,) = store.versions("a")
@@ -116,7 +116,7 @@ def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> Non
     end = root.with_name("end")
 
     def write() -> None:
-        store = FileStore(str(root))
+        store = FileStore(str(root), TIMEOUT)
         try:
             for number in range(60):
                 info = store.create(make(payload=b"0"))
@@ -130,7 +130,7 @@ def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> Non
             end.touch()
 
     def read() -> None:
-        store = FileStore(str(root))
+        store = FileStore(str(root), TIMEOUT)
         while not end.exists():
             try:
                 record = store.get("a", 1)
@@ -147,14 +147,14 @@ def _lock_twice(private: int, subject: str, *, patience: float) -> None:
     """Wait for the lock while somebody reads under it."""
 
     def wait(_: int) -> None:
-        locked(private, "lock", "exclusive", subject, lambda _: None, patience=patience)
+        under_lock(private, subject, lambda _: None, patience=patience)
 
-    locked(private, "lock", "shared", "x", wait, patience=1)
+    under_lock(private, "x", wait, patience=1, shared=True)
 
 
 def test_stuck_writer(make: Make, root: Path) -> None:
     """A writer that holds the lock for too long is reported instead of waited for."""
-    FileStore(str(root)).create(make())
+    FileStore(str(root), TIMEOUT).create(make())
     private = os.open(root / ".keywright", os.O_RDONLY)
 
     begun = monotonic()
@@ -196,7 +196,7 @@ def test_a_store_waits_as_long_as_its_timeout_says(
             call(store, record)
         return monotonic() - begun
 
-    waited = locked(private, "lock", "exclusive", "x", wait, patience=1)
+    waited = under_lock(private, "x", wait, patience=1)
     os.close(private)
 
     assert 0.05 <= waited < 10
@@ -209,7 +209,7 @@ def test_the_doctor_waits_as_long_as_the_timeout_says(make: Make, root: Path) ->
     (root / "a/@1/meta.json").write_bytes(b"")
     private = os.open(root / ".keywright", os.O_RDONLY)
 
-    told = locked(private, "lock", "exclusive", "x", lambda _: list(store.examine()), patience=1)
+    told = under_lock(private, "x", lambda _: list(store.examine()), patience=1)
     os.close(private)
 
     assert told == [
@@ -229,7 +229,7 @@ def test_the_backend_hands_its_timeout_on(make: Make, root: Path) -> None:
 
         begun = monotonic()
         with pytest.raises(StoreUnavailableError):
-            locked(private, "lock", "shared", "x", lambda _: store.create(make("b")), patience=1)
+            under_lock(private, "x", lambda _: store.create(make("b")), patience=1, shared=True)
         os.close(private)
 
     assert monotonic() - begun < 30
@@ -238,7 +238,7 @@ def test_the_backend_hands_its_timeout_on(make: Make, root: Path) -> None:
 
 def test_waiting_takes_little(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for the lock asks again after half a millisecond, then after twice as long, up to ten."""
-    FileStore(str(root)).create(make())
+    FileStore(str(root), TIMEOUT).create(make())
     private = os.open(root / ".keywright", os.O_RDONLY)
     pauses: list[float] = []
 
@@ -272,7 +272,7 @@ def test_store_works_after_a_fork(reopen: Reopen, make: Make, root: Path) -> Non
 
 def test_a_reader_overtaken_at_any_step(root: Path, make: Make) -> None:
     """Metadata and payload that change between any two steps of a reader come back as a state that there was."""
-    store = FileStore(str(root))
+    store = FileStore(str(root), TIMEOUT)
     for step in range(200):
         first = store.create(make(payload=b"1", at="1"))
         states = [Record(first, Secret(b"1"))]

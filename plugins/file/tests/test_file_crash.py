@@ -17,6 +17,7 @@ import pytest
 
 from keywright import Record, Revision, Secret, State
 from keywright.errors import KeyNotFoundError
+from keywright_file.backend import TIMEOUT
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -122,7 +123,7 @@ WRITES = [
 
 def prepare(root: Path, make: Make, payload: bytes | None, *, versions: int = 1) -> None:
     shutil.rmtree(root, ignore_errors=True)
-    store = FileStore(str(root))
+    store = FileStore(str(root), TIMEOUT)
     for version in range(1, versions + 1):
         store.create(make("a", version, payload))
     store.create(make("a/b", payload=None))
@@ -135,20 +136,20 @@ def test_death_at_every_step(
     """Whatever the step, a reader sees old or new, the next open cleans up, and the write can be done then."""
     versions = 2 if write is remove else 1
     prepare(root, make, payload, versions=versions)
-    old = observed(FileStore(str(root)))
-    write(make)(FileStore(str(root)))
-    new = observed(FileStore(str(root)))
+    old = observed(FileStore(str(root), TIMEOUT))
+    write(make)(FileStore(str(root), TIMEOUT))
+    new = observed(FileStore(str(root), TIMEOUT))
 
     for step in range(1000):
         prepare(root, make, payload, versions=versions)
 
         def attempt(step: int = step) -> None:
-            store = FileStore(str(root))
+            store = FileStore(str(root), TIMEOUT)
             at_step(step, die)
             write(make)(store)
 
         status = in_child(attempt)
-        seen = observed(FileStore(str(root)))  # not entered: nothing is cleaned up yet
+        seen = observed(FileStore(str(root), TIMEOUT))  # not entered: nothing is cleaned up yet
         with reopen() as store:
             assert seen in (old, new)
             assert observed(store) == seen
@@ -167,13 +168,13 @@ def test_interrupt_at_every_step(reopen: Reopen, make: Make, root: Path, payload
     """Ctrl-C at any step leaves old or new too, and the next write finds nothing in its way."""
     versions = 2 if write is remove else 1
     prepare(root, make, payload, versions=versions)
-    old = observed(FileStore(str(root)))
-    write(make)(FileStore(str(root)))
-    new = observed(FileStore(str(root)))
+    old = observed(FileStore(str(root), TIMEOUT))
+    write(make)(FileStore(str(root), TIMEOUT))
+    new = observed(FileStore(str(root), TIMEOUT))
 
     for step in range(1000):
         prepare(root, make, payload, versions=versions)
-        store = FileStore(str(root))
+        store = FileStore(str(root), TIMEOUT)
         at_step(step, interrupt)
         try:
             write(make)(store)
@@ -216,7 +217,7 @@ def test_death_while_it_is_mended(
         prepare(root, make, payload)
 
         def attempt(step: int = step) -> None:
-            store = FileStore(str(root))
+            store = FileStore(str(root), TIMEOUT)
             at_step(step, die)
             write(make)(store)
 
@@ -233,13 +234,13 @@ def test_death_while_it_is_mended(
 
 
 def die_while_opening(reopen: Reopen, root: Path, saved: Path, in_child: Fork) -> None:
-    seen = observed(FileStore(str(saved)))
+    seen = observed(FileStore(str(saved), TIMEOUT))
     for step in range(1000):
         shutil.rmtree(root)
         shutil.copytree(saved, root, copy_function=shutil.copy2)
 
         def attempt(step: int = step) -> None:
-            store = FileStore(str(root))
+            store = FileStore(str(root), TIMEOUT)
             at_step(step, die)
             store.__enter__()
 
@@ -258,12 +259,12 @@ def test_death_in_the_first_write(make: Make, root: Path, in_child: Fork) -> Non
         shutil.rmtree(root, ignore_errors=True)
 
         def attempt(step: int = step) -> None:
-            store = FileStore(str(root))
+            store = FileStore(str(root), TIMEOUT)
             at_step(step, die)
             store.create(make(payload=NEW))
 
         status = in_child(attempt)
-        with FileStore(str(root)) as store:
+        with FileStore(str(root), TIMEOUT) as store:
             seen = observed(store)
             assert len(seen) <= 1
             assert secrets_below(root) == ({NEW} if seen else set())

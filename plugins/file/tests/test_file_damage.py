@@ -11,6 +11,7 @@ import pytest
 
 from keywright import Record, State, encode_info
 from keywright.errors import AccessDeniedError, DamagedStoreError, StoreUnavailableError
+from keywright_file.backend import TIMEOUT
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -116,11 +117,11 @@ def test_a_names_directory_is_named(reopen: Reopen, make: Make, root: Path) -> N
 @pytest.mark.parametrize("file", ["a/@1/key", "a/@1/meta.json", ".keywright/format", ".keywright/pending"])
 def test_huge_file(make: Make, root: Path, file: str) -> None:
     """A file that is longer than any that is written is not read, however much memory there is."""
-    FileStore(str(root)).create(make())
+    FileStore(str(root), TIMEOUT).create(make())
     (root / file).touch(mode=0o600)
     os.truncate(root / file, 1 << 40)
 
-    store = FileStore(str(root))
+    store = FileStore(str(root), TIMEOUT)
     with pytest.raises(DamagedStoreError) as found:
         store.create(make("b")) if "pending" in file else store.get("a", 1)
 
@@ -256,7 +257,7 @@ def test_foreign_directory(reopen: Reopen, make: Make, root: Path) -> None:
     with pytest.raises(DamagedStoreError) as found, reopen():
         pass
     with pytest.raises(DamagedStoreError):
-        FileStore(str(root)).create(make())
+        FileStore(str(root), TIMEOUT).create(make())
 
     assert str(found.value) == (
         f"{root}: is not empty and has no .keywright/format, so it is no store, or one that lost its marker; set "

@@ -23,7 +23,9 @@ from keywright.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from keywright_file.files import Completing, Confirming, Reading, Writing
+from keywright.files import ErrorTable
+from keywright_file.backend import TIMEOUT
+from keywright_file.files import COMPLETING, CONFIRMING, READING, WRITING
 from keywright_file.store import FileStore
 from keywright_file.write import write
 
@@ -33,14 +35,14 @@ Fork = Callable[[Callable[[], None]], int]
 
 MESSAGES = [
     pytest.param(
-        Reading,
+        READING,
         errno.EACCES,
         AccessDeniedError,
         "x: the system denies access (Permission denied); run as the store's owner, or correct the permissions",
         id="read-denied",
     ),
     pytest.param(
-        Writing,
+        WRITING,
         errno.EPERM,
         AccessDeniedError,
         "x: the system denies access (Operation not permitted); nothing was written; run as the store's owner, or "
@@ -48,7 +50,7 @@ MESSAGES = [
         id="write-denied",
     ),
     pytest.param(
-        Writing,
+        WRITING,
         errno.EROFS,
         ReadOnlyStoreError,
         "x: the file system is mounted read-only; nothing was written; remount it, or use another store",
@@ -56,7 +58,7 @@ MESSAGES = [
     ),
     *(
         pytest.param(
-            Writing,
+            WRITING,
             number,
             StoreUnavailableError,
             f"x: there is no room ({reason}); nothing was written; make room and try again",
@@ -69,21 +71,21 @@ MESSAGES = [
         )
     ),
     pytest.param(
-        Writing,
+        WRITING,
         errno.EIO,
         StoreUnavailableError,
         "x: the system reports: Input/output error; nothing was written; mend that and try again",
         id="write-error",
     ),
     pytest.param(
-        Reading,
+        READING,
         errno.EMFILE,
         StoreUnavailableError,
         "x: the system reports: Too many open files; mend that and try again",
         id="too-many-files",
     ),
     pytest.param(
-        Confirming,
+        CONFIRMING,
         errno.EIO,
         DurabilityUnknownError,
         "x: the system would not confirm a write (Input/output error), so it was given up and the store holds what it "
@@ -91,7 +93,7 @@ MESSAGES = [
         id="sync-before",
     ),
     pytest.param(
-        Completing,
+        COMPLETING,
         errno.ENOSPC,
         DurabilityUnknownError,
         "x: the change is made, but the system would not confirm or complete it (No space left on device); check the "
@@ -102,9 +104,9 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("during", "number", "kind", "message"), MESSAGES)
-def test_message(during: type[Reading], number: int, kind: type[Exception], message: str) -> None:
+def test_message(during: ErrorTable, number: int, kind: type[Exception], message: str) -> None:
     """Each reason of the system's has its error, which says what became of the write and what to do."""
-    with pytest.raises(kind) as found, during("x"):
+    with pytest.raises(kind) as found, during.about("x"):
         raise OSError(number, "a reason that holds input")
 
     assert str(found.value) == message
@@ -194,12 +196,12 @@ def test_read_only_directory(shared_root: str, make: Make, in_child: Fork) -> No
 
     def check() -> None:
         become_nobody()
-        with FileStore(path) as store:
+        with FileStore(path, TIMEOUT) as store:
             info = store.create(make())
         for directory, _, _ in os.walk(path):
             os.chmod(directory, 0o500)
         os.chmod(os.path.join(path, ".keywright", "lock"), 0o400)
-        with FileStore(path) as store:
+        with FileStore(path, TIMEOUT) as store:
             assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
             assert store.versions("a") == (info,)
             with pytest.raises(AccessDeniedError) as denied:
@@ -215,12 +217,12 @@ def test_read_only_directory(shared_root: str, make: Make, in_child: Fork) -> No
 def test_unreadable_root(shared_root: str, make: Make, in_child: Fork) -> None:
     """A root that this user may not read is no empty store."""
     path = os.path.join(shared_root, "keys")
-    with FileStore(path) as store:
+    with FileStore(path, TIMEOUT) as store:
         store.create(make())
 
     def check() -> None:
         become_nobody()
-        with pytest.raises(AccessDeniedError) as denied, FileStore(path):
+        with pytest.raises(AccessDeniedError) as denied, FileStore(path, TIMEOUT):
             pass
         assert str(denied.value) == (
             f"{path}: the system denies access (Permission denied); run as the store's owner, or correct the "
@@ -238,12 +240,12 @@ def test_owner_only_under_any_umask(shared_root: str, make: Make, in_child: Fork
     def check() -> None:
         become_nobody()
         os.umask(umask)
-        with FileStore(path) as store:
+        with FileStore(path, TIMEOUT) as store:
             info = store.create(make("a/b"))
             info = store.update(make("a/b", x="y"), expected=info.revision)
             info = store.update(make("a/b", x="y", payload=b"two"), expected=info.revision)
             store.create(make("c", payload=None))
-        with FileStore(path) as store:
+        with FileStore(path, TIMEOUT) as store:
             assert store.get("a/b", 1) == Record(info, Secret(b"two"))
         for directory, _, files in os.walk(os.path.dirname(path)):
             assert os.stat(directory).st_mode & 0o7777 == 0o700, directory
@@ -284,7 +286,7 @@ def test_a_refused_directory_is_closed(reopen: Reopen, make: Make, root: Path) -
 def test_the_first_error_is_told(make: Make, root: Path) -> None:
     """What stopped a write is said, not what then could not be cleaned up."""
     needs_root()
-    FileStore(str(root)).create(make())
+    FileStore(str(root), TIMEOUT).create(make())
     foreign = root / ".keywright/tmp/version"
 
     def stop(_: object) -> None:
@@ -322,8 +324,8 @@ def strace(path: Path, code: str, *inject: str) -> subprocess.CompletedProcess[s
             pytest.fail("strace is not installed")
         pytest.skip("strace is not installed")
     setup = (
-        "import sys; from keywright import *; from keywright.errors import *; "
-        f"from keywright_file.store import FileStore; store = FileStore({str(path)!r})\n"
+        "import datetime, sys; from keywright import *; from keywright.errors import *; "
+        f"from keywright_file.store import FileStore; store = FileStore({str(path)!r}, {TIMEOUT!r})\n"
         "def rec(name, payload=b'canary-new', **more):\n"
         "    payload = payload and Secret(payload)\n"
         "    return Record(RecordInfo(name=name, version=1, **more), payload)\n"
@@ -423,7 +425,7 @@ def test_key_file_that_stays(reopen: Reopen, make: Make, root: Path) -> None:
 
     assert done.stdout == "DurabilityUnknownError\n"
     assert (root / "old/@1/key").exists()
-    assert FileStore(str(root)).get("old", 1).payload is None
+    assert FileStore(str(root), TIMEOUT).get("old", 1).payload is None
     with reopen():
         assert not (root / "old/@1/key").exists()
 

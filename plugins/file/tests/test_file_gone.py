@@ -11,6 +11,7 @@ import pytest
 
 from keywright import Record
 from keywright.errors import DamagedStoreError
+from keywright_file.backend import TIMEOUT
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -34,7 +35,7 @@ def cleared(root: Path) -> None:
 def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path], None], begin: str) -> None:
     """Whether it was read or written before, every use says so; nothing is made; and opening anew begins anew."""
     if begin == "read":
-        FileStore(str(root)).create(make())
+        FileStore(str(root), TIMEOUT).create(make())
     with reopen() as store:
         info = store.get("a", 1).info if begin == "read" else store.create(make())
         take_away(root)
@@ -64,7 +65,7 @@ def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path]
 @pytest.mark.parametrize("taken", [".keywright", ".keywright/format"])
 def test_marker_gone(reopen: Reopen, make: Make, root: Path, taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that loses its marker while it is open is damaged, though its keys are there, and we stand in another."""
-    FileStore(str(root.with_name("other"))).create(make())
+    FileStore(str(root.with_name("other")), TIMEOUT).create(make())
     monkeypatch.chdir(root.with_name("other"))
     with reopen() as store:
         store.create(make())

@@ -400,7 +400,7 @@ def test_versions_ascend(reopen: Reopen, make: Make) -> None:
 def forest(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileStore, list[str]]:
     """A store whose names sort otherwise than its directories do."""
     names = ["a", "a-b", "a-b/c", "a.b", "a/b", "a/b-c", "a/b/c", "a/b0", "a0", "a_", "ab", "b/a", "b0", "c.d/e", "c/d"]
-    store = FileStore(str(tmp_path_factory.mktemp("forest") / "keys"))
+    store = FileStore(str(tmp_path_factory.mktemp("forest") / "keys"), TIMEOUT)
     for name in names:
         store.create(Record(RecordInfo(name=name, version=1), None))
     return store, sorted(names, key=str.encode)

@@ -1,4 +1,14 @@
-"""What lies where: the marked root, a directory for each name, in it one for each version, and its files."""
+"""What lies where: a marked root, a directory for each name, in it one for each version, and its files.
+
+    ROOT/.keywright/format      marks the root as a store
+    ROOT/.keywright/lock        see `write`, as for `tmp` and `pending`
+    ROOT/NAME/@N/meta.json      a version's metadata
+    ROOT/NAME/@N/key            its payload, and the checksum of that as the name of an empty file `crc32-…`
+    ROOT/NAME/@N/public-only    instead, where a version that is not destroyed has no payload
+    ROOT/NAME/@removed          while it stands there, the name has no versions
+
+A directory of names may hold versions, further names, or both.
+"""
 
 from __future__ import annotations
 
@@ -7,69 +17,57 @@ import os
 import re
 from binascii import crc32
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from keywright import RecordInfo, Secret, State, check_name, decode_info
 from keywright.errors import DamagedStoreError, InvalidNameError, KeyNotFoundError, StoreUnavailableError
-from keywright_file.files import (
-    Completing,
-    Directory,
-    check_key_file,
-    confirm,
-    damaged,
-    make_directory,
-    open_or_make,
-    read_file,
-    sync,
-    write_file,
-)
+from keywright.files import sync
+from keywright_file.files import Directory, check_key_file, damaged, exists, read_file, status
 
+PRIVATE: Final = ".keywright"  # no name starts with a dot
+FORMAT: Final = "format"
+LOCK: Final = "lock"
+TEMPORARY: Final = "tmp"
+PENDING: Final = "pending"
+MARKER: Final = b"keywright file store 1\n"
+_ANY_MARKER: Final = b"keywright file store "
+
+REMOVED: Final = "@removed"
+KEY: Final = "key"
+METADATA: Final = "meta.json"
+PUBLIC_ONLY: Final = "public-only"
+
+_LOST_AND_FOUND: Final = "lost+found"  # the root of an ext4 file system has it
+_LONGEST_VERSION: Final = 9  # digits
+
+# What keywright did not write is in the way, and nothing of the store is lost: it is to be moved away. To restore the
+# store from a backup would lose the keys that are newer.
+
+NOT_A_DIRECTORY: Final = "a file or link ({place}) stands among the names"
+NOT_A_NAME: Final = "a directory ({place}) among the names has no name's name"
+NOT_A_VERSION: Final = "a directory ({place}) among the versions has no version's name"
+OUTSIDE_A_NAME: Final = "a version ({place}) stands where only names belong"
+BESIDE_THE_KEY: Final = "a file ({place}) that keywright did not write stands beside the key"
+IN_THE_PRIVATE_AREA: Final = "something ({place}) that keywright did not write stands beside the store's own"
 _LONGEST_SHOWN: Final = 40
 _RUN: Final = re.compile("[A-Za-z0-9]{20}")
 
 
-def no_directory(subject: str, place: str) -> DamagedStoreError:
-    """A file or link at `place`, as seen from the root, where only directories belong."""
-    return _stray(subject, f"a file or link ({_shown(place)}) stands among the names")
+def unexpected(subject: str, fault: str, place: str) -> DamagedStoreError:
+    """The error for what keywright did not write; `place` is its path as seen from the root."""
+    return DamagedStoreError(f"{subject}: {fault.format(place=_shown(place))}; move it away")
 
 
-def no_name(subject: str, place: str) -> DamagedStoreError:
-    """A directory that no key can have."""
-    return _stray(subject, f"a directory ({_shown(place)}) among the names has no name's name")
-
-
-def no_version(subject: str, place: str) -> DamagedStoreError:
-    """A directory `@…` that no version can have."""
-    return _stray(subject, f"a directory ({_shown(place)}) among the versions has no version's name")
-
-
-def outside_a_name(subject: str, place: str) -> DamagedStoreError:
-    """A version in the root."""
-    return _stray(subject, f"a version ({_shown(place)}) stands where only names belong")
-
-
-def beside_the_key(subject: str, place: str) -> DamagedStoreError:
-    """An unknown file in a version's directory."""
-    return _stray(subject, f"a file ({_shown(place)}) that keywright did not write stands beside the key")
-
-
-def in_the_private_area(subject: str, place: str) -> DamagedStoreError:
-    """Something unknown in the directory that is the store's own."""
-    return _stray(subject, f"something ({_shown(place)}) that keywright did not write stands beside the store's own")
-
-
-def in_a_versions_place(subject: str, place: str) -> DamagedStoreError:
-    """A file or link `@N`: there may have been a version, so that to move it away would hide that one is lost."""
+def misplaced_file(name: str, entry: str, subject: str) -> DamagedStoreError:
+    """The error for what is no directory and stands in the directory of `name`; empty: in the root."""
+    if not name or version_number(entry) is None:
+        return unexpected(subject, NOT_A_DIRECTORY, below(name, entry))
+    # There may have been a version, so that to move it away would hide that one is lost.
     return DamagedStoreError(
-        f"{subject}: a file or link ({_shown(place)}) stands where a version belongs; restore that version from a "
-        "backup, or move the file away if there never was one"
+        f"{subject}: a file or link ({_shown(below(name, entry))}) stands where a version belongs; restore that "
+        "version from a backup, or move the file away if there never was one"
     )
-
-
-def _stray(subject: str, fault: str) -> DamagedStoreError:
-    return DamagedStoreError(f"{subject}: {fault}; move it away")
 
 
 def _shown(place: str) -> str:
@@ -80,11 +78,7 @@ def _shown(place: str) -> str:
     return "its name is not shown, for it may be a secret"
 
 
-PRIVATE: Final = ".keywright"  # no name starts with a dot
-LOST_AND_FOUND: Final = "lost+found"  # the root of an ext4 file system has it
-FORMAT: Final = "format"
-_MARKER: Final = b"keywright file store 1\n"
-_ANY_MARKER: Final = b"keywright file store "
+# The root.
 
 
 def open_root(path: str) -> Directory | None:
@@ -116,12 +110,12 @@ def holds_store(root: int, path: str) -> bool:
         AccessDeniedError: others may change the marker.
         DamagedStoreError: it is not empty and has no marker, or the marker is damaged or a newer keywright's.
     """
-    if _marked(root, path):
+    if _is_marked(root, path):
         return True
-    if not set(os.listdir(root)) - {PRIVATE, LOST_AND_FOUND}:
+    if not set(os.listdir(root)) - {PRIVATE, _LOST_AND_FOUND}:
         return False
     # The marker comes before the first key: if another process made both since we looked, it is there now.
-    if _marked(root, path):
+    if _is_marked(root, path):
         return True
     raise DamagedStoreError(
         f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is no store, or one that lost its marker; set "
@@ -129,29 +123,15 @@ def holds_store(root: int, path: str) -> bool:
     )
 
 
-def has_marker(root: int) -> bool:
-    """Whether the marker still stands there; it is not read.
-
-    Raises:
-        OSError: that cannot be seen.
-    """
-    try:
-        os.stat(f"{PRIVATE}/{FORMAT}", dir_fd=root, follow_symlinks=False)
-        return True
-    except FileNotFoundError:
-        return False
-
-
-def _marked(root: int, path: str) -> bool:
+def _is_marked(root: int, path: str) -> bool:
     try:
         with Directory(PRIVATE, path, parent=root) as private:
             data, _ = read_file(private, FORMAT, path)
     except FileNotFoundError:
         return False
-    if data.reveal() == _MARKER:
+    if data.reveal() == MARKER:
         return True
-    number = data.reveal().removeprefix(_ANY_MARKER).removesuffix(b"\n")
-    if data.reveal().startswith(_ANY_MARKER) and number.isdigit():
+    if data.reveal().startswith(_ANY_MARKER) and data.reveal()[len(_ANY_MARKER) :].removesuffix(b"\n").isdigit():
         raise DamagedStoreError(f"{path}: the store was written by a newer keywright; upgrade this one to use it")
     raise DamagedStoreError(f"{path}: the marker {PRIVATE}/{FORMAT} is damaged; restore it from a backup")
 
@@ -161,52 +141,7 @@ def gone(path: str) -> DamagedStoreError:
     return DamagedStoreError(f"{path} is gone since it was opened; restore it from a backup, or open the store anew")
 
 
-def make_root(path: str, *, known: bool) -> Directory:
-    """Open the root, and make it and what is missing above it, for its owner alone, unless a store was known there.
-
-    Raises:
-        OSError: it cannot be opened or made.
-        AccessDeniedError, StoreUnavailableError: as `open_root`.
-        DamagedStoreError: as `open_root`, or the store that was known is gone.
-        DurabilityUnknownError: a sync failed.
-    """
-    root = open_root(path)
-    if root is None:
-        if known:
-            raise gone(path)
-        _make_path(path)
-        return Directory(path, path)
-    return root
-
-
-def _make_path(path: str) -> None:
-    above, name = os.path.split(path)
-    try:
-        parent = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        _make_path(above)
-        parent = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        make_directory(parent, name)
-        confirm(parent, path)
-    finally:
-        os.close(parent)
-
-
-def mark_root(root: int, private: int, temporary: int, stamp: int, path: str) -> None:
-    """Write the marker. To be called under the lock, after `holds_store` was asked again.
-
-    Raises:
-        OSError, DurabilityUnknownError: as `write_file`.
-    """
-    write_file(temporary, FORMAT, Secret(_MARKER), stamp, path)
-    os.rename(FORMAT, FORMAT, src_dir_fd=temporary, dst_dir_fd=private)
-    confirm(private, path)
-    confirm(root, path)
-
-
-REMOVED: Final = "@removed"  # while it stands in a name's directory, the name has no versions
-_LONGEST_VERSION: Final = 9  # digits
+# Names.
 
 
 class Entries(NamedTuple):
@@ -225,40 +160,15 @@ def open_name(root: int, name: str, subject: str) -> Directory:
     """Open a name's directory.
 
     Raises:
-        OSError: it cannot be opened, `FileNotFoundError` if it is not there.
+        OSError: it cannot be opened, `FileNotFoundError` if it does not exist.
         AccessDeniedError: others may change it.
     """
-    directory = None
-    parent = root
-    for segment in name.split("/"):
-        try:
-            below = Directory(segment, subject, parent=parent)
-        finally:
-            if directory is not None:
-                os.close(directory.descriptor)
-        directory, parent = below, below.descriptor
-    return below
-
-
-def place_version(root: int, name: str, temporary: int, made: str, place: str, subject: str) -> None:
-    """Move a version that was made into its name's directory, which is made where it is missing.
-
-    Every directory on the way is synced, whether it was made now or not: a writer that was killed may have made it.
-    That comes after the move, for then one commit of a journal holds all of them.
-
-    Raises:
-        OSError: it cannot be moved there (EEXIST or ENOTEMPTY: there is one).
-        AccessDeniedError: others may change a directory on the way.
-        DurabilityUnknownError: a sync failed; it has been moved.
-    """
-    with ExitStack() as way:
-        parents = [root]
-        for segment in name.split("/"):
-            parents.append(way.enter_context(open_or_make(parents[-1], segment, subject)))
-        os.rename(made, place, src_dir_fd=temporary, dst_dir_fd=parents[-1])
-        with Completing(subject):
-            for parent in reversed(parents):
-                sync(parent)
+    first, *rest = name.split("/")
+    directory = Directory(first, subject, parent=root)
+    for segment in rest:
+        with directory as parent:
+            directory = Directory(segment, subject, parent=parent)
+    return directory
 
 
 def prune(root: int, name: str, subject: str) -> None:
@@ -313,25 +223,18 @@ def list_entries(directory: int, name: str, subject: str, *, with_removed: bool 
             elif (number := version_number(entry.name)) is not None:
                 versions.append(number)
             else:
-                raise no_version(subject, below(name, entry.name))
+                raise unexpected(subject, NOT_A_VERSION, below(name, entry.name))
     return Entries([] if removed and not with_removed else sorted(versions), segments)
 
 
 def is_the_systems(entry: str) -> bool:
     """Whether an entry is passed over: no name or version is written so."""
-    return entry.startswith(".") or entry == LOST_AND_FOUND
+    return entry.startswith(".") or entry == _LOST_AND_FOUND
 
 
 def below(name: str, entry: str) -> str:
     """The path of an entry as seen from the root; an empty `name` is the root."""
     return f"{name}/{entry}" if name else entry
-
-
-def misplaced_file(name: str, entry: str, subject: str) -> DamagedStoreError:
-    """The error for what is no directory and stands in the directory of `name`."""
-    if name and version_number(entry) is not None:
-        return in_a_versions_place(subject, below(name, entry))
-    return no_directory(subject, below(name, entry))
 
 
 def version_number(entry: str) -> int | None:
@@ -353,18 +256,17 @@ def walk(root: int, path: str, prefix: str, after: str) -> Iterator[str]:
     """
     top = list_entries(root, "", path)
     if top.versions:
-        raise outside_a_name(path, f"@{top.versions[0]}")
+        raise unexpected(path, OUTSIDE_A_NAME, f"@{top.versions[0]}")
     waiting = [name for name in top.segments if _leads_to(name, prefix, after)]
     heapify(waiting)
     while waiting:
         name = heappop(waiting)
+        if not is_name(name):
+            raise unexpected(path, NOT_A_NAME, name)
+        subject = f"{name} in {path}"
         try:
-            check_name(name)
-        except InvalidNameError:
-            raise no_name(path, name) from None
-        try:
-            with open_name(root, name, f"{name} in {path}") as directory:
-                entries = list_entries(directory, name, f"{name} in {path}")
+            with open_name(root, name, subject) as directory:
+                entries = list_entries(directory, name, subject)
         except FileNotFoundError:
             continue  # removed since its parent was listed
         for segment in entries.segments:
@@ -381,43 +283,16 @@ def _leads_to(name: str, prefix: str, after: str) -> bool:
     return (name.startswith(prefix) or prefix.startswith(name + "/")) and beyond > after
 
 
-_PREFIX: Final = "crc32-"
-_HEXADECIMAL: Final = frozenset("0123456789abcdef")
-_LENGTH: Final = len("crc32-01234567")
-
-
-def checksum_of(payload: Secret) -> str:
-    """`crc32-XXXXXXXX`: the CRC-32 (IEEE 802.3, as in zip) of the payload in lower-case hexadecimal digits.
-
-    It shows damage that would otherwise read as another key; it is no protection from who may write the file. 32 bits
-    in a directory that is its owner's alone tell nobody anything about a key.
-    """
-    return f"{_PREFIX}{crc32(payload.reveal()):08x}"
-
-
-def is_checksum(file: str) -> bool:
-    """Whether a file has the name of a checksum."""
-    return len(file) == _LENGTH and file.startswith(_PREFIX) and _HEXADECIMAL.issuperset(file[len(_PREFIX) :])
-
-
-def write_checksum(directory: int, payload: Secret) -> None:
-    """Put the checksum of a payload into a directory, where it may stand already. Syncing that makes it durable.
-
-    Raises:
-        OSError: it could not be written.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    descriptor = os.open(checksum_of(payload), flags, 0o600, dir_fd=directory)
+def is_name(text: str) -> bool:
+    """Whether a key can have this name."""
     try:
-        os.fchmod(descriptor, 0o600)  # a umask may have taken more away than it should
-    finally:
-        os.close(descriptor)
+        check_name(text)
+        return True
+    except InvalidNameError:
+        return False
 
 
-KEY: Final = "key"
-METADATA: Final = "meta.json"
-PUBLIC_ONLY: Final = "public-only"
-_FILES: Final = {KEY, METADATA, PUBLIC_ONLY}
+# Versions.
 
 
 class Version(NamedTuple):
@@ -450,9 +325,48 @@ class Version(NamedTuple):
         return self.files - {METADATA, KEY, checksum_of(self.payload)}
 
 
-def version_directory(version: int) -> str:
-    """`@N`."""
-    return f"@{version}"
+def no_such_name(name: str) -> KeyNotFoundError:
+    """The error for a name without versions."""
+    return KeyNotFoundError(f"{name}: the store has no such name; `keywright list` shows those it has")
+
+
+def no_such_version(name: str, version: int) -> KeyNotFoundError:
+    """The error for a version that does not exist."""
+    return KeyNotFoundError(
+        f"{name}@{version}: the store has no such version; `keywright show {name}` lists those it has"
+    )
+
+
+def open_version(root: int, name: str, version: int, subject: str) -> Directory:
+    """Open a version's directory.
+
+    Raises:
+        KeyNotFoundError: there is none, or its name is being removed.
+        OSError: it cannot be opened.
+        AccessDeniedError: others may change what is in it.
+    """
+    try:
+        with open_name(root, name, subject) as directory:
+            if exists(REMOVED, directory):
+                raise no_such_name(name)
+            return Directory(f"@{version}", subject, parent=directory)
+    except FileNotFoundError:
+        raise no_such_version(name, version) from None
+
+
+def read_versions(directory: int, name: str, path: str) -> tuple[RecordInfo, ...]:
+    """The metadata of all versions in a name's directory, ascending.
+
+    Raises:
+        OSError: something cannot be read; FileNotFoundError: a version was removed meanwhile.
+        AccessDeniedError, DamagedStoreError: as `read_version` and `list_entries`.
+    """
+    infos = []
+    for version in list_entries(directory, name, f"{name} in {path}").versions:
+        subject = f"{name}@{version} in {path}"
+        with Directory(f"@{version}", subject, parent=directory) as opened:
+            infos.append(read_version(opened, name, version, subject, with_payload=False).info)
+    return tuple(infos)
 
 
 def read_version(directory: int, name: str, version: int, subject: str, *, with_payload: bool) -> Version:
@@ -481,12 +395,12 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
     try:
         data, first = read_file(directory, METADATA, subject)
         if PUBLIC_ONLY in files:
-            second = os.stat(PUBLIC_ONLY, dir_fd=directory, follow_symlinks=False)
+            second = status(PUBLIC_ONLY, directory)
         elif KEY in files and with_payload:
             payload, second = read_file(directory, KEY, subject)
         elif KEY in files:
-            second = os.stat(KEY, dir_fd=directory, follow_symlinks=False)
-        again = os.stat(METADATA, dir_fd=directory, follow_symlinks=False)
+            second = status(KEY, directory)
+        again = status(METADATA, directory)
     except FileNotFoundError:
         raise damaged(subject, "a file is missing") from None
     if (first.st_ino, first.st_mtime_ns) != (again.st_ino, again.st_mtime_ns):
@@ -513,8 +427,13 @@ def check_files(files: Iterable[str], name: str, version: int, subject: str) -> 
         DamagedStoreError: there is one.
     """
     for file in sorted(files):
-        if file not in _FILES and not is_checksum(file):
-            raise beside_the_key(subject, f"{name}/{version_directory(version)}/{file}")
+        if not is_file(file):
+            raise unexpected(subject, BESIDE_THE_KEY, f"{name}/@{version}/{file}")
+
+
+def is_file(name: str) -> bool:
+    """Whether a version may have a file of this name."""
+    return name in (KEY, METADATA, PUBLIC_ONLY) or is_checksum(name)
 
 
 def current_revision(directory: int) -> str:
@@ -524,11 +443,8 @@ def current_revision(directory: int) -> str:
         OSError: it cannot be read.
     """
     files = os.listdir(directory)
-    metadata = os.stat(METADATA, dir_fd=directory, follow_symlinks=False)
-    for name in (PUBLIC_ONLY, KEY):
-        if name in files:
-            return revision_of(metadata, os.stat(name, dir_fd=directory, follow_symlinks=False))
-    return revision_of(metadata, None)
+    payload = next((name for name in (PUBLIC_ONLY, KEY) if name in files), None)
+    return revision_of(status(METADATA, directory), None if payload is None else status(payload, directory))
 
 
 def revision_of(metadata: os.stat_result, payload: os.stat_result | None) -> str:
@@ -536,60 +452,25 @@ def revision_of(metadata: os.stat_result, payload: os.stat_result | None) -> str
 
     An update replaces one of them by a new file. Its inode alone would not tell, for ext4 uses one again as soon as
     it is free; nor would a time alone, for kernels keep time in steps of milliseconds. But we set the times: no two
-    writes to a store get the same (see `Lock.stamp`), so a revision does not come twice, not even when a name was
+    writes to a store get the same (see `write.next_stamp`), so a revision does not come twice, not even when a name was
     removed and made again. What a backup brings back has another inode.
     """
     first = f"{metadata.st_ino:x}-{metadata.st_mtime_ns:x}"
     return first if payload is None else f"{first}-{payload.st_ino:x}-{payload.st_mtime_ns:x}"
 
 
-def no_such_name(name: str) -> KeyNotFoundError:
-    """The error for a name without versions."""
-    return KeyNotFoundError(f"{name}: the store has no such name; `keywright list` shows those it has")
+_CHECKSUM: Final = re.compile("crc32-[0-9a-f]{8}")
 
 
-def no_such_version(name: str, version: int) -> KeyNotFoundError:
-    """The error for a version that is not there."""
-    return KeyNotFoundError(
-        f"{name}@{version}: the store has no such version; `keywright show {name}` lists those it has"
-    )
+def checksum_of(payload: Secret) -> str:
+    """`crc32-XXXXXXXX`: the CRC-32 (IEEE 802.3, as in zip) of the payload in lower-case hexadecimal digits.
 
-
-def open_version(root: int, name: str, version: int, subject: str) -> Directory:
-    """Open a version's directory.
-
-    Raises:
-        KeyNotFoundError: there is none, or its name is being removed.
-        OSError: it cannot be opened.
-        AccessDeniedError: others may change what is in it.
+    It shows damage that would otherwise read as another key; it is no protection from who may write the file. 32 bits
+    in a directory that is its owner's alone tell nobody anything about a key.
     """
-    try:
-        with open_name(root, name, subject) as directory:
-            if _is_removed(directory):
-                raise no_such_name(name)
-            return Directory(version_directory(version), subject, parent=directory)
-    except FileNotFoundError:
-        raise no_such_version(name, version) from None
+    return f"crc32-{crc32(payload.reveal()):08x}"
 
 
-def _is_removed(directory: int) -> bool:
-    try:
-        os.stat(REMOVED, dir_fd=directory, follow_symlinks=False)
-        return True
-    except FileNotFoundError:
-        return False
-
-
-def read_versions(directory: int, name: str, path: str) -> tuple[RecordInfo, ...]:
-    """The metadata of all versions in a name's directory, ascending.
-
-    Raises:
-        OSError: something cannot be read; FileNotFoundError: a version was removed meanwhile.
-        AccessDeniedError, DamagedStoreError: as `read_version` and `list_entries`.
-    """
-    infos = []
-    for version in list_entries(directory, name, f"{name} in {path}").versions:
-        subject = f"{name}@{version} in {path}"
-        with Directory(version_directory(version), subject, parent=directory) as opened:
-            infos.append(read_version(opened, name, version, subject, with_payload=False).info)
-    return tuple(infos)
+def is_checksum(file: str) -> bool:
+    """Whether a file has the name of a checksum."""
+    return _CHECKSUM.fullmatch(file) is not None

@@ -1,16 +1,23 @@
-"""Writing: under the lock, with one atomic step that makes a change visible, and recovery of what was interrupted."""
+"""Writing: under the lock, by one atomic step that makes a change visible, and recovery from interrupted writes.
+
+Whatever is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
+(a key file or a checksum is to be removed, or a whole name), a note in `pending` says which before the first. Both are
+looked at under the lock, so they are never a live writer's.
+
+The sync of what made such a change visible may have failed, and to sync that again would prove nothing: the system
+reports a failure once. So it is written again before anything is removed.
+"""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from keywright import Record, RecordInfo, Reference, Revision, Secret, State, encode_info, parse_reference
 from keywright.errors import (
@@ -19,29 +26,34 @@ from keywright.errors import (
     InvalidNameError,
     KeyExistsError,
     StoreError,
-    StoreUnavailableError,
     UnsupportedOperationError,
 )
+from keywright.files import NewFile, WriteErrors, locked, make_directories, make_directory, sync, write_file
 from keywright_file.files import (
+    COMPLETING,
+    CONFIRMING,
     LONGEST_FILE_BYTES,
-    Completing,
+    SAFELY,
+    WRITING,
     Directory,
-    NewFile,
-    Writing,
     confirm,
-    make_directory,
+    exists,
     misplaced,
     open_or_make,
     read_file,
-    sync,
-    write_file,
+    status,
 )
 from keywright_file.layout import (
+    FORMAT,
     KEY,
+    LOCK,
+    MARKER,
     METADATA,
+    PENDING,
     PRIVATE,
     PUBLIC_ONLY,
     REMOVED,
+    TEMPORARY,
     Version,
     check_files,
     checksum_of,
@@ -49,85 +61,52 @@ from keywright_file.layout import (
     gone,
     holds_store,
     list_entries,
-    make_root,
-    mark_root,
     no_such_name,
     open_name,
+    open_root,
     open_version,
-    place_version,
     prune,
     read_version,
     read_versions,
     revision_of,
-    version_directory,
-    write_checksum,
 )
 
-_SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_FIRST_PAUSE_SECONDS: Final = 0.000_5
-_LONGEST_PAUSE_SECONDS: Final = 0.01
+_NEW_FILE: Final = "file"
+_NEW_VERSION: Final = "version"
+_NOTHING: Final = Secret(b"")
+_VISIBLE: Final = WriteErrors(sync=CONFIRMING, finish=COMPLETING)
+_PREPARED: Final = WriteErrors(sync=CONFIRMING, finish=CONFIRMING)
 _COARSEST_CLOCK_NANOSECONDS: Final = 2_000_000_000  # FAT keeps time in steps of two seconds
+_T = TypeVar("_T")
 
 
-def locked(
-    directory: int,
-    name: str,
-    kind: Literal["exclusive", "shared"],
-    subject: str,
-    work: Callable[[int], _T],
-    *,
-    patience: float,
-) -> _T:
-    """What `work` returns, given the descriptor of the lock file, which is locked by `flock` meanwhile.
+# The lock.
 
-    Every use opens the file anew, so that threads exclude each other too. The kernel lets go when the process ends,
-    however it ends. It is no `with` block of its own: a signal handler that raises, as Ctrl-C does, may come between
-    an `__enter__` in Python and the block, and nobody would let go.
+
+def under_lock(private: int, subject: str, work: Callable[[int], _T], *, patience: float, shared: bool = False) -> _T:
+    """What `work` returns, given the descriptor of the lock file in `private`, which is locked meanwhile.
+
+    Every use opens the file, so that threads exclude each other too.
 
     Raises:
         OSError: the file cannot be opened (FileNotFoundError: shared, and there is none) or locked.
         DamagedStoreError: it is no plain file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
-    if kind == "exclusive":
-        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | _SAFELY, 0o600, dir_fd=directory)
-    else:
-        descriptor = os.open(name, os.O_RDONLY | _SAFELY, dir_fd=directory)
+    descriptor = os.open(LOCK, SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT), 0o600, dir_fd=private)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise misplaced(subject)  # FIFOs and devices can be locked too
-        if kind == "exclusive":
+        if not shared:
             os.fchmod(descriptor, 0o600)
-        _wait(descriptor, fcntl.LOCK_EX if kind == "exclusive" else fcntl.LOCK_SH, subject, patience)
-        return work(descriptor)
+        busy = (
+            f"{subject}: another process held the store's lock for longer than the setting `timeout` allows; end it, "
+            "or raise `timeout`, and try again"
+        )
+        return locked(descriptor, lambda: work(descriptor), patience=patience, busy=busy, shared=shared)
     finally:
-        # What was written stands, whether these fail or not; the close unlocks too.
-        try:
-            # Said aloud: a child that another thread forked meanwhile has this descriptor open too.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        except OSError:
-            pass
-        finally:
-            with suppress(OSError):
-                os.close(descriptor)
-
-
-def _wait(descriptor: int, operation: int, subject: str, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            pass
-        if time.monotonic() >= deadline:
-            raise StoreUnavailableError(
-                f"{subject}: another process held the store's lock for longer than the setting `timeout` allows; end "
-                "it, or raise `timeout`, and try again"
-            )
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        with suppress(OSError):  # what was written is written
+            os.close(descriptor)
 
 
 def next_stamp(lock: int) -> int:
@@ -145,13 +124,11 @@ def next_stamp(lock: int) -> int:
     return given
 
 
-LOCK: Final = "lock"
-_NEW_FILE: Final = "file"
-_T = TypeVar("_T")
+# The writer.
 
 
 class Writer(NamedTuple):
-    """Somebody who holds the store's lock.
+    """What a write works with while it holds the store's lock.
 
     Attributes:
         root, private, temporary: descriptors of the root, its private directory, and that for what is half made.
@@ -173,22 +150,24 @@ class Writer(NamedTuple):
             OSError: nothing was written.
             DurabilityUnknownError: a sync failed.
         """
-        self._place(directory, name, data)
-        with Completing(self.subject):
-            sync(directory)
+        self._place(directory, name, data, _VISIBLE)
 
     def prepare(self, directory: int, name: str, data: Secret) -> None:
-        """The same where the change is not visible yet, or has long been.
+        """The same where the change is not visible yet, or has long been. Raises as `put`."""
+        self._place(directory, name, data, _PREPARED)
 
-        Raises:
-            OSError, DurabilityUnknownError: as `put`.
-        """
-        self._place(directory, name, data)
-        confirm(directory, self.subject)
-
-    def _place(self, directory: int, name: str, data: Secret) -> None:
-        write_file(self.temporary, _NEW_FILE, data, self.stamp, self.subject)
-        os.rename(_NEW_FILE, name, src_dir_fd=self.temporary, dst_dir_fd=directory)
+    def _place(self, directory: int, name: str, data: Secret, errors: WriteErrors) -> None:
+        write_file(
+            name,
+            data,
+            replace=True,
+            subject=self.subject,
+            errors=errors,
+            directory=directory,
+            temporary=_NEW_FILE,
+            temporary_directory=self.temporary,
+            time_ns=self.stamp,
+        )
 
     def drop(self, directory: int, names: Iterable[str]) -> None:
         """Remove files.
@@ -196,28 +175,28 @@ class Writer(NamedTuple):
         Raises:
             DurabilityUnknownError: one could not be removed, or a sync failed.
         """
-        with Completing(self.subject):
+        with COMPLETING.about(self.subject):
             for name in names:
                 os.unlink(name, dir_fd=directory)
             sync(directory)
 
     def note(self, reference: Reference) -> None:
-        """Announce a change of several steps, which the next writer completes if this one cannot.
-
-        Raises:
-            OSError: nothing was written.
-            DurabilityUnknownError: a sync failed.
-        """
-        note(self.private, reference, self.stamp, self.subject)
+        """Announce a change of several steps, which the next writer completes if this one cannot. Raises as `put`."""
+        with NewFile(PENDING, directory=self.private) as file:
+            file.write(f"{reference}\n".encode())
+            file.set_time(self.stamp)
+            with CONFIRMING.about(self.subject):
+                file.sync()
+        confirm(self.private, self.subject)
 
     def strike(self) -> None:
-        """Take the note away.
+        """Take the note away. It need not be durable: what it asks for is done, and doing it again changes nothing.
 
         Raises:
             DurabilityUnknownError: it could not be removed.
         """
-        with Completing(self.subject):
-            strike(self.private)
+        with COMPLETING.about(self.subject):
+            os.unlink(PENDING, dir_fd=self.private)
 
 
 def write(
@@ -238,7 +217,7 @@ def write(
         DamagedStoreError: `path` is no store, or not any more, or something in it is no part of one.
         DurabilityUnknownError: a sync failed.
     """
-    with Writing(subject), make_root(path, known=known) as root:
+    with WRITING.about(subject), _root(path, known=known) as root:
         marked = holds_store(root, path)
         if known and not marked:
             raise gone(path)
@@ -249,24 +228,35 @@ def write(
                     writer = Writer(root, private, temporary, next_stamp(lock), path, subject)
                     return _work(writer, work, marked=marked)
 
-            return locked(private, LOCK, "exclusive", subject, do, patience=patience)
+            return under_lock(private, subject, do, patience=patience)
+
+
+def _root(path: str, *, known: bool) -> Directory:
+    """Open the root; make it, and what is missing above it, unless a store was known there."""
+    root = open_root(path)
+    if root is None:
+        if known:
+            raise gone(path)
+        make_directories(path, subject=path, unsynced=CONFIRMING)
+        return Directory(path, path)
+    return root
 
 
 def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
     try:
-        recover(writer)
+        _recover(writer)
         if not marked and not holds_store(writer.root, writer.path):
-            mark_root(writer.root, writer.private, writer.temporary, writer.stamp, writer.path)
+            writer._replace(subject=writer.path).prepare(writer.private, FORMAT, Secret(MARKER))
+            confirm(writer.root, writer.path)
         return work(writer)
     except BaseException:
         # What cannot be removed now is by the next writer; the error that stopped this one says more.
         with suppress(OSError, StoreError):
-            sweep(writer.temporary)
+            _sweep(writer.temporary)
         raise
 
 
-TEMPORARY: Final = "tmp"
-PENDING: Final = "pending"
+# Recovery.
 
 
 def has_leftovers(private: int, subject: str) -> bool:
@@ -275,11 +265,8 @@ def has_leftovers(private: int, subject: str) -> bool:
     Raises:
         OSError: the directory cannot be read.
     """
-    try:
-        os.stat(PENDING, dir_fd=private, follow_symlinks=False)
+    if exists(PENDING, private):
         return True
-    except FileNotFoundError:
-        pass
     try:
         with Directory(TEMPORARY, subject, parent=private) as temporary:
             return bool(os.listdir(temporary))
@@ -287,15 +274,9 @@ def has_leftovers(private: int, subject: str) -> bool:
         return False
 
 
-def recover(writer: Writer) -> None:
-    """Remove what is half made and complete what is noted.
-
-    Raises:
-        OSError: something could not be read, written or removed.
-        DamagedStoreError: the version that is noted is damaged.
-        DurabilityUnknownError: a sync failed.
-    """
-    sweep(writer.temporary)
+def _recover(writer: Writer) -> None:
+    """Remove what is half made and complete what is noted."""
+    _sweep(writer.temporary)
     try:
         data, _ = read_file(writer.private, PENDING, writer.subject)
     except FileNotFoundError:
@@ -303,7 +284,20 @@ def recover(writer: Writer) -> None:
     reference = _noted(data)
     if reference is not None:
         _complete(writer._replace(subject=f"{reference} (left by an interrupted write)"), reference)
-    strike(writer.private)
+    os.unlink(PENDING, dir_fd=writer.private)
+
+
+def _sweep(temporary: int) -> None:
+    """Empty the directory for what is half made."""
+    for name in os.listdir(temporary):
+        if not stat.S_ISDIR(status(name, temporary).st_mode):
+            os.unlink(name, dir_fd=temporary)
+            continue
+        os.chmod(name, 0o700, dir_fd=temporary)  # its maker may have come no further than a strange umask
+        with Directory(name, TEMPORARY, parent=temporary) as directory:
+            for file in os.listdir(directory):
+                os.unlink(file, dir_fd=directory)
+        os.rmdir(name, dir_fd=temporary)
 
 
 def _noted(data: Secret) -> Reference | None:
@@ -317,77 +311,33 @@ def _noted(data: Secret) -> Reference | None:
 
 
 def _complete(writer: Writer, reference: Reference) -> None:
+    name, version = reference
     try:
-        directory = open_name(writer.root, reference.name, writer.subject)
+        found = open_name(writer.root, name, writer.subject)
     except FileNotFoundError:
         return
-    with directory as opened:
-        if reference.version is None:
-            _complete_removal(writer, opened, reference.name)
-        else:
-            _complete_update(writer, opened, reference.name, reference.version)
-    prune(writer.root, reference.name, writer.subject)
+    with found as directory:
+        if version is None and exists(REMOVED, directory):
+            writer.prepare(directory, REMOVED, _NOTHING)
+            _finish_removal(directory, name, writer.subject)
+        elif version is not None and exists(f"@{version}", directory):
+            with Directory(f"@{version}", writer.subject, parent=directory) as opened:
+                _complete_update(writer, opened, name, version)
+    prune(writer.root, name, writer.subject)
 
 
-def _complete_removal(writer: Writer, directory: int, name: str) -> None:
-    try:
-        os.stat(REMOVED, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
+def _complete_update(writer: Writer, directory: int, name: str, version: int) -> None:
+    found = read_version(directory, name, version, writer.subject, with_payload=True)
+    if found.key is not None and not found.leftovers:
         return  # it never began, or is done
-    writer.prepare(directory, REMOVED, Secret(b""))
-    finish_removal(directory, name, writer.subject)
+    # A directory of so few entries is written as a whole, with whatever else changed in it.
+    writer.prepare(directory, METADATA, Secret(found.metadata))
+    for file in found.leftovers:
+        os.unlink(file, dir_fd=directory)
+    confirm(directory, writer.subject)
 
 
-def _complete_update(writer: Writer, directory: int, name: str, number: int) -> None:
-    try:
-        place = Directory(version_directory(number), writer.subject, parent=directory)
-    except FileNotFoundError:
-        return
-    with place as opened:
-        found = read_version(opened, name, number, writer.subject, with_payload=True)
-        if found.key is not None and not found.leftovers:
-            return  # it never began, or is done
-        # A directory of so few entries is written as a whole, with whatever else changed in it.
-        writer.prepare(opened, METADATA, Secret(found.metadata))
-        for file in found.leftovers:
-            os.unlink(file, dir_fd=opened)
-        confirm(opened, writer.subject)
-
-
-def note(private: int, reference: Reference, stamp: int, subject: str) -> None:
-    """Announce a change to `reference`, durably.
-
-    Raises:
-        OSError: the note could not be written.
-        DurabilityUnknownError: a sync failed.
-    """
-    write_file(private, PENDING, Secret(f"{reference}\n".encode()), stamp, subject)
-    confirm(private, subject)
-
-
-def strike(private: int) -> None:
-    """Take the note away. It need not be durable: what it asks for is done, and doing it again changes nothing."""
-    os.unlink(PENDING, dir_fd=private)
-
-
-def sweep(temporary: int) -> None:
-    """Empty the directory for what is half made.
-
-    Raises:
-        OSError: something could not be removed.
-    """
-    for name in os.listdir(temporary):
-        if not stat.S_ISDIR(os.stat(name, dir_fd=temporary, follow_symlinks=False).st_mode):
-            os.unlink(name, dir_fd=temporary)
-            continue
-        os.chmod(name, 0o700, dir_fd=temporary)  # its maker may have come no further than a strange umask
-        with Directory(name, TEMPORARY, parent=temporary) as directory:
-            for file in os.listdir(directory):
-                os.unlink(file, dir_fd=directory)
-        os.rmdir(name, dir_fd=temporary)
-
-
-def finish_removal(directory: int, name: str, subject: str) -> list[os.stat_result]:
+def _finish_removal(directory: int, name: str, subject: str) -> list[os.stat_result]:
     """Remove the versions of `name`, whose directory says `@removed`, and then that. Returns what their key files were.
 
     Raises:
@@ -396,53 +346,52 @@ def finish_removal(directory: int, name: str, subject: str) -> list[os.stat_resu
     """
     keys = []
     for version in list_entries(directory, name, subject, with_removed=True).versions:
-        place = version_directory(version)
-        with Directory(place, subject, parent=directory) as opened:
-            files = frozenset(os.listdir(opened))
+        with Directory(f"@{version}", subject, parent=directory) as opened:
+            files = os.listdir(opened)
             check_files(files, name, version, subject)
             if KEY in files:
-                keys.append(os.stat(KEY, dir_fd=opened, follow_symlinks=False))
+                keys.append(status(KEY, opened))
             for file in files:
                 os.unlink(file, dir_fd=opened)
-        os.rmdir(place, dir_fd=directory)
+        os.rmdir(f"@{version}", dir_fd=directory)
     sync(directory)  # or the versions could come back without the mark
     os.unlink(REMOVED, dir_fd=directory)
     sync(directory)
     return keys
 
 
-_NEW_VERSION: Final = "version"
-_NOTHING: Final = Secret(b"")
+# Changes.
 
 
 def create_version(writer: Writer, record: Record) -> RecordInfo:
     """Write a version beside, then move it into its place; the move refuses a place that is taken.
 
     Raises:
-        KeyExistsError: the version is there.
+        KeyExistsError: the version exists.
         UnsupportedOperationError: a destroyed version with a payload, or one that is too long.
         OSError: nothing was written.
         DurabilityUnknownError: a sync failed.
     """
     info, subject = record.info, writer.subject
     encoded = _encoded(record)
-    place = version_directory(info.version)
-    if _stands(writer.root, info.name, place, subject):
+    if _stands(writer.root, info, subject):
         raise _taken(info)
-    make_directory(writer.temporary, _NEW_VERSION)
-    half = (PUBLIC_ONLY, _NOTHING) if record.payload is None else (KEY, record.payload)
+    make_directory(_NEW_VERSION, directory=writer.temporary)
     with Directory(_NEW_VERSION, subject, parent=writer.temporary) as new:
+        half, data = (PUBLIC_ONLY, _NOTHING) if record.payload is None else (KEY, record.payload)
         if record.payload is not None:
-            write_checksum(new, record.payload)
+            _write_checksum(new, record.payload)
         # Both are written before either is synced: the file system then has less to do.
-        with (
-            NewFile(new, *half, writer.stamp, subject) as payload,
-            NewFile(new, METADATA, encoded, writer.stamp, subject) as metadata,
-        ):
-            revision = revision_of(payload=payload.confirm(), metadata=metadata.confirm())
+        with NewFile(half, directory=new) as payload, NewFile(METADATA, directory=new) as metadata:
+            payload.write(data)
+            payload.set_time(writer.stamp)
+            metadata.write(encoded)
+            metadata.set_time(writer.stamp)
+            with CONFIRMING.about(subject):
+                revision = revision_of(payload=payload.sync(), metadata=metadata.sync())
         confirm(new, subject)
     try:
-        place_version(writer.root, info.name, writer.temporary, _NEW_VERSION, place, subject)
+        _place_version(writer, info)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise _taken(info) from None
@@ -450,17 +399,32 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
     return replace(info, revision=Revision(revision))
 
 
-def _stands(root: int, name: str, place: str, subject: str) -> bool:
+def _stands(root: int, info: RecordInfo, subject: str) -> bool:
     try:
-        with open_name(root, name, subject) as directory:
-            os.stat(place, dir_fd=directory, follow_symlinks=False)
-            return True
+        with open_name(root, info.name, subject) as directory:
+            return exists(f"@{info.version}", directory)
     except FileNotFoundError:
         return False
 
 
 def _taken(info: RecordInfo) -> KeyExistsError:
     return KeyExistsError(f"{info.reference}: is in the store already; nothing was written; take the next version")
+
+
+def _place_version(writer: Writer, info: RecordInfo) -> None:
+    """Move the new version into its name's directory, which is made where it is missing.
+
+    Every directory on the way is synced, whether it was made now or not: a writer that was killed may have made it.
+    That comes after the move, for then one commit of a journal holds all of them.
+    """
+    with ExitStack() as way:
+        parents = [writer.root]
+        for segment in info.name.split("/"):
+            parents.append(way.enter_context(open_or_make(parents[-1], segment, writer.subject)))
+        os.rename(_NEW_VERSION, f"@{info.version}", src_dir_fd=writer.temporary, dst_dir_fd=parents[-1])
+        with COMPLETING.about(writer.subject):
+            for parent in reversed(parents):
+                sync(parent)
 
 
 def update_version(writer: Writer, record: Record, expected: Revision) -> RecordInfo:
@@ -483,16 +447,22 @@ def update_version(writer: Writer, record: Record, expected: Revision) -> Record
         if old.info.revision != expected:
             raise ConflictError(f"{info.reference}: changed since it was read; nothing was written, read it again")
         if destroying and old.key is not None:
-            _destroy(writer, directory, Reference(info.name, info.version), encoded, old)
+            # Metadata first: a version without its key, but not destroyed, would be damaged.
+            writer.note(Reference(info.name, info.version))
+            writer.put(directory, METADATA, encoded)
+            _finish_change(writer, directory, old, keep={METADATA})
         elif record.payload == old.payload:
-            _replace_metadata(writer, directory, encoded, old, destroyed=destroying)
+            if not destroying and not old.files & {KEY, PUBLIC_ONLY}:
+                # What was destroyed needs it as soon as it is not.
+                writer.prepare(directory, PUBLIC_ONLY, _NOTHING)
+            writer.put(directory, METADATA, encoded)
         elif encoded.reveal() == old.metadata:
             _replace_payload(writer, directory, record, old)
         else:
             raise UnsupportedOperationError(
                 f"{info.reference}: metadata and payload do not change in one update; make two updates"
             )
-        with Completing(subject):
+        with COMPLETING.about(subject):
             return replace(info, revision=Revision(current_revision(directory)))
 
 
@@ -511,39 +481,37 @@ def _encoded(record: Record) -> Secret:
     return encoded
 
 
-def _destroy(writer: Writer, directory: int, reference: Reference, encoded: Secret, old: Version) -> None:
-    # Metadata first: a version without its key, but not destroyed, would be damaged.
-    writer.note(reference)
-    writer.put(directory, METADATA, encoded)
-    writer.drop(directory, old.files - {METADATA})
-    writer.strike()
-    _report_other_names([old.key], writer.subject)
-
-
-def _replace_metadata(writer: Writer, directory: int, encoded: Secret, old: Version, *, destroyed: bool) -> None:
-    if not destroyed and not old.files & {KEY, PUBLIC_ONLY}:
-        writer.prepare(directory, PUBLIC_ONLY, _NOTHING)  # what was destroyed needs it as soon as it is not
-    writer.put(directory, METADATA, encoded)
-
-
 def _replace_payload(writer: Writer, directory: int, record: Record, old: Version) -> None:
     writer.note(Reference(record.info.name, record.info.version))
     if record.payload is None:
         # From here on `public-only` decides; the key file is a leftover.
         writer.put(directory, PUBLIC_ONLY, _NOTHING)
-        writer.drop(directory, old.files - {METADATA})
+        _finish_change(writer, directory, old, keep={METADATA})
+        return
+    # Both checksums stand there while the key is replaced, so that either key is whole.
+    _write_checksum(directory, record.payload)
+    confirm(directory, writer.subject)
+    if PUBLIC_ONLY in old.files:
+        writer.prepare(directory, KEY, record.payload)
+        os.unlink(PUBLIC_ONLY, dir_fd=directory)  # which decided until now
     else:
-        # Both checksums stand there while the key is replaced, so that either key is whole.
-        write_checksum(directory, record.payload)
-        confirm(directory, writer.subject)
-        if PUBLIC_ONLY in old.files:
-            writer.prepare(directory, KEY, record.payload)
-            os.unlink(PUBLIC_ONLY, dir_fd=directory)  # which decided until now
-        else:
-            writer.put(directory, KEY, record.payload)
-        writer.drop(directory, old.files - {METADATA, KEY, PUBLIC_ONLY, checksum_of(record.payload)})
+        writer.put(directory, KEY, record.payload)
+    _finish_change(writer, directory, old, keep={METADATA, KEY, PUBLIC_ONLY, checksum_of(record.payload)})
+
+
+def _finish_change(writer: Writer, directory: int, old: Version, *, keep: set[str]) -> None:
+    writer.drop(directory, old.files - keep)
     writer.strike()
     _report_other_names([old.key], writer.subject)
+
+
+def _write_checksum(directory: int, payload: Secret) -> None:
+    """Put the checksum of a payload into a directory, where it may stand already. Syncing that makes it durable."""
+    descriptor = os.open(checksum_of(payload), os.O_WRONLY | os.O_CREAT | SAFELY, 0o600, dir_fd=directory)
+    try:
+        os.fchmod(descriptor, 0o600)  # a umask may have taken more away than it should
+    finally:
+        os.close(descriptor)
 
 
 def _report_other_names(keys: Iterable[os.stat_result | None], subject: str) -> None:
@@ -575,20 +543,16 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
             raise no_such_name(name)
         if [info.revision for info in infos] != list(expected):
             raise ConflictError(f"{name}: changed since it was read; nothing was removed, read it again")
-        _check_alone(directory, infos, writer.path)
+        for info in infos:
+            # While nothing is removed yet: a directory with files of others would not go, and they are theirs.
+            subject = f"{info.reference} in {writer.path}"
+            with Directory(f"@{info.version}", subject, parent=directory) as opened:
+                check_files(os.listdir(opened), info.name, info.version, subject)
         writer.note(Reference(name, None))
         writer.put(directory, REMOVED, _NOTHING)
-        with Completing(writer.subject):
-            keys = finish_removal(directory, name, writer.subject)
-    with Completing(writer.subject):
+        with COMPLETING.about(writer.subject):
+            keys = _finish_removal(directory, name, writer.subject)
+    with COMPLETING.about(writer.subject):
         prune(writer.root, name, writer.subject)
     writer.strike()
     _report_other_names(keys, writer.subject)
-
-
-def _check_alone(directory: int, infos: Iterable[RecordInfo], path: str) -> None:
-    """Refuse, while nothing is removed yet, versions whose directory would not go: what others put there is theirs."""
-    for info in infos:
-        subject = f"{info.reference} in {path}"
-        with Directory(version_directory(info.version), subject, parent=directory) as opened:
-            check_files(os.listdir(opened), info.name, info.version, subject)
