@@ -175,9 +175,10 @@ def unsafe(
     """
     if regular and not stat.S_ISREG(found.st_mode):
         return "kind"
-    if not hasattr(os, "geteuid"):
+    if os.name != "posix":
         return None
-    if found.st_uid not in ((os.geteuid(), 0) if owners is None else owners):
+    owner = found.st_uid
+    if (owner and owner != os.geteuid()) if owners is None else owner not in owners:
         return "owner"
     return "mode" if found.st_mode & forbidden else None
 
@@ -193,10 +194,9 @@ def check_owner(found: os.stat_result, subject: str, what: str) -> None:
     Raises:
         AccessDeniedError: another user owns it, or others may write it.
     """
-    reason = unsafe(found)
-    if reason == "owner":
+    if found.st_uid and found.st_uid != os.geteuid():
         raise AccessDeniedError(f"{subject}: {what} belongs to another user; run as that user, or change its owner")
-    if reason:
+    if found.st_mode & WRITABLE_BY_OTHERS:
         raise AccessDeniedError(f"{subject}: {what} may be changed by other users; take that away with chmod go-w")
 
 

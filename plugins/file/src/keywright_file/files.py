@@ -113,7 +113,7 @@ def status(name: str, directory: int) -> os.stat_result:
 def exists(name: str, directory: int) -> bool:
     """Whether a directory has an entry of this name. Raises as `status`."""
     try:
-        status(name, directory)
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
         return True
     except FileNotFoundError:
         return False
