@@ -246,6 +246,21 @@ def test_what_exists_is_not_replaced_unasked(tmp_path: Path, kind: str) -> None:
     assert sorted(os.listdir(tmp_path)) == before
 
 
+def test_another_process_may_remove_the_temporary_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is left between two steps may be tidied up by whoever finds it; the file is written all the same."""
+    real = os.link
+
+    def link(source: str, target: str, **more: int | None) -> None:
+        real(source, target, **more)
+        os.unlink(source)
+
+    monkeypatch.setattr(os, "link", link)
+
+    write_file(str(tmp_path / "key"), b"x", replace=False, subject="x", errors=ERRORS)
+
+    assert os.listdir(tmp_path) == ["key"]
+
+
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     """What a link leads to is not touched."""
     path, target = tmp_path / "key", tmp_path / "target"

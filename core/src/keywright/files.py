@@ -357,7 +357,8 @@ def _place(temporary: str, source: int | None, name: str, target: int | None, *,
         else:
             # A rename would silently replace a file that appeared meanwhile.
             os.link(temporary, name, src_dir_fd=source, dst_dir_fd=target)
-            os.unlink(temporary, dir_fd=source)
+            with suppress(FileNotFoundError):  # another process may tidy up after one that died here
+                os.unlink(temporary, dir_fd=source)
     except FileExistsError:
         _discard(temporary, source)
         return False

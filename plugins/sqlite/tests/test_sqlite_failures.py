@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_sqlite.backend import SqliteBackend
-from keywright_sqlite.files import store_error
+from keywright_sqlite.database import store_error
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -201,10 +202,10 @@ def test_a_directory_that_cannot_be_opened_to_sync_it_is_reported(
     """The store is there, though nobody knows whether a power cut leaves it."""
     real = os.open
 
-    def refusing(target: str, flags: int, mode: int = 0o777) -> int:
+    def refusing(target: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if flags & os.O_DIRECTORY:
             raise OSError(errno.EMFILE, "Too many open files")
-        return real(target, flags, mode)
+        return real(target, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refusing)
     with pytest.raises(DurabilityUnknownError) as caught:
@@ -222,8 +223,10 @@ def test_a_close_that_fails_takes_nothing_back(
     real = os.close
 
     def failing(descriptor: int) -> None:
+        is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         real(descriptor)
-        raise OSError(errno.EIO, "Input/output error")
+        if is_directory:
+            raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "close", failing)

@@ -14,7 +14,7 @@ import pytest
 
 from keywright import Record, Secret, WritableStore
 from keywright.errors import AccessDeniedError, DamagedStoreError, StoreError, StoreUnavailableError
-from keywright_sqlite.session import image
+from keywright_sqlite.database import image
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -52,10 +52,10 @@ def test_no_file_was_ever_open_to_others(tmp_path: Path, path: str, opened: Open
     asked: list[tuple[str, int]] = []
     real = os.open
 
-    def watched(target: str, flags: int, mode: int = 0o777) -> int:
+    def watched(target: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if flags & os.O_CREAT:
             asked.append((os.path.basename(target), mode))
-        return real(target, flags, mode)
+        return real(target, flags, mode, dir_fd=dir_fd)
 
     with pytest.MonkeyPatch.context() as patch, opened(path) as store:
         patch.setattr(os, "open", watched)
@@ -70,9 +70,9 @@ def test_no_directory_was_ever_open_to_others(tmp_path: Path, opened: Opener, ma
     asked: list[int] = []
     real = os.mkdir
 
-    def watched(target: str, mode: int = 0o777) -> None:
+    def watched(target: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
         asked.append(mode)
-        real(target, mode)
+        real(target, mode, dir_fd=dir_fd)
 
     with pytest.MonkeyPatch.context() as patch, opened(str(tmp_path / "new" / "deep" / "keys.db")) as store:
         patch.setattr(os, "mkdir", watched)

@@ -13,7 +13,7 @@ import pytest
 
 from keywright import Record, Secret, WritableStore
 from keywright.errors import DamagedStoreError
-from keywright_sqlite import session
+from keywright_sqlite import database
 from keywright_sqlite.store import SqliteStore
 
 Make = Callable[..., Record]
@@ -72,7 +72,7 @@ def test_an_older_layout_moves_on_and_keeps_its_keys(
     """A store of layout 1 becomes layout 2 when a keywright opens it that knows 2."""
     with opened(path) as store:
         store.create(make("a"))
-    monkeypatch.setattr(session, "MIGRATIONS", (*session.MIGRATIONS, NEXT))
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, NEXT))
 
     with opened(path) as store:
         assert store.get("a", 1).payload == Secret(b"a secret payload")
@@ -88,7 +88,7 @@ def test_a_migration_that_fails_leaves_the_layout_as_it_was(
     """All statements of a migration happen, or none."""
     with opened(path) as store:
         store.create(make("a"))
-    monkeypatch.setattr(session, "MIGRATIONS", (*session.MIGRATIONS, (*NEXT, "DROP TABLE missing")))
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, (*NEXT, "DROP TABLE missing")))
 
     with pytest.raises(DamagedStoreError), opened(path):
         pass
@@ -112,7 +112,7 @@ def test_an_older_layout_that_takes_no_writes_says_so(
     if os.geteuid() == 0:
         os.chown(path, 65534, 65534)
     os.chmod(shared_directory, 0o555)
-    monkeypatch.setattr(session, "MIGRATIONS", (*session.MIGRATIONS, NEXT))
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, NEXT))
 
     def read() -> str:
         with opened(path):
@@ -127,9 +127,9 @@ def test_an_older_layout_that_takes_no_writes_says_so(
 def test_processes_that_migrate_at_once_migrate_once(path: str, run: Callable[..., subprocess.Popen[bytes]]) -> None:
     """Who comes second finds it done."""
     script = f"""
-from keywright_sqlite import session
+from keywright_sqlite import database
 if len(sys.argv) > 2:
-    session.MIGRATIONS = (*session.MIGRATIONS, {NEXT!r})
+    database.MIGRATIONS = (*database.MIGRATIONS, {NEXT!r})
 with opened(path) as store:
     if len(sys.argv) == 2:
         store.create(Record(RecordInfo(name="a", version=1), Secret(b"x")))

@@ -15,8 +15,8 @@ import pytest
 
 from keywright import Record, Revision, Secret, State, WritableStore
 from keywright.errors import DurabilityUnknownError, KeyExistsError, KeywrightError
-from keywright_sqlite import session
-from keywright_sqlite.session import image
+from keywright_sqlite import database, session
+from keywright_sqlite.database import image
 from keywright_sqlite.store import _ADD_PAYLOAD, _WIPE, SqliteStore
 
 Make = Callable[..., Record]
@@ -231,7 +231,7 @@ def test_a_sync_that_failed_is_not_tried_again(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(session, "erase_log", failing)
+        patch.setattr(database, "erase_log", failing)
         with opened(path) as store:
             assert list(store.names()) == ["a"]
             assert os.path.getsize(path + "-wal") == left > 0

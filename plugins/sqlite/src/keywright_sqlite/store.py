@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from binascii import crc32
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -182,7 +182,8 @@ def _add_payload(connection: sqlite3.Connection, reference: str, payload: Secret
     return connection.execute(_ADD_PAYLOAD, (payload_check(reference, payload), payload.reveal())).lastrowid
 
 
-_BYTES: Final = 4
+# Checksums: SQLite has none, and a flipped bit of a key is often another key. They are CRC-32 (IEEE 802.3, as in zip):
+# they show damage, and are no protection from who may write the file.
 
 
 def record_check(reference: str, revision: object, place: object, info: bytes) -> int:
@@ -195,13 +196,18 @@ def payload_check(reference: str, payload: Secret) -> bytes:
 
     It is a blob, for its zeros are as long as itself: wiping must not change the length of the row.
     """
-    return crc32(payload.reveal(), crc32(reference.encode())).to_bytes(_BYTES, "big")
+    return crc32(payload.reveal(), crc32(reference.encode())).to_bytes(4, "big")
 
 
 def link(before: str, behind: str | None) -> int:
     """What `record.next` must be in the row `before`, if `behind` follows it; None: if it is the last."""
     return crc32(f"{before} {behind or ''}".encode())
 
+
+# Links: each row of `record` knows the next one, so that a row which is lost is missed. SQLite finds a row by its key.
+# If a bit of a key, of a pointer or of a count of cells is flipped it may find none, and would answer "no such key". So
+# `next` holds a checksum of the row's own reference and that of the row behind, and a row with the name '' stands
+# before all others: a place between two rows is empty only if the first is linked to the second.
 
 # One statement each, so that no other process writes between two.
 KEYS: Final = (
@@ -272,6 +278,8 @@ def _broken(path: str) -> DamagedStoreError:
     return DamagedStoreError(f"{path}: a record is damaged or lost; restore the database from a backup")
 
 
+# Reading rows, whole or not at all.
+
 _GET: Final = (
     "SELECT name, version, revision, info, payload, record.crc32, payload.crc32, bytes"
     " FROM record LEFT JOIN payload ON id = payload WHERE name = ? AND version = ? AND version > 0"
@@ -296,11 +304,18 @@ def read_row(connection: sqlite3.Connection, path: str, name: str, version: int)
         DamagedStoreError: the row, its payload or a row beside it is damaged or lost.
     """
     row = _found(connection, path, name, version)
-    if row is None and version > 0:
-        with _one_state(connection):
-            row = _found(connection, path, name, version)
-            if row is None and around(connection, path, name, version)[2] == f"{name}@{version}":
-                raise _damaged(path, name, version)  # it is there, and a search does not find it
+    if row is not None or version <= 0:
+        return row
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")  # what is read now is of one moment, whatever other processes write
+    try:
+        row = _found(connection, path, name, version)
+        if row is None and around(connection, path, name, version)[2] == f"{name}@{version}":
+            raise _damaged(path, name, version)  # it exists, and a search does not find it
+    finally:
+        if alone:
+            connection.execute("ROLLBACK")
     return row
 
 
@@ -332,19 +347,6 @@ def read_names(connection: sqlite3.Connection, path: str, start: str, end: str, 
             else:
                 names.append(name)
     return names, True
-
-
-@contextmanager
-def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
-    """What is read inside is of one moment, whoever writes."""
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
 
 
 def _found(connection: sqlite3.Connection, path: str, name: str, version: int) -> Row | None:
