@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
+from typing import Any
 
 import pytest
 
@@ -250,7 +251,7 @@ def test_another_process_may_remove_the_temporary_name(tmp_path: Path, monkeypat
     """A name that is left between two steps may be tidied up by whoever finds it; the file is written all the same."""
     real = os.link
 
-    def link(source: str, target: str, **more: int | None) -> None:
+    def link(source: str, target: str, **more: Any) -> None:
         real(source, target, **more)
         os.unlink(source)
 

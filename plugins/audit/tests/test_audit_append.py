@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from keywright.errors import AccessDeniedError, DamagedStoreError, StoreError, StoreUnavailableError
-from keywright_audit import log as log_module
-from keywright_audit.log import append
+from keywright_audit.log import append, under_lock
 from keywright_audit.verify import verify
 
 Fill = Callable[[int], list[bytes]]
@@ -231,7 +230,7 @@ def test_a_writer_that_holds_the_log_is_not_waited_for_for_ever(log: Path, fill:
         fcntl.flock(held, fcntl.LOCK_EX)
 
         with pytest.raises(StoreUnavailableError) as caught:
-            log_module.locked(str(log), lambda _: None, patience=0.05)
+            under_lock(str(log), lambda *_: None, patience=0.05)
 
     assert str(caught.value) == (
         f"{log}: another process has been writing to the audit log for too long; end it and try again"

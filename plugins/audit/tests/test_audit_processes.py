@@ -16,7 +16,7 @@ from pathlib import Path
 
 from keywright.testing.interrupts import LONGEST_SECONDS, interrupt_often
 from keywright.testing.stores.processes import run_alone
-from keywright_audit.log import append
+from keywright_audit.log import append, under_lock
 from keywright_audit.verify import verify
 
 # Prints each number once its line is written, as a program does something once its intent is logged.
@@ -100,12 +100,10 @@ def test_a_child_that_was_forked_in_between_holds_no_lock(
     log: Path, told: Mapping[str, object], fill: Callable[[int], list[bytes]]
 ) -> None:
     """A log that is open in a child is not locked by it."""
-    from keywright_audit.log import locked
-
     fill(1)
     reading, writing = os.pipe()
 
-    def fork(_: int) -> int:
+    def fork(*_: int) -> int:
         child = os.fork()
         if child == 0:
             os.close(writing)
@@ -113,7 +111,7 @@ def test_a_child_that_was_forked_in_between_holds_no_lock(
             os._exit(0)
         return child
 
-    child = locked(str(log), fork)
+    child = under_lock(str(log), fork)
     os.close(reading)
     started = time.monotonic()
 

@@ -18,7 +18,6 @@ from keywright import KeyEvent, Options, ReviewRequest
 from keywright.errors import StoreUnavailableError
 from keywright.testing.interrupts import LONGEST_SECONDS, interrupt_often
 from keywright.testing.stores.processes import run_alone
-from keywright_audit import log as log_module
 from keywright_audit.auditor import Auditor
 from keywright_audit.log import append
 from keywright_audit.verify import lines_of, verify
@@ -47,7 +46,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the log's file is waited for by."""
     clock = Clock()
-    monkeypatch.setattr(log_module, "time", clock)
+    monkeypatch.setattr("keywright.files.time", clock)
+    monkeypatch.setattr("keywright_audit.log.time", clock)
     return clock
 
 

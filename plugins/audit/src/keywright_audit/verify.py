@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from keywright.errors import ConfigError, FormatError
-from keywright_audit.log import LONGEST_BYTES, Line, begins_a_log, read_line
+from keywright_audit.log import LONGEST_BYTES, Line, begins_a_log, read_line, settled_size
 
 
 class Finding(NamedTuple):
@@ -135,14 +135,8 @@ class _Chain:
 
 def _places(path: str, wanted: set[str]) -> dict[str, int]:
     """The numbers of the lines that have these hashes."""
-    return {line.hash: number for number, line in _whole(path) if line.hash in wanted}
-
-
-def _whole(path: str) -> Iterator[tuple[int, Line]]:
-    for number, raw in lines_of(path):
-        line = read_line(raw.removesuffix(b"\n"))
-        if line is not None:
-            yield number, line
+    lines = ((number, read_line(raw.removesuffix(b"\n"))) for number, raw in lines_of(path))
+    return {line.hash: number for number, line in lines if line is not None and line.hash in wanted}
 
 
 def _unlinked(number: int, place: int | None) -> Finding:
@@ -162,9 +156,11 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
         FormatError: a line is longer than any that the log has.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with open(descriptor, "rb") as file:
-            left = _size(file.fileno(), path)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ConfigError(f"{path}: is no regular file; name the audit log")
+            left = settled_size(descriptor, path)
             number = 0
             while left > 0:
                 line = file.readline(min(left, LONGEST_BYTES))
@@ -173,21 +169,9 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
                 if len(line) == LONGEST_BYTES and left:
                     raise FormatError(f"{path}: line {number} is longer than any of an audit log; name another file")
                 if not line:
-                    return  # somebody cut the file meanwhile
+                    return  # the file was cut meanwhile
                 yield number, line
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}); check the path") from None
     except ValueError:
         raise ConfigError("the path of the audit log holds a character that no file name can; name another") from None
-
-
-def _size(descriptor: int, path: str) -> int:
-    """How many bytes there are, while nobody is writing where that can be known."""
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        raise ConfigError(f"{path}: is no regular file; name the audit log")
-    try:
-        from keywright_audit.log import settled_size
-    except ImportError:  # Windows has no locks, and no writers
-        return found.st_size
-    return settled_size(descriptor, path)
