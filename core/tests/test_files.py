@@ -491,6 +491,25 @@ def test_a_lock_is_waited_for(lock_file: Path) -> None:
     thread.join()
 
 
+def test_waiting_takes_little(lock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is asked for again after half a millisecond, then after twice as long, up to ten."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds)
+
+    def nested() -> None:
+        monkeypatch.setattr("keywright.files.time.sleep", pause)
+        with pytest.raises(StoreUnavailableError):
+            use(lock_file, lambda: None, patience=0.1)
+
+    use(lock_file, nested)
+
+    assert len(pauses) > 5
+    assert pauses == pytest.approx([0.0005, 0.001, 0.002, 0.004, 0.008, *[0.01] * len(pauses)][: len(pauses)])
+
+
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, OSError])
 def test_an_error_releases_the_lock(lock_file: Path, error: type[BaseException]) -> None:
     """However the work ends, nothing stays locked, and the error is the work's."""

@@ -1,19 +1,24 @@
-"""The files on disk: whose they are, who can open them, and what is refused."""
+"""The files on disk: whose they are, who can open them, what is refused, and places that take no writes."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sqlite3
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import cast
 
 import pytest
+from refusals import refuses
 
-from keywright import Record, Secret, WritableStore
+from keywright import ExaminedStore, Record, Secret, WritableStore
 from keywright.errors import AccessDeniedError, DamagedStoreError, StoreError, StoreUnavailableError
+from keywright_sqlite import files
 from keywright_sqlite.database import image
 
 Make = Callable[..., Record]
@@ -215,10 +220,9 @@ def test_what_is_no_store_is_refused_and_left_alone(
         place.chmod(0o600)
     before = place.read_bytes() if place.is_file() else None
 
-    with pytest.raises(error) as caught, opened(path):
+    with refuses(error, message.format(path=path)), opened(path):
         pass
 
-    assert str(caught.value) == message.format(path=path)
     assert (place.read_bytes() if place.is_file() else None) == before
 
 
@@ -560,10 +564,8 @@ def test_an_open_store_notices_that_its_file_was_emptied(path: str, store: Writa
     store.create(make())
     os.truncate(path, 0)
 
-    with pytest.raises(DamagedStoreError) as caught:
+    with refuses(DamagedStoreError, f"{path} is empty, which a store never is; restore it from a backup, or remove it"):
         list(store.names())
-
-    assert str(caught.value) == f"{path} is empty, which a store never is; restore it from a backup, or remove it"
 
 
 def test_a_copy_made_by_vacuum_into_is_a_store(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:
@@ -579,3 +581,93 @@ def test_a_copy_made_by_vacuum_into_is_a_store(tmp_path: Path, path: str, opened
         assert store.get("a", 1).payload == Secret(b"a secret payload")
         store.create(make("b"))
         assert os.path.exists(copy + "-wal")
+
+
+Unprivileged = Callable[[Callable[[], str]], str]
+NOBODY = 65534
+CLONE_NEWUSER = 0x10000000  # linux/sched.h
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as others")
+
+
+@pytest.mark.parametrize(("owner", "writes"), [(NOBODY, True), (0, False)])
+def test_writes_are_asked_for_as_the_user_that_we_act_as(shared_directory: str, owner: int, writes: bool) -> None:
+    """What root, who started the process, may write does not count once it acts as somebody else."""
+    path = Path(shared_directory) / "keys.db"
+    path.touch(mode=0o600)
+    os.chown(path, owner, owner)
+    os.chown(shared_directory, NOBODY, NOBODY)
+
+    os.seteuid(NOBODY)
+    try:
+        found = files.accepts_writes(str(path))
+    finally:
+        os.seteuid(0)
+
+    assert found == writes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has user namespaces")
+def test_root_outside_of_a_user_namespace_is_no_stranger(
+    shared_directory: str, opened: Opener, make: Make, unprivileged: Unprivileged
+) -> None:
+    """In a container without root, `/` and `/tmp` are root's outside, who has no number there; a store works."""
+    os.chown(shared_directory, NOBODY, NOBODY)
+    path = os.path.join(shared_directory, "keys.db")
+    system = ctypes.CDLL(None, use_errno=True)
+
+    def use() -> str:
+        system.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or its own /proc is root's, since it gave up being root
+        if system.unshare(CLONE_NEWUSER):
+            return os.strerror(ctypes.get_errno())
+        Path("/proc/self/uid_map").write_text(f"0 {NOBODY} 1")
+        outside = os.stat("/").st_uid
+        with opened(path) as store:
+            store.create(make("a"))
+        with opened(path) as store:
+            return f"{os.geteuid()} {outside} {list(store.names())}"
+
+    told = unprivileged(use)
+
+    if told in (os.strerror(1), os.strerror(28)):
+        pytest.skip("this system lets nobody make a user namespace")
+    assert told == f"0 {NOBODY} ['a']"
+
+
+def _told(store: WritableStore) -> list[str]:
+    return list(cast("ExaminedStore", store).examine())
+
+
+def test_a_second_name_is_told(tmp_path: Path, path: str, store: WritableStore, make: Make) -> None:
+    """One more name is one too many, for the keys would outlive the store under it."""
+    store.create(make("a"))
+    before = _told(store)
+
+    os.link(path, tmp_path / "mine.db")
+
+    assert before == []
+    assert _told(store) == [
+        (
+            f"{path} has a second name (a hard link), under which the keys would outlive the store; remove that name, "
+            "or make the store a copy of its own"
+        )
+    ]
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o770, True), (0o730, True), (0o1770, False), (0o750, False)])
+def test_a_directory_that_its_group_may_write_is_told(
+    tmp_path: Path, path: str, store: WritableStore, make: Make, mode: int, told: bool
+) -> None:
+    """The store takes it, for a group is somebody's choice; with the sticky bit nobody can rename another's file."""
+    store.create(make("a"))
+    tmp_path.chmod(mode)
+
+    found = _told(store)
+
+    tmp_path.chmod(0o700)
+    assert found == told * [
+        (
+            f"{tmp_path} is writable by its group, who could put another database in the store's place; run "
+            f"`chmod g-w {tmp_path}`, and see that the keys in it are still yours"
+        )
+    ]
