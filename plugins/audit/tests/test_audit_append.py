@@ -71,132 +71,86 @@ def test_the_file_and_its_directory_are_the_owners(tmp_path: Path, told: Mapping
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
 
 
-def _link(log: Path) -> None:
-    log.with_name("other").touch(0o600)
-    log.symlink_to("other")
-
-
-def _link_to_nothing(log: Path) -> None:
-    log.symlink_to("nothing")
-
-
-def _directory(log: Path) -> None:
-    log.mkdir()
-
-
-def _pipe(log: Path) -> None:
-    os.mkfifo(log, 0o600)
-
-
-def _linked_directory(log: Path) -> None:
-    log.parent.rmdir()
-    log.parent.with_name("elsewhere").mkdir(0o700)
-    log.parent.symlink_to("elsewhere")
-
-
-def _file_for_a_directory(log: Path) -> None:
-    log.parent.rmdir()
-    log.parent.touch()
-
-
-def _no_directory(log: Path) -> None:
-    log.parent.rmdir()
-    log.parent.parent.rmdir()
-
-
-def _writable_file(log: Path) -> None:
-    log.touch()
-    log.chmod(0o620)
-
-
-def _writable_directory(log: Path) -> None:
-    log.parent.chmod(0o777)
-
-
-def _others_file(log: Path) -> None:
-    log.touch(0o600)
-    os.chown(log, 65534, 65534)
-
-
-def _others_directory(log: Path) -> None:
-    os.chown(log.parent, 65534, 65534)
-
-
-def _text(log: Path) -> None:
-    log.write_bytes(b"dear diary\n" * 1000)
-    log.chmod(0o600)
-
-
 MISPLACED = (
     "a link or another kind of file stands where the audit log or its directory should be; move it away, or set "
     "another path"
 )
+NOWHERE = "there is no directory to make the audit log's in; make it, or set another path"
+WRITABLE = "may be changed by other users; take that away with chmod go-w"
+FOREIGN = "belongs to another user; run as that user, or change its owner"
+ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+
+
+def link(path: Path, target: str) -> None:
+    """Put a link in the place of a file, or of an empty directory."""
+    if path.is_dir():
+        path.rmdir()
+    path.symlink_to(target)
+
+
+def made(path: Path, mode: int, owner: int = -1) -> None:
+    path.touch()
+    path.chmod(mode)
+    os.chown(path, owner, owner)
 
 
 @pytest.mark.parametrize(
     ("prepare", "error", "message"),
     [
-        pytest.param(_link, DamagedStoreError, MISPLACED, id="link"),
-        pytest.param(_link_to_nothing, DamagedStoreError, MISPLACED, id="link to nothing"),
-        pytest.param(_directory, DamagedStoreError, MISPLACED, id="directory"),
-        pytest.param(_pipe, DamagedStoreError, MISPLACED, id="pipe"),
-        pytest.param(_linked_directory, DamagedStoreError, MISPLACED, id="its directory is a link"),
-        pytest.param(_file_for_a_directory, DamagedStoreError, MISPLACED, id="its directory is a file"),
+        pytest.param(lambda log: link(log, "../../other"), DamagedStoreError, MISPLACED, id="link"),
+        pytest.param(lambda log: link(log, "nothing"), DamagedStoreError, MISPLACED, id="link-to-nothing"),
+        pytest.param(lambda log: log.mkdir(), DamagedStoreError, MISPLACED, id="directory"),
+        pytest.param(lambda log: os.mkfifo(log, 0o600), DamagedStoreError, MISPLACED, id="pipe"),
+        pytest.param(lambda log: link(log.parent, "../elsewhere"), DamagedStoreError, MISPLACED, id="linked-directory"),
+        pytest.param(lambda log: link(log.parent, "../other"), DamagedStoreError, MISPLACED, id="file-for-directory"),
+        pytest.param(lambda log: os.removedirs(log.parent), StoreUnavailableError, NOWHERE, id="two-missing"),
+        pytest.param(lambda log: made(log, 0o620), AccessDeniedError, f"the audit log {WRITABLE}", id="writable"),
         pytest.param(
-            _no_directory,
-            StoreUnavailableError,
-            "there is no directory to make the audit log's in; make it, or set another path",
-            id="two directories are missing",
-        ),
-        pytest.param(
-            _writable_file,
+            lambda log: log.parent.chmod(0o777),
             AccessDeniedError,
-            "the audit log may be changed by other users; take that away with chmod go-w",
-            id="others may write",
+            f"the directory of the audit log {WRITABLE}",
+            id="writable-directory",
         ),
         pytest.param(
-            _writable_directory,
+            lambda log: made(log, 0o600, 65534),
             AccessDeniedError,
-            "the directory of the audit log may be changed by other users; take that away with chmod go-w",
-            id="others may replace it",
+            f"the audit log {FOREIGN}",
+            id="another-users",
+            marks=ONLY_ROOT,
         ),
         pytest.param(
-            _others_file,
+            lambda log: os.chown(log.parent, 65534, 65534),
             AccessDeniedError,
-            "the audit log belongs to another user; run as that user, or change its owner",
-            id="another's file",
+            f"the directory of the audit log {FOREIGN}",
+            id="another-users-directory",
+            marks=ONLY_ROOT,
         ),
         pytest.param(
-            _others_directory,
-            AccessDeniedError,
-            "the directory of the audit log belongs to another user; run as that user, or change its owner",
-            id="another's directory",
-        ),
-        pytest.param(
-            _text, DamagedStoreError, "is no audit log, and nothing was written to it; set another path", id="text"
+            lambda log: log.write_bytes(b"dear diary\n" * 1000) and log.chmod(0o600),
+            DamagedStoreError,
+            "is no audit log, and nothing was written to it; set another path",
+            id="text",
         ),
     ],
 )
 def test_where_others_could_write_nothing_is_written(
     tmp_path: Path,
     told: Mapping[str, object],
-    prepare: Callable[[Path], None],
+    prepare: Callable[[Path], object],
     error: type[StoreError],
     message: str,
 ) -> None:
     """Each is refused with a sentence of its own, and what is there stays as it is."""
-    if prepare in (_others_file, _others_directory) and os.geteuid():
-        pytest.skip("only root can give a file away")
     log = tmp_path / "above" / "log" / "audit.jsonl"
     log.parent.mkdir(mode=0o700, parents=True)
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "other").touch(0o600)
     prepare(log)
     before = _seen(tmp_path)
 
-    with pytest.raises(error) as caught:
+    with refuses(error, f"{log}: {message}"):
         append(str(log), "intent", told)
 
-    assert type(caught.value) is error
-    assert str(caught.value) == f"{log}: {message}"
     assert _seen(tmp_path) == before
 
 

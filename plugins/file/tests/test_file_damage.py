@@ -300,28 +300,16 @@ def test_a_root_that_is_swapped_is_checked_again(store: FileStore, make: Make, r
         store.get("a", 1)
 
 
+CHANGED = "may be changed by other users; take that away with chmod go-w"
+SEEN = "the key file may be read or changed by others; take that away with chmod 0600, and count the key as seen"
 OPEN_TO_OTHERS = [
-    pytest.param("", 0o770, "the directory may be changed by other users; take that away with chmod go-w", id="root-g"),
-    pytest.param("", 0o707, "the directory may be changed by other users; take that away with chmod go-w", id="root-o"),
-    pytest.param("a", 0o720, "the directory may be changed by other users; take that away with chmod go-w", id="name"),
-    pytest.param(
-        "a/@1", 0o702, "the directory may be changed by other users; take that away with chmod go-w", id="version"
-    ),
-    pytest.param(
-        "a/@1/meta.json", 0o620, "the file may be changed by other users; take that away with chmod go-w", id="metadata"
-    ),
-    pytest.param(
-        "a/@1/key", 0o602, "the file may be changed by other users; take that away with chmod go-w", id="key-written"
-    ),
-    *(
-        pytest.param(
-            "a/@1/key",
-            mode,
-            "the key file may be read or changed by others; take that away with chmod 0600, and count the key as seen",
-            id=f"key-{mode:o}",
-        )
-        for mode in (0o640, 0o604, 0o610)
-    ),
+    pytest.param("", 0o770, f"the directory {CHANGED}", id="root-g"),
+    pytest.param("", 0o707, f"the directory {CHANGED}", id="root-o"),
+    pytest.param("a", 0o720, f"the directory {CHANGED}", id="name"),
+    pytest.param("a/@1", 0o702, f"the directory {CHANGED}", id="version"),
+    pytest.param("a/@1/meta.json", 0o620, f"the file {CHANGED}", id="metadata"),
+    pytest.param("a/@1/key", 0o602, f"the file {CHANGED}", id="key-written"),
+    *(pytest.param("a/@1/key", mode, SEEN, id=f"key-{mode:o}") for mode in (0o640, 0o604, 0o610)),
 ]
 
 

@@ -216,20 +216,6 @@ def test_owner_only_under_any_umask(shared_root: str, make: Make, in_child: Fork
     assert in_child(check) == 0
 
 
-def test_the_umask_decides_nothing(reopen: Reopen, make: Make, root: Path) -> None:
-    """Under a umask that takes everything away, every file is still 0600 and every directory 0700."""
-    before = os.umask(0o777)
-    try:
-        with reopen() as store:
-            info = store.create(make("a/b"))
-            store.update(make("a/b", payload=None), expected=info.revision)
-    finally:
-        os.umask(before)
-
-    modes = {(stat.S_ISDIR(mode), stat.S_IMODE(mode)) for mode in (path.stat().st_mode for path in root.rglob("*"))}
-    assert modes == {(True, 0o700), (False, 0o600)}
-
-
 def test_a_refused_directory_is_closed(store: FileStore, make: Make, root: Path) -> None:
     """A directory that others may change is refused as often as it is tried, and no descriptor stays open."""
     store.create(make())

@@ -35,61 +35,42 @@ from keywright_sqlite.store import SqliteStore
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 Run = Callable[..., subprocess.Popen[bytes]]
+FULL = "the disk is full; nothing was written; make room and try again"
 BUSY = (
-    "keys.db: another program held the store's lock for longer than the setting `timeout` allows; nothing was "
-    "written; try again, or raise `timeout`"
+    ": another program held the store's lock for longer than the setting `timeout` allows; nothing was written; try "
+    "again, or raise `timeout`"
 )
 UNSYNCED = (
-    "keys.db: the system could not confirm that the write is on the medium; check the disk, then look what the store "
-    "holds before trying again"
+    ": the system could not confirm that the write is on the medium; check the disk, then look what the store holds "
+    "before trying again"
 )
-DAMAGED = "keys.db: the database is damaged; restore it from a backup"
+READ_ONLY = ": the file or its directory takes no writes from this user; nothing was written; use a writable place"
+NOT_OPENED = (
+    ": the database, its -wal or its -shm file cannot be opened; nothing was written; see that its directory is yours "
+    "to read and write"
+)
+DAMAGED = ": the database is damaged; restore it from a backup"
+NO_DATABASE = " is no SQLite database; restore it from a backup, or correct `path`"
+WRITE = ": SQLite reports SQLITE_IOERR_WRITE; nothing was written; check the disk and try again"
 
 
 @pytest.mark.parametrize(
     ("code", "kind", "message"),
     [
-        pytest.param("SQLITE_BUSY", StoreUnavailableError, BUSY, id="busy"),
-        pytest.param("SQLITE_BUSY_RECOVERY", StoreUnavailableError, BUSY, id="busy, recovering"),
-        pytest.param("SQLITE_LOCKED", StoreUnavailableError, BUSY, id="locked"),
-        pytest.param(
-            "SQLITE_READONLY_DBMOVED",
-            ReadOnlyStoreError,
-            "keys.db: the file or its directory takes no writes from this user; nothing was written; use a writable "
-            "place",
-            id="read-only",
-        ),
-        pytest.param(
-            "SQLITE_NOTADB",
-            DamagedStoreError,
-            "keys.db is no SQLite database; restore it from a backup, or correct `path`",
-            id="no database",
-        ),
-        pytest.param("SQLITE_CORRUPT", DamagedStoreError, DAMAGED, id="corrupt"),
-        pytest.param("SQLITE_CORRUPT_INDEX", DamagedStoreError, DAMAGED, id="corrupt index"),
-        pytest.param("SQLITE_ERROR", DamagedStoreError, DAMAGED, id="a table is missing"),
-        pytest.param("SQLITE_CONSTRAINT_NOTNULL", DamagedStoreError, DAMAGED, id="a constraint is another"),
-        pytest.param(
-            "SQLITE_FULL",
-            StoreUnavailableError,
-            "keys.db: the disk is full; nothing was written; make room and try again",
-            id="full",
-        ),
-        pytest.param(
-            "SQLITE_CANTOPEN",
-            StoreUnavailableError,
-            "keys.db: the database, its -wal or its -shm file cannot be opened; nothing was written; see that its "
-            "directory is yours to read and write",
-            id="cannot open",
-        ),
-        pytest.param("SQLITE_IOERR_FSYNC", DurabilityUnknownError, UNSYNCED, id="fsync"),
-        pytest.param("SQLITE_IOERR_DIR_FSYNC", DurabilityUnknownError, UNSYNCED, id="fsync of the directory"),
-        pytest.param(
-            "SQLITE_IOERR_WRITE",
-            StoreUnavailableError,
-            "keys.db: SQLite reports SQLITE_IOERR_WRITE; nothing was written; check the disk and try again",
-            id="write",
-        ),
+        ("SQLITE_BUSY", StoreUnavailableError, BUSY),
+        ("SQLITE_BUSY_RECOVERY", StoreUnavailableError, BUSY),
+        ("SQLITE_LOCKED", StoreUnavailableError, BUSY),
+        ("SQLITE_READONLY_DBMOVED", ReadOnlyStoreError, READ_ONLY),
+        ("SQLITE_NOTADB", DamagedStoreError, NO_DATABASE),
+        ("SQLITE_CORRUPT", DamagedStoreError, DAMAGED),
+        ("SQLITE_CORRUPT_INDEX", DamagedStoreError, DAMAGED),
+        ("SQLITE_ERROR", DamagedStoreError, DAMAGED),
+        ("SQLITE_CONSTRAINT_NOTNULL", DamagedStoreError, DAMAGED),
+        ("SQLITE_FULL", StoreUnavailableError, f": {FULL}"),
+        ("SQLITE_CANTOPEN", StoreUnavailableError, NOT_OPENED),
+        ("SQLITE_IOERR_FSYNC", DurabilityUnknownError, UNSYNCED),
+        ("SQLITE_IOERR_DIR_FSYNC", DurabilityUnknownError, UNSYNCED),
+        ("SQLITE_IOERR_WRITE", StoreUnavailableError, WRITE),
     ],
 )
 def test_every_code_has_its_error(code: str, kind: type[StoreError], message: str) -> None:
@@ -101,7 +82,7 @@ def test_every_code_has_its_error(code: str, kind: type[StoreError], message: st
     error = store_error("keys.db", reported)
 
     assert type(error) is kind
-    assert str(error) == message
+    assert str(error) == f"keys.db{message}"
 
 
 def test_text_that_is_no_text_is_damage() -> None:
@@ -109,7 +90,7 @@ def test_text_that_is_no_text_is_damage() -> None:
     error = store_error("keys.db", sqlite3.OperationalError("Could not decode to UTF-8 column 'name' with text 'x'"))
 
     assert type(error) is DamagedStoreError
-    assert str(error) == DAMAGED
+    assert str(error) == f"keys.db{DAMAGED}"
 
 
 def test_an_error_without_a_code_is_unavailable() -> None:
@@ -350,7 +331,6 @@ def test_options_have_a_default_timeout() -> None:
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
 KIB = 1024
-FULL = "the disk is full; nothing was written; make room and try again"
 
 
 @pytest.fixture(params=[64, 128], ids=["64 KiB", "128 KiB"])

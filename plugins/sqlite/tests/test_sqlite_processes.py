@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-import random
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 
 import pytest
 
-from keywright import Record, Secret, State, WritableStore
+from keywright import Record, WritableStore
 from keywright.errors import KeyExistsError, StoreUnavailableError
 from keywright.testing.stores.processes import run_alone
 from keywright_sqlite.session import Session
@@ -25,28 +23,6 @@ from keywright_sqlite.store import SqliteStore
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 Run = Callable[..., subprocess.Popen[bytes]]
-
-
-def test_a_forked_child_uses_a_connection_of_its_own(store: WritableStore, make: Make, path: str) -> None:
-    """Parent and child both go on writing after a fork, and nothing is lost."""
-    store.create(make("before"))
-
-    child = os.fork()
-    if not child:
-        try:
-            for number in range(20):
-                store.create(make(f"child{number}"))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    for number in range(20):
-        store.create(make(f"parent{number}"))
-    _, status = os.waitpid(child, 0)
-
-    assert status == 0
-    assert len(list(store.names("child"))) == len(list(store.names("parent"))) == 20
-    with closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="only Linux says which files are open")
@@ -91,38 +67,6 @@ def test_a_fork_that_python_does_not_see_is_noticed(store: WritableStore, make: 
 
     assert status == 0
     assert list(store.names()) == ["before", "child", "parent"]
-
-
-def test_a_fork_waits_for_other_threads(store: WritableStore, make: Make) -> None:
-    """Children forked while threads write find a store that works."""
-    store.create(make("a"))
-    stop = False
-
-    def write() -> int:
-        number = 0
-        while not stop:
-            number += 1
-            store.create(make("thread", number))
-        return number
-
-    with ThreadPoolExecutor(1) as pool:
-        written = pool.submit(write)
-        statuses = []
-        for number in range(5):
-            child = os.fork()
-            if not child:
-                try:
-                    store.create(make(f"child{number}"))
-                    os._exit(0)
-                finally:
-                    os._exit(1)
-            statuses.append(os.waitpid(child, 0)[1])
-        stop = True
-        count = written.result()
-
-    assert statuses == [0] * 5
-    assert len(store.versions("thread")) == count
-    assert len(list(store.names("child"))) == 5
 
 
 class _Interruption(BaseException):
@@ -183,44 +127,6 @@ def test_a_lock_held_too_long_is_unavailable(path: str, opened: Opener, make: Ma
         f"{path}: another program held the store's lock for longer than the setting `timeout` allows; nothing was "
         "written; try again, or raise `timeout`"
     )
-
-
-KILLED = """
-with opened(path) as store:
-    number = 0
-    while True:
-        number += 1
-        name = f"{sys.argv[2]}-{number}"
-        info = store.create(Record(RecordInfo(name=name, version=1), Secret(name.encode() * 200)))
-        os.write(1, b"%d created\\n" % number)
-        if number % 2:
-            store.update(Record(replace(info, state=State.DESTROYED), None), expected=info.revision)
-            os.write(1, b"%d destroyed\\n" % number)
-"""
-
-
-def test_a_killed_process_leaves_every_record_old_or_new(path: str, run: Run, opened: Opener) -> None:
-    """What was acknowledged before kill -9 is there, what is there is whole, and the store goes on."""
-    chance = random.Random(3)
-    for life in range(6):
-        process = run(KILLED, f"life{life}")
-        assert process.stdout
-        process.stdout.readline()
-        time.sleep(chance.uniform(0.005, 0.05))
-        process.kill()
-        answered = [line.split() for line in process.communicate()[0].splitlines()]
-
-        with opened(path) as store:
-            for number, what in answered:
-                record = store.get(f"life{life}-{int(number)}", 1)
-                if what == b"destroyed":
-                    assert record.info.state is State.DESTROYED
-            for name in store.names(f"life{life}"):
-                record = store.get(name, 1)
-                whole = record.info.state is State.ENABLED and record.payload == Secret(name.encode() * 200)
-                assert whole or (record.info.state is State.DESTROYED and record.payload is None)
-            with closing(sqlite3.connect(path)) as raw:
-                assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.fixture
