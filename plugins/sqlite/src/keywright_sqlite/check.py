@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from keywright.errors import StoreError
 from keywright_sqlite import files
-from keywright_sqlite.failures import lookup_error
-from keywright_sqlite.schema import migrate
+from keywright_sqlite.database import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keywright_sqlite.session import Session
 
-__all__ = ["examine"]
 
 _TABLES: Final = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 _UNOWNED: Final = (
@@ -82,7 +80,7 @@ def _directory(directory: str, above: os.stat_result, *, placed: bool) -> Iterat
     try:
         left = any(files.is_temporary(name) for name in os.listdir(directory))
     except OSError as error:
-        yield str(lookup_error(directory, error))
+        yield str(files.LOOKUP.error(error, directory))
         return
     # Before the database is in its place, they may be at work.
     if placed and left:

@@ -7,23 +7,33 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from keywright import check_name
-from keywright.errors import InvalidNameError, StoreError
-from keywright_file.checksum import is_checksum
-from keywright_file.faults import Reading
-from keywright_file.files import Directory, check_file, check_key_file
-from keywright_file.lock import locked
-from keywright_file.names import REMOVED, below, is_the_systems, misplaced_file, version_number
-from keywright_file.recovery import PENDING, TEMPORARY
-from keywright_file.root import FORMAT, PRIVATE
-from keywright_file.strays import beside_the_key, in_the_private_area, no_name, no_version, outside_a_name
-from keywright_file.version import KEY, METADATA, PUBLIC_ONLY, read_version, version_directory
-from keywright_file.writer import LOCK
-
-__all__ = ["examine"]
-
-_OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_CHECKSUM = "crc32-…"
+from keywright.errors import StoreError
+from keywright.files import OPEN_TO_OTHERS
+from keywright_file.files import READING, Directory, check_file, check_key_file, status
+from keywright_file.layout import (
+    BESIDE_THE_KEY,
+    FORMAT,
+    IN_THE_PRIVATE_AREA,
+    KEY,
+    LOCK,
+    NOT_A_NAME,
+    NOT_A_VERSION,
+    OUTSIDE_A_NAME,
+    PENDING,
+    PRIVATE,
+    REMOVED,
+    TEMPORARY,
+    below,
+    is_checksum,
+    is_file,
+    is_name,
+    is_the_systems,
+    misplaced_file,
+    read_version,
+    unexpected,
+    version_number,
+)
+from keywright_file.write import under_lock
 
 
 def examine(root: int, path: str, patience: float) -> Iterator[str]:
@@ -37,16 +47,19 @@ def examine(root: int, path: str, patience: float) -> Iterator[str]:
     try:
         directory = Directory(PRIVATE, path, parent=root)
     except FileNotFoundError:
-        return  # nobody ever wrote
+        return  # there was never a write
     with directory as private:
         settled = _Settled(private, path, patience)
-        sentences = [*_told(path, settled(lambda: _private(private, path))), *_told(path, _names(root, "", settled))]
+        sentences = [
+            *_caught(path, settled(lambda: _private(private, path))),
+            *_caught(path, _names(root, "", settled)),
+        ]
     # One fault may be met by more than one way.
     yield from dict.fromkeys(sentences)
 
 
 class _Settled:
-    """What is found; if anything is, what is found while nobody writes: it may have been a writer at work."""
+    """What is found; if anything is, what is found while there is no writer: it may have been one at work."""
 
     def __init__(self, private: int, path: str, patience: float) -> None:
         self.path = path
@@ -54,17 +67,13 @@ class _Settled:
         self._patience = patience
 
     def __call__(self, look: Callable[[], Iterator[str]]) -> Iterator[str]:
-        found = [*_told(self.path, look())]
+        def looked(_: object = None) -> list[str]:
+            return [*_caught(self.path, look())]
+
+        found = looked()
         if found:
             with suppress(FileNotFoundError):
-                found = locked(
-                    self._private,
-                    LOCK,
-                    "shared",
-                    self.path,
-                    lambda _: [*_told(self.path, look())],
-                    patience=self._patience,
-                )
+                found = under_lock(self._private, self.path, looked, patience=self._patience, shared=True)
         yield from found
 
 
@@ -73,11 +82,11 @@ def _private(private: int, path: str) -> Iterator[str]:
     entries = sorted(os.listdir(private))
     for entry in entries:
         if entry == TEMPORARY:
-            yield from _told(path, _temporary(private, path))
+            yield from _caught(path, _temporary(private, path))
         elif entry in (FORMAT, LOCK, PENDING):
-            yield from _told(path, _file(private, entry, f"{path}/{PRIVATE}/{entry}"))
+            yield from _caught(path, _file(private, entry, f"{path}/{PRIVATE}/{entry}"))
         else:
-            yield str(in_the_private_area(path, f"{PRIVATE}/{entry}"))
+            yield str(unexpected(path, IN_THE_PRIVATE_AREA, f"{PRIVATE}/{entry}"))
     if PENDING in entries:
         yield f"{path}: an interrupted write is not completed; mend what else is found, then write to the store"
 
@@ -96,11 +105,11 @@ def _names(directory: int, name: str, settled: _Settled) -> Iterator[str]:
         if is_the_systems(entry):
             continue
         longer = below(name, entry)
-        if _is_name(longer) and stat.S_ISDIR(_mode(directory, entry)):
-            yield from _told(subject, _below(directory, entry, longer, settled))
+        if is_name(longer) and stat.S_ISDIR(_mode(directory, entry)):
+            yield from _caught(subject, _below(directory, entry, longer, settled))
         else:
             # Called before the next turn of the loop.
-            yield from _told(subject, settled(lambda: _entry(directory, entry, name, settled.path)))  # noqa: B023  (called here)
+            yield from _caught(subject, settled(lambda: _entry(directory, entry, name, settled.path)))  # noqa: B023  (called here)
 
 
 def _below(directory: int, entry: str, name: str, settled: _Settled) -> Iterator[str]:
@@ -110,18 +119,10 @@ def _below(directory: int, entry: str, name: str, settled: _Settled) -> Iterator
         yield from _names(opened, name, settled)
 
 
-def _is_name(text: str) -> bool:
-    try:
-        check_name(text)
-    except InvalidNameError:
-        return False
-    return True
-
-
 def _mode(directory: int, entry: str) -> int:
     """0: it was removed since it was listed."""
     try:
-        return os.stat(entry, dir_fd=directory, follow_symlinks=False).st_mode
+        return status(entry, directory).st_mode
     except FileNotFoundError:
         return 0
 
@@ -138,25 +139,25 @@ def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[str]:
     elif not stat.S_ISDIR(mode):
         raise misplaced_file(name, entry, subject)
     elif not entry.startswith("@"):
-        raise no_name(path, below(name, entry))
+        raise unexpected(path, NOT_A_NAME, below(name, entry))
     elif number is None:
-        raise no_version(subject, below(name, entry))
+        raise unexpected(subject, NOT_A_VERSION, below(name, entry))
     elif not name:
-        raise outside_a_name(path, entry)
+        raise unexpected(path, OUTSIDE_A_NAME, entry)
     else:
         version = f"{name}@{number} in {path}"
         with Directory(entry, version, parent=directory) as opened:
             yield from _exposed(opened, version)
-            yield from _told(version, _version(opened, name, number, version))
+            yield from _caught(version, _version(opened, name, number, version))
 
 
 def _version(directory: int, name: str, number: int, subject: str) -> Iterator[str]:
     for file in sorted(os.listdir(directory)):
         if file.startswith("."):
             # No fault of the store's, but editors keep copies of what they edit under such names.
-            yield str(beside_the_key(subject, f"{name}/{version_directory(number)}/{file}"))
-        elif file in (KEY, METADATA, PUBLIC_ONLY) or is_checksum(file):
-            yield from _told(subject, _file(directory, file, subject))
+            yield str(unexpected(subject, BESIDE_THE_KEY, f"{name}/@{number}/{file}"))
+        elif is_file(file):
+            yield from _caught(subject, _file(directory, file, subject))
     version = read_version(directory, name, number, subject, with_payload=True)
     for file in map(_shown, sorted(version.leftovers)):
         if version.key is None:
@@ -169,35 +170,35 @@ def _version(directory: int, name: str, number: int, subject: str) -> Iterator[s
 
 
 def _file(directory: int, name: str, subject: str) -> Iterator[str]:
-    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+    found = status(name, directory)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
         yield (
             f"{subject}: a file has a second name (a hard link), through which it may be read, changed or outlive its "
             "end; make it a copy of its own"
         )
     if name == KEY:
-        check_key_file(status, subject)
+        check_key_file(found, subject)
         return
-    check_file(status, subject)
-    if status.st_mode & _OPEN_TO_OTHERS:
+    check_file(found, subject)
+    if found.st_mode & OPEN_TO_OTHERS:
         yield f"{subject}: the file `{_shown(name)}` may be read by other users; take that away with chmod 0600"
 
 
 def _shown(file: str) -> str:
     # Without the digits: what a doctor says is read by more people than the store is.
-    return _CHECKSUM if is_checksum(file) else file
+    return "crc32-…" if is_checksum(file) else file
 
 
 def _exposed(directory: int, subject: str) -> Iterator[str]:
-    if os.fstat(directory).st_mode & _OPEN_TO_OTHERS:
+    if os.fstat(directory).st_mode & OPEN_TO_OTHERS:
         yield f"{subject}: the directory may be read by other users; take that away with chmod 0700"
 
 
-def _told(subject: str, faults: Iterable[str]) -> Iterator[str]:
+def _caught(subject: str, faults: Iterable[str]) -> Iterator[str]:
     """The faults, and what stopped the look for more."""
     try:
         yield from faults
     except StoreError as error:
         yield str(error)
     except OSError as error:
-        yield str(Reading(subject).error(error))
+        yield str(READING.error(error, subject))
