@@ -96,7 +96,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, home: Path) ->
     (home / "loud.py").write_text(
         "import os, sys\n"
         "from keywright.cli.dispatch import run\n"
-        "from keywright.ring.making import Making\n"
+        "from keywright.ring.create import Making\n"
         "made = Making.generate\n"
         "def loud(*given, **settings):\n"
         "    opened = os.open('precious', os.O_CREAT | os.O_RDWR)\n"

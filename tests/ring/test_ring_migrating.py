@@ -15,7 +15,7 @@ import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, State
 from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, ReadOnlyStoreError, UnsupportedOperationError
 from keywright.lifecycle import primary
-from keywright.ring.migrating import Moved
+from keywright.ring.migrate import Moved
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from keywright import KeyRing, Record, RecordInfo, Revision
-from keywright.ring.migrating import Moved
+from keywright.ring.migrate import Moved
 
 Rings = Callable[..., KeyRing]
 

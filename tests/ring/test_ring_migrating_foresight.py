@@ -23,7 +23,7 @@ from keywright import (
     hookimpl,
 )
 from keywright.errors import ConfigError, PolicyError, SealError, UnsupportedOperationError
-from keywright.ring.migrating import Moved
+from keywright.ring.migrate import Moved
 from keywright.stores import chain
 from keywright.stores.memory import MemoryStore
 

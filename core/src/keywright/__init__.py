@@ -37,13 +37,18 @@ if TYPE_CHECKING:
     )
     from keywright.record import Record, RecordInfo, Revision, State
     from keywright.registry import Registry
-    from keywright.ring.conversion import convert
-    from keywright.ring.decrypter import Decrypter, DecryptionKey
-    from keywright.ring.encrypter import Encrypter, EncryptionKey
-    from keywright.ring.keyring import KeyRing
-    from keywright.ring.opening import open
-    from keywright.ring.signer import BoundKey, Signer
-    from keywright.ring.verifier import BoundVerifier, Verifier
+    from keywright.ring.bound import (
+        BoundKey,
+        BoundVerifier,
+        Decrypter,
+        DecryptionKey,
+        Encrypter,
+        EncryptionKey,
+        Signer,
+        Verifier,
+    )
+    from keywright.ring.codec import convert
+    from keywright.ring.keyring import KeyRing, open
     from keywright.secret import Secret
     from keywright.settings import REQUIRED, Options, Setting
 
@@ -103,16 +108,16 @@ __all__ = [
 
 _WHERE = {
     "Attributes": "keywright.key",
-    "BoundKey": "keywright.ring.signer",
-    "BoundVerifier": "keywright.ring.verifier",
+    "BoundKey": "keywright.ring.bound",
+    "BoundVerifier": "keywright.ring.bound",
     "Capabilities": "keywright.protocols",
     "Commands": "keywright.cli.commands",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
-    "Decrypter": "keywright.ring.decrypter",
-    "DecryptionKey": "keywright.ring.decrypter",
-    "Encrypter": "keywright.ring.encrypter",
-    "EncryptionKey": "keywright.ring.encrypter",
+    "Decrypter": "keywright.ring.bound",
+    "DecryptionKey": "keywright.ring.bound",
+    "Encrypter": "keywright.ring.bound",
+    "EncryptionKey": "keywright.ring.bound",
     "ExaminedPlugin": "keywright.protocols",
     "ExaminedStore": "keywright.protocols",
     "Format": "keywright.protocols",
@@ -136,20 +141,20 @@ _WHERE = {
     "Seal": "keywright.protocols",
     "Secret": "keywright.secret",
     "Setting": "keywright.settings",
-    "Signer": "keywright.ring.signer",
+    "Signer": "keywright.ring.bound",
     "SigningStore": "keywright.protocols",
     "State": "keywright.record",
     "Store": "keywright.protocols",
     "StoreBackend": "keywright.protocols",
-    "Verifier": "keywright.ring.verifier",
+    "Verifier": "keywright.ring.bound",
     "WritableStore": "keywright.protocols",
     "check_name": "keywright.names",
-    "convert": "keywright.ring.conversion",
+    "convert": "keywright.ring.codec",
     "decode_info": "keywright.metadata",
     "encode_info": "keywright.metadata",
     "format_time": "keywright.metadata",
     "hookimpl": "keywright.hookspecs",
-    "open": "keywright.ring.opening",
+    "open": "keywright.ring.keyring",
     "parse_duration": "keywright.durations",
     "parse_reference": "keywright.names",
     "parse_time": "keywright.metadata",

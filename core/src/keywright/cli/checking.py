@@ -86,8 +86,7 @@ def _replaced_lists(config: Config) -> Iterator[str]:
 
 
 def _faults(context: Context) -> Iterator[KeywrightError]:
-    from keywright.ring.declaration import declaration_faults
-    from keywright.ring.settings_check import configured
+    from keywright.ring.doctor import configured, declaration_faults
 
     config, ring = context.config, context.ring
     is_ill = False

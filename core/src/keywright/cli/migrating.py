@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.progress import Progress
     from keywright.registry import Registry
-    from keywright.ring.migration import Moved
+    from keywright.ring.migrate import Moved
 
 _CONFLICT = 4
 

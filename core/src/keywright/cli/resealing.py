@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.progress import Progress
     from keywright.registry import Registry
-    from keywright.ring.resealing import Resealed
+    from keywright.ring.rewrap import Resealed
 
 
 def configure_reseal(_parser: ArgumentParser, _plugins: Registry) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keywright.errors import KeywrightError
     from keywright.record import RecordInfo
     from keywright.registry import Registry
-    from keywright.ring.timing import Due
+    from keywright.ring.schedule import Due
 
 _FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
 

@@ -1,4 +1,4 @@
-"""Binding a version for use: which one signs now, and which ones verify."""
+"""Binding versions for use: which one signs now, which ones verify, and with which algorithm."""
 
 from __future__ import annotations
 
@@ -8,26 +8,47 @@ from typing import TYPE_CHECKING
 
 from keywright import lifecycle
 from keywright.errors import InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
+from keywright.key import Attributes
 from keywright.names import Reference
+from keywright.protocols import KeyType
 from keywright.record import RecordInfo
-from keywright.ring.algorithms import choose_algorithm
-from keywright.ring.opened import OpenedStore, secret_of
-from keywright.ring.signer import BoundKey
-from keywright.ring.verifier import BoundVerifier
+from keywright.ring.bound import BoundKey, BoundVerifier
+from keywright.ring.stores import OpenedStore, secret_of
 
 if TYPE_CHECKING:
     from keywright.errors import KeywrightError
     from keywright.registry import Registry
 
-__all__ = [
-    "able_versions",
-    "bind",
-    "bound_verifiers",
-    "signing_until",
-    "signing_version",
-    "verify",
-    "verifying_until",
-]
+
+def choose_algorithm(
+    key_type: KeyType, attributes: Attributes, requested: str | None, operation: str, reference: str
+) -> str:
+    """The JWA name to use for `operation`, `sign` or `verify`, with a key that carries `attributes`.
+
+    Raises:
+        UnsupportedOperationError: the type cannot sign, or not with the algorithm that was asked for.
+        PolicyError: the key says that it is for another algorithm or use (RFC 7517 §4.2 to §4.4).
+    """
+    if not key_type.algorithms:
+        raise UnsupportedOperationError(f"{reference} is of type {key_type.name}, which cannot sign; use another key")
+    if requested is not None and requested not in key_type.algorithms:
+        can = ", ".join(key_type.algorithms)
+        raise UnsupportedOperationError(
+            f"{reference} is of type {key_type.name}, which cannot sign with this algorithm; it can with: {can}"
+        )
+    own = attributes.get("alg")
+    if own is not None and own not in key_type.algorithms:
+        raise PolicyError(f"{reference} is for another algorithm than signatures by its own alg; use another key")
+    if requested is not None and own is not None and requested != own:
+        raise PolicyError(f"{reference} is for {own} alone by its own alg; leave the algorithm out, or use another key")
+    if attributes.get("use", "sig") != "sig":
+        raise PolicyError(f"{reference} is not for signatures by its own use; use another key")
+    operations = attributes.get("key_ops")
+    # The public half of a signing key verifies, whatever its secret half lists (RFC 7517 §4.3 is about each half).
+    allowed = (operation,) if operation == "sign" else ("sign", "verify")
+    if isinstance(operations, tuple) and not any(one in operations for one in allowed):
+        raise PolicyError(f"{reference} may not {operation} by its own key_ops; use another key")
+    return str(requested or own or key_type.algorithms[0])
 
 
 def signing_version(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> RecordInfo:

@@ -7,11 +7,9 @@ from typing import Final, NamedTuple
 
 from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
 from keywright.record import Record, RecordInfo, Revision
-from keywright.ring.base import RingBase
-from keywright.ring.opened import OpenedStore
-from keywright.ring.operation import describe
-
-__all__ = ["Resealed", "Resealing"]
+from keywright.ring.context import RingBase
+from keywright.ring.operations import describe
+from keywright.ring.stores import OpenedStore
 
 _RETRIES: Final = 20
 

@@ -8,26 +8,12 @@ from typing import TYPE_CHECKING, Literal, overload
 from keywright.errors import FormatError, MalformedKeyError, NotExportableError, PluginError, UnsupportedKeyError
 from keywright.key import Attributes, Key
 from keywright.protocols import Format, LenientFormat
-from keywright.ring.given_data import NOT_BYTES, check_not_empty, hide
-from keywright.ring.given_texts import check_kid, check_texts
+from keywright.ring.arguments import NOT_BYTES, check_kid, check_not_empty, check_texts, hide
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from keywright.registry import Registry
 
-__all__ = [
-    "Report",
-    "check_carried",
-    "claimants",
-    "convert",
-    "decode_key",
-    "encode_key",
-    "find_format",
-    "kid_from_key",
-    "public_attributes",
-    "read_back",
-    "warn",
-]
 
 Report = Callable[[str], None]
 """Told one sentence for each thing that was left behind or read leniently."""

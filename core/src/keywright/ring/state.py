@@ -10,17 +10,15 @@ from keywright import lifecycle
 from keywright.errors import ConfigError, ConflictError, KeywrightError
 from keywright.names import Reference, parse_reference
 from keywright.record import Record, RecordInfo, State
-from keywright.ring.base import RingBase
-from keywright.ring.given_texts import check_mappings
-from keywright.ring.labels import check_labels
-from keywright.ring.operation import describe
+from keywright.ring.arguments import check_labels, check_mappings
+from keywright.ring.context import RingBase
+from keywright.ring.operations import describe
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
     from keywright.protocols import WritableStore
-    from keywright.ring.opened import OpenedStore
+    from keywright.ring.stores import OpenedStore
 
-__all__ = ["Changing"]
 
 _RETRIES = 20
 _LONGEST_REASON = 1000

@@ -17,14 +17,12 @@ from keywright.errors import (
 from keywright.lifecycle import Phase, newest_in_use, phases, why_not
 from keywright.names import check_name
 from keywright.record import RecordInfo
-from keywright.ring.given_texts import check_texts
-from keywright.ring.making import Making
+from keywright.ring.arguments import check_texts
+from keywright.ring.create import Making
 from keywright.ring.plan import Wanted, make_plan
 
 if TYPE_CHECKING:
-    from keywright.ring.opened import OpenedStore
-
-__all__ = ["Due", "Timing"]
+    from keywright.ring.stores import OpenedStore
 
 
 class Due(NamedTuple):

@@ -11,12 +11,10 @@ from keywright import lifecycle
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError
 from keywright.names import Reference
 from keywright.record import RecordInfo, State
-from keywright.ring.chain import BACKEND as CHAIN
-from keywright.ring.chain import Chain
-from keywright.ring.given_texts import check_texts
-from keywright.ring.opened import OpenedStore
-from keywright.ring.operation import describe, perform
-from keywright.ring.times import checked_clock
+from keywright.ring.arguments import check_texts, checked_clock
+from keywright.ring.operations import describe, perform
+from keywright.ring.stores import BACKEND as CHAIN
+from keywright.ring.stores import Chain, OpenedStore
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from keywright.key import Key
     from keywright.registry import Registry
 
-__all__ = ["RingBase"]
 
 _T = TypeVar("_T")
 

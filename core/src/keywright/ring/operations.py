@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from keywright.record import RecordInfo
-from keywright.ring.signer import BoundKey
+from keywright.ring.bound import BoundKey
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
     from keywright.registry import Registry
-    from keywright.ring.opened import OpenedStore
+    from keywright.ring.stores import OpenedStore
 
-__all__ = ["describe", "perform"]
 
 _T = TypeVar("_T")
 
