@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, TypeVar
 
 from keywright.errors import InvalidSignatureError
-from keywright.ring.arguments import check_bytes
 from keywright.ring.process_lock import ProcessLock
 
 if TYPE_CHECKING:
     from keywright.key import Key
-
+    from keywright.ring.operations import Operations
 
 _T = TypeVar("_T")
 
@@ -25,60 +24,63 @@ class Found(NamedTuple, Generic[_T]):
         bound: what signs or verifies.
         since: the time of the look-up.
         until: when it has to be looked up again; None: never.
-        era: the ring's, from before the look-up (see `Resolved`).
-        process: the process that looked; what is bound may be a session with a device, which no child inherits.
+        generation: `Operations.generation` from before the look-up.
+        process: the process that looked it up; what is bound may be a session with a device, which no child inherits.
     """
 
     bound: _T
     since: datetime
     until: datetime | None
-    era: object
+    generation: object
     process: int
 
 
-class Resolved(Generic[_T]):
-    """Looked up when it is made; using it is then a plain call. Safe to use from threads, and after a fork.
+class CachedBinding(Generic[_T]):
+    """Looked up when it is created; using it is then a plain call. Safe to use from threads, and after a fork.
 
-    When the clock says that other versions count by now, or the look-up is older than the ring's `refresh`, or the
-    clock was set back behind the look-up, or its ring made or changed a key, or the process forked, it is looked up
-    again.
+    It is looked up again if by the clock other versions are in use, or the look-up is older than the ring's `refresh`,
+    or the clock was set back before the look-up, or its ring created or changed a key, or the process forked.
     """
 
-    __slots__ = ("_clock", "_era", "_found", "_lock", "_resolve")
+    __slots__ = ("_clock", "_found", "_lock", "_look_up", "_operations")
 
-    def __init__(
-        self, resolve: Callable[[], Found[_T]], clock: Callable[[], datetime], era: Callable[[], object]
-    ) -> None:
-        """Resolve for the first time. `era` returns an object that is another after each change that the ring made.
-
-        Raises: whatever `resolve` raises.
-        """
-        self._resolve = resolve
+    def __init__(self, look_up: Callable[[], Found[_T]], clock: Callable[[], datetime], operations: Operations) -> None:
+        """Look up for the first time. Raises: whatever `look_up` raises."""
+        self._look_up = look_up
         self._clock = clock
-        self._era = era
+        self._operations = operations
         self._lock = ProcessLock()
         # One tuple, so that no thread sees a new time beside an old key.
-        self._found = resolve()
+        self._found = look_up()
 
     def current(self) -> _T:
-        """What counts now.
+        """What is in use now.
 
         Raises:
-            PolicyError: no version may be used so by now.
+            PolicyError: no version may be used so any more.
             KeyNotFoundError, StoreError: it had to be looked up again, and could not be.
         """
         found = self._found
-        if self._holds(found):
+        if self._is_valid(found):
             return found.bound
         with self._lock.mine():
-            if not self._holds(self._found):
-                self._found = self._resolve()
+            if not self._is_valid(self._found):
+                self._found = self._look_up()
             return self._found.bound
 
-    def _holds(self, found: Found[_T]) -> bool:
-        if found.era is not self._era() or found.process != os.getpid():
+    def _is_valid(self, found: Found[_T]) -> bool:
+        if found.generation is not self._operations.generation or found.process != os.getpid():
             return False
         return found.until is None or found.since <= self._clock() < found.until
+
+    def _summary(self) -> str:
+        """What `repr` shows of what was found."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        # A traceback with locals asks while the first look-up fails.
+        summary = f" {self._summary()}" if hasattr(self, "_found") else ", not resolved"
+        return f"<{type(self).__name__.lower()}{summary}>"
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         kind = type(self).__name__
@@ -105,21 +107,14 @@ class BoundKey(NamedTuple):
     sign: Callable[[bytes], bytes]
 
 
-class Signer(Resolved[BoundKey]):
-    """Signs with the primary of a name: `current()` is the version that does. `Resolved` says when it looks again."""
+class Signer(CachedBinding[BoundKey]):
+    """Signs with the primary of a name: `current()` is that version. `CachedBinding` says when it looks again."""
 
     __slots__ = ()
 
     def sign(self, data: bytes) -> bytes:
-        """The signature of `data`, in JOSE form.
-
-        Raises: as `current`, and ConfigError: `data` is no bytes.
-        """
-        try:
-            return self.current().sign(data)
-        except TypeError:
-            check_bytes(data=data)
-            raise
+        """The signature of `data`, in JOSE form. Raises: as `current`."""
+        return self.current().sign(data)
 
     @property
     def name(self) -> str:
@@ -146,11 +141,9 @@ class Signer(Resolved[BoundKey]):
         """Its public half, as `Key.public` has it; None for `oct`. Raises: as `current`."""
         return self.current().public
 
-    def __repr__(self) -> str:
-        if not hasattr(self, "_found"):
-            return "<signer, not resolved>"  # a traceback with locals asks while the first look-up fails
+    def _summary(self) -> str:
         bound = self._found.bound
-        return f"<signer {bound.name}@{bound.version} {bound.algorithm}>"
+        return f"{bound.name}@{bound.version} {bound.algorithm}"
 
 
 class BoundVerifier(NamedTuple):
@@ -161,7 +154,7 @@ class BoundVerifier(NamedTuple):
         key_type: the name of its type.
         algorithm: the JWA name of the signatures that it checks.
         public: the public half as `Key.public` has it, None for `oct`.
-        verify: message and signature in; raises InvalidSignatureError if the signature does not hold.
+        verify: message and signature in; raises InvalidSignatureError if the signature is not valid.
     """
 
     name: str
@@ -173,30 +166,26 @@ class BoundVerifier(NamedTuple):
     verify: Callable[[bytes, bytes], None]
 
 
-class Verifier(Resolved[tuple[BoundVerifier, ...]]):
+class Verifier(CachedBinding[tuple[BoundVerifier, ...]]):
     """Verifies with the versions of a name that may: `current()` has the primary first, then newest to oldest.
 
-    There is always one at least. See `Resolved` for when it looks again.
+    It has at least one version. `CachedBinding` says when it looks again.
     """
 
     __slots__ = ()
 
     def verify(self, data: bytes, signature: bytes) -> BoundVerifier:
-        """The version under which the signature holds.
+        """The version under which the signature is valid.
 
         Raises:
-            InvalidSignatureError: it holds under none.
+            InvalidSignatureError: it is valid under no version.
             PolicyError, KeyNotFoundError, StoreError: as `current`.
-            ConfigError: `data` or `signature` is no bytes.
         """
         for bound in self.current():
             try:
                 bound.verify(data, signature)
             except InvalidSignatureError:
                 continue
-            except TypeError:
-                check_bytes(data=data, signature=signature)
-                raise
             return bound
         raise InvalidSignatureError(
             f"the signature holds under no version of {self.name} that may verify; check the data"
@@ -207,11 +196,8 @@ class Verifier(Resolved[tuple[BoundVerifier, ...]]):
         """The key's name."""
         return self._found.bound[0].name
 
-    def __repr__(self) -> str:
-        if not hasattr(self, "_found"):
-            return "<verifier, not resolved>"  # a traceback with locals asks while the first look-up fails
-        versions = ", ".join(f"{bound.version} {bound.algorithm}" for bound in self._found.bound)
-        return f"<verifier {self.name}: {versions}>"
+    def _summary(self) -> str:
+        return f"{self.name}: " + ", ".join(f"{bound.version} {bound.algorithm}" for bound in self._found.bound)
 
 
 class EncryptionKey(NamedTuple):
@@ -219,7 +205,7 @@ class EncryptionKey(NamedTuple):
 
     Attributes:
         name, version, kid: which key this is.
-        key: its public half alone where it has one; of `oct` the secret one.
+        key: its public half alone if it has one; of `oct` the secret one.
     """
 
     name: str
@@ -228,10 +214,10 @@ class EncryptionKey(NamedTuple):
     key: Key
 
 
-class Encrypter(Resolved[EncryptionKey]):
-    """The primary of a name, to encrypt for: `current()` is that version. `Resolved` says when it looks again.
+class Encrypter(CachedBinding[EncryptionKey]):
+    """The primary of a name, to encrypt for: `current()` is that version. `CachedBinding` says when it looks again.
 
-    The core encrypts nothing. What does, such as `keywright_jose.jwe_encrypt`, takes this for a key.
+    The core encrypts nothing. Functions that do, such as `keywright_jose.jwe_encrypt`, take this for a key.
     """
 
     __slots__ = ()
@@ -241,11 +227,9 @@ class Encrypter(Resolved[EncryptionKey]):
         """The key's name."""
         return self._found.bound.name
 
-    def __repr__(self) -> str:
-        if not hasattr(self, "_found"):
-            return "<encrypter, not resolved>"  # a traceback with locals asks while the first look-up fails
+    def _summary(self) -> str:
         bound = self._found.bound
-        return f"<encrypter {bound.name}@{bound.version}>"
+        return f"{bound.name}@{bound.version}"
 
 
 class DecryptionKey(NamedTuple):
@@ -254,8 +238,8 @@ class DecryptionKey(NamedTuple):
     Attributes:
         name, version, kid: which key this is.
         key_type: the name of its type.
-        load: the key, with its secret half where there is one to be had. Read when it is first asked for, and kept
-            for as long as the `Decrypter` does not look again.
+        load: the key, with its secret half if that is available. Read on first use, and kept until the `Decrypter`
+            looks again.
     """
 
     name: str
@@ -265,11 +249,11 @@ class DecryptionKey(NamedTuple):
     load: Callable[[], Key]
 
 
-class Decrypter(Resolved[tuple[DecryptionKey, ...]]):
+class Decrypter(CachedBinding[tuple[DecryptionKey, ...]]):
     """The versions of a name that may decrypt: `current()` has the primary first, then newest to oldest.
 
-    There is always one at least. See `Resolved` for when it looks again. The core decrypts nothing. What does, such as
-    `keywright_jose.jwe_decrypt`, takes this for a key.
+    It has at least one version. `CachedBinding` says when it looks again. The core decrypts nothing. Functions that do,
+    such as `keywright_jose.jwe_decrypt`, take this for a key.
     """
 
     __slots__ = ()
@@ -279,8 +263,5 @@ class Decrypter(Resolved[tuple[DecryptionKey, ...]]):
         """The key's name."""
         return self._found.bound[0].name
 
-    def __repr__(self) -> str:
-        if not hasattr(self, "_found"):
-            return "<decrypter, not resolved>"  # a traceback with locals asks while the first look-up fails
-        versions = ", ".join(str(bound.version) for bound in self._found.bound)
-        return f"<decrypter {self.name}: {versions}>"
+    def _summary(self) -> str:
+        return f"{self.name}: " + ", ".join(str(bound.version) for bound in self._found.bound)

@@ -1,4 +1,4 @@
-"""Doing something to a key: reviewed before, observed after."""
+"""Operations on keys: reviewed before, observed after."""
 
 from __future__ import annotations
 
@@ -7,89 +7,125 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from keywright.record import RecordInfo
-from keywright.ring.bound import BoundKey
-
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
+    from keywright.key import Key
+    from keywright.record import RecordInfo
     from keywright.registry import Registry
-    from keywright.ring.stores import OpenedStore
-
+    from keywright.ring.stores import OpenStore
 
 _T = TypeVar("_T")
 
 
-def describe(
-    operation: Operation,
-    opened: OpenedStore,
-    info: RecordInfo,
-    now: datetime,
-    bits: int | None = None,
-    *,
-    dry_run: bool = False,
-) -> ReviewRequest:
-    """What is about to happen to the version that `info` describes."""
-    from keywright.events import ReviewRequest
+class Operations:
+    """Runs the operations of a ring.
 
-    return ReviewRequest(
-        operation=operation,
-        who=_login_name(),
-        name=info.name,
-        version=info.version,
-        kid=info.kid,
-        store=opened.name,
-        key_type=info.key_type,
-        format=info.format,
-        bits=bits,
-        sealed=opened.seal_name is not None,
-        labels=info.labels,
-        created=info.created,
-        expires=info.expires,
-        time=now,
-        dry_run=dry_run,
-    )
-
-
-def perform(
-    plugins: Registry, describe: Callable[[], ReviewRequest], clock: Callable[[], datetime], action: Callable[[], _T]
-) -> _T:
-    """Ask the reviewers, act, and tell the observers the outcome. Without any of them, just act.
-
-    Raises:
-        PolicyError: a reviewer objects; nothing was done. Beside it, whatever `action` raises.
+    Attributes:
+        generation: another object after each operation that may have changed a key; what was looked up before is old.
     """
-    if not plugins.listens:
-        return action()
-    from keywright.events import KeyEvent
 
-    request = describe()
-    kid = request.kid
-    outcome = "done"
-    try:
-        plugins.review(request)
-        result = action()
-        kid = result.kid if isinstance(result, RecordInfo | BoundKey) else kid
-    except BaseException as error:
-        outcome = type(error).__name__
-        raise
-    finally:
-        plugins.observe(
-            KeyEvent(
-                operation=request.operation,
-                who=request.who,
-                name=request.name,
-                version=request.version,
-                kid=kid,
-                store=request.store,
-                outcome=outcome,
-                time=clock(),
-            )
+    __slots__ = ("_clock", "_observers", "generation")
+
+    def __init__(self, observers: Registry, clock: Callable[[], datetime]) -> None:
+        """`observers` are the plugins that review and observe this ring."""
+        self._observers = observers
+        self._clock = clock
+        self.generation: object = object()
+
+    def describe(
+        self,
+        operation: Operation,
+        opened: OpenStore,
+        info: RecordInfo,
+        *,
+        bits: int | None = None,
+        dry_run: bool = False,
+    ) -> ReviewRequest:
+        """The request for an operation on the version that `info` describes."""
+        from keywright.events import ReviewRequest
+
+        return ReviewRequest(
+            operation=operation,
+            who=_login_name(),
+            name=info.name,
+            version=info.version,
+            kid=info.kid,
+            store=opened.name,
+            key_type=info.key_type,
+            format=info.format,
+            bits=bits,
+            sealed=opened.seal.name is not None,
+            labels=info.labels,
+            created=info.created,
+            expires=info.expires,
+            time=self._clock(),
+            dry_run=dry_run,
         )
-    return result
+
+    def run(self, request: Callable[[], ReviewRequest], action: Callable[[], _T], *, changes: bool = True) -> _T:
+        """Ask the reviewers, act, and report the outcome to the observers. Without any of them, only act.
+
+        `changes` is whether the action may change a key.
+
+        Raises:
+            PolicyError: a reviewer objects; nothing was done. Otherwise whatever `action` raises.
+        """
+        try:
+            return self._observed(request(), action) if self._observers.listens else action()
+        finally:
+            if changes:
+                # Also after an error: a write that failed may be visible all the same.
+                self.generation = object()
+
+    def _observed(self, request: ReviewRequest, action: Callable[[], _T]) -> _T:
+        from keywright.events import KeyEvent
+
+        kid, outcome = request.kid, "done"
+        try:
+            self._observers.review(request)
+            result = action()
+            kid = getattr(result, "kid", kid)  # a record or a bound key knows it; before, it may not be known
+        except BaseException as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self._observers.observe(
+                KeyEvent(
+                    operation=request.operation,
+                    who=request.who,
+                    name=request.name,
+                    version=request.version,
+                    kid=kid,
+                    store=request.store,
+                    outcome=outcome,
+                    time=self._clock(),
+                )
+            )
+        return result
+
+    def rehearse(self, request: Callable[[], ReviewRequest]) -> None:
+        """Ask the reviewers of what would be done; `request` has `dry_run` set. Nothing is observed.
+
+        Raises:
+            PolicyError: a reviewer objects.
+        """
+        if self._observers.listens:
+            self._observers.review(request())
+
+    def load(self, opened: OpenStore, info: RecordInfo) -> Key:
+        """The key of a version. If it has a secret half, this is an `export`. Raises: as `OpenStore.load`."""
+        record = opened.store.get(info.name, info.version)
+        if record.payload is None:
+            return opened.unpack(record)
+        return self.run(
+            lambda: self.describe("export", opened, opened.described(info)),
+            lambda: opened.unpack(record),
+            changes=False,
+        )
 
 
 def _login_name() -> str:
-    """The name of the user that this process acts for; the number where the system knows no name."""
+    """The name of the user that this process runs as; the number where the system has no name for it."""
     try:
         import pwd
     except ImportError:  # Windows

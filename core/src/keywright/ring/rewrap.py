@@ -1,26 +1,27 @@
-"""The ring seals a store anew, with another master key."""
+"""Sealing what a store has again, with the current master key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
-from keywright.record import Record, RecordInfo, Revision
-from keywright.ring.context import RingBase
-from keywright.ring.operations import describe
-from keywright.ring.stores import OpenedStore
+from keywright.record import Record, RecordInfo
+
+if TYPE_CHECKING:
+    from keywright.ring.context import RingContext
+    from keywright.ring.stores import OpenStore
 
 _RETRIES: Final = 20
 
 
-class Resealed(NamedTuple):
+class RewrapResult(NamedTuple):
     """What became of a version.
 
     Attributes:
-        reference: `NAME@N`; of a name whose versions cannot be listed `NAME`.
-        is_changed: it was sealed anew; otherwise it had the current master key already, or has no payload.
-        error: why it could not be sealed anew.
+        reference: `NAME@N`; `NAME` if the versions of the name cannot be listed.
+        is_changed: it was sealed again; otherwise it had the current master key already, or has no payload.
+        error: why it could not be sealed again.
     """
 
     reference: str
@@ -28,55 +29,43 @@ class Resealed(NamedTuple):
     error: KeywrightError | None = None
 
 
-class Resealing(RingBase):
-    """Changes master keys."""
-
-    def reseal(self, *, store: str | None = None) -> Iterator[Resealed]:
-        """Seal every payload of a store that is not sealed with the current master key; say of each what came of it.
-
-        The seal's `previous` must still open what is there. Each record is replaced by one write, so that it can be
-        read at every moment; interrupted, the same call goes on where it stopped. One that fails stops no other.
-
-        Raises:
-            ConfigError: the store has no seal, or one whose master key does not change.
-            ReadOnlyStoreError: it takes no writes.
-            SealError: the seal has no usable master key.
-            StoreError: its names cannot be listed.
-        """
-        opened = self.open_store(store)
-        writable = opened.writable
-        opened.check_renewable()
-        for name in writable.names():
+def rewrap(context: RingContext, store: str | None) -> Iterator[RewrapResult]:
+    """`KeyRing.reseal`."""
+    opened = context.stores.get(store)
+    writable = opened.writable
+    opened.seal.renewable()
+    for name in writable.names():
+        try:
+            infos = writable.versions(name)
+        except KeywrightError as error:
+            yield RewrapResult(name, is_changed=False, error=error)
+            continue
+        for info in infos:
             try:
-                infos = writable.versions(name)
+                yield RewrapResult(info.reference, is_changed=_rewrap_version(context, opened, info))
             except KeywrightError as error:
-                yield Resealed(name, is_changed=False, error=error)
-                continue
-            for info in infos:
-                try:
-                    yield Resealed(info.reference, is_changed=self._reseal(opened, info))
-                except KeywrightError as error:
-                    yield Resealed(info.reference, is_changed=False, error=error)
+                yield RewrapResult(info.reference, is_changed=False, error=error)
 
-    def _reseal(self, opened: OpenedStore, info: RecordInfo) -> bool:
-        writable = opened.writable
-        for _ in range(_RETRIES):
-            try:
-                record = writable.get(info.name, info.version)
-            except KeyNotFoundError:
-                return False  # removed since it was listed
-            renewed = opened.resealed(record)
-            if renewed is None:
-                return False
-            try:
-                self._replace(opened, renewed, record.info.revision)
-            except ConflictError:
-                continue
-            return True
-        raise ConflictError(f"{info.reference} kept changing while it was to be sealed anew; run the command again")
 
-    def _replace(self, opened: OpenedStore, renewed: Record, expected: Revision) -> None:
-        self._perform(
-            lambda: describe("reseal", opened, renewed.info, self._clock()),
-            lambda: opened.writable.update(renewed, expected=expected),
-        )
+def _rewrap_version(context: RingContext, opened: OpenStore, info: RecordInfo) -> bool:
+    for _ in range(_RETRIES):
+        try:
+            record = opened.writable.get(info.name, info.version)
+        except KeyNotFoundError:
+            return False  # removed since it was listed
+        payload = None if record.payload is None else opened.seal.renewed(record.payload, record.info)
+        if payload is None:
+            return False
+        try:
+            _replace(context, opened, Record(record.info, payload))
+        except ConflictError:
+            continue
+        return True
+    raise ConflictError(f"{info.reference} kept changing while it was to be sealed anew; run the command again")
+
+
+def _replace(context: RingContext, opened: OpenStore, record: Record) -> None:
+    context.operations.run(
+        lambda: context.operations.describe("reseal", opened, record.info),
+        lambda: opened.writable.update(record, expected=record.info.revision),
+    )

@@ -1,41 +1,43 @@
-"""A configured store, opened: its backend's store and its seal, and the way of a key in and out of them."""
+"""Configured stores: opened on first use, chains of them, and the versions that they have."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from copy import copy
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
 from heapq import merge
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from keywright import lifecycle
 from keywright.errors import (
     ConfigError,
-    DamagedStoreError,
-    FormatError,
-    InvalidKeyError,
+    KeyNotFoundError,
+    KeywrightError,
     NotExportableError,
-    PluginError,
+    PolicyError,
     ReadOnlyStoreError,
     StoreUnavailableError,
-    UnsupportedKeyError,
 )
-from keywright.key import Key
-from keywright.protocols import Capabilities, Format, SigningStore, Store, WritableStore
-from keywright.record import Record, RecordInfo, State
-from keywright.ring.arguments import located
-from keywright.ring.codec import check_carried, claimants, decode_key, public_attributes, read_back, warn
+from keywright.protocols import SigningStore, Store, WritableStore
+from keywright.record import State
+from keywright.ring.arguments import check_texts, error_context
+from keywright.ring.codec import KeyCodec
 from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import StoreSeal
-from keywright.secret import Secret
 from keywright.settings import check_options
 from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from keywright.config import Config, StoreTable
-    from keywright.protocols import StoreBackend
+    from keywright.key import Key
+    from keywright.names import Reference
+    from keywright.protocols import Capabilities, StoreBackend
+    from keywright.record import Record, RecordInfo
     from keywright.registry import Registry
+
+CHAIN: Final = "chain"
+"""The backend of a chain."""
 
 
 class _Handle(NamedTuple):
@@ -44,50 +46,91 @@ class _Handle(NamedTuple):
     store: Store
 
 
-class _Handles:
-    """What is open, shared by an opened store and its read-only twins.
+class _Connection:
+    """The store of a backend, opened on first use, and again after a fork or after it was closed."""
 
-    `current` is one object, so that no thread sees half of what another opens or closes.
-    """
-
-    def __init__(self) -> None:
-        self.current: _Handle | None = None
-        self.inherited: list[_Handle] = []
-
-
-class OpenedStore:
-    """One store of the configuration. Opened on first use, and again after a fork, or when it is used once closed."""
-
-    def __init__(self, table: StoreTable, config: Config, plugins: Registry) -> None:
-        """Check the settings; nothing is opened yet.
-
-        Raises:
-            UnknownPluginError: no plugin for the backend or the seal.
-            ConfigError: a setting of the backend is wrong.
-        """
-        self.name = table.name
-        self._plugins = plugins
+    def __init__(self, table: StoreTable, registry: Registry) -> None:
+        """Check the settings; nothing is opened yet. Raises: as `Stores.get`."""
         self._source, self._path = table.source, table.path
-        with located(table.source, f"{table.path}.backend"):
-            self._backend = plugins.store_backend(table.backend)
-        self._options = check_options(
+        with error_context(table.source, f"{table.path}.backend"):
+            self.backend = registry.store_backend(table.backend)
+        self.options = check_options(
             table.given,
-            self._backend.settings,
-            owner=f"store backend {self._backend.name!r}",
+            self.backend.settings,
+            owner=f"store backend {self.backend.name!r}",
             path=table.path,
             source=table.source,
             beside=("backend", "seal"),
         )
-        self._seal = StoreSeal(table, config, plugins, lambda: self.store)
         self._lock = ProcessLock()
-        self._handles = _Handles()
-        self._refusal: str | None = None
-        self.chain: str | None = None
+        # One object, so that no thread sees half of what another opens or closes.
+        self._handle: _Handle | None = None
+        self._inherited: list[_Handle] = []
+
+    def store(self) -> Store:
+        """The opened store. Raises: as `OpenStore.store`."""
+        handle = self._handle
+        if handle is not None and handle.process == os.getpid():
+            return handle.store
+        with self._lock.mine():
+            handle = self._handle
+            if handle is None or handle.process != os.getpid():
+                if handle is not None:
+                    # The parent's, from before a fork, is kept and not used: closed here, or collected as garbage, it
+                    # could drop the parent's locks.
+                    self._inherited.append(handle)
+                with error_context(self._source, f"{self._path}."):
+                    context = self.backend.open(self.options)
+                    handle = self._handle = _Handle(os.getpid(), context, context.__enter__())
+            return handle.store
+
+    def close(self) -> None:
+        """Close the store, if this process opened it."""
+        with self._lock.mine():
+            handle = self._handle
+            if handle is not None and handle.process == os.getpid():
+                self._handle = None
+                handle.context.__exit__(None, None, None)
+
+
+class OpenStore:
+    """One store of the configuration, and the way of a key in and out of it.
+
+    Attributes:
+        name: as the configuration calls it.
+        seal: its seal, or what stands for the lack of one.
+        codec: turns keys into records and back.
+        chain: if no store of a chain has the name in question, what messages call that chain; else None.
+    """
+
+    __slots__ = ("_connection", "_refusal", "chain", "codec", "name", "seal")
+
+    def __init__(
+        self,
+        name: str,
+        connection: _Connection,
+        seal: StoreSeal,
+        codec: KeyCodec,
+        *,
+        refusal: str | None = None,
+        chain: str | None = None,
+    ) -> None:
+        """`refusal` is the message of the error if something is to be written; None: it may be written."""
+        self.name = name
+        self.seal = seal
+        self.codec = codec
+        self.chain = chain
+        self._connection = connection
+        self._refusal = refusal
+
+    def restricted(self, *, refusal: str | None = None, chain: str | None = None) -> OpenStore:
+        """The same store with another `refusal` or `chain`."""
+        return OpenStore(self.name, self._connection, self.seal, self.codec, refusal=refusal, chain=chain)
 
     @property
     def capabilities(self) -> Capabilities:
         """What stores of this kind can do."""
-        return self._backend.capabilities
+        return self._connection.backend.capabilities
 
     @property
     def store(self) -> Store:
@@ -95,58 +138,23 @@ class OpenedStore:
 
         Raises:
             StoreUnavailableError, AccessDeniedError, DamagedStoreError: it cannot be opened.
-            ConfigError: the backend finds fault with a setting, which its message starts with.
+            ConfigError: the backend refuses a setting, with which its message starts.
         """
-        handle = self._handles.current
-        if handle is not None and handle.process == os.getpid():
-            return handle.store
-        with self._lock.mine():
-            handle = self._handles.current
-            if handle is None or handle.process != os.getpid():
-                if handle is not None:
-                    # The parent's, before a fork, is kept and left alone: closed here, or collected as garbage, it
-                    # could drop the parent's locks.
-                    self._handles.inherited.append(handle)
-                handle = self._handles.current = self._open()
-            return handle.store
-
-    def _open(self) -> _Handle:
-        with located(self._source, f"{self._path}."):
-            context = self._backend.open(self._options)
-            return _Handle(os.getpid(), context, context.__enter__())
-
-    def close(self) -> None:
-        """Close the store, if this process opened it; whoever uses it next opens it again."""
-        with self._lock.mine():
-            handle = self._handles.current
-            if handle is not None and handle.process == os.getpid():
-                self._handles.current = None
-                handle.context.__exit__(None, None, None)
-
-    def read_only(self, why: str) -> OpenedStore:
-        """The same store, not to be written: `why` is the message of who tries."""
-        twin = copy(self)
-        twin._refusal = why  # noqa: SLF001  (its own kind)
-        return twin
-
-    def of_chain(self, chain: str) -> OpenedStore:
-        """The same store, where none of a chain has the name in question; `chain` is what messages call that."""
-        twin = copy(self)
-        twin.chain = chain
-        return twin
+        return self._connection.store()
 
     @property
     def writable(self) -> WritableStore:
         """The store, for writing.
 
         Raises:
-            ReadOnlyStoreError: stores of this kind take no writes, or this one is not to be written.
+            ReadOnlyStoreError: stores of this kind are read-only, or this one is not to be written.
         """
         if self._refusal is not None:
             raise ReadOnlyStoreError(self._refusal)
         if not self.capabilities.writable:
+            backend = self._connection.backend.name
             raise ReadOnlyStoreError(
-                f"store {self.name!r} is read-only (backend {self._backend.name!r}); name a writable one with --store"
+                f"store {self.name!r} is read-only (backend {backend!r}); name a writable one with --store"
             )
         return cast(WritableStore, self.store)
 
@@ -155,151 +163,40 @@ class OpenedStore:
         """The store if its keys never leave it, else None."""
         return cast(SigningStore, self.store) if self.capabilities.signing else None
 
-    def pack(self, key: Key, info: RecordInfo, *, lenient: bool = False) -> Record:
-        """A record for `key` as `info` says: encoded, read back and compared, and sealed if the store has a seal.
-
-        With `lenient`, what the format's lenient reading alone takes back is good enough.
-
-        Raises:
-            UnknownPluginError: there is no such format.
-            PluginError: the key is another one than `info` says, so that it would never be read again.
-            UnsupportedKeyError: the format cannot carry the key and all that is on it.
-            SealError: it cannot be sealed, or the seal does not give it back.
-        """
-        if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
-            raise PluginError(
-                f"key type {info.key_type!r} gave another key than its metadata would say, so nothing was stored; "
-                f"report it to the plugin's author"
-            )
-        format_ = self._plugins.format(info.format or "")
-        payload = None if key.secret is None else format_.encode_secret(key)
-        encoded = Secret(format_.encode_public(key)) if payload is None else payload
-        again = self._plugins.key_type(key.type).complete(read_back(format_, encoded, lenient=lenient))
-        check_carried(format_, key, again)
-        if again != key:
-            raise UnsupportedKeyError(f"format {format_.name!r} gives another key back than it got; nothing was stored")
-        return Record(info, None if payload is None else self._seal.sealed(payload, info))
-
-    def encoded(self, key: Key, info: RecordInfo) -> Secret:
-        """The payload of a key with both halves, before any seal. Raises: as `Format.encode_secret`."""
-        return self._plugins.format(info.format or "").encode_secret(key)
-
-    def bits(self, key: Key) -> int | None:
-        """The size of a key as its type counts it; None if it has no half."""
-        return None if key.secret is None and key.public is None else self._plugins.key_type(key.type).bits(key)
-
-    def record_of(self, info: RecordInfo, payload: Secret | None) -> Record:
-        """A record of the format's own bytes, sealed if the store has a seal.
-
-        Raises:
-            SealError: it cannot be sealed, or the seal does not give it back.
-        """
-        return Record(info, None if payload is None else self._seal.sealed(payload, info))
-
-    def is_same_place(self, other: OpenedStore) -> bool:
-        """Whether the two are one store under two names, as far as their settings tell."""
-        if (self._backend.name, dict(self._options)) == (other._backend.name, dict(other._options)):
-            return True
-        return _is_one_file(self._options.get("path"), other._options.get("path"))
-
-    @property
-    def seal_name(self) -> str | None:
-        """The name of the plugin's seal that the store has; None: none."""
-        return self._seal.name
-
-    def resealed(self, record: Record) -> Record | None:
-        """The record, sealed anew; None if that would change nothing. Raises: as `StoreSeal.renewed`."""
-        payload = None if record.payload is None else self._seal.renewed(record.payload, record.info)
-        return None if payload is None else Record(record.info, payload)
-
-    def check_renewable(self) -> None:
-        """Raises: as `StoreSeal.renewable`."""
-        self._seal.renewable()
+    def close(self) -> None:
+        """Close the store, if this process opened it; the next use opens it again."""
+        self._connection.close()
 
     def load(self, info: RecordInfo) -> Key:
-        """The key of a version, with its secret half if there is one to be had.
+        """The key of a version, with its secret half if that is available.
 
         Raises:
-            KeyNotFoundError: the version is gone meanwhile.
-            SealError: it cannot be unsealed.
-            DamagedStoreError: the payload is no key of its format, not as the format writes it, or not the key that
-                the metadata describes.
-            FormatError: the store does not know the format, and no format or several claim the payload.
+            KeyNotFoundError: the version was removed meanwhile.
+            SealError, DamagedStoreError, FormatError: as `KeyCodec.unpack`.
         """
-        record = self.store.get(info.name, info.version)
-        return self.unpack(record)
+        return self.codec.unpack(self.store.get(info.name, info.version))
 
     def unpack(self, record: Record) -> Key:
-        """The key of a record as the store gave it. Raises: as `load`."""
-        info = record.info
-        if record.payload is None:
-            return Key(info.key_type, info.kid, None, info.public, info.attributes)
-        payload = self._seal.unsealed(record.payload, info)
-        if not self.capabilities.metadata:
-            return self._unpack_plain(payload, info)[1]
-        format_ = self._plugins.format(info.format or "")
-        try:
-            # Leniently, for a key that was imported so; it has to be what this format itself wrote all the same.
-            key = self._plugins.key_type(info.key_type).complete(read_back(format_, payload, lenient=True))
-            canonical = key.secret is not None and format_.encode_secret(key) == payload
-        except (FormatError, InvalidKeyError) as error:
-            raise self._undecodable(info, error) from None
-        if not canonical:
-            raise DamagedStoreError(
-                f"{info.reference} in store {self.name!r} is not as it was written; restore it from a backup"
-            )
-        if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
-            raise DamagedStoreError(
-                f"{info.reference} in store {self.name!r} is another key than its metadata says; "
-                f"restore it from a backup"
-            )
-        return key
-
-    def _unpack_plain(self, payload: Secret, info: RecordInfo) -> tuple[Format, Key]:
-        """The format and the key of a payload that came without metadata."""
-        format_ = self._only_claimant(payload, info)
-        try:
-            key = decode_key(self._plugins, format_, payload, lenient=False, report=warn)
-        except (FormatError, InvalidKeyError) as error:
-            raise self._undecodable(info, error) from None
-        return format_, replace(key, kid=key.kid or format_.default_kid(info.name, info.version, key) or "")
-
-    def _only_claimant(self, payload: Secret, info: RecordInfo) -> Format:
-        claiming = claimants(self._plugins, payload)
-        if len(claiming) == 1:
-            return claiming[0]
-        where = f"{info.reference} in store {self.name!r}"
-        if claiming:
-            names = " or ".join(format_.name for format_ in claiming)
-            raise FormatError(f"{where} could be {names}, and this store cannot say; import it into one that can")
-        known = ", ".join(self._plugins.formats) or "none"
-        raise FormatError(
-            f"{where} is a key of no format that is installed ({known}); correct it, or install its plugin"
-        )
-
-    def _undecodable(self, info: RecordInfo, error: FormatError | InvalidKeyError) -> DamagedStoreError:
-        return DamagedStoreError(f"{info.reference} in store {self.name!r} does not decode: {error}")
-
-    def public_key(self, info: RecordInfo) -> Key:
-        """The public half of a version that `described` completed; its payload is not opened."""
-        return Key(info.key_type, info.kid, None, info.public, info.attributes)
+        """The key of a record that this store returned. Raises: as `KeyCodec.unpack`."""
+        return self.codec.unpack(record)
 
     def described(self, info: RecordInfo) -> RecordInfo:
-        """`info`, completed from the payload where the store keeps no metadata. Raises: as `load`."""
+        """`info`, completed from the payload if the store has no metadata. Raises: as `load`."""
         if self.capabilities.metadata:
             return info
         record = self.store.get(info.name, info.version)
-        if record.payload is None:
-            return record.info
-        format_, key = self._unpack_plain(self._seal.unsealed(record.payload, info), info)
-        attributes = public_attributes(format_, key)
-        return replace(
-            info, key_type=key.type, format=format_.name, kid=key.kid, public=key.public, attributes=attributes
-        )
+        return record.info if record.payload is None else self.codec.complete(info, record.payload)
+
+    def is_same_place(self, other: OpenStore) -> bool:
+        """Whether the two are one store under two names, as far as their settings show."""
+        own, others = self._connection, other._connection
+        if (own.backend.name, dict(own.options)) == (others.backend.name, dict(others.options)):
+            return True
+        return _is_one_file(own.options.get("path"), others.options.get("path"))
 
 
 def _is_one_file(path: object, other: object) -> bool:
-    """Whether two paths are one file or directory, or one lies inside the other."""
+    """Whether two paths are one file or directory, or one is inside the other."""
     if not isinstance(path, str) or not isinstance(other, str):
         return False
     try:
@@ -309,11 +206,11 @@ def _is_one_file(path: object, other: object) -> bool:
         return False
 
 
-def secret_of(key: Key, info: RecordInfo, store: OpenedStore) -> Key:
-    """`key`, if its secret half is there.
+def check_secret(key: Key, info: RecordInfo, opened: OpenStore) -> Key:
+    """`key`, if it has its secret half.
 
     Raises:
-        NotExportableError: it was destroyed, never leaves its store, or never came along.
+        NotExportableError: the secret half was destroyed, never leaves its store, or was never imported.
     """
     if key.secret is not None:
         return key
@@ -321,40 +218,42 @@ def secret_of(key: Key, info: RecordInfo, store: OpenedStore) -> Key:
         raise NotExportableError(
             f"{info.reference} is destroyed, and its secret half with it; rotate to make a new version"
         )
-    if store.capabilities.signing:
+    if opened.capabilities.signing:
         raise NotExportableError(
-            f"the secret half of {info.reference} never leaves store {store.name!r}; sign with it there"
+            f"the secret half of {info.reference} never leaves store {opened.name!r}; sign with it there"
         )
     raise NotExportableError(
         f"{info.reference} is a public key, imported without its secret half; ask its owner to sign"
     )
 
 
-BACKEND = "chain"
-
-
 class Chain:
-    """One `[stores.NAME]` of the backend `chain`."""
+    """Several stores as one: the first that has a name is used for it, and new names go to one of them.
+
+    Attributes:
+        name: as the configuration calls it.
+        stores: the names of its stores, in order.
+    """
 
     def __init__(
         self,
         table: StoreTable,
         backend: StoreBackend,
         stores: Mapping[str, StoreTable],
-        open_store: Callable[[str], OpenedStore],
-        passed_over: Callable[[str, str], None],
+        open_store: Callable[[str], OpenStore],
+        report_skipped: Callable[[str, str], None],
     ) -> None:
         """Check the settings; nothing is opened yet. `open_store` opens a configured store by its name.
 
-        `passed_over` hears the name of a store that could not be reached and was not waited for, and a sentence.
+        `report_skipped` is called with the name of a store that could not be reached and was skipped, and a sentence.
 
         Raises:
             ConfigError: a setting is wrong; it names no store, one that is not configured, a chain, or one twice; it
-                has a seal, which is its stores' to have.
+                has a seal, which only its stores can have.
         """
         self.name = table.name
         self._open_store = open_store
-        self._passed_over = passed_over
+        self._report_skipped = report_skipped
         options = check_options(
             table.given,
             backend.settings,
@@ -365,7 +264,7 @@ class Chain:
         )
         self.stores = options.texts("stores")
         self._write_to = options.optional_text("write_to")
-        self._goes_on = options.text("on_unreachable") == "next"
+        self._skips = options.text("on_unreachable") == "next"
 
         def refuse(setting: str, rule: str) -> ConfigError:
             return ConfigError(f"{table.source}: {table.path}.{setting} {rule}")
@@ -373,7 +272,7 @@ class Chain:
         for name in self.stores:
             if name not in stores:
                 raise refuse("stores", f"names a store that is not configured{did_you_mean(name, stores)}")
-            if stores[name].backend == BACKEND:
+            if stores[name].backend == CHAIN:
                 raise refuse("stores", f"names {name!r}, which is a chain itself; name its stores")
         if not self.stores or len(set(self.stores)) < len(self.stores):
             raise refuse("stores", "must name one store at least, and none twice")
@@ -382,15 +281,15 @@ class Chain:
         if table.seal is not None:
             raise refuse("seal", "has no meaning for a chain; set it for the stores that need one")
 
-    def holder(self, name: str) -> OpenedStore:
-        """The first store that has a name; of one that none has, the one that new names go to.
+    def holder(self, name: str) -> OpenStore:
+        """The first store that has a name; if no store has it, the one that new names go to.
 
-        A name stays where it is: what writes to another store than `write_to` is refused, and told to migrate it.
+        A name stays where it is: writing to another store than `write_to` is refused, with the command that moves it.
 
         Raises:
             StoreUnavailableError: a store before it cannot be reached, and `on_unreachable` is `stop`; or one cannot be
-                reached, and none of the others has the name.
-            AccessDeniedError, DamagedStoreError: a store before it denies or is damaged, whatever is set.
+                reached, and no other store has the name.
+            AccessDeniedError, DamagedStoreError: a store before it denies access or is damaged, whatever is set.
         """
         silent: dict[str, StoreUnavailableError] = {}
         for store in self.stores:
@@ -398,56 +297,247 @@ class Chain:
             try:
                 found = opened.store.versions(name)
             except StoreUnavailableError as error:
-                if not self._goes_on:
+                if not self._skips:
                     raise
                 silent[store] = error
                 continue
             if found:
                 for unreachable, reason in silent.items():
                     self._report(unreachable, reason)
-                return opened if opened.name == self._write_to else self._not_written(opened, name)
+                return opened if store == self._write_to else self._not_written(opened, name)
         for reason in silent.values():
-            raise reason  # it may have the name, so that nobody can say that there is none
+            raise reason  # it may have the name, so the name cannot be said to be missing
         asked = f"{self.name!r} ({', '.join(self.stores)})"
         if self._write_to is not None:
-            return self._open_store(self._write_to).of_chain(asked)
-        last = self._open_store(self.stores[-1]).of_chain(asked)
-        return last.read_only(f"store {self.name!r} is a chain without write_to, so it takes no writes; set it")
+            return self._open_store(self._write_to).restricted(chain=asked)
+        return self._open_store(self.stores[-1]).restricted(
+            chain=asked, refusal=f"store {self.name!r} is a chain without write_to, so it takes no writes; set it"
+        )
 
-    def reachable(self) -> Iterator[OpenedStore]:
-        """Its stores in order, those left out that cannot be opened, where that is set. Raises: as `holder`."""
+    def names(self, prefix: str) -> Iterator[tuple[str, OpenStore]]:
+        """All names in the order of their bytes, each with the first store that has it. Raises: as `holder`."""
+        members = list(self._reachable())
+        last = None
+        for name, place in merge(*(_names_of(opened, prefix, place) for place, opened in enumerate(members))):
+            if name != last:
+                last = name
+                yield name, members[place]
+
+    def _reachable(self) -> Iterator[OpenStore]:
+        """Its stores in order; without those that cannot be opened, if it skips them."""
         for store in self.stores:
             opened = self._open_store(store)
             try:
                 _ = opened.store
             except StoreUnavailableError as error:
-                if not self._goes_on:
+                if not self._skips:
                     raise
                 self._report(store, error)
                 continue
             yield opened
 
-    def names(self, prefix: str) -> Iterator[tuple[str, OpenedStore]]:
-        """All names in the order of their bytes, each with the first store that has it. Raises: as `holder`."""
-        members = list(self.reachable())
-        last = None
-        for name, place in merge(*(self._names_of(opened, prefix, place) for place, opened in enumerate(members))):
-            if name != last:
-                last = name
-                yield name, members[place]
-
     def _report(self, store: str, error: StoreUnavailableError) -> None:
-        self._passed_over(store, f"chain {self.name!r} goes on without store {store!r}, which is not reached: {error}")
+        self._report_skipped(
+            store, f"chain {self.name!r} goes on without store {store!r}, which is not reached: {error}"
+        )
 
-    def _names_of(self, opened: OpenedStore, prefix: str, place: int) -> Iterator[tuple[str, int]]:
-        return ((name, place) for name in opened.store.names(prefix))
-
-    def _not_written(self, opened: OpenedStore, name: str) -> OpenedStore:
+    def _not_written(self, opened: OpenStore, name: str) -> OpenStore:
         if self._write_to is None:
-            return opened.read_only(
+            refusal = (
                 f"store {self.name!r} is a chain without write_to, so it takes no writes; name store {opened.name!r}"
             )
-        return opened.read_only(
-            f"{name} is in store {opened.name!r}, and the chain {self.name!r} writes to {self._write_to!r}; move it "
-            f"with `keywright migrate --from {opened.name} --to {self._write_to} {name}`, or name store {opened.name!r}"
-        )
+        else:
+            refusal = (
+                f"{name} is in store {opened.name!r}, and the chain {self.name!r} writes to {self._write_to!r}; move "
+                f"it with `keywright migrate --from {opened.name} --to {self._write_to} {name}`, or name store "
+                f"{opened.name!r}"
+            )
+        return opened.restricted(refusal=refusal)
+
+
+def _names_of(opened: OpenStore, prefix: str, place: int) -> Iterator[tuple[str, int]]:
+    return ((name, place) for name in opened.store.names(prefix))
+
+
+class Stores:
+    """The stores of a ring: opens them, closes them, and finds versions in them.
+
+    Attributes:
+        default: the store that the ring itself was given, which takes precedence over the configuration; or None.
+    """
+
+    __slots__ = ("_chains", "_clock", "_config", "_opened", "_registry", "_report", "_skipped", "default")
+
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        *,
+        default: str | None,
+        clock: Callable[[], datetime],
+        report: Callable[[str], None],
+    ) -> None:
+        """Nothing is opened yet. `report` is called with a sentence about each store that a chain skipped.
+
+        Raises:
+            ConfigError: `default` is empty.
+        """
+        check_texts(store=default)
+        self.default = default
+        self._config = config
+        self._registry = registry
+        self._clock = clock
+        self._report = report
+        self._chains: dict[str, Chain] = {}
+        self._opened: dict[str, OpenStore] = {}
+        self._skipped: set[str] = set()
+
+    def close(self) -> None:
+        """Close every store that is open."""
+        with ExitStack() as closing:
+            # They are kept, closed: a signer that opens its store again opens the one that the ring knows.
+            for opened in list(self._opened.values()):
+                closing.callback(opened.close)
+
+    def get(self, store: str | None = None, *, name: str | None = None) -> OpenStore:
+        """The configured store called `store`, or the one for the key `name`, or the default.
+
+        Raises:
+            ConfigError: no such store is configured, its settings are wrong, or `store` is empty; it is a chain, and
+                there is no `name`.
+            UnknownPluginError: its backend or seal is not installed.
+            StoreError: (a chain) one of its stores fails before it is known which has the name.
+        """
+        table = self.table(store, name)
+        if table.backend != CHAIN:
+            return self._open(table)
+        if name is None:
+            raise ConfigError(f"store {table.name!r} is a chain of stores; name one of them")
+        return self.chain(table).holder(name)
+
+    def table(self, store: str | None, name: str | None) -> StoreTable:
+        """The table of the store that `get` opens. Raises: ConfigError, as `get`."""
+        check_texts(store=store, name=name)
+        wanted = self.default if store is None else store
+        return self.configured(name) if wanted is None else self._config.store(wanted)
+
+    def configured(self, name: str | None) -> StoreTable:
+        """The table of the store that the configuration has for a key. Raises: ConfigError, as `get`."""
+        return self._config.store(None if name is None else self._config.key(name).common().optional_text("store"))
+
+    def chain(self, table: StoreTable) -> Chain:
+        """The chain of this table. Raises: ConfigError, as `Chain`."""
+        chain = self._chains.get(table.name)
+        if chain is None:
+            made = Chain(
+                table,
+                self._registry.store_backend(table.backend),
+                self._config.stores,
+                lambda store: self._open(self._config.store(store)),
+                self._report_skipped,
+            )
+            chain = self._chains.setdefault(table.name, made)
+        return chain
+
+    def _report_skipped(self, store: str, sentence: str) -> None:
+        """Report each store of a chain once, or a service that signs all day would report nothing else."""
+        if store not in self._skipped:
+            self._skipped.add(store)
+            self._report(sentence)
+
+    def _open(self, table: StoreTable) -> OpenStore:
+        opened = self._opened.get(table.name)
+        if opened is None:
+            connection = _Connection(table, self._registry)
+            seal = StoreSeal(table, self._config, self._registry, connection.store)
+            has_metadata = connection.backend.capabilities.metadata
+            codec = KeyCodec(self._registry, seal, table.name, has_metadata=has_metadata)
+            # setdefault is atomic: threads that come at once get one store, for a second one might have other keys.
+            opened = self._opened.setdefault(table.name, OpenStore(table.name, connection, seal, codec))
+        return opened
+
+    def names(self, prefix: str, store: str | None) -> Iterator[tuple[str, OpenStore]]:
+        """The names of a store that start with `prefix`, each with the store that has it."""
+        table = self.table(store, None)
+        if table.backend == CHAIN:
+            return self.chain(table).names(prefix)
+        opened = self._open(table)
+        return ((name, opened) for name in opened.store.names(prefix))
+
+    def versions(self, opened: OpenStore, name: str, version: int | None = None) -> Sequence[RecordInfo]:
+        """The versions of a name; `version` has to be one of them.
+
+        Raises:
+            KeyNotFoundError: there is no such name or version.
+        """
+        infos = opened.store.versions(name)
+        if not infos and not opened.capabilities.writable and opened.chain is None:
+            # Its own error says where it looked, which helps more than how to create a key.
+            opened.store.get(name, version or 1)
+        if not infos:
+            raise self.not_found(opened, name)
+        if version is not None and all(info.version != version for info in infos):
+            known = ", ".join(str(info.version) for info in infos)
+            raise KeyNotFoundError(f"{name} has no version {version} in store {opened.name!r}; it has: {known}")
+        return infos
+
+    def resolve(
+        self, reference: Reference, store: str | None, *, or_single: bool = False, only_single: bool = False
+    ) -> tuple[OpenStore, RecordInfo]:
+        """The version that a reference names: that one, or the primary; with `or_single`, also an only version.
+
+        With `only_single`, an only version and no primary.
+
+        Raises:
+            KeyNotFoundError: there is no such name or version.
+            PolicyError: the reference names no version, and there is none that it could mean.
+        """
+        opened = self.get(store, name=reference.name)
+        infos = self.versions(opened, reference.name, reference.version)
+        if reference.version is not None:
+            return opened, next(info for info in infos if info.version == reference.version)
+        if (or_single or only_single) and len(infos) == 1:
+            return opened, infos[0]
+        if only_single:
+            known = ", ".join(info.reference for info in infos)
+            raise PolicyError(
+                f"{reference} has several versions, and a rotation meanwhile would make it another one; say which is "
+                f"meant: {known}"
+            )
+        now = self._clock()
+        info = lifecycle.primary(infos, now)
+        if info is None:
+            raise PolicyError(
+                f"{reference} has no version that signs, so say which is meant, such as {infos[-1].reference}: "
+                f"{lifecycle.why_not(infos, now)}"
+            )
+        return opened, info
+
+    def not_found(self, opened: OpenStore, name: str) -> KeyNotFoundError:
+        """The error for a name that a store lacks, with the store that has it."""
+        holders, silent = self.elsewhere(opened, name)
+        unasked = f" (not asked: {', '.join(silent)})" if silent else ""
+        asked = f"store {opened.name!r}" if opened.chain is None else f"chain {opened.chain}"
+        none = f"{asked} has no key {name}"
+        if not holders:
+            return KeyNotFoundError(f"{none}; make one with generate or import, or name another --store{unasked}")
+        first = holders[0]
+        way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or say --store {first}"
+        return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}; {way}")
+
+    def elsewhere(self, opened: OpenStore, name: str) -> tuple[list[str], list[str]]:
+        """Which other configured stores have a version of a name that is not destroyed, and which could not be read."""
+        holders: list[str] = []
+        silent: list[str] = []
+        for other, table in self._config.stores.items():
+            if other == opened.name or table.backend == CHAIN:
+                continue
+            try:
+                infos = self._open(table).store.versions(name)
+            except KeywrightError:
+                # Wrong settings included: a misspelt one must not hide the key that is there.
+                silent.append(other)
+            else:
+                if any(info.state is not State.DESTROYED for info in infos):
+                    holders.append(other)
+        return holders, silent
