@@ -45,7 +45,7 @@ def signer(
     wanted = parse_reference(reference)
 
     def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> BoundKey:
-        info = _signing_version(wanted, infos, now)
+        info = _primary(wanted, infos, now, use="that signs", other="does not sign, {} does")
         return context.operations.run(
             lambda: context.operations.describe("bind", opened, info),
             lambda: _bind_signer(context.registry, opened, info, algorithm),
@@ -53,7 +53,7 @@ def signer(
         )
 
     look_up = _look_up(context, wanted, store, refresh, bind, _signing_until)
-    return Signer(look_up, context.clock, context.operations)
+    return Signer(wanted.name, look_up, context.clock, context.operations)
 
 
 def verifier(
@@ -66,7 +66,7 @@ def verifier(
         return tuple(bound for _, bound in _bind_verifiers(context.registry, opened, wanted, infos, algorithm, now))
 
     look_up = _look_up(context, wanted, store, refresh, bind, _verifying_until)
-    return Verifier(look_up, context.clock, context.operations)
+    return Verifier(wanted.name, look_up, context.clock, context.operations)
 
 
 def encrypter(context: RingContext, reference: str, store: str | None, refresh: timedelta | None) -> Encrypter:
@@ -74,12 +74,13 @@ def encrypter(context: RingContext, reference: str, store: str | None, refresh: 
     wanted = parse_reference(reference)
 
     def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> EncryptionKey:
-        info = opened.described(_encryption_version(wanted, infos, now))
+        primary = _primary(wanted, infos, now, use="to encrypt for", other="is not encrypted for now, {} is")
+        info = opened.described(primary)
         key = context.operations.load(opened, info) if info.public is None else public_half(info)
         return EncryptionKey(info.name, info.version, info.kid, key)
 
     look_up = _look_up(context, wanted, store, refresh, bind, _signing_until)
-    return Encrypter(look_up, context.clock, context.operations)
+    return Encrypter(wanted.name, look_up, context.clock, context.operations)
 
 
 def decrypter(context: RingContext, reference: str, store: str | None, refresh: timedelta | None) -> Decrypter:
@@ -95,7 +96,7 @@ def decrypter(context: RingContext, reference: str, store: str | None, refresh: 
         return tuple(bind_one(opened, opened.described(info)) for info in able)
 
     look_up = _look_up(context, wanted, store, refresh, bind, _verifying_until)
-    return Decrypter(look_up, context.clock, context.operations)
+    return Decrypter(wanted.name, look_up, context.clock, context.operations)
 
 
 def _look_up(
@@ -135,21 +136,13 @@ def _verifying_until(infos: Sequence[RecordInfo], now: datetime) -> Iterator[dat
                 yield end
 
 
-def _signing_version(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> RecordInfo:
+def _primary(reference: Reference, infos: Sequence[RecordInfo], now: datetime, *, use: str, other: str) -> RecordInfo:
+    """The primary, if the reference names it; `use` is what it is for, and `other` that it is not another version."""
     info = lifecycle.primary(infos, now)
     if info is None:
-        raise PolicyError(f"{reference.name} has no version that signs: {lifecycle.why_not(infos, now)}")
+        raise PolicyError(f"{reference.name} has no version {use}: {lifecycle.why_not(infos, now)}")
     if reference.version not in (None, info.version):
-        raise PolicyError(f"{reference} does not sign, {info.reference} does; leave the version out")
-    return info
-
-
-def _encryption_version(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> RecordInfo:
-    info = lifecycle.primary(infos, now)
-    if info is None:
-        raise PolicyError(f"{reference.name} has no version to encrypt for: {lifecycle.why_not(infos, now)}")
-    if reference.version not in (None, info.version):
-        raise PolicyError(f"{reference} is not encrypted for now, {info.reference} is; leave the version out")
+        raise PolicyError(f"{reference} {other.format(info.reference)}; leave the version out")
     return info
 
 
@@ -188,15 +181,10 @@ def _bind_signer(registry: Registry, opened: OpenStore, info: RecordInfo, algori
         InvalidKeyError: the key is too weak for the algorithm.
     """
     signing = opened.signing
-    if signing is not None:
-        key_type = registry.key_type(info.key_type)
-        chosen = choose_algorithm(key_type, info.attributes, algorithm, "sign", info.reference)
-        sign = signing.signer(info.name, info.version, chosen)
-        return BoundKey(info.name, info.version, info.kid, info.key_type, chosen, info.public, sign)
-    key = check_secret(opened.load(info), info, opened)
+    key = check_secret(opened.load(info), info, opened) if signing is None else public_half(info)
     key_type = registry.key_type(key.type)
     chosen = choose_algorithm(key_type, key.attributes, algorithm, "sign", info.reference)
-    sign = key_type.signer(key, chosen)
+    sign = key_type.signer(key, chosen) if signing is None else signing.signer(info.name, info.version, chosen)
     return BoundKey(info.name, info.version, key.kid, key.type, chosen, key.public, sign)
 
 

@@ -42,16 +42,24 @@ class CachedBinding(Generic[_T]):
     or the clock was set back before the look-up, or its ring created or changed a key, or the process forked.
     """
 
-    __slots__ = ("_clock", "_found", "_lock", "_look_up", "_operations")
+    __slots__ = ("_clock", "_found", "_lock", "_look_up", "_name", "_operations")
 
-    def __init__(self, look_up: Callable[[], Found[_T]], clock: Callable[[], datetime], operations: Operations) -> None:
-        """Look up for the first time. Raises: whatever `look_up` raises."""
+    def __init__(
+        self, name: str, look_up: Callable[[], Found[_T]], clock: Callable[[], datetime], operations: Operations
+    ) -> None:
+        """Look `name` up for the first time. Raises: whatever `look_up` raises."""
+        self._name = name
         self._look_up = look_up
         self._clock = clock
         self._operations = operations
         self._lock = ProcessLock()
         # One tuple, so that no thread sees a new time beside an old key.
         self._found = look_up()
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        return self._name
 
     def current(self) -> _T:
         """What is in use now.
@@ -117,11 +125,6 @@ class Signer(CachedBinding[BoundKey]):
         return self.current().sign(data)
 
     @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._found.bound.name
-
-    @property
     def version(self) -> int:
         """The version that signs now. Raises: as `current`."""
         return self.current().version
@@ -143,7 +146,7 @@ class Signer(CachedBinding[BoundKey]):
 
     def _summary(self) -> str:
         bound = self._found.bound
-        return f"{bound.name}@{bound.version} {bound.algorithm}"
+        return f"{self._name}@{bound.version} {bound.algorithm}"
 
 
 class BoundVerifier(NamedTuple):
@@ -188,16 +191,11 @@ class Verifier(CachedBinding[tuple[BoundVerifier, ...]]):
                 continue
             return bound
         raise InvalidSignatureError(
-            f"the signature holds under no version of {self.name} that may verify; check the data"
+            f"the signature holds under no version of {self._name} that may verify; check the data"
         )
 
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._found.bound[0].name
-
     def _summary(self) -> str:
-        return f"{self.name}: " + ", ".join(f"{bound.version} {bound.algorithm}" for bound in self._found.bound)
+        return f"{self._name}: " + ", ".join(f"{bound.version} {bound.algorithm}" for bound in self._found.bound)
 
 
 class EncryptionKey(NamedTuple):
@@ -222,14 +220,9 @@ class Encrypter(CachedBinding[EncryptionKey]):
 
     __slots__ = ()
 
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._found.bound.name
-
     def _summary(self) -> str:
         bound = self._found.bound
-        return f"{bound.name}@{bound.version}"
+        return f"{self._name}@{bound.version}"
 
 
 class DecryptionKey(NamedTuple):
@@ -258,10 +251,5 @@ class Decrypter(CachedBinding[tuple[DecryptionKey, ...]]):
 
     __slots__ = ()
 
-    @property
-    def name(self) -> str:
-        """The key's name."""
-        return self._found.bound[0].name
-
     def _summary(self) -> str:
-        return f"{self.name}: " + ", ".join(str(bound.version) for bound in self._found.bound)
+        return f"{self._name}: " + ", ".join(str(bound.version) for bound in self._found.bound)

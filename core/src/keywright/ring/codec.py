@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -115,30 +115,29 @@ def decode_key(registry: Registry, format_: Format, data: Secret, *, lenient: bo
     return registry.key_type(key.type).complete(key)
 
 
-def find_format(registry: Registry, data: Secret) -> Format:
+def find_format(
+    registry: Registry,
+    data: Secret,
+    *,
+    subject: str = "the data",
+    ambiguous: str = "; say which with --format",
+    unknown: str = "; check it, or name its --format",
+) -> Format:
     """The one format that recognizes the bytes.
+
+    `subject` is what messages call the bytes, and the others are how the two messages end.
 
     Raises:
         FormatError: no format recognizes them, or several do.
         PluginError: a format failed.
     """
-    claiming = _claimants(registry, data)
+    claiming = [format_ for format_ in registry.formats.values() if _claims(format_, data)]
     if len(claiming) == 1:
         return claiming[0]
     if claiming:
-        names = " or ".join(format_.name for format_ in claiming)
-        raise FormatError(f"the data could be {names}; say which with --format")
+        raise FormatError(f"{subject} could be {' or '.join(format_.name for format_ in claiming)}{ambiguous}")
     known = ", ".join(registry.formats) or "none"
-    raise FormatError(f"the data is a key of no format that is installed ({known}); check it, or name its --format")
-
-
-def _claimants(registry: Registry, data: Secret) -> Sequence[Format]:
-    """The formats that recognize the bytes.
-
-    Raises:
-        PluginError: a format failed.
-    """
-    return [format_ for format_ in registry.formats.values() if _claims(format_, data)]
+    raise FormatError(f"{subject} is a key of no format that is installed ({known}){unknown}")
 
 
 def _claims(format_: Format, data: Secret) -> bool:
@@ -341,25 +340,18 @@ class KeyCodec:
 
     def _decode_plain(self, payload: Secret, info: RecordInfo) -> tuple[Format, Key]:
         """The format and the key of a payload that has no metadata."""
-        format_ = self._only_claimant(payload, info)
+        format_ = find_format(
+            self._registry,
+            payload,
+            subject=f"{info.reference} in store {self._store!r}",
+            ambiguous=", and this store cannot say; import it into one that can",
+            unknown="; correct it, or install its plugin",
+        )
         try:
             key = decode_key(self._registry, format_, payload, lenient=False, report=warn)
         except (FormatError, InvalidKeyError) as error:
             raise self._undecodable(info, error) from None
         return format_, replace(key, kid=key.kid or format_.default_kid(info.name, info.version, key) or "")
-
-    def _only_claimant(self, payload: Secret, info: RecordInfo) -> Format:
-        claiming = _claimants(self._registry, payload)
-        if len(claiming) == 1:
-            return claiming[0]
-        where = f"{info.reference} in store {self._store!r}"
-        if claiming:
-            names = " or ".join(format_.name for format_ in claiming)
-            raise FormatError(f"{where} could be {names}, and this store cannot say; import it into one that can")
-        known = ", ".join(self._registry.formats) or "none"
-        raise FormatError(
-            f"{where} is a key of no format that is installed ({known}); correct it, or install its plugin"
-        )
 
     def _undecodable(self, info: RecordInfo, error: FormatError | InvalidKeyError) -> DamagedStoreError:
         return DamagedStoreError(f"{info.reference} in store {self._store!r} does not decode: {error}")

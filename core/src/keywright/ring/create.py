@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from keywright.errors import (
     ConfigError,
@@ -28,10 +28,73 @@ from keywright.settings import Options
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
-    from keywright.protocols import Format, SigningStore
+    from keywright.protocols import Format
     from keywright.ring.codec import Report
     from keywright.ring.context import RingContext
     from keywright.ring.stores import OpenStore
+
+
+class _Creation(NamedTuple):
+    """A version that is about to be created.
+
+    Attributes:
+        others: the versions before.
+        now: the time of its creation.
+    """
+
+    opened: OpenStore
+    plan: Plan
+    name: str
+    version: int
+    others: Sequence[RecordInfo]
+    now: datetime
+
+    def describe(self, context: RingContext, operation: Operation, **known: Any) -> ReviewRequest:
+        """The request for its review; `known` is its metadata beside what is planned."""
+        bits = known.pop("bits", self.plan.bits)
+        info = self.plan.info(self.name, self.version, **known)
+        return context.operations.describe(operation, self.opened, info, bits=bits)
+
+    def generate(self) -> RecordInfo:
+        """Generate a key and store it, inside the store if its keys never leave it.
+
+        Raises:
+            KeyExistsError: another process created the version meanwhile, or another version has the kid.
+            UnsupportedKeyError: the format cannot carry the key as planned.
+            UnsupportedOperationError: a signing store cannot create such a key.
+            StoreError: the store refused or failed.
+        """
+        plan, signing = self.plan, self.opened.signing
+        if signing is None:
+            return self.store(plan.key_type.generate(plan.options))
+
+        def kid(public: bytes) -> str:
+            key = self._named(Key(plan.key_type.name, "", None, public, plan.attributes))
+            again = read_back(plan.format, Secret(plan.format.encode_public(key)), lenient=False)
+            check_carried(plan.format, key, again)
+            return key.kid
+
+        return signing.generate(self._info(attributes=plan.attributes), plan.options, kid)
+
+    def store(self, key: Key, *, lenient: bool = False) -> RecordInfo:
+        """Store `key`; its own `kid` and attributes take precedence over the plan's. Raises: as `generate`."""
+        key = self._named(replace(key, attributes=Attributes({**self.plan.attributes, **key.attributes})))
+        attributes = public_attributes(self.plan.format, key)
+        info = self._info(kid=key.kid, public=key.public, attributes=attributes)
+        return self.opened.writable.create(self.opened.codec.pack(key, info, lenient=lenient))
+
+    def _info(self, **others: Any) -> RecordInfo:
+        return self.plan.info(self.name, self.version, state_since=self.now, created=self.now, **others)
+
+    def _named(self, key: Key) -> Key:
+        """`key` with its kid, which no other version of the name may have: a verifier could not tell them apart."""
+        named = replace(key, kid=key.kid or self.plan.kid_for(self.name, self.version, key))
+        for other in self.others:
+            if other.kid == named.kid:
+                raise KeyExistsError(
+                    f"the kid of the new version is held by {other.reference} already; say another --kid"
+                )
+        return named
 
 
 def generate(
@@ -41,12 +104,13 @@ def generate(
     opened = context.stores.get(store, name=check_name(name))
     now = context.clock()
     plan = make_plan(context.registry, context.config.key(name), wanted, now=now)
+    creation = _Creation(opened, plan, name, 1, (), now)
 
     def make() -> RecordInfo:
         _check_new(context, opened, name, store=store, new_here=new_here)
-        return _generate_version(opened, plan, name, 1, (), now)
+        return creation.generate()
 
-    return context.operations.run(lambda: _request(context, "generate", opened, name, 1, plan), make)
+    return context.operations.run(lambda: creation.describe(context, "generate"), make)
 
 
 def ensure(context: RingContext, names: Sequence[str], *, store: str | None, new_here: bool) -> tuple[RecordInfo, ...]:
@@ -80,13 +144,10 @@ def rotate_after(
 ) -> RecordInfo:
     """Create the version after the last of `others`, and no later one. Raises: as `KeyRing.rotate`."""
     last = others[-1]
-    name, version = last.name, last.version + 1
     now = _not_before(last, context.clock())
-    plan = plan_rotation(context.registry, context.config.key(name), opened, last, wanted, now)
-    return context.operations.run(
-        lambda: _request(context, "rotate", opened, name, version, plan),
-        lambda: _generate_version(opened, plan, name, version, others, now),
-    )
+    plan = plan_rotation(context.registry, context.config.key(last.name), opened, last, wanted, now)
+    creation = _Creation(opened, plan, last.name, last.version + 1, others, now)
+    return context.operations.run(lambda: creation.describe(context, "rotate"), creation.generate)
 
 
 def _not_before(last: RecordInfo, now: datetime) -> datetime:
@@ -126,17 +187,16 @@ def import_key(
         now = _not_before(others[-1], now)
         _check_succession(opened, key, others)
     plan = _import_plan(context, name, key, format_, others, wanted, now)
-    named = replace(key, kid=key.kid if wanted.kid is None else wanted.kid)
-    version = others[-1].version + 1 if others else 1
+    key = replace(key, kid=key.kid if wanted.kid is None else wanted.kid)
+    creation = _Creation(opened, plan, name, others[-1].version + 1 if others else 1, others, now)
 
     def store_it() -> RecordInfo:
         if not as_next:
             _check_new(context, opened, name, store=store, new_here=new_here)
-        return _store_key(opened, plan, named, name, version, others, now, lenient=lenient)
+        return creation.store(key, lenient=lenient)
 
     def request() -> ReviewRequest:
-        bits = plan.key_type.bits(key)
-        return _request(context, "import", opened, name, version, plan, kid=named.kid, bits=bits)
+        return creation.describe(context, "import", kid=key.kid, bits=plan.key_type.bits(key))
 
     return context.operations.run(request, store_it)
 
@@ -255,105 +315,3 @@ def _unasked(store: str, name: str) -> StoreUnavailableError:
         f"store {store!r} could not be asked whether it has {name} already; mend it, or say --new-here for a key of "
         "its own"
     )
-
-
-def _request(
-    context: RingContext,
-    operation: Operation,
-    opened: OpenStore,
-    name: str,
-    version: int,
-    plan: Plan,
-    *,
-    kid: str = "",
-    bits: int | None = None,
-) -> ReviewRequest:
-    info = RecordInfo(
-        name=name,
-        version=version,
-        kid=kid,
-        key_type=plan.key_type.name,
-        format=plan.format.name,
-        expires=plan.expires,
-        labels=plan.labels,
-    )
-    return context.operations.describe(operation, opened, info, bits=plan.bits if bits is None else bits)
-
-
-def _generate_version(
-    opened: OpenStore, plan: Plan, name: str, version: int, others: Sequence[RecordInfo], now: datetime
-) -> RecordInfo:
-    """Generate a key and store it, inside the store if its keys never leave it.
-
-    Raises:
-        KeyExistsError: another process created the version meanwhile, or another version has the kid.
-        UnsupportedKeyError: the format cannot carry the key as planned.
-        UnsupportedOperationError: a signing store cannot create such a key.
-        StoreError: the store refused or failed.
-    """
-    signing = opened.signing
-    if signing is not None:
-        return _generate_inside(signing, plan, name, version, others, now)
-    return _store_key(opened, plan, plan.key_type.generate(plan.options), name, version, others, now)
-
-
-def _store_key(
-    opened: OpenStore,
-    plan: Plan,
-    key: Key,
-    name: str,
-    version: int,
-    others: Sequence[RecordInfo],
-    now: datetime,
-    *,
-    lenient: bool = False,
-) -> RecordInfo:
-    """Store `key`; its own `kid` and attributes take precedence over the plan's. Raises: as `_generate_version`."""
-    key = replace(key, attributes=Attributes({**plan.attributes, **key.attributes}))
-    if not key.kid:
-        key = replace(key, kid=plan.kid_for(name, version, key))
-    _check_kid_is_free(key.kid, others)
-    info = _info(plan, name, version, now, key.kid, key.public, public_attributes(plan.format, key))
-    return opened.writable.create(opened.codec.pack(key, info, lenient=lenient))
-
-
-def _generate_inside(
-    store: SigningStore, plan: Plan, name: str, version: int, others: Sequence[RecordInfo], now: datetime
-) -> RecordInfo:
-    def kid(public: bytes) -> str:
-        key = Key(plan.key_type.name, "", None, public, plan.attributes)
-        named = replace(key, kid=plan.kid_for(name, version, key))
-        _check_kid_is_free(named.kid, others)
-        again = read_back(plan.format, Secret(plan.format.encode_public(named)), lenient=False)
-        check_carried(plan.format, named, again)
-        return named.kid
-
-    info = _info(plan, name, version, now, "", None, plan.attributes)
-    return store.generate(info, plan.options, kid)
-
-
-def _info(
-    plan: Plan, name: str, version: int, now: datetime, kid: str, public: bytes | None, attributes: Attributes
-) -> RecordInfo:
-    return RecordInfo(
-        name=name,
-        version=version,
-        key_type=plan.key_type.name,
-        format=plan.format.name,
-        kid=kid,
-        public=public,
-        attributes=attributes,
-        state_since=now,
-        created=now,
-        activates=plan.activates,
-        expires=plan.expires,
-        overlap=plan.overlap,
-        labels=plan.labels,
-    )
-
-
-def _check_kid_is_free(kid: str, others: Sequence[RecordInfo]) -> None:
-    """Refuse a kid that another version of the name has: a verifier could not tell them apart."""
-    for other in others:
-        if other.kid == kid:
-            raise KeyExistsError(f"the kid of the new version is held by {other.reference} already; say another --kid")

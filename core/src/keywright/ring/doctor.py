@@ -95,6 +95,19 @@ def _finding_of(subject: str, sentence: str, *, way_out: str = "correct that") -
     return Finding(subject, what, last) if semicolon else Finding(subject, last, way_out)
 
 
+def _examined(subject: str, examine: Callable[[], Iterable[KeywrightError | str]]) -> Iterator[Finding]:
+    """The problems that `examine` returns, and at the end how it failed, if it did."""
+    for problem in _each(subject, examine):
+        yield problem if isinstance(problem, Finding) else _finding_of(subject, str(problem))
+
+
+def _failure(subject: str, action: Callable[[], object]) -> Iterator[Finding]:
+    """How `action` failed, if it did."""
+    found = _attempt(subject, action)
+    if isinstance(found, Finding):
+        yield found
+
+
 class _Half(Enum):
     """Which half of a key is available."""
 
@@ -108,8 +121,8 @@ def examine(context: RingContext, only: str | None = None) -> Iterator[Finding]:
     for failure in context.registry.failures:
         yield _finding_of(failure.subject, failure.reason, way_out="mend or uninstall it")
     reported = set()
-    for part in _configured(context, only):
-        for finding in _examined(part.subject, part.examine):
+    for subject, examine_table in _configured(context, only):
+        for finding in _examined(subject, examine_table):
             reported.add(finding[1:])
             yield finding
     declared: dict[str, dict[str, KeyTable]] = {}
@@ -133,11 +146,11 @@ def examine(context: RingContext, only: str | None = None) -> Iterator[Finding]:
 def check_settings(context: RingContext) -> Iterator[KeywrightError]:
     """What is wrong with the settings, as far as that shows without the stores' records: for `config check`."""
     is_wrong = False
-    for part in _configured(context):
+    for subject, examine_table in _configured(context):
         try:
-            for sentence in part.examine():
-                is_wrong = is_wrong or part.subject.startswith("plugin ")
-                yield ConfigError(f"{part.subject}: {sentence}")
+            for sentence in examine_table():
+                is_wrong = is_wrong or subject.startswith("plugin ")
+                yield ConfigError(f"{subject}: {sentence}")
         except KeywrightError as problem:
             yield problem
     for name, table in context.config.stores.items():
@@ -159,36 +172,27 @@ def check_settings(context: RingContext) -> Iterator[KeywrightError]:
 # Seals, and the places that settings point to
 
 
-class _Configured(NamedTuple):
-    """A table of the configuration that can be examined before it is needed.
+def _configured(context: RingContext, only: str | None = None) -> Iterator[tuple[str, Callable[[], Iterator[str]]]]:
+    """The seals, the secrets of stores and the plugins, with a function that returns a sentence for each problem.
 
-    Attributes:
-        subject: `seal 'master'`, `store 'local'` or `plugin 'audit'`.
-        examine: one sentence for each problem, as `ExaminedPlugin.examine`; may raise what the object's own code does.
+    With `only`, of stores that one and its seal.
     """
-
-    subject: str
-    examine: Callable[[], Iterator[str]]
-
-
-def _configured(context: RingContext, only: str | None = None) -> Iterator[_Configured]:
-    """The seals, the secrets of stores and the plugins of a ring; with `only`, of stores that one and its seal."""
     config, registry = context.config, context.registry
     stores = config.stores.values() if only is None else (config.stores[only],)
     used = {store.seal for store in stores}
     for seal in config.seals.values():
         if only is None or seal.name in used:
-            yield _Configured(f"seal {seal.name!r}", partial(_examine_seal, seal, registry))
+            yield (f"seal {seal.name!r}", partial(_examine_seal, seal, registry))
     for store in stores:
         settings = _store_settings(registry, store.backend)
-        yield _Configured(f"store {store.name!r}", partial(_exposed, settings, store.given))
+        yield (f"store {store.name!r}", partial(_exposed, settings, store.given))
     for name, table in config.plugin.items():
         settings = registry.settings.get(name, ())
-        yield _Configured(f"plugin {name!r}", partial(_exposed, settings, table.given))
-        yield _Configured(f"plugin {name!r}", partial(_shared_places, context, table, settings))
+        yield (f"plugin {name!r}", partial(_exposed, settings, table.given))
+        yield (f"plugin {name!r}", partial(_shared_places, context, table, settings))
     for name, observer in context.observers.listeners.items():
         if hasattr(observer, "examine"):
-            yield _Configured(f"plugin {name!r}", cast("ExaminedPlugin", observer).examine)
+            yield (f"plugin {name!r}", cast("ExaminedPlugin", observer).examine)
 
 
 def _store_settings(registry: Registry, backend: str) -> Sequence[Setting]:
@@ -242,17 +246,12 @@ def _declared(
 ) -> Iterator[Finding]:
     """What is wrong with `[keys.NAME]` tables; `declared` gets the others, by the store that is to have them."""
     for table in context.config.keys.values():
-        common = _attempt("configuration", table.common)
-        if isinstance(common, Finding):
-            yield common
-            continue
         plan = _attempt("configuration", partial(make_plan, context.registry, table, NewVersion(), now=context.clock()))
         if isinstance(plan, Finding):
             yield plan
             continue
-        for one in _each("configuration", partial(_declaration_problems, context, table, review=review)):
-            yield one if isinstance(one, Finding) else _finding_of("configuration", str(one))
-        home = only or common.optional_text("store") or context.config.default_store
+        yield from _examined("configuration", partial(_declaration_problems, context, table, review=review))
+        home = only or table.common().optional_text("store") or context.config.default_store
         declared.setdefault(home, {})[table.name] = table
 
 
@@ -335,15 +334,7 @@ def _fast_options(plan: Plan) -> Options:
 
 
 def _check_policy(context: RingContext, opened: OpenStore, plan: Plan, table: KeyTable) -> None:
-    info = RecordInfo(
-        name=table.name,
-        version=1,
-        key_type=plan.key_type.name,
-        format=plan.format.name,
-        expires=plan.expires,
-        labels=plan.labels,
-    )
-    operations = context.operations
+    operations, info = context.operations, plan.info(table.name, 1)
     operations.rehearse(lambda: operations.describe("generate", opened, info, bits=plan.bits, dry_run=True))
 
 
@@ -357,9 +348,7 @@ def _store(
     subject = f"store {store!r}"
     if context.config.stores[store].backend == CHAIN:
         # Its stores are examined themselves.
-        found = _attempt(subject, lambda: list(context.stores.names("", store)))
-        if isinstance(found, Finding):
-            yield found
+        yield from _failure(subject, lambda: list(context.stores.names("", store)))
         for table in declared.values():
             yield from _in_chain(context, store, table)
         return
@@ -380,11 +369,6 @@ def _store(
         # What the store reported is not repeated for each name that it affects.
         if finding[1:] not in reported:
             yield finding
-
-
-def _examined(subject: str, examine: Callable[[], Iterator[str]]) -> Iterator[Finding]:
-    for sentence in _each(subject, examine):
-        yield sentence if isinstance(sentence, Finding) else _finding_of(subject, sentence)
 
 
 def _names(
@@ -472,9 +456,7 @@ def _missing(opened: OpenStore, subject: str, table: KeyTable) -> Iterator[Findi
         yield Finding(subject, what, f"run `keywright ensure {table.name}`")
         return
     # Its own error says where it looked, and what would have to be there.
-    found = _attempt(subject, lambda: opened.store.get(table.name, 1))
-    if isinstance(found, Finding):
-        yield found
+    yield from _failure(subject, lambda: opened.store.get(table.name, 1))
 
 
 def _lifecycle(

@@ -328,18 +328,13 @@ class Migrator:
 
     def _plan_again(self, info: RecordInfo, *, again: bool) -> Step:
         """The step for a version that another process wrote there meanwhile: nothing is to be done, or why not."""
-        target = self._target
-        try:
-            one, found = _read(self._source, info), _find(target, info.name, info.version)
-            if found is not None and one.equals(found):
-                return Step(info, "identical", one, found.revision)
-            if found is None or ((again or self._update) and one.differs_in_state(found)):
-                raise ConflictError(
-                    f"{info.reference} changed in store {target.name!r} while it was copied; run the same command again"
-                )
-            raise self._conflict(one, found)
-        except KeywrightError as error:
-            return Step(info, "conflict" if _is_conflict(error) else "failed", error=error)
+        step = self._plan(info, (), (), again=again)
+        if step.write is None:
+            return step
+        error = ConflictError(
+            f"{info.reference} changed in store {self._target.name!r} while it was copied; run the same command again"
+        )
+        return Step(info, "conflict", error=error)
 
     def _copy(
         self, step: Step, left_out: KeywrightError | None, revisions: dict[int, Revision], *, again: bool

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from keywright.config.tables import KEY_SETTING_NAMES, fault_in_kid
 from keywright.errors import ConfigError, PolicyError
 from keywright.key import Attributes
-from keywright.record import State
+from keywright.record import RecordInfo, State
 from keywright.ring.arguments import check_duration, check_labels, check_texts, check_times, error_context
 from keywright.ring.codec import public_attributes
 from keywright.settings import Given, Options, check_options
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from keywright.config import KeyTable
     from keywright.key import Key
     from keywright.protocols import Format, KeyType
-    from keywright.record import RecordInfo
     from keywright.registry import Registry
     from keywright.ring.stores import OpenStore
 
@@ -70,6 +69,20 @@ class Plan(NamedTuple):
     def bits(self) -> int | None:
         """The size that was chosen, in bits; None if the key type has no such setting."""
         return self.options.integer("bits") if "bits" in self.options else None
+
+    def info(self, name: str, version: int, **others: Any) -> RecordInfo:
+        """The metadata of a version that is created by this plan; `others` are further fields."""
+        return RecordInfo(
+            name=name,
+            version=version,
+            key_type=self.key_type.name,
+            format=self.format.name,
+            activates=self.activates,
+            expires=self.expires,
+            overlap=self.overlap,
+            labels=self.labels,
+            **others,
+        )
 
     def kid_for(self, name: str, version: int, key: Key) -> str:
         """The kid by the plan's template, which may contain `{name}` and `{version}`, or the format's default.
