@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from keywright.config.tables import MAXIMUM_KID
 from keywright.errors import ConfigError, MalformedKeyError, PluginError, SealError
 from keywright.secret import Secret
+from keywright.settings import check_options
+
+if TYPE_CHECKING:
+    from keywright.config import KeyTable, SealTable, StoreTable
+    from keywright.settings import Given, Options, Setting
 
 _LABEL_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"
 _LABEL_VALUE_BYTES: Final = 256
@@ -153,6 +158,23 @@ def _in_utc(name: str, time: datetime) -> datetime:
         return time.astimezone(UTC)
     except OverflowError:
         raise ConfigError(f"{name} must lie within the years 1 to 9999 in UTC") from None
+
+
+def options_of(
+    table: StoreTable | SealTable | KeyTable,
+    settings: Sequence[Setting],
+    owner: str,
+    beside: Sequence[str] = (),
+    *,
+    given: Mapping[str, Given] | None = None,
+) -> Options:
+    """The options that a table of the configuration has for these settings; `given` replaces what it says.
+
+    Raises:
+        ConfigError: as `check_options`.
+    """
+    given = table.given if given is None else given
+    return check_options(given, settings, owner=owner, path=table.path, source=table.source, beside=beside)
 
 
 @contextmanager

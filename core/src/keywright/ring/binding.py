@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from keywright.record import RecordInfo
     from keywright.registry import Registry
     from keywright.ring.context import RingContext
+    from keywright.ring.operations import Operations
     from keywright.ring.stores import OpenStore
 
 _T = TypeVar("_T")
+_Binding = TypeVar("_Binding")
 
 
 def signer(
@@ -52,8 +54,7 @@ def signer(
             changes=False,
         )
 
-    look_up = _look_up(context, wanted, store, refresh, bind, _signing_until)
-    return Signer(wanted.name, look_up, context.clock, context.operations)
+    return _bind(Signer, context, wanted, store, refresh, bind, _signing_until)
 
 
 def verifier(
@@ -65,8 +66,7 @@ def verifier(
     def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> tuple[BoundVerifier, ...]:
         return tuple(bound for _, bound in _bind_verifiers(context.registry, opened, wanted, infos, algorithm, now))
 
-    look_up = _look_up(context, wanted, store, refresh, bind, _verifying_until)
-    return Verifier(wanted.name, look_up, context.clock, context.operations)
+    return _bind(Verifier, context, wanted, store, refresh, bind, _verifying_until)
 
 
 def encrypter(context: RingContext, reference: str, store: str | None, refresh: timedelta | None) -> Encrypter:
@@ -79,8 +79,7 @@ def encrypter(context: RingContext, reference: str, store: str | None, refresh: 
         key = context.operations.load(opened, info) if info.public is None else public_half(info)
         return EncryptionKey(info.name, info.version, info.kid, key)
 
-    look_up = _look_up(context, wanted, store, refresh, bind, _signing_until)
-    return Encrypter(wanted.name, look_up, context.clock, context.operations)
+    return _bind(Encrypter, context, wanted, store, refresh, bind, _signing_until)
 
 
 def decrypter(context: RingContext, reference: str, store: str | None, refresh: timedelta | None) -> Decrypter:
@@ -95,19 +94,19 @@ def decrypter(context: RingContext, reference: str, store: str | None, refresh: 
         able = _able_versions(wanted, infos, now, verify="decrypt", signed="encrypted for")
         return tuple(bind_one(opened, opened.described(info)) for info in able)
 
-    look_up = _look_up(context, wanted, store, refresh, bind, _verifying_until)
-    return Decrypter(wanted.name, look_up, context.clock, context.operations)
+    return _bind(Decrypter, context, wanted, store, refresh, bind, _verifying_until)
 
 
-def _look_up(
+def _bind(
+    kind: Callable[[str, Callable[[], Found[_T]], Callable[[], datetime], Operations], _Binding],
     context: RingContext,
     reference: Reference,
     store: str | None,
     refresh: timedelta | None,
     bind: Callable[[OpenStore, Sequence[RecordInfo], datetime], _T],
     ends: Callable[[Sequence[RecordInfo], datetime], Iterator[datetime | None]],
-) -> Callable[[], Found[_T]]:
-    """The look-up of a `CachedBinding`. `ends` gives the times at which the versions that were bound change."""
+) -> _Binding:
+    """A `CachedBinding` of this kind. `ends` gives the times at which the versions that were bound change."""
     check_duration("refresh", refresh)
 
     def look_up() -> Found[_T]:
@@ -120,7 +119,7 @@ def _look_up(
             times.append(now + refresh)
         return Found(bound, now, min(times, default=None), generation, os.getpid())
 
-    return look_up
+    return kind(reference.name, look_up, context.clock, context.operations)
 
 
 def _signing_until(infos: Sequence[RecordInfo], now: datetime) -> Iterator[datetime | None]:

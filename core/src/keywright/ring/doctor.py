@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from keywright.config import KeyTable, SealTable
     from keywright.config.tables import PluginTable
-    from keywright.key import Key
     from keywright.protocols import ExaminedPlugin, ExaminedStore
     from keywright.registry import Registry
     from keywright.ring.context import RingContext
@@ -315,14 +314,10 @@ def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyT
             return  # only the store knows whether it can create one
         key = key.without_secret()
     for version in (1, 2):
-        _check_encoded(registry, plan, replace(key, kid=plan.kid_for(table.name, version, key)))
-
-
-def _check_encoded(registry: Registry, plan: Plan, key: Key) -> None:
-    format_ = plan.format
-    encoded = Secret(format_.encode_public(key)) if key.secret is None else format_.encode_secret(key)
-    if not is_read_back(registry, format_, key, encoded):
-        raise UnsupportedKeyError(f"format {format_.name!r} gives another key back than it gets; name another")
+        named = replace(key, kid=plan.kid_for(table.name, version, key))
+        encoded = Secret(plan.format.encode_public(named)) if key.secret is None else plan.format.encode_secret(named)
+        if not is_read_back(registry, plan.format, named, encoded):
+            raise UnsupportedKeyError(f"format {plan.format.name!r} gives another key back than it gets; name another")
 
 
 def _fast_options(plan: Plan) -> Options:
@@ -565,16 +560,16 @@ def _moving(
 
 def _looked_for_in(context: RingContext, name: str) -> tuple[str, ...]:
     """The stores in which the configuration looks for a name; of a chain the one first that is written to."""
-    table = _attempt(name, lambda: context.stores.configured(name))
-    if isinstance(table, Finding):
-        return ()
-    if table.backend != CHAIN:
-        return (table.name,)
-    chain = _attempt(name, lambda: context.stores.chain(table))
-    if isinstance(chain, Finding):
-        return ()
-    write_to = table.given.get("write_to")
-    return (*((str(write_to.value),) if write_to else ()), *chain.stores)
+
+    def stores() -> tuple[str, ...]:
+        table = context.stores.configured(name)
+        if table.backend != CHAIN:
+            return (table.name,)
+        write_to = table.given.get("write_to")
+        return (*((str(write_to.value),) if write_to else ()), *context.stores.chain(table).stores)
+
+    found = _attempt(name, stores)
+    return () if isinstance(found, Finding) else found
 
 
 def _differ(context: RingContext, name: str, one: str, other: str) -> bool:

@@ -292,7 +292,7 @@ class Migrator:
         revisions: dict[int, Revision] = {}
         for step in steps:
             left_out = None if stopped is None else self._left_out(step.info, stopped, is_barred=is_barred)
-            result = self._mark_unsealed(step, self._copy(step, left_out, revisions, again=again))
+            result = self._copy(step, left_out, revisions, again=again)
             is_complete = is_complete and result.error is None
             self.is_clean = self.is_clean and result.error is None
             # An older version alone would sign in the target, where it is superseded in the source.
@@ -345,8 +345,11 @@ class Migrator:
             return _refused(reference, step.error)
         if step.revision is not None:
             revisions[step.info.version] = step.revision
+        is_unsealed = self._source.seal.name is not None and self._target.seal.name is None
+        has_payload = step.version is not None and step.version.payload is not None
+        done = MigrationResult(reference, step.outcome, unsealed=is_unsealed and has_payload)
         if step.version is None or step.write is None:
-            return MigrationResult(reference, step.outcome)
+            return done
         if left_out is not None:
             return _refused(reference, left_out)
         try:
@@ -357,13 +360,7 @@ class Migrator:
         except KeywrightError as error:
             return _refused(reference, error)
         revisions[step.info.version] = written or Revision("")
-        return MigrationResult(reference, step.outcome)
-
-    def _mark_unsealed(self, step: Step, result: MigrationResult) -> MigrationResult:
-        is_copied = step.version is not None and step.version.payload is not None and result.error is None
-        if is_copied and self._source.seal.name is not None and self._target.seal.name is None:
-            return result._replace(unsealed=True)
-        return result
+        return done
 
     def _left_out(self, info: RecordInfo, stopped: KeywrightError, *, is_barred: bool) -> KeywrightError:
         reference = info.reference

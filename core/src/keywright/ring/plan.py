@@ -13,9 +13,9 @@ from keywright.config.tables import KEY_SETTING_NAMES, fault_in_kid
 from keywright.errors import ConfigError, PolicyError
 from keywright.key import Attributes
 from keywright.record import RecordInfo, State
-from keywright.ring.arguments import check_duration, check_labels, check_texts, check_times, error_context
+from keywright.ring.arguments import check_duration, check_labels, check_texts, check_times, error_context, options_of
 from keywright.ring.codec import public_attributes
-from keywright.settings import Given, Options, check_options
+from keywright.settings import Given, Options
 
 if TYPE_CHECKING:
     from keywright.config import KeyTable
@@ -119,14 +119,8 @@ def make_plan(
     if before.type == key_type.name:
         given = {**_given(before.options, source="the version before"), **given}
     given |= _given(wanted.options, source="argument")
-    options = check_options(
-        given,
-        key_type.settings,
-        owner=f"key type {key_type.name!r}",
-        path=table.path,
-        source=table.source,
-        beside=KEY_SETTING_NAMES,
-    )
+    owner = f"key type {key_type.name!r}"
+    options = options_of(table, key_type.settings, owner, KEY_SETTING_NAMES, given=given)
     overlap = wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"])
     expires_in = cast("timedelta | None", common["expires_in"])
     ends = wanted.expires

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, cast
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, SealError
 from keywright.protocols import OpenedSeal, RenewableSeal, Seal, Store
 from keywright.record import RecordInfo, State
-from keywright.ring.arguments import error_context
+from keywright.ring.arguments import error_context, options_of
 from keywright.ring.process_lock import ProcessLock
 from keywright.secret import Secret
-from keywright.settings import check_options
 
 if TYPE_CHECKING:
     from keywright.config import Config, SealTable, StoreTable
@@ -56,14 +55,7 @@ def open_seal(table: SealTable, registry: Registry) -> OpenedSeal:
         SealError: it has no usable master key.
     """
     plugin = _find_seal(table, registry)
-    options = check_options(
-        table.given,
-        plugin.settings,
-        owner=f"seal {plugin.name!r}",
-        path=table.path,
-        source=table.source,
-        beside=("seal",),
-    )
+    options = options_of(table, plugin.settings, f"seal {plugin.name!r}", ("seal",))
     with error_context(table.source, table.path):
         return plugin.open(options)
 

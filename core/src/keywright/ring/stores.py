@@ -21,11 +21,10 @@ from keywright.errors import (
 )
 from keywright.protocols import SigningStore, Store, WritableStore
 from keywright.record import State
-from keywright.ring.arguments import check_texts, error_context
+from keywright.ring.arguments import check_texts, error_context, options_of
 from keywright.ring.codec import KeyCodec
 from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import StoreSeal
-from keywright.settings import check_options
 from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,14 +53,8 @@ class _Connection:
         self._source, self._path = table.source, table.path
         with error_context(table.source, f"{table.path}.backend"):
             self.backend = registry.store_backend(table.backend)
-        self.options = check_options(
-            table.given,
-            self.backend.settings,
-            owner=f"store backend {self.backend.name!r}",
-            path=table.path,
-            source=table.source,
-            beside=("backend", "seal"),
-        )
+        owner = f"store backend {self.backend.name!r}"
+        self.options = options_of(table, self.backend.settings, owner, ("backend", "seal"))
         self._lock = ProcessLock()
         # One object, so that no thread sees half of what another opens or closes.
         self._handle: _Handle | None = None
@@ -254,14 +247,7 @@ class Chain:
         self.name = table.name
         self._open_store = open_store
         self._report_skipped = report_skipped
-        options = check_options(
-            table.given,
-            backend.settings,
-            owner=f"store backend {backend.name!r}",
-            path=table.path,
-            source=table.source,
-            beside=("backend",),
-        )
+        options = options_of(table, backend.settings, f"store backend {backend.name!r}", ("backend",))
         self.stores = options.texts("stores")
         self._write_to = options.optional_text("write_to")
         self._skips = options.text("on_unreachable") == "next"
