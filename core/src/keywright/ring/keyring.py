@@ -80,6 +80,7 @@ class KeyRing:
         self._context = RingContext(config, plugins, clock=clock, store=store)
         self.config = config
         self.plugins = self._context.registry
+        self.observers = self._context.observers
 
     def __enter__(self) -> Self:
         return self
