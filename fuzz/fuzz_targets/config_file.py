@@ -14,12 +14,12 @@ from fuzz_targets.contract import attempt, require
 from fuzz_targets.scratch import scratch_directory
 from fuzz_targets.target import Target
 from keywright import Config, Options, StoreBackend
-from keywright.config import KeyTable, SealTable, StoreTable, config_from, load_config
-from keywright.config.layers import SECTIONS, TOP_SETTINGS
-from keywright.config.paths import dotted
+from keywright.config.layers import SECTIONS, TOP_SETTINGS, dotted
+from keywright.config.load import config_from, load_config
+from keywright.config.model import KeyTable, SealTable, StoreTable
 from keywright.errors import ConfigError
-from keywright.setting_values import is_indirection
-from keywright.settings import check_options
+from keywright.settings.model import is_indirection
+from keywright.settings.values import check_options
 from keywright_env.backend import EnvBackend
 from keywright_file.backend import FileBackend
 from keywright_sqlite.backend import SqliteBackend

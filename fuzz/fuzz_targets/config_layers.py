@@ -11,8 +11,8 @@ from fuzz_targets.contract import attempt, require
 from fuzz_targets.scratch import scratch_directory
 from fuzz_targets.target import Target
 from keywright import Config
-from keywright.config import load_config
-from keywright.config.paths import dotted, split_path
+from keywright.config.layers import dotted, split_path
+from keywright.config.load import load_config
 from keywright.errors import ConfigError
 
 __all__ = ["TARGET"]

@@ -11,10 +11,10 @@ from fuzz_targets.contract import attempt, check_sentence, require
 from fuzz_targets.target import Target
 from keywright import Secret, Setting, format_time, parse_time
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
-from keywright.durations import format_duration, parse_duration
 from keywright.errors import ConfigError
-from keywright.setting_values import parse_setting
-from keywright.settings import Given, SettingType
+from keywright.settings.model import Given, SettingType
+from keywright.settings.values import parse_setting
+from keywright.text import format_duration, parse_duration
 
 __all__ = ["TARGET"]
 

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from keywright.config.tables import MAXIMUM_KID
+from keywright.config.model import MAXIMUM_KID
 from keywright.errors import ConfigError, MalformedKeyError, PluginError, SealError
 from keywright.secret import Secret
-from keywright.settings import check_options
+from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
-    from keywright.config import KeyTable, SealTable, StoreTable
-    from keywright.settings import Given, Options, Setting
+    from keywright.config.model import KeyTable, SealTable, StoreTable
+    from keywright.settings.model import Given, Options, Setting
 
 _LABEL_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"
 _LABEL_VALUE_BYTES: Final = 256

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
 from keywright.errors import InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
-from keywright.names import Reference, parse_reference
+from keywright.keys import Reference, parse_reference
 from keywright.ring.arguments import check_duration
 from keywright.ring.bound import (
     BoundKey,
@@ -28,10 +28,10 @@ from keywright.ring.stores import check_secret
 
 if TYPE_CHECKING:
     from keywright.errors import KeywrightError
-    from keywright.key import Attributes
+    from keywright.keys import Attributes
+    from keywright.plugins.registry import Registry
     from keywright.protocols import KeyType
-    from keywright.record import RecordInfo
-    from keywright.registry import Registry
+    from keywright.records import RecordInfo
     from keywright.ring.context import RingContext
     from keywright.ring.operations import Operations
     from keywright.ring.stores import OpenStore

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, TypeVar
 
 from keywright.errors import InvalidSignatureError
-from keywright.ring.process_lock import ProcessLock
+from keywright.files import ProcessLock
 
 if TYPE_CHECKING:
-    from keywright.key import Key
+    from keywright.keys import Key
     from keywright.ring.operations import Operations
 
 _T = TypeVar("_T")

@@ -15,14 +15,14 @@ from keywright.errors import (
     PluginError,
     UnsupportedKeyError,
 )
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.protocols import Format, LenientFormat
-from keywright.record import Record, RecordInfo
+from keywright.records import Record, RecordInfo
 from keywright.ring.arguments import check_encoded_key, check_kid, check_texts, wrap_secret
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
     from keywright.ring.sealing import StoreSeal
 
 Report = Callable[[str], None]
@@ -86,7 +86,7 @@ def convert(
     encoded = check_encoded_key(encoded)
     check_texts(from_=from_, to=to)
     check_kid(kid)
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
     registry = registry or Registry.load()
     report = report or warn

@@ -10,8 +10,8 @@ from keywright.ring.operations import Operations
 from keywright.ring.stores import Stores
 
 if TYPE_CHECKING:
-    from keywright.config import Config
-    from keywright.registry import Registry
+    from keywright.config.load import Config
+    from keywright.plugins.registry import Registry
 
 
 class RingContext:
@@ -29,9 +29,10 @@ class RingContext:
     __slots__ = ("clock", "config", "observers", "operations", "registry", "stores")
 
     def __init__(self, config: Config, registry: Registry, *, clock: Callable[[], datetime], store: str | None) -> None:
-        """`store` takes precedence over the stores that `config` names. Raises: as `Registry.for_ring`."""
+        """`store` takes precedence over the stores that `config` names. Raises: as `Registry.observers`."""
         self.config = config
-        self.registry = self.observers = registry.for_ring(config)
+        self.registry = registry
+        self.observers = registry.observers(config)
         self.clock = clock
         self.stores = Stores(config, self.registry, default=store, clock=clock, report=self.observers.report)
         self.operations = Operations(self.observers, clock)

@@ -16,15 +16,14 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedKeyError,
 )
-from keywright.key import Attributes, Key
-from keywright.names import check_name
-from keywright.record import RecordInfo, State
+from keywright.keys import Attributes, Key, check_name
+from keywright.records import RecordInfo, State
 from keywright.ring.arguments import check_encoded_key, check_kid, check_labels, check_texts, check_times
 from keywright.ring.codec import check_carried, decode_key, find_format, public_attributes, read_back
 from keywright.ring.plan import NewVersion, Plan, activation_of, make_plan, plan_rotation
 from keywright.ring.stores import CHAIN
 from keywright.secret import Secret
-from keywright.settings import Options
+from keywright.settings.model import Options
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest

@@ -11,8 +11,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from keywright import lifecycle
-from keywright.config.paths import dotted
-from keywright.durations import format_duration
+from keywright.config.layers import dotted
 from keywright.errors import (
     ConfigError,
     KeyNotFoundError,
@@ -23,27 +22,26 @@ from keywright.errors import (
     UnknownPluginError,
     UnsupportedKeyError,
 )
-from keywright.key import Attributes
-from keywright.metadata import format_time
-from keywright.record import RecordInfo, State
+from keywright.keys import Attributes
+from keywright.records import RecordInfo, State, format_time
 from keywright.ring.codec import is_read_back
 from keywright.ring.plan import NewVersion, Plan, make_plan
 from keywright.ring.sealing import open_seal
 from keywright.ring.stores import CHAIN
 from keywright.secret import Secret
-from keywright.setting_values import parse_setting
-from keywright.settings import Options
+from keywright.settings.model import Options
+from keywright.settings.values import parse_setting
+from keywright.text import format_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from keywright.config import KeyTable, SealTable
-    from keywright.config.tables import PluginTable
+    from keywright.config.model import KeyTable, PluginTable, SealTable
+    from keywright.plugins.registry import Registry
     from keywright.protocols import ExaminedPlugin, ExaminedStore
-    from keywright.registry import Registry
     from keywright.ring.context import RingContext
     from keywright.ring.stores import OpenStore
-    from keywright.settings import Given, Setting
+    from keywright.settings.model import Given, Setting
 
 _T = TypeVar("_T")
 _SLOW_BITS: Final = 1000
@@ -189,7 +187,7 @@ def _configured(context: RingContext, only: str | None = None) -> Iterator[tuple
         settings = registry.settings.get(name, ())
         yield (f"plugin {name!r}", partial(_exposed, settings, table.given))
         yield (f"plugin {name!r}", partial(_shared_places, context, table, settings))
-    for name, observer in context.observers.listeners.items():
+    for name, observer in context.observers.configured.items():
         if hasattr(observer, "examine"):
             yield (f"plugin {name!r}", cast("ExaminedPlugin", observer).examine)
 
@@ -231,7 +229,7 @@ def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterato
     secrets = {setting.name for setting in settings if setting.type in ("secret", "secrets")}
     pointers = [given[name] for name in given if name in secrets]
     if pointers:
-        from keywright.setting_pointers import exposed
+        from keywright.settings.pointers import exposed
 
         for pointer in pointers:
             yield from exposed(pointer)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 from keywright import lifecycle
-from keywright.names import check_name, parse_reference
-from keywright.record import State
+from keywright.keys import check_name, parse_reference
+from keywright.records import State
 from keywright.ring.arguments import check_clock, check_labels, check_texts, wrap_secret
 from keywright.ring.codec import encode_key, public_half, warn
 from keywright.ring.context import RingContext
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from keywright.config import Config
+    from keywright.config.load import Config
     from keywright.errors import KeywrightError
-    from keywright.key import Key
-    from keywright.record import RecordInfo
-    from keywright.registry import Registry
+    from keywright.keys import Key
+    from keywright.plugins.registry import Registry
+    from keywright.records import RecordInfo
     from keywright.ring.bound import Decrypter, Encrypter, Signer, Verifier
     from keywright.ring.codec import Report
     from keywright.ring.doctor import Finding
@@ -73,8 +73,8 @@ class KeyRing:
         precedence over the configuration.
 
         Raises:
-            ConfigError: `store` is empty; as `Registry.for_ring`.
-            PluginError: as `Registry.for_ring`.
+            ConfigError: `store` is empty; as `Registry.observers`.
+            PluginError: as `Registry.observers`.
         """
         clock = clock if clock is _utc_now else check_clock(clock)
         self._context = RingContext(config, plugins, clock=clock, store=store)
@@ -678,8 +678,8 @@ def open(
     Raises:
         ConfigError: the configuration is wrong. PluginError: its `plugins` names one that is not installed.
     """
-    from keywright.config import config_from, load_config
-    from keywright.registry import Registry
+    from keywright.config.load import config_from, load_config
+    from keywright.plugins.registry import Registry
 
     if isinstance(config, Mapping):
         settled = config_from(config, profile=profile, options=options)

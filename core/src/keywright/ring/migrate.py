@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
-from keywright.config.paths import dotted
+from keywright.config.layers import dotted
 from keywright.errors import (
     ConfigError,
     ConflictError,
@@ -20,10 +20,10 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright.names import check_name
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.keys import check_name
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.ring.stores import CHAIN
-from keywright.settings import Given
+from keywright.settings.model import Given
 
 if TYPE_CHECKING:
     from keywright.ring.context import RingContext

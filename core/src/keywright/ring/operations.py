@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
-    from keywright.key import Key
-    from keywright.record import RecordInfo
-    from keywright.registry import Registry
+    from keywright.keys import Key
+    from keywright.plugins.observers import Observers
+    from keywright.records import RecordInfo
     from keywright.ring.stores import OpenStore
 
 _T = TypeVar("_T")
@@ -26,7 +26,7 @@ class Operations:
 
     __slots__ = ("_clock", "_observers", "generation")
 
-    def __init__(self, observers: Registry, clock: Callable[[], datetime]) -> None:
+    def __init__(self, observers: Observers, clock: Callable[[], datetime]) -> None:
         """`observers` are the plugins that review and observe this ring."""
         self._observers = observers
         self._clock = clock

@@ -9,19 +9,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from keywright.config.tables import KEY_SETTING_NAMES, fault_in_kid
+from keywright.config.model import KEY_SETTING_NAMES, fault_in_kid
 from keywright.errors import ConfigError, PolicyError
-from keywright.key import Attributes
-from keywright.record import RecordInfo, State
+from keywright.keys import Attributes
+from keywright.records import RecordInfo, State
 from keywright.ring.arguments import check_duration, check_labels, check_texts, check_times, error_context, options_of
 from keywright.ring.codec import public_attributes
-from keywright.settings import Given, Options
+from keywright.settings.model import Given, Options
 
 if TYPE_CHECKING:
-    from keywright.config import KeyTable
-    from keywright.key import Key
+    from keywright.config.model import KeyTable
+    from keywright.keys import Key
+    from keywright.plugins.registry import Registry
     from keywright.protocols import Format, KeyType
-    from keywright.registry import Registry
     from keywright.ring.stores import OpenStore
 
 # The pairs that imply each other if only one of type and format is given.
@@ -256,7 +256,7 @@ def _bits_before(
     if last_key.secret is None and last_key.public is None:
         return None, PolicyError(f"the size of {last.reference} is not known any more; {hint}")
     bits = key_type.bits(last_key)
-    from keywright.setting_values import parse_setting
+    from keywright.settings.values import parse_setting
 
     try:
         parse_setting(setting, Given(bits, "bits", last.reference, ""))

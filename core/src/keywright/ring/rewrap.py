@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
-from keywright.record import Record, RecordInfo
+from keywright.records import Record, RecordInfo
 
 if TYPE_CHECKING:
     from keywright.ring.context import RingContext

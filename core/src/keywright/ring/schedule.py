@@ -14,9 +14,9 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
+from keywright.keys import check_name
 from keywright.lifecycle import Phase, newest_in_use, phases, why_not
-from keywright.names import check_name
-from keywright.record import RecordInfo
+from keywright.records import RecordInfo
 from keywright.ring.arguments import check_texts
 from keywright.ring.create import rotate_after
 from keywright.ring.plan import NewVersion, make_plan

@@ -13,15 +13,16 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, SealError
+from keywright.files import ProcessLock
 from keywright.protocols import OpenedSeal, RenewableSeal, Seal, Store
-from keywright.record import RecordInfo, State
+from keywright.records import RecordInfo, State
 from keywright.ring.arguments import error_context, options_of
-from keywright.ring.process_lock import ProcessLock
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
-    from keywright.config import Config, SealTable, StoreTable
-    from keywright.registry import Registry
+    from keywright.config.load import Config
+    from keywright.config.model import SealTable, StoreTable
+    from keywright.plugins.registry import Registry
 
 _MARK = b"keywright-sealed-1:"
 # The whole line: `keywright-sealed-1:` alone could be the start of a Nix key of that name.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from keywright import lifecycle
 from keywright.errors import ConflictError, KeywrightError
-from keywright.names import Reference, parse_reference
-from keywright.record import Record, RecordInfo, State
+from keywright.keys import Reference, parse_reference
+from keywright.records import Record, RecordInfo, State
 from keywright.ring.arguments import check_labels, check_reason, check_reason_fits
 
 if TYPE_CHECKING:

@@ -19,21 +19,21 @@ from keywright.errors import (
     ReadOnlyStoreError,
     StoreUnavailableError,
 )
+from keywright.files import ProcessLock
 from keywright.protocols import SigningStore, Store, WritableStore
-from keywright.record import State
+from keywright.records import State
 from keywright.ring.arguments import check_texts, error_context, options_of
 from keywright.ring.codec import KeyCodec
-from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import StoreSeal
-from keywright.spelling import did_you_mean
+from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.config import Config, StoreTable
-    from keywright.key import Key
-    from keywright.names import Reference
+    from keywright.config.load import Config
+    from keywright.config.model import StoreTable
+    from keywright.keys import Key, Reference
+    from keywright.plugins.registry import Registry
     from keywright.protocols import Capabilities, StoreBackend
-    from keywright.record import Record, RecordInfo
-    from keywright.registry import Registry
+    from keywright.records import Record, RecordInfo
 
 CHAIN: Final = "chain"
 """The backend of a chain."""
