@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from keywright.testing.interrupts import LONGEST_SECONDS, interrupt_often
-from keywright.testing.stores.processes import run_alone
+from keywright.testing.processes import LONGEST_SECONDS, interrupt_often, run_alone
 from keywright_audit.append import append
 from keywright_audit.verify import verify
 

@@ -16,8 +16,7 @@ import pytest
 import keywright_audit
 from keywright import KeyEvent, Options, ReviewRequest
 from keywright.errors import StoreUnavailableError
-from keywright.testing.interrupts import LONGEST_SECONDS, interrupt_often
-from keywright.testing.stores.processes import run_alone
+from keywright.testing.processes import LONGEST_SECONDS, interrupt_often, run_alone
 from keywright_audit import log_file
 from keywright_audit.append import append
 from keywright_audit.auditor import Auditor

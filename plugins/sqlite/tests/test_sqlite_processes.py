@@ -19,7 +19,7 @@ import pytest
 
 from keywright import Record, Secret, State, WritableStore
 from keywright.errors import ConflictError, KeyExistsError, StoreUnavailableError
-from keywright.testing.stores.processes import run_alone
+from keywright.testing.processes import run_alone
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
