@@ -1,8 +1,7 @@
-"""No hook, setting, error, command or module without its words."""
+"""No hook, setting, error, command or rule without its words. (Docstrings are checked by ruff.)"""
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import inspect
 import re
@@ -19,7 +18,6 @@ from keywright.plugins.commands import Command, Commands
 from keywright.testing.rules import rules_of
 
 HOUSE = Path(__file__).parents[1]
-SOURCES = sorted(path for path in HOUSE.glob("*/src/**/*.py")) + sorted(HOUSE.glob("plugins/*/src/**/*.py"))
 PLUGINS = Registry.load()
 DOCS = "\n".join(path.read_text() for path in sorted((HOUSE / "docs").rglob("*.md")))
 
@@ -78,29 +76,6 @@ def test_every_setting_has_help_and_a_place_in_the_docs(role: str) -> None:
         for setting in plugin.settings:
             assert setting.help, (plugin.name, setting.name)
             assert f"`{setting.name}`" in DOCS, (plugin.name, setting.name)
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HOUSE)))
-def test_every_public_thing_has_a_docstring(path: Path) -> None:
-    """Modules, classes, functions and methods without an underscore say what they are."""
-    tree = ast.parse(path.read_text())
-    undocumented = [] if ast.get_docstring(tree) or not tree.body else ["the module"]
-    holders: list[ast.Module | ast.ClassDef] = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
-    for holder in holders:
-        if isinstance(holder, ast.ClassDef) and holder.name.startswith("_"):
-            continue
-        for node in holder.body:
-            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
-                continue
-            overloaded = any("overload" in ast.dump(one) or "setter" in ast.dump(one) for one in node.decorator_list)
-            # The attributes of a protocol are explained in its class.
-            attribute = any("property" in ast.dump(one) for one in node.decorator_list) and "Protocol" in ast.dump(
-                holder
-            )
-            if not (ast.get_docstring(node) or overloaded or attribute):
-                undocumented.append(node.name)
-
-    assert not undocumented
 
 
 CONTRACTS = [name for name in testing.__all__ if name.endswith("Contract")]

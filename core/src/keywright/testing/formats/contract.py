@@ -56,7 +56,9 @@ def _refusal(encode: Callable[[Key], object], key: Key) -> UnsupportedKeyError:
 
 
 class FormatContract(ReadingRules):
-    """What every format promises. Subclass it as `TestX` and give it one fixture and an attribute:
+    """What every format promises.
+
+    Subclass it as `TestX` and give it one fixture and an attribute:
 
     * `format`: the object under test;
     * `samples`: published encodings (see `Sample`), at least one of a secret key for each key type.
