@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from refusals import refuses
+from tables import cases
 
 from keywright.config.find import find_config
 from keywright.config.load import load_config
@@ -102,13 +104,13 @@ def test_outside_a_repository_only_the_current_directory_counts(tmp_path: Path) 
     assert found == [here, None]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("variable", "value", "expected"),
-    [
-        pytest.param("XDG_CONFIG_HOME", "{tmp}/xdg", "{tmp}/xdg/keywright/keywright.toml", id="absolute"),
-        pytest.param("XDG_CONFIG_HOME", "xdg", "{tmp}/home/.config/keywright/keywright.toml", id="relative: ignored"),
-        pytest.param("XDG_CONFIG_HOME", "", "{tmp}/home/.config/keywright/keywright.toml", id="empty: ignored"),
-    ],
+    {
+        "absolute": ("XDG_CONFIG_HOME", "{tmp}/xdg", "{tmp}/xdg/keywright/keywright.toml"),
+        "relative: ignored": ("XDG_CONFIG_HOME", "xdg", "{tmp}/home/.config/keywright/keywright.toml"),
+        "empty: ignored": ("XDG_CONFIG_HOME", "", "{tmp}/home/.config/keywright/keywright.toml"),
+    },
 )
 def test_the_users_file_is_where_xdg_says(tmp_path: Path, home: Path, variable: str, value: str, expected: str) -> None:
     """The user's configuration directory follows the XDG Base Directory Specification."""
@@ -121,13 +123,13 @@ def test_the_users_file_is_where_xdg_says(tmp_path: Path, home: Path, variable: 
     assert found == expected.replace("{tmp}", str(tmp_path))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("environ", "expected"),
-    [
-        pytest.param({"HOME": "/home/me"}, "/home/me/.local/share/keywright/keys.db", id="home"),
-        pytest.param({"HOME": "/h", "XDG_DATA_HOME": "/data"}, "/data/keywright/keys.db", id="absolute"),
-        pytest.param({"HOME": "/h", "XDG_DATA_HOME": "d"}, "/h/.local/share/keywright/keys.db", id="relative: ignored"),
-    ],
+    {
+        "home": ({"HOME": "/home/me"}, "/home/me/.local/share/keywright/keys.db"),
+        "absolute": ({"HOME": "/h", "XDG_DATA_HOME": "/data"}, "/data/keywright/keys.db"),
+        "relative: ignored": ({"HOME": "/h", "XDG_DATA_HOME": "d"}, "/h/.local/share/keywright/keys.db"),
+    },
 )
 def test_without_a_file_keys_go_to_sqlite_in_the_users_data(
     tmp_path: Path, environ: dict[str, str], expected: str
@@ -200,24 +202,20 @@ def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 def test_the_variables_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """Nor is one that the environment asked for."""
-    with pytest.raises(ConfigError) as caught:
+    with refuses(
+        ConfigError, f"{tmp_path}/none.toml: does not exist; check the path, or make it with `keywright init`"
+    ):
         load_config(environ={"KEYWRIGHT_CONFIG": "none.toml", "HOME": "/h"}, cwd=str(tmp_path))
-
-    assert str(caught.value) == (
-        f"{tmp_path}/none.toml: does not exist; check the path, or make it with `keywright init`"
-    )
 
 
 def test_a_found_link_to_nothing_is_an_error(tmp_path: Path) -> None:
     """A dangling keywright.toml in the current directory is a mistake, not an absence."""
     (tmp_path / "keywright.toml").symlink_to("gone")
 
-    with pytest.raises(ConfigError) as caught:
+    with refuses(
+        ConfigError, f"{tmp_path}/keywright.toml: does not exist; check the path, or make it with `keywright init`"
+    ):
         load_config(environ={"HOME": "/h"}, cwd=str(tmp_path))
-
-    assert str(caught.value) == (
-        f"{tmp_path}/keywright.toml: does not exist; check the path, or make it with `keywright init`"
-    )
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "device"])
@@ -334,14 +332,14 @@ def test_roots_file_is_read_by_others_and_an_unreadable_one_refused(tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "shown"),
-    [
-        pytest.param("/dev/null/x", "Not a directory", id="below a file"),
-        pytest.param("/" + "a" * 300, "File name too long", id="too long"),
-        pytest.param("/a\0b", "no path on this system", id="NUL"),
-        pytest.param("/a\ud800", "no path on this system", id="lone surrogate"),
-    ],
+    {
+        "below a file": ("/dev/null/x", "Not a directory"),
+        "too long": ("/" + "a" * 300, "File name too long"),
+        "NUL": ("/a\0b", "no path on this system"),
+        "lone surrogate": ("/a\ud800", "no path on this system"),
+    },
 )
 def test_a_path_that_cannot_be_is_refused(path: str, shown: str) -> None:
     """Any path that the system does not open is a configuration error with the system's reason."""
@@ -384,10 +382,8 @@ def test_a_current_directory_that_is_gone_is_named(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(gone)
     gone.rmdir()
 
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, "the current directory does not exist any more; change to another"):
         load_config(environ={})
-
-    assert str(caught.value) == "the current directory does not exist any more; change to another"
 
 
 @pytest.mark.parametrize("link", [True, False])

@@ -16,6 +16,8 @@ from time import sleep
 from typing import Any
 
 import pytest
+from refusals import refuses
+from tables import cases
 
 from keywright import Secret
 from keywright.errors import (
@@ -123,21 +125,21 @@ FILE, DIRECTORY, PIPE = stat.S_IFREG, stat.S_IFDIR, stat.S_IFIFO
 ME = os.geteuid()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("found", "rules", "reason"),
-    [
-        pytest.param(status(FILE | 0o644, ME), {}, None, id="mine"),
-        pytest.param(status(DIRECTORY | 0o755, 0), {}, None, id="roots"),
-        pytest.param(status(DIRECTORY | 0o755, 0), {"regular": True}, "kind", id="directory"),
-        pytest.param(status(PIPE | 0o600, ME), {"regular": True}, "kind", id="pipe"),
-        pytest.param(status(FILE | 0o600, ME + 77), {}, "owner", id="another-users"),
-        pytest.param(status(FILE | 0o600, ME + 77), {"owners": {ME + 77}}, None, id="allowed-owner"),
-        pytest.param(status(FILE | 0o600, ME), {"owners": {ME + 77}}, "owner", id="owner-not-allowed"),
-        pytest.param(status(FILE | 0o620, ME), {}, "mode", id="group-writable"),
-        pytest.param(status(FILE | 0o602, ME), {}, "mode", id="world-writable"),
-        pytest.param(status(FILE | 0o640, ME), {"forbidden": OPEN_TO_OTHERS}, "mode", id="group-readable"),
-        pytest.param(status(FILE | 0o666, ME), {"forbidden": 0}, None, id="any-mode"),
-    ],
+    {
+        "mine": (status(FILE | 0o644, ME), {}, None),
+        "roots": (status(DIRECTORY | 0o755, 0), {}, None),
+        "directory": (status(DIRECTORY | 0o755, 0), {"regular": True}, "kind"),
+        "pipe": (status(PIPE | 0o600, ME), {"regular": True}, "kind"),
+        "another-users": (status(FILE | 0o600, ME + 77), {}, "owner"),
+        "allowed-owner": (status(FILE | 0o600, ME + 77), {"owners": {ME + 77}}, None),
+        "owner-not-allowed": (status(FILE | 0o600, ME), {"owners": {ME + 77}}, "owner"),
+        "group-writable": (status(FILE | 0o620, ME), {}, "mode"),
+        "world-writable": (status(FILE | 0o602, ME), {}, "mode"),
+        "group-readable": (status(FILE | 0o640, ME), {"forbidden": OPEN_TO_OTHERS}, "mode"),
+        "any-mode": (status(FILE | 0o666, ME), {"forbidden": 0}, None),
+    },
 )
 def test_unsafe(found: os.stat_result, rules: dict[str, object], reason: Unsafe | None) -> None:
     """The first rule that a file breaks is named: its kind, its owner, then its mode."""
@@ -453,9 +455,8 @@ def test_a_lock_keeps_others_out(lock_file: Path) -> None:
     """While work is done under a lock, another open file of the same one waits in vain; afterwards it is free."""
 
     def nested() -> object:
-        with pytest.raises(StoreUnavailableError) as caught:
+        with refuses(StoreUnavailableError, "busy"):
             use(lock_file, lambda: None)
-        assert str(caught.value) == "busy"
         with pytest.raises(StoreUnavailableError):
             use(lock_file, lambda: None, patience=0.05, shared=True)
         return "done"

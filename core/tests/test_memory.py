@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from refusals import refuses
+from tables import cases
 from toy_signer import ToySigner
 
 from keywright import (
@@ -156,56 +158,48 @@ def test_what_comes_out_cannot_change_what_is_held() -> None:
     assert store.get("a", 1).info.labels == {"x": "1"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("act", "error", "message"),
-    [
-        pytest.param(
+    {
+        "absent name": (
             lambda store: store.get("b", 1),
             KeyNotFoundError,
             "b: the store has no such name; `keywright list` shows those it has",
-            id="absent name",
         ),
-        pytest.param(
+        "absent version": (
             lambda store: store.get("a", 2),
             KeyNotFoundError,
             "a@2: the store has no such version; `keywright show a` lists those it has",
-            id="absent version",
         ),
-        pytest.param(
+        "taken version": (
             lambda store: store.create(Record(_INFO, None)),
             KeyExistsError,
             "a@1: is in the store already; nothing was written; take the next version",
-            id="taken version",
         ),
-        pytest.param(
+        "stale update": (
             lambda store: store.update(Record(_INFO, None), expected=Revision("x")),
             ConflictError,
             "a@1: changed since it was read; nothing was written, read it again",
-            id="stale update",
         ),
-        pytest.param(
+        "both at once": (
             lambda store: store.update(Record(replace(_INFO, kid="k"), None), expected=store.get("a", 1).info.revision),
             UnsupportedOperationError,
             "a@1: metadata and payload do not change in one update; make two updates",
-            id="both at once",
         ),
-        pytest.param(
+        "stale remove": (
             lambda store: store.remove("a", expected=[]),
             ConflictError,
             "a: changed since it was read; nothing was removed, read it again",
-            id="stale remove",
         ),
-    ],
+    },
 )
 def test_messages(act: Callable[[MemoryStore], object], error: type[Exception], message: str) -> None:
     """Each refusal says subject, rule and what to do."""
     store = MemoryStore()
     store.create(Record(_INFO, Secret(b"payload")))
 
-    with pytest.raises(error) as caught:
+    with refuses(error, message):
         act(store)
-
-    assert str(caught.value) == message
 
 
 class _Symmetric(ToySigner):
@@ -250,21 +244,20 @@ def test_a_destruction_forgets_the_key(store: MemorySigningStore) -> None:
 
 def test_an_unknown_key_type_is_refused(store: MemorySigningStore) -> None:
     """A key type that the store was not given is refused with those that it knows."""
-    with pytest.raises(UnsupportedOperationError) as caught:
+    with refuses(
+        UnsupportedOperationError, "a@1: this store cannot make keys of type 'rsa'; it knows: symmetric, toy-signer"
+    ):
         _generate(store, replace(_INFO, key_type="rsa"))
-
-    assert str(caught.value) == "a@1: this store cannot make keys of type 'rsa'; it knows: symmetric, toy-signer"
 
 
 def test_a_type_without_public_half_is_refused(store: MemorySigningStore) -> None:
     """A symmetric key would be of no use to anybody outside."""
-    with pytest.raises(UnsupportedOperationError) as caught:
-        _generate(store, replace(_INFO, key_type="symmetric"))
-
-    assert str(caught.value) == (
+    with refuses(
+        UnsupportedOperationError,
         "a@1: keys of type 'symmetric' have no public half, and nothing else leaves this store; "
-        "use another type or store"
-    )
+        "use another type or store",
+    ):
+        _generate(store, replace(_INFO, key_type="symmetric"))
     assert list(store.names()) == []
 
 
@@ -285,12 +278,10 @@ def test_a_public_half_does_not_sign(store: MemorySigningStore) -> None:
     """A version that came as a public half has no signer."""
     store.create(Record(replace(_INFO, public=b"public"), None))
 
-    with pytest.raises(NotExportableError) as caught:
+    with refuses(
+        NotExportableError, "a@1: has no secret half in this store, it was destroyed or never came; use another version"
+    ):
         store.signer("a", 1, "EdDSA")
-
-    assert str(caught.value) == (
-        "a@1: has no secret half in this store, it was destroyed or never came; use another version"
-    )
 
 
 def test_it_is_a_seal() -> None:
@@ -309,21 +300,18 @@ def test_the_sealed_form_is_64_bytes_longer() -> None:
 
 def test_an_empty_master_key_is_refused() -> None:
     """A seal without master key does not open."""
-    with pytest.raises(SealError) as caught:
+    with refuses(SealError, "the master key of the memory seal is empty; give one"):
         _opened(b"")
-
-    assert str(caught.value) == "the master key of the memory seal is empty; give one"
 
 
 def test_the_message_of_a_refusal() -> None:
     """What cannot be unsealed is refused with what may have happened and what to do."""
-    with pytest.raises(SealError) as caught:
-        _opened().unseal(Secret(b"x" * 80), b"a@1")
-
-    assert str(caught.value) == (
+    with refuses(
+        SealError,
         "the payload cannot be unsealed: its master key is another one, or its bytes or its record were changed; "
-        "give the master key that sealed it, or restore the record from a backup"
-    )
+        "give the master key that sealed it, or restore the record from a backup",
+    ):
+        _opened().unseal(Secret(b"x" * 80), b"a@1")
 
 
 def test_a_byte_does_not_move_from_body_to_context() -> None:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 from made_plugins import plugin
+from tables import cases
 
 from keywright import Registry
 from keywright.cli.arguments import first_word
@@ -97,24 +98,22 @@ def test_commands_without_a_plugin(install: Install) -> None:
     assert added() == []
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("raise ImportError", id="fails on import"),
-        pytest.param("1 / 0", id="fails otherwise"),
-        pytest.param("raise SystemExit(0)", id="leaves on import"),
-        pytest.param(f"{SOUND}    raise SystemExit(3)", id="leaves when asked"),
-        pytest.param(SOUND.replace('"swift fly"', '""'), id="a command without a word"),
-        pytest.param(SOUND.replace("API = 1", "API = 2"), id="another API"),
-        pytest.param(SOUND.replace("KEYWRIGHT_API = 1", ""), id="says no API"),
-        pytest.param("KEYWRIGHT_API = 1", id="adds nothing"),
-        pytest.param(f"{SOUND}    raise ValueError", id="raises when asked"),
-        pytest.param(SOUND.replace('"swift fly"', '"list"'), id="a command of the core"),
-        pytest.param(
-            f"{SOUND}    commands.add('fly', help='', configure=print, run=print, examples=())", id="two words"
-        ),
-        pytest.param(SOUND + SOUND.partition(":\n")[2], id="one path twice"),
-    ],
+    {
+        "fails on import": "raise ImportError",
+        "fails otherwise": "1 / 0",
+        "leaves on import": "raise SystemExit(0)",
+        "leaves when asked": f"{SOUND}    raise SystemExit(3)",
+        "a command without a word": SOUND.replace('"swift fly"', '""'),
+        "another API": SOUND.replace("API = 1", "API = 2"),
+        "says no API": SOUND.replace("KEYWRIGHT_API = 1", ""),
+        "adds nothing": "KEYWRIGHT_API = 1",
+        "raises when asked": f"{SOUND}    raise ValueError",
+        "a command of the core": SOUND.replace('"swift fly"', '"list"'),
+        "two words": f"{SOUND}    commands.add('fly', help='', configure=print, run=print, examples=())",
+        "one path twice": SOUND + SOUND.partition(":\n")[2],
+    },
 )
 def test_whatever_is_odd_goes_by_the_hook(install: Install, text: str) -> None:
     """Nothing is added; `keywright plugins` tells what is wrong with it."""

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 import pytest
+from tables import cases
 
 from keywright.plugins.discovery import COMMANDS, PLUGINS, EntryPoint, find_entry_points
 
@@ -29,15 +30,15 @@ def install(folder: Path, metadata: str, entry_points: str | bytes = POINT) -> P
     return directory
 
 
-@pytest.mark.parametrize(
+@cases(
     ("metadata", "distribution", "version"),
-    [
-        pytest.param("hexfmt-1.0.dist-info", "hexfmt", "1.0", id="wheel"),
-        pytest.param("hexfmt.egg-info", "hexfmt", "", id="development"),
-        pytest.param("hexfmt-1.0-py3.11.egg-info", "hexfmt", "1.0-py3.11", id="egg-info"),
-        pytest.param("My_Hex.Format-2.1rc1.dist-info", "my-hex-format", "2.1rc1", id="spelt-otherwise"),
-        pytest.param("my__hex-1.dist-info", "my-hex", "1", id="runs-of-separators"),
-    ],
+    {
+        "wheel": ("hexfmt-1.0.dist-info", "hexfmt", "1.0"),
+        "development": ("hexfmt.egg-info", "hexfmt", ""),
+        "egg-info": ("hexfmt-1.0-py3.11.egg-info", "hexfmt", "1.0-py3.11"),
+        "spelt-otherwise": ("My_Hex.Format-2.1rc1.dist-info", "my-hex-format", "2.1rc1"),
+        "runs-of-separators": ("my__hex-1.dist-info", "my-hex", "1"),
+    },
 )
 def test_metadata_directory(tmp_path: Path, metadata: str, distribution: str, version: str) -> None:
     """The distribution's name is normalised and its version is read from the directory's name."""
@@ -46,20 +47,20 @@ def test_metadata_directory(tmp_path: Path, metadata: str, distribution: str, ve
     assert find_entry_points([str(tmp_path)]) == [EntryPoint("hex", "hexfmt", distribution, version)]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "found"),
-    [
-        pytest.param("[keywright]\nb = m2\na = m1\n", [("a", "m1"), ("b", "m2")], id="sorted-by-name"),
-        pytest.param("[keywright]\r\na = m\r\n", [("a", "m")], id="crlf"),
-        pytest.param("[keywright]\n  a=m:part.of  \n", [("a", "m:part.of")], id="spaces"),
-        pytest.param("[keywright]\n# a = m\n\nb = m\n", [("b", "m")], id="comment"),
-        pytest.param("[console_scripts]\na = m\n[keywright]\nb = m\n[other]\nc = m\n", [("b", "m")], id="other-groups"),
-        pytest.param("[keywright.other]\na = m\n", [], id="longer-group"),
-        pytest.param("# [keywright]\na = m\n", [], id="group-in-a-comment"),
-        pytest.param("[keywright]\nnothing\n= m\na =\n", [], id="no-pairs"),
-        pytest.param("", [], id="empty"),
-        pytest.param(b"[keywright]\nb = m\n\xff\xfe = \xff\n", [("b", "m"), ("��", "�")], id="not-utf-8"),
-    ],
+    {
+        "sorted-by-name": ("[keywright]\nb = m2\na = m1\n", [("a", "m1"), ("b", "m2")]),
+        "crlf": ("[keywright]\r\na = m\r\n", [("a", "m")]),
+        "spaces": ("[keywright]\n  a=m:part.of  \n", [("a", "m:part.of")]),
+        "comment": ("[keywright]\n# a = m\n\nb = m\n", [("b", "m")]),
+        "other-groups": ("[console_scripts]\na = m\n[keywright]\nb = m\n[other]\nc = m\n", [("b", "m")]),
+        "longer-group": ("[keywright.other]\na = m\n", []),
+        "group-in-a-comment": ("# [keywright]\na = m\n", []),
+        "no-pairs": ("[keywright]\nnothing\n= m\na =\n", []),
+        "empty": ("", []),
+        "not-utf-8": (b"[keywright]\nb = m\n\xff\xfe = \xff\n", [("b", "m"), ("��", "�")]),
+    },
 )
 def test_entry_points_file(tmp_path: Path, text: str | bytes, found: list[tuple[str, str]]) -> None:
     """Of a file, the pairs of the group `keywright` count, and nothing in it is an error."""
@@ -136,15 +137,15 @@ def as_zip(folder: Path) -> str:
     return str(folder / "plugins.zip")
 
 
-@pytest.mark.parametrize(
+@cases(
     "entry",
-    [
-        pytest.param(lambda folder: str(folder / "missing"), id="missing"),
-        pytest.param(lambda folder: f"{folder}\0", id="no-path-at-all"),
-        pytest.param(as_file, id="metadata-that-is-a-file"),
-        pytest.param(as_directory, id="entry-points-that-are-a-directory"),
-        pytest.param(as_zip, id="zip"),
-    ],
+    {
+        "missing": lambda folder: str(folder / "missing"),
+        "no-path-at-all": lambda folder: f"{folder}\0",
+        "metadata-that-is-a-file": as_file,
+        "entry-points-that-are-a-directory": as_directory,
+        "zip": as_zip,
+    },
 )
 def test_what_cannot_be_read_is_skipped(tmp_path: Path, entry: Callable[[Path], str]) -> None:
     """An entry of the path that holds nothing readable is passed over, and the rest is found."""
@@ -203,16 +204,16 @@ def test_what_may_not_be_read_is_skipped(public_folder: Path, locked: str) -> No
     assert (before, after) == ("['hexfmt', 'sound']\n", "['sound']\n")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "found"),
-    [
-        pytest.param("", [], id="empty"),
-        pytest.param(".", [], id="dot"),
-        pytest.param("{here}", [], id="absolute"),
-        pytest.param("{here}/", [], id="absolute-with-a-slash"),
-        pytest.param("{link}", [], id="by-a-link"),
-        pytest.param("{other}", ["hex"], id="another-folder"),
-    ],
+    {
+        "empty": ("", []),
+        "dot": (".", []),
+        "absolute": ("{here}", []),
+        "absolute-with-a-slash": ("{here}/", []),
+        "by-a-link": ("{link}", []),
+        "another-folder": ("{other}", ["hex"]),
+    },
 )
 def test_the_current_directory_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, found: list[str]

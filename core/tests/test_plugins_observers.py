@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from made_plugins import NOW, REQUEST, failures, plugin
+from refusals import refuses
+from tables import cases
 
 from keywright import KeyEvent, Known, Options, Registry, ReviewRequest, Setting, hookimpl
 from keywright.config.load import config_from
@@ -104,10 +106,8 @@ def test_review_refuses(review: Callable[..., object], said: str) -> None:
     registry.add(plugin(review=lambda request: ()), "calm")
     registry.add(plugin(review=review), "strict")
 
-    with pytest.raises(PolicyError) as caught:
+    with refuses(PolicyError, f"generate of cache is refused by plugin 'strict': {said}"):
         registry.observers().review(REQUEST)
-
-    assert str(caught.value) == f"generate of cache is refused by plugin 'strict': {said}"
 
 
 def test_every_plugin_reviews() -> None:
@@ -116,12 +116,8 @@ def test_every_plugin_reviews() -> None:
     registry.add(plugin(review=lambda request: ["too short"]), "one")
     registry.add(plugin(review=lambda request: ["too old"]), "two")
 
-    with pytest.raises(PolicyError) as caught:
+    with refuses(PolicyError, "generate of cache is refused by plugin 'one': too short; and by plugin 'two': too old"):
         registry.observers().review(REQUEST)
-
-    assert str(caught.value) == (
-        "generate of cache is refused by plugin 'one': too short; and by plugin 'two': too old"
-    )
 
 
 @pytest.mark.parametrize("returned", [(), [], None])
@@ -145,13 +141,13 @@ def test_observers_hear_the_event() -> None:
     assert heard == [("one", EVENT), "two"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("observe", "told"),
-    [
-        pytest.param(lambda event: fail(), "RuntimeError: boom and more", id="raises"),
-        pytest.param(lambda event: leave(), "SystemExit: 3", id="exits"),
-        pytest.param(lambda event: unlogged(), "log: full; make room", id="says why"),
-    ],
+    {
+        "raises": (lambda event: fail(), "RuntimeError: boom and more"),
+        "exits": (lambda event: leave(), "SystemExit: 3"),
+        "says why": (lambda event: unlogged(), "log: full; make room"),
+    },
 )
 def test_an_observer_that_fails(observe: Callable[..., object], told: str, caplog: pytest.LogCaptureFixture) -> None:
     """It is told in one line without a traceback, to the log if nobody else wants to hear it; so are the others."""
@@ -355,10 +351,8 @@ def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:
     ring.generate("good")
     other.generate("bad")
     free.generate("bad")
-    with pytest.raises(PolicyError) as caught:
+    with refuses(PolicyError, "generate of bad is refused by plugin 'rules': bad is not to be"):
         ring.generate("bad")
-
-    assert str(caught.value) == "generate of bad is refused by plugin 'rules': bad is not to be"
     assert [listener and listener.heard for listener in rules.made] == [  # type: ignore[attr-defined]  # (they are Listeners)
         ["generate good done", "generate bad PolicyError"],
         ["generate bad done"],
@@ -366,34 +360,34 @@ def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:
     assert free.plugins is registry
 
 
-@pytest.mark.parametrize(
+@cases(
     ("table", "message"),
-    [
-        pytest.param(
-            {"ruels": {}}, "given settings: plugin.ruels is of no plugin that has settings (did you mean 'rules'?); "
-            "there are: rules", id="no such plugin",
+    {
+        "no such plugin": (
+            {"ruels": {}},
+            (
+                "given settings: plugin.ruels is of no plugin that has settings (did you mean 'rules'?); "
+                "there are: rules"
+            ),
         ),
-        pytest.param(
-            {"nix": {}}, "given settings: plugin.nix is of no plugin that has settings; there are: rules",
-            id="a plugin without settings",
+        "a plugin without settings": (
+            {"nix": {}},
+            "given settings: plugin.nix is of no plugin that has settings; there are: rules",
         ),
-        pytest.param(
+        "no such setting": (
             {"rules": {"prefx": "a"}},
-            "given settings: plugin.rules.prefx is no setting of plugin 'rules' (did you mean 'prefix'?); "
-            "it has: prefix",
-            id="no such setting",
+            (
+                "given settings: plugin.rules.prefx is no setting of plugin 'rules' (did you mean 'prefix'?); "
+                "it has: prefix"
+            ),
         ),
-        pytest.param(
-            {"rules": {"prefix": 1}}, "given settings: plugin.rules.prefix must be text", id="another type",
-        ),
-    ],
-)  # fmt: skip
+        "another type": ({"rules": {"prefix": 1}}, "given settings: plugin.rules.prefix must be text"),
+    },
+)
 def test_what_is_wrong_in_the_table_refuses_the_ring(registry: Registry, table: object, message: str) -> None:
     """A policy that is misspelt must not count as none."""
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, message):
         opened(registry, plugin=table)
-
-    assert str(caught.value) == message
 
 
 def test_a_plugin_that_did_not_load_refuses_the_ring() -> None:
@@ -401,13 +395,12 @@ def test_a_plugin_that_did_not_load_refuses_the_ring() -> None:
     registry = Registry.load(("keytypes", "nix", "memory"))
     registry.add(object(), "rules")
 
-    with pytest.raises(ConfigError) as caught:
-        opened(registry, plugin={"rules": {}})
-
-    assert str(caught.value) == (
+    with refuses(
+        ConfigError,
         "given settings: plugin.rules is of no plugin that has settings; there are: none. plugin 'rules': does not say "
-        "which keywright API it is for; this keywright has API 1: install a version that fits"
-    )
+        "which keywright API it is for; this keywright has API 1: install a version that fits",
+    ):
+        opened(registry, plugin={"rules": {}})
 
 
 def test_what_the_plugin_finds_wrong_has_its_place(registry: Registry, rules: Rules) -> None:
@@ -420,14 +413,12 @@ def test_what_the_plugin_finds_wrong_has_its_place(registry: Registry, rules: Ru
         raise ValueError("secret words")
 
     rules.returned = refuse
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, "given settings: plugin.rules: prefix must not be x; choose another"):
         opened(registry, plugin={"rules": {"prefix": "x"}})
-    assert str(caught.value) == "given settings: plugin.rules: prefix must not be x; choose another"
 
     rules.returned = fail
-    with pytest.raises(PluginError) as failed:
+    with refuses(PluginError, "plugin 'rules' failed in keywright_configure with ValueError; report it to its author"):
         opened(registry, plugin={"rules": {"prefix": "x"}})
-    assert str(failed.value) == "plugin 'rules' failed in keywright_configure with ValueError; report it to its author"
 
 
 def test_an_object_that_listens_to_nothing_we_know_is_refused(registry: Registry, rules: Rules) -> None:
@@ -440,10 +431,9 @@ def test_an_object_that_listens_to_nothing_we_know_is_refused(registry: Registry
         def keywright_reviw(self) -> None: ...
 
     rules.returned = Misspelt
-    with pytest.raises(PluginError) as caught:
-        opened(registry, plugin={"rules": {"prefix": "x"}})
-
-    assert str(caught.value) == (
+    with refuses(
+        PluginError,
         "plugin 'rules' returned an object from keywright_configure that implements keywright_reviw, which is no hook "
-        "of keywright (did you mean 'keywright_review'?)"
-    )
+        "of keywright (did you mean 'keywright_review'?)",
+    ):
+        opened(registry, plugin={"rules": {"prefix": "x"}})

@@ -15,6 +15,8 @@ from dataclasses import asdict, astuple, dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refuses
+from tables import cases
 
 from keywright import secret as secret_module
 from keywright.secret import Secret, looks_like_a_secret
@@ -97,28 +99,26 @@ def test_pickling_is_refused(protocol: int) -> None:
 
 def test_its_state_is_refused() -> None:
     """`__getstate__`, which copying libraries call, gives nothing out."""
-    with pytest.raises(TypeError) as caught:
+    with refuses(
+        TypeError, "a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead"
+    ):
         Secret(_CANARY).__getstate__()
 
-    assert str(caught.value) == (
-        "a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead"
-    )
 
-
-@pytest.mark.parametrize(
+@cases(
     "look",
-    [
-        pytest.param(vars, id="vars"),
-        pytest.param(bytes, id="bytes"),
-        pytest.param(list, id="list"),
-        pytest.param(memoryview, id="memoryview"),
-        pytest.param(hash, id="hash"),
-        pytest.param(json.dumps, id="json"),
-        pytest.param(int, id="int"),
-        pytest.param(lambda secret: secret[0], id="index"),
-        pytest.param(lambda secret: secret + secret, id="concatenation"),
-        pytest.param(lambda secret: b"x" in secret, id="containment"),
-    ],
+    {
+        "vars": vars,
+        "bytes": bytes,
+        "list": list,
+        "memoryview": memoryview,
+        "hash": hash,
+        "json": json.dumps,
+        "int": int,
+        "index": lambda secret: secret[0],
+        "concatenation": lambda secret: secret + secret,
+        "containment": lambda secret: b"x" in secret,
+    },
 )
 def test_it_is_no_bytes_like_thing(look: Callable[[object], object]) -> None:
     """What would read or hash the bytes in passing is refused, and the refusal shows nothing."""
@@ -152,10 +152,8 @@ def test_it_hides_a_copy() -> None:
 @pytest.mark.parametrize("value", ["canary-7f3b-sings-not", 5, None, [1, 2], Secret(b"x")], ids=repr)
 def test_what_is_not_bytes_is_refused(value: object) -> None:
     """Text must be encoded first; a number does not become so many NULs."""
-    with pytest.raises(TypeError) as caught:
-        Secret(value)  # type: ignore[arg-type]  # the mistake that is tested
-
-    assert str(caught.value) == "a Secret hides bytes; encode text before"
+    with refuses(TypeError, "a Secret hides bytes; encode text before"):
+        Secret(value)
 
 
 def test_text_given_by_mistake_is_not_in_the_locals() -> None:
@@ -219,32 +217,32 @@ def test_copies_are_the_secret_itself() -> None:
     assert copy.deepcopy(secret) is secret
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("qJ7rT0cxXb4Zk9LwVf2hN8sPdE1uGm6YtRa3oKiC5Q8=", id="base64 of 32 bytes"),
-        pytest.param("qJ7rT0c/Xb4Zk9LwVf2hN8sPdE1u+Gm6YtRa3oKiC5Q=", id="a slash in it"),
-        pytest.param("/J7rT0c/Xb4Zk9LwVf2hN8s/dE1u+Gm6YtRa/oKiC5Q=", id="several slashes, one in front"),
-        pytest.param("8f14e45fceea167a5a36dedd4bea2543f14e45fce", id="hexadecimal"),
-        pytest.param('{"kty":"oct"}', id="JSON"),
-        pytest.param("two\nlines", id="lines"),
-        pytest.param("a/" * 128, id="longer than a name can be"),
-    ],
+    {
+        "base64 of 32 bytes": "qJ7rT0cxXb4Zk9LwVf2hN8sPdE1uGm6YtRa3oKiC5Q8=",
+        "a slash in it": "qJ7rT0c/Xb4Zk9LwVf2hN8sPdE1u+Gm6YtRa3oKiC5Q=",
+        "several slashes, one in front": "/J7rT0c/Xb4Zk9LwVf2hN8s/dE1u+Gm6YtRa/oKiC5Q=",
+        "hexadecimal": "8f14e45fceea167a5a36dedd4bea2543f14e45fce",
+        "JSON": '{"kty":"oct"}',
+        "lines": "two\nlines",
+        "longer than a name can be": "a/" * 128,
+    },
 )
 def test_what_is_hidden(text: str) -> None:
     """Keys and tokens in their usual spellings."""
     assert looks_like_a_secret(text)
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("/run/secrets/keywright/MasterKey1", id="of a container"),
-        pytest.param("/Users/Ann/Library/Application Support/keywright2/key", id="of a Mac"),
-        pytest.param("C:/Users/Ann/AppData/Local/Keywright/key1", id="of Windows"),
-        pytest.param("../keys/prod-2026-11/master_key.b64", id="with a date"),
-        pytest.param("/home/ann/.config/keywright/passphrase", id="of a home"),
-    ],
+    {
+        "of a container": "/run/secrets/keywright/MasterKey1",
+        "of a Mac": "/Users/Ann/Library/Application Support/keywright2/key",
+        "of Windows": "C:/Users/Ann/AppData/Local/Keywright/key1",
+        "with a date": "../keys/prod-2026-11/master_key.b64",
+        "of a home": "/home/ann/.config/keywright/passphrase",
+    },
 )
 def test_what_is_shown(text: str) -> None:
     """Paths as people write them, or nobody would see how one is misspelt."""
