@@ -19,15 +19,26 @@ from keywright.settings.model import REQUIRED, Fetched, Given, Options, Setting,
 from keywright.settings.pointers import exposed
 from keywright.settings.values import check_options, parse_setting
 from keywright.testing import assert_hidden, everything_in
-from keywright.text import did_you_mean
 
 SIZE = Setting("s", "integer", minimum=128, maximum=8192, multiple_of=8)
 COLOUR = Setting("s", "text", choices=("red", "green"))
 CIRCLE: list[object] = []
 CIRCLE.append(CIRCLE)
 INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
+HIDDEN = "<what it points to>"
 SECRET_RULE = 'must be given as { env = "VARIABLE" } or { file = "PATH" }'
-TYPES: tuple[SettingType, ...] = ("text", "integer", "boolean", "path", "duration", "secret", "list", "table", "values")
+TYPES: dict[SettingType, type] = {
+    **dict.fromkeys(("text", "path"), str),
+    **dict.fromkeys(("table", "values"), dict),
+    "integer": int,
+    "boolean": bool,
+    "duration": timedelta,
+    "secret": Secret,
+    "list": tuple,
+}
+WRITTEN_OUT = f"{SECRET_RULE}; a secret written out here would be seen by too many"
+DURATION_RULE = "must be a whole number and a unit: s, m, h, d or w, such as 90d"
+SIZE_RULE = "must be a whole number that is a multiple of 8 from 128 to 8192"
 VALUES_RULE = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 
 
@@ -89,9 +100,9 @@ def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object
         "text: NUL": (Setting("s", "text"), written("a\0"), "must be text"),
         "choice: other": (COLOUR, written("blue"), "must be one of red, green"),
         "choice: number": (COLOUR, written(1), "must be one of red, green"),
-        "low": (SIZE, written(120), "must be a whole number that is a multiple of 8 from 128 to 8192"),
-        "high": (SIZE, written(8200), "must be a whole number that is a multiple of 8 from 128 to 8192"),
-        "odd": (SIZE, written(129), "must be a whole number that is a multiple of 8 from 128 to 8192"),
+        "low": (SIZE, written(120), SIZE_RULE),
+        "high": (SIZE, written(8200), SIZE_RULE),
+        "odd": (SIZE, written(129), SIZE_RULE),
         "integer: boolean": (Setting("s", "integer"), written(value=True), "must be a whole number"),
         "integer: fraction": (Setting("s", "integer"), written(1.0), "must be a whole number"),
         "integer: text in a file": (Setting("s", "integer"), written("1"), "must be a whole number"),
@@ -110,27 +121,11 @@ def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object
             written("~keywright-nobody/a"),
             "starts with ~, and no such home directory is known; write the path in full",
         ),
-        "duration: number": (
-            Setting("s", "duration"),
-            written(90),
-            "must be a whole number and a unit: s, m, h, d or w, such as 90d",
-        ),
-        "duration: no unit": (
-            Setting("s", "duration"),
-            typed("90"),
-            "must be a whole number and a unit: s, m, h, d or w, such as 90d",
-        ),
+        "duration: number": (Setting("s", "duration"), written(90), DURATION_RULE),
+        "duration: no unit": (Setting("s", "duration"), typed("90"), DURATION_RULE),
         "duration: too long": (Setting("s", "duration"), written("36501d"), "must be at most 36500d"),
-        "secret: written out": (
-            Setting("s", "secret"),
-            written("hunter2"),
-            f"{SECRET_RULE}; a secret written out here would be seen by too many",
-        ),
-        "secret: as text": (
-            Setting("s", "secret"),
-            typed("hunter2"),
-            f"{SECRET_RULE}; a secret written out here would be seen by too many",
-        ),
+        "secret: written out": (Setting("s", "secret"), written("hunter2"), WRITTEN_OUT),
+        "secret: as text": (Setting("s", "secret"), typed("hunter2"), WRITTEN_OUT),
         "secret: other pointer": (Setting("s", "secret"), written({"value": "hunter2"}), SECRET_RULE),
         "list: text in a file": (Setting("s", "list"), written("a"), "must be a list of texts"),
         "list: number inside": (Setting("s", "list"), written(["a", 1]), "must be a list of texts"),
@@ -157,13 +152,6 @@ def test_a_value_that_breaks_the_rule_is_refused(setting: Setting, value: Given,
     assert refusal(setting, value) == f"{value.source}: stores.a.s {rule}"
 
 
-def test_a_path_may_start_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`~` is the home directory, as in a shell."""
-    monkeypatch.setenv("HOME", "/home/me")
-
-    assert parse_setting(Setting("s", "path"), written("~/keys")) == "/home/me/keys"
-
-
 @pytest.mark.parametrize(
     ("type", "text", "parsed"),
     [
@@ -171,6 +159,7 @@ def test_a_path_may_start_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
         ("integer", "8", 8),
         ("boolean", "false", False),
         ("path", "k", "/etc/k"),
+        ("path", "~/keys", "/home/me/keys"),
         ("duration", "1h", timedelta(hours=1)),
         ("list", "a,b", ("a", "b")),
         ("secret", "hunter2", Secret(b"hunter2")),
@@ -179,14 +168,20 @@ def test_a_path_may_start_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_pointer_is_followed_to_variable_and_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type: SettingType, text: str, parsed: object
 ) -> None:
-    """`{ env = … }` and `{ file = … }` give text that is read as the setting's type; one final newline is not part."""
+    """`{ env = … }` and `{ file = … }` give text that is read as the setting's type; one final newline is not part.
+
+    What came through a pointer to text does not show: whoever does not know a name says so with its `repr`.
+    """
+    monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("KEYWRIGHT_TEST", text)
     (tmp_path / "value").write_text(f"{text}\n")
-    by_variable = Given({"env": "KEYWRIGHT_TEST"}, "p", "f", "/etc")
-    by_file = Given({"file": str(tmp_path / "value")}, "p", "f", "/etc")
 
-    assert parse_setting(Setting("s", type), by_variable) == parsed
-    assert parse_setting(Setting("s", type), by_file) == parsed
+    for pointer in ({"env": "KEYWRIGHT_TEST"}, {"file": str(tmp_path / "value")}):
+        result = parse_setting(Setting("s", type), written(pointer))
+
+        assert result == parsed
+        if type in ("text", "list"):
+            assert repr(result) == repr(parsed).replace("'a'", HIDDEN).replace("'b'", HIDDEN)
 
 
 def test_a_secret_keeps_every_byte_but_the_last_newline(tmp_path: Path) -> None:
@@ -248,11 +243,18 @@ def test_64_kib_are_enough(tmp_path: Path) -> None:
             {"file": "/\ud800"},
             "points to a file, by a name that this system cannot have; correct it",
         ),
+        "file that breaks while it is read": pytest.param(
+            {"file": "/proc/self/mem"},
+            "points to the file /proc/self/mem, which cannot be read (Input/output error); check the path",
+            marks=pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="this system has no such file"),
+        ),
+        "nothing in a variable": ({"env": "KEYWRIGHT_EMPTY"}, "must not be empty"),
     },
 )
 def test_a_pointer_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, pointer: dict[str, str], rule: str) -> None:
     """What a pointer points to is named only where it cannot be the secret itself."""
     monkeypatch.delenv("KEYWRIGHT_TEST", raising=False)
+    monkeypatch.setenv("KEYWRIGHT_EMPTY", "")
 
     assert refusal(Setting("s", "secret"), written(pointer)) == f"file: stores.a.s {rule}"
 
@@ -266,34 +268,6 @@ def test_a_pointer_to_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 
     assert message == f"file: stores.a.s points to the file {tmp_path}/pipe, which is no regular file; point it to one"
     assert os.listdir("/dev/fd") == before
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file whose first byte cannot be read")
-def test_a_file_that_breaks_while_it_is_read_is_refused() -> None:
-    """An I/O error after opening is told with the system's reason."""
-    assert refusal(Setting("s", "text"), written({"file": "/proc/self/mem"})) == (
-        "file: stores.a.s points to the file /proc/self/mem, which cannot be read (Input/output error); check the path"
-    )
-
-
-@pytest.mark.parametrize(
-    ("type", "text", "parsed"),
-    [("text", "hunter2", "hunter2"), ("list", "hunter2, b", ("hunter2", "b"))],
-)
-@pytest.mark.parametrize("where", ["env", "file"])
-def test_what_was_fetched_is_text_that_does_not_show(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, type: SettingType, text: str, parsed: object
-) -> None:
-    """Whoever does not know a name says so with its `repr`, which leaves out what came through a pointer."""
-    monkeypatch.setenv("KEYWRIGHT_TEST", text)
-    (tmp_path / "value").write_text(text)
-    pointer = {"env": {"env": "KEYWRIGHT_TEST"}, "file": {"file": str(tmp_path / "value")}}[where]
-
-    result = parse_setting(Setting("s", type), written(pointer))
-
-    assert result == parsed
-    assert "hunter2" not in repr(result)
-    assert repr(Fetched("hunter2")) == "<what it points to>"
 
 
 def test_a_list_of_secrets_is_a_list_of_pointers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,13 +356,6 @@ def test_what_points_to_no_file_is_no_matter_of_permissions(value: object) -> No
     assert list(exposed(written(value))) == []
 
 
-def test_an_empty_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that is set to nothing holds no secret."""
-    monkeypatch.setenv("KEYWRIGHT_TEST", "")
-
-    assert refusal(Setting("s", "secret"), written({"env": "KEYWRIGHT_TEST"})) == "file: stores.a.s must not be empty"
-
-
 def test_options_are_checked_and_completed() -> None:
     """What was not given has its default, which nobody can change for others."""
     shared: dict[str, str] = {}
@@ -415,30 +382,40 @@ def test_options_are_read_by_type() -> None:
         options.text("undeclared")
 
 
-def test_an_unknown_setting_is_refused() -> None:
-    """What is not declared is refused, with the near name and all there are."""
-    with pytest.raises(ConfigError) as near:
-        check_options({"bit": written(1)}, (SIZE._replace(name="bits"),), owner="key type 'rsa'", path="p", source="f")
-    with pytest.raises(ConfigError) as none:
-        check_options({"bit": written(1)}, (), owner="key type 'x'", path="p", source="f")
-
-    assert str(near.value) == "file: stores.a.s is no setting of key type 'rsa' (did you mean 'bits'?); it has: bits"
-    assert str(none.value) == "file: stores.a.s is no setting of key type 'x'; it has: none"
+BITS = SIZE._replace(name="bits")
+NO = "file: stores.a.s is no setting of X"
 
 
-def test_a_missing_setting_is_named() -> None:
-    """A required setting that nobody gave is named with its place, its owner and its rule."""
-    with refuses(
-        ConfigError,
-        "f: keys.a.bits is missing: key type 'oct' needs it, a whole number that is a multiple of 8 from 128 to 8192",
-    ):
-        check_options({}, (SIZE._replace(name="bits"),), owner="key type 'oct'", path="keys.a", source="f")
-    assert repr(REQUIRED) == "REQUIRED"
+@cases(
+    ("given", "declared", "message"),
+    {
+        "near": (
+            {"bit": written(1)},
+            (BITS,),
+            "file: stores.a.s is no setting of X (did you mean 'bits'?); it has: bits",
+        ),
+        "far": ({"zzz": written("1")}, (BITS, Setting("colour", "text", None)), f"{NO}; it has: bits, colour"),
+        "none": ({"bit": written(1)}, (), f"{NO}; it has: none"),
+        "missing": (
+            {},
+            (BITS,),
+            "f: keys.a.bits is missing: X needs it, a whole number that is a multiple of 8 from 128 to 8192",
+        ),
+    },
+)
+def test_settings_that_are_not_declared_or_not_given(
+    given: dict[str, Given], declared: tuple[Setting, ...], message: str
+) -> None:
+    """An unknown setting is refused with the near name and all there are, a missing one with owner and rule."""
+    with refuses(ConfigError, message):
+        check_options(given, declared, owner="X", path="keys.a", source="f")
 
 
-def test_a_given_value_does_not_show() -> None:
+def test_what_shows() -> None:
     """A secret that was written where it does not belong is in no repr."""
     assert repr(written("hunter2")) == "<given stores.a.s by file>"
+    assert repr(Fetched("hunter2")) == HIDDEN
+    assert repr(REQUIRED) == "REQUIRED"
 
 
 @pytest.mark.parametrize("type", TYPES)
@@ -477,29 +454,10 @@ def test_a_value_shows_in_no_traceback(
     assert "canary-4711" not in "".join(shown)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({"env": "A"}, True),
-        ({"file": 1}, True),
-        ({"env": "A", "file": "B"}, False),
-        ({"a": "A"}, False),
-        ({}, False),
-        ("env", False),
-    ],
-)
-def test_a_pointer_has_one_entry(value: object, expected: bool) -> None:
+def test_a_pointer_has_one_entry() -> None:
     """`{ env = … }` and `{ file = … }` are pointers, and nothing else is."""
-    assert is_indirection(value) is expected
-
-
-def test_a_near_word_is_proposed() -> None:
-    """The nearest known word is proposed; a far or an endless one gets none."""
-    known = {"sqlite": 1, "file": 2}
-
-    assert did_you_mean("sqlit", known) == " (did you mean 'sqlite'?)"
-    assert did_you_mean("postgres", known) == ""
-    assert did_you_mean("sqlite" * 20, known) == ""
+    assert all(map(is_indirection, ({"env": "A"}, {"file": 1})))
+    assert not any(map(is_indirection, ({"env": "A", "file": "B"}, {"a": "A"}, {}, "env")))
 
 
 anything = st.recursive(
@@ -511,28 +469,16 @@ anything = st.recursive(
 )
 
 
-@given(st.sampled_from(TYPES), anything, st.booleans())
+@given(st.sampled_from([*TYPES]), anything, st.booleans())
 def test_any_value_is_its_type_or_a_config_error(type: SettingType, value: object, textual: bool) -> None:
     """Nothing but ConfigError comes of any value."""
-    expected = {
-        "text": str,
-        "integer": int,
-        "boolean": bool,
-        "path": str,
-        "duration": timedelta,
-        "secret": Secret,
-        "list": tuple,
-        "table": dict,
-        "values": dict,
-    }[type]
-
     message, parsed = "", None
     try:
         parsed = parse_setting(Setting("s", type), Given(value, "p", "f", "/", textual and isinstance(value, str)))
     except ConfigError as error:
         message = str(error)
 
-    assert message.startswith("f: p ") or isinstance(parsed, expected)
+    assert message.startswith("f: p ") or isinstance(parsed, TYPES[type])
     assert type != "path" or message or os.path.isabs(str(parsed))
 
 
@@ -546,19 +492,3 @@ def test_values_nest_eight_deep(wrap: Callable[[object], object]) -> None:
 
     assert parse_setting(setting, written({"a": inner})) == {"a": inner}
     assert refusal(setting, written({"a": wrap(inner)})) == f"file: stores.a.s {VALUES_RULE}"
-
-
-def test_what_there_is_is_listed() -> None:
-    """The message for an unknown setting lists those there are, a comma between them."""
-    declared = [Setting("size", "integer"), Setting("colour", "text")]
-
-    with refuses(ConfigError, "file: stores.a.s is no setting of key type 'rsa'; it has: size, colour"):
-        check_options({"zzz": written("1")}, declared, owner="key type 'rsa'", path="p", source="f")
-
-
-def test_only_words_are_compared_with_words() -> None:
-    """A word of up to 100 characters may be a slip; nothing longer is looked at, for that takes ever longer."""
-    known = "a" * 100
-
-    assert did_you_mean("b" + known[1:], [known]) == f" (did you mean '{known}'?)"
-    assert did_you_mean("b" + known, [known]) == ""

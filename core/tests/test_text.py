@@ -1,16 +1,15 @@
-"""Durations as people write them."""
+"""Durations as people write them, and what is proposed for a misspelled word."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from refusals import refuses
 from tables import cases
 
-from keywright.text import format_duration, parse_duration
+from keywright.text import did_you_mean, format_duration, parse_duration
 
 
 @cases(
@@ -30,38 +29,17 @@ def test_a_number_and_a_unit_is_a_duration(text: str, duration: timedelta) -> No
     assert parse_duration(text) == duration
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "90",
-        "d",
-        "1y",
-        "1D",
-        "1.5d",
-        "-1d",
-        "+1d",
-        " 1d",
-        "1d ",
-        "1d\n",
-        "1 d",
-        "1d12h",
-        "1_0d",
-        "١d",
-        "12345678901s",
-    ],
-)
-def test_anything_else_is_none(text: str) -> None:
-    """Other units, signs, fractions, blanks, other digits and sums are refused."""
-    with refuses(ValueError, "a whole number and a unit: s, m, h, d or w, such as 90d"):
-        parse_duration(text)
+NO_DURATION = ("", "90", "d", "1y", "1D", "1.5d", "-1d", "+1d", " 1d", "1d ", "1d\n", "1 d", "1d12h", "1_0d", "١d")
 
 
-@pytest.mark.parametrize("text", ["36501d", "5215w", "876001h", "9999999999w"])
-def test_a_century_is_the_limit(text: str) -> None:
-    """A duration beyond 36500 days is refused, those included that no timedelta holds."""
-    with refuses(ValueError, "at most 36500d"):
-        parse_duration(text)
+def test_anything_else_is_refused() -> None:
+    """Other units, signs, fractions, blanks, other digits, sums, and durations beyond 36500 days or any timedelta."""
+    for text in (*NO_DURATION, "12345678901s"):
+        with refuses(ValueError, "a whole number and a unit: s, m, h, d or w, such as 90d"):
+            parse_duration(text)
+    for text in ("36501d", "5215w", "876001h", "9999999999w"):
+        with refuses(ValueError, "at most 36500d"):
+            parse_duration(text)
 
 
 @cases(
@@ -97,3 +75,13 @@ def test_nothing_but_value_error_comes_of_any_text(text: str) -> None:
         return
 
     assert timedelta(0) <= duration <= timedelta(days=36_500)
+
+
+def test_a_near_word_is_proposed() -> None:
+    """The nearest known word is proposed; nothing for a far word, nor for one of over 100 characters."""
+    known, longest = {"sqlite": 1, "file": 2}, "a" * 100
+
+    assert did_you_mean("sqlit", known) == " (did you mean 'sqlite'?)"
+    assert did_you_mean("postgres", known) == ""
+    assert did_you_mean("b" + longest[1:], [longest]) == f" (did you mean '{longest}'?)"
+    assert did_you_mean("b" + longest, [longest]) == ""
