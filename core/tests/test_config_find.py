@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,72 +56,47 @@ def test_the_named_file_wins_over_every_other(tmp_path: Path, home: Path) -> Non
     assert found == [named, by_variable, here, mine]
 
 
-def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
-    """KEYWRIGHT_CONFIG and KEYWRIGHT_PROFILE that are empty are as good as not there."""
+def test_variables_and_relative_paths(tmp_path: Path) -> None:
+    """Empty variables count as unset; `--config` and $KEYWRIGHT_CONFIG are relative to the current directory."""
     here = written(tmp_path / "keywright.toml")
 
     config = load_config(environ={"KEYWRIGHT_CONFIG": "", "KEYWRIGHT_PROFILE": ""}, cwd=str(tmp_path))
+    found = [
+        find_config("a.toml", environ={}, cwd=str(tmp_path)),
+        find_config(environ={"KEYWRIGHT_CONFIG": "a.toml"}, cwd=str(tmp_path)),
+    ]
 
     assert (config.source, config.profile) == (here, None)
-
-
-def test_a_relative_path_starts_from_the_current_directory(tmp_path: Path) -> None:
-    """`--config` and $KEYWRIGHT_CONFIG are relative to where the user stands."""
-    found = [find_config("a.toml", environ={}, cwd=str(tmp_path))]
-    found += [find_config(environ={"KEYWRIGHT_CONFIG": "a.toml"}, cwd=str(tmp_path))]
-
     assert found == [str(tmp_path / "a.toml")] * 2
 
 
 @pytest.mark.parametrize("marker", ["directory", "file"])
 def test_a_repository_is_searched_upwards_to_its_root(tmp_path: Path, marker: str) -> None:
     """The nearest keywright.toml between here and the directory with .git (a file in a worktree) is found."""
-    root = tmp_path / "repository"
-    far, near = written(root / "keywright.toml"), written(root / "a" / "b" / "keywright.toml")
-    git = root / ".git"
-    git.mkdir() if marker == "directory" else git.touch()
+    root, empty = tmp_path / "repository", tmp_path / "empty"
+    above, far, near = (written(path / "keywright.toml") for path in (tmp_path, root, root / "a" / "b"))
     (root / "a" / "b" / "c" / "d").mkdir(parents=True)
+    empty.mkdir()
+    (tmp_path / "outside").mkdir()
+    for git in (root / ".git", empty / ".git"):
+        git.mkdir() if marker == "directory" else git.touch()
 
-    found = [find_config(environ={}, cwd=str(root / place)) for place in ("a/b/c/d", "a/b", "a", "")]
+    places = ("repository/a/b/c/d", "repository/a/b", "repository/a", "repository", "empty", "outside", "")
+    found = [find_config(environ={}, cwd=str(tmp_path / place)) for place in places]
 
-    assert found == [near, near, far, far]
-
-
-def test_the_search_ends_at_the_repository_root(tmp_path: Path) -> None:
-    """A file above the repository is not this repository's."""
-    written(tmp_path / "keywright.toml")
-    (tmp_path / "repository" / ".git").mkdir(parents=True)
-
-    assert find_config(environ={}, cwd=str(tmp_path / "repository")) is None
+    assert found == [near, near, far, far, None, None, above]
 
 
-def test_outside_a_repository_only_the_current_directory_counts(tmp_path: Path) -> None:
-    """Without a repository nothing above the current directory is trusted."""
-    here = written(tmp_path / "keywright.toml")
-    (tmp_path / "below").mkdir()
-
-    found = [find_config(environ={}, cwd=str(tmp_path / place)) for place in ("", "below")]
-
-    assert found == [here, None]
-
-
-@cases(
-    ("variable", "value", "expected"),
-    {
-        "absolute": ("XDG_CONFIG_HOME", "{tmp}/xdg", "{tmp}/xdg/keywright/keywright.toml"),
-        "relative: ignored": ("XDG_CONFIG_HOME", "xdg", "{tmp}/home/.config/keywright/keywright.toml"),
-        "empty: ignored": ("XDG_CONFIG_HOME", "", "{tmp}/home/.config/keywright/keywright.toml"),
-    },
-)
-def test_the_users_file_is_where_xdg_says(tmp_path: Path, home: Path, variable: str, value: str, expected: str) -> None:
+@cases("configured", {"absolute": "{tmp}/xdg", "relative, so ignored": "xdg", "empty, so ignored": ""})
+def test_the_users_file_is_where_xdg_says(tmp_path: Path, home: Path, configured: str) -> None:
     """The user's configuration directory follows the XDG Base Directory Specification."""
-    written(tmp_path / "xdg/keywright/keywright.toml")
-    written(home / ".config/keywright/keywright.toml")
-    environ = {"HOME": str(home), variable: value.replace("{tmp}", str(tmp_path))}
+    theirs = written(tmp_path / "xdg/keywright/keywright.toml")
+    default = written(home / ".config/keywright/keywright.toml")
+    environ = {"HOME": str(home), "XDG_CONFIG_HOME": configured.replace("{tmp}", str(tmp_path))}
 
     found = find_config(environ=environ, cwd=str(home))
 
-    assert found == expected.replace("{tmp}", str(tmp_path))
+    assert found == (theirs if configured.startswith("{tmp}") else default)
 
 
 @cases(
@@ -193,97 +169,98 @@ def test_no_file_means_no_toml_parser(tmp_path: Path) -> None:
     assert run.stdout == "[]\n"
 
 
-def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """A file that was asked for is never replaced by the defaults."""
-    message = refusal(tmp_path / "none.toml")
+def writing(data: bytes, mode: int = 0o644, owner: int = -1) -> Callable[[Path], None]:
+    """A function that makes a path a file of these bytes, with this mode and owner."""
 
-    assert message == f"{tmp_path}/none.toml: does not exist; check the path, or make it with `keywright init`"
+    def write(path: Path) -> None:
+        path.write_bytes(data)
+        path.chmod(mode)
+        os.chown(path, owner, owner)
 
-
-def test_the_variables_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """Nor is one that the environment asked for."""
-    with refuses(
-        ConfigError, f"{tmp_path}/none.toml: does not exist; check the path, or make it with `keywright init`"
-    ):
-        load_config(environ={"KEYWRIGHT_CONFIG": "none.toml", "HOME": "/h"}, cwd=str(tmp_path))
+    return write
 
 
-def test_a_found_link_to_nothing_is_an_error(tmp_path: Path) -> None:
-    """A dangling keywright.toml in the current directory is a mistake, not an absence."""
-    (tmp_path / "keywright.toml").symlink_to("gone")
-
-    with refuses(
-        ConfigError, f"{tmp_path}/keywright.toml: does not exist; check the path, or make it with `keywright init`"
-    ):
-        load_config(environ={"HOME": "/h"}, cwd=str(tmp_path))
+ABSENT = "does not exist; check the path, or make it with `keywright init`"
+IRREGULAR = "is no regular file; name one"
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and be another user")
 
 
-@pytest.mark.parametrize("kind", ["directory", "fifo", "device"])
-def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: str) -> None:
-    """Directories, pipes (without waiting for a writer) and devices are no configuration."""
-    path = {"directory": tmp_path, "fifo": tmp_path / "fifo", "device": Path("/dev/null")}[kind]
-    if kind == "fifo":
-        os.mkfifo(path)
+@cases(
+    ("make", "rule"),
+    {
+        "nothing": (lambda path: None, ABSENT),
+        "a link to nothing": (lambda path: path.symlink_to("gone"), ABSENT),
+        "a directory": (Path.mkdir, IRREGULAR),
+        "a pipe without a writer": (os.mkfifo, IRREGULAR),
+        "a device": (lambda path: path.symlink_to("/dev/null"), IRREGULAR),
+        "writable by everybody": (
+            writing(STORE.encode(), 0o666),
+            "is writable by everybody; take that away with `chmod o-w`",
+        ),
+        "of another user": pytest.param(
+            writing(STORE.encode(), owner=65534),
+            "belongs to another user, who could change it; use a file of your own, or one of root's",
+            marks=ROOT,
+        ),
+        "over 1 MiB": (
+            writing(STORE.encode().ljust(1_048_577, b"\n")),
+            "is over 1 MiB, more than a configuration needs; shorten it",
+        ),
+        "no UTF-8": (writing(b'default_store = "\xff"'), "is not UTF-8; save it as UTF-8 text"),
+    },
+)
+def test_what_is_no_sound_file_is_refused(
+    tmp_path: Path, home: Path, make: Callable[[Path], object], rule: str
+) -> None:
+    """It is refused wherever it is: named, named by a variable, in the current directory, and as the user's own."""
+    here, mine = tmp_path / "keywright.toml", home / ".config/keywright/keywright.toml"
+    mine.parent.mkdir(parents=True)
+    make(mine)
+    if rule != ABSENT or mine.is_symlink():
+        with refuses(ConfigError, f"{mine}: {rule}"):
+            load_config(environ={"HOME": str(home)}, cwd=str(tmp_path))
+    make(here)
+    if rule != ABSENT or here.is_symlink():
+        with refuses(ConfigError, f"{here}: {rule}"):
+            load_config(environ={"HOME": "/h"}, cwd=str(tmp_path))
+    for named, environ in ((str(here), {}), (None, {"KEYWRIGHT_CONFIG": "keywright.toml"})):
+        with refuses(ConfigError, f"{here}: {rule}"):
+            load_config(named, environ={"HOME": "/h", **environ}, cwd=str(tmp_path))
 
-    assert refusal(path) == f"{path}: is no regular file; name one"
+
+@cases("make", {"for the group": writing(STORE.encode(), 0o664), "1 MiB": writing(STORE.encode().ljust(1_048_576))})
+def test_what_is_a_file_is_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    """A file of exactly 1 MiB is read, and one that its group may write: `umask 002` is common."""
+    make(tmp_path / "keywright.toml")
+
+    assert load_config(environ={}, cwd=str(tmp_path)).default_store == "local"
 
 
-def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
-    """Whoever may write the configuration chooses where keys go."""
-    path = tmp_path / "keywright.toml"
-    written(path)
-    path.chmod(0o666)
-
-    assert refusal(path) == f"{path}: is writable by everybody; take that away with `chmod o-w`"
-
-
-def test_a_file_that_the_group_may_write_is_read(tmp_path: Path) -> None:
-    """A group is somebody's choice; `umask 002` is common."""
-    path = tmp_path / "keywright.toml"
-    written(path)
-    path.chmod(0o664)
-
-    assert load_config(str(path), environ={}).source == str(path)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
-    """A configuration that belongs to somebody else is refused."""
-    path = tmp_path / "keywright.toml"
-    written(path)
-    os.chown(path, 65534, 65534)
-
-    assert (
-        refusal(path)
-        == f"{path}: belongs to another user, who could change it; use a file of your own, or one of root's"
-    )
-
-
-def test_relative_paths_start_where_the_file_is(tmp_path: Path) -> None:
-    """Links to the file are followed: whoever links to it uses the same keys."""
+@pytest.fixture
+def link(tmp_path: Path) -> Path:
+    """A link to a link to a file."""
     written(tmp_path / "etc" / "real.toml")
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "first.toml").symlink_to("../etc/real.toml")
     (tmp_path / "keywright.toml").symlink_to("links/first.toml")
+    return tmp_path / "keywright.toml"
 
+
+def test_relative_paths_start_where_the_file_is(tmp_path: Path, link: Path) -> None:
+    """Links to the file are followed: whoever links to it uses the same keys."""
     config = load_config(environ={}, cwd=str(tmp_path))
 
-    assert (config.source, config.base) == (str(tmp_path / "keywright.toml"), str(tmp_path / "etc"))
+    assert (config.source, config.base) == (str(link), str(tmp_path / "etc"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give links away")
+@ROOT
 @pytest.mark.parametrize("foreign", ["keywright.toml", "links/first.toml"])
-def test_a_link_of_another_user_is_refused(tmp_path: Path, foreign: str) -> None:
+def test_a_link_of_another_user_is_refused(tmp_path: Path, link: Path, foreign: str) -> None:
     """Whoever owns a link on the way chooses the file, be it root's."""
-    written(tmp_path / "real.toml")
-    (tmp_path / "links").mkdir()
-    (tmp_path / "links" / "first.toml").symlink_to("../real.toml")
-    (tmp_path / "keywright.toml").symlink_to("links/first.toml")
     os.chown(tmp_path / foreign, 65534, 65534, follow_symlinks=False)
 
-    assert refusal(tmp_path / "keywright.toml") == (
-        f"{tmp_path}/keywright.toml: is a link that belongs to another user, who could change it; name the file that "
-        "it leads to"
+    assert refusal(link) == (
+        f"{link}: is a link that belongs to another user, who could change it; name the file that it leads to"
     )
 
 
@@ -303,35 +280,6 @@ def test_links_end_where_the_system_ends_them(tmp_path: Path, links: int, read: 
         )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_roots_file_is_read_by_others_and_an_unreadable_one_refused(tmp_path: Path) -> None:
-    """Root's configuration serves everybody; one without permission is named with the system's reason."""
-    directory = Path("/tmp") / f"keywright-{os.getpid()}"
-    directory.mkdir(mode=0o755)
-    try:
-        written(directory / "open.toml")
-        written(directory / "closed.toml")
-        (directory / "closed.toml").chmod(0o600)
-        script = (
-            f"import os, sys; sys.path[:] = {sys.path!r}; import keywright.config.load as c, keywright.errors as e\n"
-            "import tomllib\n"
-            "os.setuid(65534)\n"
-            f"print(c.load_config({str(directory)!r} + '/open.toml', environ={{}}).default_store)\n"
-            f"try: c.load_config({str(directory)!r} + '/closed.toml', environ={{}})\n"
-            "except e.ConfigError as error: print(error)\n"
-        )
-
-        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/", check=True)
-    finally:
-        for path in directory.iterdir():
-            path.unlink()
-        directory.rmdir()
-
-    assert run.stdout == (
-        f"local\n{directory}/closed.toml: cannot be read (Permission denied); check the path and its permissions\n"
-    )
-
-
 @cases(
     ("path", "shown"),
     {
@@ -339,40 +287,36 @@ def test_roots_file_is_read_by_others_and_an_unreadable_one_refused(tmp_path: Pa
         "too long": ("/" + "a" * 300, "File name too long"),
         "NUL": ("/a\0b", "no path on this system"),
         "lone surrogate": ("/a\ud800", "no path on this system"),
+        "breaks while it is read": pytest.param(
+            "/proc/self/mem",
+            "Input/output error",
+            marks=pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="this system has no such file"),
+        ),
     },
 )
-def test_a_path_that_cannot_be_is_refused(path: str, shown: str) -> None:
-    """Any path that the system does not open is a configuration error with the system's reason."""
+def test_a_path_that_cannot_be_read_is_refused(path: str, shown: str) -> None:
+    """Any path that the system does not open or read is a configuration error with the system's reason."""
     assert refusal(path).endswith(f": cannot be read ({shown}); check the path and its permissions")
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file whose first byte cannot be read")
-def test_a_file_that_breaks_while_it_is_read_is_refused() -> None:
-    """An I/O error after opening is a configuration error with the system's reason."""
-    assert refusal("/proc/self/mem") == (
-        "/proc/self/mem: cannot be read (Input/output error); check the path and its permissions"
-    )
+@ROOT
+def test_roots_files_are_anybodys() -> None:
+    """What root wrote, or linked to, is read by every user; a file without permission has the system's reason."""
+    with TemporaryDirectory() as directory:
+        closed, real, link = (Path(directory, name) for name in ("closed.toml", "real.toml", "link.toml"))
+        Path(directory).chmod(0o755)
+        writing(STORE.encode(), 0o600)(closed)
+        writing(STORE.encode(), 0o644)(real)
+        link.symlink_to("real.toml")
+        os.seteuid(65534)
+        try:
+            sources = [load_config(str(path), environ={}).source for path in (real, link)]
+            message = refusal(closed)
+        finally:
+            os.seteuid(0)
 
-
-def test_a_megabyte_is_enough(tmp_path: Path) -> None:
-    """A file of exactly 1 MiB is read, one of a byte more is refused."""
-    path = tmp_path / "keywright.toml"
-    path.write_bytes(STORE.encode().ljust(1_048_576, b"\n"))
-    read = load_config(str(path), environ={})
-    path.write_bytes(STORE.encode().ljust(1_048_577, b"\n"))
-
-    message = refusal(path)
-
-    assert read.default_store == "local"
-    assert message == f"{path}: is over 1 MiB, more than a configuration needs; shorten it"
-
-
-def test_bytes_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
-    """TOML is UTF-8."""
-    path = tmp_path / "keywright.toml"
-    path.write_bytes(b'default_store = "\xff"')
-
-    assert refusal(path) == f"{path}: is not UTF-8; save it as UTF-8 text"
+    assert sources == [str(real), str(link)]
+    assert message == f"{closed}: cannot be read (Permission denied); check the path and its permissions"
 
 
 def test_a_current_directory_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,37 +328,3 @@ def test_a_current_directory_that_is_gone_is_named(tmp_path: Path, monkeypatch: 
 
     with refuses(ConfigError, "the current directory does not exist any more; change to another"):
         load_config(environ={})
-
-
-@pytest.mark.parametrize("link", [True, False])
-def test_the_users_own_file_that_leads_nowhere_is_a_mistake(tmp_path: Path, home: Path, link: bool) -> None:
-    """A dangling link, or a directory, in the place of the user's own file is not passed over for the defaults."""
-    mine = home / ".config" / "keywright" / "keywright.toml"
-    mine.parent.mkdir(parents=True)
-    if link:
-        mine.symlink_to("gone")
-    else:
-        mine.mkdir()
-
-    with pytest.raises(ConfigError) as caught:
-        load_config(environ={"HOME": str(home)}, cwd=str(tmp_path))
-
-    assert str(caught.value).startswith(f"{mine}: ")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-@pytest.mark.parametrize("name", ["real.toml", "link.toml"])
-def test_a_file_of_roots_is_anybodys(name: str) -> None:
-    """What root wrote, or linked to, is read by every user: so the configuration of a system looks."""
-    with TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        written(Path(directory, "real.toml"))
-        Path(directory, "real.toml").chmod(0o644)
-        Path(directory, "link.toml").symlink_to("real.toml")
-        os.seteuid(65534)
-        try:
-            source = load_config(str(Path(directory, name)), environ={}).source
-        finally:
-            os.seteuid(0)
-
-    assert source == str(Path(directory, name))
