@@ -121,6 +121,10 @@ MISTAKES = {
         "stores.local.seal names a seal that is not configured; there are none",
     ),
     "seal is no text": (STORE + "seal = true", "stores.local.seal must be text"),
+    "seal is empty": (
+        STORE + 'seal = ""\n[seals.master]\nseal = "passphrase"',
+        "stores.local.seal names a seal that is not configured; there are: master",
+    ),
     # seals
     "seal is no table": ('[seals]\nmaster = "passphrase"', "seals.master must be a table: [seals.master]"),
     "no kind of seal": (
@@ -163,6 +167,10 @@ MISTAKES = {
         '[keys.a]\nrotate_every = "0d"',
         "keys.a.rotate_every must be 1s or longer; leave it out for a key that is never due",
     ),
+    "an end of nothing": (
+        '[keys.a]\nexpires_in = "0d"',
+        "keys.a.expires_in must be 1s or longer; leave it out for a key that never ends",
+    ),
     "an end before the rotation": (
         '[keys.a]\nrotate_every = "90d"\nexpires_in = "90d"',
         f"keys.a.expires_in must be longer than rotate_every (90d), {ENDS}",
@@ -182,6 +190,7 @@ MISTAKES = {
     "activation is a date": ("[keys.a]\nactivate_in = 2030-01-01", f"keys.a.activate_in {DURATION}"),
     "kid with an unknown placeholder": ('[keys.a]\nkid = "{name}-{date}"', f"keys.a.kid {KID}"),
     "kid with a conversion": ('[keys.a]\nkid = "{name!r}"', f"keys.a.kid {KID}"),
+    "kid with a closing brace": ('[keys.a]\nkid = "name}"', f"keys.a.kid {KID}"),
     "kid with an open brace": ('[keys.a]\nkid = "{name"', f"keys.a.kid {KID}"),
     "kid with a misspelt placeholder": ('[keys.a]\nkid = "{name}-{verison}"', f"keys.a.kid {KID}"),
     "kid too long": (f'[keys.a]\nkid = "{"x" * 1025}"', f"keys.a.kid {LONG_KID}"),
@@ -242,56 +251,56 @@ def refusal(file: Path, profile: str | None = None) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "rule"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_named_with_file_and_place_and_rule(file: Path, text: str, rule: str) -> None:
-    """A configuration with one mistake is refused in one line that says where it is and what is allowed."""
+@cases(("text", "rule"), MISTAKES)
+def test_a_mistake_is_named_with_file_and_place_and_rule(
+    file: Path, monkeypatch: pytest.MonkeyPatch, text: str, rule: str
+) -> None:
+    """A configuration with one mistake is refused in one line that says where it is and what is allowed.
+
+    A traceback with locals shows no variable, however the file is read.
+    """
+    monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
     file.write_text(text, encoding="utf-8")
 
-    message = refusal(file)
+    with pytest.raises(ConfigError) as loaded:
+        load_config(str(file), environ=os.environ)
+    with pytest.raises(ConfigError) as opened:
+        keywright.open(str(file))
 
-    assert message == f"{file}: {rule}"
-
-
-@pytest.mark.parametrize(("text", "rule"), IN_UNCHOSEN_PROFILE.values(), ids=IN_UNCHOSEN_PROFILE)
-def test_a_profile_is_checked_though_another_is_chosen(file: Path, text: str, rule: str) -> None:
-    """The shape of every profile is checked, whichever is chosen."""
-    file.write_text(f"[profiles.ci]\n[profiles.other]\n{text}\n")
-
-    message = refusal(file, profile="ci")
-
-    assert message == f"{file} (profile other): {rule}"
+    told = shown(loaded.value) + shown(opened.value)  # before anything is asserted here, in a frame of it
+    assert str(loaded.value) == str(opened.value) == f"{file}: {rule}"
+    assert "canary-4711" not in told
 
 
 @cases(
-    ("profile", "rule"),
+    ("profile", "source", "rule"),
     {
-        "near": ("pord", "profiles.pord is not configured (did you mean 'prod'?); there are: ci, prod"),
-        "empty": ("", 'profiles."" is not configured; there are: ci, prod'),
-        "terminal": ("\33[2J", "profiles.<odd name> is not configured; there are: ci, prod"),
+        **{name: ("ci", " (profile other)", rule) for name, (_, rule) in IN_UNCHOSEN_PROFILE.items()},
+        "value": ("ci", " (profile ci)", f"keys.a.overlap {DURATION}"),
+        "near": ("pord", "", "profiles.pord is not configured (did you mean 'prod'?); there are: ci, prod"),
+        "empty": ("", "", 'profiles."" is not configured; there are: ci, prod'),
+        "terminal": ("\33[2J", "", "profiles.<odd name> is not configured; there are: ci, prod"),
     },
 )
-def test_a_profile_that_is_not_there_is_refused(file: Path, profile: str, rule: str) -> None:
-    """An unknown profile is refused, with the near one and those that are there."""
-    file.write_text("[profiles.ci]\n[profiles.prod]\n")
+def test_a_profile_that_is_wrong(
+    request: pytest.FixtureRequest, file: Path, profile: str, source: str, rule: str
+) -> None:
+    """The shape of every profile is checked, whichever is chosen; an unknown one is refused with those that exist.
 
-    message = refusal(file, profile=profile)
+    A wrong value that a profile gave is blamed on the file and the profile.
+    """
+    case = request.node.callspec.id
+    other = f"[profiles.other]\n{IN_UNCHOSEN_PROFILE[case][0]}" if case in IN_UNCHOSEN_PROFILE else "[profiles.prod]"
+    value = 'keys.a.overlap = "1"' if case == "value" else ""
+    file.write_text(f'{STORE}[keys.a]\noverlap = "1d"\n[profiles.ci]\n{value}\n{other}\n')
 
-    assert message == f"{file}: {rule}"
+    assert refusal(file, profile=profile) == f"{file}{source}: {rule}"
 
 
 def test_a_profile_without_a_file_is_refused(tmp_path: Path) -> None:
     """A profile asked for where no file was found is refused, not forgotten."""
     with refuses(ConfigError, "built-in defaults: profiles.ci is not configured; there are none"):
         load_config(profile="ci", environ={"HOME": str(tmp_path)}, cwd=str(tmp_path))
-
-
-def test_a_profile_is_named_where_its_value_is_wrong(file: Path) -> None:
-    """A wrong value that a profile gave is blamed on the file and the profile."""
-    file.write_text(f'{STORE}[keys.a]\noverlap = "1d"\n[profiles.ci.keys.a]\noverlap = "1"\n')
-
-    message = refusal(file, profile="ci")
-
-    assert message == f"{file} (profile ci): keys.a.overlap {DURATION}"
 
 
 @cases(
@@ -318,21 +327,6 @@ def test_no_value_shows_in_an_error_or_its_traceback(file: Path, text: str) -> N
         load_config(str(file), environ={"HOME": "/home/nobody"})
 
     told = shown(caught.value)
-    assert "canary-4711" not in told
-
-
-@pytest.mark.parametrize("text", [text for text, _ in MISTAKES.values()], ids=MISTAKES)
-def test_no_mistake_shows_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """A traceback with locals of any error in a file shows no variable, however the file is read."""
-    monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
-    file.write_text(text, encoding="utf-8")
-
-    with pytest.raises(ConfigError) as loaded:
-        load_config(str(file), environ=os.environ)
-    with pytest.raises(ConfigError) as opened:
-        keywright.open(str(file))
-
-    told = shown(loaded.value) + shown(opened.value)
     assert "canary-4711" not in told
 
 
@@ -463,24 +457,3 @@ def test_times_that_go_together(file: Path, table: str) -> None:
     config = load_config(str(file), environ={"HOME": "/home/nobody"})
 
     assert list(config.keys) == ["a"]
-
-
-@cases(
-    ("text", "rule"),
-    {
-        "an empty seal": (
-            STORE + 'seal = ""\n[seals.master]\nseal = "passphrase"',
-            "stores.local.seal names a seal that is not configured; there are: master",
-        ),
-        "an end of nothing": (
-            '[keys.a]\nexpires_in = "0d"',
-            "keys.a.expires_in must be 1s or longer; leave it out for a key that never ends",
-        ),
-        "kid with a closing brace": ('[keys.a]\nkid = "name}"', f"keys.a.kid {KID}"),
-    },
-)
-def test_what_is_next_to_right_is_refused(file: Path, text: str, rule: str) -> None:
-    """An empty seal is no way to have none, a life of nothing no life, and a brace belongs to a placeholder."""
-    file.write_text(text)
-
-    assert refusal(file) == f"{file}: {rule}"
