@@ -49,27 +49,20 @@ def added(plugin: str = "swift", *, allowed: list[str] | None = None) -> list[tu
     return [(command.path, command.owner) for command in commands_of(plugin, allowed=allowed).table.values()]
 
 
-@pytest.mark.parametrize("allowed", [None, ["swift"], ["other", "swift"]])
-def test_what_a_plugin_names_is_added(install: Install, allowed: list[str] | None) -> None:
-    """Its commands are in the table, and are the plugin's."""
+def test_what_a_plugin_names_is_added(install: Install) -> None:
+    """Its commands are in the table, and are the plugin's; another word is another plugin."""
     install()
 
-    assert added(allowed=allowed) == [(("swift", "fly"), "swift")]
-
-
-def test_nobody_else_is_asked(install: Install) -> None:
-    """Another word is another plugin."""
-    install()
-
+    for allowed in (None, ["swift"], ["other", "swift"]):
+        assert added(allowed=allowed) == [(("swift", "fly"), "swift")]
     assert added("fly") == []
 
 
-@pytest.mark.parametrize("allowed", [[], ["other"]])
-def test_who_is_not_allowed_is_not_imported(install: Install, tmp_path: Path, allowed: list[str]) -> None:
+def test_who_is_not_allowed_is_not_imported(install: Install, tmp_path: Path) -> None:
     """The allow-list holds here too."""
     install(f"open({str(tmp_path / 'imported')!r}, 'w')\n{SOUND}")
 
-    assert added(allowed=allowed) == []
+    assert added(allowed=[]) == added(allowed=["other"]) == []
     assert not (tmp_path / "imported").exists()
 
 
@@ -83,19 +76,13 @@ def test_two_who_claim_one_name(install: Install, other: str, points: str) -> No
     assert added() == []
 
 
-def test_commands_for_a_plugin_of_somebody_else(install: Install) -> None:
-    """A name on the allow-list is a plugin's, not a word that anybody may take."""
-    install(points=PLUGIN)
-    install(distribution="swallow", points=COMMANDS)
-
-    assert added(allowed=["swift"]) == []
-
-
-def test_commands_without_a_plugin(install: Install) -> None:
-    """What the registry would not load adds nothing here either."""
+def test_commands_without_a_plugin_of_the_same_distribution(install: Install) -> None:
+    """What the registry would not load adds nothing here either: a name is a plugin's, not anybody's."""
     install(points=COMMANDS)
-
     assert added() == []
+
+    install(distribution="swallow", points=PLUGIN)
+    assert added(allowed=["swift"]) == []
 
 
 @cases(
@@ -136,18 +123,15 @@ def test_ctrl_c_is_nobodys_fault(install: Install) -> None:
         added()
 
 
-def test_the_module_is_used_in_place_of_the_hook(install: Install) -> None:
-    """Where a plugin names a module for its commands, all of them come from there, in a registry too."""
-    install()
+@cases(
+    ("points", "paths"),
+    {"both": (BOTH, [("swift", "fly")]), "no module": (PLUGIN, [("swift", "hook")])},
+)
+def test_the_module_is_used_in_place_of_the_hook(install: Install, points: str, paths: list[tuple[str, ...]]) -> None:
+    """Where a plugin names a module for its commands, which is optional, all of them come from there."""
+    install(points=points)
 
-    assert by_registry() == ([("swift", "fly")], [])
-
-
-def test_a_plugin_without_a_module_is_asked_by_its_hook(install: Install) -> None:
-    """The entry point for commands is optional."""
-    install(points=PLUGIN)
-
-    assert by_registry() == ([("swift", "hook")], [])
+    assert by_registry() == (paths, [])
 
 
 def test_a_module_that_another_distribution_names_is_not_used(install: Install, tmp_path: Path) -> None:

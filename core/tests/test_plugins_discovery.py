@@ -86,39 +86,32 @@ def test_another_group(tmp_path: Path) -> None:
 
 
 def test_the_first_on_the_path_wins(tmp_path: Path) -> None:
-    """A distribution that is there twice counts where it comes first, however it is spelt, as it does for imports."""
+    """A distribution that is there twice counts where it comes first, however it is spelt, as it does for imports.
+
+    So does a newer version that is no plugin any more.
+    """
     install(tmp_path / "one", "hex_fmt-2.0.dist-info")
     install(tmp_path / "two", "Hex.Fmt-1.0.dist-info", "[keywright]\nold = hexfmt\n")
+    (tmp_path / "three" / "hexfmt-2.0.dist-info").mkdir(parents=True)
+    install(tmp_path / "four", "hexfmt-1.0.dist-info")
 
-    found = find_entry_points([str(tmp_path / "one"), str(tmp_path / "two")])
+    found, none = (
+        find_entry_points([str(tmp_path / name) for name in names]) for names in (("one", "two"), ("three", "four"))
+    )
 
     assert found == [EntryPoint("hex", "hexfmt", "hex-fmt", "2.0")]
-
-
-def test_the_first_on_the_path_wins_though_it_declares_nothing(tmp_path: Path) -> None:
-    """A newer version that is no plugin any more hides the older one that was."""
-    (tmp_path / "one" / "hexfmt-2.0.dist-info").mkdir(parents=True)
-    install(tmp_path / "two", "hexfmt-1.0.dist-info")
-
-    assert find_entry_points([str(tmp_path / "one"), str(tmp_path / "two")]) == []
+    assert none == []
 
 
 def test_two_distributions_with_one_name_are_both_found(tmp_path: Path) -> None:
-    """Whether a name that two distributions claim is usable is not for discovery to say."""
-    install(tmp_path, "b-1.dist-info")
-    install(tmp_path, "a-2.dist-info")
+    """Whether a name is usable is not for discovery to say; but what an uninstall by pip left (`~`) does not count."""
+    for metadata in ("b-1.dist-info", "a-2.dist-info", "~exfmt-1.0.dist-info"):
+        install(tmp_path, metadata)
 
     assert find_entry_points([str(tmp_path)]) == [
         EntryPoint("hex", "hexfmt", "a", "2"),
         EntryPoint("hex", "hexfmt", "b", "1"),
     ]
-
-
-def test_what_an_interrupted_uninstall_left_does_not_count(tmp_path: Path) -> None:
-    """pip renames what it is about to remove to `~exfmt`; such a directory is no distribution."""
-    install(tmp_path, "~exfmt-1.0.dist-info")
-
-    assert find_entry_points([str(tmp_path)]) == []
 
 
 def as_file(folder: Path) -> str:
@@ -210,16 +203,17 @@ def test_what_may_not_be_read_is_skipped(public_folder: Path, locked: str) -> No
         "empty": ("", []),
         "dot": (".", []),
         "absolute": ("{here}", []),
-        "absolute-with-a-slash": ("{here}/", []),
-        "by-a-link": ("{link}", []),
-        "another-folder": ("{other}", ["hex"]),
+        "absolute, with a slash": ("{here}/", []),
+        "by a link": ("{link}", []),
+        "another folder": ("{other}", ["hex"]),
     },
 )
+@pytest.mark.parametrize("name", ["here", "site-packages", "dist-packages"])
 def test_the_current_directory_does_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, found: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, path: str, found: list[str]
 ) -> None:
-    """A distribution that happens to lie in the current directory is no plugin, however the path spells that."""
-    here, other, link = tmp_path / "here", tmp_path / "other", tmp_path / "link"
+    """A distribution that lies in the current directory is no plugin, however the path or the folder is called."""
+    here, other, link = tmp_path / name, tmp_path / "other", tmp_path / "link"
     install(here, "hexfmt-1.0.dist-info")
     install(other, "hexfmt-1.0.dist-info")
     link.symlink_to(here)
@@ -227,18 +221,6 @@ def test_the_current_directory_does_not_count(
     monkeypatch.setattr(sys, "path", [path.format(here=here, other=other, link=link)])
 
     assert [one.name for one in find_entry_points()] == found
-
-
-@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
-def test_a_folder_that_is_merely_called_a_site_folder_does_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """Anybody can give a folder that name; as the current directory it is like any other."""
-    install(tmp_path / name, "hexfmt-1.0.dist-info")
-    monkeypatch.chdir(tmp_path / name)
-    monkeypatch.setattr(sys, "path", ["", str(tmp_path / name)])
-
-    assert find_entry_points() == []
 
 
 def test_the_site_folder_counts_even_as_the_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
