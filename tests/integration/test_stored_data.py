@@ -244,7 +244,7 @@ def test_what_the_older_master_key_sealed_needs_it(written: Written, store: str)
         assert ring.load(f"{store}/cache.example.org@2", store=store).secret is not None
 
 
-@pytest.mark.parametrize(("source", "target"), MIGRATIONS.items(), ids="-".join)
+@pytest.mark.parametrize(("source", "target"), MIGRATIONS.items(), ids=MIGRATIONS)
 def test_stores_are_migrated(written: Written, source: str, target: str) -> None:
     """All versions, tombstones and public keys move to another store, and are there what they were."""
     written.without("[plugin.policy]")
