@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from transcript import matches, steps
+from support.transcript import matches, steps
 
-GUIDES = Path(__file__).parent.parent / "docs" / "guides"
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 RUN = ("rotate-without-an-outage", "move-stores", "encrypt-at-rest")
 
 

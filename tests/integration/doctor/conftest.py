@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from doctor.rings import Ring
+from support.rings import Ring
 
 
 @pytest.fixture

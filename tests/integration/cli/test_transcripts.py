@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from transcript import matches, steps
+from support.transcript import matches, steps
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from doctor.rings import Ring
+from support.rings import Ring
 
 import keywright
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from doctor.rings import START, Ring
+from support.rings import START, Ring
 
 
 def test_keys_that_are_declared(ring: Ring) -> None:

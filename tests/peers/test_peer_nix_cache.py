@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from nix_cache import Made, Nix, keywright_at, make_cache
 from support import Keywright
+from support.nix_cache import Made, Nix, keywright_at, make_cache
 
 from keywright_nix.hashes import parse_sha256
 from keywright_nix.narinfo import NarInfo

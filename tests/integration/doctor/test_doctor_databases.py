@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from doctor.rings import Ring
+from support.rings import Ring
 
 NOBODY = (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
 

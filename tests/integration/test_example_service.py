@@ -18,7 +18,7 @@ from support import Keywright
 from keywright import Secret
 from keywright.testing import assert_hidden
 
-HOUSE = Path(__file__).parents[1]
+HOUSE = Path(__file__).parents[2]
 SERVICE = HOUSE / "docs" / "examples" / "service.py"
 
 Call = Callable[..., tuple[int, dict[str, Any]]]

@@ -17,12 +17,12 @@ from keywright_nix.format import NixFormat
 from keywright_nix.payload import read_strictly
 from keywright_nix.trusted import TrustedKeys
 
-sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
 
 from fuzz_targets import NAMES, load
 from fuzz_targets.contract import ContractBrokenError, attempt
 
-FUZZ = Path(__file__).parents[1] / "fuzz"
+FUZZ = Path(__file__).parents[2] / "fuzz"
 _EXAMPLES = {"command_line": 30, "file_store": 100, "sqlite_store": 100}
 _CANARY = b"Quotd8canaRy"
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
-from doctor.rings import Ring
+from support.rings import Ring
 
 import keywright
 from keywright import Capabilities, Options, Record, RecordInfo, Setting, StoreBackend, hookimpl

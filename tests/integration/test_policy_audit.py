@@ -18,7 +18,7 @@ from support import COMMAND, Keywright
 import keywright as library
 from keywright.testing import assert_hidden
 
-GUIDE = Path(__file__).parents[1] / "docs" / "guides" / "policy-and-audit.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "policy-and-audit.md"
 STORES = """
 default_store = "files"
 [stores.files]

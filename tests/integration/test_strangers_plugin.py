@@ -22,7 +22,7 @@ import pytest
 from keywright import Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "docs" / "examples" / "stranger"
 
 # RFC 8032 §7.1, TEST 1.

@@ -17,7 +17,7 @@ from keywright.cli.builtin import add_core_commands
 from keywright.cli.commands import Command, Commands
 from keywright.testing.rules import rules_of
 
-HOUSE = Path(__file__).parents[1]
+HOUSE = Path(__file__).parents[2]
 SOURCES = sorted(path for path in HOUSE.glob("*/src/**/*.py")) + sorted(HOUSE.glob("plugins/*/src/**/*.py"))
 PLUGINS = Registry.load()
 DOCS = "\n".join(path.read_text() for path in sorted((HOUSE / "docs").rglob("*.md")))

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from doctor.rings import START, Ring
 from support import started
+from support.rings import START, Ring
 
 from keywright import Record
 from keywright.errors import DamagedStoreError

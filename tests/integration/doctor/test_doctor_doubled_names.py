@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from doctor.rings import Ring
+from support.rings import Ring
 
 
 def migrated(ring: Ring, *names: str) -> None:

@@ -26,7 +26,7 @@ from keywright.errors import KeywrightError, MalformedKeyError, MalformedTokenEr
 from keywright_jose import jwe_decode, jws_decode, jws_encode, signer, verifier, verify
 from keywright_jose.jwk_format import JwkFormat
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "hostile-tokens.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "hostile-tokens.md"
 CASES = [case for cases in TABLE.values() for case in cases]
 ROWS = [pytest.param(case, id=case.name) for case in CASES]
 TWINS = {id(case.good): pytest.param(case, id=f"{case.call} {case.name}") for case in reversed(CASES)}
