@@ -1,15 +1,23 @@
-"""Rings over three stores, for the doctor to examine."""
+"""Names that tests of the ring share, and rings over three stores for `doctor` to examine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import keywright
 from keywright import KeyRing, Registry
 
-START = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
+"""The time that the clock of a test's ring begins with."""
+
+Rings = Callable[..., KeyRing]
+Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Wait = Callable[..., None]
+Table = dict[str, Any]
 
 
 class Ring:
@@ -19,7 +27,7 @@ class Ring:
         self.home = home
         self.keys = str(home / "keys")
         self.db = str(home / "keys.db")
-        self.now = START
+        self.now = NOW
         self.registry = Registry.load()
         self.stores: dict[str, object] = {
             "file": {"backend": "file", "path": self.keys},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import started
-from support.rings import START, Ring
+from support.rings import NOW, Ring
 
 from keywright import Record
 from keywright.errors import DamagedStoreError
@@ -127,7 +127,7 @@ def test_a_public_key_after_one_of_our_own(ring: Ring) -> None:
     with ring.open() as opened:
         opened.import_key("partner", opened.export("a"), public=True)
         info = opened.show("stranger").versions[0].info
-        later = START + timedelta(days=1000)
+        later = NOW + timedelta(days=1000)
         opened.open_store().writable.create(Record(replace(info, name="a", version=2, activates=later), None))
 
     (finding,) = ring.findings()

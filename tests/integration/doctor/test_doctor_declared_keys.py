@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from support.rings import START, Ring
+from support.rings import NOW, Ring
 
 
 def test_keys_that_are_declared(ring: Ring) -> None:
@@ -54,7 +54,7 @@ def test_names_without_a_primary(ring: Ring) -> None:
     """Told with the reason, but not of a name whose versions were all destroyed and that nobody declares."""
     ring.make("compromised", "disabled", "ended")
     with ring.open() as opened:
-        opened.generate("later", activates=START + timedelta(days=1))
+        opened.generate("later", activates=NOW + timedelta(days=1))
         opened.compromise("compromised")
         opened.disable("disabled")
         opened.destroy("ended")

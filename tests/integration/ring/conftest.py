@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
+from support.rings import NOW, Refused, Rings, Wait
 
 import keywright
 from keywright import (
@@ -28,7 +29,6 @@ from keywright import (
 from keywright.errors import KeyNotFoundError
 from keywright.testing import MemorySeal, MemorySigningBackend, assert_hidden, traceback_with_locals
 
-START = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 PLUGINS = ("keytypes", "nix", "jose", "memory")
 _IDENTITIES = count()
 
@@ -37,7 +37,7 @@ class Clock:
     """Stands still until it is told to go on."""
 
     def __init__(self) -> None:
-        self.time = START
+        self.time = NOW
 
     def __call__(self) -> datetime:
         return self.time
@@ -50,7 +50,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def wait(clock: Clock) -> Callable[..., None]:
+def wait(clock: Clock) -> Wait:
     """Moves the clock on, as `timedelta` is told."""
 
     def on(**duration: float) -> None:
@@ -105,7 +105,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
 
 
 @pytest.fixture
-def refused(seen: list[Key]) -> Callable[[type[Exception], str], AbstractContextManager[None]]:
+def refused(seen: list[Key]) -> Refused:
     """Expects an error of just this class and message, whose traceback with locals shows no secret."""
 
     @contextmanager
@@ -123,7 +123,7 @@ def refused(seen: list[Key]) -> Callable[[type[Exception], str], AbstractContext
 
 
 @pytest.fixture
-def ring(registry: Registry, clock: Clock) -> Iterator[Callable[..., KeyRing]]:
+def ring(registry: Registry, clock: Clock) -> Iterator[Rings]:
     """Opens rings: `ring(keys={…}, stores={…}, …)` as a configuration says; one memory store if none is said."""
     with ExitStack() as opened:
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
+from support.rings import Refused, Rings, Wait
 
-from keywright import Decrypter, Encrypter, Key, KeyRing, Secret
+from keywright import Decrypter, Encrypter, Key, Secret
 from keywright.errors import ConfigError, KeyNotFoundError, PolicyError
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-Wait = Callable[..., None]
 
 
 def test_what_is_encrypted_for(ring: Rings) -> None:

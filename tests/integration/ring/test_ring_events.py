@@ -6,20 +6,14 @@ import getpass
 import os
 import pwd
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.rings import NOW, Refused, Rings, Table
 
 from keywright import KeyEvent, KeyRing, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError, PolicyError
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-Table = dict[str, Any]
-
-NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 
 
 class Guard:
@@ -63,6 +57,7 @@ OPERATIONS: list[tuple[str, Callable[[KeyRing], object]]] = [
     ("export", lambda ring: ring.load("a")),
     ("bind", lambda ring: ring.signer("a")),
 ]
+
 EACH = pytest.mark.parametrize(
     ("operation", "act"), [pytest.param(*one, id=f"{place}-{one[0]}") for place, one in enumerate(OPERATIONS)]
 )

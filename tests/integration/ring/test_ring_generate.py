@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from support.rings import NOW, Refused, Rings
 
 from keywright import Format, Key, KeyRing, Options, RecordInfo, Registry, Secret, State, hookimpl
 from keywright.errors import (
@@ -23,10 +23,6 @@ from keywright.errors import (
     UnsupportedKeyError,
 )
 
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-
-NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 JWK_TYPES = "oct, ed25519, x25519, ec-p256, ec-p384, ec-p521, rsa"
 
 
@@ -241,11 +237,17 @@ def test_times_come_in_any_zone(ring: Rings) -> None:
 
 
 LABEL_NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+
 KID = "must be text with no other braces than {name} and {version}, and not empty"
+
 LONG_KID = "must have at most 1024 characters; choose a shorter one"
+
 ORDER = "expires must be after the activation and after now, or the key would never sign"
+
 ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
+
 EARLY = timezone(timedelta(hours=12))
+
 LATE = timezone(timedelta(hours=-12))
 
 

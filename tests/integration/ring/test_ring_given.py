@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
 import pytest
+from support.rings import Refused, Rings
 
 from keywright import KeyRing
 from keywright.errors import ConfigError, InvalidNameError, KeywrightError
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 
 
 class Stranger:
@@ -25,10 +22,15 @@ class Stranger:
 
 
 _PLACES = count()
+
 _NO_TEXT = (3, True, b"CANARY", ["CANARY"], {"CANARY": 1}, Stranger())
+
 _NO_MAPPING = (3, "CANARY", b"CANARY", ["CANARY"], {1: "CANARY"}, {b"CANARY": "x"}, Stranger())
+
 _NO_BYTES = (3, None, "CANARY", ["CANARY"], Stranger())
+
 _NO_TIME = (3, 1.5, "CANARY", b"CANARY", ["CANARY"], Stranger())
+
 # What is wrong in place of a parameter of this type.
 WRONG: Mapping[str, tuple[object, ...]] = {
     "str": (*_NO_TEXT, None),
@@ -43,8 +45,10 @@ WRONG: Mapping[str, tuple[object, ...]] = {
     "datetime | None": _NO_TIME,
     "object": (["CANARY"], Stranger(), b"CANARY"),
 }
+
 # A flag is true or false whatever it is, and what is to be called is called.
 FREE = frozenset(("bool", "Report", "Config", "Registry", "Callable[[], datetime]", "type[BaseException] | None"))
+
 # What makes a call right but for one argument.
 RIGHT: Mapping[str, Mapping[str, object]] = {
     "export": {"reference": "a"},

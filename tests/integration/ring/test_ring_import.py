@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.rings import NOW, Refused, Rings
 
-from keywright import Format, Key, KeyRing, Record, Registry, ReviewRequest, Secret, hookimpl
+from keywright import Format, Key, Record, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import (
     ConfigError,
     FormatError,
@@ -28,26 +28,31 @@ from keywright.errors import (
 )
 from keywright.testing import traceback_with_locals
 
-NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-
 # The example key of Nix's manual ("nix key generate-secret").
 NIX_BASE64 = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
+
 NIX = Secret(b"cache.example.org-0:" + NIX_BASE64)
+
 NIX_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
+
 ODD_NIX = Secret(b"a b:" + NIX_BASE64)
+
 MISMATCHED_NIX = Secret(
     b"cache.example.org-0:" + base64.b64encode(base64.b64decode(NIX_BASE64)[:32] + b"\x58" + b"\x66" * 31)
 )
+
 # RFC 8037, appendix A.1 and A.3.
 OKP_PUBLIC = b'"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
+
 OKP = Secret(b'{"crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","kty":"OKP",' + OKP_PUBLIC)
+
 OKP_THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
 # RFC 7515, appendix A.1.1.
 OCT_OCTETS = b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+
 OCT = Secret(b'{"alg":"HS512","k":"' + OCT_OCTETS + b'","kid":"hmac","kty":"oct","note":"kept"}')
+
 # RFC 7517, appendix A.2.
 EC = Secret(
     b'{"crv":"P-256","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","kid":"1","kty":"EC","use":"enc",'
@@ -178,6 +183,7 @@ def test_lenience_changes_nothing_about_formats_without_it(ring: Rings) -> None:
 
 
 EMPTY = "the data is empty, and a key belongs there; see what should have written it"
+
 LABEL = "label x must be printable text of at most 256 bytes"
 
 

@@ -12,14 +12,12 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 import pytest
+from support.rings import Rings, Table
 
 import keywright
-from keywright import KeyRing, Options, Registry, Seal
+from keywright import Options, Registry, Seal
 from keywright.errors import KeywrightError, StoreUnavailableError
 from keywright.ring.process_lock import ProcessLock
-
-Rings = Callable[..., KeyRing]
-Table = dict[str, Any]
 
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.rings import Refused, Rings
 
 import keywright
-from keywright import Format, Key, KeyRing, Options, Registry, Secret, Setting, StoreBackend, hookimpl
+from keywright import Format, Key, Options, Registry, Secret, Setting, StoreBackend, hookimpl
 from keywright.errors import (
     ConfigError,
     DamagedStoreError,
@@ -24,10 +25,6 @@ from keywright.errors import (
     UnknownPluginError,
 )
 from keywright.stores.memory import MemoryBackend
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-Wait = Callable[..., None]
 
 TWO = {"stores": {"main": {"backend": "memory"}, "other": {"backend": "memory"}}, "default_store": "main"}
 

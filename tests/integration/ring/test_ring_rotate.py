@@ -1,27 +1,26 @@
-"""The ring makes next versions: as the last one was, unless somebody says otherwise."""
+"""The ring makes next versions: as the last one was, with kids that count on and times that hold."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from support.rings import NOW, Refused, Rings, Wait
 
-from keywright import KeyRing, Registry, Secret
+from keywright import Registry, Secret
 from keywright.errors import (
     ConfigError,
+    InvalidSignatureError,
     KeyExistsError,
     KeyNotFoundError,
     KeywrightError,
     PolicyError,
     ReadOnlyStoreError,
 )
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 
 
 def test_the_next_version_is_as_the_last(ring: Rings) -> None:
@@ -262,3 +261,352 @@ def test_the_loser_of_a_race_is_told(ring: Rings, registry: Registry, monkeypatc
 
     assert type(caught.value) is KeyExistsError
     assert [one.info for one in opened.show("a").versions][1:] == theirs
+
+
+GONE = (
+    "the attributes of {0}@1 are not known any more; say --attribute or --no-attributes, or set keys.{0}.attributes, "
+    "to {{}} for none"
+)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"type": "ec-p256", "attributes": {"key_ops": ["sign"]}}, id="published otherwise"),
+        pytest.param({"type": "ec-p256"}, id="none at all, as nobody knows any more"),
+        pytest.param({"type": "ed25519", "format": "jwk"}, id="by the format, not by the type"),
+    ],
+)
+def test_attributes_that_are_gone_are_not_guessed(ring: Rings, refused: Refused, said: dict[str, Any]) -> None:
+    """Of a destroyed key the public form is left, and a key made by that would be for other uses."""
+    opened = ring()
+    opened.generate("a", **said)
+    opened.destroy("a")
+
+    with refused(PolicyError, GONE.format("a")):
+        opened.rotate("a")
+
+    assert [one.info.version for one in opened.show("a").versions] == [1]
+
+
+def test_all_that_is_gone_is_said_at_once(ring: Rings, refused: Refused) -> None:
+    """Of a destroyed `oct` key neither attributes nor size are known; what was said already is not asked for again."""
+    opened = ring()
+    opened.generate("a", type="oct", bits=512, attributes={"alg": "HS512"})
+    opened.destroy("a")
+
+    with refused(
+        PolicyError,
+        "the attributes and the size of a@1 are not known any more; say --attribute or --no-attributes, and --bits, or "
+        "set keys.a.attributes, to {} for none, and keys.a.bits",
+    ):
+        opened.rotate("a")
+    with refused(PolicyError, GONE.format("a")):
+        opened.rotate("a", bits=512)
+
+    assert opened.rotate("a", bits=512, attributes={}).reference == "a@2"
+
+
+def test_attributes_that_are_gone_may_be_said(ring: Rings) -> None:
+    """What is asked for counts where the last key's own attributes are gone with its secret."""
+    opened = ring()
+    opened.generate("a", type="ec-p256", attributes={"key_ops": ["sign"]})
+    opened.destroy("a")
+
+    opened.rotate("a", attributes={"use": "sig"})
+
+    assert opened.load("a").attributes == {"use": "sig"}
+
+
+@pytest.mark.parametrize(
+    "attributes", [pytest.param({}, id="none"), {"use": "sig"}, {"key_ops": ["sign", "verify"], "alg": "ES256"}]
+)
+def test_attributes_that_are_gone_may_be_configured(
+    ring: Rings, shared: dict[str, str], attributes: dict[str, object]
+) -> None:
+    """What the configuration says counts alone, nothing of the public form beside it, and saying none is saying so."""
+    first = ring(stores={"main": shared})
+    first.generate("a", type="ec-p256", attributes={"key_ops": ["sign"], "alg": "ES256", "note": "x"})
+    first.destroy("a")
+    opened = ring(stores={"main": shared}, keys={"a": {"attributes": attributes}})
+
+    info = opened.rotate("a")
+
+    assert opened.load("a").attributes == attributes
+    assert info.version == 2
+
+
+def test_a_format_without_attributes_has_none_to_lose(ring: Rings) -> None:
+    """A nix key carries no attributes, so its tombstone is followed as ever."""
+    opened = ring()
+    opened.generate("a", labels={"x": "1"})
+    opened.destroy("a")
+
+    info = opened.rotate("a")
+
+    assert (info.reference, info.kid, info.format, info.labels) == ("a@2", "a-2", "nix", {"x": "1"})
+
+
+def test_a_signing_store_knows_its_attributes(ring: Rings) -> None:
+    """Where keys never leave the store, the metadata has all their attributes, a tombstone's too."""
+    opened = ring(stores={"hsm": {"backend": "memory-signing"}})
+    attributes = {"use": "sig", "key_ops": ["sign"]}
+    opened.generate("a", type="ec-p256", attributes=attributes)
+
+    assert opened.rotate("a").attributes == attributes
+    opened.destroy("a@2")
+    assert opened.rotate("a").attributes == attributes
+
+
+def test_a_size_that_is_gone_is_not_guessed(ring: Rings, shared: dict[str, str], refused: Refused) -> None:
+    """After the last oct key was destroyed nobody knows its size, so it has to be said."""
+    opened = ring(stores={"main": shared}, keys={"a.b": {"attributes": {}}})
+    opened.generate("a.b", type="oct", bits=512)
+    opened.destroy("a.b")
+
+    with refused(PolicyError, 'the size of a.b@1 is not known any more; say --bits, or set keys."a.b".bits'):
+        opened.rotate("a.b")
+
+    assert opened.rotate("a.b", bits=256).version == 2
+
+
+def test_a_size_that_is_gone_may_be_configured(ring: Rings) -> None:
+    """The configured size is a size that was said."""
+    opened = ring(keys={"a": {"type": "oct", "bits": 512, "attributes": {}}})
+    opened.generate("a")
+    opened.destroy("a")
+
+    opened.rotate("a")
+
+    assert len(opened.load("a").secret or b"") == 64
+
+
+def test_a_size_that_is_gone_does_not_matter_to_another_type(ring: Rings, shared: dict[str, str]) -> None:
+    """Whoever goes on with another type gets that type's own size."""
+    first = ring(stores={"main": shared})
+    first.generate("a", type="oct")
+    first.destroy("a")
+
+    info = ring(stores={"main": shared}, keys={"a": {"type": "ec-p256", "attributes": {}}}).rotate("a")
+
+    assert info.key_type == "ec-p256"
+
+
+def test_nix_names_count_on(ring: Rings) -> None:
+    """The kid of a nix key counts with the version, past tombstones."""
+    opened = ring()
+    opened.generate("cache-5")
+    opened.rotate("cache-5")
+    opened.destroy("cache-5@2")
+
+    third = opened.rotate("cache-5")
+
+    assert (third.version, third.kid) == (3, "cache-7")
+
+
+HAND = (
+    "the kid of {}@1 was chosen by hand, so the next one is not guessed; say --kid, or set keys.{}.kid to a text with "
+    "{{version}}"
+)
+
+
+def test_a_kid_chosen_by_hand_is_not_continued(ring: Rings, refused: Refused) -> None:
+    """Where the format counts, a kid that does not count is not guessed on; said or configured, it goes on."""
+    opened = ring()
+    opened.generate("a", kid="by-hand")
+
+    with refused(PolicyError, HAND.format("a", "a")):
+        opened.rotate("a")
+
+    assert [one.info.version for one in opened.show("a").versions] == [1]
+    assert opened.rotate("a", kid="by-hand-too").kid == "by-hand-too"
+
+
+def test_an_imported_name_counts_on_where_it_is_ours(ring: Rings, refused: Refused) -> None:
+    """An imported nix key that is named as we would have named it is followed, any other is not."""
+    opened = ring()
+    ours = opened.generate("x")
+    data = opened.export("x", secret=True)
+    opened.import_key("y", data)
+
+    assert opened.rotate("x").kid == "x-2"
+    with refused(PolicyError, HAND.format("y", "y")):
+        opened.rotate("y")
+    assert ours.kid == "x-1"
+
+
+def test_a_thumbprint_follows_whatever_was(ring: Rings) -> None:
+    """Where kids are derived from keys, one chosen by hand is followed by the next key's own, however short the name
+    (a thumbprint holds many a letter by chance)."""
+    opened = ring()
+    for name in "abcdefgh":
+        opened.generate(name, type="ec-p256", kid="by-hand")
+
+        info = opened.rotate(name)
+
+        assert info.kid == opened.plugins.format("jwk").default_kid(name, 2, opened.load(name))
+
+
+def test_another_format_counts_by_its_own_rule(ring: Rings, shared: dict[str, str]) -> None:
+    """A thumbprint was not chosen by hand, so that a change to nix names the next version by number."""
+    ring(stores={"main": shared}).generate("a", type="ed25519", format="jwk")
+
+    info = ring(stores={"main": shared}, keys={"a": {"format": "nix"}}).rotate("a")
+
+    assert (info.format, info.kid) == ("nix", "a-2")
+
+
+@pytest.mark.parametrize("template", ["fixed", "{name}"])
+def test_a_configured_kid_has_to_move(ring: Rings, refused: Refused, template: str) -> None:
+    """A configured kid without {version} would come twice, so it is refused before a key is made."""
+    opened = ring(keys={"a.b": {"kid": template}})
+    opened.generate("a.b")
+
+    with refused(PolicyError, 'the kid of a.b would stay the same; set keys."a.b".kid to a text with {version}'):
+        opened.rotate("a.b")
+
+
+def test_a_kid_that_was_configured_anew_is_taken(ring: Rings, shared: dict[str, str]) -> None:
+    """A configured kid that differs from the last one is an explicit choice."""
+    ring(stores={"main": shared}, keys={"a": {"kid": "2026"}}).generate("a")
+
+    info = ring(stores={"main": shared}, keys={"a": {"kid": "2027"}}).rotate("a")
+
+    assert info.kid == "2027"
+
+
+def test_a_kid_of_another_version_is_refused(ring: Rings, refused: Refused) -> None:
+    """Two versions of one name never share a kid: a verifier could not tell them apart."""
+    opened = ring()
+    opened.generate("a", kid="one")
+    opened.rotate("a", kid="two")
+
+    with refused(KeyExistsError, "the kid of the new version is held by a@1 already; say another --kid"):
+        opened.rotate("a", kid="one")
+
+    assert len(opened.show("a").versions) == 2
+
+
+def test_a_version_may_be_announced(ring: Rings, wait: Wait) -> None:
+    """`activate_in` announces a version that verifies now and signs later; `overlap` ends the ones before."""
+    opened = ring()
+    opened.generate("a")
+
+    info = opened.rotate("a", activate_in=timedelta(days=7), overlap=timedelta(days=14))
+
+    assert (info.activates, info.overlap) == (NOW + timedelta(days=7), timedelta(days=14))
+    assert [one.phase for one in opened.show("a").versions] == ["signing", "announced"]
+    wait(days=7)
+    assert [one.phase for one in opened.show("a").versions] == ["verifying", "signing"]
+    wait(days=14)
+    assert [one.phase for one in opened.show("a").versions] == ["retired", "signing"]
+
+
+def test_waits_come_from_the_configuration(ring: Rings) -> None:
+    """Without arguments, [keys.NAME] says `activate_in` and `overlap`."""
+    opened = ring(keys={"a": {"activate_in": "7d", "overlap": "2w"}})
+    opened.generate("a")
+
+    info = opened.rotate("a")
+
+    assert (info.activates, info.overlap) == (NOW + timedelta(days=7), timedelta(weeks=2))
+
+
+def test_nothing_is_a_choice(ring: Rings) -> None:
+    """An `activate_in` and an `overlap` of nothing go before the configuration: at once, and the old ones end."""
+    opened = ring(keys={"a": {"activate_in": "7d", "overlap": "2w"}})
+    opened.generate("a")
+
+    info = opened.rotate("a", activate_in=timedelta(0), overlap=timedelta(0))
+
+    assert (info.activates, info.overlap) == (None, timedelta(0))
+    assert [one.phase for one in opened.show("a").versions] == ["retired", "signing"]
+
+
+def test_the_end_is_the_versions_own(ring: Rings) -> None:
+    """`expires` is of the version it was said of; it comes in any zone and is kept in UTC."""
+    opened = ring()
+    opened.generate("a", expires=NOW + timedelta(days=30))
+    there = timezone(timedelta(hours=-8))
+
+    second = opened.rotate("a", expires=datetime(2028, 1, 1, 16, tzinfo=there))
+    third = opened.rotate("a")
+
+    assert second.expires == datetime(2028, 1, 2, tzinfo=UTC)
+    assert second.expires is not None
+    assert second.expires.tzinfo is UTC
+    assert third.expires is None
+
+
+ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        pytest.param(
+            {"activate_in": timedelta(seconds=-1)},
+            "activate_in must be a duration from 0s to 36500d",
+            id="activation in the past",
+        ),
+        pytest.param(
+            {"activate_in": timedelta.max}, "activate_in must be a duration from 0s to 36500d", id="never active"
+        ),
+        pytest.param(
+            {"overlap": timedelta(seconds=-1)}, "overlap must be a duration from 0s to 36500d", id="negative overlap"
+        ),
+        pytest.param(
+            {"overlap": timedelta(days=36_501)}, "overlap must be a duration from 0s to 36500d", id="endless overlap"
+        ),
+        pytest.param(
+            {"expires": datetime(2028, 1, 1, tzinfo=UTC).replace(tzinfo=None)}, f"expires{ZONE}", id="no zone"
+        ),
+        pytest.param(
+            {"activate_in": timedelta(days=2), "expires": NOW + timedelta(days=2)},
+            "expires must be after the activation and after now, or the key would never sign",
+            id="an end before the beginning",
+        ),
+        pytest.param(
+            {"labels": {}},
+            "argument: labels is no setting of key type 'ed25519'; it has: none",
+            id="what rotate does not take",
+        ),
+    ],
+)
+def test_wrong_times_are_refused(ring: Rings, refused: Refused, said: dict[str, Any], message: str) -> None:
+    """A version that would never sign, or whose times cannot be reckoned with, is not made."""
+    opened = ring()
+    opened.generate("a")
+
+    with refused(ConfigError, message):
+        opened.rotate("a", **said)
+
+    assert len(opened.show("a").versions) == 1
+
+
+def test_a_clock_that_is_behind_is_not_trusted(ring: Rings, wait: Wait) -> None:
+    """By a clock behind the last version's creation, waits and overlaps count from that creation."""
+    opened = ring()
+    opened.generate("a")
+    wait(hours=-5)
+
+    second = opened.rotate("a", activate_in=timedelta(hours=1), overlap=timedelta(hours=2))
+
+    assert (second.created, second.activates) == (NOW, NOW + timedelta(hours=1))
+    assert opened.show("a").versions[0].verifies_until == NOW + timedelta(hours=3)
+
+
+def test_an_overlap_of_nothing_ends_all_before(ring: Rings, wait: Wait, refused: Refused) -> None:
+    """`overlap` of 0 s ends every version before, also one that a rotation without any overlap left verifying."""
+    opened = ring()
+    opened.generate("a")
+    signature = opened.sign("a", b"data")
+    opened.rotate("a")
+    assert opened.verify("a", b"data", signature).version == 1
+    wait(hours=1)
+
+    opened.rotate("a", overlap=timedelta(0))
+
+    assert [one.phase for one in opened.show("a").versions] == ["retired", "retired", "signing"]
+    with refused(InvalidSignatureError, "the signature holds under no version of a that may verify; check the data"):
+        opened.verify("a", b"data", signature)

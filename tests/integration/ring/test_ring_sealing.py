@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.rings import Refused, Rings, Table
 
 from keywright import KeyRing, Options, Record, Registry, Seal, Secret, Setting, hookimpl
 from keywright.errors import ConfigError, DamagedStoreError, SealError, StoreUnavailableError, UnknownPluginError
 from keywright.ring.sealing import sealed_with
 from keywright.testing import assert_hidden
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-Table = dict[str, Any]
 
 UNSEAL = (
     "{} in store 'main': seals.master: the payload cannot be unsealed: its master key is another one, or its bytes or "

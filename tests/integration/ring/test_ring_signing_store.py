@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from support.rings import Refused, Rings
 
-from keywright import KeyRing
 from keywright.errors import (
     KeyExistsError,
     KeywrightError,
@@ -18,9 +16,6 @@ from keywright.errors import (
     UnsupportedKeyError,
     UnsupportedOperationError,
 )
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 
 HSM = {"stores": {"hsm": {"backend": "memory-signing"}}}
 

@@ -1,14 +1,15 @@
-"""The ring disables, enables, compromises and destroys."""
+"""The ring changes versions: labels, states, and what follows from a clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
+from support.rings import NOW, Refused, Rings, Wait
 
-from keywright import KeyRing, Secret, State
+import keywright
+from keywright import Registry, Secret, State
 from keywright.errors import (
     ConfigError,
     ConflictError,
@@ -16,12 +17,6 @@ from keywright.errors import (
     PolicyError,
     ReadOnlyStoreError,
 )
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-Wait = Callable[..., None]
-
-NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -412,3 +407,159 @@ def test_store_says_where(ring: Rings) -> None:
 
     assert opened.signer("a").version == 1
     assert opened.show("a", store="other").versions[0].phase == "compromised"
+
+
+NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+
+
+def test_labels_are_written_and_taken_off(ring: Rings) -> None:
+    """Labels are added to those that are there, replaced, and taken off by None; they come sorted."""
+    opened = ring()
+    opened.generate("a", labels={"b": "1", "c": "1"})
+
+    info = opened.label("a", {"c": "2", "b": None, "a": "1", "never there": None})
+
+    assert list(info.labels.items()) == [("a", "1"), ("c", "2")]
+    assert opened.show("a").versions[0].info == info
+
+
+def test_labels_are_a_versions_own(ring: Rings) -> None:
+    """A label is written on the version that is named, in whatever state; the next version takes the last one's."""
+    opened = ring()
+    opened.generate("a")
+    opened.rotate("a")
+    opened.destroy("a@1")
+
+    opened.label("a@1", {"why": "leaked"})
+    opened.label("a", {"user_id": "7"})
+
+    assert [one.info.labels for one in opened.show("a").versions] == [{"why": "leaked"}, {"user_id": "7"}]
+    assert opened.show("a").versions[0].info.state is State.DESTROYED
+    assert opened.rotate("a").labels == {"user_id": "7"}
+
+
+def test_what_is_there_already_is_not_written(ring: Rings) -> None:
+    """Labels that change nothing leave the record as it is."""
+    opened = ring()
+    before = opened.generate("a", labels={"x": "1"})
+
+    assert opened.label("a", {"x": "1", "y": None}) == before
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param({"a": ""}, id="nothing"),
+        pytest.param({"A/b.c-d_9": "x"}, id="every kind of character"),
+        pytest.param({"x" * 63: "x" * 256}, id="longest"),
+        pytest.param({"x": "naïve 鍵"}, id="any script"),
+    ],
+)
+def test_labels_are_printable_text(ring: Rings, labels: dict[str, str]) -> None:
+    """What is within the rule is kept as it is."""
+    opened = ring()
+    opened.generate("a")
+
+    assert opened.label("a", labels).labels == labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        pytest.param({"": "x"}, NAME, id="no name"),
+        pytest.param({"x" * 64: "x"}, NAME, id="a long name"),
+        pytest.param({"-x": "x"}, NAME, id="a name with a wrong start"),
+        pytest.param({"x=y": "x"}, NAME, id="a name with an equals sign"),
+        pytest.param({"ä": "x"}, NAME, id="a name of another script"),
+        pytest.param({"x\n": "x"}, NAME, id="a name with a line feed"),
+        pytest.param({"x": "a\nb"}, "label x must be printable text of at most 256 bytes", id="a line feed"),
+        pytest.param({"x": "\x1b[2J"}, "label x must be printable text of at most 256 bytes", id="an escape"),
+        pytest.param({"x": "x" * 257}, "label x must be printable text of at most 256 bytes", id="too long"),
+        pytest.param({"x": "é" * 129}, "label x must be printable text of at most 256 bytes", id="too many bytes"),
+        pytest.param({"x": "\ud800"}, "label x must be printable text of at most 256 bytes", id="a lone surrogate"),
+        pytest.param({"x": 7}, "label x must be printable text of at most 256 bytes", id="a number"),
+    ],
+)
+def test_what_is_no_label_is_refused(
+    ring: Rings, refused: Refused, labels: dict[str, str | None], message: str
+) -> None:
+    """A label outside the rule is refused, and the labels stay as they were."""
+    opened = ring()
+    before = opened.generate("a", labels={"x": "1"})
+
+    with refused(ConfigError, message):
+        opened.label("a", labels)
+
+    assert opened.show("a").versions[0].info == before
+
+
+def test_configured_labels_are_checked(ring: Rings, refused: Refused) -> None:
+    """A label in [keys.NAME] is checked like any other when it is used, and told with its place."""
+    with refused(ConfigError, f"given settings: keys.a.labels: {NAME}"):
+        ring(keys={"a": {"labels": {"no good": "x"}}}).generate("a")
+
+
+def test_what_is_not_there_takes_no_label(ring: Rings, refused: Refused) -> None:
+    """A version that is not there is told."""
+    opened = ring()
+    opened.generate("a")
+
+    with refused(KeyNotFoundError, "a has no version 2 in store 'main'; it has: 1"):
+        opened.label("a@2", {"x": "1"})
+
+
+STORES: dict[str, object] = {"stores": {"main": {"backend": "memory"}}}
+
+
+def test_a_clock_of_another_zone(registry: Registry) -> None:
+    """What is stored and returned is the same moment in UTC."""
+    east = datetime(2027, 1, 1, 14, tzinfo=timezone(timedelta(hours=2)))
+    with keywright.open(STORES, clock=lambda: east, registry=registry) as ring:
+        made = ring.generate("a", expires=datetime(2027, 1, 1, 13, tzinfo=UTC))
+
+        assert (made.created, ring.now()) == (datetime(2027, 1, 1, 12, tzinfo=UTC),) * 2
+        assert ring.now().tzinfo is UTC
+        assert ring.resolve("a").created == made.created
+
+
+@pytest.mark.parametrize(
+    ("gives", "message"),
+    [
+        pytest.param(
+            datetime(2027, 1, 1, tzinfo=UTC).replace(tzinfo=None),
+            "the time that the clock gives must be a time with a zone, such as 2027-01-31T12:00:00Z",
+            id="no zone, as of utcnow",
+        ),
+        pytest.param(
+            3, "the time that the clock gives must be a time with a zone, such as 2027-01-31T12:00:00Z", id="a number"
+        ),
+        pytest.param(
+            None,
+            "the clock gives no time; have it return one with a zone, such as datetime.now(UTC)",
+            id="nothing",
+        ),
+        pytest.param(
+            datetime.min.replace(tzinfo=timezone(timedelta(hours=2))),
+            "the time that the clock gives must lie within the years 1 to 9999 in UTC",
+            id="before all years",
+        ),
+    ],
+)
+def test_a_clock_that_gives_no_time(registry: Registry, gives: Any, message: str) -> None:
+    """Nothing is stored by it."""
+    with keywright.open(STORES, clock=lambda: gives, registry=registry) as ring:
+        for call in (ring.now, lambda: ring.generate("a")):
+            with pytest.raises(ConfigError) as caught:
+                call()
+            assert str(caught.value) == message
+        assert list(ring.names()) == []
+
+
+@pytest.mark.parametrize("clock", ["now", datetime.now(UTC)])
+def test_what_is_no_clock(registry: Registry, clock: Any) -> None:
+    """It is told before anything is opened."""
+    with pytest.raises(ConfigError) as caught:
+        keywright.open(STORES, clock=clock, registry=registry)
+    assert str(caught.value) == (
+        "clock must be a function that gives the time; leave it out for the time of the system"
+    )

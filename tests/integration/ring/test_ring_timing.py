@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.rings import Refused, Rings, Wait
 
-from keywright import KeyRing, Secret
+from keywright import Secret
 from keywright.errors import (
     ConfigError,
     DamagedStoreError,
@@ -19,10 +18,6 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright.ring.timing import Due
-
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-Wait = Callable[..., None]
 
 KEYS: dict[str, dict[str, Any]] = {
     "a": {"rotate_every": "90d", "overlap": "14d"},

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.rings import Refused, Rings, Wait
 
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, State
@@ -17,14 +17,11 @@ from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, ReadO
 from keywright.lifecycle import primary
 from keywright.ring.migrating import Moved
 
-Rings = Callable[..., KeyRing]
-Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
-Wait = Callable[..., None]
-
 ANOTHER_KEY = (
     "{0}@1 in store 'new' is another key; leave both where they are, set keys.{0}.store to the store whose key counts, "
     "and migrate the other names by naming them"
 )
+
 BACKENDS = ("memory", "file", "sqlite")
 
 
