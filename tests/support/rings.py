@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keywright
-from keywright import KeyRing, Registry
+from keywright import Format, Key, KeyRing, Registry, Secret, hookimpl
 
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 """The time that the clock of a test's ring begins with."""
@@ -18,6 +18,28 @@ Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 Wait = Callable[..., None]
 Table = dict[str, Any]
+
+
+class Claiming:
+    """A format of that name that writes and claims what another one does; `read` may give another key back."""
+
+    KEYWRIGHT_API = 1
+    key_types = ("oct", "ed25519")
+
+    def __init__(self, name: str, other: Format, read: Callable[[Key], Key] = lambda key: key) -> None:
+        self.name = name
+        self._other = other
+        self._read = read
+        self.encode_secret, self.encode_public = other.encode_secret, other.encode_public
+        self.default_kid = other.default_kid
+        self.sniff = other.sniff
+
+    @hookimpl
+    def keywright_register_formats(self) -> tuple[Format, ...]:
+        return (self,)
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:
+        return self._read(self._other.decode(data, default_kid=default_kid))
 
 
 class Ring:

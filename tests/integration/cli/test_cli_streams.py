@@ -1,7 +1,8 @@
-"""Standard streams that are closed, full, without a reader or not blocking: told, and never a traceback."""
+"""Standard streams and terminals: closed, full, without a reader or too long; told, and never a traceback."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -10,11 +11,17 @@ from pathlib import Path
 import pytest
 from support import COMMAND, Keywright, Shell, ctrl_c, feed, started
 
+from keywright import Context, Registry
+from keywright.cli import dispatch, using
+from keywright.cli.progress import Progress
+
 CLOSED = "keywright: standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE\n"
+
 FULL = (
     "keywright: standard output: cannot be written (No space left on device); what was done stands, so look before "
     "you repeat it\n"
 )
+
 ABSENT = "keywright: store 'default' has no key b; make one with generate or import, or name another --store\n"
 
 
@@ -254,3 +261,219 @@ def test_a_kid_does_not_steer_the_terminal(keywright: Keywright) -> None:
     assert shown.startswith("k@1\tsigning\toct\tjwk\t")
     assert shown.endswith("\tx\\ny\\tz\\x1b[1m\\u202e\\\\\n")
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import b",
+        "jose jws sign --key a",
+        "jose jwe encrypt --key a --key-algorithm dir --content-algorithm A256GCM",
+    ],
+)
+def test_more_than_is_read_is_refused(shell: Shell, home: Path, line: str) -> None:
+    """Whatever it would have been: the message says how much a command reads."""
+    (home / "large").touch()
+    os.truncate(home / "large", 1_048_577)
+
+    done = shell(f"keywright {line} large")
+
+    told = "has more than 1048576 bytes, the most that is read here; check that it is what you meant"
+    assert (done.returncode, done.stdout, done.stderr) == (65, "", f"keywright: large: {told}\n")
+
+
+@pytest.mark.parametrize("command", ["sign", "verify"])
+def test_a_message_has_a_limit_of_its_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """What is signed is no key, and the message does not say so."""
+    monkeypatch.setattr(using, "_MAXIMUM_MESSAGE_BYTES", 10)
+    (home / "long").write_bytes(bytes(11))
+    more = ["--signature", "AA=="] if command == "verify" else []
+
+    code = dispatch.run([command, "a", str(home / "long"), *more])
+
+    told = "has more than 10 bytes, the most that is read here; check that it is what you meant"
+    assert (code, capsys.readouterr()) == (65, ("", f"keywright: {home / 'long'}: {told}\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "noted"),
+    [
+        ("import b", True),
+        ("sign a", True),
+        ("sign a -", True),
+        ("convert --from nix --to jwk", True),
+        ("sign a -q", False),
+        ("sign a out", False),
+    ],
+)
+def test_who_types_is_told_how_to_end(
+    shell: Shell, home: Path, environment: dict[str, str], line: str, noted: bool
+) -> None:
+    """A command that reads from a terminal says so, once, unless it is to be quiet."""
+    shell("keywright export a --secret -o out")
+    ours, theirs = os.openpty()
+    os.write(ours, b"hello\n\x04")
+
+    with started([COMMAND, *line.split()], cwd=home, env=environment, stdin=theirs) as running:
+        _, err = running.communicate(timeout=60)
+
+    os.close(ours)
+    os.close(theirs)
+    note = b"keywright: reading from the terminal; end with Ctrl-D\n"
+    assert (err.startswith(note), err.count(note)) == (noted, int(noted))
+
+
+@pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("import b key", True),
+        ("import b ./key", True),
+        ("import b key -q", False),
+        ("import b - < key", False),
+        ("import b --public public", False),
+        ("import b public", False),
+        ("import b hidden", False),
+    ],
+)
+def test_a_secret_key_that_others_may_read_is_told(shell: Shell, line: str, warned: bool) -> None:
+    """Whoever imports it learns that it may be known; of a public key or a stream there is nothing to say."""
+    shell("umask 077; keywright export a --secret > hidden; cp hidden key; keywright export a > public")
+    shell("chmod 644 key public; keywright destroy a --yes")
+
+    done = shell(f"keywright {line}")
+
+    path = line.split()[2]
+    told = f"{path}: others may read or change this secret key; chmod 600 it, and make a new one if they did"
+    assert (f"keywright: warning: {told}\n" == done.stderr) == warned
+    assert ("others may read" in done.stderr) == warned
+
+
+@pytest.mark.parametrize("arguments", ["", "--force", "--config new.toml", "--json"])
+def test_init_in_a_directory_that_is_gone(shell: Shell, arguments: str) -> None:
+    """It is told, as by every command."""
+    done = shell(f"mkdir gone; cd gone; rmdir ../gone; keywright init {arguments}")
+
+    told = "keywright: the current directory does not exist any more; change to another\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_init_elsewhere_from_a_directory_that_is_gone(shell: Shell, home: Path) -> None:
+    """A path in full needs no current directory."""
+    done = shell(f"mkdir gone; cd gone; rmdir ../gone; keywright init --config {home}/new.toml")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{home}/new.toml\n", "")
+
+
+def test_init_over_what_is_no_file(shell: Shell, home: Path) -> None:
+    """It has no `-o`, and says how to name another path."""
+    done = shell("mkdir taken; keywright init --config taken --force")
+
+    told = f"keywright: {home}/taken: is no regular file; choose another path with --config\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
+    """stderr becomes a terminal; not in a fixture, for pytest sets stderr anew when the test begins."""
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    return terminal
+
+
+def _context(*, json: bool = False, quiet: bool = False) -> Context:
+    return Context(Registry, read_config=lambda: pytest.fail("no configuration is read"), json=json, quiet=quiet)
+
+
+def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is drawn on one line, not more often than ten times a second, and nothing of it stays."""
+    terminal = _terminal(monkeypatch)
+    now = iter([1.0, 1.0, 1.05, 1.2, 1.2])
+    monkeypatch.setattr("keywright.cli.progress.time.monotonic", lambda: next(now))
+
+    with _context().progress(2048, "narinfos") as progress:
+        progress.advance(512)
+        progress.advance()
+        progress.advance(511)
+
+    assert terminal.getvalue() == (
+        "\r\x1b[K######                   512 of 2,048 narinfos"
+        "\r\x1b[K############             1,024 of 2,048 narinfos"
+        "\r\x1b[K"
+    )
+    assert progress.done == 1024
+
+
+@pytest.mark.parametrize(
+    ("total", "done", "line"),
+    [
+        pytest.param(None, 1234, "1,234 keys", id="no total"),
+        pytest.param(0, 0, " " * 24 + " 0 of 0 keys", id="nothing to do"),
+        pytest.param(2, 3, "#" * 24 + " 3 of 2 keys", id="more than there were"),
+    ],
+)
+def test_the_line(total: int | None, done: int, line: str) -> None:
+    """Counts are told with separators, and the bar never leaves its bounds."""
+    progress = Progress(total, "keys", shown=False)
+
+    progress.advance(done)
+
+    assert progress.line() == line
+
+
+@pytest.mark.parametrize(("json", "quiet"), [(True, False), (False, True)])
+def test_nothing_is_drawn_for_programs(monkeypatch: pytest.MonkeyPatch, json: bool, quiet: bool) -> None:
+    """`--json` and `--quiet` draw nothing."""
+    terminal = _terminal(monkeypatch)
+
+    with _context(json=json, quiet=quiet).progress(2, "keys") as progress:
+        progress.advance()
+
+    assert terminal.getvalue() == ""
+
+
+def test_nothing_is_drawn_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log file gets no bars."""
+    with _context().progress(2, "keys") as progress:
+        progress.advance()
+
+    assert capsys.readouterr() == ("", "")
+
+
+PROMPT = b"API key: "
+
+NOTHING = "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
+
+
+def typed_in(home: Path, environment: dict[str, str], text: str) -> tuple[int, str, str, str]:
+    """Exit code, stdout, what came on stderr after the prompt, and what the terminal showed of what was typed."""
+    ours, theirs = os.openpty()
+    # Of a session of its own, or it would ask on the terminal that the tests run on.
+    command = [COMMAND, "jose", "api-key", "verify"]
+    with started(command, cwd=home, env=environment, stdin=theirs, start_new_session=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.read(len(PROMPT)) == PROMPT
+        os.write(ours, text.encode() + b"\n")
+        out, err = process.communicate(timeout=60)
+    # The last of its users gone, it is at its end after what it showed.
+    os.close(theirs)
+    try:
+        shown = os.read(ours, 4096)
+    except OSError:
+        shown = b""
+    os.close(ours)
+    return process.returncode, out.decode(), err.decode().lstrip("\n"), shown.decode()
+
+
+def test_it_asks_for_the_key(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
+    """Somebody at a terminal is asked, and what they type is not shown; who types nothing is told."""
+    (home / "keywright.toml").write_text('[stores.a]\nbackend = "sqlite"\npath = "k"\n')
+    made = dict(line.split(": ") for line in keywright("jose", "api-key", "create").stdout.decode().splitlines())
+
+    assert typed_in(home, environment, made["api_key"]) == (0, f"key_id: {made['key_id']}\n", "", "")
+    assert typed_in(home, environment, "") == (2, "", f"keywright: {NOTHING}\n", "")

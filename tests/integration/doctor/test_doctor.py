@@ -1,20 +1,25 @@
-"""`keywright doctor`: where all is well it finds nothing, whoever writes meanwhile; it changes nothing."""
+"""`keywright doctor`: what it finds, and what is no fault; it changes nothing."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from support import started
 from support.rings import NOW, Ring
 
-from keywright import Record
-from keywright.errors import DamagedStoreError
+import keywright
+from keywright import Capabilities, Options, Record, RecordInfo, Setting, StoreBackend, WritableStore, hookimpl
+from keywright.errors import ConfigError, DamagedStoreError, KeyNotFoundError
+from keywright.testing import assert_hidden
 
 
 def test_nothing_is_found_where_all_is_well(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,3 +143,235 @@ def test_a_public_key_after_one_of_our_own(ring: Ring) -> None:
     with ring.open() as opened:
         opened.destroy("a@2")
     assert ring.findings() == []
+
+
+@pytest.mark.parametrize("is_made_anew", [False, True])
+def test_a_key_that_is_taken_away_after_it_was_listed(monkeypatch: pytest.MonkeyPatch, is_made_anew: bool) -> None:
+    """Also if another has its name by the time that the doctor looks again."""
+    with keywright.open({"stores": {"main": {"backend": "memory"}}}) as ring:
+        ring.generate("gone")
+        store = cast("WritableStore", ring.open_store().store)
+        revisions = [info.revision for info in store.versions("gone")]
+
+        def get(name: str, version: int) -> Record:
+            store.remove("gone", expected=revisions)
+            if is_made_anew:
+                ring.generate("gone")
+            raise KeyNotFoundError(f"memory holds no {name}@{version}; make it")
+
+        monkeypatch.setattr(store, "get", get)
+
+        assert list(ring.examine()) == []
+
+
+def test_a_key_that_is_listed_and_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store contradicts itself."""
+    with keywright.open({"stores": {"main": {"backend": "memory"}}}) as ring:
+        ring.generate("lost")
+        store = ring.open_store().store
+
+        def get(name: str, version: int) -> Record:
+            raise KeyNotFoundError(f"memory holds no {name}@{version}; make it")
+
+        monkeypatch.setattr(store, "get", get)
+
+        assert [f"{one.subject}: {one.what}" for one in ring.examine()] == [
+            "lost@1 in store 'main': memory holds no lost@1"
+        ]
+
+
+def test_stores_that_do_not_open(ring: Ring) -> None:
+    """A finding each, whatever the reason, and the next store is examined all the same."""
+    ring.make("a")
+    (Path(ring.keys) / "a" / "@1").chmod(0o750)
+    Path(ring.db).write_bytes(b"canary" * 100)
+    os.chmod(ring.db, 0o600)
+    (ring.home / "plain").touch()
+
+    told = ring.findings(
+        stores={
+            "absent": {"backend": "absent"},
+            "bad": {"backend": "file"},
+            "damaged": {"backend": "sqlite", "path": ring.db},
+            "file": {"backend": "file", "path": ring.keys},
+            "plain": {"backend": "file", "path": str(ring.home / "plain")},
+        }
+    )
+
+    assert [said.partition("; installed")[0] for said in told] == [
+        "store 'absent': given settings: stores.absent.backend: no store backend is called 'absent'",
+        (
+            "store 'bad': given settings: stores.bad.path is missing: store backend 'file' needs it, a path, as text; "
+            "correct that"
+        ),
+        f"store 'damaged': {ring.db} is no SQLite database; restore it from a backup, or correct `path`",
+        f"store 'file': a@1 in {ring.keys}: the directory may be read by other users; take that away with chmod 0700",
+        f"store 'plain': {ring.home / 'plain'}: is no directory; set `path` to one, or to where one can be made",
+    ]
+    assert told[0].endswith("; install, allow or mend its plugin, or correct the name")
+    assert_hidden(keywright.Secret(b"canary"), "\n".join(told))
+
+
+class _Broken:
+    """A store that fails as no store should."""
+
+    name = "broken"
+    settings: Sequence[Setting] = ()
+    capabilities = Capabilities(writable=False, metadata=True)
+
+    def open(self, _: Options) -> AbstractContextManager[_Broken]:
+        return nullcontext(self)
+
+    def examine(self) -> Iterator[str]:
+        yield "it creaks; oil it"
+        raise RuntimeError("canary")
+
+    def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
+        yield "a"
+        yield "b"
+        raise ValueError("canary")
+
+    def versions(self, name: str) -> Sequence[RecordInfo]:
+        if name == "a":
+            raise KeyError("canary")
+        return (RecordInfo(name=name, version=1, key_type="ed25519", public=b"too short"),)
+
+    def get(self, name: str, version: int) -> Record:
+        return Record(self.versions(name)[0], None)
+
+
+class _Plugin:
+    KEYWRIGHT_API = 1
+
+    @hookimpl
+    def keywright_register_store_backends(self) -> Sequence[StoreBackend]:
+        return (_Broken(),)
+
+
+def test_a_broken_store(ring: Ring) -> None:
+    """What fails with no error of ours is a finding without its words; a public half is checked too."""
+    ring.registry.add(_Plugin(), "creaking")
+
+    report = "report it to the plugin's author"
+    assert ring.findings(stores={"x": {"backend": "broken"}}) == [
+        "store 'x': it creaks; oil it",
+        f"store 'x': a plugin failed with RuntimeError; {report}",
+        f"a in store 'x': a plugin failed with KeyError; {report}",
+        "b@1 in store 'x': the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone",
+        f"store 'x': a plugin failed with ValueError; {report}",
+    ]
+
+
+def test_plugins_that_failed(ring: Ring) -> None:
+    """Each is a finding, with a way out where it says none itself."""
+    ring.registry.add(object(), "old", "dist", "1.0")
+
+    assert ring.findings() == [
+        (
+            "plugin 'old' of dist 1.0: does not say which keywright API it is for; this keywright has API 1: install a "
+            "version that fits"
+        )
+    ]
+
+
+def test_a_store_that_is_not_configured(ring: Ring) -> None:
+    """The ring's own store is an argument, so this is no finding but an error."""
+    with ring.open(store="other") as opened, pytest.raises(ConfigError) as caught:
+        opened.examine()
+
+    assert str(caught.value) == "given settings: stores.other is not configured; there are: db, env, file"
+
+
+def test_keys_that_are_declared(ring: Ring) -> None:
+    """Never made, or due for rotation: each is told, where `[keys.NAME]` says that it is kept."""
+    ring.make("old", "fresh")
+    ring.now += timedelta(days=90)
+    with ring.open() as opened:
+        opened.rotate("fresh", activate_in=timedelta(days=1))
+    keys: dict[str, object] = {
+        "fresh": {"rotate_every": "90d"},
+        "never": {"store": "db"},
+        "old": {"rotate_every": "90d"},
+        "var": {"store": "env"},
+    }
+
+    assert ring.findings(keys) == [
+        (
+            "old in store 'file': its rotation is overdue: version 1 was made at 2027-01-01T12:00:00Z, and "
+            "keys.old.rotate_every is 90d; run `keywright rotate --due old`"
+        ),
+        (
+            "never in store 'db': is declared as keys.never, and no version of it was ever made; run `keywright ensure "
+            "never`"
+        ),
+        (
+            "var in store 'env': var@1 would be in the environment variable KEYWRIGHT_KEY_VAR, or in a file that "
+            "KEYWRIGHT_KEY_VAR_FILE points to, and neither is set; set one, or name another in the setting `variables`"
+        ),
+    ]
+    ring.now -= timedelta(microseconds=1)
+    assert ring.findings(keys)[0].startswith("never")
+
+
+def test_a_setting_that_cannot_be_read(ring: Ring) -> None:
+    """A key's table that is wrong is a finding, and the rest is looked at."""
+    ring.make("a")
+
+    assert ring.findings({"a": {"rotate_every": {"env": "TEST_KEY_NOT_SET"}}}) == [
+        (
+            "configuration: given settings: keys.a.rotate_every points to the environment variable TEST_KEY_NOT_SET, "
+            "which is not set; set it"
+        )
+    ]
+
+
+def test_names_without_a_primary(ring: Ring) -> None:
+    """Told with the reason, but not of a name whose versions were all destroyed and that nobody declares."""
+    ring.make("compromised", "disabled", "ended")
+    with ring.open() as opened:
+        opened.generate("later", activates=NOW + timedelta(days=1))
+        opened.compromise("compromised")
+        opened.disable("disabled")
+        opened.destroy("ended")
+    older = "and an older one never takes its place"
+
+    said = [
+        f"compromised in store 'file': no version signs: version 1 is compromised, {older}; rotate to make a new one",
+        f"disabled in store 'file': no version signs: version 1 is disabled, {older}; enable it again, or rotate",
+        (
+            "later in store 'file': no version signs: version 1 is announced and signs from 2027-01-02 12:00:00 UTC; "
+            "wait until then, or rotate to make one that signs at once"
+        ),
+    ]
+    assert ring.findings() == said
+    assert ring.findings({"ended": {}}) == [
+        *said[:2],
+        f"ended in store 'file': no version signs: version 1 is destroyed, {older}; rotate to make a new one",
+        said[2],
+    ]
+
+
+def test_declared_keys_in_a_chain(ring: Ring) -> None:
+    """What is due, was never made, or lies where the chain does not write is told of a chain, too."""
+    ring.make("old")
+    ring.now += timedelta(days=91)
+    chained = {"both": {"backend": "chain", "stores": ["file", "db"], "write_to": "db"}, **ring.stores}
+    keys: dict[str, object] = {
+        "never": {"store": "both"},
+        "old": {"store": "both", "rotate_every": "90d"},
+    }
+
+    assert ring.findings(keys, stores=chained) == [
+        (
+            "never in chain 'both': is declared as keys.never, and no version of it was ever made; run `keywright "
+            "ensure never`"
+        ),
+        (
+            "old in chain 'both': its rotation is overdue: version 1 was made at 2027-01-01T12:00:00Z, and "
+            "keys.old.rotate_every is 90d; run `keywright rotate --due old`"
+        ),
+        (
+            "old in chain 'both': old is in store 'file', and the chain 'both' writes to 'db'; move it with `keywright "
+            "migrate --from file --to db old`, or name store 'file'"
+        ),
+    ]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from datetime import timedelta
 
-import pytest
 from support.rings import Refused, Rings, Wait
 
-from keywright import Decrypter, Encrypter, Key, Secret
-from keywright.errors import ConfigError, KeyNotFoundError, PolicyError
+from keywright import Key, Secret
+from keywright.errors import PolicyError
 
 
 def test_what_is_encrypted_for(ring: Rings) -> None:
@@ -134,36 +132,3 @@ def test_no_version_will_do(ring: Rings, refused: Refused) -> None:
         "may",
     ):
         opened.decrypter("box")
-
-
-@pytest.mark.parametrize("kind", ["encrypter", "decrypter"])
-def test_what_is_no_key(ring: Rings, refused: Refused, kind: str) -> None:
-    """Names, versions and times are those of every method."""
-    opened = ring()
-    opened.generate("box", type="x25519")
-    bind = getattr(opened, kind)
-
-    with refused(KeyNotFoundError, "box has no version 2 in store 'main'; it has: 1"):
-        bind("box@2")
-    with refused(ConfigError, "refresh must be a duration from 0s to 36500d"):
-        bind("box", refresh=timedelta(seconds=-1))
-
-
-@pytest.mark.parametrize("kind", ["Encrypter", "Decrypter"])
-def test_they_are_not_pickled(ring: Rings, kind: str) -> None:
-    """They may hold a key."""
-    opened = ring()
-    opened.generate("box", type="x25519")
-
-    with pytest.raises(TypeError) as caught:
-        pickle.dumps(getattr(opened, kind.lower())("box"))
-
-    assert str(caught.value) == (
-        f"a {kind} is not pickled: it holds a key; pass the key's name instead, and bind it there"
-    )
-
-
-def test_before_they_are_resolved() -> None:
-    """A traceback with locals asks them what they are while the first look-up fails."""
-    assert repr(object.__new__(Encrypter)) == "<encrypter, not resolved>"
-    assert repr(object.__new__(Decrypter)) == "<decrypter, not resolved>"

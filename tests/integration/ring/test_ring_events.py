@@ -165,10 +165,14 @@ def test_a_review_of_labels_sees_them_as_they_will_be(ring: Rings, guard: Guard,
     assert [dict(request.labels) for request in guard.requests] == [{"x": "1", "y": "2"}] * 2
 
 
+@pytest.mark.parametrize("objection", [False, True])
 def test_labels_that_were_written_meanwhile_are_reviewed(
-    ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch
+    ring: Rings, guard: Guard, refused: Refused, monkeypatch: pytest.MonkeyPatch, objection: bool
 ) -> None:
-    """Two who each take off one of two labels at once cannot get past a rule that wants one of them."""
+    """Two who each take off one of two labels at once cannot get past a rule that wants one of them.
+
+    What was not objected to the first time may be the second, and is not written then.
+    """
     opened = ring()
     opened.generate("a", labels={"x": "1", "y": "1"})
     store = opened.open_store().writable
@@ -178,16 +182,23 @@ def test_labels_that_were_written_meanwhile_are_reviewed(
     def slow_get(name: str, version: int) -> object:
         if late and late.pop():
             opened.label("a", {"y": None})
+            guard.objections = {"label": ("not on Fridays",)} if objection else {}
         return get(name, version)
 
     monkeypatch.setattr(store, "get", slow_get)
     guard.requests.clear()
     guard.events.clear()
 
-    opened.label("a", {"x": None})
+    if objection:
+        with refused(PolicyError, "label of a is refused by plugin 'guard': not on Fridays"):
+            opened.label("a", {"x": None})
+    else:
+        opened.label("a", {"x": None})
 
+    last = "PolicyError" if objection else "done"
     assert [dict(request.labels) for request in guard.requests] == [{"y": "1"}, {"x": "1"}, {}]
-    assert [event.outcome for event in guard.events] == ["done", "ConflictError", "done"]
+    assert [event.outcome for event in guard.events] == ["done", "ConflictError", last]
+    assert opened.show("a").versions[0].info.labels == ({"x": "1"} if objection else {})
 
 
 def test_each_attempt_is_asked_for_and_told(ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,44 +229,22 @@ def test_each_attempt_is_asked_for_and_told(ring: Rings, guard: Guard, monkeypat
     assert [request.operation for request in guard.requests] == [event.operation for event in guard.events]
 
 
-def test_an_objection_to_what_came_of_both_refuses(
-    ring: Rings, guard: Guard, refused: Refused, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was not objected to the first time may be the second, and is not written then."""
-    opened = ring()
-    opened.generate("a", labels={"x": "1", "y": "1"})
-    store = opened.open_store().writable
-    get = store.get
-    late = [True]
-
-    def slow_get(name: str, version: int) -> object:
-        if late and late.pop():
-            opened.label("a", {"y": None})
-            guard.objections["label"] = ("not on Fridays",)
-        return get(name, version)
-
-    monkeypatch.setattr(store, "get", slow_get)
-    guard.events.clear()
-
-    with refused(PolicyError, "label of a is refused by plugin 'guard': not on Fridays"):
-        opened.label("a", {"x": None})
-
-    assert [event.outcome for event in guard.events] == ["done", "ConflictError", "PolicyError"]
-    assert opened.show("a").versions[0].info.labels == {"x": "1"}
-
-
-def test_a_loaded_secret_without_metadata_is_reviewed(ring: Rings, guard: Guard, plain: dict[str, Secret]) -> None:
-    """Where the store keeps payloads alone, the review of a load is told what the payload says."""
+def test_a_key_without_metadata_is_reviewed_and_told(ring: Rings, guard: Guard, plain: dict[str, Secret]) -> None:
+    """Where the store keeps payloads alone, reviews of a load and events of a binding tell what the payload says."""
     made = ring()
     made.generate("a")
     plain["a"] = made.export("a", secret=True)
+    opened = ring(stores={"ci": {"backend": "plain"}})
     guard.requests.clear()
+    guard.events.clear()
 
-    ring(stores={"ci": {"backend": "plain"}}).load("a")
+    opened.load("a")
+    opened.signer("a")
 
-    assert [(one.operation, one.kid, one.key_type, one.format) for one in guard.requests] == [
-        ("export", "a-1", "ed25519", "nix")
-    ]
+    export, bind = guard.requests
+    assert (export.operation, export.kid, export.key_type, export.format) == ("export", "a-1", "ed25519", "nix")
+    assert bind.operation == "bind"
+    assert [(one.kid, one.store, one.outcome) for one in guard.events] == [("a-1", "ci", "done")] * 2
 
 
 @pytest.mark.parametrize(
@@ -298,31 +287,8 @@ def test_failures_are_told(
     assert [(one.operation, one.name, one.version, one.kid, one.outcome) for one in guard.events] == [outcome]
 
 
-def test_a_review_that_fails_refuses(ring: Rings, registry: Registry, refused: Refused) -> None:
-    """A plugin that fails in its review refuses the operation."""
-
-    class Broken:
-        KEYWRIGHT_API = 1
-
-        @hookimpl
-        def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-            raise RuntimeError("out of paper")
-
-    registry.add(Broken(), "broken")
-    opened = ring()
-
-    with refused(
-        PolicyError,
-        "generate of a is refused by plugin 'broken': its review failed with RuntimeError: out of paper, and what is "
-        "not reviewed is refused",
-    ):
-        opened.generate("a")
-
-    assert [*opened.names()] == []
-
-
-def test_an_observer_that_fails_changes_nothing(ring: Rings, registry: Registry, guard: Guard) -> None:
-    """The outcome stands, and the others are told."""
+def test_plugins_that_fail(ring: Rings, registry: Registry, guard: Guard, refused: Refused) -> None:
+    """One that fails to observe changes nothing, and the others are told; one that fails in its review refuses."""
 
     class Broken:
         KEYWRIGHT_API = 1
@@ -331,13 +297,25 @@ def test_an_observer_that_fails_changes_nothing(ring: Rings, registry: Registry,
         def keywright_observe(self, event: KeyEvent) -> None:
             raise RuntimeError("out of paper")
 
+        @hookimpl
+        def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
+            if request.name == "b":
+                raise RuntimeError("out of paper")
+            return ()
+
     registry.add(Broken(), "broken")
     opened = ring()
 
     opened.generate("a")
+    with refused(
+        PolicyError,
+        "generate of b is refused by plugin 'broken': its review failed with RuntimeError: out of paper, and what is "
+        "not reviewed is refused",
+    ):
+        opened.generate("b")
 
     assert [*opened.names()] == ["a"]
-    assert [event.outcome for event in guard.events] == ["done"]
+    assert [event.outcome for event in guard.events] == ["done", "PolicyError"]
 
 
 def test_reading_is_no_operation(ring: Rings, guard: Guard) -> None:
@@ -404,18 +382,6 @@ def test_who_has_no_name_is_told_by_number(ring: Rings, guard: Guard, monkeypatc
     ring().generate("a")
 
     assert guard.events[0].who == str(os.geteuid())
-
-
-def test_a_key_without_metadata_is_told_by_its_kid(ring: Rings, guard: Guard, plain: dict[str, Secret]) -> None:
-    """Where the store knows no kid, the event of a binding tells the one that the key signs under."""
-    made = ring()
-    made.generate("a")
-    plain["a"] = made.export("a", secret=True)
-    guard.events.clear()
-
-    ring(stores={"ci": {"backend": "plain"}}).signer("a")
-
-    assert [(one.kid, one.store, one.outcome) for one in guard.events] == [("a-1", "ci", "done")]
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])

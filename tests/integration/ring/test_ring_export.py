@@ -13,11 +13,9 @@ from keywright import Registry, Secret
 from keywright.errors import (
     ConfigError,
     InvalidKeyError,
-    KeyNotFoundError,
     KeywrightError,
     MalformedKeyError,
     NotExportableError,
-    PolicyError,
     UnknownPluginError,
     UnsupportedKeyError,
 )
@@ -25,39 +23,22 @@ from keywright.testing import traceback_with_locals
 
 
 def test_the_public_half_is_the_default(ring: Rings) -> None:
-    """Without `secret` the public half comes, in the format that the key is kept in."""
+    """Without `secret` the public half comes, in the format that the key is kept in or any other; else hidden."""
     opened = ring()
     info = opened.generate("a")
 
-    public = opened.export("a")
+    public, secret = opened.export("a"), opened.export("a", secret=True)
+    members = json.loads(opened.export("a", format="jwk"))
+    other = opened.export("a", secret=True, format="jwk")
 
     assert public.startswith(b"a-1:")
     assert len(public) == len("a-1:") + 44
     assert opened.load("a").public == info.public
-
-
-def test_the_secret_half_has_to_be_asked_for(ring: Rings) -> None:
-    """With `secret` the secret half comes, hidden."""
-    opened = ring()
-    opened.generate("a")
-
-    secret = opened.export("a", secret=True)
-
     assert isinstance(secret, Secret)
-    assert keywright.convert(secret, from_="nix", to="nix") == opened.export("a")
-
-
-def test_another_format_may_be_asked_for(ring: Rings) -> None:
-    """A key is given out in any format that carries it, under its kid."""
-    opened = ring()
-    opened.generate("a")
-
-    members = json.loads(opened.export("a", format="jwk"))
-    secret = opened.export("a", secret=True, format="jwk")
-
+    assert keywright.convert(secret, from_="nix", to="nix") == public
     assert members.pop("x")
     assert members == {"crv": "Ed25519", "kid": "a-1", "kty": "OKP"}
-    assert keywright.convert(secret, from_="jwk", to="nix", secret=True) == opened.export("a", secret=True)
+    assert keywright.convert(other, from_="jwk", to="nix", secret=True) == secret
 
 
 def test_a_version_may_be_named(ring: Rings) -> None:
@@ -73,29 +54,22 @@ def test_a_version_may_be_named(ring: Rings) -> None:
 
 
 @pytest.mark.parametrize(("secret", "half"), [(False, "public"), (True, "secret")])
-def test_what_stays_behind_is_reported(ring: Rings, secret: bool, half: str) -> None:
-    """What the format does not carry is told by name, and the rest is given out."""
+def test_what_stays_behind_is_reported_or_refused(ring: Rings, refused: Refused, secret: bool, half: str) -> None:
+    """What the format does not carry is told, or a warning at the caller's line; with `strict` it is refused."""
     opened = ring()
     opened.generate("a", type="ed25519", format="jwk", kid="k", attributes={"use": "sig", "alg": "EdDSA"})
+    said: dict[str, Any] = {"secret": secret, "format": "nix"}
     told: list[str] = []
 
-    exported = opened.export("a", secret=secret, format="nix", report=told.append)  # type: ignore[call-overload]  # either
+    exported = opened.export("a", report=told.append, **said)
+    with pytest.warns(UserWarning, match="does not carry: alg, use") as caught:
+        opened.export("a", **said)
 
     assert told == [f"the {half} form of format 'nix' does not carry: alg, use"]
-    assert (exported.reveal() if secret else exported).startswith(b"k:")
-
-
-@pytest.mark.parametrize(("secret", "half"), [(False, "public"), (True, "secret")])
-def test_strict_leaves_nothing_behind(ring: Rings, refused: Refused, secret: bool, half: str) -> None:
-    """With `strict`, what the format does not carry is a refusal."""
-    opened = ring()
-    opened.generate("a", type="ed25519", format="jwk", kid="k", attributes={"use": "sig"})
-
-    with refused(
-        UnsupportedKeyError,
-        f"the {half} form of format 'nix' does not carry: use; leave out --strict to go without",
-    ):
-        opened.export("a", secret=secret, format="nix", strict=True)  # type: ignore[call-overload]  # either
+    assert (exported.reveal() if isinstance(exported, Secret) else exported).startswith(b"k:")
+    assert caught[0].filename == __file__
+    with refused(UnsupportedKeyError, f"{told[0]}; leave out --strict to go without"):
+        opened.export("a", strict=True, **said)
 
 
 def test_strict_is_content_with_all(ring: Rings) -> None:
@@ -103,23 +77,8 @@ def test_strict_is_content_with_all(ring: Rings) -> None:
     opened = ring()
     opened.generate("a", type="ed25519", format="jwk", attributes={"use": "sig", "note": "secret form only"})
 
-    secret = opened.export("a", secret=True, strict=True)
-    public = opened.export("a", strict=True)
-
-    assert b"note" in secret.reveal()
-    assert b"note" not in public
-
-
-@pytest.mark.parametrize("secret", [False, True])
-def test_without_a_listener_it_is_a_warning(ring: Rings, secret: bool) -> None:
-    """Who names nobody to tell is warned, at their own line."""
-    opened = ring()
-    opened.generate("a", type="ed25519", format="jwk", kid="k", attributes={"use": "sig"})
-
-    with pytest.warns(UserWarning, match="does not carry: use") as caught:
-        opened.export("a", secret=secret, format="nix")  # type: ignore[call-overload]  # either
-
-    assert caught[0].filename == __file__
+    assert b"note" in opened.export("a", secret=True, strict=True).reveal()
+    assert b"note" not in opened.export("a", strict=True)
 
 
 def test_a_tombstone_still_has_its_public_half(ring: Rings, refused: Refused) -> None:
@@ -147,40 +106,17 @@ def test_a_key_that_has_no_name_in_nix_is_refused(ring: Rings, refused: Refused)
         opened.export("a", format="nix")
 
 
-@pytest.mark.parametrize(
-    ("reference", "said", "kind", "message"),
-    [
-        pytest.param(
-            "b", {}, KeyNotFoundError,
-            "store 'main' has no key b; make one with generate or import, or name another --store", id="no name",
-        ),
-        pytest.param(
-            "a@3", {}, KeyNotFoundError, "a has no version 3 in store 'main'; it has: 1, 2", id="no version",
-        ),
-        pytest.param(
-            "a", {}, PolicyError,
-            "a has no version that signs, so say which is meant, such as a@2: version 2 is disabled, and an older one "
-            "never takes its place; enable it again, or rotate", id="no primary",
-        ),
-        pytest.param(
-            "a@2", {"format": "pem8"}, UnknownPluginError,
-            "no format is called 'pem8'; installed: jwk, nix; left out by the setting `plugins`: audit, chain, env, "
-            "file, policy, seal, sqlite",
-            id="no format",
-        ),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_given_out_is_refused(
-    ring: Rings, refused: Refused, reference: str, said: dict[str, Any], kind: type[KeywrightError], message: str
-) -> None:
-    """A refusal says what is there, and what to say instead."""
+def test_a_format_that_is_not_installed(ring: Rings, refused: Refused) -> None:
+    """It is told what is installed, and what the configuration leaves out."""
     opened = ring()
     opened.generate("a")
-    opened.rotate("a")
-    opened.disable("a")
 
-    with refused(kind, message):
-        opened.export(reference, **said)
+    with refused(
+        UnknownPluginError,
+        "no format is called 'pem8'; installed: jwk, nix; left out by the setting `plugins`: audit, chain, env, file, "
+        "policy, seal, sqlite",
+    ):
+        opened.export("a", format="pem8")
 
 
 def test_an_oct_key_has_no_public_half(ring: Rings, refused: Refused) -> None:
@@ -192,17 +128,6 @@ def test_an_oct_key_has_no_public_half(ring: Rings, refused: Refused) -> None:
         opened.export("a")
 
     assert "oct" in str(caught.value)
-
-
-@pytest.mark.parametrize("given", ["format", "store"])
-@pytest.mark.parametrize("secret", [False, True])
-def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str, secret: bool) -> None:
-    """An empty text is neither left out nor a choice."""
-    opened = ring()
-    opened.generate("a")
-
-    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
-        opened.export("a", secret=secret, **{given: ""})  # type: ignore[call-overload]  # texts, all of them
 
 
 # RFC 8037, appendix A.1 to A.3.
@@ -230,27 +155,17 @@ ODD_NIX = Secret(b"a b:" + NIX_BASE64)
 ODD = "holds whitespace, a control character or another one that does not print"
 
 
-def test_the_public_half_is_the_default_in_a_conversion() -> None:
-    """Whichever half came in, the public half comes out."""
-    assert keywright.convert(NIX, from_="nix", to="nix") == NIX_PUBLIC
-    assert keywright.convert(NIX_PUBLIC, from_="nix", to="nix") == NIX_PUBLIC
+def test_a_conversion_gives_the_public_half_or_the_same_key() -> None:
+    """Whichever half came in, the public one comes out; there and back a key keeps its kid and both halves."""
+    convert = keywright.convert
 
-
-def test_there_and_back_gives_the_same() -> None:
-    """A key keeps its kid and both halves on its way through another format."""
-    there = keywright.convert(NIX, from_="nix", to="jwk", secret=True)
-    back = keywright.convert(there, from_="jwk", to="nix", secret=True)
-
-    assert back == NIX
-    assert json.loads(keywright.convert(NIX, from_="nix", to="jwk"))["kid"] == "cache.example.org-0"
-
-
-def test_plain_bytes_are_taken() -> None:
-    """The data may be bytes, a secret half comes out hidden all the same."""
-    converted = keywright.convert(NIX.reveal(), from_="nix", to="nix", secret=True)
-
-    assert isinstance(converted, Secret)
-    assert converted == NIX
+    assert convert(NIX, from_="nix", to="nix") == convert(NIX_PUBLIC, from_="nix", to="nix") == NIX_PUBLIC
+    plain = convert(NIX.reveal(), from_="nix", to="nix", secret=True)
+    assert isinstance(plain, Secret)
+    assert plain == NIX
+    there = convert(NIX, from_="nix", to="jwk", secret=True)
+    assert convert(there, from_="jwk", to="nix", secret=True) == NIX
+    assert json.loads(convert(NIX, from_="nix", to="jwk"))["kid"] == "cache.example.org-0"
 
 
 def test_a_key_without_a_kid_gets_its_thumbprint() -> None:
@@ -267,33 +182,20 @@ def test_a_kid_may_be_said() -> None:
     assert keywright.convert(OKP, from_="jwk", to="nix", kid="cache-1").startswith(b"cache-1:")
 
 
-def test_what_stays_behind_is_reported_in_a_conversion() -> None:
-    """Attributes that the target does not carry are told by name."""
+@pytest.mark.parametrize(
+    ("to", "left_behind"), [pytest.param("nix", "alg, note", id="nix"), pytest.param("jwk", "note", id="public jwk")]
+)
+def test_what_a_conversion_leaves_behind_is_reported(to: str, left_behind: str) -> None:
+    """What the target does not carry is told, an unknown member of a public JWK too; or a warning at the caller's."""
     data = OKP_PUBLIC.replace(b"{", b'{"alg":"EdDSA","kid":"k","note":"x",')
     told: list[str] = []
 
-    converted = keywright.convert(data, from_="jwk", to="nix", report=told.append)
+    converted = keywright.convert(data, from_="jwk", to=to, report=told.append)
+    with pytest.warns(UserWarning, match=f"does not carry: {left_behind}") as caught:
+        keywright.convert(data, from_="jwk", to=to)
 
-    assert told == ["the public form of format 'nix' does not carry: alg, note"]
-    assert converted.startswith(b"k:")
-
-
-def test_members_that_nobody_publishes_are_reported_too() -> None:
-    """A public JWK is an allow-list, so an unknown member stays behind and is told."""
-    told: list[str] = []
-
-    keywright.convert(OKP_PUBLIC.replace(b"{", b'{"kid":"k","note":"x",'), from_="jwk", to="jwk", report=told.append)
-
-    assert told == ["the public form of format 'jwk' does not carry: note"]
-
-
-def test_without_a_listener_it_is_a_warning_in_a_conversion() -> None:
-    """Who names nobody to tell is warned, at their own line."""
-    data = OKP_PUBLIC.replace(b"{", b'{"kid":"k","use":"sig",')
-
-    with pytest.warns(UserWarning, match="does not carry: use") as caught:
-        keywright.convert(data, from_="jwk", to="nix")
-
+    assert told == [f"the public form of format {to!r} does not carry: {left_behind}"]
+    assert converted.startswith(b"k:" if to == "nix" else b"{")
     assert caught[0].filename == __file__
 
 
@@ -372,17 +274,6 @@ def test_what_cannot_be_converted_is_refused(
     """A refusal says why and shows nothing of the data."""
     with refused(kind, message):
         keywright.convert(data, registry=registry, **said)
-
-
-@pytest.mark.parametrize("given", ["from_", "to", "kid"])
-def test_an_empty_text_is_no_choice_in_a_conversion(given: str) -> None:
-    """An empty text is neither left out nor a choice."""
-    said: dict[str, Any] = {"from_": "jwk", "to": "nix", "kid": "a-1", given: ""}
-
-    with pytest.raises(ConfigError) as caught:
-        keywright.convert(b"{}", **said)
-
-    assert str(caught.value) == f"{given} must not be empty; leave it out, or say which"
 
 
 def test_text_is_refused_and_not_shown() -> None:

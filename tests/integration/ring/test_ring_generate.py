@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support.rings import NOW, Refused, Rings
+from support.rings import NOW, Claiming, Refused, Rings
 
-from keywright import Format, Key, KeyRing, Options, RecordInfo, Registry, Secret, State, hookimpl
+from keywright import Key, KeyRing, Options, RecordInfo, Registry, Secret, State
 from keywright.errors import (
     ConfigError,
-    InvalidNameError,
-    KeyExistsError,
     KeywrightError,
     PluginError,
-    ReadOnlyStoreError,
     UnsupportedKeyError,
 )
 
@@ -77,23 +74,14 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("said", "type_name", "format_name"), PAIRS)
-def test_arguments_imply_each_other(ring: Rings, said: dict[str, Any], type_name: str, format_name: str) -> None:
-    """Type and format imply each other where one argument is given."""
-    info = ring().generate("a", **said)
-
-    assert (info.key_type, info.format) == (type_name, format_name)
-
-
-@pytest.mark.parametrize(("said", "type_name", "format_name"), PAIRS)
-def test_settings_imply_each_other(ring: Rings, said: dict[str, Any], type_name: str, format_name: str) -> None:
-    """Type and format imply each other where one is configured."""
-    info = ring(keys={"a": said}).generate("a")
-
-    assert (info.key_type, info.format) == (type_name, format_name)
+def test_type_and_format_imply_each_other(ring: Rings, said: dict[str, Any], type_name: str, format_name: str) -> None:
+    """Where one of the two is given, by argument or in the configuration, it implies the other."""
+    for info in (ring().generate("a", **said), ring(keys={"a": said}).generate("a")):
+        assert (info.key_type, info.format) == (type_name, format_name)
 
 
 def test_an_argument_goes_before_the_configuration(ring: Rings) -> None:
-    """Arguments win one by one, and labels and attributes are joined, the argument's on top."""
+    """Arguments win one by one, labels and attributes are joined; `bits` of the configured type is not another's."""
     table = {
         "type": "oct",
         "bits": 512,
@@ -101,22 +89,14 @@ def test_an_argument_goes_before_the_configuration(ring: Rings) -> None:
         "labels": {"team": "a", "env": "prod"},
         "attributes": {"use": "sig", "alg": "HS256"},
     }
-    opened = ring(keys={"a": table})
+    opened = ring(keys={"a": table, "b": {"type": "oct", "bits": 512}})
 
     info = opened.generate("a", bits=384, kid="said", labels={"env": "dev"}, attributes={"alg": "HS384"})
 
     assert (info.key_type, info.kid, info.labels) == ("oct", "said", {"env": "dev", "team": "a"})
     assert document_of(opened, "a") == {"alg": "HS384", "k": True, "kid": "said", "kty": "oct", "use": "sig"}
     assert len(opened.load("a").secret or b"") == 48
-
-
-def test_settings_of_another_type_are_left_alone(ring: Rings) -> None:
-    """`bits` configured for one type says nothing of another type that an argument asks for."""
-    opened = ring(keys={"a": {"type": "oct", "bits": 512}})
-
-    info = opened.generate("a", type="ec-p256")
-
-    assert info.key_type == "ec-p256"
+    assert opened.generate("b", type="ec-p256").key_type == "ec-p256"
 
 
 def test_the_configuration_says_it_all(ring: Rings) -> None:
@@ -158,38 +138,19 @@ def test_bits_are_a_number_or_its_text(ring: Rings, bits: object, length: int) -
     assert len(opened.load("a").secret or b"") == length
 
 
-@pytest.mark.parametrize(
-    ("name", "kid"),
-    [("cache.example.org", "cache.example.org-1"), ("cache-5", "cache-5"), ("prod/cache", "prod/cache-1")],
-)
-def test_nix_names_count_versions(ring: Rings, name: str, kid: str) -> None:
-    """The default kid of the nix format is the name with the version, unless the name counts already."""
-    assert ring().generate(name).kid == kid
-
-
-def test_a_jwk_is_called_by_its_thumbprint(ring: Rings, registry: Registry) -> None:
-    """The default kid of an asymmetric JWK is its RFC 7638 thumbprint, which is in the key and in the metadata."""
+def test_each_format_has_its_default_kid(ring: Rings, registry: Registry) -> None:
+    """Nix counts versions unless the name does; a JWK has its RFC 7638 thumbprint, an `oct` key 128 random bits."""
     opened = ring()
 
-    info = opened.generate("a", type="ec-p256")
-
-    key = opened.load("a")
-    assert info.kid == key.kid == registry.format("jwk").default_kid("a", 1, key)
-
-
-def test_an_oct_key_is_called_at_random(ring: Rings) -> None:
-    """The default kid of a symmetric key is 128 random bits in hex: a hash would help to guess the key."""
-    opened = ring()
-
-    kids = {opened.generate(name, type="oct").kid for name in ("a", "b")}
-
+    for name in ("cache.example.org", "prod/cache"):
+        assert opened.generate(name).kid == f"{name}-1"
+    assert opened.generate("cache-5").kid == "cache-5"
+    info, key = opened.generate("ec", type="ec-p256"), opened.load("ec")
+    assert info.kid == key.kid == registry.format("jwk").default_kid("ec", 1, key)
+    kids = {opened.generate(name, type="oct").kid for name in ("o", "p")}  # a hash would help to guess the key
     assert len(kids) == 2
     assert all(re.fullmatch("[0-9a-f]{32}", kid) for kid in kids)
-
-
-def test_a_kid_may_be_a_template(ring: Rings) -> None:
-    """`{name}` and `{version}` in a kid are filled in."""
-    assert ring().generate("a", type="oct", kid="x-{name}-{version}").kid == "x-a-1"
+    assert opened.generate("t", type="oct", kid="x-{name}-{version}").kid == "x-t-1"
 
 
 def test_a_kid_has_at_most_1024_characters(ring: Rings) -> None:
@@ -205,22 +166,18 @@ def test_a_kid_has_at_most_1024_characters(ring: Rings) -> None:
 
 
 def test_metadata_holds_public_attributes_alone(ring: Rings) -> None:
-    """Metadata shows what the public half would: `sign` as `verify`, and no member that the format does not know."""
+    """Metadata shows what the public half would: `sign` as `verify`, no unknown member; of an `oct` key nothing."""
     opened = ring()
     attributes = {"use": "sig", "key_ops": ["sign"], "note": "kept in the key"}
 
-    info = opened.generate("a", type="ec-p256", attributes=attributes)
+    info, symmetric = (
+        opened.generate("a", type="ec-p256", attributes=attributes),
+        opened.generate("b", type="oct", attributes={"use": "sig"}),
+    )
 
     assert info.attributes == {"use": "sig", "key_ops": ["verify"]}
     assert opened.load("a").attributes == attributes
-
-
-def test_metadata_of_an_oct_key_holds_no_attributes(ring: Rings) -> None:
-    """What has no public half publishes nothing."""
-    info = ring().generate("a", type="oct", attributes={"use": "sig"})
-
-    assert info.public is None
-    assert info.attributes == {}
+    assert (symmetric.public, symmetric.attributes) == (None, {})
 
 
 def test_times_come_in_any_zone(ring: Rings) -> None:
@@ -344,87 +301,18 @@ def test_what_cannot_be_made_is_refused(
     assert [*opened.names()] == []
 
 
-def test_a_configured_pair_is_told_with_its_place(ring: Rings, refused: Refused) -> None:
-    """Where the configuration alone says type and format, what is wrong with them comes with file and path."""
-    opened = ring(keys={"a.b": {"type": "oct", "format": "nix"}})
+def test_wrong_settings_are_refused_with_their_place(ring: Rings, refused: Refused) -> None:
+    """What the configuration says wrongly comes with file and path; an overlap beyond the last year is refused."""
+    opened = ring(keys={"a.b": {"type": "oct", "format": "nix"}, "a": {"overlap": "14d"}})
 
     with refused(
         ConfigError,
         "given settings: keys.\"a.b\": format 'nix' cannot carry a key of type 'oct'; it carries: ed25519",
     ):
         opened.generate("a.b")
-
-
-def test_an_overlap_beyond_time_is_refused(ring: Rings, refused: Refused) -> None:
-    """A version whose overlap would end after the last year is refused: no later look at the name could count on."""
-    opened = ring(keys={"a": {"overlap": "14d"}})
-
     with refused(ConfigError, "the overlap would end after the year 9999; activate the version earlier"):
         opened.generate("a", activates=datetime(9999, 12, 25, tzinfo=UTC))
-
     assert [*opened.names()] == []
-
-
-def test_a_wrong_name_is_refused(ring: Rings, refused: Refused) -> None:
-    """The name is checked at the door."""
-    with refused(InvalidNameError, "a key name must not be empty; use something like cache.example.org or prod/jwt"):
-        ring().generate("")
-
-
-@pytest.mark.parametrize("destroyed", [False, True])
-def test_a_taken_name_is_refused(ring: Rings, refused: Refused, destroyed: bool) -> None:
-    """A name that has any version, a tombstone too, is not generated again."""
-    opened = ring()
-    before = opened.generate("a")
-    if destroyed:
-        before = opened.destroy("a")
-
-    with refused(
-        KeyExistsError,
-        "store 'main' has a already; rotate makes its next version, or import --next if it is made elsewhere",
-    ):
-        opened.generate("a")
-
-    assert [one.info for one in opened.show("a").versions] == [before]
-
-
-def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: Mapping[str, Secret]) -> None:
-    """A store that takes no writes is refused by name."""
-    opened = ring(stores={"ci": {"backend": "plain"}})
-
-    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
-        opened.generate("a")
-
-
-class Odd:
-    """A format `odd` that writes well and reads something else."""
-
-    KEYWRIGHT_API = 1
-    name = "odd"
-    key_types = ("oct", "ed25519")
-
-    def __init__(self, jwk: Format, read: Callable[[Key], Key]) -> None:
-        self._jwk = jwk
-        self._read = read
-
-    @hookimpl
-    def keywright_register_formats(self) -> tuple[Format, ...]:
-        return (self,)
-
-    def encode_secret(self, key: Key) -> Secret:
-        return self._jwk.encode_secret(key)
-
-    def encode_public(self, key: Key) -> bytes:
-        return self._jwk.encode_public(key)
-
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        return self._read(self._jwk.decode(data, default_kid=default_kid))
-
-    def default_kid(self, name: str, version: int, key: Key) -> str | None:
-        return None
-
-    def sniff(self, data: Secret) -> bool:
-        return False
 
 
 @pytest.mark.parametrize(
@@ -446,7 +334,7 @@ def test_what_does_not_read_back_is_not_stored(
     ring: Rings, refused: Refused, registry: Registry, read: Callable[[Key], Key], message: str
 ) -> None:
     """Before a key is stored, its encoding is read again and must give the same key."""
-    registry.add(Odd(registry.format("jwk"), read), "odd")
+    registry.add(Claiming("odd", registry.format("jwk"), read), "odd")
     opened = ring()
 
     with refused(UnsupportedKeyError, message):
@@ -455,74 +343,48 @@ def test_what_does_not_read_back_is_not_stored(
     assert [*opened.names()] == []
 
 
-def outcomes(actions: Iterator[Callable[[], object]]) -> list[str]:
-    """What became of actions that threads did at once: `done`, or the error's class."""
-
-    def outcome(action: Callable[[], object]) -> str:
-        try:
-            action()
-        except KeywrightError as error:
-            return type(error).__name__
-        return "done"
-
-    with ThreadPoolExecutor(8) as pool:
-        return [*pool.map(outcome, actions)]
-
-
 def test_of_those_who_generate_at_once_one_wins(ring: Rings) -> None:
     """Eight threads generate one name: one makes it, the others hear that it exists."""
     opened = ring()
 
-    found = outcomes((lambda: opened.generate("a")) for _ in range(8))
+    def generate(_: int) -> str:
+        try:
+            return opened.generate("a").reference
+        except KeywrightError as error:
+            return type(error).__name__
 
-    assert sorted(found) == ["KeyExistsError"] * 7 + ["done"]
+    with ThreadPoolExecutor(8) as pool:
+        found = [*pool.map(generate, range(8))]
+
+    assert sorted(found) == ["KeyExistsError"] * 7 + ["a@1"]
     assert len(opened.show("a").versions) == 1
 
 
 def test_ensure_makes_what_is_declared(ring: Rings, shared: dict[str, str]) -> None:
-    """`ensure` makes each declared key once, in its store, and a second time nothing."""
+    """`ensure` makes each declared key once, in its store; a tombstone tells that it was made."""
     keys = {"a": {"type": "oct"}, "b": {"store": "other"}}
     opened = ring(stores={"main": shared, "other": {"backend": "memory"}}, default_store="main", keys=keys)
 
-    first = opened.ensure()
-    second = opened.ensure()
-
-    assert [info.reference for info in first] == ["a@1", "b@1"]
-    assert second == ()
+    assert [info.reference for info in opened.ensure()] == ["a@1", "b@1"]
+    assert opened.ensure() == ()
     assert ([*opened.names()], [*opened.names(store="other")]) == (["a"], ["b"])
-
-
-def test_ensure_makes_the_named_alone(ring: Rings) -> None:
-    """With names, `ensure` makes those; `store` says where."""
-    stores = {"main": {"backend": "memory"}, "other": {"backend": "memory"}}
-    opened = ring(stores=stores, default_store="main", keys={"a": {}, "b": {}})
-
-    made = opened.ensure("b", "b", store="other")
-
-    assert [info.reference for info in made] == ["b@1"]
-    assert ([*opened.names()], [*opened.names(store="other")]) == ([], ["b"])
-
-
-def test_ensure_leaves_tombstones(ring: Rings) -> None:
-    """A name that was destroyed was made once, so `ensure` does not make it again."""
-    opened = ring(keys={"a": {}})
-    opened.ensure()
     opened.destroy("a")
-
     assert opened.ensure() == ()
 
 
-def test_ensure_refuses_what_is_not_declared(ring: Rings, refused: Refused) -> None:
-    """A name without a table is refused before anything is made; the message spells the table as TOML wants it."""
-    opened = ring(keys={"a": {}})
+def test_ensure_makes_the_named_alone(ring: Rings, refused: Refused) -> None:
+    """With names, `ensure` makes those, in `store`; one without a table is refused before anything is made."""
+    stores = {"main": {"backend": "memory"}, "other": {"backend": "memory"}}
+    opened = ring(stores=stores, default_store="main", keys={"a": {}, "b": {}})
 
     with refused(
         ConfigError,
         'cache.example.org is not declared, so it is not known what to make; add a table keys."cache.example.org"',
     ):
         opened.ensure("a", "cache.example.org")
-
     assert [*opened.names()] == []
+    assert [info.reference for info in opened.ensure("b", "b", store="other")] == ["b@1"]
+    assert ([*opened.names()], [*opened.names(store="other")]) == ([], ["b"])
 
 
 def test_who_ensures_too_late_is_content(ring: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -570,26 +432,3 @@ def test_a_key_of_another_type_is_found_out(
         opened.generate("a", format="jwk", type="ed25519")
 
     assert [*opened.names()] == []
-
-
-@pytest.mark.parametrize("given", ["type", "format", "kid", "store"])
-@pytest.mark.parametrize("keys", [{}, {"a": {"type": "oct", "format": "jwk", "kid": "k", "store": "main"}}])
-def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str, keys: dict[str, Any]) -> None:
-    """An empty text is neither left out, so that the configuration would say, nor a choice."""
-    opened = ring(keys=keys)
-    said: dict[str, Any] = {given: ""}
-
-    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
-        opened.generate("a", **said)
-
-    assert [*opened.names()] == []
-
-
-def test_an_empty_store_of_a_ring_is_no_choice(ring: Rings, refused: Refused) -> None:
-    """A ring is not opened for the store of no name, and one opened for a store does not take it for none."""
-    message = "store must not be empty; leave it out, or say which"
-
-    with refused(ConfigError, message):
-        ring(store="")
-    with refused(ConfigError, message):
-        ring(store="main").open_store("")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from support.rings import NOW, Refused, Rings
+from support.rings import NOW, Claiming, Refused, Rings, Wait
 
-from keywright import Format, Key, Record, Registry, ReviewRequest, Secret, hookimpl
+from keywright import Record, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import (
     ConfigError,
     FormatError,
@@ -23,7 +23,6 @@ from keywright.errors import (
     NotExportableError,
     PluginError,
     PolicyError,
-    ReadOnlyStoreError,
     UnsupportedKeyError,
 )
 from keywright.testing import traceback_with_locals
@@ -81,32 +80,25 @@ def test_a_key_comes_back_byte_for_byte(
     assert opened.export("a", secret=True) == data
 
 
-def test_bytes_may_come_as_they_are(ring: Rings) -> None:
-    """Plain bytes are taken as well, a final line feed of a nix key too."""
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_may_come_as_they_are(ring: Rings, kind: Callable[[bytes], bytes]) -> None:
+    """Plain bytes in any guise are taken as well, a final line feed of a nix key too."""
     opened = ring()
 
-    opened.import_key("a", NIX.reveal() + b"\n")
+    opened.import_key("a", kind(NIX.reveal() + b"\n"))
 
     assert opened.export("a", secret=True) == NIX
     assert opened.export("a") == NIX_PUBLIC
 
 
-def test_a_jwk_without_a_kid_gets_its_thumbprint(ring: Rings) -> None:
-    """A key that carries no kid gets the format's default; the rest stays."""
+def test_the_kid_is_what_was_said_or_the_keys_own_or_the_default(ring: Rings) -> None:
+    """A kid that is said is taken as it is, braces included; a key that carries none gets the format's default."""
     opened = ring()
 
-    info = opened.import_key("a", OKP)
-
-    assert info.kid == OKP_THUMBPRINT
+    assert opened.import_key("a", OKP).kid == OKP_THUMBPRINT
     kid = f'"kid":"{OKP_THUMBPRINT}","kty"'.encode()
     assert opened.export("a", secret=True) == Secret(OKP.reveal().replace(b'"kty"', kid))
-
-
-def test_an_explicit_kid_is_taken_as_it_is(ring: Rings) -> None:
-    """A kid that the caller says goes before the key's own, braces included: others chose it."""
-    info = ring().import_key("a", OCT, kid="{version}")
-
-    assert info.kid == "{version}"
+    assert opened.import_key("b", OCT, kid="{version}").kid == "{version}"
 
 
 def test_the_configuration_has_no_say(ring: Rings) -> None:
@@ -121,13 +113,18 @@ def test_the_configuration_has_no_say(ring: Rings) -> None:
     assert [*opened.names(store="other")] == ["a"]
 
 
-def test_labels_and_an_end_are_kept(ring: Rings) -> None:
-    """Labels and the expiry that the caller says are in the metadata, the time in UTC."""
-    end = datetime(2028, 1, 1, tzinfo=UTC)
+def test_labels_and_an_end_are_kept(ring: Rings, wait: Wait) -> None:
+    """Labels and the expiry that the caller says are in the metadata; the key signs until then."""
+    opened = ring()
+    end = opened.now() + timedelta(days=1)
 
-    info = ring().import_key("a", OCT, labels={"user_id": "7"}, expires=end)
+    info = opened.import_key("a", NIX, labels={"user_id": "7"}, expires=end)
 
-    assert (info.labels, info.expires, info.created) == ({"user_id": "7"}, end, datetime(2027, 1, 1, 12, tzinfo=UTC))
+    assert (info.labels, info.expires, info.created) == ({"user_id": "7"}, end, NOW)
+    wait(hours=23)
+    assert opened.signer("a").version == 1
+    wait(hours=1)
+    assert opened.show("a").versions[0].phase == "expired"
 
 
 def test_a_public_key_verifies_alone(ring: Rings, refused: Refused) -> None:
@@ -149,37 +146,24 @@ def test_an_odd_key_is_taken_leniently(ring: Rings) -> None:
     """A nix key with a space in its name imports leniently with a report, and then loads, exports and signs."""
     opened = ring()
     told: list[str] = []
+    odd_public = b"a b:" + NIX_PUBLIC.partition(b":")[2]
 
     info = opened.import_key("a", ODD_NIX, lenient=True, report=told.append)
+    opened.import_key("b", odd_public, public=True, lenient=True, report=lambda _: None)
 
     odd = "holds whitespace, a control character or another one that does not print"
     assert told == [f"the key's name {odd}; it can never stand in trusted-public-keys"]
-    assert info.kid == opened.load("a").kid == "a b"
+    assert info.kid == opened.load("a").kid == opened.load("b").kid == "a b"
     assert opened.export("a", secret=True) == ODD_NIX
-    assert opened.export("a") == b"a b:" + NIX_PUBLIC.partition(b":")[2]
+    assert opened.export("a") == odd_public
     assert opened.verify("a", b"data", opened.sign("a", b"data")) == info
 
 
-def test_an_odd_public_key_is_taken_leniently(ring: Rings) -> None:
-    """A public key with an odd name is stored leniently too."""
-    opened = ring()
-
-    opened.import_key("a", b"a b:" + NIX_PUBLIC.partition(b":")[2], public=True, lenient=True, report=lambda _: None)
-
-    assert opened.load("a").kid == "a b"
-
-
-def test_without_a_listener_deviations_are_warnings(ring: Rings) -> None:
-    """Who names nobody to tell is warned."""
+def test_lenience_without_a_report_or_a_meaning(ring: Rings) -> None:
+    """Without a `report`, deviations are warnings; a format without a lenient reading reads as ever."""
     with pytest.warns(UserWarning, match="it can never stand in trusted-public-keys"):
         ring().import_key("a", ODD_NIX, lenient=True)
-
-
-def test_lenience_changes_nothing_about_formats_without_it(ring: Rings) -> None:
-    """A format without a lenient reading reads as ever."""
-    info = ring().import_key("a", OCT, lenient=True)
-
-    assert info.kid == "hmac"
+    assert ring().import_key("a", OCT, lenient=True).kid == "hmac"
 
 
 EMPTY = "the data is empty, and a key belongs there; see what should have written it"
@@ -286,74 +270,15 @@ def test_what_is_no_key_to_keep_is_refused(
     assert [*opened.names()] == []
 
 
-class Greedy:
-    """A format that claims whatever another one would."""
-
-    KEYWRIGHT_API = 1
-    key_types = ("oct",)
-
-    def __init__(self, name: str, other: Format) -> None:
-        self.name = name
-        self._other = other
-
-    @hookimpl
-    def keywright_register_formats(self) -> tuple[Format, ...]:
-        return (self,)
-
-    def encode_secret(self, key: Key) -> Secret:
-        return self._other.encode_secret(key)
-
-    def encode_public(self, key: Key) -> bytes:
-        return self._other.encode_public(key)
-
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        return self._other.decode(data, default_kid=default_kid)
-
-    def default_kid(self, name: str, version: int, key: Key) -> str | None:
-        return self._other.default_kid(name, version, key)
-
-    def sniff(self, data: Secret) -> bool:
-        return self._other.sniff(data)
-
-
 def test_two_claims_are_refused(ring: Rings, refused: Refused, registry: Registry) -> None:
     """Where two formats claim the data, the ring does not guess; named, either is taken."""
-    registry.add(Greedy("greedy", registry.format("jwk")), "greedy")
+    registry.add(Claiming("greedy", registry.format("jwk")), "greedy")
     opened = ring()
 
     with refused(FormatError, "the data could be greedy or jwk; say which with --format"):
         opened.import_key("a", OCT)
 
     assert opened.import_key("a", OCT, format="greedy").format == "greedy"
-
-
-def test_a_wrong_name_is_refused_before_anything_else(ring: Rings) -> None:
-    """The name is checked at the door, and the data is out of sight by then."""
-    with pytest.raises(InvalidNameError):
-        ring().import_key("A", OCT)
-
-
-@pytest.mark.parametrize("destroyed", [False, True])
-def test_a_taken_name_is_refused(ring: Rings, refused: Refused, destroyed: bool) -> None:
-    """A name that has any version, a tombstone too, takes no import."""
-    opened = ring()
-    opened.generate("a")
-    if destroyed:
-        opened.destroy("a")
-
-    with refused(
-        KeyExistsError,
-        "store 'main' has a already; rotate makes its next version, or import --next if it is made elsewhere",
-    ):
-        opened.import_key("a", OCT)
-
-
-def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: Mapping[str, Secret]) -> None:
-    """A store that takes no writes is refused by name."""
-    opened = ring(stores={"ci": {"backend": "plain"}})
-
-    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
-        opened.import_key("a", OCT)
 
 
 def test_plain_bytes_show_in_no_frame_of_ours(ring: Rings, registry: Registry) -> None:
@@ -372,29 +297,6 @@ def test_plain_bytes_show_in_no_frame_of_ours(ring: Rings, registry: Registry) -
     assert not [one for one in frames[1:] for value in one.f_locals.values() if isinstance(value, bytes)]
 
 
-def test_an_end_is_checked_by_the_rings_clock(ring: Rings, wait: Callable[..., None]) -> None:
-    """An imported key that ends signs until then."""
-    opened = ring()
-    opened.import_key("a", NIX, expires=opened.now() + timedelta(days=1))
-
-    wait(hours=23)
-    assert opened.signer("a").version == 1
-    wait(hours=1)
-    assert opened.show("a").versions[0].phase == "expired"
-
-
-@pytest.mark.parametrize("given", ["format", "kid", "store"])
-def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str) -> None:
-    """An empty text is neither left out nor a choice."""
-    opened = ring()
-
-    said: dict[str, Any] = {given: ""}
-    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
-        opened.import_key("a", b'{"kty":"oct","k":"AyM1SysPpbyDfgZld3umjw"}', **said)
-
-    assert [*opened.names()] == []
-
-
 def test_text_is_refused_and_not_shown(ring: Rings) -> None:
     """A key that was given as text, against the types, is refused, and is in no frame of ours."""
     opened = ring()
@@ -405,16 +307,6 @@ def test_text_is_refused_and_not_shown(ring: Rings) -> None:
     shown = traceback_with_locals(caught.value)
     assert str(caught.value) == "a key is given as bytes or as a Secret; encode text before"
     assert "CANARY" * 3 not in shown
-
-
-@pytest.mark.parametrize("kind", [bytearray, memoryview])
-def test_anything_like_bytes_is_taken(ring: Rings, kind: Callable[[bytes], bytes]) -> None:
-    """Bytes in another guise are bytes."""
-    opened = ring()
-
-    info = opened.import_key("a", kind(b'{"kty":"oct","k":"AyM1SysPpbyDfgZld3umjw"}'))
-
-    assert info.key_type == "oct"
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
@@ -442,80 +334,29 @@ def test_a_format_that_fails_to_look_is_named(
 
 
 def test_a_next_version_is_another_key(ring: Rings, refused: Refused) -> None:
-    """A key that a version is already does not come back as the next one, whatever it is called."""
-    opened = ring()
-    opened.generate("a", type="ec-p256")
-    opened.generate("s", type="oct")
-    asymmetric, symmetric = (opened.export(name, secret=True) for name in ("a", "s"))
-    opened.compromise("a")
-
-    for name, data in (("a", asymmetric), ("s", symmetric)):
-        with refused(KeyExistsError, f"the key is {name}@1 already; a next version has to be another key"):
-            opened.import_key(name, data, as_next=True, kid="another")
-
-
-def test_a_public_key_does_not_follow_on_our_own(ring: Rings, refused: Refused) -> None:
-    """A public key after a key that signs would leave nothing to sign with."""
-    opened = ring()
-    opened.generate("a")
-    opened.generate("b")
-
-    with refused(
-        PolicyError,
-        "a@1 is a key of our own, and with a public key after it nothing would sign; rotate it, or import the public "
-        "key by another name",
-    ):
-        opened.import_key("a", opened.export("b"), public=True, as_next=True)
-
-
-def test_a_next_version_goes_on_as_a_rotation_does(ring: Rings) -> None:
-    """Labels of the last version, and times of the arguments or the configuration, hold for what is imported next."""
-    opened = ring(keys={"partner": {"overlap": "1d"}})
-    for name in ("x", "y", "z"):
-        opened.generate(name, type="ec-p256")
-    opened.import_key("partner", opened.export("x"), public=True, labels={"team": "web"})
-
-    second = opened.import_key("partner", opened.export("y"), public=True, as_next=True)
-    third = opened.import_key(
-        "partner", opened.export("z"), public=True, as_next=True,
-        activate_in=timedelta(days=7), overlap=timedelta(hours=1),
-    )  # fmt: skip
-
-    assert (second.version, second.overlap, second.activates) == (2, timedelta(days=1), None)
-    assert second.labels == third.labels == {"team": "web"}
-    assert (third.version, third.overlap, third.activates) == (3, timedelta(hours=1), NOW + timedelta(days=7))
-
-
-def test_the_times_of_a_next_version_are_for_one(ring: Rings, refused: Refused) -> None:
-    """What only a next version has is refused for a first one."""
-    opened = ring()
-    opened.generate("a")
-
-    with refused(ConfigError, "activate_in and overlap are for a next version; say --next, or leave them out"):
-        opened.import_key("b", opened.export("a"), public=True, overlap=timedelta(days=1))
-
-
-def test_no_version_before_comes_back_as_the_next_one(ring: Rings, refused: Refused) -> None:
-    """Not the last version alone is looked at: one that is compromised stays so, however many came after it."""
+    """A key that any version is, the last or one before it, does not come back as the next one by any kid."""
     opened = ring()
     for name, type in (("a", "ec-p256"), ("s", "oct")):
         opened.generate(name, type=type)
         first = opened.export(name, secret=True)
-        opened.rotate(name)
-        opened.rotate(name)
-        opened.compromise(f"{name}@1")
+        for versions in (1, 3):
+            with refused(KeyExistsError, f"the key is {name}@1 already; a next version has to be another key"):
+                opened.import_key(name, first, as_next=True, kid="another")
+            assert len(opened.show(name).versions) == versions
+            if versions == 1:
+                opened.rotate(name)
+                opened.rotate(name)
+                opened.compromise(f"{name}@1")
 
-        with refused(KeyExistsError, f"the key is {name}@1 already; a next version has to be another key"):
-            opened.import_key(name, first, as_next=True, kid="another")
-        assert len(opened.show(name).versions) == 3
 
-
-def test_a_public_key_does_not_follow_on_a_destroyed_one(ring: Rings, refused: Refused) -> None:
-    """A tombstone was a key of our own, as far as anybody can tell."""
+@pytest.mark.parametrize("destroyed", [False, True])
+def test_a_public_key_does_not_follow_on_our_own(ring: Rings, refused: Refused, destroyed: bool) -> None:
+    """After a key of our own, a tombstone included, a public key would leave nothing to sign with."""
     opened = ring()
     opened.generate("a", type="ec-p256")
     opened.generate("b", type="ec-p256")
-    opened.destroy("a@1")
+    if destroyed:
+        opened.destroy("a@1")
 
     with refused(
         PolicyError,
@@ -523,6 +364,27 @@ def test_a_public_key_does_not_follow_on_a_destroyed_one(ring: Rings, refused: R
         "key by another name",
     ):
         opened.import_key("a", opened.export("b"), public=True, as_next=True)
+
+
+def test_a_next_version_goes_on_as_a_rotation_does(ring: Rings, refused: Refused) -> None:
+    """Labels of the last version go on, one by one; times of the arguments or the configuration hold."""
+    opened = ring(keys={"partner": {"overlap": "1d"}})
+    for name in ("x", "y", "z"):
+        opened.generate(name, type="ec-p256")
+    opened.import_key("partner", opened.export("x"), public=True, labels={"team": "web", "user_id": "7"})
+
+    second = opened.import_key("partner", opened.export("y"), public=True, as_next=True)
+    third = opened.import_key(
+        "partner", opened.export("z"), public=True, as_next=True, labels={"team": "api"},
+        activate_in=timedelta(days=7), overlap=timedelta(hours=1),
+    )  # fmt: skip
+
+    assert (second.version, second.overlap, second.activates) == (2, timedelta(days=1), None)
+    assert second.labels == {"team": "web", "user_id": "7"}
+    assert third.labels == {"team": "api", "user_id": "7"}
+    assert (third.version, third.overlap, third.activates) == (3, timedelta(hours=1), NOW + timedelta(days=7))
+    with refused(ConfigError, "activate_in and overlap are for a next version; say --next, or leave them out"):
+        opened.import_key("first", opened.export("x"), public=True, overlap=timedelta(days=1))
 
 
 def test_a_clock_that_is_behind_shortens_no_overlap_of_an_import(ring: Rings, wait: Callable[..., None]) -> None:
@@ -535,17 +397,6 @@ def test_a_clock_that_is_behind_shortens_no_overlap_of_an_import(ring: Rings, wa
     info = opened.import_key("a", opened.export("b@1", secret=True), as_next=True, overlap=timedelta(hours=1))
 
     assert info.created == info.state_since == NOW
-
-
-def test_labels_that_are_said_go_before_the_last_versions(ring: Rings) -> None:
-    """What is said for the next version counts, and the other labels go on."""
-    opened = ring()
-    opened.generate("a", type="ec-p256", labels={"team": "web", "user_id": "7"})
-    opened.generate("b", type="ec-p256")
-
-    info = opened.import_key("a", opened.export("b", secret=True), as_next=True, labels={"team": "api"})
-
-    assert info.labels == {"team": "api", "user_id": "7"}
 
 
 def test_a_next_version_is_counted_from_the_highest(ring: Rings) -> None:

@@ -73,22 +73,6 @@ def test_what_another_one_copied_first_is_identical(pair: tuple[KeyRing, KeyRing
     assert [info.version for info in mine.open_store("new").store.versions("a")] == [1, 2]
 
 
-def test_what_another_one_updated_first_is_identical(
-    pair: tuple[KeyRing, KeyRing], before: Callable[..., None]
-) -> None:
-    """The same of a copy that is brought up to date."""
-    mine, theirs = pair
-    mine.generate("a")
-    list(mine.migrate(from_="old", to="new"))
-    mine.label("a@1", {"team": "web"})
-    before(mine.open_store("new").store, "update", lambda: list(theirs.migrate(from_="old", to="new", update=True)))
-
-    moved = list(mine.migrate(from_="old", to="new", update=True))
-
-    assert told(moved) == [("a@1", "identical", None)]
-    assert mine.show("a", store="new").versions[0].info.labels == {"team": "web"}
-
-
 def test_another_key_that_comes_first_is_the_usual_conflict(
     pair: tuple[KeyRing, KeyRing], before: Callable[..., None]
 ) -> None:
@@ -112,10 +96,8 @@ def test_another_key_that_comes_first_is_the_usual_conflict(
     assert theirs.export("a", store="new") != theirs.export("a", store="old")
 
 
-def test_a_label_that_comes_first_is_not_overwritten(
-    pair: tuple[KeyRing, KeyRing], before: Callable[..., None]
-) -> None:
-    """With `update` too: whoever changed the copy after it was looked at is asked to look again."""
+def test_what_comes_first_is_not_overwritten(pair: tuple[KeyRing, KeyRing], before: Callable[..., None]) -> None:
+    """With `update` too: whoever changed the copy meanwhile is asked to look again, unless it is the same by now."""
     mine, theirs = pair
     mine.generate("a")
     list(mine.migrate(from_="old", to="new"))
@@ -127,7 +109,9 @@ def test_a_label_that_comes_first_is_not_overwritten(
     assert told(moved) == [
         ("a@1", "conflict", "a@1 changed in store 'new' while it was copied; run the same command again")
     ]
-    assert told(list(mine.migrate(from_="old", to="new", update=True))) == [("a@1", "updated", None)]
+    before(mine.open_store("new").store, "update", lambda: list(theirs.migrate(from_="old", to="new", update=True)))
+    assert told(list(mine.migrate(from_="old", to="new", update=True))) == [("a@1", "identical", None)]
+    assert mine.show("a", store="new").versions[0].info.labels == {"team": "web"}
 
 
 def test_a_copy_that_changes_before_it_is_read_back_is_not_damaged(
@@ -363,20 +347,8 @@ def test_a_dry_run_asks_whether_names_may_be_removed(ring: Rings, listener: List
     assert told(list(opened.migrate(from_="old", to="new", delete_source=True))) == told(dry)
 
 
-def test_a_dry_run_with_a_conflict_removes_nothing(ring: Rings, tables: Tables) -> None:
-    """As the run: no name, or all of them."""
-    opened = ring(stores=tables, default_store="new")
-    for name in ("a", "b"):
-        opened.generate(name, store="old")
-    opened.generate("b", store="new")
-
-    dry = list(opened.migrate(from_="old", to="new", dry_run=True, delete_source=True))
-
-    assert [(one.reference, one.outcome) for one in dry] == [("a@1", "copied"), ("b@1", "conflict")]
-
-
-def test_a_name_that_changes_during_a_dry_run_would_stay(ring: Rings, tables: Tables) -> None:
-    """It would have to be compared again first."""
+def test_what_a_dry_run_would_keep(ring: Rings, tables: Tables) -> None:
+    """With a conflict no name is removed, and one that changes meanwhile would have to be compared again first."""
     opened = ring(stores=tables, default_store="new")
     opened.generate("a", store="old")
     moves = opened.migrate(from_="old", to="new", dry_run=True, delete_source=True)
@@ -388,6 +360,10 @@ def test_a_name_that_changes_during_a_dry_run_would_stay(ring: Rings, tables: Ta
     assert told(list(moves)) == [
         ("a", "kept", "a changed after it was copied, so it stays; run the same command again")
     ]
+    for store in ("old", "new"):
+        opened.generate("b", store=store)
+    dry = list(opened.migrate(from_="old", to="new", dry_run=True, delete_source=True))
+    assert [(one.reference, one.outcome) for one in dry] == [("a@2", "copied"), ("a@1", "copied"), ("b@1", "conflict")]
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -459,6 +435,9 @@ IN_USE = "{} points a at store 'old', where it is to be removed, and not at 'new
         ),
         pytest.param({"default_store": "both"}, "given settings: stores.both.stores", id="a chain"),
         pytest.param({"default_store": "new", "store": "old"}, "argument: store", id="the ring's store"),
+        pytest.param(  # it would find the name in the target, and could never rotate or disable it there
+            {"default_store": "writing"}, "given settings: stores.writing.write_to", id="a chain that writes there"
+        ),
     ],
 )
 def test_a_store_in_use_is_not_emptied(
@@ -466,6 +445,7 @@ def test_a_store_in_use_is_not_emptied(
 ) -> None:
     """Where names would be out of the ring's sight it is refused before anything is copied, unless that is said."""
     tables["both"] = {"backend": "chain", "stores": ["old"], "write_to": "old"}
+    tables["writing"] = {"backend": "chain", "stores": ["old", "new"], "write_to": "old"}
     ring(stores=tables, default_store="old").generate("a")
     opened = ring(stores=tables, **settings)
 
@@ -502,32 +482,16 @@ def test_a_store_that_was_left_is_emptied(ring: Rings, tables: Tables, settings:
     assert told(moved) == [("a@1", "copied", None), ("a", "removed", None)]
 
 
-def test_only_what_is_moved_counts(ring: Rings, tables: Tables) -> None:
-    """Of names that stay, the source may be in use."""
+def test_only_what_is_moved_counts(ring: Rings, tables: Tables, refused: Refused) -> None:
+    """Of names that stay, the source may be in use; without removal `in_use` has no meaning."""
     opened = ring(stores=tables, default_store="old", keys={"a": {"store": "new"}})
     opened.generate("a", store="old")
     opened.generate("b", store="old")
 
-    moved = list(opened.migrate("a", from_="old", to="new", delete_source=True))
-
-    assert told(moved) == [("a@1", "copied", None), ("a", "removed", None)]
-    assert list(opened.names(store="old")) == ["b"]
-
-
-def test_in_use_without_removal_is_refused(ring: Rings, refused: Refused, tables: Tables) -> None:
-    """It would have no effect."""
-    opened = ring(stores=tables, default_store="old")
-
     with refused(ConfigError, "in_use is about removing from the source; say --delete-source, or leave out --in-use"):
         list(opened.migrate(from_="old", to="new", in_use=True))
-
-
-def test_a_chain_that_writes_to_the_source_still_uses_it(ring: Rings, tables: Tables, refused: Refused) -> None:
-    """The chain would find the name in the target, and could never rotate or disable it there."""
-    chained = {**tables, "both": {"backend": "chain", "stores": ["old", "new"], "write_to": "old"}}
-    opened = ring(stores=chained, default_store="both")
-    opened.generate("a")
-
-    with refused(ConfigError, IN_USE.format("given settings: stores.both.write_to")):
-        list(opened.migrate(from_="old", to="new", delete_source=True))
-    assert [*opened.names(store="old")] == ["a"]
+    assert told(list(opened.migrate("a", from_="old", to="new", delete_source=True))) == [
+        ("a@1", "copied", None),
+        ("a", "removed", None),
+    ]
+    assert list(opened.names(store="old")) == ["b"]

@@ -15,7 +15,7 @@ import pytest
 from support.rings import Rings, Table
 
 import keywright
-from keywright import Options, Registry, Seal
+from keywright import Options, Registry
 from keywright.errors import KeywrightError, StoreUnavailableError
 from keywright.ring.process_lock import ProcessLock
 
@@ -64,43 +64,26 @@ def held(gate: Gate, work: Callable[[], object]) -> Iterator[None]:
 
 
 @FORKS
-def test_a_fork_while_a_store_opens(ring: Rings, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that was forked while another thread opened the store opens it itself, and does not wait."""
-    gate = Gate()
-    kind = type(registry.store_backend("memory"))
-    open_store = kind.open
-
-    def slow(self: Any, options: Options) -> Any:
-        gate.pass_through()
-        return open_store(self, options)
-
-    monkeypatch.setattr(kind, "open", slow)
-    opened = ring()
-
-    with held(gate, lambda: opened.generate("a")):
-        assert in_child(lambda: opened.generate("b"))
-
-    assert [*opened.names()] == ["a"]
-
-
-@FORKS
-def test_a_fork_while_a_seal_opens(
-    ring: Rings, registry: Registry, canary_seal: Table, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("slow_part", ["store", "seal"])
+def test_a_fork_while_a_store_or_seal_opens(
+    ring: Rings, registry: Registry, canary_seal: Table, monkeypatch: pytest.MonkeyPatch, slow_part: str
 ) -> None:
-    """A child that was forked while another thread opened the seal opens it itself, and does not wait."""
+    """A child that was forked while another thread opened it opens it itself, and does not wait."""
     gate = Gate()
-    kind: type[Seal] = type(registry.seal("memory"))
-    open_seal = kind.open
+    kind = type(registry.store_backend("memory") if slow_part == "store" else registry.seal("memory"))
+    open_it = kind.open
 
     def slow(self: Any, options: Options) -> Any:
         gate.pass_through()
-        return open_seal(self, options)
+        return open_it(self, options)
 
     monkeypatch.setattr(kind, "open", slow)
     opened = ring(stores={"main": {"backend": "memory", "seal": "master"}}, seals={"master": canary_seal})
 
     with held(gate, lambda: opened.generate("a")):
         assert in_child(lambda: opened.generate("b"))
+
+    assert [*opened.names()] == ["a"]
 
 
 @FORKS
@@ -192,8 +175,9 @@ def test_a_ring_is_closed_while_others_use_it(tmp_path: Path, backend: str) -> N
 
 
 def test_two_who_close_at_once(ring: Rings) -> None:
-    """Closing twice at once closes each store, and is no error."""
+    """Closing twice at once closes each store, and is no error; what is opened again is one store for all."""
     opened = ring(stores={name: {"backend": "memory"} for name in "abcdefgh"}, default_store="a")
+    before = opened.open_store()
 
     def close(_: int) -> None:
         for name in "abcdefgh":
@@ -202,15 +186,6 @@ def test_two_who_close_at_once(ring: Rings) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert [*pool.map(close, range(100))] == [None] * 100
-
-
-def test_a_signer_and_its_ring_share_a_store_after_closing(ring: Rings) -> None:
-    """What is opened again is one store for all, which the ring closes again."""
-    opened = ring(stores={"main": {"backend": "memory"}})
-    before = opened.open_store()
-
-    opened.close()
-
     assert opened.open_store() is before
     with pytest.raises(KeywrightError):
         opened.show("a")

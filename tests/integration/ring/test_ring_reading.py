@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.rings import Refused, Rings
+from support.rings import Claiming, Refused, Rings, Table
 
 import keywright
-from keywright import Format, Key, Options, Registry, Secret, Setting, StoreBackend, hookimpl
+from keywright import Options, Registry, Secret, Setting, StoreBackend, hookimpl
 from keywright.errors import (
     ConfigError,
     DamagedStoreError,
     FormatError,
-    InvalidNameError,
-    KeyNotFoundError,
     PolicyError,
     SealError,
     UnknownPluginError,
@@ -41,7 +39,7 @@ def test_names_come_in_the_order_of_their_bytes(ring: Rings) -> None:
 
 
 def test_a_list_tells_phases(ring: Rings) -> None:
-    """`list` gives each name with the phases of its versions."""
+    """`list` gives each name with the phases of its versions, and `show` those of one."""
     opened = ring()
     opened.generate("a")
     opened.rotate("a")
@@ -52,6 +50,7 @@ def test_a_list_tells_phases(ring: Rings) -> None:
 
     assert found == [("a", ["verifying", "signing"]), ("b", ["disabled"])]
     assert [one.name for one in opened.list("b")] == ["b"]
+    assert [opened.show("a"), opened.show("b")] == [*opened.list()]
 
 
 def test_a_list_may_be_narrowed_by_labels(ring: Rings) -> None:
@@ -68,14 +67,6 @@ def test_a_list_may_be_narrowed_by_labels(ring: Rings) -> None:
     assert [one.name for one in opened.list(labels={"x": "1", "y": "2"})] == []
 
 
-def test_show_tells_of_one_name(ring: Rings) -> None:
-    """`show` is what `list` says of that name."""
-    opened = ring()
-    opened.generate("a")
-
-    assert [opened.show("a")] == [*opened.list()]
-
-
 def test_load_gives_the_primary_or_a_version(ring: Rings) -> None:
     """`NAME` is the primary, `NAME@N` any version, in whatever state."""
     opened = ring()
@@ -85,26 +76,6 @@ def test_load_gives_the_primary_or_a_version(ring: Rings) -> None:
 
     assert [opened.load("a").kid, opened.load("a@1").kid] == ["a-2", "a-1"]
     assert opened.load("a@1").secret is not None
-
-
-@pytest.mark.parametrize("method", ["show", "load", "export", "label", "signer"])
-def test_a_name_that_is_not_there_is_refused(ring: Rings, refused: Refused, method: str) -> None:
-    """A name without versions is told, with the store that was asked."""
-    opened = ring()
-    arguments: tuple[Any, ...] = ({"x": "1"},) if method == "label" else ()
-
-    with refused(
-        KeyNotFoundError, "store 'main' has no key a; make one with generate or import, or name another --store"
-    ):
-        getattr(opened, method)("a", *arguments)
-
-
-@pytest.mark.parametrize("method", ["load", "export", "signer"])
-@pytest.mark.parametrize("reference", ["", "A", "a@", "a@0", "a@01", "a@@1", "../a"])
-def test_a_wrong_reference_is_refused(ring: Rings, method: str, reference: str) -> None:
-    """References are checked at the door."""
-    with pytest.raises(InvalidNameError):
-        getattr(ring(), method)(reference)
 
 
 def test_without_a_primary_a_version_has_to_be_said(ring: Rings, refused: Refused) -> None:
@@ -177,34 +148,48 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
         opened.names(store="z")
 
 
-class Greedy:
-    """A format that claims JSON as well."""
+@pytest.mark.parametrize(
+    ("payload", "kind", "message"),
+    [
+        pytest.param(
+            b"0123456789abcdef", FormatError,
+            "a@1 in store 'ci' is a key of no format that is installed (jwk, nix); correct it, or install its plugin",
+            id="no format claims it",
+        ),
+        pytest.param(
+            b'{"k":"","kty":"oct"}', DamagedStoreError,
+            "a@1 in store 'ci' does not decode: the JWK member k must be text that is not empty; export the key again "
+            "from the program that made it",
+            id="its format does not read it",
+        ),
+    ],
+)  # fmt: skip
+def test_a_payload_that_is_wrong_is_told(
+    ring: Rings, refused: Refused, plain: dict[str, Secret], payload: bytes, kind: type[Exception], message: str
+) -> None:
+    """With its reference and store."""
+    plain["a"] = Secret(payload)
+    opened = ring(stores={"ci": {"backend": "plain"}})
 
-    KEYWRIGHT_API = 1
-    name = "greedy"
-    key_types = ("oct",)
+    with refused(kind, message):
+        opened.load("a")
 
-    def __init__(self, other: Format) -> None:
-        self._other = other
 
-    @hookimpl
-    def keywright_register_formats(self) -> tuple[Format, ...]:
-        return (self,)
+def test_a_payload_is_not_guessed_and_not_trusted(
+    ring: Rings, refused: Refused, registry: Registry, plain: dict[str, Secret], canary_seal: Table
+) -> None:
+    """One that two formats claim is not guessed; a seal asks for sealed payloads here as elsewhere."""
+    plain["a"] = Secret(b'{"k":"AyM1SysPpbyDfgZld3umjw","kty":"oct"}')
+    sealed = ring(stores={"ci": {"backend": "plain", "seal": "master"}}, seals={"master": canary_seal})
+    with pytest.raises(SealError):
+        sealed.show("a")
 
-    def encode_secret(self, key: Key) -> Secret:
-        return self._other.encode_secret(key)
-
-    def encode_public(self, key: Key) -> bytes:
-        return self._other.encode_public(key)
-
-    def decode(self, data: Secret, *, default_kid: str) -> Key:
-        return self._other.decode(data, default_kid=default_kid)
-
-    def default_kid(self, name: str, version: int, key: Key) -> str | None:
-        return None
-
-    def sniff(self, data: Secret) -> bool:
-        return self._other.sniff(data)
+    registry.add(Claiming("greedy", registry.format("jwk")), "greedy")
+    opened = ring(stores={"ci": {"backend": "plain"}})
+    message = "a@1 in store 'ci' could be greedy or jwk, and this store cannot say; import it into one that can"
+    for read in (opened.load, opened.show):
+        with refused(FormatError, message):
+            read("a")
 
 
 def test_a_store_without_metadata_is_read_by_its_payloads(ring: Rings, plain: dict[str, Secret]) -> None:
@@ -230,57 +215,6 @@ def test_a_store_without_metadata_is_read_by_its_payloads(ring: Rings, plain: di
         assert opened.load(name) == made.load(name)
         assert opened.export(name) == made.export(name)
         assert opened.export(name, secret=True) == plain[name]
-
-
-def test_a_payload_that_nobody_claims_is_told(ring: Rings, refused: Refused, plain: dict[str, Secret]) -> None:
-    """A payload of no format that is installed is told with its reference and store."""
-    plain["a"] = Secret(b"0123456789abcdef")
-    opened = ring(stores={"ci": {"backend": "plain"}})
-
-    with refused(
-        FormatError,
-        "a@1 in store 'ci' is a key of no format that is installed (jwk, nix); correct it, or install its plugin",
-    ):
-        opened.load("a")
-
-
-def test_a_payload_that_two_claim_is_told(
-    ring: Rings, refused: Refused, registry: Registry, plain: dict[str, Secret]
-) -> None:
-    """A payload that two formats claim is not guessed."""
-    registry.add(Greedy(registry.format("jwk")), "greedy")
-    plain["a"] = Secret(b'{"k":"AyM1SysPpbyDfgZld3umjw","kty":"oct"}')
-    opened = ring(stores={"ci": {"backend": "plain"}})
-
-    message = "a@1 in store 'ci' could be greedy or jwk, and this store cannot say; import it into one that can"
-    with refused(FormatError, message):
-        opened.load("a")
-    with refused(FormatError, message):
-        opened.show("a")
-
-
-def test_a_payload_that_is_wrong_is_told(ring: Rings, refused: Refused, plain: dict[str, Secret]) -> None:
-    """A payload that its format does not read is damage, with its reference and store."""
-    plain["a"] = Secret(b'{"k":"","kty":"oct"}')
-    opened = ring(stores={"ci": {"backend": "plain"}})
-
-    with refused(
-        DamagedStoreError,
-        "a@1 in store 'ci' does not decode: the JWK member k must be text that is not empty; export the key again from "
-        "the program that made it",
-    ):
-        opened.load("a")
-
-
-def test_a_plain_payload_in_a_sealed_store_is_not_trusted(
-    ring: Rings, plain: dict[str, Secret], canary_seal: dict[str, object]
-) -> None:
-    """A seal on a store without metadata asks for sealed payloads as elsewhere."""
-    plain["a"] = Secret(b'{"k":"AyM1SysPpbyDfgZld3umjw","kty":"oct"}')
-    opened = ring(stores={"ci": {"backend": "plain", "seal": "master"}}, seals={"master": canary_seal})
-
-    with pytest.raises(SealError):
-        opened.show("a")
 
 
 class Slow(MemoryBackend):

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support.rings import NOW, Refused, Rings, Wait
+from support.rings import NOW, Refused, Rings, Table, Wait
 
-from keywright import Registry, Secret
+from keywright import Registry
 from keywright.errors import (
     ConfigError,
     InvalidSignatureError,
     KeyExistsError,
-    KeyNotFoundError,
     KeywrightError,
     PolicyError,
-    ReadOnlyStoreError,
 )
 
 
@@ -41,18 +37,8 @@ def test_the_next_version_is_as_the_last(ring: Rings) -> None:
     assert [one.phase for one in opened.show("a").versions] == ["verifying", "signing"]
 
 
-def test_an_imported_key_goes_on_in_its_size(ring: Rings) -> None:
-    """A key that came with 1024 bits is followed by one of 1024 bits."""
-    opened = ring()
-    opened.import_key("a", json.dumps({"kty": "oct", "k": "A" * 171}).replace("A" * 171, "A" * 170 + "A").encode())
-
-    opened.rotate("a")
-
-    assert len(opened.load("a").secret or b"") == 128
-
-
-def test_the_configuration_wins_over_what_was(ring: Rings, shared: dict[str, str]) -> None:
-    """What [keys.NAME] says by now goes before what the last version was, one by one."""
+def test_arguments_win_over_the_configuration_and_that_over_what_was(ring: Rings, shared: Table) -> None:
+    """Size, labels, attributes and kid are said, else configured, else as they were, one by one."""
     ring(stores={"main": shared}).generate("a", type="oct", bits=512, labels={"x": "1", "y": "1"}, kid="by hand")
     table = {"bits": 256, "labels": {"x": "2"}, "attributes": {"use": "sig"}, "kid": "{name}-{version}"}
     opened = ring(stores={"main": shared}, keys={"a": table})
@@ -62,17 +48,21 @@ def test_the_configuration_wins_over_what_was(ring: Rings, shared: dict[str, str
     assert (info.kid, info.labels) == ("a-2", {"x": "2", "y": "1"})
     assert len(opened.load("a").secret or b"") == 32
     assert opened.load("a").attributes == {"use": "sig"}
-
-
-def test_an_argument_wins_over_the_configuration(ring: Rings) -> None:
-    """Sizes and kids that a caller says go before all."""
-    opened = ring(keys={"a": {"type": "oct", "bits": 512}})
-    opened.generate("a")
-
-    info = opened.rotate("a", bits="1024", kid="{name}:{version}")
-
-    assert info.kid == "a:2"
+    assert opened.rotate("a", bits="1024", kid="{name}:{version}").kid == "a:3"
     assert len(opened.load("a").secret or b"") == 128
+
+
+def test_a_size_goes_on_within_its_type(ring: Rings, shared: Table) -> None:
+    """An imported key of 1024 bits is followed by one of 1024; the size means nothing to another type."""
+    opened = ring(stores={"main": shared})
+    opened.import_key("a", b'{"kty":"oct","k":"%s"}' % (b"A" * 171))
+    opened.generate("b", type="ec-p521")
+
+    opened.rotate("a")
+    other = ring(stores={"main": shared}, keys={"b": {"type": "oct"}})
+    other.rotate("b")
+
+    assert (len(opened.load("a").secret or b""), len(other.load("b").secret or b"")) == (128, 32)
 
 
 @pytest.mark.parametrize(
@@ -103,25 +93,18 @@ def test_type_and_format_go_on_where_they_fit(
     assert (info.key_type, info.format) == (type_name, format_name)
 
 
-def test_another_type_takes_its_own_size(ring: Rings, shared: dict[str, str]) -> None:
-    """The size of the last version means nothing to a new type."""
-    ring(stores={"main": shared}).generate("a", type="ec-p521")
-    opened = ring(stores={"main": shared}, keys={"a": {"type": "oct"}})
-
-    opened.rotate("a")
-
-    assert len(opened.load("a").secret or b"") == 32
-
-
-def test_certificates_stay_behind(ring: Rings) -> None:
-    """Certificates are of the last version's public half, so the next version carries none of them."""
+def test_certificates_stay_behind_and_no_attributes_are_none(ring: Rings) -> None:
+    """Certificates are of the last version's public half; `attributes={}` goes before what was and is configured."""
     certificates = {"x5c": ["MIIB"], "x5t": "abc", "x5t#S256": "abc", "x5u": "https://example.org/chain"}
-    opened = ring()
+    opened = ring(keys={"b": {"attributes": {"use": "sig"}}})
     opened.generate("a", type="ec-p256", attributes={"use": "sig", **certificates})
+    opened.generate("b", type="ec-p256", attributes={"note": "x"})
 
     opened.rotate("a")
+    opened.rotate("b", attributes={})
 
     assert opened.load("a").attributes == {"use": "sig"}
+    assert opened.load("b").attributes == {}
 
 
 @pytest.mark.parametrize("change", ["disable", "compromise"])
@@ -136,16 +119,6 @@ def test_any_last_version_can_be_followed(ring: Rings, change: str) -> None:
 
     assert (info.version, info.key_type, info.labels) == (2, "ec-p256", {"x": "1"})
     assert opened.load("a").attributes == attributes
-
-
-def test_no_attributes_are_none(ring: Rings) -> None:
-    """Whoever says that there are none gets none, whatever the last version and the configuration have."""
-    opened = ring(keys={"a": {"attributes": {"use": "sig"}}})
-    opened.generate("a", type="ec-p256", attributes={"note": "x"})
-
-    opened.rotate("a", attributes={})
-
-    assert opened.load("a").attributes == {}
 
 
 def test_a_public_key_is_rotated_by_its_owner(ring: Rings, refused: Refused) -> None:
@@ -188,35 +161,6 @@ def test_a_size_that_cannot_go_on_does_not_matter_to_another(ring: Rings, shared
     opened = ring(stores={"main": shared}, keys={"a": {"bits": 128}, "b": {"type": "ec-p256"}})
 
     assert [opened.rotate(name).key_type for name in ("a", "b")] == ["oct", "ec-p256"]
-
-
-@pytest.mark.parametrize("given", ["kid", "store"])
-def test_an_empty_text_is_no_choice(ring: Rings, refused: Refused, given: str) -> None:
-    """An empty text is neither left out nor a choice."""
-    opened = ring()
-    opened.generate("a")
-    said: dict[str, Any] = {given: ""}
-
-    with refused(ConfigError, f"{given} must not be empty; leave it out, or say which"):
-        opened.rotate("a", **said)
-
-    assert len(opened.show("a").versions) == 1
-
-
-def test_what_is_not_there_is_not_rotated(ring: Rings, refused: Refused) -> None:
-    """A name without versions is refused with the way to make one."""
-    with refused(
-        KeyNotFoundError, "store 'main' has no key a; make one with generate or import, or name another --store"
-    ):
-        ring().rotate("a")
-
-
-def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: Mapping[str, Secret]) -> None:
-    """A store that takes no writes is refused before its keys are opened."""
-    opened = ring(stores={"ci": {"backend": "plain"}})
-
-    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
-        opened.rotate("a")
 
 
 def test_of_those_who_rotate_at_once_each_makes_one_or_none(ring: Rings) -> None:
@@ -307,33 +251,21 @@ def test_all_that_is_gone_is_said_at_once(ring: Rings, refused: Refused) -> None
     assert opened.rotate("a", bits=512, attributes={}).reference == "a@2"
 
 
-def test_attributes_that_are_gone_may_be_said(ring: Rings) -> None:
-    """What is asked for counts where the last key's own attributes are gone with its secret."""
-    opened = ring()
-    opened.generate("a", type="ec-p256", attributes={"key_ops": ["sign"]})
-    opened.destroy("a")
-
-    opened.rotate("a", attributes={"use": "sig"})
-
-    assert opened.load("a").attributes == {"use": "sig"}
-
-
 @pytest.mark.parametrize(
-    "attributes", [pytest.param({}, id="none"), {"use": "sig"}, {"key_ops": ["sign", "verify"], "alg": "ES256"}]
+    "said", [{}, {"use": "sig"}, {"key_ops": ["sign", "verify"], "alg": "ES256"}], ids=["none", "use", "alg"]
 )
-def test_attributes_that_are_gone_may_be_configured(
-    ring: Rings, shared: dict[str, str], attributes: dict[str, object]
+def test_attributes_that_are_gone_may_be_said_or_configured(
+    ring: Rings, shared: Table, said: dict[str, object]
 ) -> None:
-    """What the configuration says counts alone, nothing of the public form beside it, and saying none is saying so."""
+    """What is said counts alone, nothing of the public form beside it, and saying none is saying so."""
     first = ring(stores={"main": shared})
-    first.generate("a", type="ec-p256", attributes={"key_ops": ["sign"], "alg": "ES256", "note": "x"})
-    first.destroy("a")
-    opened = ring(stores={"main": shared}, keys={"a": {"attributes": attributes}})
+    for name in ("a", "b"):
+        first.generate(name, type="ec-p256", attributes={"key_ops": ["sign"], "alg": "ES256", "note": "x"})
+        first.destroy(name)
+    opened = ring(stores={"main": shared}, keys={"a": {"attributes": said}})
 
-    info = opened.rotate("a")
-
-    assert opened.load("a").attributes == attributes
-    assert info.version == 2
+    assert opened.rotate("a").version == opened.rotate("b", attributes=said).version == 2
+    assert opened.load("a").attributes == opened.load("b").attributes == said
 
 
 def test_a_format_without_attributes_has_none_to_lose(ring: Rings) -> None:
@@ -358,38 +290,21 @@ def test_a_signing_store_knows_its_attributes(ring: Rings) -> None:
     assert opened.rotate("a").attributes == attributes
 
 
-def test_a_size_that_is_gone_is_not_guessed(ring: Rings, shared: dict[str, str], refused: Refused) -> None:
-    """After the last oct key was destroyed nobody knows its size, so it has to be said."""
-    opened = ring(stores={"main": shared}, keys={"a.b": {"attributes": {}}})
-    opened.generate("a.b", type="oct", bits=512)
-    opened.destroy("a.b")
+def test_a_size_that_is_gone_is_not_guessed(ring: Rings, shared: Table, refused: Refused) -> None:
+    """A destroyed `oct` key's size has to be said or configured; another type has its own."""
+    opened = ring(stores={"main": shared}, keys={name: {"attributes": {}} for name in ("a.b", "b", "c")})
+    for name in ("a.b", "b", "c"):
+        opened.generate(name, type="oct", bits=512)
+        opened.destroy(name)
+    tables = {"b": {"type": "oct", "bits": 512, "attributes": {}}, "c": {"type": "ec-p256", "attributes": {}}}
+    other = ring(stores={"main": shared}, keys=tables)
 
     with refused(PolicyError, 'the size of a.b@1 is not known any more; say --bits, or set keys."a.b".bits'):
         opened.rotate("a.b")
-
     assert opened.rotate("a.b", bits=256).version == 2
-
-
-def test_a_size_that_is_gone_may_be_configured(ring: Rings) -> None:
-    """The configured size is a size that was said."""
-    opened = ring(keys={"a": {"type": "oct", "bits": 512, "attributes": {}}})
-    opened.generate("a")
-    opened.destroy("a")
-
-    opened.rotate("a")
-
-    assert len(opened.load("a").secret or b"") == 64
-
-
-def test_a_size_that_is_gone_does_not_matter_to_another_type(ring: Rings, shared: dict[str, str]) -> None:
-    """Whoever goes on with another type gets that type's own size."""
-    first = ring(stores={"main": shared})
-    first.generate("a", type="oct")
-    first.destroy("a")
-
-    info = ring(stores={"main": shared}, keys={"a": {"type": "ec-p256", "attributes": {}}}).rotate("a")
-
-    assert info.key_type == "ec-p256"
+    assert other.rotate("b").version == 2
+    assert len(other.load("b").secret or b"") == 64
+    assert other.rotate("c").key_type == "ec-p256"
 
 
 def test_nix_names_count_on(ring: Rings) -> None:
@@ -447,15 +362,6 @@ def test_a_thumbprint_follows_whatever_was(ring: Rings) -> None:
         assert info.kid == opened.plugins.format("jwk").default_kid(name, 2, opened.load(name))
 
 
-def test_another_format_counts_by_its_own_rule(ring: Rings, shared: dict[str, str]) -> None:
-    """A thumbprint was not chosen by hand, so that a change to nix names the next version by number."""
-    ring(stores={"main": shared}).generate("a", type="ed25519", format="jwk")
-
-    info = ring(stores={"main": shared}, keys={"a": {"format": "nix"}}).rotate("a")
-
-    assert (info.format, info.kid) == ("nix", "a-2")
-
-
 @pytest.mark.parametrize("template", ["fixed", "{name}"])
 def test_a_configured_kid_has_to_move(ring: Rings, refused: Refused, template: str) -> None:
     """A configured kid without {version} would come twice, so it is refused before a key is made."""
@@ -466,13 +372,17 @@ def test_a_configured_kid_has_to_move(ring: Rings, refused: Refused, template: s
         opened.rotate("a.b")
 
 
-def test_a_kid_that_was_configured_anew_is_taken(ring: Rings, shared: dict[str, str]) -> None:
-    """A configured kid that differs from the last one is an explicit choice."""
-    ring(stores={"main": shared}, keys={"a": {"kid": "2026"}}).generate("a")
+def test_another_configuration_counts_by_its_own_rule(ring: Rings, shared: Table) -> None:
+    """A thumbprint was not chosen by hand, so nix names the next version; a kid that was configured again is taken."""
+    first = ring(stores={"main": shared}, keys={"b": {"kid": "2026"}})
+    first.generate("a", type="ed25519", format="jwk")
+    first.generate("b")
+    opened = ring(stores={"main": shared}, keys={"a": {"format": "nix"}, "b": {"kid": "2027"}})
 
-    info = ring(stores={"main": shared}, keys={"a": {"kid": "2027"}}).rotate("a")
+    info = opened.rotate("a")
 
-    assert info.kid == "2027"
+    assert (info.format, info.kid) == ("nix", "a-2")
+    assert opened.rotate("b").kid == "2027"
 
 
 def test_a_kid_of_another_version_is_refused(ring: Rings, refused: Refused) -> None:
@@ -503,24 +413,17 @@ def test_a_version_may_be_announced(ring: Rings, wait: Wait) -> None:
 
 
 def test_waits_come_from_the_configuration(ring: Rings) -> None:
-    """Without arguments, [keys.NAME] says `activate_in` and `overlap`."""
-    opened = ring(keys={"a": {"activate_in": "7d", "overlap": "2w"}})
-    opened.generate("a")
+    """Without arguments, [keys.NAME] says `activate_in` and `overlap`; nothing at all is a choice, too."""
+    opened = ring(keys={name: {"activate_in": "7d", "overlap": "2w"} for name in ("a", "b")})
+    for name in ("a", "b"):
+        opened.generate(name)
 
-    info = opened.rotate("a")
+    configured = opened.rotate("a")
+    at_once = opened.rotate("b", activate_in=timedelta(0), overlap=timedelta(0))
 
-    assert (info.activates, info.overlap) == (NOW + timedelta(days=7), timedelta(weeks=2))
-
-
-def test_nothing_is_a_choice(ring: Rings) -> None:
-    """An `activate_in` and an `overlap` of nothing go before the configuration: at once, and the old ones end."""
-    opened = ring(keys={"a": {"activate_in": "7d", "overlap": "2w"}})
-    opened.generate("a")
-
-    info = opened.rotate("a", activate_in=timedelta(0), overlap=timedelta(0))
-
-    assert (info.activates, info.overlap) == (None, timedelta(0))
-    assert [one.phase for one in opened.show("a").versions] == ["retired", "signing"]
+    assert (configured.activates, configured.overlap) == (NOW + timedelta(days=7), timedelta(weeks=2))
+    assert (at_once.activates, at_once.overlap) == (None, timedelta(0))
+    assert [one.phase for one in opened.show("b").versions] == ["retired", "signing"]
 
 
 def test_the_end_is_the_versions_own(ring: Rings) -> None:

@@ -21,9 +21,15 @@ UNSEAL = (
 
 
 @pytest.fixture
-def sealed(ring: Rings, shared: dict[str, str], canary_seal: Table) -> KeyRing:
-    """A ring whose one store has a seal; the records are shared by id with rings that have none."""
-    return ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": canary_seal})
+def sealed_again(ring: Rings, shared: Table, canary_seal: Table) -> Callable[[], KeyRing]:
+    """Opens rings whose one store has a seal; the records are shared by id with rings that have none."""
+    return lambda: ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": canary_seal})
+
+
+@pytest.fixture
+def sealed(sealed_again: Callable[[], KeyRing]) -> KeyRing:
+    """One of them."""
+    return sealed_again()
 
 
 def payload_of(ring: KeyRing, name: str, version: int = 1) -> Secret:
@@ -33,11 +39,11 @@ def payload_of(ring: KeyRing, name: str, version: int = 1) -> Secret:
     return payload
 
 
-def put(ring: KeyRing, name: str, payload: Secret, version: int = 1) -> None:
-    """Give a version another payload, as somebody might who can write to the store."""
+def put(ring: KeyRing, name: str, payload: Secret, version: int = 1, **changes: Any) -> None:
+    """Give a version another payload or metadata, as somebody might who can write to the store."""
     store = ring.open_store().writable
     record = store.get(name, version)
-    store.update(Record(record.info, payload), expected=record.info.revision)
+    store.update(Record(replace(record.info, **changes), payload), expected=record.info.revision)
 
 
 def test_a_sealed_key_is_used_as_any_other(sealed: KeyRing) -> None:
@@ -88,65 +94,52 @@ def test_swapped_payloads_do_not_open(sealed: KeyRing, refused: Refused) -> None
             sealed.load(reference)
 
 
-@pytest.mark.parametrize("change", [{"kid": "other"}, {"format": "nix"}])
-def test_a_payload_is_bound_to_kid_and_format(sealed: KeyRing, refused: Refused, change: dict[str, Any]) -> None:
-    """Metadata that tells another kid or format does not open the payload."""
+@pytest.mark.parametrize("change", ["kid", "format", "bytes", "master key"])
+def test_what_was_changed_does_not_open(
+    sealed: KeyRing,
+    sealed_again: Callable[[], KeyRing],
+    refused: Refused,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    """Neither with changed bytes, nor under metadata of another kid or format, nor with another master key."""
     sealed.generate("a", type="oct")
-    store = sealed.open_store().writable
-    record = store.get("a", 1)
-    store.update(Record(replace(record.info, **change), record.payload), expected=record.info.revision)
+    payload = payload_of(sealed, "a")
+    if change == "bytes":
+        put(sealed, "a", Secret(payload.reveal()[:-1] + b"\x00"))
+    elif change == "master key":
+        monkeypatch.setenv("RING_MASTER", "another")
+        sealed = sealed_again()
+    else:
+        put(sealed, "a", payload, **{change: "nix"})
 
     with refused(SealError, UNSEAL.format("a@1")):
         sealed.load("a@1")
 
 
-def test_changed_bytes_do_not_open(sealed: KeyRing, refused: Refused) -> None:
-    """Sealed bytes that were changed do not open."""
-    sealed.generate("a")
-    put(sealed, "a", Secret(payload_of(sealed, "a").reveal()[:-1] + b"\x00"))
-
-    with refused(SealError, UNSEAL.format("a@1")):
-        sealed.load("a")
-
-
-def test_an_unsealed_payload_is_not_trusted(
-    ring: Rings, sealed: KeyRing, refused: Refused, shared: dict[str, str]
+def test_a_payload_needs_the_seal_that_it_was_made_with(
+    ring: Rings, registry: Registry, sealed: KeyRing, refused: Refused, shared: Table
 ) -> None:
-    """A plain payload in a sealed store may have been put there by anybody who can write to it."""
-    ring(stores={"main": shared}).generate("a")
+    """No other one opens it, and none; a plain payload in a sealed store may have been put there by anybody."""
+    sealed.generate("a")
+    unsealed = ring(stores={"main": shared})
+    registry.add(Reversing(), "reversing")
+    other = ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": {"seal": "reversing"}})
 
+    for opened, has in ((unsealed, "no seal"), (other, "'reversing'")):
+        with refused(
+            SealError,
+            f"a@1 is sealed with 'memory', and store 'main' has {has}; set stores.main.seal to the seal it was made "
+            "with",
+        ):
+            opened.load("a")
+    put(sealed, "a", sealed.export("a", secret=True))
     with refused(
         SealError,
         "a@1 is not sealed, though store 'main' has a seal, so it is not trusted; move it in with `keywright migrate` "
         "from a store without a seal",
     ):
         sealed.load("a")
-
-
-def test_a_sealed_payload_needs_its_seal(
-    ring: Rings, sealed: KeyRing, refused: Refused, shared: dict[str, str]
-) -> None:
-    """A store without a seal says which one the payload was made with."""
-    sealed.generate("a")
-
-    with refused(
-        SealError,
-        "a@1 is sealed with 'memory', and store 'main' has no seal; set stores.main.seal to the seal it was made with",
-    ):
-        ring(stores={"main": shared}).load("a")
-
-
-def test_another_master_key_does_not_open(
-    ring: Rings, sealed: KeyRing, refused: Refused, shared: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With another master key nothing opens."""
-    sealed.generate("a")
-    monkeypatch.setenv("RING_MASTER", "another")
-    seals = {"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}}
-    opened = ring(stores={"main": {**shared, "seal": "master"}}, seals=seals)
-
-    with refused(SealError, UNSEAL.format("a@1")):
-        opened.load("a")
 
 
 class Reversing:
@@ -174,22 +167,6 @@ class Reversing:
 
     def unseal(self, payload: Secret, context: bytes) -> Secret:
         return Secret(payload.reveal()[::-1][self._lost :])
-
-
-def test_another_seal_does_not_open(
-    ring: Rings, registry: Registry, sealed: KeyRing, refused: Refused, shared: dict[str, str]
-) -> None:
-    """A payload is opened by the seal that made it and by no other."""
-    sealed.generate("a")
-    registry.add(Reversing(), "reversing")
-    opened = ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": {"seal": "reversing"}})
-
-    with refused(
-        SealError,
-        "a@1 is sealed with 'memory', and store 'main' has 'reversing'; set stores.main.seal to the seal it was made "
-        "with",
-    ):
-        opened.load("a")
 
 
 def test_a_seal_that_loses_bytes_is_found_out(ring: Rings, registry: Registry, refused: Refused) -> None:
@@ -337,8 +314,14 @@ def test_a_store_that_does_not_open_is_asked_again(
     assert opened.generate("a").version == 1
 
 
+NOT_ADDED = (
+    "store 'main' holds keys {}, which its seal 'memory' does not open, so another one is not added; set the seal that "
+    "they have, and migrate them into a store with this one"
+)
+
+
 def test_a_key_is_not_left_open_among_sealed_ones(
-    ring: Rings, sealed: KeyRing, refused: Refused, shared: dict[str, str]
+    ring: Rings, sealed: KeyRing, refused: Refused, shared: Table
 ) -> None:
     """A store that holds sealed keys, and whose seal was taken out of the configuration, takes no open ones."""
     sealed.generate("a")
@@ -352,36 +335,23 @@ def test_a_key_is_not_left_open_among_sealed_ones(
     assert [*sealed.names()] == ["a"]
 
 
-def test_a_sealed_key_is_not_added_to_open_ones(
-    ring: Rings, canary_seal: Table, refused: Refused, shared: dict[str, str]
+@pytest.mark.parametrize(
+    ("place", "holds"),
+    [(0, "that are not sealed"), (1, "that are not sealed"), (2, "that are not sealed"), (0, "sealed with 'other'")],
+)
+def test_a_sealed_key_is_not_added_to_others(
+    sealed: KeyRing, sealed_again: Callable[[], KeyRing], refused: Refused, place: int, holds: str
 ) -> None:
-    """A store that holds keys from before it had a seal would be one that no configuration reads whole."""
-    ring(stores={"main": shared}).generate("a")
-    sealing = ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": canary_seal})
+    """Of open ones from before, or those of another seal, three are looked at before another key is added."""
+    for number, name in enumerate("abc"):
+        sealed.generate(name)
+        if number == place:
+            other = payload_of(sealed, name).reveal().replace(b":memory\n", b":other\n", 1)
+            put(sealed, name, Secret(other) if "other" in holds else sealed.export(name, secret=True))
 
-    with refused(
-        SealError,
-        "store 'main' holds keys that are not sealed, which its seal 'memory' does not open, so another one is not "
-        "added; set the seal that they have, and migrate them into a store with this one",
-    ):
-        sealing.generate("b")
-    assert [*sealing.names()] == ["a"]
-
-
-def test_a_key_is_not_added_to_those_of_another_seal(
-    ring: Rings, sealed: KeyRing, canary_seal: Table, refused: Refused, shared: dict[str, str]
-) -> None:
-    """Of two kinds of seal in one store, each would refuse the other's keys."""
-    sealed.generate("a")
-    payload = payload_of(sealed, "a").reveal().replace(b":memory\n", b":other\n", 1)
-    put(sealed, "a", Secret(payload))
-
-    with refused(
-        SealError,
-        "store 'main' holds keys sealed with 'other', which its seal 'memory' does not open, so another one is not "
-        "added; set the seal that they have, and migrate them into a store with this one",
-    ):
-        ring(stores={"main": {**shared, "seal": "master"}}, seals={"master": canary_seal}).generate("b")
+    with refused(SealError, NOT_ADDED.format(holds)):
+        sealed_again().generate("d")
+    assert [*sealed.names()] == ["a", "b", "c"]
 
 
 def test_tombstones_hide_nothing(ring: Rings, sealed: KeyRing, shared: dict[str, str]) -> None:
@@ -414,28 +384,6 @@ def test_a_public_half_that_was_exchanged_is_told(sealed: KeyRing, refused: Refu
             use("a")
 
 
-@pytest.mark.parametrize("place", [1, 2])
-def test_more_than_one_key_is_looked_at(
-    ring: Rings, sealed: KeyRing, refused: Refused, shared: dict[str, str], place: int
-) -> None:
-    """An open key that somebody put behind a sealed one is found before another is added: three are looked at."""
-    names = ["a", "b", "c"]
-    for number, name in enumerate(names):
-        sealed.generate(name)
-        if number == place:
-            put(sealed, name, sealed.export(name, secret=True))
-
-    with refused(
-        SealError,
-        "store 'main' holds keys that are not sealed, which its seal 'memory' does not open, so another one is not "
-        "added; set the seal that they have, and migrate them into a store with this one",
-    ):
-        ring(
-            stores={"main": {**shared, "seal": "master"}},
-            seals={"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}},
-        ).generate("d")
-
-
 def unreadable(monkeypatch: pytest.MonkeyPatch, opened: KeyRing, *names: str) -> None:
     """The store fails to give the records of these names."""
     store = opened.open_store().store
@@ -450,40 +398,25 @@ def unreadable(monkeypatch: pytest.MonkeyPatch, opened: KeyRing, *names: str) ->
 
 
 def test_nothing_is_sealed_beside_what_nobody_can_read(
-    sealed: KeyRing, ring: Rings, refused: Refused, monkeypatch: pytest.MonkeyPatch, shared: dict[str, str]
+    sealed: KeyRing, sealed_again: Callable[[], KeyRing], refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no record can be read, nobody knows how those before were sealed; without a seal nothing hangs on it."""
+    """Where no record can be read, nobody knows how those before were sealed; one that can be is enough."""
     sealed.generate("a")
-    again = ring(
-        stores={"main": {**shared, "seal": "master"}},
-        seals={"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}},
-    )
-    unreadable(monkeypatch, again, "a")
-
-    with refused(DamagedStoreError, "a@1: the key file is damaged; restore it from a backup"):
-        again.generate("b")
-
+    again = sealed_again()
+    with monkeypatch.context() as broken:
+        unreadable(broken, again, "a")
+        with refused(DamagedStoreError, "a@1: the key file is damaged; restore it from a backup"):
+            again.generate("b")
     assert [*sealed.names()] == ["a"]
-    monkeypatch.undo()
 
-
-def test_one_that_can_be_read_tells_how_the_others_were_sealed(
-    sealed: KeyRing, ring: Rings, monkeypatch: pytest.MonkeyPatch, shared: dict[str, str]
-) -> None:
-    """A damaged record stops no other from being added, as long as one can be read."""
-    sealed.generate("a")
     sealed.generate("b")
-    again = ring(
-        stores={"main": {**shared, "seal": "master"}},
-        seals={"master": {"seal": "memory", "master": {"env": "RING_MASTER"}}},
-    )
+    again = sealed_again()
     unreadable(monkeypatch, again, "a")
-
     assert again.generate("c").reference == "c@1"
 
 
 def test_without_a_seal_a_damaged_record_stops_no_other(
-    ring: Rings, monkeypatch: pytest.MonkeyPatch, shared: dict[str, str]
+    ring: Rings, monkeypatch: pytest.MonkeyPatch, shared: Table
 ) -> None:
     """In a store without a seal nothing depends on how the records before were sealed."""
     ring(stores={"main": shared}).generate("a")
@@ -493,8 +426,8 @@ def test_without_a_seal_a_damaged_record_stops_no_other(
     assert again.generate("b").reference == "b@1"
 
 
-def test_a_seal_whose_master_key_stays_is_not_renewed(ring: Rings, registry: Registry, refused: Refused) -> None:
-    """A seal that cannot say whether a payload has its current master key has nothing to seal anew."""
+def test_what_has_no_master_key_to_change_is_refused(ring: Rings, registry: Registry, refused: Refused) -> None:
+    """A store without a seal, though it holds nothing, and a seal that cannot say which master key is current."""
     registry.add(Reversing(), "reversing")
     opened = ring(stores={"main": {"backend": "memory", "seal": "x"}}, seals={"x": {"seal": "reversing"}})
     opened.generate("a")
@@ -504,9 +437,5 @@ def test_a_seal_whose_master_key_stays_is_not_renewed(ring: Rings, registry: Reg
         "store 'main' has a seal 'reversing' whose master key does not change; there is nothing to seal anew",
     ):
         list(opened.reseal())
-
-
-def test_a_store_without_a_seal_is_refused_though_it_holds_nothing(ring: Rings, refused: Refused) -> None:
-    """What cannot be sealed anew is said at once, and not of each record, or never."""
     with refused(ConfigError, "store 'main' has no seal; there is nothing to seal anew"):
         list(ring().reseal())
