@@ -7,8 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from faults.judge import Verdict
-from faults.known import KNOWN, Known, known
+from faults.judge import KNOWN, Known, Verdict, known
 from faults.matrix import Fault, every_fault, no_room, short_files
 from faults.operations import BACKENDS, OPERATIONS
 from faults.pool import Case, Pool

@@ -1,4 +1,4 @@
-"""A process that runs cases, one JSON document a line: `python -m faults.worker DIRECTORY`."""
+"""A worker: performs operations in children whose system calls fail, and judges what came of them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,109 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
-from faults import space, tracing
-from faults.child import perform
-from faults.judge import Verdict, judge
+from faults import tracing
+from faults.judge import State, Verdict, judge, observe
 from faults.matrix import Fault
 from faults.operations import BACKENDS, OPERATIONS, STARTS, open_ring, open_store, stock
-from faults.state import State, observe
 from faults.tracing import Call, Run
 
-from keywright import Registry, WritableStore
+from keywright import Record, Registry, WritableStore, encode_info
+from keywright.cli.exit_codes import BUG, exit_code
+from keywright.errors import KeywrightError
 
-__all__ = ["Worker"]
+Tell = Callable[[bytes], None]
+
+
+def perform(operation: str, backend: str, path: str, registry: Registry, store: type[WritableStore], tell: Tell) -> int:
+    """Do it, tell what the store (an instance of `store`) was given and how it ended, and return the exit code."""
+    _watch(store, tell)
+    code = 0
+    ending = {}
+    try:
+        with open_ring(backend, path, registry) as ring:
+            open_store(ring)
+            OPERATIONS[operation](ring)
+            tell(b"done")
+    except KeywrightError as error:
+        code = exit_code(error)
+        ending = {"error": type(error).__name__, "message": str(error)}
+    except BaseException as error:
+        code = BUG
+        ending = {"error": type(error).__name__, "message": traceback.format_exc()}
+    tell(b"ended " + json.dumps(ending).encode())
+    return code
+
+
+def _watch(store: type[WritableStore], tell: Tell) -> None:
+    """Tell what a store is given before it gets it, so that a random key is known even if its process is killed."""
+    for method in ("create", "update", "remove"):
+        setattr(store, method, _watched(getattr(store, method), tell))
+
+
+def _watched(method: Callable[..., Any], tell: Tell) -> Callable[..., Any]:
+    def call(store: WritableStore, given: Record | str, **more: object) -> object:
+        if isinstance(given, str):
+            fact: dict[str, object] = {"remove": given}
+        else:
+            payload = None if given.payload is None else given.payload.reveal().decode()
+            fact = {"name": given.info.name, "version": given.info.version, "payload": payload}
+            fact["info"] = encode_info(given.info).decode()
+        tell(b"given " + json.dumps(fact).encode())
+        return method(store, given, **more)
+
+    return call
+
+
+_PAGE = 4096
+
+
+class MountRefusedError(Exception):
+    """The system does not let us mount."""
+
+
+@contextmanager
+def small(directory: str) -> Iterator[None]:
+    """Mount a tmpfs of 512 KiB at `directory`.
+
+    Raises:
+        MountRefusedError: that is not allowed here.
+    """
+    os.makedirs(directory, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "none", directory]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise MountRefusedError(done.stderr.strip())
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+@contextmanager
+def fill(directory: str, fault: Fault) -> Iterator[None]:
+    """Leave `fault.limit` pages, or inodes, free meanwhile."""
+    status = os.statvfs(directory)
+    if fault.kind == "inodes":
+        options = f"remount,nr_inodes={status.f_files - status.f_ffree + fault.limit}"
+        subprocess.run(["mount", "-o", options, directory], check=True)
+        yield
+        subprocess.run(["mount", "-o", f"remount,nr_inodes={status.f_files}", directory], check=True)
+        return
+    filler = os.path.join(directory, "filler")
+    with open(filler, "wb") as file:
+        file.write(bytes((status.f_bfree - fault.limit) * _PAGE))
+    yield
+    os.unlink(filler)
+
 
 # Where the process is killed whose leftovers are to be recovered: the last of its calls with these words.
 _KILLED_AT = {
@@ -71,9 +157,9 @@ class Worker:
 
     def case(self, backend: str, operation: str, fault: Fault) -> Verdict:
         """Let a fault strike an operation."""
-        place = space.small(self.place) if fault.kind in ("room", "inodes") else nullcontext()
+        place = small(self.place) if fault.kind in ("room", "inodes") else nullcontext()
         with place, self._started(backend, operation) as old:
-            filler = space.fill(self.place, fault) if fault.kind in ("room", "inodes") else nullcontext()
+            filler = fill(self.place, fault) if fault.kind in ("room", "inodes") else nullcontext()
             with filler:
                 run = self._run(backend, operation, fault)
             verdict = judge(backend, operation, fault.kind, self.path, self.registry, old, run)
@@ -158,7 +244,7 @@ def _main(directory: str) -> None:
                 call = asked["fault"].pop("call")
                 fault = Fault(call=None if call is None else Call(**call), **asked["fault"])
                 answer = asdict(worker.case(*where, fault))
-        except (tracing.TracingRefusedError, space.MountRefusedError) as error:
+        except (tracing.TracingRefusedError, MountRefusedError) as error:
             answer = {"refused": str(error)}
         print(json.dumps(answer), flush=True)
 

@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hostile.surroundings import mount, needs_root
-from kills.stores import OPENERS
-from kills.worker import Open
+from kills.worker import OPENERS, Open
 
 
 @pytest.fixture(params=sorted(OPENERS))

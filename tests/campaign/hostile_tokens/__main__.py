@@ -9,10 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
 from hostile_tokens.case import Case
-from hostile_tokens.outcomes import ACCEPTS, NOT_ASKED, REFUSES, our_outcome, outcome
-from hostile_tokens.peers import PEERS
-from hostile_tokens.table import TABLE
-from hostile_tokens.words import page
+from hostile_tokens.page import TABLE, page
+from hostile_tokens.peers import ACCEPTS, NOT_ASKED, PEERS, REFUSES, our_outcome, outcome
 
 Row = tuple[Case, tuple[str, ...]]
 

@@ -1,18 +1,17 @@
-"""What other libraries make of a row, each asked in the way that its documentation shows.
-
-They are imported by name and when they are asked, for they are not there when the rest is tested or checked.
-"""
+"""The libraries that are asked, ours among them, and what comes of a case."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from hostile_tokens.case import Call, Given
+from hostile_tokens.case import Call, Case, Given
 
-__all__ = ["PEERS", "Peer"]
+from keywright import Registry, Secret
+from keywright_jose import jwe_decode, jws_decode, signer, verify
 
 Calls = Mapping[Call, Callable[[Given], object]]
 
@@ -214,3 +213,68 @@ PEERS = (
     Peer("jwcrypto", ("jwcrypto.common:JWException",), _jwcrypto(), own_json=True),
     Peer("authlib", ("authlib.common.errors:AuthlibBaseError",), _authlib()),
 )
+
+
+def call_ours(call: Call, given: Given) -> object:
+    """The answer, or the refusal."""
+    if call == "verify":
+        return verify(given.token, given.key, algorithms=given.algorithms)
+    if call == "claims":
+        return jws_decode(given.token, given.key, signature_algorithm=given.algorithms[0], check_claims=given.claims)
+    if call in ("decrypt", "decrypt claims"):
+        algorithm, content = given.algorithms
+        return jwe_decode(given.token, given.key, key_algorithm=algorithm, content_algorithm=content)
+    if call == "sign":
+        return signer(given.key, given.algorithms[0]).sign(b"{}")
+    text = given.key if isinstance(given.key, bytes) else json.dumps(given.key).encode()
+    key = _plugins().format("jwk").decode(Secret(text), default_kid="")
+    return _plugins().key_type(key.type).complete(key)
+
+
+@cache
+def _plugins() -> Registry:
+    return Registry.load()
+
+
+REFUSES, ACCEPTS, NOT_ASKED = "refuses", "ACCEPTS", "n/a"
+
+
+def our_outcome(case: Case) -> str:
+    """Ours: it refuses with the very class of the row, or something is wrong."""
+    call_ours(case.call, case.good)
+    try:
+        call_ours(case.call, case.bad)
+    except case.error as error:
+        return REFUSES if type(error) is case.error else _crash(error)
+    except Exception as error:
+        return _crash(error)
+    return ACCEPTS
+
+
+def outcome(case: Case, peer: Peer) -> str:
+    """Another library's: its own errors, ValueError and TypeError refuse; any other error is a crash.
+
+    It is not asked what it cannot do: where there is no such call, where its reader of keys sees no JSON, or where it
+    does not take what is without a fault either.
+    """
+    call = peer.calls.get(case.call)
+    if call is None or (isinstance(case.bad.key, bytes) and not peer.own_json):
+        return NOT_ASKED
+    try:
+        call(case.good)
+    except Exception:
+        return NOT_ASKED
+    own = tuple(getattr(import_module(module), name) for module, _, name in (one.partition(":") for one in peer.errors))
+    try:
+        call(case.bad)
+    except (*own, ValueError, TypeError):
+        return REFUSES
+    except NotImplementedError:
+        return NOT_ASKED
+    except Exception as error:
+        return _crash(error)
+    return ACCEPTS
+
+
+def _crash(error: Exception) -> str:
+    return f"crashes ({type(error).__name__})"

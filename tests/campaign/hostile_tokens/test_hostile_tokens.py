@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 from hostile_tokens.case import Case, Given
 from hostile_tokens.encrypted_cases import encrypted_cases
-from hostile_tokens.ours import call_ours
+from hostile_tokens.page import TABLE, start_of_row
+from hostile_tokens.peers import call_ours
 from hostile_tokens.sound import HEADER, OCT, PAYLOAD, text, token
-from hostile_tokens.table import TABLE
-from hostile_tokens.words import start_of_row
 from hypothesis import given
 from hypothesis import strategies as st
 

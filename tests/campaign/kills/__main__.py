@@ -11,7 +11,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 from kills.rounds import Figures, Place, run
-from kills.stores import OPENERS
+from kills.worker import OPENERS
 
 _PROGRESS_SECONDS = 5.0
 _COLUMNS = (

@@ -1,14 +1,14 @@
-"""What may be done to a store, and what the store must hold afterwards."""
+"""What a worker does with a store, with secrets that can be found again, and what the store holds after it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import NamedTuple
 
 from keywright import State
-
-__all__ = ["SHARED", "Operation", "Version", "Versions", "after", "choose", "names_of", "number_for"]
 
 SHARED = "shared/by-all"  # every worker rotates it and counts on its first version
 _MOST_VERSIONS = 6
@@ -90,3 +90,35 @@ def after(operation: Operation, versions: Versions, revision: str = "") -> Versi
     else:
         changed = changed._replace(state=State.DESTROYED, secret=None, label=number)
     return {**versions, version: changed}
+
+
+_MARK = re.compile(rb"kw-secret:([0-9]{10});")
+_LENGTHS = (1, 2, 7, 40, 300, 1500)  # marks of 21 bytes: within a page of a database, and over several
+
+
+def secret(number: int) -> bytes:
+    """The bytes of secret `number`: its mark again and again; how often follows from the number."""
+    return b"kw-secret:%010d;" % number * _LENGTHS[number % len(_LENGTHS)]
+
+
+def number_of(data: bytes) -> int | None:
+    """Which secret this is; None: none, or a torn one."""
+    match = _MARK.match(data)
+    if match is None:
+        return None
+    number = int(match[1])
+    return number if data == secret(number) else None
+
+
+def marks(data: bytes) -> set[int]:
+    """The secrets of which `data` holds at least a part."""
+    return {int(digits) for digits in _MARK.findall(data)}
+
+
+def contents(place: str) -> Iterator[tuple[str, bytes]]:
+    """Every file below a directory: its path there, and all its bytes."""
+    for directory, _, files in os.walk(place):
+        for file in files:
+            path = os.path.join(directory, file)
+            with open(path, "rb") as opened:
+                yield os.path.relpath(path, place), opened.read()

@@ -16,7 +16,7 @@ from random import Random
 from shutil import rmtree
 from tempfile import mkdtemp
 
-from kills.forked import LONGEST_LIFE_SECONDS, forked
+from kills.worker import LONGEST_LIFE_SECONDS, forked
 
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Revision, Secret

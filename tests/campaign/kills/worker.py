@@ -1,4 +1,4 @@
-"""A process that writes to a store until it is killed, and says on a pipe what it is about to do and what it did."""
+"""Processes that write to a store until they are killed, and say what they did."""
 
 from __future__ import annotations
 
@@ -7,16 +7,33 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from kills.history import SHARED, Operation, Versions, after, choose, number_for
-from kills.marked import number_of, secret
+from kills.history import SHARED, Operation, Versions, after, choose, number_for, number_of, secret
 
-from keywright import Record, RecordInfo, Revision, Secret, State, WritableStore
+from keywright import Options, Record, RecordInfo, Revision, Secret, State, WritableStore
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError
+from keywright_file.backend import FileBackend
+from keywright_sqlite.backend import SqliteBackend
 
-__all__ = ["Open", "Report", "start"]
+LONGEST_LIFE_SECONDS = 60
+
+
+def forked(work: Callable[[], int]) -> int:
+    """The process id of a child whose exit code is what `work` returns; 99: it raised."""
+    child = os.fork()
+    if child:
+        return child
+    code = 99
+    try:
+        signal.alarm(LONGEST_LIFE_SECONDS)
+        code = work()
+    finally:
+        os._exit(code)
+
 
 Open = Callable[[], AbstractContextManager[WritableStore]]
 _LONGEST_LIFE_SECONDS = 60  # were its parent to die
@@ -144,3 +161,17 @@ def _look(store: WritableStore, chance: Random) -> None:
             continue
         if payload is not None and number_of(payload.reveal()) is None:
             raise AssertionError(f"{info.reference} was read torn")
+
+
+def _file(directory: Path) -> Open:
+    options = Options({"path": str(directory / "keys"), "timeout": timedelta(minutes=1)})
+    return lambda: FileBackend().open(options)
+
+
+def _sqlite(directory: Path) -> Open:
+    options = Options({"path": str(directory / "keys.db"), "timeout": timedelta(seconds=20)})
+    return lambda: SqliteBackend().open(options)
+
+
+OPENERS: Final[Mapping[str, Callable[[Path], Open]]] = {"file": _file, "sqlite": _sqlite}
+"""By kind: from a directory to what opens the store in it, which is made by its first write."""

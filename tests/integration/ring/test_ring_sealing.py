@@ -111,7 +111,8 @@ def test_what_was_changed_does_not_open(
         monkeypatch.setenv("RING_MASTER", "another")
         sealed = sealed_again()
     else:
-        put(sealed, "a", payload, **{change: "nix"})
+        changes: dict[str, Any] = {change: "nix"}
+        put(sealed, "a", payload, **changes)
 
     with refused(SealError, UNSEAL.format("a@1")):
         sealed.load("a@1")

@@ -1,4 +1,4 @@
-"""Disks that are full, and files that may grow no further."""
+"""System calls that fail, disks that are full, and power that is cut: a fixed sample of the campaign."""
 
 from __future__ import annotations
 
@@ -6,11 +6,29 @@ import os
 
 import pytest
 from faults.campaign import cases, unknown_violations
-from faults.matrix import no_room, short_files
+from faults.matrix import no_room, one_fault_each, short_files
 from faults.operations import BACKENDS, OPERATIONS, STARTS
 from faults.pool import Pool, RefusedError
+from faults.tracing import unsynced
 
 pytestmark = pytest.mark.peer
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_is_lost(workers: Pool, backend: str, operation: str) -> None:
+    """Whichever call fails, or is the last: the old state or the new, no stray secret, and a true answer."""
+    asked = list(cases(workers, [backend], [operation], one_fault_each))
+
+    verdicts = list(workers.verdicts(asked))
+
+    assert [(str(case), found) for case, verdict in verdicts if (found := unknown_violations(case, verdict))] == []
+    assert len(verdicts) > 30
+    endings = {verdict.ending for _, verdict in verdicts}
+    assert "killed" in endings
+    assert endings - {"killed", "done"}
+
+
 WRITES = [operation for operation in OPERATIONS if not operation.startswith("recover")]
 
 
@@ -44,3 +62,18 @@ def test_a_full_disk(workers: Pool, backend: str, operation: str) -> None:
     # DurabilityUnknownError: it is done, but there was no room to clear the log.
     assert endings - {"DurabilityUnknownError"} == {"done", "StoreUnavailableError"} or operation in STARTS
     assert "done" in endings
+
+
+# What a crash may take: what is half made, a note of what is done, and SQLite's index of its log.
+PASSING = {"/place/keys/.keywright/tmp", "/place/keys/.keywright", "/place/keys-shm"}
+
+
+@pytest.mark.parametrize("operation", [operation for operation in OPERATIONS if not operation.startswith("recover")])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_everything_is_synced(workers: Pool, backend: str, operation: str) -> None:
+    """A power cut after the answer takes nothing back."""
+    calls = workers.calls(backend, operation)
+
+    found = {path for path in unsynced(calls) if path not in PASSING}
+
+    assert found == set()

@@ -1,12 +1,22 @@
-"""The page as Markdown."""
+"""The page of who accepts what: all cases by title, and the words around them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from hostile_tokens.case import Case
+from hostile_tokens.encrypted_cases import encrypted_cases
+from hostile_tokens.key_cases import key_cases
+from hostile_tokens.signature_cases import signature_cases
+from hostile_tokens.token_cases import claims_cases, header_cases, spelling_cases
 
-__all__ = ["page", "start_of_row"]
+TABLE: dict[str, tuple[Case, ...]] = {
+    "Signed tokens": (*spelling_cases(), *header_cases(), *signature_cases(), *claims_cases()),
+    "Encrypted tokens": tuple(encrypted_cases()),
+    "Keys": tuple(key_cases()),
+}
+"""By the heading under which they are printed."""
+
 
 _INTRODUCTION = """\
 # Hostile tokens
