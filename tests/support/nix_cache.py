@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import pytest
 
-__all__ = ["Made", "Nix", "keywright_at", "make_cache"]
-
 # A tree of texts, each of which names one or two before it. Nix finds the references by itself.
 _EXPRESSION = """
   let

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Step", "matches", "steps"]
-
 
 class Step(NamedTuple):
     """One command of a transcript, and what it has to do."""

@@ -13,8 +13,6 @@ from faults.operations import BACKENDS, OPERATIONS
 from faults.pool import Case, Pool
 from faults.tracing import Call
 
-__all__ = ["cases", "main", "unknown_violations"]
-
 Choose = Callable[[Sequence[Call]], Iterable[Fault]]
 _COLUMNS = ("faults", "done", "refused", "unknown", "killed", "old", "new", "lost", "strays", "violations")
 

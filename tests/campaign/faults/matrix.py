@@ -9,8 +9,6 @@ from typing import Final
 
 from faults.tracing import CHANGING, OPENING, OTHER, SYNCING, Call
 
-__all__ = ["Fault", "every_fault", "no_room", "one_fault_each", "short_files"]
-
 _FAULTS: Final = ("EIO", "ENOSPC", "EINTR", "SIGKILL", "dead")
 _WRITE: Final = re.compile(r"^p?write(64)?\(.*, (?P<size>\d+)(, (?P<offset>\d+))?\) = \d+$")
 _MAKING: Final = ("open", "creat", "mkdir", "link", "symlink", "rename")

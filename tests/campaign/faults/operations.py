@@ -10,8 +10,6 @@ from typing import Final
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, WritableStore
 
-__all__ = ["BACKENDS", "OPERATIONS", "STARTS", "open_ring", "open_store", "stock"]
-
 BACKENDS: Final = ("file", "sqlite")
 _LARGE: Final = 4_500  # bytes, 6,000 as text: more than one page of a database
 

@@ -19,8 +19,6 @@ from faults.judge import Verdict
 from faults.matrix import Fault
 from faults.tracing import Call
 
-__all__ = ["Case", "Pool", "RefusedError"]
-
 _TESTS = Path(__file__).parent.parent
 
 

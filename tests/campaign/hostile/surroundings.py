@@ -12,8 +12,6 @@ import pytest
 
 from keywright import Record, RecordInfo, Secret
 
-__all__ = ["NOBODY", "contents", "fill", "in_child", "mount", "needs_root", "nobody", "record", "told"]
-
 NOBODY: Final = 65_534
 
 

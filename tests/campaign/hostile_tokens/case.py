@@ -7,8 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 from keywright.errors import KeywrightError
 
-__all__ = ["OURS", "Call", "Case", "Given"]
-
 Call = Literal["verify", "claims", "decrypt", "decrypt claims", "sign", "import"]
 
 OURS = "ours"

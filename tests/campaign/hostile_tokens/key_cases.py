@@ -42,8 +42,6 @@ from keywright.errors import (
     UnsupportedKeyError,
 )
 
-__all__ = ["key_cases"]
-
 _P = 2**255 - 19
 _ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _GOOD = Given(token(), OCT, ["HS256"])

@@ -37,8 +37,6 @@ from hostile_tokens.sound import (
 
 from keywright.errors import ConfigError, InvalidKeyError, InvalidSignatureError, KeywrightError
 
-__all__ = ["signature_cases"]
-
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _ED_ORDER = 2**252 + 27742317777372353535851937790883648493
 _GOOD = Given(token(), OCT, ["HS256"])

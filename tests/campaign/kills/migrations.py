@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import signal
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
 from shutil import rmtree
-from tempfile import mkdtemp
 
-from kills.worker import LONGEST_LIFE_SECONDS, forked
+from kills.worker import ended, forked, print_table, stop, told_to_stop
 
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Revision, Secret
 from keywright.errors import ConflictError, KeywrightError
 from keywright.lifecycle import primary
-
-__all__ = ["PAIRS", "Figures", "run"]
 
 PAIRS = (("file", "sqlite"), ("sqlite", "file"), ("file", "file"), ("sqlite", "sqlite"))
 _NAMES = 9
@@ -107,8 +100,7 @@ def _under_fire(config: Mapping[str, object], chance: Random, figures: Figures, 
         assert code in (None, 0, 4)
         figures.inside += code is None and bool(_everything(config, "new"))
     for writer in children:
-        os.kill(writer, signal.SIGTERM)
-        figures.writes += os.waitstatus_to_exitcode(os.waitpid(writer, 0)[1])
+        figures.writes += stop(writer)
 
 
 def _migration(
@@ -116,16 +108,9 @@ def _migration(
 ) -> int | None:
     """A migration's exit code; None: it was killed, as it is while there are fewer kills than that."""
     child = forked(partial(_migrate, config, delete=deletes, update=update))
-    deadline = time.monotonic() + (chance.random() ** 2 * 0.12 if figures.kills < kills else LONGEST_LIFE_SECONDS)
-    while time.monotonic() < deadline:
-        process, status = os.waitpid(child, os.WNOHANG)
-        if process:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.0005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    figures.kills += 1
-    return None
+    code = ended(child, chance.random() ** 2 * 0.12 if figures.kills < kills else None)
+    figures.kills += code is None
+    return code
 
 
 def _is_inside(config: Mapping[str, object], before: _Everything) -> bool:
@@ -158,9 +143,7 @@ def _migrate(config: Mapping[str, object], *, delete: bool, update: bool) -> int
 
 def _write(config: Mapping[str, object], seed: int) -> int:
     """Change the source until told to stop. Returns how much was done, 200 at most."""
-    chance, done = Random(seed), 0
-    stopped: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+    chance, done, stopped = Random(seed), 0, told_to_stop()
     with keywright.open(config) as ring:
         while not stopped and done < 200:
             try:
@@ -197,26 +180,11 @@ def _everything(config: Mapping[str, object], store: str) -> _Everything:
         return found
 
 
-def main() -> None:
-    """Kill so many migrations of each pair of stores, and as many again while others write to the source."""
-    parser = argparse.ArgumentParser(prog="kills.migrations", description=__doc__)
-    parser.add_argument("kills", type=int, nargs="?", default=2000)
-    asked = parser.parse_args()
-    directory = Path(mkdtemp(prefix="keywright-migrations-"))
-    print("| from | to | writers | migrations | kills | inside | writes meanwhile | lost | seconds |")
-    print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
-    for writers in (0, 2):
-        for old, new in PAIRS:
-            start = time.monotonic()
-            found = run(
-                directory / f"{old}-{new}-{writers}", (old, new), kills=asked.kills // 8, seed=7, writers=writers
-            )
-            counts = (writers, found.migrations, found.kills, found.inside, found.writes, found.lost)
-            told = " | ".join(map(str, counts))
-            print(f"| {old} | {new} | {told} | {time.monotonic() - start:.0f} |")
-            sys.stdout.flush()
-    rmtree(directory)
+def _row(directory: Path, pair: tuple[str, str], kills: int, writers: int) -> Sequence[int]:
+    found = run(directory, pair, kills=kills, seed=7, writers=writers)
+    return found.migrations, found.kills, found.inside, found.writes, found.lost
 
 
 if __name__ == "__main__":
-    main()
+    HEAD = "from | to | writers | migrations | kills | inside | writes meanwhile | lost"
+    print_table("kills.migrations", __doc__, 2000, HEAD, PAIRS, _row)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import signal
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from shutil import rmtree
-from tempfile import mkdtemp
 
-from kills.worker import LONGEST_LIFE_SECONDS, forked
+from kills.worker import ended, forked, print_table, stop, told_to_stop
 
 import keywright
 from keywright import KeyRing, Secret, State
 from keywright.errors import KeywrightError, SealError
-
-__all__ = ["PAIRS", "Figures", "Pair", "run"]
 
 Pair = tuple[str, str]
 """A store backend and a seal."""
@@ -140,26 +133,18 @@ def _under_fire(place: Place, figures: Figures, writers: int, chance: Random, be
         assert {reference: found.get(reference) for reference in before} == before, "a key is lost, or changed"
         before |= found
     for writer in children:
-        os.kill(writer, signal.SIGTERM)
-        writes = os.waitstatus_to_exitcode(os.waitpid(writer, 0)[1])
+        writes = stop(writer)
         assert writes != 99, "a writer could not open what it had to"
         figures.writes += writes
 
 
 def _reseal(place: Place, figures: Figures, kills: int, chance: Random) -> int | None:
     """The exit code of a change; None: it was killed, as it is while there are fewer kills than that."""
-    child = forked(partial(_seal_anew, place))
     moment = chance.random() * _LONGEST_MOMENT_SECONDS[place.seal]
-    deadline = time.monotonic() + (moment if figures.kills < kills else LONGEST_LIFE_SECONDS)
-    while time.monotonic() < deadline:
-        process, status = os.waitpid(child, os.WNOHANG)
-        if process:
-            code = os.waitstatus_to_exitcode(status)
-            assert code == 0, "a record could not be sealed anew"
-            return code
-        time.sleep(0.0005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    code = ended(forked(partial(_seal_anew, place)), moment if figures.kills < kills else None)
+    if code is not None:
+        assert code == 0, "a record could not be sealed anew"
+        return code
     figures.kills += 1
     figures.inside += 0 < _left(place) < len(_everything(place))
     return None
@@ -203,15 +188,14 @@ def _watched(place: Place, figures: Figures) -> Iterator[None]:
     try:
         yield
     finally:
-        os.kill(watcher, signal.SIGTERM)
-        looks = os.waitstatus_to_exitcode(os.waitpid(watcher, 0)[1])
+        looks = stop(watcher)
     assert looks != 99, "a record did not open while it was sealed anew"
     figures.looks += looks
 
 
 def _watch(place: Place) -> int:
     """Open every record until told to stop. Returns how often all were opened, 90 at most."""
-    stopped = _stopped()
+    stopped = told_to_stop()
     looks = 0
     with place.open() as ring:
         store = ring.open_store()
@@ -227,7 +211,7 @@ def _watch(place: Place) -> int:
 def _write(place: Place, number: int, seed: int) -> int:
     """Make keys, rotate and relabel until told to stop, and write down what was done. Returns how much, 90 at most."""
     chance, done, key = Random(seed), 0, f"by{number}"
-    stopped = _stopped()
+    stopped = told_to_stop()
     with place.open() as ring, place.done.open("a") as made:
         while not stopped and done < 90:
             name, value = f"name{chance.randrange(_NAMES)}", str(chance.random())
@@ -257,32 +241,11 @@ def _generate(ring: KeyRing, _name: str, chance: Random) -> str:
     return ring.generate(f"late{chance.randrange(20)}").reference
 
 
-def _stopped() -> list[int]:
-    """A list that is empty until this process is told to stop."""
-    told: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
-    return told
-
-
-def main() -> None:
-    """Kill so many changes for each store and seal, and as many again while others write."""
-    parser = argparse.ArgumentParser(prog="kills.reseals", description=__doc__)
-    parser.add_argument("kills", type=int, nargs="?", default=1000)
-    asked = parser.parse_args()
-    directory = Path(mkdtemp(prefix="keywright-reseals-"))
-    print("| store | seal | writers | changes | kills | inside | writes meanwhile | looks | lost | seconds |")
-    print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for writers in (0, 2):
-        for pair in PAIRS:
-            start = time.monotonic()
-            place = directory / f"{'-'.join(pair)}-{writers}"
-            found = run(place, pair, kills=asked.kills // 8, seed=7, writers=writers)
-            counts = (writers, found.changes, found.kills, found.inside, found.writes, found.looks, found.lost)
-            told = " | ".join(map(str, counts))
-            print(f"| {pair[0]} | {pair[1]} | {told} | {time.monotonic() - start:.0f} |")
-            sys.stdout.flush()
-    rmtree(directory)
+def _row(directory: Path, pair: Pair, kills: int, writers: int) -> Sequence[int]:
+    found = run(directory, pair, kills=kills, seed=7, writers=writers)
+    return found.changes, found.kills, found.inside, found.writes, found.looks, found.lost
 
 
 if __name__ == "__main__":
-    main()
+    HEAD = "store | seal | writers | changes | kills | inside | writes meanwhile | looks | lost"
+    print_table("kills.reseals", __doc__, 1000, HEAD, PAIRS, _row)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Final, NamedTuple
 
 from kills.history import SHARED, Operation, Versions, after, choose, number_for, number_of, secret
@@ -19,7 +23,7 @@ from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError
 from keywright_file.backend import FileBackend
 from keywright_sqlite.backend import SqliteBackend
 
-LONGEST_LIFE_SECONDS = 60
+LONGEST_LIFE_SECONDS = 60  # were its parent to die
 
 
 def forked(work: Callable[[], int]) -> int:
@@ -35,8 +39,58 @@ def forked(work: Callable[[], int]) -> int:
         os._exit(code)
 
 
+def ended(child: int, within: float | None) -> int | None:
+    """The exit code of a child; None: it was killed, for it was not done `within` so many seconds."""
+    deadline = time.monotonic() + (LONGEST_LIFE_SECONDS if within is None else within)
+    while time.monotonic() < deadline:
+        process, status = os.waitpid(child, os.WNOHANG)
+        if process:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.0005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def stop(child: int) -> int:
+    """Tell a child to stop; returns its exit code, which says how much it did."""
+    os.kill(child, signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def told_to_stop() -> list[int]:
+    """A list that is empty until this process is told to stop."""
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    return told
+
+
+Row = Callable[[Path, tuple[str, str], int, int], Sequence[int]]
+
+
+def print_table(
+    prog: str, description: str, default: int, head: str, pairs: Sequence[tuple[str, str]], row: Row
+) -> None:
+    """Run a campaign for each pair, without writers and with two, and print what came of it.
+
+    `row` gets a directory, the pair, the kills and the number of writers, and returns the counts.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser.add_argument("kills", type=int, nargs="?", default=default)
+    asked = parser.parse_args()
+    directory = Path(mkdtemp(prefix="keywright-kills-"))
+    print(f"| {head} | seconds |")
+    print("|---|---" + "|--:" * (head.count("|")) + "|")
+    for writers in (0, 2):
+        for pair in pairs:
+            start = time.monotonic()
+            counts = row(directory / f"{'-'.join(pair)}-{writers}", pair, asked.kills // 8, writers)
+            told = " | ".join(map(str, (*pair, writers, *counts)))
+            print(f"| {told} | {time.monotonic() - start:.0f} |", flush=True)
+    rmtree(directory)
+
+
 Open = Callable[[], AbstractContextManager[WritableStore]]
-_LONGEST_LIFE_SECONDS = 60  # were its parent to die
 
 
 class Report(NamedTuple):
@@ -63,7 +117,7 @@ def start(open_store: Open, names: Mapping[str, Versions], life: Life) -> tuple[
         os.close(writing)
         return child, reading
     try:
-        signal.alarm(_LONGEST_LIFE_SECONDS)
+        signal.alarm(LONGEST_LIFE_SECONDS)
         os.close(reading)
         os.write(writing, b"\n")
         _work(open_store, dict(names), life, writing)
