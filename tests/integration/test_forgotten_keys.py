@@ -16,6 +16,7 @@ backend = "sqlite"
 path = "keys.db"
 [keys.declared]
 """
+
 WARNING = "keywright: warning: store 'mem' forgets all when the process ends, {} among it; name another with --store\n"
 
 
@@ -48,8 +49,3 @@ def test_it_is_told(home: Path, keywright: Keywright, command: tuple[str, ...], 
     assert told.startswith(WARNING.format(name).partition(name)[0] + name)
     assert told.endswith(" among it; name another with --store\n")
     assert quiet.stderr == keeping.stderr == b""
-
-
-def test_the_whole_warning(keywright: Keywright) -> None:
-    """Once for each key."""
-    assert keywright("generate", "a").stderr.decode() == WARNING.format("a")

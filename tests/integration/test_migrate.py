@@ -29,62 +29,37 @@ def keys(home: Path, keywright: Keywright) -> None:
         assert keywright(*arguments).returncode == 0
 
 
-def test_there_and_gone(keywright: Keywright) -> None:
-    """A dry run, the move, the change of configuration and the removal; the other store answers."""
-    move = ("migrate", "--from", "files", "--to", "db")
-    switched = ("--option", "default_store", "db")
+def test_all_there_already_is_not_nothing(keywright: Keywright) -> None:
+    """A second run finds all of it identical, and says nothing on stderr. (The guide moves and removes.)"""
+    assert keywright("migrate", "--from", "files", "--to", "db").returncode == 0
 
-    dry = keywright(*move, "--dry-run")
-    done = keywright(*move)
-    announced = keywright(*switched, *move, "--delete-source", "--dry-run")
-    again = keywright(*switched, *move, "--delete-source")
+    again = keywright("migrate", "--from", "files", "--to", "db")
 
-    assert (dry.returncode, dry.stdout) == (0, b"a@2: to copy\na@1: to copy\nb@1: to copy\nto copy 3, identical 0\n")
-    assert (done.returncode, done.stdout) == (0, b"a@2: copied\na@1: copied\nb@1: copied\ncopied 3, identical 0\n")
-    assert (announced.returncode, announced.stdout) == (
-        0, b"a: to remove\nb: to remove\nto copy 0, identical 3, to remove 2\n"
-    )  # fmt: skip
-    assert (again.returncode, again.stdout) == (0, b"a: removed\nb: removed\ncopied 0, identical 3, removed 2\n")
-    assert keywright("list").stdout == b""
-    assert keywright("--store", "db", "export", "a@2").returncode == 0
+    assert (again.returncode, again.stdout, again.stderr) == (0, b"copied 0, identical 3\n", b"")
 
 
 def test_a_conflict_is_exit_code_4(keywright: Keywright) -> None:
     """Another key in its place is told on stderr; the rest is copied; nothing is removed, and that is said."""
     assert keywright("--store", "db", "generate", "b", "--type", "oct").returncode == 0
+    nothing = "keywright: nothing {} removed from the source, for not all of it {} in the target"
+    settled = "; name the names that are settled, and these are removed"
 
     move = ("migrate", "--from", "files", "--to", "db", "--delete-source", "--in-use")
     dry = keywright(*move, "--dry-run")
+    alone = keywright(*move, "b")
     done = keywright(*move)
 
     assert (dry.returncode, dry.stdout) == (4, b"a@2: to copy\na@1: to copy\nto copy 2, identical 0, conflict 1\n")
-    assert dry.stderr.splitlines()[-1] == (
-        b"keywright: nothing would be removed from the source, for not all of it would be in the target; name "
-        b"the names that are settled, and these are removed"
-    )
-    assert done.returncode == 4
-    assert done.stdout == b"a@2: copied\na@1: copied\ncopied 2, identical 0, conflict 1\n"
-    assert done.stderr == (
-        b"keywright: b@1 in store 'db' is another key; leave both where they are, set keys.b.store to the store whose "
-        b"key counts, and migrate the other names by naming them\n"
-        b"keywright: nothing was removed from the source, for not all of it is in the target; name the names that are "
-        b"settled, and these are removed\n"
+    assert dry.stderr.decode().splitlines()[-1] == nothing.format("would be", "would be") + settled
+    assert (alone.returncode, alone.stderr.decode().splitlines()[-1]) == (4, nothing.format("was", "is"))
+    assert (done.returncode, done.stdout) == (4, b"a@2: copied\na@1: copied\ncopied 2, identical 0, conflict 1\n")
+    assert done.stderr.decode() == (
+        "keywright: b@1 in store 'db' is another key; leave both where they are, set keys.b.store to the store whose "
+        f"key counts, and migrate the other names by naming them\n{nothing.format('was', 'is')}{settled}\n"
     )
     assert b"a@2" in keywright("list").stdout
-    settled = keywright("migrate", "a", "--from", "files", "--to", "db", "--delete-source", "--in-use")
-    assert (settled.returncode, settled.stdout) == (0, b"a: removed\ncopied 0, identical 2, removed 1\n")
-
-
-def test_nothing_settled_is_nothing_to_name(keywright: Keywright) -> None:
-    """Where no name has its place in the target, there is none to go on with."""
-    assert keywright("--store", "db", "generate", "b", "--type", "oct").returncode == 0
-
-    done = keywright("migrate", "b", "--from", "files", "--to", "db", "--delete-source", "--in-use")
-
-    assert done.returncode == 4
-    assert done.stderr.splitlines()[-1] == (
-        b"keywright: nothing was removed from the source, for not all of it is in the target"
-    )
+    moved = keywright(*move, "a")
+    assert (moved.returncode, moved.stdout) == (0, b"a: removed\ncopied 0, identical 2, removed 1\n")
 
 
 def test_a_program_reads_json(keywright: Keywright) -> None:
@@ -188,6 +163,7 @@ seal = "machine"
 seal = "master-key"
 key = { env = "MASTER" }
 """
+
 MASTER = {"MASTER": "bmV3" + "A" * 39 + "="}
 
 
@@ -236,15 +212,6 @@ def test_a_source_without_keys_is_told(home: Path, keywright: Keywright, to: str
     assert (done.returncode, done.stdout) == (0, b"copied 0, identical 0\n")
     assert done.stderr == b"keywright: store 'db' lists no keys" + hint + b"\n"
     assert (quiet.returncode, quiet.stderr) == (0, b"")
-
-
-def test_all_there_already_is_not_nothing(keywright: Keywright) -> None:
-    """A second run finds all of it identical, and says nothing on stderr."""
-    assert keywright("migrate", "--from", "files", "--to", "db").returncode == 0
-
-    again = keywright("migrate", "--from", "files", "--to", "db")
-
-    assert (again.returncode, again.stdout, again.stderr) == (0, b"copied 0, identical 3\n", b"")
 
 
 def test_a_key_left_behind_is_not_imported_twice(home: Path, keywright: Keywright) -> None:

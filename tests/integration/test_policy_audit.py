@@ -19,6 +19,7 @@ import keywright as library
 from keywright.testing import assert_hidden
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "policy-and-audit.md"
+
 STORES = """
 default_store = "files"
 [stores.files]
@@ -28,6 +29,7 @@ path = "keys"
 backend = "sqlite"
 path = "keys.db"
 """
+
 AUDIT = """
 [plugin.audit]
 path = "log/audit.jsonl"
@@ -164,10 +166,7 @@ def test_binding_a_signer_is_an_event_and_signing_is_not(home: Path) -> None:
         for number in range(1000):
             signer.sign(b"%d" % number)
 
-    assert [_told(line) for line in _logged(home)[2:]] == [
-        ("bind", "a@1", "files", "…"),
-        ("bind", "a@1", "files", "done"),
-    ]
+    assert [_told(line) for line in _logged(home)[2:]] == [("bind", "a@1", "files", end) for end in ("…", "done")]
 
 
 def test_what_must_be_logged_and_cannot_be_does_not_happen(home: Path, keywright: Keywright) -> None:
@@ -292,52 +291,38 @@ def test_a_misspelt_plugin_is_not_passed_over(home: Path, keywright: Keywright) 
     assert not (home / "keys").exists()
 
 
-@pytest.mark.parametrize("rules", ["", "rules = []\n"], ids=["left out", "empty"])
-def test_a_policy_without_rules_refuses_everything(home: Path, keywright: Keywright, rules: str) -> None:
-    """The table alone would look like a policy, and refuse nothing."""
-    (home / "keywright.toml").write_text(f"{STORES}[plugin.policy]\n{rules}")
-
-    answers = [keywright("generate", "a"), keywright("config", "check")]
-
-    for answer in answers:
-        assert (answer.returncode, answer.stdout) == (2, b"")
-        assert answer.stderr.startswith(f"keywright: {home}/keywright.toml: plugin.policy".encode())
-    assert not (home / "keys").exists()
-
-
 @pytest.mark.parametrize(
-    ("rule", "message"),
+    ("policy", "message"),
     [
+        pytest.param("[plugin.policy]\n", "plugin.policy", id="no rules"),
+        pytest.param("[plugin.policy]\nrules = []\n", "plugin.policy", id="an empty list of rules"),
         pytest.param(
-            "minimum_bits = { rssa = 3072 }",
-            "minimum_bits has a key type that is not installed (did you mean 'rsa'?); there are: ec-p256, ec-p384, "
-            "ec-p521, ed25519, oct, rsa, x25519",
+            _policy("minimum_bits = { rssa = 3072 }"),
+            "plugin.policy: rule 1: minimum_bits has a key type that is not installed (did you mean 'rsa'?); there "
+            "are: ec-p256, ec-p384, ec-p521, ed25519, oct, rsa, x25519",
             id="key type",
         ),
         pytest.param(
-            'names = "prod/*", formats = "jkw"',
-            "formats has a format that is not installed (did you mean 'jwk'?); there are: ",
+            _policy('names = "prod/*", formats = "jkw"'),
+            "plugin.policy: rule 1: formats has a format that is not installed (did you mean 'jwk'?); there are: ",
             id="format",
         ),
         pytest.param(
-            'operations = ["generate", "exprot"]',
-            "operations must be of these (did you mean 'export'?): generate, import, ",
+            _policy('operations = ["generate", "exprot"]'),
+            "plugin.policy: rule 1: operations must be of these (did you mean 'export'?): generate, import, ",
             id="operation",
         ),
     ],
 )
-def test_a_rule_that_would_bind_nothing_refuses_everything(
-    home: Path, keywright: Keywright, rule: str, message: str
+def test_a_policy_that_would_bind_nothing_refuses_everything(
+    home: Path, keywright: Keywright, policy: str, message: str
 ) -> None:
-    """A misspelt type is no rule that nobody breaks: neither the key nor `config check` passes."""
-    (home / "keywright.toml").write_text(STORES + _policy(rule))
+    """A table without rules, or a misspelt type, is no policy that nobody breaks: nor does `config check` pass it."""
+    (home / "keywright.toml").write_text(STORES + policy)
 
-    answers = [keywright("generate", "a"), keywright("config", "check")]
-
-    start = f"keywright: {home}/keywright.toml: plugin.policy: rule 1: {message}"
-    for answer in answers:
+    for answer in (keywright("generate", "a"), keywright("config", "check")):
         assert (answer.returncode, answer.stdout) == (2, b"")
-        assert answer.stderr.decode().startswith(start)
+        assert answer.stderr.decode().startswith(f"keywright: {home}/keywright.toml: {message}")
     assert not (home / "keys").exists()
 
 

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from support import Keywright
 
 import keywright as library
 from keywright.errors import InvalidSignatureError, PolicyError
-from keywright_jose import jwks, jws_decode, signer, verifier, verify
+from keywright_jose import jwks, signer, verifier, verify
 
 DAY = timedelta(days=1)
-CONFIG = """\
-default_store = "local"
-
-[stores.local]
-backend = "sqlite"
-path = "keys.db"
-
-[keys."prod/jwt"]
-type = "ec-p256"
-format = "jwk"
-"""
 
 
 class Clock:
@@ -102,55 +85,3 @@ def test_a_stolen_key() -> None:
             verify(stolen, jwks(ring))
         assert checker.verify(new).reference == "prod/jwt@2"
         assert len(jwks(ring)["keys"]) == 1
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Wait for something that happens by the clock."""
-    patience = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < patience
-        time.sleep(0.1)
-
-
-def test_the_command_line(home: Path, keywright: Keywright) -> None:
-    """The guide's commands, by a real clock, with a file of the set that a web server would publish."""
-    (home / "keywright.toml").write_text(CONFIG)
-    published = home / "jwks.json"
-
-    def run(*arguments: str) -> str:
-        done = keywright(*arguments)
-        assert (done.returncode, done.stderr) == (0, b""), done
-        return done.stdout.decode()
-
-    def publish() -> dict[str, Any]:
-        run("jose", "jwks", "prod/jwt", "-o", "jwks.json")
-        document: dict[str, Any] = json.loads(published.read_bytes())
-        return document
-
-    def phase(version: int) -> str:
-        found = json.loads(run("show", "prod/jwt", "--json"))["versions"][version - 1]["phase"]
-        return str(found)
-
-    def signed(subject: str) -> str:
-        with library.open(home / "keywright.toml") as ring:
-            return signer(ring.signer("prod/jwt")).sign({"sub": subject})
-
-    run("ensure")
-    first = publish()
-    old = signed("7")
-    assert run("rotate", "prod/jwt", "--activate-in", "4s", "--overlap", "4s") == "prod/jwt@2\n"
-    both = publish()
-    assert both["keys"][:1] == first["keys"]
-    assert len(both["keys"]) == 2
-
-    until(lambda: phase(2) == "signing")
-    new = signed("8")
-    assert verify(new, both).kid == both["keys"][1]["kid"]
-    assert jws_decode(old, both, signature_algorithm="ES256") == {"sub": "7"}
-
-    until(lambda: phase(1) == "retired")
-    last = publish()
-    assert last["keys"] == both["keys"][1:]
-    assert verify(new, last).payload == b'{"sub":"8"}'
-    with pytest.raises(InvalidSignatureError):
-        verify(old, last)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.peer
 MANUAL_SECRET = (
     b"cache.example.org-0:E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
 )
+
 MANUAL_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
 
 Run = Callable[..., bytes]
@@ -62,32 +63,23 @@ def signatures(nix: Run, home: Path, path: str) -> dict[str, list[str]]:
     return {one["path"]: one.get("signatures", []) for one in told}
 
 
-@pytest.mark.parametrize("backend", ["file", "sqlite"])
-def test_nix_signs_with_an_exported_secret_and_verifies_with_the_exported_public_key(
-    backend: str, home: Path, keywright: Keywright, nix: Run, store_path: str
+@pytest.mark.parametrize("way", ["file", "sqlite", "the file store's own file"])
+def test_nix_signs_with_our_secret_and_verifies_with_our_public_key(
+    way: str, home: Path, keywright: Keywright, nix: Run, store_path: str
 ) -> None:
-    """`nix store sign` takes our exported secret, with --recursive too, and `nix store verify` our public key."""
-    configure(home, backend)
+    """`nix store sign` takes our exported secret, or `NAME/@1/key` itself, and `nix store verify` our public key."""
+    configure(home, "sqlite" if way == "sqlite" else "file")
     assert keywright("generate", "cache.example.org").returncode == 0
     assert keywright("export", "cache.example.org", "--secret", "-o", "secret-key").returncode == 0
     public = keywright("export", "cache.example.org").stdout.decode()
-    store = str(home / "nix")
+    key_file = "keys/cache.example.org/@1/key" if "own" in way else "secret-key"
+    store = ("--store", str(home / "nix"))
 
-    nix("store", "sign", "--store", store, "--key-file", "secret-key", store_path)
-    nix("store", "sign", "--store", store, "--key-file", "secret-key", "--recursive", store_path)
+    nix("store", "sign", *store, "--key-file", key_file, store_path)
+    nix("store", "sign", *store, "--key-file", key_file, "--recursive", store_path)
 
-    nix(
-        "store",
-        "verify",
-        "--store",
-        store,
-        "--recursive",
-        "--sigs-needed",
-        "1",
-        "--trusted-public-keys",
-        public,
-        store_path,
-    )
+    needed = ("--sigs-needed", "1", "--trusted-public-keys", public)
+    nix("store", "verify", *store, "--recursive", *needed, store_path)
     made = signatures(nix, home, store_path)
     assert len(made) == 2
     assert all(len(one) == 1 and one[0].startswith("cache.example.org-1:") for one in made.values())
@@ -122,33 +114,6 @@ def test_nix_refuses_the_signature_under_another_key(
     assert verify(other) != 0
 
 
-def test_the_file_stores_own_key_file_is_one_that_nix_signs_with(
-    home: Path, keywright: Keywright, nix: Run, store_path: str
-) -> None:
-    """`NAME/@1/key` of the file store goes to `--key-file` as it is."""
-    configure(home, "file")
-    keywright("generate", "cache.example.org")
-    public = keywright("export", "cache.example.org").stdout.decode()
-    key_file = home / "keys" / "cache.example.org" / "@1" / "key"
-
-    nix("store", "sign", "--store", str(home / "nix"), "--key-file", str(key_file), "--recursive", store_path)
-
-    store = str(home / "nix")
-    nix(
-        "store",
-        "verify",
-        "--store",
-        store,
-        "--recursive",
-        "--sigs-needed",
-        "1",
-        "--trusted-public-keys",
-        public,
-        store_path,
-    )
-    assert all(signatures(nix, home, store_path).values())
-
-
 @pytest.mark.parametrize("backend", ["file", "sqlite"])
 def test_a_key_that_nix_made_comes_in_and_goes_out_byte_for_byte(
     backend: str, home: Path, keywright: Keywright, nix: Run
@@ -168,19 +133,14 @@ def test_a_key_that_nix_made_comes_in_and_goes_out_byte_for_byte(
 
 
 def test_nix_reads_a_secret_of_ours_as_we_do(keywright: Keywright, nix: Run) -> None:
-    """`nix key convert-secret-to-public` prints for our secret what our own command prints."""
+    """`nix key convert-secret-to-public` prints what our own command prints, and what Nix's manual says."""
     secret = keywright("nix", "key", "generate-secret", "--key-name", "cache.example.org-1").stdout
-
-    public = nix("key", "convert-secret-to-public", input=secret)
-
-    assert public == keywright("nix", "key", "convert-secret-to-public", input=secret).stdout
     assert len(secret) == len("cache.example.org-1:") + 88
 
-
-def test_the_example_of_the_manual(keywright: Keywright, nix: Run) -> None:
-    """The secret key in Nix's manual gives the public key there, by Nix and by us."""
-    assert nix("key", "convert-secret-to-public", input=MANUAL_SECRET) == MANUAL_PUBLIC
-    assert keywright("nix", "key", "convert-secret-to-public", input=MANUAL_SECRET).stdout == MANUAL_PUBLIC
+    for given, expected in ((secret, None), (MANUAL_SECRET, MANUAL_PUBLIC)):
+        public = nix("key", "convert-secret-to-public", input=given)
+        assert public == keywright("nix", "key", "convert-secret-to-public", input=given).stdout
+        assert expected in (None, public)
 
 
 def test_the_public_key_stands_in_a_shell_word(

@@ -129,10 +129,11 @@ def test_what_does_not_fit_is_refused(told: Told, arguments: list[str], message:
             id="a member",
         ),
         pytest.param(["a:=NaN"], "--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE", id="NaN"),
+        pytest.param([":=1"], "--attribute takes NAME=VALUE; write it so", id="no name"),
     ],
 )
 def test_attributes_are_not_guessed(told: Told, words: list[str], message: str) -> None:
-    """What names one thing twice, or is no JSON, is refused."""
+    """What names nothing, or one thing twice, or is no JSON, is refused."""
     code, out, err = told("generate", "a", "--type", "oct", *(part for word in words for part in ("--attribute", word)))
 
     assert (code, out, err) == (2, "", f"keywright: {message}\n")
@@ -272,14 +273,6 @@ def test_garbage_is_collected_again_afterwards(arguments: list[str], home: Path,
     )
 
     assert done.returncode == 0, done.stderr
-
-
-def test_an_attribute_has_a_name(keywright: Keywright) -> None:
-    """`:=VALUE` names nothing."""
-    done = keywright("generate", "x", "--type", "oct", "--attribute", ":=1")
-
-    assert done.returncode == 2
-    assert done.stderr == b"keywright: --attribute takes NAME=VALUE; write it so\n"
 
 
 def test_a_schema_that_goes_to_a_file_is_told(home: Path, keywright: Keywright) -> None:

@@ -22,7 +22,7 @@ FULL = (
     "you repeat it\n"
 )
 
-ABSENT = "keywright: store 'default' has no key b; make one with generate or import, or name another --store\n"
+ABSENT = "keywright: store 'default' has no key c; make one with generate or import, or name another --store\n"
 
 
 @pytest.mark.parametrize(
@@ -57,18 +57,14 @@ def test_a_full_stdout(shell: Shell, line: str) -> None:
     assert (done.returncode, done.stderr) == (6, FULL)
 
 
-def test_a_key_that_was_made_stays_when_stdout_is_full(shell: Shell) -> None:
-    """As the message says, what was done stands."""
+def test_what_is_done_or_refused_stays_so_when_stdout_is_full(shell: Shell) -> None:
+    """What was done stands; an error keeps its exit code, and with `--json` its document is lost without a word."""
     shell("keywright generate b >/dev/full")
 
-    assert shell("keywright list").stdout.startswith("a@1\t")
-    assert "\nb@1\t" in shell("keywright list").stdout
+    listed, done = shell("keywright list").stdout, shell("keywright --json show c >/dev/full")
 
-
-def test_an_error_beside_a_full_stdout_keeps_its_exit_code(shell: Shell) -> None:
-    """With `--json`, the line for people tells it; the document is lost without a word."""
-    done = shell("keywright --json show b >/dev/full")
-
+    assert listed.startswith("a@1\t")
+    assert "\nb@1\t" in listed
     assert (done.returncode, done.stderr) == (3, ABSENT)
 
 
@@ -119,25 +115,19 @@ def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, home: Path) ->
     assert (home / "precious").read_bytes() == b""
 
 
-def test_a_pipe_without_a_reader_ends_quietly(shell: Shell) -> None:
+def test_a_pipe_without_a_reader_ends_quietly(shell: Shell, home: Path, environment: dict[str, str]) -> None:
     """Exit 141 and no word, for a result and for help."""
     done = shell("keywright list | true; echo ${PIPESTATUS[0]}; keywright --help | true; echo ${PIPESTATUS[0]}")
+    reading, writing = os.pipe()
+    os.close(reading)
+    broken = subprocess.run(
+        [COMMAND, "--help"], cwd=home, env=environment, stdout=writing, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(writing)
 
     assert set(done.stdout.split()) <= {"0", "141"}  # 0: it was written before the reader left
     assert done.stderr == ""
-
-
-def test_a_reader_that_is_gone_already(home: Path, environment: dict[str, str]) -> None:
-    """Exit 141 and no word, where the pipe is broken for sure."""
-    reading, writing = os.pipe()
-    os.close(reading)
-
-    done = subprocess.run(
-        [COMMAND, "--help"], cwd=home, env=environment, stdout=writing, stderr=subprocess.PIPE, timeout=60
-    )
-
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (broken.returncode, broken.stderr) == (141, b"")  # where the pipe is broken for sure
 
 
 def test_an_ascii_stdout_still_gets_help(keywright: Keywright) -> None:
@@ -167,20 +157,14 @@ def test_a_stdin_that_does_not_block_is_refused(home: Path, environment: dict[st
     )
 
 
-def test_an_empty_path_to_read_is_refused(keywright: Keywright) -> None:
-    """An empty FILE is not taken for standard input."""
-    done = keywright("import", "b", "")
-
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == (b"keywright: the path of the file to read is empty; name a file, or - for standard input\n")
-
-
-def test_a_dash_is_stdout(shell: Shell, home: Path) -> None:
-    """`-o -` prints, and makes no file of that name."""
-    done = shell("keywright export a -o -")
+def test_a_dash_is_a_stream_and_an_empty_path_is_nothing(shell: Shell, home: Path) -> None:
+    """`-o -` prints, and makes no file of that name; an empty FILE is not taken for standard input."""
+    done, empty = shell("keywright export a -o -"), shell("keywright import b ''")
 
     assert done.stdout == shell("keywright export a").stdout != ""
     assert not (home / "-").exists()
+    message = "keywright: the path of the file to read is empty; name a file, or - for standard input\n"
+    assert (empty.returncode, empty.stdout, empty.stderr) == (2, "", message)
 
 
 def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
@@ -193,51 +177,51 @@ def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
     assert ctrl_c(home, environment, "import", "b", begun=reads) == (130, b"", b"keywright: interrupted\n")
 
 
-@pytest.mark.parametrize("module", ["keywright.cli.dispatch", "argparse", "pluggy", "keywright.config"])
-def test_ctrl_c_while_modules_are_imported(home: Path, environment: dict[str, str], module: str) -> None:
-    """Exit 130 without a traceback, whichever module is being imported."""
-    program = (
-        "import builtins, sys\n"
-        "from keywright.cli import main\n"
-        "imported = builtins.__import__\n"
-        "def interrupted(name, *given, **settings):\n"
-        f"    if name == {module!r}:\n"
-        "        raise KeyboardInterrupt\n"
-        "    return imported(name, *given, **settings)\n"
-        "builtins.__import__ = interrupted\n"
-        "sys.argv[1:] = ['generate', 'b']\n"
-        "sys.exit(main())\n"
-    )
+IMPORTING = """
+import builtins, sys
+from keywright.cli import main
+imported = builtins.__import__
+def interrupted(name, *given, **settings):
+    if name == MODULE:
+        raise KeyboardInterrupt
+    return imported(name, *given, **settings)
+builtins.__import__ = interrupted
+"""
+FINISHING = """
+import argparse, sys
+from keywright.cli import main
+def interrupted(self, given):
+    try:
+        raise KeyboardInterrupt
+    finally:
+        self.half_done.clear()
+argparse.ArgumentParser.parse_known_intermixed_args = interrupted
+argparse.ArgumentParser.parse_intermixed_args = interrupted
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        *(
+            pytest.param(IMPORTING.replace("MODULE", repr(module)), ("", "keywright: interrupted\n"), id=module)
+            for module in ("keywright.cli.dispatch", "argparse", "pluggy", "keywright.config")
+        ),
+        pytest.param(FINISHING, ("keywright: interrupted\n",), id="another error over it"),
+    ],
+)
+def test_ctrl_c_at_an_awkward_moment(
+    home: Path, environment: dict[str, str], program: str, said: tuple[str, ...]
+) -> None:
+    """Exit 130 without a traceback, whichever module is being imported, or where a `finally` raises over it."""
+    program += "sys.argv[1:] = ['generate', 'b']\nsys.exit(main())\n"
 
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=home, env=environment, capture_output=True, text=True, timeout=60
     )
 
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr in ("", "keywright: interrupted\n")
-
-
-def test_ctrl_c_over_which_another_error_is_raised(home: Path, environment: dict[str, str]) -> None:
-    """A `finally` that finds its work half done may raise over the interrupt; it is an interrupt all the same."""
-    program = (
-        "import argparse, sys\n"
-        "from keywright.cli import main\n"
-        "def interrupted(self, given):\n"
-        "    try:\n"
-        "        raise KeyboardInterrupt\n"
-        "    finally:\n"
-        "        self.half_done.clear()\n"
-        "argparse.ArgumentParser.parse_known_intermixed_args = interrupted\n"
-        "argparse.ArgumentParser.parse_intermixed_args = interrupted\n"
-        "sys.argv[1:] = ['generate', 'b']\n"
-        "sys.exit(main())\n"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=home, env=environment, capture_output=True, text=True, timeout=60
-    )
-
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "keywright: interrupted\n")
+    assert done.stderr in said
 
 
 def test_a_message_is_read_before_the_key_is_bound(home: Path, environment: dict[str, str], shell: Shell) -> None:
@@ -350,28 +334,20 @@ def test_a_secret_key_that_others_may_read_is_told(shell: Shell, line: str, warn
     assert ("others may read" in done.stderr) == warned
 
 
-@pytest.mark.parametrize("arguments", ["", "--force", "--config new.toml", "--json"])
-def test_init_in_a_directory_that_is_gone(shell: Shell, arguments: str) -> None:
-    """It is told, as by every command."""
-    done = shell(f"mkdir gone; cd gone; rmdir ../gone; keywright init {arguments}")
+def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
+    """A directory that is gone is told, as by every command, but for a path in full; so is what is no file."""
+    shell("mkdir taken gone")
+    gone = f"cd gone; rmdir ../gone; keywright init --config {home}/new.toml; cd ..; mkdir gone; cd gone; rmdir ../gone"
 
-    told = "keywright: the current directory does not exist any more; change to another\n"
-    assert (done.returncode, done.stderr) == (2, told)
-
-
-def test_init_elsewhere_from_a_directory_that_is_gone(shell: Shell, home: Path) -> None:
-    """A path in full needs no current directory."""
-    done = shell(f"mkdir gone; cd gone; rmdir ../gone; keywright init --config {home}/new.toml")
-
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{home}/new.toml\n", "")
-
-
-def test_init_over_what_is_no_file(shell: Shell, home: Path) -> None:
-    """It has no `-o`, and says how to name another path."""
-    done = shell("mkdir taken; keywright init --config taken --force")
-
+    elsewhere = shell(gone)
+    assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (0, f"{home}/new.toml\n", "")
+    for arguments in ("", "--force", "--config newer.toml", "--json"):
+        done = shell(f"mkdir -p gone; cd gone; rmdir ../gone; keywright init {arguments}")
+        told = "keywright: the current directory does not exist any more; change to another\n"
+        assert (done.returncode, done.stderr) == (2, told), arguments
+    over = shell("keywright init --config taken --force")
     told = f"keywright: {home}/taken: is no regular file; choose another path with --config\n"
-    assert (done.returncode, done.stderr) == (2, told)
+    assert (over.returncode, over.stderr) == (2, told)
 
 
 class _Terminal(io.StringIO):
@@ -426,23 +402,19 @@ def test_the_line(total: int | None, done: int, line: str) -> None:
     assert progress.line() == line
 
 
-@pytest.mark.parametrize(("json", "quiet"), [(True, False), (False, True)])
-def test_nothing_is_drawn_for_programs(monkeypatch: pytest.MonkeyPatch, json: bool, quiet: bool) -> None:
-    """`--json` and `--quiet` draw nothing."""
-    terminal = _terminal(monkeypatch)
-
-    with _context(json=json, quiet=quiet).progress(2, "keys") as progress:
-        progress.advance()
-
-    assert terminal.getvalue() == ""
-
-
-def test_nothing_is_drawn_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """A log file gets no bars."""
+def test_nothing_is_drawn_for_programs_and_log_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--json`, `--quiet` and what is no terminal draw nothing."""
     with _context().progress(2, "keys") as progress:
         progress.advance()
-
     assert capsys.readouterr() == ("", "")
+
+    for json, quiet in ((True, False), (False, True)):
+        terminal = _terminal(monkeypatch)
+        with _context(json=json, quiet=quiet).progress(2, "keys") as progress:
+            progress.advance()
+        assert terminal.getvalue() == ""
 
 
 PROMPT = b"API key: "
