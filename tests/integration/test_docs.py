@@ -92,7 +92,8 @@ def test_every_public_thing_has_a_docstring() -> None:
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
         if tree.body and not ast.get_docstring(tree):
             undocumented.append((path, "the module"))
-        for holder in (tree, *classes):
+        holders: list[ast.Module | ast.ClassDef] = [tree, *classes]
+        for holder in holders:
             for node in holder.body:
                 if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
                     continue

@@ -25,6 +25,9 @@ class Keywright(Protocol):
     ) -> subprocess.CompletedProcess[bytes]: ...
 
 
+Told = Callable[..., tuple[int, str, str]]
+"""Runs a command line in this process: exit code, stdout, stderr."""
+
 Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 # A shell that runs the tests in the background has them ignore the signal, and whatever they start.

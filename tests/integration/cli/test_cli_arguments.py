@@ -6,34 +6,16 @@ import json
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright
+from support import COMMAND, Keywright, Told
 
 from keywright.cli import dispatch
 from keywright.cli.commands import Command, Commands
 from keywright.cli.loading import Loading
 
-Told = Callable[..., tuple[int, str, str]]
-
 CANARY = "canary-7f3b-sings-not"
-
-
-@pytest.fixture
-def told(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
-    """Runs a command line in this process, in an empty home: exit code, stdout, stderr."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "KEYWRIGHT_CONFIG", "KEYWRIGHT_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = dispatch.run(arguments)
-        return (code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 START = "from keywright import hookimpl\nKEYWRIGHT_API = 1\n"
+
 FORMAT = (
     START
     + """
@@ -29,6 +30,7 @@ def keywright_register_formats():
     return [Format()]
 """
 )
+
 KEY_TYPE = (
     START
     + """
@@ -48,6 +50,7 @@ def keywright_register_key_types():
     return [Type()]
 """
 )
+
 HAS = "this keywright has API 1: install a version that fits"
 
 BROKEN = [
@@ -108,6 +111,7 @@ BROKEN = [
 ]  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
 Install = Callable[..., None]
 
 
@@ -186,43 +190,59 @@ def test_a_plugin_that_fails_to_add_commands(install: Install, run: Run) -> None
     assert (made.returncode, made.stdout[:8], made.stderr) == (0, "cache-1:", "")
 
 
-def test_the_check_says_no(install: Install, run: Run) -> None:
-    """`plugins --check` ends with exit 1 and the cause on stderr if anything failed, without the option with 0."""
+def test_the_check_says_no_or_yes(install: Install, run: Run) -> None:
+    """`plugins --check` exits 1 with the cause on stderr if anything failed, else 0; without the option with 0."""
+    install("sound", FORMAT.replace("NAME", "wanted"), name="good")
+    sound = run("plugins", "--check")
     install("broken", "raise RuntimeError('boom')")
 
     checked, listed = run("plugins", "--check"), run("plugins")
 
     told = "keywright: failed: plugin 'bad' of broken 1.0: failed on import with RuntimeError: boom\n"
+    assert (sound.returncode, sound.stderr) == (0, "")
+    assert "\ngood\tsound 1.0\tformat wanted\n" in f"\n{sound.stdout}"
     assert (checked.returncode, checked.stderr) == (1, told)
     assert (listed.returncode, listed.stderr) == (0, told)
     assert "\nnix\tkeywright-nix 0.1.0\tformat nix, commands\n" in checked.stdout
 
 
-def test_the_check_says_yes(install: Install, run: Run) -> None:
-    """`plugins --check` ends with exit 0 if all is sound, a plugin that came along included."""
-    install("sound", FORMAT.replace("NAME", "wanted"), name="good")
+@pytest.mark.parametrize(
+    ("name", "provides", "subject", "reason", "told", "otherwise"),
+    [
+        pytest.param(
+            "nix", "wanted", "plugin 'nix'",
+            "is claimed by keywright-nix 0.1.0 and thief 1.0, so neither is loaded; uninstall one",
+            "no format is called 'nix'; installed: {formats}. plugin 'nix': {reason}", ("--type", "oct"),
+            id="plugin",
+        ),
+        pytest.param(
+            "bad", "nix", "format 'nix'",
+            "is claimed by plugin 'bad' of thief 1.0 and plugin 'nix' of keywright-nix 0.1.0, so neither is used; "
+            "uninstall one, or leave it out of `plugins`",
+            "format 'nix' {reason}", ("--format", "jwk"),
+            id="format",
+        ),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_claimed_twice(
+    install: Install,
+    run: Run,
+    name: str,
+    provides: str,
+    subject: str,
+    reason: str,
+    told: str,
+    otherwise: tuple[str, str],
+) -> None:
+    """Of two plugins or formats of one name neither is used, and both owners are named; everything else works."""
+    install("thief", FORMAT.replace("NAME", provides), name=name)
 
-    checked = run("plugins", "--check")
+    listed, generated, other = run("plugins", "--json"), run("generate", "a"), run("generate", "a", *otherwise)
 
-    assert (checked.returncode, checked.stderr) == (0, "")
-    assert "\ngood\tsound 1.0\tformat wanted\n" in f"\n{checked.stdout}"
-
-
-def test_a_plugin_name_that_is_claimed_twice(install: Install, run: Run) -> None:
-    """Somebody else's `nix` takes ours down with it, and both owners are named; everything else works."""
-    install("thief", FORMAT.replace("NAME", "wanted"), name="nix")
-
-    listed = run("plugins", "--json")
-    generated = run("generate", "a")
-    otherwise = run("generate", "a", "--type", "oct")
-
-    reason = "is claimed by keywright-nix 0.1.0 and thief 1.0, so neither is loaded; uninstall one"
-    assert json.loads(listed.stdout)["failures"] == [{"subject": "plugin 'nix'", "reason": reason}]
-    assert (generated.returncode, generated.stdout) == (2, "")
-    assert generated.stderr == (
-        f"keywright: no format is called 'nix'; installed: {formats(listed.stdout)}. plugin 'nix': {reason}\n"
-    )
-    assert (otherwise.returncode, otherwise.stdout) == (0, "a@1\n")
+    assert json.loads(listed.stdout)["failures"] == [{"subject": subject, "reason": reason}]
+    message = told.format(formats=formats(listed.stdout), reason=reason)
+    assert (generated.returncode, generated.stdout, generated.stderr) == (2, "", f"keywright: {message}\n")
+    assert (other.returncode, other.stdout) == (0, "a@1\n")
 
 
 def test_a_module_of_commands_that_fails(install: Install, run: Run) -> None:
@@ -237,24 +257,6 @@ def test_a_module_of_commands_that_fails(install: Install, run: Run) -> None:
     )
     assert json.loads(listed.stdout)["failures"] == [{"subject": "plugin 'good'", "reason": fault}]
     assert f"plugin 'good': {fault}" in checked.stdout
-
-
-def test_an_object_name_that_is_claimed_twice(install: Install, run: Run) -> None:
-    """Two formats of one name: neither is used, both owners are named, and other formats work."""
-    install("thief", FORMAT.replace("NAME", "nix"))
-
-    listed = run("plugins", "--json")
-    generated = run("generate", "a")
-    otherwise = run("generate", "a", "--format", "jwk")
-
-    reason = (
-        "is claimed by plugin 'bad' of thief 1.0 and plugin 'nix' of keywright-nix 0.1.0, so neither is used; "
-        "uninstall one, or leave it out of `plugins`"
-    )
-    assert json.loads(listed.stdout)["failures"] == [{"subject": "format 'nix'", "reason": reason}]
-    assert (generated.returncode, generated.stdout) == (2, "")
-    assert generated.stderr == f"keywright: format 'nix' {reason}\n"
-    assert (otherwise.returncode, otherwise.stdout) == (0, "a@1\n")
 
 
 def test_all_of_them_at_once(install: Install, run: Run) -> None:
@@ -292,31 +294,22 @@ def test_a_format_that_fails_to_look(install: Install, run: Run) -> None:
     assert (said.returncode, said.stdout, said.stderr) == (0, "a@1\n", "")
 
 
-def test_a_plugin_that_refuses_everything(install: Install, run: Run) -> None:
-    """A reviewer that fails is an objection: nothing is written, and the cause is named."""
-    install("strict", START + "@hookimpl\ndef keywright_review(request): raise RuntimeError('boom')\n")
-
-    refused, after = run("generate", "cache.example.org"), run("list")
-
-    assert (refused.returncode, refused.stdout) == (5, "")
-    assert refused.stderr == (
-        "keywright: generate of cache.example.org is refused by plugin 'bad': its review failed with RuntimeError: "
-        "boom, and what is not reviewed is refused\n"
-    )
-    assert (after.returncode, after.stdout) == (0, "")
-
-
-def test_an_observer_that_fails(install: Install, run: Run) -> None:
-    """A failing observer changes nothing about what happened; one line on stderr tells of it."""
+def test_plugins_that_fail_to_review_or_observe(install: Install, run: Run) -> None:
+    """A failing observer changes nothing, and a warning tells; a reviewer that fails is an objection, by name."""
     install("nosy", START + "@hookimpl\ndef keywright_observe(event): raise RuntimeError('boom')\n")
-
     generated = run("generate", "cache.example.org")
+    install("strict", START + "@hookimpl\ndef keywright_review(request): raise RuntimeError('boom')\n", name="worse")
+    refused, after = run("generate", "b"), run("list")
 
+    warning = "keywright: warning: plugin 'bad' could not note what happened (generate of {}): RuntimeError: boom\n"
     assert (generated.returncode, generated.stdout) == (0, "cache.example.org@1\n")
-    assert generated.stderr == (
-        "keywright: warning: plugin 'bad' could not note what happened (generate of cache.example.org): RuntimeError: "
-        "boom\n"
+    assert generated.stderr == warning.format("cache.example.org")
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert refused.stderr == warning.format("b") + (
+        "keywright: generate of b is refused by plugin 'worse': its review failed with RuntimeError: boom, and what is "
+        "not reviewed is refused\n"
     )
+    assert (after.returncode, after.stdout.count("\n")) == (0, 1)
 
 
 def test_an_allow_list_keeps_a_broken_plugin_out(install: Install, run: Run, home: Path) -> None:

@@ -57,71 +57,73 @@ def told(keywright: Keywright, *, code: int) -> tuple[list[str], list[str]]:
     return examined.stdout.decode().splitlines(), checked.stderr.decode().splitlines()
 
 
-def test_a_passphrase_that_the_seal_refuses(sealed: Path, keywright: Keywright) -> None:
-    """It is told once, by the seal's name, and not again of each record that does not open; the secret is not shown."""
-    (sealed / "secret").write_text("c4n4ry!")
-    fault = (
-        f"{sealed}/keywright.toml: seals.master: seal 'passphrase': passphrase has fewer than 8 characters, so it "
-        "could be guessed; take a longer one"
-    )
+@pytest.mark.parametrize(
+    ("spoil", "code", "fault", "whose"),
+    [
+        pytest.param(
+            "printf 'c4n4ry!' > secret", 6,
+            "{home}/keywright.toml: seals.master: seal 'passphrase': passphrase has fewer than 8 characters, so it "
+            "could be guessed; take a longer one",
+            "seal 'master': ",
+            id="refused by the seal",
+        ),
+        pytest.param(
+            "rm secret", 2,
+            "{home}/keywright.toml: seals.master.passphrase points to a file in {home}, which cannot be read (No such "
+            "file or directory); check the path",
+            "seal 'master': ",
+            id="not there",
+        ),
+        pytest.param(  # it is refused nowhere: a container's secrets can look so
+            "chmod 644 secret", 2,
+            "seal 'master': seals.master.passphrase points to a file in {home}, which other users may read; run `chmod "
+            "go-r` on it, and replace what it holds if others may have read it",
+            "",
+            id="read by others",
+        ),
+    ],
+)  # fmt: skip
+def test_a_passphrase_that_is_not_as_it_should_be(
+    sealed: Path, keywright: Keywright, spoil: str, code: int, fault: str, whose: str
+) -> None:
+    """It is told once, by the seal's name, and not again of each record that does not open; it is not shown."""
+    subprocess.run(["sh", "-euc", spoil], cwd=sealed, check=True)
+    fault = fault.format(home=sealed)
 
-    examined, checked = told(keywright, code=6)
+    examined, checked = told(keywright, code=code)
 
-    assert examined == [f"seal 'master': {fault}"]
-    assert checked == [f"keywright: {fault}"]
+    assert (examined, checked) == ([whose + fault], [f"keywright: {fault}"])
     assert_hidden(library.Secret(b"c4n4ry!"), "".join(examined + checked))
+    assert (keywright("sign", "a", input=b"message").returncode == 0) == (whose == "")
 
 
-def test_a_passphrase_that_is_not_there(sealed: Path, keywright: Keywright) -> None:
-    """The setting is named, and the directory that the file was looked for in."""
-    (sealed / "secret").unlink()
-    fault = (
-        f"{sealed}/keywright.toml: seals.master.passphrase points to a file in {sealed}, which cannot be read (No such "
-        "file or directory); check the path"
-    )
-
-    examined, checked = told(keywright, code=2)
-
-    assert (examined, checked) == ([f"seal 'master': {fault}"], [f"keywright: {fault}"])
-
-
-def test_a_passphrase_that_others_may_read(sealed: Path, keywright: Keywright) -> None:
-    """It is told, as key files in variables are, and refused nowhere: a container's secrets can look so."""
-    (sealed / "secret").chmod(0o644)
-    fault = (
-        f"seal 'master': seals.master.passphrase points to a file in {sealed}, which other users may read; run `chmod "
-        "go-r` on it, and replace what it holds if others may have read it"
-    )
-
-    examined, checked = told(keywright, code=2)
-
-    assert (examined, checked) == ([fault], [f"keywright: {fault}"])
-    assert keywright("sign", "a", input=b"message").returncode == 0
-
-
-def test_a_seal_that_no_store_names(home: Path, keywright: Keywright) -> None:
-    """It is checked too, or it would be found wrong on the day it is needed."""
-    (home / "keywright.toml").write_text(STORE + '[seals.later]\nseal = "master-key"\nkey = { env = "LATER" }\n')
-    fault = f"{home}/keywright.toml: seals.later.key points to the environment variable LATER, which is not set; set it"
+@pytest.mark.parametrize(
+    ("text", "fault", "more"),
+    [
+        pytest.param(  # or it would be found wrong on the day it is needed
+            '[seals.master]\nseal = "master-key"\nkey = { env = "LATER" }\n',
+            "seals.master.key points to the environment variable LATER, which is not set; set it", "",
+            id="no store names it",
+        ),
+        pytest.param(
+            'seal = "master"\n[seals.master]\nseal = "pasphrase"\n',
+            "seals.master.seal: no seal is called 'pasphrase' (did you mean 'passphrase'?); installed: master-key, "
+            "passphrase", "; install, allow or mend its plugin, or correct the name",
+            id="not installed",
+        ),
+    ],
+)  # fmt: skip
+def test_a_seal_that_cannot_be_opened_is_told_once(
+    home: Path, keywright: Keywright, text: str, fault: str, more: str
+) -> None:
+    """Whether no store names it, or one does and cannot be opened either."""
+    (home / "keywright.toml").write_text(STORE + text)
+    fault = f"{home}/keywright.toml: {fault}"
 
     examined, checked = told(keywright, code=2)
 
-    assert (examined, checked) == ([f"seal 'later': {fault}"], [f"keywright: {fault}"])
-    assert keywright("doctor", "--store", "main").returncode == 0
-
-
-def test_a_seal_that_is_not_installed_is_told_once(home: Path, keywright: Keywright) -> None:
-    """Though the store that names it cannot be opened either."""
-    (home / "keywright.toml").write_text(STORE + 'seal = "master"\n[seals.master]\nseal = "pasphrase"\n')
-    fault = (
-        f"{home}/keywright.toml: seals.master.seal: no seal is called 'pasphrase' (did you mean 'passphrase'?); "
-        "installed: master-key, passphrase"
-    )
-
-    examined, checked = told(keywright, code=2)
-
-    way_out = "install, allow or mend its plugin, or correct the name"
-    assert (examined, checked) == ([f"seal 'master': {fault}; {way_out}"], [f"keywright: {fault}"])
+    assert (examined, checked) == ([f"seal 'master': {fault}{more}"], [f"keywright: {fault}"])
+    assert keywright("doctor", "--store", "main").returncode == (1 if more else 0)
 
 
 @pytest.mark.parametrize(
@@ -423,17 +425,20 @@ def test_a_rule_does_not_reach_back(home: Path, keywright: Keywright) -> None:
     assert keywright("config", "check").returncode == 0
 
 
-@pytest.mark.parametrize("path", ["keys", "keys/audit.jsonl"], ids=["the same", "inside"])
-def test_a_log_in_the_place_of_a_store(home: Path, keywright: Keywright, path: str) -> None:
-    """The log's file would be taken for a key, or the other way round; both commands tell."""
-    (home / "keywright.toml").write_text(f'{STORE}[plugin.audit]\npath = "{path}"\n')
+def test_a_log_in_the_place_of_a_store(home: Path, keywright: Keywright) -> None:
+    """Its file would be taken for a key, by a link too; a place whose name only begins alike is another."""
+    (home / "keys").mkdir(0o700)
+    (home / "link").symlink_to("keys")
     sentence = "plugin 'audit': plugin.audit.path is in the place of store 'main'; set another path"
 
-    examined, checked = keywright("doctor"), keywright("config", "check")
-
-    assert sentence in examined.stdout.decode().splitlines()
-    assert f"keywright: {sentence}" in checked.stderr.decode().splitlines()
-    assert (examined.returncode, checked.returncode) == (1, 2)
+    inside, outside = ("keys", "keys/audit.jsonl", "link/audit.jsonl"), ("keys2/audit.jsonl", "keys.jsonl")
+    for path in (*inside, *outside):
+        is_told = path in inside
+        (home / "keywright.toml").write_text(f'{STORE}[plugin.audit]\npath = "{path}"\n')
+        examined, checked = keywright("doctor"), keywright("config", "check")
+        assert (sentence in examined.stdout.decode().splitlines()) == is_told, path
+        assert (f"keywright: {sentence}" in checked.stderr.decode().splitlines()) == is_told, path
+        assert not is_told or (examined.returncode, checked.returncode) == (1, 2)
 
 
 def test_rules_that_a_profile_replaces_are_told(home: Path, keywright: Keywright) -> None:
@@ -467,15 +472,3 @@ def test_one_that_cannot_be_made_stops_no_other(home: Path, keywright: Keywright
     document = json.loads(again.stdout)
     assert (document["name"], document["error"]["exit"]) == ("b", 4)
     assert keywright("ensure", "a", "unknown").returncode == 2
-
-
-def test_a_log_in_the_place_of_a_store_by_another_name(home: Path, keywright: Keywright) -> None:
-    """A link leads to the place all the same; a place whose name only begins alike is another."""
-    (home / "keys").mkdir(0o700)
-    (home / "link").symlink_to("keys")
-    sentence = "plugin 'audit': plugin.audit.path is in the place of store 'main'; set another path"
-
-    for path, is_told in (("link/audit.jsonl", True), ("keys2/audit.jsonl", False), ("keys.jsonl", False)):
-        (home / "keywright.toml").write_text(f'{STORE}[plugin.audit]\npath = "{path}"\n')
-        checked = keywright("config", "check")
-        assert (f"keywright: {sentence}" in checked.stderr.decode().splitlines()) == is_told

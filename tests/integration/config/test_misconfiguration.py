@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from keywright.cli import dispatch
+from support import Told
 
 SOUND = """
 default_store = "local"
@@ -157,26 +156,18 @@ WRONG: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_fault_in_the_file_is_told_with_file_path_and_way_out(
-    what: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_fault_in_the_file_is_told_with_file_path_and_way_out(what: str, home: Path, told: Told) -> None:
     """`config check` exits 2 with one line for the fault: where it is, and what to do."""
     text, path, way_out = WRONG[what]
     before, plus, after = text.partition("+")
     (home / "keywright.toml").write_bytes((before + SOUND + after if plus else text).encode(errors="surrogateescape"))
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("HOME", str(home))
 
-    code = dispatch.run(["config", "check"])
+    code, out, err = told("config", "check")
 
-    told = capsys.readouterr()
-    assert code == 2, told
-    lines = told.err.splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("keywright: ")
-    assert path in lines[0]
-    assert way_out in lines[0]
-    assert told.out == ""
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert err.startswith("keywright: ")
+    assert path in err
+    assert way_out in err
 
 
 FROM_OUTSIDE: dict[str, tuple[list[str], dict[str, str], str]] = {
@@ -199,54 +190,34 @@ FROM_OUTSIDE: dict[str, tuple[list[str], dict[str, str], str]] = {
 
 @pytest.mark.parametrize("what", FROM_OUTSIDE)
 def test_a_fault_from_outside_the_file_names_where_it_came_from(
-    what: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    what: str, home: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An option or variable that is wrong exits 2 and is named itself."""
     arguments, variables, named = FROM_OUTSIDE[what]
     (home / "keywright.toml").write_text(SOUND)
-    monkeypatch.chdir(home)
-    for name, value in {"HOME": str(home), **variables}.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    code = dispatch.run([*arguments, "list"])
+    code, _, err = told(*arguments, "list")
 
-    told = capsys.readouterr()
-    assert code == 2, told
-    assert len(told.err.splitlines()) == 1
-    assert named in told.err
+    assert (code, err.count("\n")) == (2, 1), err
+    assert named in err
 
 
-def test_every_fault_is_told_not_just_the_first(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_fault_is_told_not_just_the_first(home: Path, told: Told) -> None:
     """`config check` goes on after a fault of one store, and tells those of the others too."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("HOME", str(home))
     (home / "keywright.toml").write_text(
         SOUND + "[stores.b]\nbackend='file'\n[stores.c]\nbackend='nope'\n[keys.k]\nbits=3\ntype='rsa'\n"
     )
 
-    code = dispatch.run(["config", "check"])
+    code, _, err = told("config", "check")
 
-    told = capsys.readouterr().err
-    assert code == 2
-    assert len(told.splitlines()) == 3
-    assert all(part in told for part in ("stores.b.path", "'nope'", "keys.k.bits"))
+    assert (code, err.count("\n")) == (2, 3)
+    assert all(part in err for part in ("stores.b.path", "'nope'", "keys.k.bits"))
 
 
-def test_stores_that_a_command_does_not_use_do_not_matter_to_it(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stores_that_a_command_does_not_use_do_not_matter_to_it(home: Path, told: Told) -> None:
     """A store with wrong settings is no trouble for a command that uses another."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("HOME", str(home))
     (home / "keywright.toml").write_text(SOUND + "[stores.b]\nbackend='file'\npath={env='KEYWRIGHT_TEST_UNSET'}\n")
 
-    code = dispatch.run(["list"])
-
-    assert code == 0, capsys.readouterr()
-
-
-def test_the_table_is_long_enough() -> None:
-    """At least 40 misconfigurations are tried."""
-    assert len(WRONG) + len(FROM_OUTSIDE) >= 40
+    assert told("list")[0] == 0
