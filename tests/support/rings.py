@@ -18,6 +18,7 @@ Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 Wait = Callable[..., None]
 Table = dict[str, Any]
+Meanwhile = Callable[..., None]
 
 
 class Claiming:

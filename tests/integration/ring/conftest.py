@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
-from support.rings import NOW, Refused, Rings, Wait
+from support.rings import NOW, Meanwhile, Refused, Rings, Wait
 
 import keywright
 from keywright import (
@@ -57,6 +58,27 @@ def wait(clock: Clock) -> Wait:
         clock.time += timedelta(**duration)
 
     return on
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Has something happen once, just before a store's next call of a method, or `after` it and before it returns."""
+
+    def arrange(store: object, method: str, happens: Callable[[], object], *, after: bool = False) -> None:
+        plain = getattr(store, method)
+
+        def late(*arguments: Any, **named: Any) -> Any:
+            monkeypatch.setattr(store, method, plain)
+            if not after:
+                happens()
+            found = plain(*arguments, **named)
+            if after:
+                happens()
+            return found
+
+        monkeypatch.setattr(store, method, late)
+
+    return arrange
 
 
 class Extras:

@@ -6,11 +6,12 @@ import getpass
 import os
 import pwd
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.rings import NOW, Refused, Rings, Table
+from support.rings import NOW, Meanwhile, Refused, Rings, Table
 
 from keywright import KeyEvent, KeyRing, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError, PolicyError
@@ -167,7 +168,7 @@ def test_a_review_of_labels_sees_them_as_they_will_be(ring: Rings, guard: Guard,
 
 @pytest.mark.parametrize("objection", [False, True])
 def test_labels_that_were_written_meanwhile_are_reviewed(
-    ring: Rings, guard: Guard, refused: Refused, monkeypatch: pytest.MonkeyPatch, objection: bool
+    ring: Rings, guard: Guard, refused: Refused, meanwhile: Meanwhile, objection: bool
 ) -> None:
     """Two who each take off one of two labels at once cannot get past a rule that wants one of them.
 
@@ -175,24 +176,17 @@ def test_labels_that_were_written_meanwhile_are_reviewed(
     """
     opened = ring()
     opened.generate("a", labels={"x": "1", "y": "1"})
-    store = opened.open_store().writable
-    get = store.get
-    late = [True]
 
-    def slow_get(name: str, version: int) -> object:
-        if late and late.pop():
-            opened.label("a", {"y": None})
-            guard.objections = {"label": ("not on Fridays",)} if objection else {}
-        return get(name, version)
+    def relabel() -> None:
+        opened.label("a", {"y": None})
+        guard.objections = {"label": ("not on Fridays",)} if objection else {}
 
-    monkeypatch.setattr(store, "get", slow_get)
+    meanwhile(opened.open_store().store, "get", relabel)
     guard.requests.clear()
     guard.events.clear()
 
-    if objection:
-        with refused(PolicyError, "label of a is refused by plugin 'guard': not on Fridays"):
-            opened.label("a", {"x": None})
-    else:
+    said = refused(PolicyError, "label of a is refused by plugin 'guard': not on Fridays")
+    with said if objection else nullcontext():
         opened.label("a", {"x": None})
 
     last = "PolicyError" if objection else "done"
@@ -352,18 +346,10 @@ def test_each_look_of_a_signer_is_told(ring: Rings, guard: Guard, wait: Callable
     assert [(one.operation, one.outcome) for one in guard.events[1:]] == [("bind", "done"), ("bind", "PolicyError")]
 
 
-def test_a_race_is_told(ring: Rings, guard: Guard, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_is_told(ring: Rings, guard: Guard, meanwhile: Meanwhile) -> None:
     """Who loses a race is told of as one that found the key there."""
     opened = ring()
-    store = opened.open_store().writable
-    create = store.create
-
-    def late(record: Any) -> Any:
-        monkeypatch.setattr(store, "create", create)
-        opened.generate("a")
-        return create(record)
-
-    monkeypatch.setattr(store, "create", late)
+    meanwhile(opened.open_store().store, "create", lambda: opened.generate("a"))
 
     with pytest.raises(KeyExistsError):
         opened.generate("a")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support.rings import NOW, Claiming, Refused, Rings
+from support.rings import NOW, Claiming, Meanwhile, Refused, Rings
 
 from keywright import Key, KeyRing, Options, RecordInfo, Registry, Secret, State
 from keywright.errors import (
@@ -386,20 +386,10 @@ def test_ensure_makes_the_named_alone(ring: Rings, refused: Refused) -> None:
     assert ([*opened.names()], [*opened.names(store="other")]) == ([], ["b"])
 
 
-def test_who_ensures_too_late_is_content(ring: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_ensures_too_late_is_content(ring: Rings, meanwhile: Meanwhile) -> None:
     """A key that somebody makes between the look and the making is there, as was wanted."""
     opened = ring(keys={"a": {}, "b": {}})
-    store = opened.open_store().store
-    versions = store.versions
-
-    def late(name: str) -> object:
-        found = versions(name)
-        if name == "a" and not found:
-            monkeypatch.undo()
-            opened.generate("a")
-        return found
-
-    monkeypatch.setattr(store, "versions", late)
+    meanwhile(opened.open_store().store, "versions", lambda: opened.generate("a"), after=True)
 
     assert [info.reference for info in opened.ensure()] == ["b@1"]
     assert len(opened.show("a").versions) == 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.rings import Refused, Rings
+from support.rings import Meanwhile, Refused, Rings
 
 from keywright import (
     Capabilities,
@@ -38,34 +38,17 @@ def pair(ring: Rings, shared: dict[str, str]) -> tuple[KeyRing, KeyRing]:
     return ring(stores=tables, default_store="old"), ring(stores=tables, default_store="old")
 
 
-@pytest.fixture
-def before(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Has something happen just before a store's next call of a method, once."""
-
-    def arrange(store: object, method: str, happens: Callable[[], object]) -> None:
-        plain = getattr(store, method)
-
-        def late(*arguments: Any, **named: Any) -> Any:
-            monkeypatch.setattr(store, method, plain)
-            happens()
-            return plain(*arguments, **named)
-
-        monkeypatch.setattr(store, method, late)
-
-    return arrange
-
-
 def told(moved: list[Moved]) -> list[tuple[str, str, str | None]]:
     """Reference, outcome and error of each."""
     return [(one.reference, one.outcome, None if one.error is None else str(one.error)) for one in moved]
 
 
-def test_what_another_one_copied_first_is_identical(pair: tuple[KeyRing, KeyRing], before: Callable[..., None]) -> None:
+def test_what_another_one_copied_first_is_identical(pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile) -> None:
     """A version that comes between the look and the write, and is the same, is where it belongs; all goes on."""
     mine, theirs = pair
     mine.generate("a")
     mine.rotate("a")
-    before(mine.open_store("new").store, "create", lambda: list(theirs.migrate(from_="old", to="new")))
+    meanwhile(mine.open_store("new").store, "create", lambda: list(theirs.migrate(from_="old", to="new")))
 
     moved = list(mine.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
@@ -74,12 +57,12 @@ def test_what_another_one_copied_first_is_identical(pair: tuple[KeyRing, KeyRing
 
 
 def test_another_key_that_comes_first_is_the_usual_conflict(
-    pair: tuple[KeyRing, KeyRing], before: Callable[..., None]
+    pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile
 ) -> None:
     """It is compared, and what is said of it is what a migration says, not what the store says."""
     mine, theirs = pair
     mine.generate("a")
-    before(mine.open_store("new").store, "create", lambda: theirs.generate("a", store="new"))
+    meanwhile(mine.open_store("new").store, "create", lambda: theirs.generate("a", store="new"))
 
     moved = list(mine.migrate(from_="old", to="new"))
 
@@ -96,26 +79,26 @@ def test_another_key_that_comes_first_is_the_usual_conflict(
     assert theirs.export("a", store="new") != theirs.export("a", store="old")
 
 
-def test_what_comes_first_is_not_overwritten(pair: tuple[KeyRing, KeyRing], before: Callable[..., None]) -> None:
+def test_what_comes_first_is_not_overwritten(pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile) -> None:
     """With `update` too: whoever changed the copy meanwhile is asked to look again, unless it is the same by now."""
     mine, theirs = pair
     mine.generate("a")
     list(mine.migrate(from_="old", to="new"))
     mine.label("a@1", {"team": "web"})
-    before(mine.open_store("new").store, "update", lambda: theirs.label("a@1", {"team": "infra"}, store="new"))
+    meanwhile(mine.open_store("new").store, "update", lambda: theirs.label("a@1", {"team": "infra"}, store="new"))
 
     moved = list(mine.migrate(from_="old", to="new", update=True))
 
     assert told(moved) == [
         ("a@1", "conflict", "a@1 changed in store 'new' while it was copied; run the same command again")
     ]
-    before(mine.open_store("new").store, "update", lambda: list(theirs.migrate(from_="old", to="new", update=True)))
+    meanwhile(mine.open_store("new").store, "update", lambda: list(theirs.migrate(from_="old", to="new", update=True)))
     assert told(list(mine.migrate(from_="old", to="new", update=True))) == [("a@1", "identical", None)]
     assert mine.show("a", store="new").versions[0].info.labels == {"team": "web"}
 
 
 def test_a_copy_that_changes_before_it_is_read_back_is_not_damaged(
-    pair: tuple[KeyRing, KeyRing], before: Callable[..., None]
+    pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile
 ) -> None:
     """It is another state of the same key, and is told as that."""
     mine, theirs = pair
@@ -123,9 +106,9 @@ def test_a_copy_that_changes_before_it_is_read_back_is_not_damaged(
     new = mine.open_store("new").store
 
     def created() -> None:
-        before(new, "get", lambda: theirs.label("a@1", {"team": "infra"}, store="new"))
+        meanwhile(new, "get", lambda: theirs.label("a@1", {"team": "infra"}, store="new"))
 
-    before(new, "create", created)
+    meanwhile(new, "create", created)
 
     moved = list(mine.migrate(from_="old", to="new"))
 
@@ -156,7 +139,7 @@ def test_what_comes_back_as_something_else_is_damage(
 
 @pytest.mark.parametrize("method", ["versions", "get", "remove"])
 def test_what_another_one_moved_away_is_no_failure(
-    pair: tuple[KeyRing, KeyRing], before: Callable[..., None], method: str
+    pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile, method: str
 ) -> None:
     """Two that remove the source both end well, at whatever moment the one is faster than the other."""
     mine, theirs = pair
@@ -170,7 +153,7 @@ def test_what_another_one_moved_away_is_no_failure(
     if method != "remove":
         mine.generate("b")
         next(moves)  # `b` is still to come
-    before(old, method, faster)
+    meanwhile(old, method, faster)
     moved = list(moves)
 
     assert [one for one in moved if one.error is not None] == []
@@ -178,7 +161,7 @@ def test_what_another_one_moved_away_is_no_failure(
     assert "a" in mine.names(store="new")
 
 
-def test_what_is_gone_from_both_is_told(pair: tuple[KeyRing, KeyRing], before: Callable[..., None]) -> None:
+def test_what_is_gone_from_both_is_told(pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile) -> None:
     """A name that somebody took out of the source, and out of the target too, was not moved."""
     mine, _ = pair
     mine.generate("a")
@@ -188,7 +171,7 @@ def test_what_is_gone_from_both_is_told(pair: tuple[KeyRing, KeyRing], before: C
             kept = mine.open_store(store).writable
             kept.remove("a", expected=[info.revision for info in kept.versions("a")])
 
-    before(mine.open_store("old").store, "remove", lost)
+    meanwhile(mine.open_store("old").store, "remove", lost)
     moved = list(mine.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
     assert [(one.reference, one.outcome) for one in moved] == [("a@1", "copied"), ("a", "kept")]
@@ -216,7 +199,7 @@ def test_what_is_back_already_is_not_put_back(pair: tuple[KeyRing, KeyRing], mon
 
 @pytest.mark.parametrize("end", ["compromise", "destroy", "disable"])
 def test_an_end_that_comes_between_is_not_overwritten(
-    pair: tuple[KeyRing, KeyRing], before: Callable[..., None], end: str
+    pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile, end: str
 ) -> None:
     """Whoever ends the copy after it was looked at, and before it is read once more, has the last word."""
     mine, theirs = pair
@@ -226,9 +209,9 @@ def test_an_end_that_comes_between_is_not_overwritten(
     new = mine.open_store("new").store
 
     def looked_at() -> None:
-        before(new, "get", lambda: getattr(theirs, end)("a@1", store="new"))
+        meanwhile(new, "get", lambda: getattr(theirs, end)("a@1", store="new"))
 
-    before(new, "get", looked_at)
+    meanwhile(new, "get", looked_at)
 
     moved = list(mine.migrate(from_="old", to="new", update=True))
 

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support.rings import NOW, Refused, Rings, Table, Wait
+from support.rings import NOW, Meanwhile, Refused, Rings, Table, Wait
 
-from keywright import Registry
 from keywright.errors import (
     ConfigError,
     InvalidSignatureError,
@@ -139,10 +138,14 @@ def test_a_public_key_is_rotated_by_its_owner(ring: Rings, refused: Refused) -> 
 
 
 @pytest.mark.parametrize(("encoded", "bits"), [("AAAA", 24), ("AAAAAAAAAAA", 64)])
-def test_a_size_that_cannot_go_on_is_refused(ring: Rings, refused: Refused, encoded: str, bits: int) -> None:
-    """A size that an import may have and a new key may not has to be said anew."""
-    opened = ring()
-    opened.import_key("a", b'{"kty":"oct","k":"%s"}' % encoded.encode())
+def test_a_size_that_cannot_go_on_is_refused(
+    ring: Rings, shared: Table, refused: Refused, encoded: str, bits: int
+) -> None:
+    """A size that an import may have and a new key may not has to be said or configured, unless the type is another."""
+    opened = ring(stores={"main": shared})
+    for name in ("a", "b", "c"):
+        opened.import_key(name, b'{"kty":"oct","k":"%s"}' % encoded.encode())
+    other = ring(stores={"main": shared}, keys={"b": {"bits": 128}, "c": {"type": "ec-p256"}})
 
     with refused(
         ConfigError,
@@ -150,17 +153,8 @@ def test_a_size_that_cannot_go_on_is_refused(ring: Rings, refused: Refused, enco
         "say --bits, or set keys.a.bits",
     ):
         opened.rotate("a")
-
     assert opened.rotate("a", bits=256).version == 2
-
-
-def test_a_size_that_cannot_go_on_does_not_matter_to_another(ring: Rings, shared: dict[str, str]) -> None:
-    """A configured size, or another type, goes on where the last size cannot."""
-    for name in ("a", "b"):
-        ring(stores={"main": shared}).import_key(name, b'{"kty":"oct","k":"AAAA"}')
-    opened = ring(stores={"main": shared}, keys={"a": {"bits": 128}, "b": {"type": "ec-p256"}})
-
-    assert [opened.rotate(name).key_type for name in ("a", "b")] == ["oct", "ec-p256"]
+    assert [other.rotate(name).key_type for name in ("b", "c")] == ["oct", "ec-p256"]
 
 
 def test_of_those_who_rotate_at_once_each_makes_one_or_none(ring: Rings) -> None:
@@ -184,21 +178,12 @@ def test_of_those_who_rotate_at_once_each_makes_one_or_none(ring: Rings) -> None
     assert len({info.kid for info in infos}) == len(infos)
 
 
-def test_the_loser_of_a_race_is_told(ring: Rings, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loser_of_a_race_is_told(ring: Rings, meanwhile: Meanwhile) -> None:
     """Somebody who makes the version while this ring generates it wins, and nothing of theirs is changed."""
     opened = ring()
     opened.generate("a")
-    kind = type(registry.key_type("ed25519"))
-    generate = kind.generate
     theirs: list[object] = []
-
-    def slow(self: Any, options: Any) -> Any:
-        if not theirs:
-            theirs.append(None)
-            theirs[0] = opened.rotate("a")
-        return generate(self, options)
-
-    monkeypatch.setattr(kind, "generate", slow)
+    meanwhile(opened.open_store().store, "create", lambda: theirs.append(opened.rotate("a")))
 
     with pytest.raises(KeywrightError) as caught:
         opened.rotate("a")
@@ -268,26 +253,20 @@ def test_attributes_that_are_gone_may_be_said_or_configured(
     assert opened.load("a").attributes == opened.load("b").attributes == said
 
 
-def test_a_format_without_attributes_has_none_to_lose(ring: Rings) -> None:
-    """A nix key carries no attributes, so its tombstone is followed as ever."""
-    opened = ring()
+def test_where_no_attributes_are_lost(ring: Rings) -> None:
+    """A nix key carries none, and where keys never leave the store the metadata has all, so tombstones are followed."""
+    opened = ring(stores={"main": {"backend": "memory"}, "hsm": {"backend": "memory-signing"}}, default_store="main")
     opened.generate("a", labels={"x": "1"})
     opened.destroy("a")
+    attributes = {"use": "sig", "key_ops": ["sign"]}
+    opened.generate("b", type="ec-p256", attributes=attributes, store="hsm")
 
     info = opened.rotate("a")
 
     assert (info.reference, info.kid, info.format, info.labels) == ("a@2", "a-2", "nix", {"x": "1"})
-
-
-def test_a_signing_store_knows_its_attributes(ring: Rings) -> None:
-    """Where keys never leave the store, the metadata has all their attributes, a tombstone's too."""
-    opened = ring(stores={"hsm": {"backend": "memory-signing"}})
-    attributes = {"use": "sig", "key_ops": ["sign"]}
-    opened.generate("a", type="ec-p256", attributes=attributes)
-
-    assert opened.rotate("a").attributes == attributes
-    opened.destroy("a@2")
-    assert opened.rotate("a").attributes == attributes
+    assert opened.rotate("b", store="hsm").attributes == attributes
+    opened.destroy("b@2", store="hsm")
+    assert opened.rotate("b", store="hsm").attributes == attributes
 
 
 def test_a_size_that_is_gone_is_not_guessed(ring: Rings, shared: Table, refused: Refused) -> None:

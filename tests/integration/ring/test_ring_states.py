@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support.rings import NOW, Refused, Rings, Wait
+from support.rings import NOW, Meanwhile, Refused, Rings, Wait
 
 import keywright
 from keywright import Registry, Secret, State
@@ -211,25 +211,15 @@ def test_a_reason_is_short_printable_text(ring: Rings, refused: Refused, change:
         assert opened.compromise(f"kept-{number}", reason=reason).reason == reason
 
 
-def test_a_change_meanwhile_is_kept(ring: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_meanwhile_is_kept(ring: Rings, meanwhile: Meanwhile) -> None:
     """Somebody's change between reading and writing is seen, and this one is made on top of it."""
     opened = ring()
     opened.generate("a")
-    store = opened.open_store().writable
-    get = store.get
-    late: list[str] = ["y", "x"]
-
-    def slow_get(name: str, version: int) -> object:
-        record = get(name, version)
-        if late:
-            opened.label("a", {late.pop(): "1"})
-        return record
-
-    monkeypatch.setattr(store, "get", slow_get)
+    meanwhile(opened.open_store().store, "get", lambda: opened.label("a", {"x": "1"}), after=True)
 
     info = opened.disable("a")
 
-    assert (info.state, info.labels) == (State.DISABLED, {"x": "1", "y": "1"})
+    assert (info.state, info.labels) == (State.DISABLED, {"x": "1"})
 
 
 def test_endless_changes_are_told(ring: Rings, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,27 +242,17 @@ def test_endless_changes_are_told(ring: Rings, refused: Refused, monkeypatch: py
     assert opened.show("a").versions[0].info.state is State.ENABLED
 
 
-def test_a_destruction_meanwhile_is_final(ring: Rings, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_destruction_meanwhile_is_final(ring: Rings, refused: Refused, meanwhile: Meanwhile) -> None:
     """Whoever wants to enable what somebody destroys meanwhile does not bring it back."""
     opened = ring()
     opened.generate("a")
     opened.disable("a")
-    store = opened.open_store().writable
-    get = store.get
-    late = [True]
-
-    def slow_get(name: str, version: int) -> object:
-        record = get(name, version)
-        if late and late.pop():
-            opened.destroy("a")
-        return record
-
-    monkeypatch.setattr(store, "get", slow_get)
+    meanwhile(opened.open_store().store, "get", lambda: opened.destroy("a"), after=True)
 
     with refused(PolicyError, "a@1 is destroyed, for good; rotate to make a new version"):
         opened.enable("a")
 
-    assert get("a", 1).payload is None
+    assert opened.open_store().store.get("a", 1).payload is None
 
 
 def test_a_withdrawn_announcement_leaves_the_primary(ring: Rings, wait: Wait) -> None:
