@@ -20,7 +20,6 @@ from keywright.testing import assert_hidden
 
 HOUSE = Path(__file__).parents[2]
 SERVICE = HOUSE / "docs" / "examples" / "service.py"
-
 Call = Callable[..., tuple[int, dict[str, Any]]]
 
 

@@ -15,7 +15,6 @@ from support import COMMAND, Keywright, ctrl_c
 import keywright as library
 
 MANY = 250
-
 TABLES = {"file": 'backend = "file"\npath = "{}"\n', "sqlite": 'backend = "sqlite"\npath = "{}.db"\n'}
 
 

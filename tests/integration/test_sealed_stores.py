@@ -22,11 +22,8 @@ SEALS = {
 }
 
 STORES = {"file": "keys", "sqlite": "keys.db"}
-
 SETTING = {"passphrase": "passphrase", "master-key": "key"}
-
 SEED = library.Secret(bytes(range(0xA0, 0xC0)))
-
 CANARY = library.Registry.load(["keytypes", "nix"])
 
 

@@ -17,7 +17,6 @@ import keywright as library
 from keywright.errors import ConfigError, KeywrightError
 
 PLUGINS = keywright.Registry.load()
-
 STORES = ("file", "sqlite", "memory", "env")
 
 # Smaller than the defaults, where making one takes long.
@@ -195,7 +194,6 @@ def test_the_environment_store_needs_no_table(form: str, home: Path, keywright: 
 
 
 PROCESSES = 8
-
 SETTINGS = {"file": 'backend = "file"\npath = "keys"', "sqlite": 'backend = "sqlite"\npath = "keys.db"'}
 
 

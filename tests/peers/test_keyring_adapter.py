@@ -29,7 +29,6 @@ except ImportError:
     pytest.skip("keyring is not installed", allow_module_level=True)
 
 Open = Callable[[], AbstractContextManager[WritableStore]]
-
 _LONGEST_SEGMENT = 99  # of the 200 bytes of a name, which has two and a slash
 
 

@@ -22,7 +22,6 @@ from keywright.errors import InvalidSignatureError, MalformedTokenError
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, jwe_decrypt, jwe_encrypt
 
 Jwk = dict[str, Any]
-
 PLAINTEXT = b'{"sub":"user-7","n":[1,2.5,null]}'
 RSA = create_rsa_key(2048)
 P256, P384, P521, X25519 = map(create_curve_key, ("P-256", "P-384", "P-521", "X25519"))

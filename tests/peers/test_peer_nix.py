@@ -18,7 +18,6 @@ MANUAL_SECRET = (
 )
 
 MANUAL_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
-
 Run = Callable[..., bytes]
 
 

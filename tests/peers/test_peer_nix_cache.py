@@ -22,7 +22,6 @@ from keywright_nix.narinfo import NarInfo
 from keywright_nix.trusted import parse_trusted
 
 pytestmark = pytest.mark.peer
-
 COUNT = 2_000
 
 

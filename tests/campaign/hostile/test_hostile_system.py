@@ -207,7 +207,6 @@ def test_little_memory(place: Path, opened: Open) -> None:
 
 
 TRIALS = 40
-
 LONGEST_SECONDS = 0.03  # what a command takes in a process that has imported what it needs
 
 

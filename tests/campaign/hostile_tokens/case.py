@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 from keywright.errors import KeywrightError
 
 Call = Literal["verify", "claims", "decrypt", "decrypt claims", "sign", "import"]
-
 OURS = "ours"
 """The rule of what no standard forbids: who accepts it breaks none."""
 

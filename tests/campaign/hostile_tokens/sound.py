@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
 
 Jwk = dict[str, Any]
 Make = Callable[[bytes], bytes]
-
 HEADER = b'{"alg":"HS256"}'
 PAYLOAD = b'{"sub":"a"}'
 

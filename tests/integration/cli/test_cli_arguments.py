@@ -12,8 +12,8 @@ import pytest
 from support import COMMAND, Keywright, Told
 
 from keywright.cli import dispatch
-from keywright.cli.commands import Command, Commands
 from keywright.cli.loading import Loading
+from keywright.plugins.commands import Command, Commands
 
 CANARY = "canary-7f3b-sings-not"
 

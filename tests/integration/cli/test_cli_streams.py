@@ -99,13 +99,13 @@ def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, home: Path) ->
     (home / "loud.py").write_text(
         "import os, sys\n"
         "from keywright.cli.dispatch import run\n"
-        "from keywright.ring.making import Making\n"
-        "made = Making.generate\n"
+        "from keywright import KeyRing\n"
+        "made = KeyRing.generate\n"
         "def loud(*given, **settings):\n"
         "    opened = os.open('precious', os.O_CREAT | os.O_RDWR)\n"
         "    os.write(2, b'noise')\n"
         "    return made(*given, **settings)\n"
-        "Making.generate = loud\n"
+        "KeyRing.generate = loud\n"
         "sys.exit(run(['generate', 'b']))\n"
     )
 
@@ -418,7 +418,6 @@ def test_nothing_is_drawn_for_programs_and_log_files(
 
 
 PROMPT = b"API key: "
-
 NOTHING = "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
 
 

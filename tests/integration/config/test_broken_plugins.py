@@ -111,7 +111,6 @@ BROKEN = [
 ]  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
 Install = Callable[..., None]
 
 

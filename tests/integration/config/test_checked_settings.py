@@ -18,11 +18,8 @@ from keywright.stores.memory import MemoryBackend
 from keywright.testing import assert_hidden
 
 STORE = '[stores.main]\nbackend = "file"\npath = "keys"\n'
-
 SEAL = '[seals.master]\nseal = "passphrase"\nmemory = 19\ntime = 2\nlanes = 1\npassphrase = { file = "secret" }\n'
-
 SEALED = STORE + 'seal = "master"\n' + SEAL
-
 AUDIT = '[plugin.audit]\npath = "log/audit.jsonl"\n'
 
 LINK = (
@@ -31,9 +28,7 @@ LINK = (
 )
 
 EDITED = '{"kind":"intent","name":"a","previous":null,"hash":"' + "0" * 64 + '"}'
-
 BY_OTHERS = "may be changed by other users; take that away with chmod go-w"
-
 NO_DIRECTORY = "there is no directory to make the audit log's in; make it, or set another path"
 
 
@@ -344,7 +339,6 @@ def test_a_secret_of_a_plugin_or_a_store_that_others_may_read_is_told(tmp_path: 
 
 
 CHAIN = '[stores.both]\nbackend = "chain"\nstores = ["main"]\n'
-
 POLICY = '[plugin.policy]\nrules = [{ names = "a", types = ["oct"] }]\n'
 
 

@@ -162,7 +162,6 @@ def database(ring: Ring, *statements: str) -> None:
 
 
 INSERT = "INSERT INTO payload (crc32, bytes) VALUES (x'00000000', x'63616e617279')"
-
 SWAPPED = "UPDATE record SET payload = 3 - payload"
 
 DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [

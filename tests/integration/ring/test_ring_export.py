@@ -138,20 +138,14 @@ OKP = Secret(
 )
 
 OKP_PUBLIC = b'{"crv":"Ed25519","kty":"OKP","x":"' + X.encode() + b'"}'
-
 THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-
 OCT = Secret(b'{"k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ","kty":"oct"}')
 
 # The example key of Nix's manual ("nix key generate-secret").
 NIX_BASE64 = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
-
 NIX = Secret(b"cache.example.org-0:" + NIX_BASE64)
-
 NIX_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
-
 ODD_NIX = Secret(b"a b:" + NIX_BASE64)
-
 ODD = "holds whitespace, a control character or another one that does not print"
 
 

@@ -193,17 +193,11 @@ def test_times_come_in_any_zone(ring: Rings) -> None:
 
 
 LABEL_NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
-
 KID = "must be text with no other braces than {name} and {version}, and not empty"
-
 LONG_KID = "must have at most 1024 characters; choose a shorter one"
-
 ORDER = "expires must be after the activation and after now, or the key would never sign"
-
 ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
-
 EARLY = timezone(timedelta(hours=12))
-
 LATE = timezone(timedelta(hours=-12))
 
 

@@ -22,13 +22,9 @@ class Stranger:
 
 
 _PLACES = count()
-
 _NO_TEXT = (3, True, b"CANARY", ["CANARY"], {"CANARY": 1}, Stranger())
-
 _NO_MAPPING = (3, "CANARY", b"CANARY", ["CANARY"], {1: "CANARY"}, {b"CANARY": "x"}, Stranger())
-
 _NO_BYTES = (3, None, "CANARY", ["CANARY"], Stranger())
-
 _NO_TIME = (3, 1.5, "CANARY", b"CANARY", ["CANARY"], Stranger())
 
 # What is wrong in place of a parameter of this type.

@@ -29,11 +29,8 @@ from keywright.testing import traceback_with_locals
 
 # The example key of Nix's manual ("nix key generate-secret").
 NIX_BASE64 = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
-
 NIX = Secret(b"cache.example.org-0:" + NIX_BASE64)
-
 NIX_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
-
 ODD_NIX = Secret(b"a b:" + NIX_BASE64)
 
 MISMATCHED_NIX = Secret(
@@ -42,14 +39,11 @@ MISMATCHED_NIX = Secret(
 
 # RFC 8037, appendix A.1 and A.3.
 OKP_PUBLIC = b'"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
-
 OKP = Secret(b'{"crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","kty":"OKP",' + OKP_PUBLIC)
-
 OKP_THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
 # RFC 7515, appendix A.1.1.
 OCT_OCTETS = b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
-
 OCT = Secret(b'{"alg":"HS512","k":"' + OCT_OCTETS + b'","kid":"hmac","kty":"oct","note":"kept"}')
 
 # RFC 7517, appendix A.2.
@@ -167,7 +161,6 @@ def test_lenience_without_a_report_or_a_meaning(ring: Rings) -> None:
 
 
 EMPTY = "the data is empty, and a key belongs there; see what should have written it"
-
 LABEL = "label x must be printable text of at most 256 bytes"
 
 

@@ -17,7 +17,7 @@ from support.rings import Rings, Table
 import keywright
 from keywright import Options, Registry
 from keywright.errors import KeywrightError, StoreUnavailableError
-from keywright.ring.process_lock import ProcessLock
+from keywright.files import ProcessLock
 
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 

@@ -17,7 +17,6 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright.ring.timing import Due
 
 KEYS: dict[str, dict[str, Any]] = {
     "a": {"rotate_every": "90d", "overlap": "14d"},
@@ -37,7 +36,7 @@ def test_what_is_old_enough_is_due(ring: Rings, wait: Wait) -> None:
     after = list(opened.due())
 
     assert before == []
-    assert after == [Due("b", made["b"], (made["b"].created or opened.now()) + timedelta(days=30))]
+    assert after == [("b", made["b"], (made["b"].created or opened.now()) + timedelta(days=30), None, None)]
 
 
 def test_what_is_due_is_rotated_once(ring: Rings, wait: Wait) -> None:

@@ -109,7 +109,7 @@ def _most_jobs(arguments: Namespace, context: Context) -> int:
     from keywright_nix.work import processors
 
     # Each process binds a key of the ring anew; what listens, such as an audit log, would hear of each.
-    alone = arguments.key and context.ring.plugins.listens
+    alone = arguments.key and context.ring.observers.listens
     several = not alone and all(lets_several_sign(context, reference) for reference in arguments.key)
     return processors() if several else 1
 
