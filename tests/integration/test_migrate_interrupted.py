@@ -15,6 +15,7 @@ from support import COMMAND, Keywright, ctrl_c
 import keywright as library
 
 MANY = 250
+
 TABLES = {"file": 'backend = "file"\npath = "{}"\n', "sqlite": 'backend = "sqlite"\npath = "{}.db"\n'}
 
 
@@ -84,37 +85,32 @@ def keys(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("keys")
-def test_ctrl_c_says_how_far_it_came(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
-    """Exit 130, a summary of what was copied, and the same command does the rest and nothing twice."""
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_says_how_far_it_came(
+    home: Path, environment: dict[str, str], keywright: Keywright, as_json: bool
+) -> None:
+    """Exit 130, a summary of what was copied, in JSON too, and the same command does the rest and nothing twice."""
     move = ("migrate", "--from", "old", "--to", "new")
+    options = ("--json",) if as_json else ()
 
-    code, out, err = ctrl_c(home, environment, *move, begun=lambda _: (home / "new" / "k003").exists())
+    code, out, err = ctrl_c(home, environment, *options, *move, begun=lambda _: (home / "new" / "k003").exists())
     rest = keywright(*move)
 
     *lines, summary = out.decode().splitlines()
     assert (code, err) == (130, b"keywright: interrupted; the same command goes on where it stopped\n")
     assert 0 < len(lines) < KEYS
-    assert summary == f"copied {len(lines)}, identical 0"
+    if as_json:
+        assert {json.loads(line)["outcome"] for line in lines} == {"copied"}
+        assert json.loads(summary) == {
+            "dry_run": False, "copied": len(lines), "updated": 0, "identical": 0, "conflict": 0, "failed": 0,
+            "removed": 0, "kept": 0, "unsealed": 0, "interrupted": True,
+        }  # fmt: skip
+    else:
+        assert summary == f"copied {len(lines)}, identical 0"
     copied = int(rest.stdout.splitlines()[-1].split()[1].rstrip(b","))
     # One may have been written, and not yet told.
     assert KEYS - len(lines) - 1 <= copied <= KEYS - len(lines)
     assert rest.stdout.splitlines()[-1] == f"copied {copied}, identical {KEYS - copied}".encode()
-
-
-@pytest.mark.usefixtures("keys")
-def test_a_program_is_told_that_it_was_interrupted(home: Path, environment: dict[str, str]) -> None:
-    """With `--json` the last line is the summary, which says so."""
-    move = ("--json", "migrate", "--from", "old", "--to", "new")
-
-    code, out, _ = ctrl_c(home, environment, *move, begun=lambda _: (home / "new" / "k003").exists())
-
-    *lines, summary = map(json.loads, out.splitlines())
-    assert code == 130
-    assert {line["outcome"] for line in lines} == {"copied"}
-    assert summary == {
-        "dry_run": False, "copied": len(lines), "updated": 0, "identical": 0, "conflict": 0, "failed": 0, "removed": 0,
-        "kept": 0, "unsealed": 0, "interrupted": True,
-    }  # fmt: skip
 
 
 # Ctrl-C when a version is counted, and not yet told.

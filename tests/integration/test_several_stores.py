@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import keywright as library
 from keywright.errors import ConfigError, KeywrightError
 
 PLUGINS = keywright.Registry.load()
+
 STORES = ("file", "sqlite", "memory", "env")
 
 # Smaller than the defaults, where making one takes long.
@@ -194,6 +196,7 @@ def test_the_environment_store_needs_no_table(form: str, home: Path, keywright: 
 
 
 PROCESSES = 8
+
 SETTINGS = {"file": 'backend = "file"\npath = "keys"', "sqlite": 'backend = "sqlite"\npath = "keys.db"'}
 
 
@@ -204,23 +207,32 @@ def configured(request: pytest.FixtureRequest, home: Path) -> Path:
     return home
 
 
-def test_eight_processes_rotate_one_name(configured: Path, keywright: Keywright, environment: dict[str, str]) -> None:
+Ended = list[tuple[bytes, bytes, int]]
+
+
+@pytest.fixture
+def at_once(configured: Path, environment: dict[str, str]) -> Callable[..., Ended]:
+    """Runs a command in eight processes that start at once: stdout, stderr and exit code of each."""
+
+    def run(*command: str) -> Ended:
+        running = [
+            subprocess.Popen(command, cwd=configured, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(PROCESSES)
+        ]
+        return [(*process.communicate(timeout=120), process.returncode) for process in running]
+
+    return run
+
+
+def test_eight_processes_rotate_one_name(configured: Path, keywright: Keywright, at_once: Callable[..., Ended]) -> None:
     """Eight rotations at once make a version each, or are refused with exit 4; every version is whole."""
     assert keywright("generate", "cache.example.org").returncode == 0
 
-    running = [
-        subprocess.Popen(
-            [COMMAND, "rotate", "cache.example.org"], cwd=configured, env=environment,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for _ in range(PROCESSES)
-    ]  # fmt: skip
-    told = [(*process.communicate(timeout=60), process.returncode) for process in running]
+    told = at_once(COMMAND, "rotate", "cache.example.org")
 
     made = sorted(stdout.decode().strip() for stdout, _, code in told if code == 0)
     refused = [stderr.decode() for _, stderr, code in told if code != 0]
     assert all(code in (0, 4) for _, _, code in told), told
-    assert len(made) + len(refused) == PROCESSES
     assert made
     assert made == sorted(f"cache.example.org@{version}" for version in range(2, 2 + len(made)))
     assert all(line.startswith("keywright: ") and "Traceback" not in line for line in refused)
@@ -228,7 +240,7 @@ def test_eight_processes_rotate_one_name(configured: Path, keywright: Keywright,
 
 
 def test_eight_processes_that_try_again_make_exactly_eight_versions(
-    configured: Path, keywright: Keywright, environment: dict[str, str]
+    configured: Path, keywright: Keywright, at_once: Callable[..., Ended]
 ) -> None:
     """Whoever is refused tries again: then there are exactly eight new versions, each made by one of them."""
     assert keywright("generate", "cache.example.org").returncode == 0
@@ -244,29 +256,21 @@ with keywright.open() as ring:
             continue
 """
 
-    running = [
-        subprocess.Popen([sys.executable, "-c", script], cwd=configured, env=environment, stdout=subprocess.PIPE)
-        for _ in range(PROCESSES)
-    ]
-    made = sorted(int(process.communicate(timeout=120)[0]) for process in running)
+    made = sorted(int(stdout) for stdout, _, _ in at_once(sys.executable, "-c", script))
 
     assert made == list(range(2, 2 + PROCESSES))
     _all_whole(configured, 1 + PROCESSES)
 
 
-def test_eight_processes_ensure_one_name_and_make_it_once(configured: Path, environment: dict[str, str]) -> None:
-    """However many `ensure` at once, one key is made and all are content."""
+def test_eight_processes_ensure_one_name_and_make_it_once(configured: Path, at_once: Callable[..., Ended]) -> None:
+    """However many `ensure` at once, one key is made and none of them fails."""
     with (configured / "keywright.toml").open("a") as config:
         config.write('[keys."prod/jwt"]\ntype = "ed25519"\nformat = "jwk"\n')
 
-    running = [
-        subprocess.Popen([COMMAND, "ensure"], cwd=configured, env=environment, stdout=subprocess.PIPE)
-        for _ in range(PROCESSES)
-    ]
-    told = [(process.communicate(timeout=60)[0], process.returncode) for process in running]
+    told = at_once(COMMAND, "ensure")
 
-    assert [code for _, code in told] == [0] * PROCESSES
-    assert sorted(stdout for stdout, _ in told) == [b""] * (PROCESSES - 1) + [b"prod/jwt@1\n"]
+    assert [code for _, _, code in told] == [0] * PROCESSES
+    assert sorted(stdout for stdout, _, _ in told) == [b""] * (PROCESSES - 1) + [b"prod/jwt@1\n"]
 
 
 def _all_whole(home: Path, count: int) -> None:

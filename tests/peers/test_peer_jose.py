@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import Keywright
+from support.jose import Jose
 
 pytestmark = pytest.mark.peer
 
@@ -27,12 +27,11 @@ Run = Callable[..., bytes]
 
 
 @pytest.fixture
-def jose(peer: Callable[[str], str], home: Path) -> Run:
+def jose(jose_program: Jose) -> Run:
     """Runs `jose` and returns its stdout; a failure of it fails the test."""
-    program = peer("jose")
 
     def run(*arguments: str, input: bytes = b"") -> bytes:
-        done = subprocess.run([program, *arguments], cwd=home, input=input, capture_output=True, timeout=60)
+        done = jose_program(*arguments, given=input)
         assert done.returncode == 0, (arguments, done.stderr.decode())
         return done.stdout
 

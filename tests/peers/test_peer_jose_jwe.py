@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,16 @@ import jwcrypto.jwk  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from joserfc.errors import JoseError, SecurityWarning
 from jwcrypto.common import JWException  # type: ignore[import-untyped]  # it ships no types
+from support.jose import Jose, Jwk, public
 
 from keywright import Secret
 from keywright.errors import InvalidSignatureError, MalformedTokenError
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, jwe_decrypt, jwe_encrypt
 
-Jwk = dict[str, Any]
 PLAINTEXT = b'{"sub":"user-7","n":[1,2.5,null]}'
+
 RSA = create_rsa_key(2048)
+
 P256, P384, P521, X25519 = map(create_curve_key, ("P-256", "P-384", "P-521", "X25519"))
 
 # Each algorithm of either kind at least twice, each curve too.
@@ -61,6 +61,7 @@ SAMPLE: list[tuple[str, str, Jwk]] = [
     ("ECDH-ES+A256KW", "A128GCM", X25519),
     ("ECDH-ES+A256KW", "A256CBC-HS512", P256),
 ]
+
 # What this program has: no X25519, and no RSA-OAEP with the OpenSSL of today.
 SAMPLE_OF_JOSE = [one for one in SAMPLE if one[2] is not X25519 and one[2] is not RSA]
 
@@ -74,12 +75,6 @@ def sampled(sample: list[tuple[str, str, Jwk]]) -> pytest.MarkDecorator:
 def names_of(algorithm: str, encryption: str) -> dict[str, Any]:
     """As our arguments."""
     return {"key_algorithm": algorithm, "content_algorithm": encryption}
-
-
-def public(jwk: Jwk) -> Jwk:
-    """What encrypts."""
-    secret = () if jwk["kty"] == "oct" else ("d", "p", "q", "dp", "dq", "qi")
-    return {name: value for name, value in jwk.items() if name not in secret}
 
 
 def tampered(token: str) -> list[str]:
@@ -147,34 +142,16 @@ def test_jwcrypto(algorithm: str, encryption: str, jwk: Jwk) -> None:
             jwcrypto.jwe.JWE(algs=allowed).deserialize(changed, key)
 
 
-@pytest.fixture
-def jose(peer: Callable[[str], str], home: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    """Runs `jose jwe`."""
-    program = peer("jose")
-
-    def run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        command = [program, "jwe", *arguments]
-        return subprocess.run(command, cwd=home, input=given, capture_output=True, timeout=60)
-
-    return run
-
-
 @pytest.mark.peer
 @sampled(SAMPLE_OF_JOSE)
-def test_jose(
-    algorithm: str,
-    encryption: str,
-    jwk: Jwk,
-    jose: Callable[..., subprocess.CompletedProcess[bytes]],
-    home: Path,
-) -> None:
+def test_jose(algorithm: str, encryption: str, jwk: Jwk, jose_program: Jose, home: Path) -> None:
     """Both ways, and tampering refused on both sides."""
     (home / "key.jwk").write_text(json.dumps(jwk))
     template = json.dumps({"protected": {"alg": algorithm, "enc": encryption}})
     ours = jwe_encrypt(PLAINTEXT, public(jwk), **names_of(algorithm, encryption))
 
-    theirs = jose("enc", "-i", template, "-I-", "-k", "key.jwk", "-c", given=PLAINTEXT)
-    read = jose("dec", "-i-", "-k", "key.jwk", given=ours.encode())
+    theirs = jose_program("jwe", "enc", "-i", template, "-I-", "-k", "key.jwk", "-c", given=PLAINTEXT)
+    read = jose_program("jwe", "dec", "-i-", "-k", "key.jwk", given=ours.encode())
 
     assert theirs.returncode == 0, theirs.stderr
     token = theirs.stdout.decode().strip()
@@ -184,21 +161,18 @@ def test_jose(
     # It does not look at an encrypted key where there must be none.
     for changed in tampered(ours) if ours.split(".")[1] else [*tampered(ours)[:1], *tampered(ours)[2:]]:
         # By its exit code alone: it prints what it decrypts before it knows whether the tag holds.
-        assert jose("dec", "-i-", "-k", "key.jwk", given=changed.encode()).returncode != 0, changed
+        assert jose_program("jwe", "dec", "-i-", "-k", "key.jwk", given=changed.encode()).returncode != 0, changed
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("algorithm", ["A128KW", "A256GCMKW", "ECDH-ES", "ECDH-ES+A256KW"])
-def test_keys_that_jose_made(
-    algorithm: str, peer: Callable[[str], str], jose: Callable[..., subprocess.CompletedProcess[bytes]], home: Path
-) -> None:
+def test_keys_that_jose_made(algorithm: str, jose_program: Jose, home: Path) -> None:
     """Its keys say what they are for (`alg`, `key_ops`), and are good for that here."""
-    generate = [peer("jose"), "jwk", "gen", "-i", json.dumps({"alg": algorithm})]
-    jwk = json.loads(subprocess.run(generate, capture_output=True, check=True, timeout=60).stdout)
+    jwk = json.loads(jose_program("jwk", "gen", "-i", json.dumps({"alg": algorithm})).stdout)
     (home / "key.jwk").write_text(json.dumps(jwk))
     names = names_of(algorithm, "A128CBC-HS256")
 
     token = jwe_encrypt(PLAINTEXT, jwk, **names)
 
-    assert jose("dec", "-i-", "-k", "key.jwk", given=token.encode()).stdout == PLAINTEXT
+    assert jose_program("jwe", "dec", "-i-", "-k", "key.jwk", given=token.encode()).stdout == PLAINTEXT
     assert jwe_decrypt(token, jwk, **names).plaintext == Secret(PLAINTEXT)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import joserfc.jwk
 import jwcrypto.jwk  # type: ignore[import-untyped]  # it ships no types
@@ -15,18 +13,21 @@ import jwcrypto.jws  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from jose import jws as python_jose
 from joserfc import jws as joserfc_jws
+from support.jose import Jose, Jwk, public
 
 from keywright.errors import KeywrightError
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, signer, verify
 
-Jwk = dict[str, Any]
 Sign = Callable[[Jwk, str, bytes], str]
+
 Verify = Callable[[Jwk, str, str], bytes]
 
 ALGORITHMS = [
     *(f"{family}{bits}" for family in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA", "Ed25519"
 ]  # fmt: skip
+
 _RSA = create_rsa_key(2048)
+
 _KEYS: dict[str, Jwk] = {
     **{f"HS{bits}": dict(create_secret_key(512)) for bits in (256, 384, 512)},
     **{f"{family}{bits}": dict(_RSA) for family in ("RS", "PS") for bits in (256, 384, 512)},
@@ -36,13 +37,25 @@ _KEYS: dict[str, Jwk] = {
     "EdDSA": dict(create_curve_key("Ed25519")),
     "Ed25519": dict(create_curve_key("Ed25519")),
 }
-SECRET = ("d", "p", "q", "dp", "dq", "qi")
+
+
 PAYLOAD = b'{"sub":"user-7","n":[1,2.5,null]}'
 
 
-def public(key: Jwk) -> Jwk:
-    """What verifies: all of an `oct` key, the public half of another."""
-    return {name: value for name, value in key.items() if key["kty"] == "oct" or name not in SECRET}
+def tampered(token: str) -> list[str]:
+    """The token with one thing changed at a time: each segment, the algorithm, the signature's length."""
+    head, payload, signature = token.split(".")
+    middle = len(signature) // 2
+    other = "A" if signature[middle] != "A" else "B"
+    return [
+        f"{head}.{payload[:-4]}AAAA.{signature}",
+        f"{head}.{payload}.{signature[:middle]}{other}{signature[middle + 1 :]}",
+        f"{head}.{payload}.",
+        f"{head}.{payload}.{signature[:-4]}",
+        f"{head}.{payload}.{signature}AAAA",
+        f"eyJhbGciOiJub25lIn0.{payload}.",
+        f"eyJhbGciOiJub25lIn0.{payload}.{signature}",
+    ]
 
 
 def our_sign(key: Jwk, algorithm: str, payload: bytes) -> str:
@@ -107,23 +120,8 @@ LIBRARIES: dict[str, tuple[Sign, Verify, tuple[str, ...]]] = {
         tuple(name for name in ALGORITHMS if name[:2] in ("HS", "RS", "ES")),
     ),
 }
+
 PAIRS = [(name, algorithm) for name, (_, _, able) in LIBRARIES.items() for algorithm in able]
-
-
-def tampered(token: str) -> list[str]:
-    """The token with one thing changed at a time: each segment, the algorithm, the signature's length."""
-    head, payload, signature = token.split(".")
-    middle = len(signature) // 2
-    other = "A" if signature[middle] != "A" else "B"
-    return [
-        f"{head}.{payload[:-4]}AAAA.{signature}",
-        f"{head}.{payload}.{signature[:middle]}{other}{signature[middle + 1 :]}",
-        f"{head}.{payload}.",
-        f"{head}.{payload}.{signature[:-4]}",
-        f"{head}.{payload}.{signature}AAAA",
-        f"eyJhbGciOiJub25lIn0.{payload}.",
-        f"eyJhbGciOiJub25lIn0.{payload}.{signature}",
-    ]
 
 
 @pytest.mark.parametrize(("library", "algorithm"), PAIRS)
@@ -152,35 +150,26 @@ def test_a_librarys_tokens_verify_here_and_changed_ones_do_not(library: str, alg
             our_verify(public(key), algorithm, changed)
 
 
-@pytest.fixture
-def jose(peer: Callable[[str], str], home: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    """Runs the real `jose`."""
-    program = peer("jose")
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run([program, *arguments], cwd=home, capture_output=True, timeout=60)
-
-    return run
-
-
 OF_JOSE = [name for name in ALGORITHMS if name[:2] in ("HS", "RS", "PS", "ES")]
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("algorithm", OF_JOSE)
-def test_real_jose_and_we_verify_each_others(
-    algorithm: str, home: Path, jose: Callable[..., subprocess.CompletedProcess[bytes]]
-) -> None:
+def test_real_jose_and_we_verify_each_others(algorithm: str, home: Path, jose_program: Jose) -> None:
     """`jose jws ver` takes our token and refuses the changed ones; we take what `jose jws sig` made, and only that."""
     key = _KEYS[algorithm]
     (home / "secret.jwk").write_text(json.dumps({**key, "alg": algorithm}))
     (home / "public.jwk").write_text(json.dumps({**public(key), "alg": algorithm}))
     (home / "payload").write_bytes(PAYLOAD)
 
+    def verified(token: str) -> tuple[int, bytes]:
+        (home / "token").write_text(token)
+        done = jose_program("jws", "ver", "-i", "token", "-k", "public.jwk", "-O", "-")
+        return done.returncode, done.stdout
+
     ours = our_sign(key, algorithm, PAYLOAD)
-    made = jose(
-        "jws", "sig", "-I", "payload", "-k", "secret.jwk", "-c", "-s", f'{{"protected":{{"alg":"{algorithm}"}}}}'
-    )
+    template = f'{{"protected":{{"alg":"{algorithm}"}}}}'
+    made = jose_program("jws", "sig", "-I", "payload", "-k", "secret.jwk", "-c", "-s", template)
 
     assert made.returncode == 0, made.stderr
     theirs = made.stdout.decode().strip()
@@ -188,18 +177,15 @@ def test_real_jose_and_we_verify_each_others(
     for changed in tampered(theirs):
         with pytest.raises(KeywrightError):
             our_verify(public(key), algorithm, changed)
-    (home / "token").write_text(ours)
-    good = jose("jws", "ver", "-i", "token", "-k", "public.jwk", "-O", "-")
-    assert (good.returncode, good.stdout) == (0, PAYLOAD), good.stderr
+    assert verified(ours) == (0, PAYLOAD)
     for changed in tampered(ours):
-        (home / "token").write_text(changed)
-        assert jose("jws", "ver", "-i", "token", "-k", "public.jwk", "-O", "-").returncode != 0, changed
+        assert verified(changed)[0] != 0, changed
 
 
 @pytest.mark.peer
-def test_real_jose_lacks_eddsa(jose: Callable[..., subprocess.CompletedProcess[bytes]]) -> None:
+def test_real_jose_lacks_eddsa(jose_program: Jose) -> None:
     """Why EdDSA is not in the table above; if this fails, add it."""
-    listed = jose("alg").stdout.decode().split()
+    listed = jose_program("alg").stdout.decode().split()
 
     assert set(OF_JOSE) <= set(listed)
     assert "EdDSA" not in listed

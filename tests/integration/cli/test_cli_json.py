@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import COMMAND, Keywright, started
+from support import COMMAND, Keywright, Told, started
 
 from keywright import Registry, errors
-from keywright.cli import dispatch
 from keywright.cli.builtin import add_core_commands
 from keywright.cli.exit_codes import exit_code
 from keywright.plugins.commands import Commands
 
 PUBLIC = b"test-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032 §7.1, TEST 1
+
 SIGNATURE = "AAAA"
 
 # Each command at its best: arguments, and the keys of its document (of each line, for lists).
 JWE = ("--key-file", "oct.jwk", "--key-algorithm", "dir", "--content-algorithm", "A256GCM")
+
 API_KEY = "KEY_ID"
+
 INFO = {"reference", "kid", "state"}
 
 DONE: dict[str, tuple[list[str], set[str]]] = {
@@ -180,40 +182,37 @@ def test_every_failure_is_told_in_json(ready: Keywright, arguments: list[str], k
     assert document["error"]["message"] == _message(done.stderr)
 
 
-@pytest.mark.parametrize(("words", "group"), [([], "keywright"), (["nix", "key"], "keywright nix key")])
-def test_no_command(keywright: Keywright, words: list[str], group: str) -> None:
-    """People get the list of commands, programs a document."""
-    done = keywright(*words, "--json")
+@pytest.mark.parametrize(
+    ("line", "words", "group"),
+    [
+        ("--config", "a value", ""),
+        ("--profile", "a value", ""),
+        ("config --store", "a value", " config"),
+        ("--option", "two values", ""),
+        ("--option a.b", "two values", ""),
+    ],
+)
+def test_an_option_without_its_value_and_a_command(keywright: Keywright, line: str, words: str, group: str) -> None:
+    """One line says what is missing, and no list of commands hides it."""
+    done = keywright(*line.split())
+
+    option = line.removeprefix("config ").split()[0]
+    message = f"{option} takes {words}, and the command line ends before that; see keywright{group} --help"
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", f"keywright: {message}\n")
+
+
+@pytest.mark.parametrize(("words", "group"), [("", "keywright"), ("nix key", "keywright nix key")])
+def test_no_command(keywright: Keywright, words: str, group: str) -> None:
+    """People get the list of commands, programs a document; who gave options is told below the list."""
+    done, bare = keywright(*words.split(), "--json"), keywright(*words.split())
 
     message = f"no command is named; see {group} --help"
     assert documents(done.stdout) == [{"error": {"exit": 2, "message": message, "type": "ConfigError"}}]
     assert (done.returncode, done.stderr[:20]) == (2, f"usage: {group} COMMAND"[:20].encode())
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("--config", "--config takes a value, and the command line ends before that; see keywright --help"),
-        ("--profile", "--profile takes a value, and the command line ends before that; see keywright --help"),
-        ("config --store", "--store takes a value, and the command line ends before that; see keywright config --help"),
-        ("--option", "--option takes two values, and the command line ends before that; see keywright --help"),
-        ("--option a.b", "--option takes two values, and the command line ends before that; see keywright --help"),
-    ],
-)
-def test_an_option_without_its_value_and_a_command(keywright: Keywright, line: str, message: str) -> None:
-    """One line says what is missing, and no list of commands hides it."""
-    done = keywright(*line.split())
-
-    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", f"keywright: {message}\n")
-
-
-@pytest.mark.parametrize("line", ["--store a", "-q", "--option a.b c"])
-def test_options_without_a_command(keywright: Keywright, line: str) -> None:
-    """Below the list of commands a line says that none is named; who says nothing at all gets the list alone."""
-    told, bare = keywright(*line.split()), keywright()
-
-    assert (told.returncode, bare.returncode) == (2, 2)
-    assert told.stderr == bare.stderr + b"keywright: no command is named; see keywright --help\n"
+    for line in ("--store a", "-q", "--option a.b c") if not words else ():
+        told = keywright(*line.split())
+        assert (told.returncode, bare.returncode) == (2, 2)
+        assert told.stderr == bare.stderr + f"keywright: {message}\n".encode()
 
 
 def _message(stderr: bytes) -> str:
@@ -221,9 +220,7 @@ def _message(stderr: bytes) -> str:
 
 
 @pytest.mark.parametrize("error", [*(name for name in errors.__all__ if name != "KeywrightError")])
-def test_every_class_of_error_has_its_document(
-    error: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_class_of_error_has_its_document(error: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a command raises, the document names its class and exit code."""
     kind: type[errors.KeywrightError] = getattr(errors, error)
 
@@ -232,17 +229,16 @@ def test_every_class_of_error_has_its_document(
 
     monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
 
-    code = dispatch.run(["config", "path", "--json"])
+    code, out, err = told("config", "path", "--json")
 
-    told = capsys.readouterr()
     assert code == exit_code(kind(""))
-    assert json.loads(told.out) == {"error": {"type": error, "message": "it is so; do this", "exit": code}}
-    assert told.err == "keywright: it is so; do this\n"
+    assert json.loads(out) == {"error": {"type": error, "message": "it is so; do this", "exit": code}}
+    assert err == "keywright: it is so; do this\n"
 
 
 @pytest.mark.parametrize("stop", [RuntimeError, SystemExit, KeyboardInterrupt])
 def test_what_is_no_error_of_ours_has_a_document_too(
-    stop: type[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stop: type[BaseException], told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug and Ctrl-C are told in JSON; the words of a bug are not repeated."""
 
@@ -251,14 +247,13 @@ def test_what_is_no_error_of_ours_has_a_document_too(
 
     monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
 
-    code = dispatch.run(["config", "path", "--json"])
+    code, out, err = told("config", "path", "--json")
 
-    told = capsys.readouterr()
-    document = json.loads(told.out)["error"]
+    document = json.loads(out)["error"]
     assert code == document["exit"] == (130 if stop is KeyboardInterrupt else 70)
     assert document["type"] == stop.__name__
-    assert told.err == f"keywright: {document['message']}\n"
-    assert "canary" not in told.out + told.err
+    assert err == f"keywright: {document['message']}\n"
+    assert "canary" not in out + err
 
 
 @pytest.mark.parametrize(
@@ -290,23 +285,18 @@ def test_a_key_that_is_no_text_is_in_base64(capsys: pytest.CaptureFixture[str]) 
     }  # fmt: skip
 
 
-def test_a_file_takes_the_key_and_the_document_names_the_file(ready: Keywright, home: Path) -> None:
-    """With `-o`, the file holds the key as ever, and stdout says which file."""
-    done = ready("export", "a", "-o", "out", "--json")
-
-    assert json.loads(done.stdout) == {"reference": "a@1", "format": "nix", "half": "public", "output": "out"}
-    assert (home / "out").read_bytes() == ready("export", "a").stdout
-
-
-def test_an_export_names_the_version_that_it_holds(ready: Keywright) -> None:
-    """Of a bare name the primary, of NAME@N that one, and the format that was asked for."""
+def test_an_export_names_the_version_that_it_holds(ready: Keywright, home: Path) -> None:
+    """Of a bare name the primary, of NAME@N that one, the format that was asked for, and with `-o` the file."""
     ready("rotate", "a")
 
     primary = json.loads(ready("export", "a", "--json", "--secret").stdout)
     first = json.loads(ready("export", "a@1", "--json", "--format", "jwk").stdout)
+    to_file = json.loads(ready("export", "a", "-o", "out", "--json").stdout)
 
     assert (primary["reference"], primary["half"], primary["data"][:4]) == ("a@2", "secret", "a-2:")
     assert (first["reference"], first["format"], json.loads(first["data"])["kid"]) == ("a@1", "jwk", "a-1")
+    assert to_file == {"reference": "a@2", "format": "nix", "half": "public", "output": "out"}
+    assert (home / "out").read_bytes() == ready("export", "a").stdout
 
 
 def test_every_fault_of_a_configuration_is_in_the_document(ready: Keywright, home: Path) -> None:
@@ -323,11 +313,13 @@ def test_every_fault_of_a_configuration_is_in_the_document(ready: Keywright, hom
     assert done.stderr.decode().splitlines() == [f"keywright: {fault['message']}" for fault in document["faults"]]
 
 
-def test_no_configuration_file(keywright: Keywright) -> None:
-    """`config path` says null, and no by its exit code."""
+def test_no_configuration_file_and_the_version(keywright: Keywright) -> None:
+    """`config path` says null, and no by its exit code; `--version` has a document in either order."""
     done = keywright("config", "path", "--json")
 
     assert (done.returncode, json.loads(done.stdout)) == (1, {"path": None})
+    for arguments in (("--json", "--version"), ("list", "--version", "--json")):
+        assert json.loads(keywright(*arguments).stdout).keys() == {"name", "version"}
 
 
 def test_a_key_that_was_not_destroyed_is_shown_as_it_is(ready: Keywright, home: Path) -> None:
@@ -343,12 +335,6 @@ def test_a_key_that_was_not_destroyed_is_shown_as_it_is(ready: Keywright, home: 
     os.close(terminal)
     assert running.returncode == 1
     assert (json.loads(out)["reference"], json.loads(out)["state"]) == ("a@1", "enabled")
-
-
-@pytest.mark.parametrize("arguments", [["--json", "--version"], ["list", "--version", "--json"]])
-def test_the_version_as_json(keywright: Keywright, arguments: list[str]) -> None:
-    """In either order."""
-    assert json.loads(keywright(*arguments).stdout).keys() == {"name", "version"}
 
 
 @pytest.fixture
