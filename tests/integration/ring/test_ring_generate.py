@@ -126,18 +126,6 @@ def test_the_configuration_says_it_all(ring: Rings) -> None:
     assert [*opened.names(store="other")] == ["prod/jwt"]
 
 
-@pytest.mark.parametrize(("bits", "length"), [(128, 16), (8192, 1024), ("256", 32), (None, 32)])
-def test_bits_are_a_number_or_its_text(ring: Rings, bits: object, length: int) -> None:
-    """The size may come as a number or as text, as from a command line; without it the type's default is taken."""
-    opened = ring()
-
-    said: dict[str, Any] = {} if bits is None else {"bits": bits}
-
-    opened.generate("a", type="oct", **said)
-
-    assert len(opened.load("a").secret or b"") == length
-
-
 def test_each_format_has_its_default_kid(ring: Rings, registry: Registry) -> None:
     """Nix counts versions unless the name does; a JWK has its RFC 7638 thumbprint, an `oct` key 128 random bits."""
     opened = ring()
@@ -151,18 +139,6 @@ def test_each_format_has_its_default_kid(ring: Rings, registry: Registry) -> Non
     assert len(kids) == 2
     assert all(re.fullmatch("[0-9a-f]{32}", kid) for kid in kids)
     assert opened.generate("t", type="oct", kid="x-{name}-{version}").kid == "x-t-1"
-
-
-def test_a_kid_has_at_most_1024_characters(ring: Rings) -> None:
-    """More is not made; a key that was made elsewhere keeps the kid that it has."""
-    opened = ring()
-    kid = "x" * 1024
-
-    made = opened.generate("a", kid=kid)
-    elsewhere = opened.export("a", secret=True).reveal().replace(kid.encode(), kid.encode() + b"y")
-
-    assert made.kid == kid
-    assert opened.import_key("b", Secret(elsewhere)).kid == kid + "y"
 
 
 def test_metadata_holds_public_attributes_alone(ring: Rings) -> None:
@@ -179,13 +155,33 @@ def test_metadata_holds_public_attributes_alone(ring: Rings) -> None:
     assert symmetric.attributes == {}
 
 
+@pytest.mark.parametrize(("bits", "length"), [(128, 16), (8192, 1024), ("256", 32), (None, 32)])
+def test_bits_are_a_number_or_its_text(ring: Rings, bits: object, length: int) -> None:
+    """The size may come as a number or as text, as from a command line; without it the type's default is taken."""
+    opened = ring()
+
+    said: dict[str, Any] = {} if bits is None else {"bits": bits}
+    opened.generate("a", type="oct", **said)
+
+    assert len(opened.load("a").secret or b"") == length
+
+
+def test_a_kid_has_at_most_1024_characters(ring: Rings) -> None:
+    """More is not made; a key that was made elsewhere keeps the kid that it has."""
+    opened = ring()
+    kid = "x" * 1024
+
+    assert opened.generate("a", kid=kid).kid == kid
+    elsewhere = opened.export("a", secret=True).reveal().replace(kid.encode(), kid.encode() + b"y")
+    assert opened.import_key("b", Secret(elsewhere)).kid == kid + "y"
+
+
 def test_times_come_in_any_zone(ring: Rings) -> None:
     """Times of other zones are kept in UTC."""
     there = timezone(timedelta(hours=5, minutes=30))
+    begins, ends = (datetime(year, month, 1, 5, 30, tzinfo=there) for year, month in ((2027, 2), (2028, 1)))
 
-    info = ring().generate(
-        "a", activates=datetime(2027, 2, 1, 5, 30, tzinfo=there), expires=datetime(2028, 1, 1, 5, 30, tzinfo=there)
-    )
+    info = ring().generate("a", activates=begins, expires=ends)
 
     assert (info.activates, info.expires) == (datetime(2027, 2, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
     assert info.activates is not None
@@ -193,11 +189,17 @@ def test_times_come_in_any_zone(ring: Rings) -> None:
 
 
 LABEL_NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+
 KID = "must be text with no other braces than {name} and {version}, and not empty"
+
 LONG_KID = "must have at most 1024 characters; choose a shorter one"
+
 ORDER = "expires must be after the activation and after now, or the key would never sign"
+
 ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
+
 EARLY = timezone(timedelta(hours=12))
+
 LATE = timezone(timedelta(hours=-12))
 
 
