@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from keywright.cli.context import Context as Context
     from keywright.config.load import Config as Config
+    from keywright.edwards25519 import PointProblem as PointProblem
+    from keywright.edwards25519 import ed25519_point_problem as ed25519_point_problem
     from keywright.events import KeyEvent as KeyEvent
     from keywright.events import ReviewRequest as ReviewRequest
     from keywright.keys import (
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "keywright.cli.context": "Context",
     "keywright.config.load": "Config",
+    "keywright.edwards25519": "PointProblem ed25519_point_problem",
     "keywright.events": "KeyEvent ReviewRequest",
     "keywright.keys": "Attributes Key Reference check_name parse_reference",
     "keywright.plugins.commands": "Commands",

@@ -23,8 +23,7 @@ from refusals import refuses
 import keywright_audit
 from keywright import KeyEvent, Options, ReviewRequest
 from keywright.errors import StoreUnavailableError
-from keywright.testing.interrupts import LONGEST_SECONDS, interrupt_often
-from keywright.testing.stores.processes import run_alone
+from keywright.testing.processes import LONGEST_SECONDS, interrupt_often, run_alone
 from keywright_audit.auditor import Auditor
 from keywright_audit.log import append, under_lock
 from keywright_audit.verify import lines_of, verify

@@ -16,7 +16,7 @@ import pytest
 
 from keywright import Record, WritableStore
 from keywright.errors import KeyExistsError, StoreUnavailableError
-from keywright.testing.stores.processes import run_alone
+from keywright.testing.processes import run_alone
 from keywright_sqlite.session import Session
 from keywright_sqlite.store import SqliteStore
 
