@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keywright import Registry, errors, hookspecs, testing
-from keywright.cli.arguments import Parser, command_parser
-from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Command, Commands
-from keywright.cli.exit_codes import exit_code
+from keywright.cli.app import add_core_commands
+from keywright.cli.commands_table import Command, Commands
+from keywright.cli.failures import exit_code
+from keywright.cli.parser import Parser, command_parser
 from keywright.config import KEY_SETTINGS
 from keywright.settings import REQUIRED, Setting
 from keywright.testing.rules import Rule, rules_of

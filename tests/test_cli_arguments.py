@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import Keywright
 
-from keywright.cli import dispatch
+from keywright.cli import app
 
 Told = Callable[..., tuple[int, str, str]]
 CANARY = "canary-7f3b-sings-not"
@@ -23,7 +23,7 @@ def told(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = dispatch.run(arguments)
+        code = app.run(arguments)
         return (code, *capsys.readouterr())
 
     return run
@@ -151,7 +151,7 @@ def test_init_writes_where_config_says(told: Told, home: Path) -> None:
 @pytest.mark.parametrize("stop", ["SystemExit('boom')", "SystemExit()", "SystemExit(0)", "GeneratorExit", "ValueError"])
 def test_a_plugin_that_stops_the_program_is_a_bug(told: Told, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
     """Only our own parser ends a command early; whatever else does is told, with exit 70."""
-    monkeypatch.setattr("keywright.cli.reading.run_list", lambda *_: exec(f"raise {stop}"))
+    monkeypatch.setattr("keywright.cli.commands.read.run_list", lambda *_: exec(f"raise {stop}"))
 
     code, out, err = told("list")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from support import COMMAND, Keywright
 
-from keywright.cli import dispatch
-from keywright.cli.commands import Command, Commands
-from keywright.cli.loading import Loading
+from keywright.cli import app
+from keywright.cli.app import Loading
+from keywright.cli.commands_table import Command, Commands
 
 
 @pytest.mark.parametrize("returned", ["done", None, 256, -1, 0.0])
@@ -31,7 +31,7 @@ def test_what_is_no_exit_code_is_a_bug_of_the_command(returned: object) -> None:
     command: Command = commands.table["odd",]
 
     with pytest.raises(TypeError):
-        dispatch._run(command, Namespace(output="-"), Loading([], command))
+        app._run(command, Namespace(output="-"), Loading([], command))
 
 
 @pytest.mark.parametrize(

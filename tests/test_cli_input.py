@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from support import COMMAND, Shell, started
 
-from keywright.cli import dispatch, using
+from keywright.cli import app
+from keywright.cli.commands import use
 
 
 @pytest.mark.parametrize(
@@ -35,11 +36,11 @@ def test_a_message_has_a_limit_of_its_own(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     """What is signed is no key, and the message does not say so."""
-    monkeypatch.setattr(using, "_MAXIMUM_MESSAGE_BYTES", 10)
+    monkeypatch.setattr(use, "_MAXIMUM_MESSAGE_BYTES", 10)
     (home / "long").write_bytes(bytes(11))
     more = ["--signature", "AA=="] if command == "verify" else []
 
-    code = dispatch.run([command, "a", str(home / "long"), *more])
+    code = app.run([command, "a", str(home / "long"), *more])
 
     told = "has more than 10 bytes, the most that is read here; check that it is what you meant"
     assert (code, capsys.readouterr()) == (65, ("", f"keywright: {home / 'long'}: {told}\n"))

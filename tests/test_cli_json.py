@@ -11,10 +11,10 @@ import pytest
 from support import COMMAND, Keywright, started
 
 from keywright import Registry, errors
-from keywright.cli import dispatch
-from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Commands
-from keywright.cli.exit_codes import exit_code
+from keywright.cli import app
+from keywright.cli.app import add_core_commands
+from keywright.cli.commands_table import Commands
+from keywright.cli.failures import exit_code
 
 PUBLIC = b"test-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032 §7.1, TEST 1
 SIGNATURE = "AAAA"
@@ -229,9 +229,9 @@ def test_every_class_of_error_has_its_document(
     def fail(*_: object) -> int:
         raise kind("it is so; do this")
 
-    monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
+    monkeypatch.setattr("keywright.cli.commands.config.run_config_path", fail)
 
-    code = dispatch.run(["config", "path", "--json"])
+    code = app.run(["config", "path", "--json"])
 
     told = capsys.readouterr()
     assert code == exit_code(kind(""))
@@ -248,9 +248,9 @@ def test_what_is_no_error_of_ours_has_a_document_too(
     def fail(*_: object) -> int:
         raise stop("canary")
 
-    monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
+    monkeypatch.setattr("keywright.cli.commands.config.run_config_path", fail)
 
-    code = dispatch.run(["config", "path", "--json"])
+    code = app.run(["config", "path", "--json"])
 
     told = capsys.readouterr()
     document = json.loads(told.out)["error"]

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from keywright import Context, Registry
-from keywright.cli.progress import Progress
+from keywright.cli.io import Progress
 
 
 class _Terminal(io.StringIO):
@@ -30,7 +30,7 @@ def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> Non
     """It is drawn on one line, not more often than ten times a second, and nothing of it stays."""
     terminal = _terminal(monkeypatch)
     now = iter([1.0, 1.0, 1.05, 1.2, 1.2])
-    monkeypatch.setattr("keywright.cli.progress.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("keywright.cli.io.time.monotonic", lambda: next(now))
 
     with _context().progress(2048, "narinfos") as progress:
         progress.advance(512)

@@ -95,7 +95,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, home: Path) ->
     """With all streams closed, what a library writes to descriptor 2 does not end up in a store."""
     (home / "loud.py").write_text(
         "import os, sys\n"
-        "from keywright.cli.dispatch import run\n"
+        "from keywright.cli.app import run\n"
         "from keywright.ring.making import Making\n"
         "made = Making.generate\n"
         "def loud(*given, **settings):\n"
@@ -186,7 +186,7 @@ def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
     assert ctrl_c(home, environment, "import", "b", begun=reads) == (130, b"", b"keywright: interrupted\n")
 
 
-@pytest.mark.parametrize("module", ["keywright.cli.dispatch", "argparse", "pluggy", "keywright.config"])
+@pytest.mark.parametrize("module", ["keywright.cli.app", "argparse", "pluggy", "keywright.config"])
 def test_ctrl_c_while_modules_are_imported(home: Path, environment: dict[str, str], module: str) -> None:
     """Exit 130 without a traceback, whichever module is being imported."""
     program = (

@@ -13,8 +13,8 @@ import pytest
 
 import keywright
 from keywright import Registry, errors, hookspecs, testing
-from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Command, Commands
+from keywright.cli.app import add_core_commands
+from keywright.cli.commands_table import Command, Commands
 from keywright.testing.rules import rules_of
 
 HOUSE = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keywright.cli import dispatch
+from keywright.cli import app
 
 SOUND = """
 default_store = "local"
@@ -167,7 +167,7 @@ def test_a_fault_in_the_file_is_told_with_file_path_and_way_out(
     monkeypatch.chdir(home)
     monkeypatch.setenv("HOME", str(home))
 
-    code = dispatch.run(["config", "check"])
+    code = app.run(["config", "check"])
 
     told = capsys.readouterr()
     assert code == 2, told
@@ -208,7 +208,7 @@ def test_a_fault_from_outside_the_file_names_where_it_came_from(
     for name, value in {"HOME": str(home), **variables}.items():
         monkeypatch.setenv(name, value)
 
-    code = dispatch.run([*arguments, "list"])
+    code = app.run([*arguments, "list"])
 
     told = capsys.readouterr()
     assert code == 2, told
@@ -226,7 +226,7 @@ def test_every_fault_is_told_not_just_the_first(
         SOUND + "[stores.b]\nbackend='file'\n[stores.c]\nbackend='nope'\n[keys.k]\nbits=3\ntype='rsa'\n"
     )
 
-    code = dispatch.run(["config", "check"])
+    code = app.run(["config", "check"])
 
     told = capsys.readouterr().err
     assert code == 2
@@ -242,7 +242,7 @@ def test_stores_that_a_command_does_not_use_do_not_matter_to_it(
     monkeypatch.setenv("HOME", str(home))
     (home / "keywright.toml").write_text(SOUND + "[stores.b]\nbackend='file'\npath={env='KEYWRIGHT_TEST_UNSET'}\n")
 
-    code = dispatch.run(["list"])
+    code = app.run(["list"])
 
     assert code == 0, capsys.readouterr()
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from keywright import Commands, Registry
-from keywright.cli.arguments import command_parser, config_options, split_command
-from keywright.cli.builtin import add_core_commands
-from keywright.cli.exit_codes import BUG, exit_code
-from keywright.cli.failures import tell
+from keywright.cli.app import add_core_commands
+from keywright.cli.failures import BUG, exit_code, tell
+from keywright.cli.parser import command_parser, config_options, split_command
 from keywright.errors import ConfigError, KeywrightError
 
 

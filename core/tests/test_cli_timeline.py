@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright import RecordInfo, State
-from keywright.cli.outlook import in_words, what_happened, what_next
-from keywright.cli.timeline import Axis, axis_of, bar, cut, filled, folded, legend
+from keywright.cli.render import Axis, axis_of, bar, cut, filled, folded, in_words, legend, what_happened, what_next
 from keywright.lifecycle import Phase, VersionPhase, phases
 
 NOW = datetime(2027, 1, 11, tzinfo=UTC)

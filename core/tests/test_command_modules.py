@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import pytest
 
-from keywright.cli.arguments import first_word
-from keywright.cli.commands import Commands
+from keywright.cli.commands_table import Commands
+from keywright.cli.parser import first_word
 from keywright.command_modules import add_commands_of, faults_of_modules
 
 Install = Callable[..., str]

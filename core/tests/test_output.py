@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from keywright.cli.output import write_file
+from keywright.cli.io import write_file
 from keywright.errors import ConfigError, KeyExistsError, KeywrightError
 from keywright.secret import Secret
 from keywright.testing import assert_hidden, traceback_with_locals

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
-from keywright.cli.making import configure_generate
-from keywright.cli.rotating import configure_rotate
+from keywright.cli.commands.keys import configure_generate, configure_rotate
 from keywright.config import KEY_SETTINGS
 from keywright.plugin_objects import RESERVED_SETTINGS, fault_of
 

@@ -10,7 +10,7 @@ import pytest
 from made_plugins import NOW, REQUEST, failures, plugin
 
 from keywright import KeyEvent, Registry, hookimpl
-from keywright.cli.commands import Commands
+from keywright.cli.commands_table import Commands
 from keywright.errors import PolicyError, StoreUnavailableError
 
 EVENT = KeyEvent(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from keywright.cli.whole_steps import in_whole_steps
+from keywright.cli.io import in_whole_steps
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ import keywright
 from fuzz_targets.contract import check_sentence, require
 from fuzz_targets.scratch import emptied, scratch_directory
 from fuzz_targets.target import Target
-from keywright.cli.dispatch import run
+from keywright.cli.app import run
 
 __all__ = ["TARGET"]
 

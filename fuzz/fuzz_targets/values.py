@@ -10,7 +10,7 @@ from typing import Final
 from fuzz_targets.contract import attempt, check_sentence, require
 from fuzz_targets.target import Target
 from keywright import Secret, Setting, format_time, parse_time
-from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
+from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
 from keywright.durations import format_duration, parse_duration
 from keywright.errors import ConfigError
 from keywright.setting_values import parse_setting

@@ -10,7 +10,7 @@ from typing import Any
 from faults.operations import OPERATIONS, open_ring, open_store
 
 from keywright import Record, Registry, WritableStore, encode_info
-from keywright.cli.exit_codes import BUG, exit_code
+from keywright.cli.failures import BUG, exit_code
 from keywright.errors import KeywrightError
 
 __all__ = ["perform"]

@@ -14,7 +14,7 @@ from faults.syncs import failed_syncs, is_rewritten, target
 from faults.tracing import Run
 
 from keywright import Record, RecordInfo, Registry, Secret
-from keywright.cli.exit_codes import BUG
+from keywright.cli.failures import BUG
 
 __all__ = ["Verdict", "judge"]
 

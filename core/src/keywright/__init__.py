@@ -10,7 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
+    from keywright.cli.commands_table import Commands
     from keywright.cli.context import Context
     from keywright.config import Config
     from keywright.configured import Known
@@ -106,7 +106,7 @@ _WHERE = {
     "BoundKey": "keywright.ring.signer",
     "BoundVerifier": "keywright.ring.verifier",
     "Capabilities": "keywright.protocols",
-    "Commands": "keywright.cli.commands",
+    "Commands": "keywright.cli.commands_table",
     "Config": "keywright.config",
     "Context": "keywright.cli.context",
     "Decrypter": "keywright.ring.decrypter",

@@ -14,7 +14,7 @@ from keywright.discovery import COMMANDS, KEYWRIGHT_API, PLUGINS, EntryPoint, fi
 from keywright.plugin_calls import guarded
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
+    from keywright.cli.commands_table import Commands
 
 __all__ = ["add_commands_of", "faults_of_modules"]
 

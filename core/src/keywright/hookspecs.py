@@ -14,7 +14,7 @@ import pluggy
 from keywright.discovery import KEYWRIGHT_API
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
+    from keywright.cli.commands_table import Commands
     from keywright.configured import Known
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.protocols import Format, KeyType, Seal, StoreBackend

@@ -21,7 +21,7 @@ from keywright.settings import Setting
 from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
+    from keywright.cli.commands_table import Commands
     from keywright.config import Config
     from keywright.events import KeyEvent, ReviewRequest
 

@@ -12,7 +12,7 @@ def main() -> int:
     # Nothing that a start allocates is garbage; looking for some takes a tenth of it. Collected again from then on.
     gc.disable()
     try:
-        from keywright.cli.dispatch import run
+        from keywright.cli.app import run
 
         return run()
     except KeyboardInterrupt:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from keywright.cli.streams import is_terminal, printable, say, shown_path, write_stdout
+from keywright.cli.io import is_terminal, printable, say, shown_path, write_stdout
 from keywright.errors import ConfigError, FormatError
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
-    from keywright.cli.progress import Progress
+    from keywright.cli.io import Progress
     from keywright.config import Config
     from keywright.errors import KeywrightError
     from keywright.registry import Registry
@@ -120,12 +120,12 @@ class Context:
 
         Raises:
             KeyExistsError, ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityUnknownError: as
-                `keywright.cli.output.write_file` says.
+                `keywright.cli.io.write_file` says.
         """
         if output is None or output == "-":
             self.write(data)
             return
-        from keywright.cli.output import write_file
+        from keywright.cli.io import write_file
 
         write_file(output, data, force=force)
 
@@ -151,7 +151,7 @@ class Context:
         """
         to_file = output is not None and output != "-"
         if self.json:
-            from keywright.cli.documents import key_document
+            from keywright.cli.render import key_document
 
             about = {"format": format, "half": "secret" if secret else "public"}
             about |= {} if reference is None else {"reference": reference}
@@ -197,7 +197,7 @@ class Context:
 
     def exit_code(self, error: KeywrightError) -> int:
         """The exit code that goes with an error, for commands that go on after one and end with it."""
-        from keywright.cli.exit_codes import exit_code
+        from keywright.cli.failures import exit_code
 
         return exit_code(error)
 
@@ -206,7 +206,7 @@ class Context:
 
         It is drawn on stderr if that is a terminal, and neither quiet nor JSON was asked for.
         """
-        from keywright.cli.progress import Progress
+        from keywright.cli.io import Progress
 
         is_seen = sys.stderr is not None and sys.stderr.isatty()
         return Progress(total, noun, shown=is_seen and not self.quiet and not self.json)

@@ -6,12 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from keywright.cli.arguments import FinishedError, asked
-from keywright.cli.exit_codes import BUG, CLOSED_PIPE, INTERRUPTED, exit_code
-from keywright.cli.streams import ReaderGoneError, printable, say, write_stdout
+from keywright import errors
+from keywright.cli.io import ReaderGoneError, printable, say, write_stdout
+from keywright.cli.parser import FinishedError, asked
 from keywright.errors import KeywrightError
-
-__all__ = ["failure_document", "print_failure", "tell"]
 
 
 def failure_document(kind: str, message: str, code: int) -> dict[str, Any]:
@@ -62,3 +60,36 @@ def _told(given: Sequence[str], error: BaseException) -> tuple[str, int]:
         say("".join(traceback.format_exception(error)), end="")
         hint = ""
     return f"internal error ({kind}): this is a bug in keywright or a plugin, please report it{hint}", BUG
+
+
+NO = 1
+USAGE = 2
+BUG = 70
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+# A subclass stands before its base: the first that fits counts.
+_CODES: tuple[tuple[type[errors.KeywrightError], int], ...] = (
+    (errors.InvalidSignatureError, NO),
+    (errors.InvalidClaimError, NO),
+    (errors.ConfigError, USAGE),
+    (errors.PluginError, USAGE),
+    (errors.InvalidNameError, USAGE),
+    (errors.KeyNotFoundError, 3),
+    (errors.KeyExistsError, 4),
+    (errors.ConflictError, 4),
+    (errors.ReadOnlyStoreError, 5),
+    (errors.AccessDeniedError, 5),
+    (errors.PolicyError, 5),
+    (errors.NotExportableError, 5),
+    (errors.StoreError, 6),
+    (errors.SealError, 6),
+    (errors.FormatError, 65),
+    (errors.InvalidKeyError, 65),
+    (errors.UnsupportedOperationError, 65),
+)
+
+
+def exit_code(error: errors.KeywrightError) -> int:
+    """The exit code for an error of our own."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)

@@ -17,7 +17,7 @@ import pluggy
 import pytest
 
 from keywright import hookspecs
-from keywright.cli.commands import Commands
+from keywright.cli.commands_table import Commands
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
 from keywright.registry import Registry
 from keywright.settings import REQUIRED, Setting

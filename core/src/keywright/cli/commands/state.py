@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from keywright.cli.documents import info_document
-from keywright.cli.exit_codes import NO
-from keywright.cli.values import pairs_of
+from keywright.cli.failures import NO
+from keywright.cli.parser import pairs_of
+from keywright.cli.render import info_document
 from keywright.record import State
 
 if TYPE_CHECKING:

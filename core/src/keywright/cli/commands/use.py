@@ -6,12 +6,13 @@ from argparse import ArgumentParser, Namespace
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
-from keywright.cli.documents import info_document
+from keywright.cli.render import info_document
 from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.registry import Registry
+
 
 _MAXIMUM_MESSAGE_BYTES = 1 << 30
 

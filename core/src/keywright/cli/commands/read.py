@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, cast
 
-from keywright.cli.documents import escaped, phase_document, table
-from keywright.cli.streams import is_terminal
-from keywright.cli.values import pairs_of
+from keywright.cli.io import is_terminal
+from keywright.cli.parser import pairs_of
+from keywright.cli.render import escaped, phase_document, table
 from keywright.errors import ConfigError
 from keywright.lifecycle import Phase
 from keywright.metadata import format_time
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from keywright.cli.context import Context
-    from keywright.cli.outlook import Event
+    from keywright.cli.render import Event
     from keywright.lifecycle import VersionPhase
     from keywright.registry import Registry
     from keywright.secret import Secret
@@ -187,7 +187,7 @@ def run_show(arguments: Namespace, context: Context) -> int:
 
 
 def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tuple[VersionPhase, ...]]) -> None:
-    from keywright.cli.timeline import axis_of, bar, columns, cut, filled, legend
+    from keywright.cli.render import axis_of, bar, columns, cut, filled, legend
 
     header = ("NAME", "PHASE", "TYPE", "KID")
     taken = sum(max(map(len, column)) + _GAP for column in list(zip(header, *rows, strict=True))[:-1])
@@ -209,7 +209,7 @@ def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tup
 
 def _versions_table(rows: list[tuple[str, ...]]) -> str:
     """For a terminal: a table, or if it is too narrow for that a few lines for each version."""
-    from keywright.cli.timeline import columns, folded
+    from keywright.cli.render import columns, folded
 
     text, width = table(_HEADER, rows), columns()
     if max(map(len, text.split("\n"))) <= width:
@@ -222,8 +222,7 @@ def _versions_table(rows: list[tuple[str, ...]]) -> str:
 
 
 def _print_time(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> None:
-    from keywright.cli.outlook import in_words, what_happened
-    from keywright.cli.timeline import axis_of, bar, columns, filled, legend
+    from keywright.cli.render import axis_of, bar, columns, filled, in_words, legend, what_happened
 
     now = context.ring.now()
     beside = {one.info.version: f"{one.info.reference} {one.phase.value}" for one in versions}
@@ -243,7 +242,7 @@ def _print_time(context: Context, name: str, versions: tuple[VersionPhase, ...])
 
 
 def _next(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> list[Event]:
-    from keywright.cli.outlook import what_next
+    from keywright.cli.render import what_next
 
     rotate_every = cast("timedelta | None", context.config.key(name).common()["rotate_every"])
     return what_next(versions, context.ring.now(), rotate_every)

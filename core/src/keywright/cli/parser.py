@@ -1,4 +1,4 @@
-"""Arguments: which words name the command, what holds for every command, and a parser that quotes nothing."""
+"""Arguments: the words that name a command, the options of every command, parsers, and the values that people write."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from keywright.cli.streams import write_text
+from keywright.cli.io import write_text
+from keywright.durations import parse_duration
 from keywright.errors import ConfigError
+from keywright.metadata import parse_time
 from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Command, Commands, Uses
+    from keywright.cli.commands_table import Command, Commands, Uses
 
-__all__ = [
-    "FinishedError",
-    "Parser",
-    "add_global_options",
-    "asked",
-    "check_values",
-    "command_parser",
-    "config_options",
-    "first_word",
-    "split_command",
-]
 
 _VALUES_OF = {"--config": 1, "--profile": 1, "--store": 1, "--option": 2}
 _FLAGS = ("--json", "--quiet", "--verbose", "--debug", "--version", "--help")
@@ -266,3 +258,94 @@ def _skipped(argument: str, words: tuple[str, ...]) -> int:
         return 0
     group = " ".join(("keywright", *words))
     raise ConfigError(f"an option of a command goes after its words; see {group} --help")
+
+
+def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
+    """`K=V` words as a dict.
+
+    Raises:
+        ConfigError: one has no `=`, or a name stands twice.
+    """
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{option} takes NAME=VALUE; write it so")
+        if name in pairs:
+            raise ConfigError(f"{option} names one thing twice; leave one out")
+        pairs[name] = value
+    return pairs
+
+
+def attributes_of(words: Sequence[str]) -> dict[str, object]:
+    """`K=TEXT` and `K:=JSON` words as a dict.
+
+    Raises:
+        ConfigError: one is neither, or a name stands twice, in either way of writing or inside the JSON.
+    """
+    attributes: dict[str, object] = {}
+    for word, value in pairs_of(words, "--attribute").items():
+        name = word.removesuffix(":")
+        if not name:
+            raise ConfigError("--attribute takes NAME=VALUE; write it so")
+        if name in attributes:
+            raise ConfigError("--attribute names one thing twice; leave one out")
+        attributes[name] = value if name == word else _json_value(value)
+    return attributes
+
+
+def _json_value(text: str) -> object:
+    import json
+
+    try:
+        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE") from None
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
+    return members
+
+
+def _no_number(_: str) -> object:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
+    """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from now.
+
+    Raises:
+        ConfigError: it is none of these, or a duration that is too long.
+    """
+    if text is None:
+        return None
+    try:
+        return now + parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        if len(text) == len("2027-01-31"):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"{option} takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at "
+            "most 36500d"
+        ) from None
+
+
+def duration_of(text: str | None, option: str) -> timedelta | None:
+    """A duration.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} takes {error}") from None

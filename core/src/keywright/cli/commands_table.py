@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from keywright.cli.context import Context
 
-__all__ = ["Command", "Commands", "Uses"]
 
 Uses = Literal["ring", "config", "plugins", "nothing"]
 """What a command uses, each with all that follows: the key ring, the configuration, the plugins."""

@@ -1,0 +1,1 @@
+"""The core's commands, by what they are for: keys, read, state, use, migrate, config."""
