@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keywright import Registry, errors, hookspecs, testing
-from keywright.cli.app import add_core_commands
+from keywright.cli.commands import add_core_commands
 from keywright.cli.commands_table import Command, Commands
 from keywright.cli.failures import exit_code
 from keywright.cli.parser import Parser, command_parser

@@ -31,7 +31,7 @@ def test_what_is_no_exit_code_is_a_bug_of_the_command(returned: object) -> None:
     command: Command = commands.table["odd",]
 
     with pytest.raises(TypeError):
-        app._run(command, Namespace(output="-"), Loading([], command))
+        app._run(command, Namespace(output="-"), Loading(Namespace(), command))
 
 
 @pytest.mark.parametrize(

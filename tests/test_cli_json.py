@@ -12,7 +12,7 @@ from support import COMMAND, Keywright, started
 
 from keywright import Registry, errors
 from keywright.cli import app
-from keywright.cli.app import add_core_commands
+from keywright.cli.commands import add_core_commands
 from keywright.cli.commands_table import Commands
 from keywright.cli.failures import exit_code
 

@@ -13,7 +13,7 @@ import pytest
 
 import keywright
 from keywright import Registry, errors, hookspecs, testing
-from keywright.cli.app import add_core_commands
+from keywright.cli.commands import add_core_commands
 from keywright.cli.commands_table import Command, Commands
 from keywright.testing.rules import rules_of
 

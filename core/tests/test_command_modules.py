@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from keywright.cli.commands_table import Commands
-from keywright.cli.parser import first_word
+from keywright.cli.parser import CommandLine
 from keywright.command_modules import add_commands_of, faults_of_modules
 
 Install = Callable[..., str]
@@ -215,4 +215,4 @@ def test_a_plugins_own_name_is_its_own(owners: list[str], winner: str) -> None:
 )
 def test_first_word(arguments: str, word: str | None) -> None:
     """The first that is neither a global option nor the value of one."""
-    assert first_word(arguments.split()) == word
+    assert CommandLine(arguments.split()).find(Commands()).stray == word

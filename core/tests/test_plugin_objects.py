@@ -123,8 +123,8 @@ def test_a_fault_is_found(role: str, values: dict[str, object], fault: str) -> N
 def test_key_types_cannot_declare_what_every_key_has() -> None:
     """Reserved is what `[keys.NAME]`, and the methods and commands that make keys, call their own."""
     parsers = ArgumentParser(), ArgumentParser()
-    configure_generate(parsers[0], Registry())
-    configure_rotate(parsers[1], Registry())
+    configure_generate(parsers[0], Registry)
+    configure_rotate(parsers[1], Registry)
     of_commands = {action.dest for parser in parsers for action in parser._actions}
     of_methods = {
         name

@@ -87,7 +87,7 @@ def run(
         with (tmp_path / "stdin").open() as stdin:
             monkeypatch.setattr("sys.stdin", stdin)
             context = Context(ring.plugins, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
-            context._ring = ring
+            context.ring = ring
             code = command.run(parser.parse_args(arguments), context)
         out, err = capfdbinary.readouterr()
         return Outcome(code, out.decode(), err.decode())

@@ -101,7 +101,7 @@ def run(
         with (directory / "stdin").open() as stdin:
             monkeypatch.setattr("sys.stdin", stdin)
             context = Context(ring.plugins, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
-            context._ring = ring
+            context.ring = ring
             assert command.run(parser.parse_args(arguments), context) == 0
         out, err = capfdbinary.readouterr()
         assert err == b""

@@ -61,7 +61,7 @@ def run(ring: KeyRing, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
         parser = ArgumentParser(allow_abbrev=False)
         command.configure(parser)
         context = Context(ring.plugins, read_config=no_config, json=as_json, quiet=quiet)  # type: ignore[arg-type]  # it never returns
-        context._ring = ring
+        context.ring = ring
         assert command.run(parser.parse_args(arguments), context) == 0
         out, err = capfdbinary.readouterr()
         return out.decode(), err.decode()

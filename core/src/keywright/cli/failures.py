@@ -2,42 +2,80 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keywright import errors
 from keywright.cli.io import ReaderGoneError, printable, say, write_stdout
-from keywright.cli.parser import FinishedError, asked
+from keywright.cli.parser import CommandLine, FinishedError
 from keywright.errors import KeywrightError
 
+if TYPE_CHECKING:
+    from keywright.cli.context import Context
 
-def failure_document(kind: str, message: str, code: int) -> dict[str, Any]:
-    """The JSON document of a failure; `kind` is the name of the error's class."""
-    return {"error": {"type": kind, "message": message, "exit": code}}
+NO = 1
+USAGE = 2
+CONFLICT = 4
+BUG = 70
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+# A subclass stands before its base: the first that fits counts.
+_CODES = (
+    ((errors.InvalidSignatureError, errors.InvalidClaimError), NO),
+    ((errors.ConfigError, errors.PluginError, errors.InvalidNameError), USAGE),
+    ((errors.KeyNotFoundError,), 3),
+    ((errors.KeyExistsError, errors.ConflictError), CONFLICT),
+    ((errors.ReadOnlyStoreError, errors.AccessDeniedError, errors.PolicyError, errors.NotExportableError), 5),
+    ((errors.StoreError, errors.SealError), 6),
+    ((errors.FormatError, errors.InvalidKeyError, errors.UnsupportedOperationError), 65),
+)
+
+
+def exit_code(error: errors.KeywrightError) -> int:
+    """The exit code for an error of our own."""
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), BUG)
+
+
+def failure_document(error: KeywrightError) -> dict[str, Any]:
+    """The JSON document of an error of our own."""
+    return _document(type(error).__name__, str(error), exit_code(error))
+
+
+def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
+    """Print an error that ends nothing, with its subject if it does not name that. Returns its exit code."""
+    context.say(f"keywright: {error}" if subject in str(error) else f"keywright: {subject}: {error}")
+    return exit_code(error)
 
 
 def print_failure(kind: str, message: str, code: int) -> int:
-    """Print that document, if stdout takes it. Returns the exit code."""
-    document = json.dumps(failure_document(kind, message, code), sort_keys=True)
+    """Print the document of a failure of class `kind`, if stdout takes it. Returns the exit code."""
+    import json
+
+    document = json.dumps(_document(kind, message, code), sort_keys=True)
     try:
         write_stdout(document.encode() + b"\n")
     except (KeywrightError, ReaderGoneError):
-        return code  # stdout was no use, and stderr has been told
+        return code  # stdout is of no use, and stderr has the message
     return code
 
 
+def _document(kind: str, message: str, code: int) -> dict[str, Any]:
+    return {"error": {"type": kind, "message": message, "exit": code}}
+
+
 def tell(given: Sequence[str], error: BaseException) -> int:
-    """Tell what ended the command line `given`. Returns the exit code."""
+    """Print what ended the command line `given`. Returns the exit code."""
     if isinstance(error, FinishedError):
         return error.code
     if isinstance(error, ReaderGoneError):
         return CLOSED_PIPE
     if _interrupted(error):
         error = KeyboardInterrupt()
-    message, code = _told(given, error)
+    options = CommandLine(given).options
+    message, code = _message(error, debug=options.debug)
     say(printable(f"keywright: {message}"))
-    return print_failure(type(error).__name__, message, code) if asked(given, "--json") else code
+    return print_failure(type(error).__name__, message, code) if options.json else code
 
 
 def _interrupted(error: BaseException) -> bool:
@@ -48,48 +86,15 @@ def _interrupted(error: BaseException) -> bool:
     return context is not None
 
 
-def _told(given: Sequence[str], error: BaseException) -> tuple[str, int]:
+def _message(error: BaseException, *, debug: bool) -> tuple[str, int]:
     if isinstance(error, KeywrightError):
         return str(error), exit_code(error)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     kind, hint = type(error).__name__, "; --debug shows more (check it for secrets before you send it)"
-    if asked(given, "--debug"):
+    if debug:
         import traceback
 
         say("".join(traceback.format_exception(error)), end="")
         hint = ""
     return f"internal error ({kind}): this is a bug in keywright or a plugin, please report it{hint}", BUG
-
-
-NO = 1
-USAGE = 2
-BUG = 70
-INTERRUPTED = 130
-CLOSED_PIPE = 141
-
-# A subclass stands before its base: the first that fits counts.
-_CODES: tuple[tuple[type[errors.KeywrightError], int], ...] = (
-    (errors.InvalidSignatureError, NO),
-    (errors.InvalidClaimError, NO),
-    (errors.ConfigError, USAGE),
-    (errors.PluginError, USAGE),
-    (errors.InvalidNameError, USAGE),
-    (errors.KeyNotFoundError, 3),
-    (errors.KeyExistsError, 4),
-    (errors.ConflictError, 4),
-    (errors.ReadOnlyStoreError, 5),
-    (errors.AccessDeniedError, 5),
-    (errors.PolicyError, 5),
-    (errors.NotExportableError, 5),
-    (errors.StoreError, 6),
-    (errors.SealError, 6),
-    (errors.FormatError, 65),
-    (errors.InvalidKeyError, 65),
-    (errors.UnsupportedOperationError, 65),
-)
-
-
-def exit_code(error: errors.KeywrightError) -> int:
-    """The exit code for an error of our own."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)

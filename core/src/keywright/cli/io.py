@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, Self, TextIO
 
@@ -22,9 +21,13 @@ from keywright.errors import (
 )
 from keywright.secret import Secret
 
+_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_SECONDS: Final = 0.1
+_WIDTH: Final = 24
+
 
 class ReaderGoneError(Exception):
-    """Whoever read our output has enough."""
+    """The reader of stdout has closed it."""
 
 
 def fill_closed() -> None:
@@ -38,7 +41,7 @@ def fill_closed() -> None:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Text for people, on stderr; to nobody if that is closed or full."""
+    """Text for people, on stderr; lost if that is closed or full."""
     if sys.stderr is None:
         return
     try:
@@ -64,7 +67,7 @@ def write_stdout(data: bytes | Secret) -> None:
     Raises:
         ConfigError: it is closed.
         StoreUnavailableError: it cannot be written.
-        ReaderGoneError: nobody reads it any more.
+        ReaderGoneError: its reader has closed it.
     """
     check_stdout()
     try:
@@ -76,7 +79,7 @@ def write_stdout(data: bytes | Secret) -> None:
 
 
 def write_text(text: str) -> None:
-    """Text for people, on stdout, as far as the encoding of stdout can tell it. Raises: as `write_stdout`."""
+    """Text for people, on stdout; what its encoding lacks is replaced. Raises: as `write_stdout`."""
     check_stdout()
     write_stdout(text.encode(sys.stdout.encoding or "utf-8", "replace"))
 
@@ -96,7 +99,7 @@ def is_terminal() -> bool:
 
 
 def shown_path(path: str) -> str:
-    """A path that somebody gave, for a message; not shown if it looks like a key or a token given in its place."""
+    """A path as it was given, for a message; not shown if it looks like a key or a token given in its place."""
     from keywright.misplaced import looks_like_a_secret
 
     return "the file named there, whose name looks like a key or token," if looks_like_a_secret(path) else path
@@ -133,20 +136,17 @@ def _null_at(number: int) -> None:
         os.close(null)
 
 
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-
 def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-o") -> None:
     """Create `path` with `data`, mode 0600, synced, by way of a temporary file beside it.
 
-    A symbolic link at `path` is never followed: it counts as something that is there. With `force` it is replaced.
+    A symbolic link at `path` is never followed: it counts as an existing file. With `force` it is replaced.
     `option` is the one that `path` may come from, for messages: only without `-o` is a result printed.
 
     Raises:
         KeyExistsError: something is at `path` and `force` is False.
         ConfigError: `path` cannot be a file: it is empty, ends in a slash, is a directory or device, its directory
-            does not exist, or no file system takes such a name.
-        AccessDeniedError: the directory takes no new file from this user.
+            does not exist, or no file can have such a name.
+        AccessDeniedError: this user may not create a file in the directory.
         StoreUnavailableError: writing failed (disk full, I/O error); nothing is left behind.
         DurabilityUnknownError: the file is in place, but a sync of its directory failed.
     """
@@ -157,10 +157,13 @@ def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise _not_created(path, error) from None
+        kind = AccessDeniedError if error.errno in _REFUSED else StoreUnavailableError
+        raise kind(f"{path}: cannot be created ({error.strerror}); choose another directory") from None
     try:
         try:
-            _write_all(descriptor, memoryview(data.reveal() if isinstance(data, Secret) else data))
+            rest = memoryview(data.reveal() if isinstance(data, Secret) else data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -171,7 +174,8 @@ def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-
             os.link(temporary, path)
             os.unlink(temporary)
     except BaseException as error:
-        _discard(temporary)
+        with suppress(OSError):  # what went wrong before is what the user must hear
+            os.unlink(temporary)
         if isinstance(error, FileExistsError):
             raise _taken(path, option) from None
         if isinstance(error, OSError):
@@ -212,24 +216,6 @@ def _other_path(option: str) -> str:
     return "choose another path" if option == "-o" else f"choose another path with {option}"
 
 
-def _not_created(path: str, error: OSError) -> AccessDeniedError | StoreUnavailableError:
-    if error.errno in _REFUSED:
-        return AccessDeniedError(f"{path}: cannot be created ({error.strerror}); choose another directory")
-    return StoreUnavailableError(f"{path}: cannot be created ({error.strerror}); choose another directory")
-
-
-def _write_all(descriptor: int, rest: memoryview) -> None:
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _discard(temporary: str) -> None:
-    try:
-        os.unlink(temporary)
-    except OSError:
-        return  # what went wrong before is what the user must hear
-
-
 def _sync_directory(path: str, directory: str) -> None:
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
@@ -244,15 +230,11 @@ def _sync_directory(path: str, directory: str) -> None:
         ) from None
 
 
-_SECONDS: Final = 0.1
-_WIDTH: Final = 24
-
-
 class Progress:
     """A bar on stderr, drawn ten times a second at most and taken away at the end."""
 
     def __init__(self, total: int | None, noun: str, *, shown: bool) -> None:
-        """`total` is how many `noun` there are, None if nobody knows. Not `shown`: it counts and draws nothing."""
+        """`total` is how many `noun` exist, None if that is unknown. Not `shown`: it counts and draws nothing."""
         self.done = 0
         self._total = total
         self._noun = noun
@@ -267,12 +249,12 @@ class Progress:
         self.clear()
 
     def expect(self, count: Callable[[], int]) -> None:
-        """How many there are in all; counted only where the bar is drawn. Raises: as `count`."""
+        """Set the total; it is counted only if the bar is drawn. Raises: as `count`."""
         if self._shown:
             self._total = count()
 
     def advance(self, count: int = 1) -> None:
-        """So many more are done."""
+        """Count as done."""
         self.done += count
         if self._shown and time.monotonic() >= self._next:
             self._next = time.monotonic() + _SECONDS
@@ -280,7 +262,7 @@ class Progress:
             say(f"\r\x1b[K{self.line()}", end="")
 
     def clear(self) -> None:
-        """Take the bar away, so that a line can be printed; the next `advance` draws it anew."""
+        """Take the bar away, so that a line can be printed; the next `advance` draws it again."""
         if self._drawn:
             say("\r\x1b[K", end="")
             self._drawn = False
@@ -294,50 +276,50 @@ class Progress:
         return f"{'#' * filled}{' ' * (_WIDTH - filled)} {self.done:,} of {self._total:,} {self._noun}"
 
 
-class Whole:
-    """A block that Ctrl-C does not part, to be entered for each step."""
+class Step:
+    """A block that Ctrl-C does not interrupt, entered for each step of a long command."""
 
     def __init__(self) -> None:
         self._is_inside = False
-        self._is_asked = False
+        self._is_interrupted = False
 
     def __enter__(self) -> None:
         self._is_inside = True
 
     def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         self._is_inside = False
-        if self._is_asked:
+        if self._is_interrupted:
             raise KeyboardInterrupt
 
     def interrupt(self, _number: int, _frame: object) -> None:
-        """The handler of the signal: it waits for the end of the step. A second one does not, for the step may hang.
+        """Handle the signal: wait for the end of the step. A second one does not wait, for the step may hang.
 
         Raises:
-            KeyboardInterrupt: no step is half done, or somebody asked before.
+            KeyboardInterrupt: no step is half done, or this is the second signal.
         """
-        if self._is_inside and not self._is_asked:
-            self._is_asked = True
-        else:
+        if not self._is_inside or self._is_interrupted:
             raise KeyboardInterrupt
+        self._is_interrupted = True
 
 
 @contextmanager
-def in_whole_steps() -> Iterator[Whole]:
-    """Steps that Ctrl-C leaves whole. Where a program has its own way with that signal, that stays.
+def in_whole_steps() -> Iterator[Step]:
+    """Let Ctrl-C come between two steps only. A handler that the program has set stays.
 
     Raises:
         KeyboardInterrupt: the signal came, after the step that it found half done.
     """
-    whole = Whole()
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield whole
-        return
+    import signal
+
+    step = Step()
+    is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_ours:
+        try:
+            signal.signal(signal.SIGINT, step.interrupt)
+        except ValueError:  # only the main thread may set handlers
+            is_ours = False
     try:
-        signal.signal(signal.SIGINT, whole.interrupt)
-    except ValueError:  # only the main thread hears of signals
-        yield whole
-        return
-    try:
-        yield whole
+        yield step
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

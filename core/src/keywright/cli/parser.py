@@ -1,4 +1,8 @@
-"""Arguments: the words that name a command, the options of every command, parsers, and the values that people write."""
+"""Arguments: what holds for every command, the parser of one command, and values as people write them.
+
+A command line is read in two stages. `CommandLine` reads the options of every command, wherever they stand, and finds
+the words that name the command. Then the command's own parser reads all of it but those words.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,149 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import suppress
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from keywright.cli.io import write_text
-from keywright.durations import parse_duration
 from keywright.errors import ConfigError
-from keywright.metadata import parse_time
 from keywright.spelling import did_you_mean
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from keywright.cli.commands_table import Command, Commands, Uses
 
-
-_VALUES_OF = {"--config": 1, "--profile": 1, "--store": 1, "--option": 2}
-_FLAGS = ("--json", "--quiet", "--verbose", "--debug", "--version", "--help")
+_VALUES = {"--config": "a value", "--profile": "a value", "--store": "a value", "--option": "two values"}
+_READ_FIRST = ("--config", "--profile", "--option", "--json", "--debug", "--version", "-h", "--help")
 _FLAG_LETTERS = frozenset("hqv")
 _PLAIN_OPTION = "--[a-z][a-z-]{0,27}"
+
+
+def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, letters: bool = True) -> None:
+    """Add the options that every command has, without those that would have no effect; `letters`: `-q` and `-v` too."""
+    group = parser.add_argument_group("options of every command")
+    group.add_argument("--config", metavar="FILE", help="the configuration file to use")
+    if uses in ("ring", "config"):
+        group.add_argument("--profile", metavar="NAME", help="the profile of the configuration to use")
+    if uses == "ring":
+        group.add_argument("--store", metavar="NAME", help="the configured store to use")
+    if uses in ("ring", "config"):
+        group.add_argument(
+            "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
+            help="set one setting, such as --option stores.local.path keys.db",
+        )  # fmt: skip
+    quiet, verbose = (("-q", "--quiet"), ("-v", "--verbose")) if letters else (("--quiet",), ("--verbose",))
+    group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
+    group.add_argument(*quiet, action="store_true", help="print no notes and warnings")
+    group.add_argument(*verbose, action="count", default=0, help="say more")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
+    group.add_argument("--version", action="store_true", help="print the version and exit")
+
+
+class Found(NamedTuple):
+    """What the words of a command line lead to.
+
+    Attributes:
+        words: those that name a command, or the beginning of one.
+        rest: the arguments without them.
+        stray: the next word, if it leads nowhere.
+        error: what is wrong before the next word.
+    """
+
+    words: tuple[str, ...]
+    rest: list[str]
+    stray: str | None = None
+    error: ConfigError | None = None
+
+
+class CommandLine:
+    """The first stage: the arguments, read before the command is known.
+
+    Attributes:
+        options: what the options of every command say, wherever they stand before `--`. What does not fit is passed
+            over: the command's parser reports it.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = list(arguments)
+        self.options = argparse.Namespace(
+            config=None, profile=None, option=[], json=False, debug=False, version=False, help=False
+        )
+        before_end = self._arguments[: self._arguments.index("--")] if "--" in self._arguments else self._arguments
+        # Most command lines have none of them, and a parser takes a millisecond to make.
+        if any(one.startswith(_READ_FIRST) for one in before_end):
+            with suppress(argparse.ArgumentError):
+                _, unknown = _first_stage().parse_known_args(before_end, self.options)
+                self.options.help = self.options.help or "-h" in unknown
+
+    @cached_property
+    def _word_parser(self) -> argparse.ArgumentParser:
+        parser = _first_stage()
+        parser.add_argument("following", nargs=argparse.REMAINDER)
+        return parser
+
+    def find(self, commands: Commands) -> Found:
+        """Find the words that name a command. Options of every command may stand before and between them."""
+        words: tuple[str, ...] = ()
+        before: list[str] = []
+        rest = self._arguments
+        while words not in commands.table:
+            group = " ".join(("keywright", *words))
+            try:
+                place = self._next_word(rest)
+            except ConfigError as error:
+                return Found(words, before + rest, None, ConfigError(f"{error}; see {group} --help"))
+            before += rest[:place]
+            rest = rest[place:]
+            if not rest or not commands.below((*words, rest[0])):
+                return Found(words, before + rest, rest[0] if rest else None)
+            words += (rest[0],)
+            rest = rest[1:]
+        return Found(words, before + rest)
+
+    def _next_word(self, arguments: list[str]) -> int:
+        """The place of the first argument that is not an option of every command or its value."""
+        if arguments and not arguments[0].startswith("-"):
+            return 0
+        try:
+            read, unknown = self._word_parser.parse_known_args(arguments)
+        except argparse.ArgumentError as error:
+            name = error.argument_name or ""
+            if name in _VALUES and name in arguments[-2:]:
+                raise ConfigError(f"{name} takes {_VALUES[name]}, and the command line ends before that") from None
+            raise ConfigError(_unquoted(str(error))) from None
+        following: list[str] = read.following
+        # All but letters such as `-qv`, and what argparse does not take for an option: `-` and `--`.
+        options = [*unknown, *(one for one in following[:1] if one.startswith("-"))]
+        if not all(len(one) > 1 and _FLAG_LETTERS.issuperset(one[1:]) for one in options):
+            raise ConfigError("an option of a command goes after its words")
+        return len(arguments) - len(following)
+
+
+def _first_stage() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, exit_on_error=False, formatter_class=_formatter
+    )
+    # Without the letters, which may stand in one word with those of the command, as in `-qo FILE`.
+    add_global_options(parser, letters=False)
+    parser.add_argument("--help", action="store_true")
+    return parser
+
+
+def no_such_command(found: Found, commands: Commands) -> ConfigError:
+    """The error for a stray word."""
+    following = sorted({command.path[len(found.words)] for command in commands.below(found.words)})
+    hint, group = did_you_mean(found.stray or "", following), " ".join(("keywright", *found.words))
+    return ConfigError(f"there is no such command{hint}; {group} has: {', '.join(following)}")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add `-o FILE` and `--force`."""
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write to this file, created 0600, instead of stdout (-)"
+    )
+    parser.add_argument("--force", action="store_true", help="let -o replace a file")
 
 
 class FinishedError(Exception):
@@ -39,13 +168,7 @@ class _Once(argparse.Action):
 
     _is_given = False
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         if option_string is not None:
             if self._is_given:
                 parser.error(f"{option_string} is given twice: leave one out")
@@ -95,7 +218,7 @@ class Parser(argparse.ArgumentParser):
             return parsed
         known = [option for action in self._actions for option in action.option_strings]
         option = next((word.partition("=")[0] for word in rest if word.startswith("-") and word not in ("-", "--")), "")
-        if option in _VALUES_OF:
+        if option in _VALUES:
             self.error(f"{option} has no meaning for {self.prog}: leave it out")
         hint = did_you_mean(option, known) if option.isprintable() else ""
         if hint or re.fullmatch(_PLAIN_OPTION, option):
@@ -116,26 +239,6 @@ def _unquoted(message: str) -> str:
     return f"{before}: takes a value of type {kind}" if found else message
 
 
-def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring") -> None:
-    """Add the options that every command has, without those that would have no effect."""
-    group = parser.add_argument_group("options of every command")
-    group.add_argument("--config", metavar="FILE", help="the configuration file to use")
-    if uses in ("ring", "config"):
-        group.add_argument("--profile", metavar="NAME", help="the profile of the configuration to use")
-    if uses == "ring":
-        group.add_argument("--store", metavar="NAME", help="the configured store to use")
-    if uses in ("ring", "config"):
-        group.add_argument(
-            "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
-            help="set one setting, such as --option stores.local.path keys.db",
-        )  # fmt: skip
-    group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
-    group.add_argument("-q", "--quiet", action="store_true", help="print no notes and warnings")
-    group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
-    group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
-    group.add_argument("--version", action="store_true", help="print the version and exit")
-
-
 def command_parser(command: Command) -> Parser:
     """The parser of one command, with its own options and, where it wants them, the global ones."""
     program = " ".join(("keywright", *command.path))
@@ -152,33 +255,6 @@ def command_parser(command: Command) -> Parser:
     return parser
 
 
-def asked(arguments: Sequence[str], *options: str) -> bool:
-    """Whether one of these options, which take no value, stands among the arguments, that is before `--`."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    return not set(options).isdisjoint(arguments[:end])
-
-
-def config_options(arguments: Sequence[str]) -> tuple[str | None, str | None, list[tuple[str, str]]]:
-    """`--config`, `--profile` and `--option`, for reading the configuration before the plugins that it allows.
-
-    What does not fit is passed over: the command's parser will say so.
-    """
-    named: dict[str, str | None] = {"--config": None, "--profile": None}
-    options: list[tuple[str, str]] = []
-    place = 0
-    while place < len(arguments) and arguments[place] != "--":
-        name, equals, value = arguments[place].partition("=")
-        following = arguments[place + 1 : place + 1 + _VALUES_OF.get(name, 0)]
-        if name in named and equals:
-            named[name] = value
-        elif name in named and following:
-            named[name] = following[0]
-        elif name == "--option" and not equals and len(following) == _VALUES_OF[name]:
-            options.append((following[0], following[1]))
-        place += 1 + (0 if equals else len(following))
-    return named["--config"], named["--profile"], options
-
-
 def _formatter(prog: str) -> argparse.HelpFormatter:
     # Told its width, argparse leaves out an import that costs more than parsing does.
     return argparse.RawDescriptionHelpFormatter(prog, width=_help_width())
@@ -190,74 +266,6 @@ def _help_width() -> int:
         return min(os.get_terminal_size(1).columns, 100) - 2
     except OSError:
         return 98
-
-
-def split_command(
-    arguments: Sequence[str], commands: Commands, *, hint: bool = True
-) -> tuple[tuple[str, ...], list[str]]:
-    """The words that name a command (or the beginning of one), and the arguments without them.
-
-    Global options may stand before, between and after the words. Without `hint`, no error names a likely command.
-
-    Raises:
-        ConfigError: a word leads to no command, or an option of a command stands before its words.
-    """
-    words: tuple[str, ...] = ()
-    rest = list(arguments)
-    place = 0
-    while place < len(rest) and words not in commands.table:
-        argument = rest[place]
-        if argument.startswith("-"):
-            place += 1 + _skipped(argument, words)
-            continue
-        following = sorted({command.path[len(words)] for command in commands.below(words)})
-        if argument not in following:
-            group = " ".join(("keywright", *words))
-            nearest = did_you_mean(argument, following) if hint else ""
-            raise ConfigError(f"there is no such command{nearest}; {group} has: {', '.join(following)}")
-        words += (argument,)
-        del rest[place]
-    return words, rest
-
-
-def first_word(arguments: Sequence[str]) -> str | None:
-    """The first word that may name a command; None if there is none, or an option of a command stands before it."""
-    place = 0
-    while place < len(arguments):
-        argument = arguments[place]
-        if not argument.startswith("-"):
-            return argument
-        try:
-            place += 1 + _skipped(argument, ())
-        except ConfigError:
-            return None
-    return None
-
-
-def check_values(arguments: Sequence[str], group: str) -> None:
-    """Check that each global option has its values, where no command was named after it; `group` is for the message.
-
-    Raises:
-        ConfigError: the last one has not.
-    """
-    place, last = 0, ""
-    while place < len(arguments):
-        last = arguments[place]
-        place += 1 + _skipped(last, ())
-    if place > len(arguments):
-        values = "a value" if _VALUES_OF[last] == 1 else "two values"
-        raise ConfigError(f"{last} takes {values}, and the command line ends before that; see {group} --help")
-
-
-def _skipped(argument: str, words: tuple[str, ...]) -> int:
-    """How many values follow a global option that stands before the command is known."""
-    name, equals, _ = argument.partition("=")
-    if name in _VALUES_OF:
-        return 0 if equals else _VALUES_OF[name]
-    if argument in _FLAGS or (len(argument) > 1 and _FLAG_LETTERS.issuperset(argument[1:])):
-        return 0
-    group = " ".join(("keywright", *words))
-    raise ConfigError(f"an option of a command goes after its words; see {group} --help")
 
 
 def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
@@ -297,21 +305,18 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
 def _json_value(text: str) -> object:
     import json
 
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len(dict(pairs)) < len(pairs):
+            raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
+        return dict(pairs)
+
+    def constant(_: str) -> object:
+        raise ValueError("NaN and Infinity are not JSON")
+
     try:
-        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        return json.loads(text, object_pairs_hook=members, parse_constant=constant)
     except (ValueError, RecursionError):
         raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE") from None
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
-    return members
-
-
-def _no_number(_: str) -> object:
-    raise ValueError("NaN and Infinity are no JSON")
 
 
 def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
@@ -322,6 +327,11 @@ def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
     """
     if text is None:
         return None
+    from datetime import UTC, datetime
+
+    from keywright.durations import parse_duration
+    from keywright.metadata import parse_time
+
     try:
         return now + parse_duration(text)
     except ValueError:
@@ -345,6 +355,8 @@ def duration_of(text: str | None, option: str) -> timedelta | None:
     """
     if text is None:
         return None
+    from keywright.durations import parse_duration
+
     try:
         return parse_duration(text)
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,15 @@ from keywright.durations import format_duration
 from keywright.lifecycle import Phase, VersionPhase, change_state, newest_in_use, primary, why_not
 from keywright.metadata import format_time
 from keywright.record import RecordInfo, State
-from keywright.secret import Secret
+
+_UNITS: Final = ((86_400 * 365, "year"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_IN_USE: Final = (Phase.SIGNING, Phase.VERIFYING, Phase.ANNOUNCED)
+_MARKED: Final = (Phase.DISABLED, Phase.DESTROYED, Phase.COMPROMISED)  # the gravest last, over the others
+_SIGNS: Final = (Phase.ANNOUNCED, Phase.SIGNING, Phase.VERIFYING, *_MARKED)
+_DRAWN: Final = dict(zip(_SIGNS, "·█▒‖×!", strict=True))
+_PLAIN: Final = dict(zip(_SIGNS, ".#-=x!", strict=True))
+_COLUMNS: Final = 80  # where the width is unknown
+_DAY: Final = timedelta(days=1)
 
 
 def info_document(info: RecordInfo) -> dict[str, Any]:
@@ -49,23 +57,6 @@ def phase_document(one: VersionPhase) -> dict[str, Any]:
     }
 
 
-def key_document(about: Mapping[str, object], data: bytes | Secret, *, is_base64: bool = False) -> Secret:
-    """`about` with the key's bytes as text, one line of JSON."""
-    import json
-
-    hidden = data if isinstance(data, Secret) else Secret(data)
-    return Secret(json.dumps({**about, **_as_text(hidden, is_base64=is_base64)}, sort_keys=True).encode() + b"\n")
-
-
-def _as_text(data: Secret, *, is_base64: bool) -> dict[str, str]:
-    if is_base64:
-        return {"data": data.reveal().decode(), "encoding": "base64"}
-    try:
-        return {"data": data.reveal().decode()}
-    except UnicodeDecodeError:
-        return {"data": b64encode(data.reveal()).decode(), "encoding": "base64"}
-
-
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows as text: on a terminal aligned under a header, elsewhere parted by tabs and without one.
 
@@ -88,10 +79,6 @@ def _time(time: datetime | None) -> str | None:
     return None if time is None else format_time(time)
 
 
-_UNITS: Final = ((86_400 * 365, "year"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-_IN_USE: Final = (Phase.SIGNING, Phase.VERIFYING, Phase.ANNOUNCED)
-
-
 class Event(NamedTuple):
     """What will happen to a name by itself, or is the case.
 
@@ -109,7 +96,7 @@ class Event(NamedTuple):
     what: str
 
 
-def what_next(versions: Sequence[VersionPhase], now: datetime, rotate_every: timedelta | None = None) -> list[Event]:
+def upcoming(versions: Sequence[VersionPhase], now: datetime, rotate_every: timedelta | None = None) -> list[Event]:
     """What will happen to a name by itself, soonest first."""
     found = list(_events(versions, now))
     infos = [one.info for one in versions]
@@ -128,8 +115,8 @@ def what_next(versions: Sequence[VersionPhase], now: datetime, rotate_every: tim
     return [Event(None, "nothing", version, f"nothing is planned: version {version} signs until somebody rotates it")]
 
 
-def what_happened(versions: Sequence[VersionPhase]) -> list[tuple[datetime, str]]:
-    """What keepers did to the versions of a name, and why, by version: a time and a sentence."""
+def history(versions: Sequence[VersionPhase]) -> list[tuple[datetime, str]]:
+    """When the state of a version was changed, and why, by version: a time and a sentence."""
     return [
         (one.info.state_since, f"version {one.info.version} was {one.info.state.value}{_because(one.info.reason)}")
         for one in versions
@@ -194,15 +181,6 @@ def _enabling(infos: Sequence[RecordInfo], now: datetime) -> str:
     return ""
 
 
-_ALONE: Final = timedelta(days=1)
-_COLUMNS: Final = 80  # where nobody can say
-_ORDER: Final = (Phase.SIGNING, Phase.VERIFYING, Phase.ANNOUNCED)
-_MARKED: Final = (Phase.DISABLED, Phase.DESTROYED, Phase.COMPROMISED)  # the gravest last, over the others
-_SIGNS: Final = (Phase.ANNOUNCED, Phase.SIGNING, Phase.VERIFYING, *_MARKED)
-_DRAWN: Final = dict(zip(_SIGNS, "·█▒‖×!", strict=True))
-_PLAIN: Final = dict(zip(_SIGNS, ".#-=x!", strict=True))
-
-
 class Axis(NamedTuple):
     """A stretch of time as so many characters."""
 
@@ -228,7 +206,7 @@ def axis_of(versions: Sequence[VersionPhase], now: datetime, width: int) -> Axis
         known = (info.created, info.activates, info.expires, one.superseded, one.verifies_until, _ended(one))
         times += [time for time in known if time is not None]
     start, end = min(times), max(times)
-    margin = max((end - start) / 12, _ALONE / 12)
+    margin = max(end - start, _DAY) / 12
     latest = datetime.max.replace(tzinfo=end.tzinfo)
     return Axis(start, min(end, latest - margin) + margin, now, width)
 
@@ -237,11 +215,11 @@ def bar(versions: Sequence[VersionPhase], axis: Axis) -> str:
     """What these versions of one name do, character by character; where one starts to sign stands its number.
 
     A number for which there is no room is left out: what is left of it, or it beside the next, would be another's.
-    Where a keeper put a version away stands a mark.
+    A mark stands where a version was disabled, compromised or destroyed.
     """
     glyphs = _glyphs()
     rows = [_phases_of(one, axis) for one in versions]
-    drawn = [next((glyphs[phase] for phase in _ORDER if phase in column), " ") for column in zip(*rows, strict=True)]
+    drawn = [next((glyphs[phase] for phase in _IN_USE if phase in column), " ") for column in zip(*rows, strict=True)]
     _draw_numbers(drawn, versions, axis)
     _draw_marks(drawn, versions, axis)
     return "".join(drawn)
@@ -354,7 +332,7 @@ def _phase_at(one: VersionPhase, time: datetime) -> Phase | None:
 
 
 def _ended(one: VersionPhase) -> datetime | None:
-    """When a keeper put the version away."""
+    """When the version was disabled, compromised or destroyed."""
     return None if one.info.state is State.ENABLED else one.info.state_since
 
 

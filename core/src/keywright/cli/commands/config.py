@@ -1,4 +1,4 @@
-"""doctor, plugins, config show, config check, config schema, config path, init."""
+"""doctor, plugins, config show, config check, config schema, config path, init: what is installed and configured."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from keywright.cli.app import add_core_commands
-from keywright.cli.commands.read import add_output
+from keywright.cli.commands import add_core_commands
 from keywright.cli.commands_table import Commands
-from keywright.cli.failures import NO, exit_code
-from keywright.cli.io import printable
+from keywright.cli.context import print_either
+from keywright.cli.failures import NO, exit_code, failure_document
+from keywright.cli.io import printable, write_file
+from keywright.cli.parser import add_output
 from keywright.config.tables import KEY_SETTINGS
 from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
 from keywright.setting_pointers import shown
@@ -21,22 +23,65 @@ from keywright.setting_values import is_indirection
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.config import Config
-    from keywright.protocols import Seal, StoreBackend
     from keywright.registry import Registry
     from keywright.settings import Given, Setting, SettingType
 
+_REDACTED: Final = "<secret>"
+_PATHS: Final = {"sqlite": "keys.db", "file": "keys"}
+_STARTER: Final = """\
+# keywright.toml: which stores there are, and what keys should be. `keywright config check` checks it.
+# Any setting may be { env = "VARIABLE" } or { file = "PATH" }. Relative paths start from this file.
 
-def configure_plugins(parser: ArgumentParser, _plugins: Registry) -> None:
+default_store = "local"
+
+[stores.local]
+backend = "BACKEND"
+path = "KEYS"
+
+# What `generate`, `ensure` and `rotate` do for this name:
+# [keys."cache.example.org"]
+# type = "ed25519"
+# format = "nix"
+# overlap = "14d"
+
+# Chosen by --profile ci or KEYWRIGHT_PROFILE=ci:
+# [profiles.ci]
+# default_store = "ci"
+# [profiles.ci.stores.ci]
+# backend = "env"
+"""
+
+
+def run_doctor(_arguments: Namespace, context: Context) -> int:
+    """A line for each finding, `SUBJECT: WHAT; WAY OUT`; one document with `--json`. Exit 1 if there is any."""
+    _add_all_commands(context)
+    findings = []
+    for finding in context.ring.examine():
+        findings.append(finding._asdict())
+        if not context.json:
+            context.print(str(finding))
+    if context.json:
+        context.print_json({"findings": findings})
+    elif not findings:
+        context.note("keywright: nothing found")
+    return NO if findings else 0
+
+
+def _add_all_commands(context: Context) -> None:
+    """Add every command, as no other command line does, so that the registry notes what fails or clashes."""
+    commands = Commands()
+    add_core_commands(commands, lambda: context.registry)
+    context.registry.add_commands(commands)
+
+
+def configure_plugins(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `plugins`."""
     parser.add_argument("--check", action="store_true", help="exit 1 if anything failed to load")
 
 
 def run_plugins(arguments: Namespace, context: Context) -> int:
     """A line for each plugin and what it provides; failures on stderr, in the document with `--json`."""
-    commands = Commands()
-    add_core_commands(commands, lambda: context.registry)
-    # Commands are added on demand; here, for what fails or clashes when they are.
-    context.registry.add_commands(commands)
+    _add_all_commands(context)
     plugins, failures = context.registry.plugins, context.registry.failures
     if context.json:
         loaded = [plugin._asdict() for plugin in plugins]
@@ -49,19 +94,13 @@ def run_plugins(arguments: Namespace, context: Context) -> int:
     return NO if arguments.check and failures else 0
 
 
-def configure_config_show(_parser: ArgumentParser, _plugins: Registry) -> None:
-    """`config show` has no arguments of its own."""
-
-
 def run_config_show(_arguments: Namespace, context: Context) -> int:
     """A line for each value: `PATH = VALUE  # SOURCE`; JSON lines with `--json`. Secrets are redacted."""
     config = context.config
     for given in config.values():
-        value = shown_value(given, config, context.registry)
-        if context.json:
-            context.print_json({"path": given.path, "value": value, "source": given.source})
-        else:
-            context.print(printable(f"{given.path} = {_toml(value)}  # {given.source}"))
+        value = _shown_value(given, config, context.registry)
+        document = {"path": given.path, "value": value, "source": given.source}
+        print_either(context, document, printable(f"{given.path} = {_toml(value)}  # {given.source}"))
     return 0
 
 
@@ -74,7 +113,7 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def configure_config_schema(parser: ArgumentParser, _plugins: Registry) -> None:
+def configure_config_schema(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `config schema`."""
     add_output(parser)
 
@@ -97,10 +136,6 @@ def run_config_schema(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def configure_config_path(_parser: ArgumentParser, _plugins: Registry) -> None:
-    """`config path` has no arguments of its own."""
-
-
 def run_config_path(arguments: Namespace, context: Context) -> int:
     """Print the path of the file in use; exit 1 if there is none."""
     from keywright.config import find_config
@@ -115,32 +150,7 @@ def run_config_path(arguments: Namespace, context: Context) -> int:
     return NO if path is None else 0
 
 
-_STARTER = """\
-# keywright.toml: which stores there are, and what keys should be. `keywright config check` checks it.
-# Any setting may be { env = "VARIABLE" } or { file = "PATH" }. Relative paths start from this file.
-
-default_store = "local"
-
-[stores.local]
-backend = "BACKEND"
-path = "KEYS"
-
-# What `generate`, `ensure` and `rotate` do for this name:
-# [keys."cache.example.org"]
-# type = "ed25519"
-# format = "nix"
-# overlap = "14d"
-
-# Chosen by --profile ci or KEYWRIGHT_PROFILE=ci:
-# [profiles.ci]
-# default_store = "ci"
-# [profiles.ci.stores.ci]
-# backend = "env"
-"""
-_PATHS = {"sqlite": "keys.db", "file": "keys"}
-
-
-def configure_init(parser: ArgumentParser, _plugins: Registry) -> None:
+def configure_init(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `init`."""
     parser.add_argument(
         "--backend", metavar="B", default="sqlite", help="where keys are kept: sqlite (default) or file"
@@ -155,16 +165,12 @@ def run_init(arguments: Namespace, context: Context) -> int:
             f"--backend must be one of {', '.join(_PATHS)} here; for others edit keywright.toml after init"
         )
     text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
-    from keywright.cli.io import write_file
     from keywright.config.finding import working_directory
 
     name = arguments.config or "keywright.toml"
     path = os.path.normpath(name if os.path.isabs(name) else os.path.join(working_directory(), name))
     write_file(path, text.encode(), force=arguments.force, option="--config")
-    if context.json:
-        context.print_json({"path": path})
-    else:
-        context.print(path)
+    print_either(context, {"path": path}, path)
     _note_keys_elsewhere(context)
     return 0
 
@@ -181,12 +187,8 @@ def _note_keys_elsewhere(context: Context) -> None:
         context.note(f"keywright: keys made so far are in {default}; set stores.local.path to it to go on with them")
 
 
-def configure_config_check(_parser: ArgumentParser, _plugins: object) -> None:
-    """`config check` has no arguments of its own."""
-
-
 def run_config_check(arguments: Namespace, context: Context) -> int:
-    """Check every store, seal and key that is configured, and tell every fault; the last one has the exit code."""
+    """Check every store, seal and key that is configured, and print every fault; the last one has the exit code."""
     faults: list[KeywrightError] = []
     try:
         config = context.config
@@ -196,26 +198,22 @@ def run_config_check(arguments: Namespace, context: Context) -> int:
     except KeywrightError as fault:
         faults.append(fault)  # and what comes after it cannot be looked at
     if faults:
-        return _tell_faults(arguments, context, faults)
+        return _print_faults(arguments, context, faults)
     what = f"stores {len(config.stores)}, seals {len(config.seals)}, keys {len(config.keys)}"
-    if context.json:
-        context.print_json({"source": config.source, "faults": []})
-    else:
-        context.print(printable(f"{config.source}: configured soundly: {what}"))
+    document = {"source": config.source, "faults": []}
+    print_either(context, document, printable(f"{config.source}: configured soundly: {what}"))
     return 0
 
 
-def _tell_faults(arguments: Namespace, context: Context, faults: list[KeywrightError]) -> int:
-    """With `--json` the document has `error`, the last one; `faults`, all; `source`, None if it cannot be told."""
+def _print_faults(arguments: Namespace, context: Context, faults: list[KeywrightError]) -> int:
+    """With `--json` the document has `error`, the last one; `faults`, all; `source`, None if it is unknown."""
     # A seal that is wrong is wrong for each of its stores.
     faults = list({str(fault): fault for fault in faults}.values())
     for fault in faults:
         context.say(f"keywright: {fault}")
     if context.json:
-        from keywright.cli.failures import failure_document
-
-        told = [failure_document(type(fault).__name__, str(fault), exit_code(fault))["error"] for fault in faults]
-        context.print_json({"error": told[-1], "faults": told, "source": _source(arguments, context)})
+        errors = [failure_document(fault)["error"] for fault in faults]
+        context.print_json({"error": errors[-1], "faults": errors, "source": _source(arguments, context)})
     return exit_code(faults[-1])
 
 
@@ -223,20 +221,17 @@ def _source(arguments: Namespace, context: Context) -> str | None:
     """The file that is checked, wrong or not."""
     from keywright.config import find_config
 
-    try:
+    with suppress(KeywrightError):
         return context.config.source
-    except KeywrightError:
-        pass
-    try:
+    with suppress(KeywrightError):
         return find_config(arguments.config)
-    except KeywrightError:
-        return None
+    return None
 
 
 def _replaced_lists(config: Config) -> Iterator[str]:
-    """One sentence for each list of a plugin's settings that stands outside the chosen profile and no more holds.
+    """One sentence for each list of a plugin's settings that the chosen profile replaces.
 
-    Lists replace each other wherever they stand, but rules that are gone are missed by nobody.
+    Lists replace each other wherever they stand, but rules that are gone are easily missed.
     """
     if config.profile is None:
         return
@@ -280,63 +275,35 @@ def _faults(context: Context) -> Iterator[KeywrightError]:
         yield from declaration_faults(ring, table, review=not is_ill)
 
 
-def configure_doctor(_parser: ArgumentParser, _plugins: Registry) -> None:
-    """`doctor` has no arguments of its own."""
-
-
-def run_doctor(_arguments: Namespace, context: Context) -> int:
-    """A line for each finding, `SUBJECT: WHAT; WAY OUT`; one document with `--json`. Exit 1 if there is any."""
-    commands = Commands()
-    add_core_commands(commands, lambda: context.registry)
-    # Commands are added on demand; here, for what fails or clashes when they are.
-    context.registry.add_commands(commands)
-    if context.json:
-        findings = [finding._asdict() for finding in context.ring.examine()]
-        context.print_json({"findings": findings})
-        return NO if findings else 0
-    found = False
-    for finding in context.ring.examine():
-        found = True
-        context.print(str(finding))
-    if not found:
-        context.note("keywright: nothing found")
-    return NO if found else 0
-
-
-_REDACTED: Final = "<secret>"
-
-
-def shown_value(given: Given, config: Config, plugins: Registry) -> object:
-    """The value, unless its plugin declares it secret, or nobody can tell: then only where it comes from."""
+def _shown_value(given: Given, config: Config, plugins: Registry) -> object:
+    """The value, unless its plugin declares it secret, or does not declare it: then only where it comes from."""
     kind = _type_of(given.path, config, plugins)
     pointers: list[object] = given.value if isinstance(given.value, list) else [given.value]
     is_list = pointers is given.value
     if kind in ("table", "values") or (kind == "tables" and is_list):
         return given.value  # what reads as a pointer there is a table that has such a name in it
     if pointers and all(map(is_indirection, pointers)):
-        told = [shown(given._replace(value=pointer)) for pointer in pointers]
-        return told if is_list else told[0]
+        sources = [shown(given._replace(value=pointer)) for pointer in pointers]
+        return sources if is_list else sources[0]
     return _REDACTED if kind in ("secret", "secrets") else given.value
 
 
 def _type_of(path: str, config: Config, plugins: Registry) -> SettingType:
-    """The type of the setting at `path`, as its owner declares it; what nobody declares may be a secret."""
+    """The type of the setting at `path`, as its owner declares it; what is not declared may be a secret."""
     name = path.rpartition(".")[2]
     for store in config.stores.values():
         if path.startswith(f"{store.path}."):
-            return "text" if name in ("backend", "seal") else _declared(name, plugins.store_backends.get(store.backend))
-    for seal in config.seals.values():
-        if path.startswith(f"{seal.path}."):
-            return "text" if name == "seal" else _declared(name, plugins.seals.get(seal.seal))
-    for plugin, table in config.plugin.items():
+            backend = plugins.store_backends.get(store.backend)
+            return "text" if name in ("backend", "seal") else _among(backend.settings if backend else (), name)
+    for table in config.seals.values():
         if path.startswith(f"{table.path}."):
-            return _among(plugins.settings.get(plugin, ()), name, "secret")
+            seal = plugins.seals.get(table.seal)
+            return "text" if name == "seal" else _among(seal.settings if seal else (), name)
+    for plugin, one in config.plugin.items():
+        if path.startswith(f"{one.path}."):
+            return _among(plugins.settings.get(plugin, ()), name)
     return _among(KEY_SETTINGS, name, "text")
 
 
-def _declared(name: str, plugin: StoreBackend | Seal | None) -> SettingType:
-    return _among(() if plugin is None else plugin.settings, name, "secret")
-
-
-def _among(settings: Sequence[Setting], name: str, otherwise: SettingType) -> SettingType:
+def _among(settings: Sequence[Setting], name: str, otherwise: SettingType = "secret") -> SettingType:
     return next((setting.type for setting in settings if setting.name == name), otherwise)

@@ -1,11 +1,13 @@
-"""generate, ensure, import, rotate."""
+"""generate, ensure, import, rotate: versions that begin."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from keywright.cli.failures import NO, exit_code, failure_document
+from keywright.cli.context import print_either, print_info
+from keywright.cli.failures import NO, exit_code, failure_document, say_failure
 from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import ConfigError, KeywrightError
 from keywright.lifecycle import Phase
@@ -18,36 +20,28 @@ if TYPE_CHECKING:
     from keywright.registry import Registry
     from keywright.ring.timing import Due
 
+_TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
+_FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
 
-TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
 
-
-def configure_generate(parser: ArgumentParser, plugins: Registry) -> None:
+def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `generate`."""
+    registry = plugins()
     parser.add_argument("name", metavar="NAME", help="such as cache.example.org or prod/jwt")
     parser.add_argument(
-        "--type", metavar="T", help=f"key type: {', '.join(plugins.key_types)}; default: by the format, else ed25519"
+        "--type", metavar="T", help=f"key type: {', '.join(registry.key_types)}; default: by the format, else ed25519"
     )
-    parser.add_argument("--format", metavar="F", help=f"format: {', '.join(plugins.formats)}; default: by the type")
+    parser.add_argument("--format", metavar="F", help=f"format: {', '.join(registry.formats)}; default: by the type")
     parser.add_argument("--kid", metavar="K", help="the id for the outside world; may hold {name} and {version}")
     parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
     parser.add_argument(
         "--attribute", metavar="K=V", action="append", default=[],
         help="an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)",
     )  # fmt: skip
-    parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {TIME}; default: at once")
-    parser.add_argument("--expires", metavar="T", help=f"when it ends: {TIME}; default: never")
-    add_new_here(parser)
-    add_type_settings(parser, plugins)
-
-
-def add_new_here(parser: ArgumentParser) -> None:
-    """`--new-here`."""
-    parser.add_argument(
-        "--new-here",
-        action="store_true",
-        help="have a key of its own here, though another configured store has one of this name",
-    )
+    parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {_TIME}; default: at once")
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
+    _add_new_here(parser)
+    _add_type_settings(parser, registry)
 
 
 def run_generate(arguments: Namespace, context: Context) -> int:
@@ -64,15 +58,15 @@ def run_generate(arguments: Namespace, context: Context) -> int:
         activates=time_of(arguments.activates, "--activates", now),
         expires=time_of(arguments.expires, "--expires", now),
         new_here=arguments.new_here,
-        **type_settings(arguments, context.registry),
+        **_type_settings(arguments, context.registry),
     )
-    return made(context, info)
+    return _print_new(context, info)
 
 
-def configure_ensure(parser: ArgumentParser, _plugins: Registry) -> None:
+def configure_ensure(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `ensure`."""
     parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that are declared")
-    add_new_here(parser)
+    _add_new_here(parser)
 
 
 def run_ensure(arguments: Namespace, context: Context) -> int:
@@ -84,25 +78,22 @@ def run_ensure(arguments: Namespace, context: Context) -> int:
     for name in arguments.names or ring.config.keys:
         try:
             for info in ring.ensure(name, new_here=arguments.new_here):
-                made(context, info)
+                _print_new(context, info)
         except KeywrightError as error:
-            code = code or _tell_failure(context, name, error)
+            failed = say_failure(context, name, error)
+            code = code or failed
+            if context.json:
+                context.print_json({"name": name} | failure_document(error))
     return code
 
 
-def _tell_failure(context: Context, name: str, error: KeywrightError) -> int:
-    context.say(f"keywright: {error}" if name in str(error) else f"keywright: {name}: {error}")
-    if context.json:
-        context.print_json({"name": name} | failure_document(type(error).__name__, str(error), exit_code(error)))
-    return exit_code(error)
-
-
-def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
+def configure_import(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `import`."""
+    registry = plugins()
     parser.add_argument("name", metavar="NAME", help="the name to store it as")
     parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
     parser.add_argument(
-        "--format", metavar="F", help=f"its format, if the data does not tell: {', '.join(plugins.formats)}"
+        "--format", metavar="F", help=f"its format, if the data does not tell: {', '.join(registry.formats)}"
     )
     parser.add_argument("--public", action="store_true", help="it is a public key, for verifying alone")
     parser.add_argument("--next", action="store_true", help="store it as the next version of a name that is there")
@@ -111,15 +102,14 @@ def configure_import(parser: ArgumentParser, plugins: Registry) -> None:
     parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
     parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
     parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
-    parser.add_argument("--expires", metavar="T", help=f"when it ends: {TIME}; default: never")
-    add_new_here(parser)
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
+    _add_new_here(parser)
 
 
 def run_import(arguments: Namespace, context: Context) -> int:
     """Store a key and print its reference."""
     ring = context.ring
-
-    announced = announced_versions(context, arguments.name) if arguments.next else []
+    announced = _announced_versions(context, arguments.name) if arguments.next else []
     info = ring.import_key(
         arguments.name,
         context.read_input(arguments.file),
@@ -135,50 +125,15 @@ def run_import(arguments: Namespace, context: Context) -> int:
         new_here=arguments.new_here,
         report=context.warn,
     )
-    warn_of_passed_over(context, announced, info)
+    _warn_of_passed_over(context, announced, info)
     if not arguments.public and arguments.file not in (None, "-"):
         context.warn_if_exposed(arguments.file)
-    return made(context, info)
+    return _print_new(context, info)
 
 
-def made(context: Context, info: RecordInfo) -> int:
-    """Print the version that was made, and warn if it does not stay. Returns 0."""
-    context.warn_of_forgetting(info.name)
-    if context.json:
-        from keywright.cli.render import info_document
-
-        context.print_json(info_document(info))
-    else:
-        context.print(info.reference)
-    return 0
-
-
-def add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
-    """An option for each setting that a key type declares, `--bits` among them."""
-    declared: dict[str, list[str]] = {}
-    for key_type in plugins.key_types.values():
-        for setting in key_type.settings:
-            declared.setdefault(setting.name, []).append(
-                f"{key_type.name}: {setting.rule()}, "
-                + ("required" if setting.default is REQUIRED else f"default {setting.default}")
-            )
-    for name, rules in declared.items():
-        flag = "--" + name.replace("_", "-")
-        parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules).replace("%", "%%"))
-
-
-def type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:
-    """The settings of key types that were given, by name."""
-    names = {setting.name for key_type in plugins.key_types.values() for setting in key_type.settings}
-    given = {name: getattr(arguments, f"setting_{name}") for name in names}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-_FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
-
-
-def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
+def configure_rotate(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `rotate`."""
+    registry = plugins()
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="the name to make the next version of; with --due any number"
     )
@@ -191,12 +146,12 @@ def configure_rotate(parser: ArgumentParser, plugins: Registry) -> None:
     parser.add_argument("--activate-in", metavar="D", help="announce it now, sign with it after this time, such as 7d")
     parser.add_argument("--overlap", metavar="D", help="how long the versions before still verify after that")
     parser.add_argument("--kid", metavar="K", help="the id of the new version; may hold {name} and {version}")
-    parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {TIME}; default: never")
+    parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {_TIME}; default: never")
     parser.add_argument("--attribute", metavar="K=V", action="append", default=[], help="as for generate (repeatable)")
     parser.add_argument(
         "--no-attributes", action="store_true", help="the new version has none, whatever the last one had"
     )
-    add_type_settings(parser, plugins)
+    _add_type_settings(parser, registry)
 
 
 def run_rotate(arguments: Namespace, context: Context) -> int:
@@ -207,17 +162,14 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
         raise ConfigError("--dry-run goes with --due; leave it out, or ask keywright show")
     if len(arguments.names) != 1:
         raise ConfigError("one NAME is rotated at a time; name it, or say --due for all that are")
-    return _rotate(arguments.names[0], arguments, context)
-
-
-def _rotate(name: str, arguments: Namespace, context: Context) -> int:
+    (name,) = arguments.names
     ring = context.ring
     activate_in = duration_of(arguments.activate_in, "--activate-in")
     overlap = duration_of(arguments.overlap, "--overlap")
     if arguments.no_attributes and arguments.attribute:
         raise ConfigError("--no-attributes and --attribute exclude each other; leave one out")
     attributes = {} if arguments.no_attributes else attributes_of(arguments.attribute) or None
-    announced = announced_versions(context, name)
+    announced = _announced_versions(context, name)
     info = ring.rotate(
         name,
         activate_in=activate_in,
@@ -225,51 +177,36 @@ def _rotate(name: str, arguments: Namespace, context: Context) -> int:
         kid=arguments.kid,
         expires=time_of(arguments.expires, "--expires", ring.now()),
         attributes=attributes,
-        **type_settings(arguments, context.registry),
+        **_type_settings(arguments, context.registry),
     )
-    warn_of_passed_over(context, announced, info)
-    if info.activates is not None and not _signs(context, name):
+    _warn_of_passed_over(context, announced, info)
+    if info.activates is not None and all(one.phase is not Phase.SIGNING for one in ring.show(name).versions):
         context.warn(
             f"{name} has no version that signs until then; rotate with --activate-in 0s for one that signs now"
         )
-    return made(context, info)
-
-
-def _signs(context: Context, name: str) -> bool:
-    return any(one.phase is Phase.SIGNING for one in context.ring.show(name).versions)
+    return _print_new(context, info)
 
 
 def _rotate_due(arguments: Namespace, context: Context) -> int:
-    if any(getattr(arguments, one) for one in _FOR_ONE) or type_settings(arguments, context.registry):
+    if any(getattr(arguments, one) for one in _FOR_ONE) or _type_settings(arguments, context.registry):
         raise ConfigError("--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME")
     code = 0
     found = context.ring.due if arguments.dry_run else context.ring.rotate_due
     for one in found(*arguments.names):
         if one.error is not None:
-            code = code or _tell_due_failure(context, one, one.error)
+            code = code or exit_code(one.error)
+            context.say(f"keywright: {one.name}: {one.error}")
+            if context.json:
+                context.print_json(_due_document(one) | failure_document(one.error))
         elif one.made is not None:
-            made(context, one.made)
+            _print_new(context, one.made)
         else:
-            _print_due(context, one)
             code = code or NO
+            document = _due_document(one)
+            print_either(context, document, f"{document['newest']}: due since {document['since']}")
     if not any("rotate_every" in table.given for table in context.config.keys.values()):
         context.note("keywright: no key has a rotate_every, so none is ever due; set it in its [keys.NAME] table")
     return code
-
-
-def _tell_due_failure(context: Context, one: Due, error: KeywrightError) -> int:
-    context.say(f"keywright: {one.name}: {error}")
-    if context.json:
-        context.print_json(_due_document(one) | failure_document(type(error).__name__, str(error), exit_code(error)))
-    return exit_code(error)
-
-
-def _print_due(context: Context, one: Due) -> None:
-    document = _due_document(one)
-    if context.json:
-        context.print_json(document)
-    else:
-        context.print(f"{document['newest']}: due since {document['since']}")
 
 
 def _due_document(one: Due) -> dict[str, object]:
@@ -277,13 +214,47 @@ def _due_document(one: Due) -> dict[str, object]:
     return {"name": one.name, "newest": None if one.newest is None else one.newest.reference, "since": since}
 
 
-def announced_versions(context: Context, name: str) -> list[RecordInfo]:
-    """The versions of a name that wait for their time."""
+def _print_new(context: Context, info: RecordInfo) -> int:
+    """Print the version that was made, and warn if it does not stay. Returns 0."""
+    context.warn_of_forgetting(info.name)
+    return print_info(context, info)
+
+
+def _announced_versions(context: Context, name: str) -> list[RecordInfo]:
     return [one.info for one in context.ring.show(name).versions if one.phase is Phase.ANNOUNCED]
 
 
-def warn_of_passed_over(context: Context, announced: list[RecordInfo], info: RecordInfo) -> None:
-    """Say of which of `announced` the new version `info` takes the place."""
+def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: RecordInfo) -> None:
+    """Warn of each of `announced` that will never sign, because the new version `info` takes its place."""
     for passed_over in announced:
         if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
             context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
+
+
+def _add_new_here(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--new-here",
+        action="store_true",
+        help="have a key of its own here, though another configured store has one of this name",
+    )
+
+
+def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
+    """Add an option for each setting that a key type declares, `--bits` among them."""
+    declared: dict[str, list[str]] = {}
+    for key_type in plugins.key_types.values():
+        for setting in key_type.settings:
+            declared.setdefault(setting.name, []).append(
+                f"{key_type.name}: {setting.rule()}, "
+                + ("required" if setting.default is REQUIRED else f"default {setting.default}")
+            )
+    for name, rules in declared.items():
+        flag = "--" + name.replace("_", "-")
+        parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules).replace("%", "%%"))
+
+
+def _type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:
+    """The settings of key types that were given, by name."""
+    names = {setting.name for key_type in plugins.key_types.values() for setting in key_type.settings}
+    given = {name: getattr(arguments, f"setting_{name}") for name in names}
+    return {name: value for name, value in given.items() if value is not None}
