@@ -136,6 +136,20 @@ def test_one_that_cannot_be_made_stops_no_other(home: Path, keywright: Keywright
     assert keywright("ensure", "a", "unknown").returncode == 2
 
 
+def test_each_that_cannot_be_made_is_told(home: Path, keywright: Keywright) -> None:
+    """Not only the first of them."""
+    (home / "keywright.toml").write_text(
+        f'default_store = "main"\n{STORE}[stores.other]\nbackend = "file"\npath = "other"\n[keys.a]\n[keys.b]\n'
+    )
+    for name in ("a", "b"):
+        assert keywright("generate", name, "--store", "other").returncode == 0
+
+    plain, documents = keywright("ensure"), keywright("ensure", "--json")
+
+    assert plain.stderr.count(b"keywright: store 'other' has ") == 2
+    assert [json.loads(line)["name"] for line in documents.stdout.splitlines()] == ["a", "b"]
+
+
 def test_a_log_in_the_place_of_a_store_by_another_name(home: Path, keywright: Keywright) -> None:
     """A link leads to the place all the same; a place whose name only begins alike is another."""
     (home / "keys").mkdir(0o700)
