@@ -70,7 +70,9 @@ def test_options_that_repeat_are_all_kept(commands: Commands) -> None:
             "b", "p", [["k", "1"], ["l", "2"]], id="the last wins, and options add up",
         ),
         pytest.param("export a -qo out --config b", "b", None, [], id="behind letters of a command"),
-        pytest.param("list --option k --config b", None, None, [], id="nothing behind what does not fit"),
+        pytest.param("list --json=x --option k --profile p", None, "p", [], id="what does not fit is passed over"),
+        pytest.param("list --option k v --profile --config b --json=", "b", None, [["k", "v"]], id="several times"),
+        pytest.param("list --profile --json=x --option", None, None, [], id="none that fits"),
         pytest.param("list", None, None, [], id="none"),
     ],
 )  # fmt: skip

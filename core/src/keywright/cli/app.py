@@ -105,21 +105,18 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
 
 
 def _without_command(found: Found, commands: Commands, options: Namespace) -> int:
-    """No command was named: the list of commands, as help or as an error."""
+    """Print the list of commands, as help or because no command was named."""
     group = " ".join(("keywright", *found.words))
     text = _overview(group, commands.below(found.words))
     if options.help:
         write_text(f"{text}\n")
         return 0
-    from keywright.cli.failures import USAGE, print_failure
-
     say(text)
-    message = f"no command is named; see {group} --help"
-    if found.rest:  # the beginning of a command alone asks what exists
-        say(f"keywright: {message}")
-    if options.json:
-        print_failure("ConfigError", message, USAGE)
-    return USAGE
+    if found.rest:
+        raise ConfigError(f"no command is named; see {group} --help")
+    from keywright.cli.failures import USAGE
+
+    return USAGE  # the beginning of a command alone asks what exists
 
 
 def _overview(group: str, listed: Sequence[Command]) -> str:

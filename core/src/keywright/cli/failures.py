@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from keywright import errors
@@ -39,7 +40,11 @@ def exit_code(error: errors.KeywrightError) -> int:
 
 def failure_document(error: KeywrightError) -> dict[str, Any]:
     """The JSON document of an error of our own."""
-    return _document(type(error).__name__, str(error), exit_code(error))
+    return _document(error, str(error), exit_code(error))
+
+
+def _document(error: BaseException, message: str, code: int) -> dict[str, Any]:
+    return {"error": {"type": type(error).__name__, "message": message, "exit": code}}
 
 
 def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
@@ -48,24 +53,8 @@ def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
     return exit_code(error)
 
 
-def print_failure(kind: str, message: str, code: int) -> int:
-    """Print the document of a failure of class `kind`, if stdout takes it. Returns the exit code."""
-    import json
-
-    document = json.dumps(_document(kind, message, code), sort_keys=True)
-    try:
-        write_stdout(document.encode() + b"\n")
-    except (KeywrightError, ReaderGoneError):
-        return code  # stdout is of no use, and stderr has the message
-    return code
-
-
-def _document(kind: str, message: str, code: int) -> dict[str, Any]:
-    return {"error": {"type": kind, "message": message, "exit": code}}
-
-
 def tell(given: Sequence[str], error: BaseException) -> int:
-    """Print what ended the command line `given`. Returns the exit code."""
+    """Print what ended the command line `given`, with `--json` a document too. Returns the exit code."""
     if isinstance(error, FinishedError):
         return error.code
     if isinstance(error, ReaderGoneError):
@@ -75,7 +64,13 @@ def tell(given: Sequence[str], error: BaseException) -> int:
     options = CommandLine(given).options
     message, code = _message(error, debug=options.debug)
     say(printable(f"keywright: {message}"))
-    return print_failure(type(error).__name__, message, code) if options.json else code
+    if options.json:
+        import json
+
+        document = json.dumps(_document(error, message, code), sort_keys=True)
+        with suppress(KeywrightError, ReaderGoneError):  # stdout is of no use, and stderr has the message
+            write_stdout(document.encode() + b"\n")
+    return code
 
 
 def _interrupted(error: BaseException) -> bool:

@@ -10,7 +10,6 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -82,9 +81,18 @@ class CommandLine:
         before_end = self._arguments[: self._arguments.index("--")] if "--" in self._arguments else self._arguments
         # Most command lines have none of them, and a parser takes a millisecond to make.
         if any(one.startswith(_READ_FIRST) for one in before_end):
-            with suppress(argparse.ArgumentError):
-                _, unknown = _first_stage().parse_known_args(before_end, self.options)
+            self._read_options(before_end)
+
+    def _read_options(self, arguments: list[str]) -> None:
+        parser = _first_stage()
+        for _ in tuple(arguments):
+            try:
+                self.options, unknown = parser.parse_known_args(arguments)
+            except argparse.ArgumentError as error:
+                arguments = [one for one in arguments if one.partition("=")[0] != error.argument_name]
+            else:
                 self.options.help = self.options.help or "-h" in unknown
+                break
 
     @cached_property
     def _word_parser(self) -> argparse.ArgumentParser:
@@ -241,9 +249,8 @@ def _unquoted(message: str) -> str:
 
 def command_parser(command: Command) -> Parser:
     """The parser of one command, with its own options and, where it wants them, the global ones."""
-    program = " ".join(("keywright", *command.path))
     parser = Parser(
-        prog=program,
+        prog=" ".join(("keywright", *command.path)),
         description=command.help,
         allow_abbrev=False,
         formatter_class=_formatter,
