@@ -13,7 +13,7 @@ import pytest
 
 from keywright import Commands, Registry
 from keywright.cli.commands import add_core_commands
-from keywright.cli.failures import BUG, exit_code, tell
+from keywright.cli.failures import BUG, exit_code, report
 from keywright.cli.parser import CommandLine, command_parser, no_such_command
 from keywright.errors import KeywrightError
 
@@ -231,7 +231,7 @@ def test_an_internal_error_is_told(
     capsys: pytest.CaptureFixture[str], given: list[str], traceback: bool, hint: str
 ) -> None:
     """What is no error of ours is told by its class; its text and traceback only where `--debug` asks for them."""
-    code = tell(given, RuntimeError("of a plugin"))
+    code = report(given, RuntimeError("of a plugin"))
 
     told = capsys.readouterr().err
     assert code == BUG

@@ -31,9 +31,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = dispatch(given)
         flush_stdout()
     except BaseException as error:  # noqa: BLE001  (the last guard: a traceback shown to a user is a bug)
-        from keywright.cli.failures import tell
+        from keywright.cli.failures import report
 
-        code = tell(given, error)
+        code = report(given, error)
     return code
 
 
@@ -86,7 +86,7 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
 
     as_json = getattr(arguments, "json", False)
     if as_json or getattr(arguments, "output", None) in (None, "-"):
-        # Now, for afterwards a key may be made that nobody hears of.
+        # Before the command runs, or it could make a key and not print which.
         check_stdout()
     context = Context(lambda: loading.plugins, read_config=lambda: loading.config, json=as_json)
     if command.global_options:
@@ -208,7 +208,7 @@ class Loading:
 
     @cached_property
     def allowed(self) -> tuple[str, ...] | None:
-        """The allow-list of a configuration that need not exist; None: there is none, or none that can be read."""
+        """The allow-list of a configuration that need not exist; None: it has none, or cannot be read."""
         from keywright.config import find_config
 
         profile = self._options.profile

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from keywright.cli.context import Context
 
 
 Uses = Literal["ring", "config", "plugins", "nothing"]
@@ -22,7 +20,7 @@ class Command(NamedTuple):
         path: its words, `("nix", "key", "generate-secret")`.
         help: one line for the list of commands.
         configure: adds its arguments to a parser; called only when the command was asked for.
-        run: does it; returns the exit code.
+        run: does it, with the arguments and a `keywright.Context`; returns the exit code.
         examples: command lines that work, for `--help`.
         global_options: whether the parser gets `--config`, `--store` and so on. False for a drop-in replacement
             that has options of its own by those names.
@@ -34,7 +32,7 @@ class Command(NamedTuple):
     path: tuple[str, ...]
     help: str
     configure: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace, Context], int]
+    run: Callable[[Namespace, Any], int]
     examples: tuple[str, ...]
     global_options: bool
     owner: str
@@ -55,7 +53,7 @@ class Commands:
         *,
         help: str,
         configure: Callable[[ArgumentParser], None],
-        run: Callable[[Namespace, Context], int],
+        run: Callable[[Namespace, Any], int],
         examples: Sequence[str],
         global_options: bool = True,
         uses: Uses = "ring",
@@ -64,7 +62,7 @@ class Commands:
 
         `run(arguments, context)` returns the exit code; errors of keywright's hierarchy become a line and their
         exit code by themselves. `uses` says what it uses (see `Command`), so that an option that would have no
-        effect is refused. A path that is taken stays with whoever came first, though what begins with
+        effect is refused. A path that is taken stays with the first that added it, though what begins with
         a plugin's own name is that plugin's, and the clash is listed by `keywright plugins`.
         """
         words = tuple(path.split())

@@ -53,7 +53,7 @@ def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
     return exit_code(error)
 
 
-def tell(given: Sequence[str], error: BaseException) -> int:
+def report(given: Sequence[str], error: BaseException) -> int:
     """Print what ended the command line `given`, with `--json` a document too. Returns the exit code."""
     if isinstance(error, FinishedError):
         return error.code

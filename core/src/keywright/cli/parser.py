@@ -202,7 +202,7 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(f"{_unquoted(message)}; see {self.prog} --help")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Raise what tells our own end from that of a plugin that calls `sys.exit`.
+        """Raise, instead of `SystemExit`, which a plugin may raise by mistake.
 
         Raises:
             FinishedError: always.
@@ -263,7 +263,7 @@ def command_parser(command: Command) -> Parser:
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    # Told its width, argparse leaves out an import that costs more than parsing does.
+    # Given a width, argparse leaves out an import that costs more than parsing does.
     return argparse.RawDescriptionHelpFormatter(prog, width=_help_width())
 
 
@@ -330,7 +330,7 @@ def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
     """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from now.
 
     Raises:
-        ConfigError: it is none of these, or a duration that is too long.
+        ConfigError: it is not one of these, or a duration that is too long.
     """
     if text is None:
         return None
@@ -358,7 +358,7 @@ def duration_of(text: str | None, option: str) -> timedelta | None:
     """A duration.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a duration, or too long.
     """
     if text is None:
         return None

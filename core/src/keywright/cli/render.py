@@ -265,8 +265,8 @@ def _draw_marks(drawn: list[str], versions: Sequence[VersionPhase], axis: Axis) 
 def legend(axis: Axis, bars: Sequence[str]) -> tuple[list[str], str]:
     """Lines below the bars: where now is, from when to when they go if there is room; and what their characters say."""
     glyphs = _glyphs()
-    said = [phase for phase in _SIGNS if phase not in _MARKED or any(glyphs[phase] in line for line in bars)]
-    words = ", ".join(f"{glyphs[phase]}\xa0{phase.value}" for phase in said)
+    shown = [phase for phase in _SIGNS if phase not in _MARKED or any(glyphs[phase] in line for line in bars)]
+    words = ", ".join(f"{glyphs[phase]}\xa0{phase.value}" for phase in shown)
     lines = [" " * axis.place(axis.now) + "^ now", *_ends(axis)]
     return lines, f"{words}; a number: that version starts to sign"
 

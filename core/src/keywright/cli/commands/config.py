@@ -53,7 +53,7 @@ path = "KEYS"
 
 
 def run_doctor(_arguments: Namespace, context: Context) -> int:
-    """A line for each finding, `SUBJECT: WHAT; WAY OUT`; one document with `--json`. Exit 1 if there is any."""
+    """A line for each finding, `SUBJECT: PROBLEM; HINT`; one document with `--json`. Exit 1 if there is any."""
     _add_all_commands(context)
     findings = []
     for finding in context.ring.examine():

@@ -178,7 +178,7 @@ def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tup
     taken = sum(max(map(len, column)) + _GAP for column in list(zip(_LIST_HEADER, *rows, strict=True))[:-1])
     room = render.columns() - taken
     width = min(_NARROW, room - _GAP - _KID)
-    # What is left of a longer kid tells it from others; all of it is told by show, --json and a pipe.
+    # What is left of a longer kid distinguishes it from others; show, --json and a pipe have all of it.
     rows = [(*row, render.cut(kid, max(room - (width + _GAP if width >= _LEAST else 0), _KID))) for *row, kid in rows]
     if width < _LEAST:
         context.print(render.table(_LIST_HEADER, rows))
