@@ -247,6 +247,12 @@ def print_info(context: Context, info: RecordInfo) -> int:
     return 0
 
 
+def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
+    """Print an error that ends nothing, with its subject if it does not name that. Returns its exit code."""
+    context.say(f"keywright: {error}" if subject in str(error) else f"keywright: {subject}: {error}")
+    return context.exit_code(error)
+
+
 def print_either(context: Context, document: Mapping[str, object], text: str) -> None:
     """Print the document with `--json`, else the text."""
     if context.json:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keywright import errors
 from keywright.cli.io import ReaderGoneError, printable, say, write_stdout
 from keywright.cli.parser import CommandLine, FinishedError
 from keywright.errors import KeywrightError
-
-if TYPE_CHECKING:
-    from keywright.cli.context import Context
 
 NO = 1
 USAGE = 2
@@ -45,12 +42,6 @@ def failure_document(error: KeywrightError) -> dict[str, Any]:
 
 def _document(error: BaseException, message: str, code: int) -> dict[str, Any]:
     return {"error": {"type": type(error).__name__, "message": message, "exit": code}}
-
-
-def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
-    """Print an error that ends nothing, with its subject if it does not name that. Returns its exit code."""
-    context.say(f"keywright: {error}" if subject in str(error) else f"keywright: {subject}: {error}")
-    return exit_code(error)
 
 
 def report(given: Sequence[str], error: BaseException) -> int:

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from keywright.cli.context import print_either, print_info
-from keywright.cli.failures import NO, exit_code, failure_document, say_failure
+from keywright.cli.context import print_either, print_info, say_failure
+from keywright.cli.failures import NO, exit_code, failure_document
 from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import ConfigError, KeywrightError
 from keywright.lifecycle import Phase

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from keywright.cli.context import print_either
-from keywright.cli.failures import CONFLICT, INTERRUPTED, say_failure
+from keywright.cli.context import print_either, say_failure
+from keywright.cli.failures import CONFLICT, INTERRUPTED
 from keywright.cli.io import Progress, Step, in_whole_steps
 from keywright.errors import ConflictError, KeywrightError
 
