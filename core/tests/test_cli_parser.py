@@ -130,24 +130,16 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
     ("line", "group", "problem"),
     [
         *(
-            pytest.param(f"{option} list", "keywright", "an option of a command goes after its words", id=option)
+            (f"{option} list", "keywright", "an option of a command goes after its words")
             for option in ("-z", "-qz", "-", "--", "--type", "--bits=8")
         ),
-        pytest.param(
-            "config --type show", "keywright config", "an option of a command goes after its words", id="between words"
-        ),
-        pytest.param("--json=x list", "keywright", "argument --json: takes no value", id="a flag with a value"),
-        pytest.param("--config --json -q list", "keywright", "argument --config: expected one argument", id="no value"),
-        pytest.param(
-            "config --store", "keywright config", "--store takes a value, and the command line ends before that",
-            id="no value at the end",
-        ),
-        pytest.param(
-            "--option a", "keywright", "--option takes two values, and the command line ends before that",
-            id="one value of two at the end",
-        ),
+        ("config --type show", "keywright config", "an option of a command goes after its words"),
+        ("--json=x list", "keywright", "argument --json: takes no value"),
+        ("--config --json -q list", "keywright", "argument --config: expected one argument"),
+        ("config --store", "keywright config", "--store takes a value, and the command line ends before that"),
+        ("--option a", "keywright", "--option takes two values, and the command line ends before that"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group: str, problem: str) -> None:
     """An option that is not known before the command is, or lacks its value, is refused."""
     assert str(CommandLine(line.split()).find(commands).error) == f"{problem}; see {group} --help"
