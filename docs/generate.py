@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from keywright import Registry, errors, hookspecs, testing
+from keywright import Registry, errors, testing
 from keywright.cli.arguments import Parser, command_parser
 from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Command, Commands
 from keywright.cli.exit_codes import exit_code
-from keywright.config import KEY_SETTINGS
-from keywright.settings import REQUIRED, Setting
+from keywright.config.model import KEY_SETTINGS
+from keywright.plugins import hooks
+from keywright.plugins.commands import Command, Commands
+from keywright.settings.model import REQUIRED, Setting
 from keywright.testing.rules import Rule, rules_of
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -162,7 +163,7 @@ def _default(value: object) -> str:
         return "none"
     from datetime import timedelta
 
-    from keywright.durations import format_duration
+    from keywright.text import format_duration
 
     return f"`{format_duration(value)}`" if isinstance(value, timedelta) else f"`{value!r}`".replace("'", '"')
 
@@ -183,8 +184,8 @@ def _errors() -> Iterator[str]:
 
 def _hooks() -> Iterator[str]:
     yield f"{NOTE}\n# Hooks\n"
-    yield f"{inspect.getdoc(hookspecs)}\n"
-    for name, hook in vars(hookspecs).items():
+    yield f"{inspect.getdoc(hooks)}\n"
+    for name, hook in vars(hooks).items():
         if name.startswith("keywright_"):
             signature = str(inspect.signature(hook)).replace("'", "")
             yield f"## {name}\n"

@@ -12,8 +12,8 @@ import pytest
 from support import COMMAND, Keywright
 
 from keywright.cli import dispatch
-from keywright.cli.commands import Command, Commands
 from keywright.cli.loading import Loading
+from keywright.plugins.commands import Command, Commands
 
 
 @pytest.mark.parametrize("returned", ["done", None, 256, -1, 0.0])

@@ -13,8 +13,8 @@ from support import COMMAND, Keywright, started
 from keywright import Registry, errors
 from keywright.cli import dispatch
 from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import exit_code
+from keywright.plugins.commands import Commands
 
 PUBLIC = b"test-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032 §7.1, TEST 1
 SIGNATURE = "AAAA"

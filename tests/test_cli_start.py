@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import b64encode
+from importlib import import_module
 from pathlib import Path
 
 import nacl.signing
 import pytest
 
 from keywright import Commands, Registry
-from keywright.command_modules import add_commands_of
-from keywright.discovery import COMMANDS, find_entry_points
+from keywright.plugins.commands import commands_of
+from keywright.plugins.discovery import COMMANDS, find_entry_points
 
 SEED = bytes(range(32))
 KEY = "a-1:" + b64encode(SEED + bytes(nacl.signing.SigningKey(SEED).verify_key)).decode()
@@ -59,7 +60,13 @@ def test_it_loads_no_plugin_that_it_does_not_need(
     code, modules = loaded(home, environment, *arguments)
 
     assert code == 0
-    assert not modules & {"pluggy", "keywright.registry", "keywright_sqlite", "keywright_keytypes", "keywright_file"}
+    assert not modules & {
+        "pluggy",
+        "keywright.plugins.registry",
+        "keywright_sqlite",
+        "keywright_keytypes",
+        "keywright_file",
+    }
 
 
 @pytest.mark.usefixtures("cache")
@@ -68,7 +75,7 @@ def test_it_loads_what_it_asks_for(home: Path, environment: dict[str, str]) -> N
     code, modules = loaded(home, environment, "nix", "sign", "cache", "--key", "absent")
 
     assert code == 3
-    assert modules >= {"pluggy", "keywright.registry", "keywright_keytypes"}
+    assert modules >= {"pluggy", "keywright.plugins.registry", "keywright_keytypes"}
 
 
 def told(commands: Commands) -> list[tuple[object, ...]]:
@@ -85,8 +92,10 @@ def test_it_is_what_the_hook_adds(plugin: str) -> None:
     """The module that a plugin names for its commands adds the same as its hook."""
     by_module, by_hook = Commands(), Commands()
 
-    add_commands_of(plugin, by_module, allowed=None)
-    Registry.load([plugin]).add_commands(by_hook)
+    by_module.extend(commands_of(plugin, allowed=None))
+    registry = Registry()
+    registry.add(import_module(f"keywright_{plugin}.plugin"), plugin)  # by hand: without its entry points
+    registry.add_commands(by_hook)
 
     assert by_module.table
     assert told(by_module) == told(by_hook)

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from keywright.config import find_config, load_config
+from keywright.config.find import find_config
+from keywright.config.load import load_config
 from keywright.errors import ConfigError
 
 STORE = '[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n'
@@ -163,7 +164,7 @@ def test_a_home_that_is_not_set_is_looked_up(tmp_path: Path) -> None:
 def test_nobody_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
     """A user without HOME and without an entry in the user database gets a way out, not a place of our choosing."""
     script = (
-        f"import os, sys; sys.path[:] = {sys.path!r}; import keywright.config.loading as c, keywright.errors as e\n"
+        f"import os, sys; sys.path[:] = {sys.path!r}; import keywright.config.load as c, keywright.errors as e\n"
         "import tomllib, difflib, pwd\n"
         "os.setuid(54321)\n"
         "try: c.load_config(environ={}, cwd='/')\n"
@@ -180,7 +181,7 @@ def test_nobody_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
 def test_no_file_means_no_toml_parser(tmp_path: Path) -> None:
     """The TOML parser, the JSON module and the like are not loaded where there is nothing for them to do."""
     script = (
-        f"import sys; sys.path[:] = {sys.path!r}; import keywright.config.loading as c\n"
+        f"import sys; sys.path[:] = {sys.path!r}; import keywright.config.load as c\n"
         f"c.load_config(environ={{'HOME': '/h'}}, cwd={str(tmp_path)!r})\n"
         "print(sorted({'tomllib', 'difflib', 'pathlib', 'json', 'logging', 'pwd'} & set(sys.modules)))\n"
     )
@@ -314,7 +315,7 @@ def test_roots_file_is_read_by_others_and_an_unreadable_one_refused(tmp_path: Pa
         written(directory / "closed.toml")
         (directory / "closed.toml").chmod(0o600)
         script = (
-            f"import os, sys; sys.path[:] = {sys.path!r}; import keywright.config.loading as c, keywright.errors as e\n"
+            f"import os, sys; sys.path[:] = {sys.path!r}; import keywright.config.load as c, keywright.errors as e\n"
             "import tomllib\n"
             "os.setuid(65534)\n"
             f"print(c.load_config({str(directory)!r} + '/open.toml', environ={{}}).default_store)\n"

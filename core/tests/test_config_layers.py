@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright.config import Config, config_from, load_config
-from keywright.config.environment import Environment
+from keywright.config.find import Environment
 from keywright.config.layers import Layer, document_layer, merged
+from keywright.config.load import Config, config_from, load_config
 from keywright.errors import ConfigError
-from keywright.settings import Given
+from keywright.settings.model import Given
 
 FILE = """
 default_store = "local"
@@ -272,7 +272,7 @@ def test_underscores_next_to_each_other_are_told_apart() -> None:
     """The last double underscore parts the setting from names that hold or end in some."""
     document = {"stores": {name: {"backend": "memory"} for name in ("a", "a_", "a__b")}, "default_store": "a"}
     below = document_layer(Given(document, "", "file", "/"), None)
-    from keywright.config.overrides import environment_layer
+    from keywright.config.layers import environment_layer
 
     names = ("A__PATH", "A___PATH", "A__B__PATH")
     layer = environment_layer(Environment({f"KEYWRIGHT__STORES__{name}": name for name in names}), below, "/")
@@ -325,7 +325,7 @@ def test_a_variable_that_could_mean_two_tables_is_refused() -> None:
     """Two names that a variable spells alike are told apart by --option only."""
     document = {"stores": {name: {"backend": "memory"} for name in ("a-b", "a_b")}, "default_store": "a_b"}
     below = document_layer(Given(document, "", "file", "/"), None)
-    from keywright.config.overrides import environment_layer
+    from keywright.config.layers import environment_layer
 
     with pytest.raises(ConfigError) as caught:
         environment_layer(Environment({"KEYWRIGHT__STORES__A_B__PATH": "x"}), below, "/")

@@ -11,7 +11,7 @@ from typing import TypedDict
 import pytest
 
 import keywright
-from keywright.config import load_config
+from keywright.config.load import load_config
 from keywright.errors import ConfigError, PluginError
 
 STORE = '[stores.local]\nbackend = "sqlite"\n'

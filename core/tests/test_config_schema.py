@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from keywright.config import config_schema
-from keywright.settings import Setting
+from keywright.config.schema import config_schema
+from keywright.settings.model import Setting
 
 # The example of the design, and what its plugins would declare.
 EXAMPLE = """

@@ -22,7 +22,7 @@ from toy_formats import (
     sound_of,
 )
 
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.secret import Secret
 
 

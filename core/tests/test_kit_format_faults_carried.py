@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from toy_formats import CarryingToy, Toy, contract_for, sound_of
 
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.secret import Secret
 
 # Kids

@@ -10,7 +10,7 @@ import pytest
 from toy_formats import KEY, Toy, contract_for, samples_of, sound_of
 
 from keywright.errors import MalformedKeyError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.secret import Secret
 
 # Secrecy

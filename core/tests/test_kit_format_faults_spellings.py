@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from toy_formats import Base64Toy, LenientToy, Toy, contract_for, sound_of
 
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.secret import Secret
 
 # Spellings

@@ -23,10 +23,10 @@ from keywright.errors import (
     NotExportableError,
     UnsupportedOperationError,
 )
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.protocols import KeyType
 from keywright.secret import Secret
-from keywright.settings import Options, Setting
+from keywright.settings.model import Options, Setting
 from keywright.testing import KeyTypeContract
 
 Sign = Callable[[bytes], bytes]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pluggy
 import pytest
 
-from keywright import hookspecs
+from keywright.plugins import hooks
 from keywright.testing import PluginContract
 
 _SOUND = '''"""A plugin to be spoilt."""
@@ -184,7 +184,7 @@ def test_a_faulty_plugin_is_caught(
         name = installed(source, entry_point=entry_point)
         plugin = importlib.import_module(name)
         manager = pluggy.PluginManager("keywright")
-        manager.add_hookspecs(hookspecs)
+        manager.add_hookspecs(hooks)
         manager.register(plugin)
         return fails(type("_Contract", (PluginContract,), {"module": name}), rule, plugin=plugin, manager=manager)
 

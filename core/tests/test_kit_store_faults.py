@@ -17,7 +17,7 @@ from hypothesis import Phase, settings
 
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
 from keywright.protocols import Capabilities, WritableStore
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
 from keywright.stores.memory import MemoryBackend, MemoryStore
 from keywright.testing import (

@@ -14,8 +14,7 @@ import pytest
 from toy_store import ToyStore, sound_of
 
 from keywright.errors import DamagedStoreError, KeyNotFoundError
-from keywright.metadata import decode_info
-from keywright.record import Record, RecordInfo
+from keywright.records import Record, RecordInfo, decode_info
 from keywright.secret import Secret
 
 Breaks = Callable[..., bool]

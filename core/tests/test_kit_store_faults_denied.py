@@ -12,7 +12,7 @@ import pytest
 from toy_store import ToyStore, sound_of
 
 from keywright.errors import AccessDeniedError, KeyNotFoundError
-from keywright.record import Record
+from keywright.records import Record
 
 Breaks = Callable[..., bool]
 

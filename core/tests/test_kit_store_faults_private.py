@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from toy_store import StoresInTheClear, ToyStore, sound_of
 
-from keywright.record import Record, RecordInfo
+from keywright.records import Record, RecordInfo
 
 Breaks = Callable[..., bool]
 

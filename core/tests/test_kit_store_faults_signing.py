@@ -13,11 +13,11 @@ from dataclasses import replace
 import pytest
 
 from keywright.errors import InvalidSignatureError, UnsupportedOperationError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import SigningStore
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
-from keywright.settings import Options
+from keywright.settings.model import Options
 from keywright.stores.memory import MemoryStore
 from keywright.testing import MemorySigningBackend, SigningStoreContract
 from keywright.testing.stores.memory_signing import MemorySigningStore

@@ -7,7 +7,7 @@ import pytest
 from keywright.errors import SealError
 from keywright.protocols import Seal
 from keywright.secret import Secret
-from keywright.settings import Options
+from keywright.settings.model import Options
 from keywright.testing import MemorySeal, OpenSeal, SealContract
 
 

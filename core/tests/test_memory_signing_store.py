@@ -17,11 +17,11 @@ from keywright.errors import (
     NotExportableError,
     UnsupportedOperationError,
 )
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import Capabilities, KeyType, StoreBackend
-from keywright.record import Record, RecordInfo, State
+from keywright.records import Record, RecordInfo, State
 from keywright.secret import Secret
-from keywright.settings import Options, Setting
+from keywright.settings.model import Options, Setting
 from keywright.testing import (
     KeyTypeContract,
     MemorySigningBackend,

@@ -9,9 +9,10 @@ import pytest
 
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
 from keywright.protocols import Capabilities
-from keywright.record import Record, RecordInfo, Revision
+from keywright.records import Record, RecordInfo, Revision
 from keywright.secret import Secret
-from keywright.settings import Options, check_options
+from keywright.settings.model import Options
+from keywright.settings.values import check_options
 from keywright.stores.memory import MemoryBackend, MemoryStore
 from keywright.testing import OpenWritableStore, PluginContract, WritableStoreContract
 

@@ -13,18 +13,11 @@ from hypothesis import strategies as st
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
-from keywright.setting_pointers import exposed
-from keywright.setting_values import Fetched, is_indirection, parse_setting
-from keywright.settings import (
-    REQUIRED,
-    Given,
-    Options,
-    Setting,
-    SettingType,
-    check_options,
-)
-from keywright.spelling import did_you_mean
+from keywright.settings.model import REQUIRED, Fetched, Given, Options, Setting, SettingType, is_indirection
+from keywright.settings.pointers import exposed
+from keywright.settings.values import check_options, parse_setting
 from keywright.testing import assert_hidden, everything_in
+from keywright.text import did_you_mean
 
 SIZE = Setting("s", "integer", minimum=128, maximum=8192, multiple_of=8)
 COLOUR = Setting("s", "text", choices=("red", "green"))

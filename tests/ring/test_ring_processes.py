@@ -16,7 +16,7 @@ import pytest
 import keywright
 from keywright import KeyRing, Options, Registry, Seal
 from keywright.errors import KeywrightError, StoreUnavailableError
-from keywright.ring.process_lock import ProcessLock
+from keywright.files import ProcessLock
 
 Rings = Callable[..., KeyRing]
 Table = dict[str, Any]

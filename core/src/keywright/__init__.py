@@ -1,7 +1,7 @@
-"""keywright: one interface for making, encoding, keeping and using cryptographic keys.
+"""keywright: one interface for making, encoding, storing and using cryptographic keys.
 
-Plugins import what they need from here, from `keywright.errors` and from `keywright.testing`, and from nowhere else.
-Each name is loaded when it is first asked for, so that nobody waits for what they do not use.
+Plugins import what they need from here, from `keywright.errors`, `keywright.files` and `keywright.testing`, and from
+no other module. Each name is loaded when it is first used, so that a command pays for nothing that it does not use.
 """
 
 from __future__ import annotations
@@ -10,166 +10,161 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Commands
-    from keywright.cli.context import Context
-    from keywright.config import Config
-    from keywright.configured import Known
-    from keywright.durations import parse_duration
-    from keywright.events import KeyEvent, ReviewRequest
-    from keywright.hookspecs import KEYWRIGHT_API, hookimpl
-    from keywright.key import Attributes, Key
-    from keywright.metadata import decode_info, encode_info, format_time, parse_time
-    from keywright.names import Reference, check_name, parse_reference
-    from keywright.protocols import (
-        Capabilities,
-        ExaminedPlugin,
-        ExaminedStore,
-        Format,
-        KeyType,
-        LenientFormat,
-        OpenedSeal,
-        RenewableSeal,
-        Seal,
-        SigningStore,
-        Store,
-        StoreBackend,
-        WritableStore,
+    from keywright.cli.context import Context as Context
+    from keywright.config.load import Config as Config
+    from keywright.edwards25519 import PointProblem as PointProblem
+    from keywright.edwards25519 import ed25519_point_problem as ed25519_point_problem
+    from keywright.events import KeyEvent as KeyEvent
+    from keywright.events import ReviewRequest as ReviewRequest
+    from keywright.keys import (
+        Attributes as Attributes,
     )
-    from keywright.record import Record, RecordInfo, Revision, State
-    from keywright.registry import Registry
-    from keywright.ring.conversion import convert
-    from keywright.ring.decrypter import Decrypter, DecryptionKey
-    from keywright.ring.encrypter import Encrypter, EncryptionKey
-    from keywright.ring.keyring import KeyRing
-    from keywright.ring.opening import open
-    from keywright.ring.signer import BoundKey, Signer
-    from keywright.ring.verifier import BoundVerifier, Verifier
-    from keywright.secret import Secret
-    from keywright.settings import REQUIRED, Options, Setting
-    from keywright.strict_json import JsonProblem, json_problem, read_json, read_json_object
+    from keywright.keys import (
+        Key as Key,
+    )
+    from keywright.keys import (
+        Reference as Reference,
+    )
+    from keywright.keys import (
+        check_name as check_name,
+    )
+    from keywright.keys import (
+        parse_reference as parse_reference,
+    )
+    from keywright.plugins.commands import Commands as Commands
+    from keywright.plugins.discovery import KEYWRIGHT_API as KEYWRIGHT_API
+    from keywright.plugins.hooks import hookimpl as hookimpl
+    from keywright.plugins.registry import Registry as Registry
+    from keywright.protocols import (
+        Capabilities as Capabilities,
+    )
+    from keywright.protocols import (
+        ExaminedPlugin as ExaminedPlugin,
+    )
+    from keywright.protocols import (
+        ExaminedStore as ExaminedStore,
+    )
+    from keywright.protocols import (
+        Format as Format,
+    )
+    from keywright.protocols import (
+        KeyType as KeyType,
+    )
+    from keywright.protocols import (
+        Known as Known,
+    )
+    from keywright.protocols import (
+        LenientFormat as LenientFormat,
+    )
+    from keywright.protocols import (
+        OpenedSeal as OpenedSeal,
+    )
+    from keywright.protocols import (
+        RenewableSeal as RenewableSeal,
+    )
+    from keywright.protocols import (
+        Seal as Seal,
+    )
+    from keywright.protocols import (
+        SigningStore as SigningStore,
+    )
+    from keywright.protocols import (
+        Store as Store,
+    )
+    from keywright.protocols import (
+        StoreBackend as StoreBackend,
+    )
+    from keywright.protocols import (
+        WritableStore as WritableStore,
+    )
+    from keywright.records import (
+        Record as Record,
+    )
+    from keywright.records import (
+        RecordInfo as RecordInfo,
+    )
+    from keywright.records import (
+        Revision as Revision,
+    )
+    from keywright.records import (
+        State as State,
+    )
+    from keywright.records import (
+        decode_info as decode_info,
+    )
+    from keywright.records import (
+        encode_info as encode_info,
+    )
+    from keywright.records import (
+        format_time as format_time,
+    )
+    from keywright.records import (
+        parse_time as parse_time,
+    )
+    from keywright.ring.conversion import convert as convert
+    from keywright.ring.decrypter import Decrypter as Decrypter
+    from keywright.ring.decrypter import DecryptionKey as DecryptionKey
+    from keywright.ring.encrypter import Encrypter as Encrypter
+    from keywright.ring.encrypter import EncryptionKey as EncryptionKey
+    from keywright.ring.keyring import KeyRing as KeyRing
+    from keywright.ring.opening import open as open
+    from keywright.ring.signer import BoundKey as BoundKey
+    from keywright.ring.signer import Signer as Signer
+    from keywright.ring.verifier import BoundVerifier as BoundVerifier
+    from keywright.ring.verifier import Verifier as Verifier
+    from keywright.secret import Secret as Secret
+    from keywright.settings.model import REQUIRED as REQUIRED
+    from keywright.settings.model import Options as Options
+    from keywright.settings.model import Setting as Setting
+    from keywright.strict_json import (
+        JsonProblem as JsonProblem,
+    )
+    from keywright.strict_json import (
+        json_problem as json_problem,
+    )
+    from keywright.strict_json import (
+        read_json as read_json,
+    )
+    from keywright.strict_json import (
+        read_json_object as read_json_object,
+    )
+    from keywright.text import parse_duration as parse_duration
 
-__all__ = [
-    "KEYWRIGHT_API",
-    "REQUIRED",
-    "Attributes",
-    "BoundKey",
-    "BoundVerifier",
-    "Capabilities",
-    "Commands",
-    "Config",
-    "Context",
-    "Decrypter",
-    "DecryptionKey",
-    "Encrypter",
-    "EncryptionKey",
-    "ExaminedPlugin",
-    "ExaminedStore",
-    "Format",
-    "JsonProblem",
-    "Key",
-    "KeyEvent",
-    "KeyRing",
-    "KeyType",
-    "Known",
-    "LenientFormat",
-    "OpenedSeal",
-    "Options",
-    "Record",
-    "RecordInfo",
-    "Reference",
-    "Registry",
-    "RenewableSeal",
-    "ReviewRequest",
-    "Revision",
-    "Seal",
-    "Secret",
-    "Setting",
-    "Signer",
-    "SigningStore",
-    "State",
-    "Store",
-    "StoreBackend",
-    "Verifier",
-    "WritableStore",
-    "check_name",
-    "convert",
-    "decode_info",
-    "encode_info",
-    "format_time",
-    "hookimpl",
-    "json_problem",
-    "open",
-    "parse_duration",
-    "parse_reference",
-    "parse_time",
-    "read_json",
-    "read_json_object",
-]
-
-_WHERE = {
-    "Attributes": "keywright.key",
-    "BoundKey": "keywright.ring.signer",
-    "BoundVerifier": "keywright.ring.verifier",
-    "Capabilities": "keywright.protocols",
-    "Commands": "keywright.cli.commands",
-    "Config": "keywright.config",
-    "Context": "keywright.cli.context",
-    "Decrypter": "keywright.ring.decrypter",
-    "DecryptionKey": "keywright.ring.decrypter",
-    "Encrypter": "keywright.ring.encrypter",
-    "EncryptionKey": "keywright.ring.encrypter",
-    "ExaminedPlugin": "keywright.protocols",
-    "ExaminedStore": "keywright.protocols",
-    "Format": "keywright.protocols",
-    "JsonProblem": "keywright.strict_json",
-    "KEYWRIGHT_API": "keywright.hookspecs",
-    "Key": "keywright.key",
-    "KeyEvent": "keywright.events",
-    "KeyRing": "keywright.ring.keyring",
-    "KeyType": "keywright.protocols",
-    "Known": "keywright.configured",
-    "LenientFormat": "keywright.protocols",
-    "OpenedSeal": "keywright.protocols",
-    "Options": "keywright.settings",
-    "REQUIRED": "keywright.settings",
-    "Record": "keywright.record",
-    "RecordInfo": "keywright.record",
-    "Reference": "keywright.names",
-    "Registry": "keywright.registry",
-    "RenewableSeal": "keywright.protocols",
-    "ReviewRequest": "keywright.events",
-    "Revision": "keywright.record",
-    "Seal": "keywright.protocols",
-    "Secret": "keywright.secret",
-    "Setting": "keywright.settings",
-    "Signer": "keywright.ring.signer",
-    "SigningStore": "keywright.protocols",
-    "State": "keywright.record",
-    "Store": "keywright.protocols",
-    "StoreBackend": "keywright.protocols",
-    "Verifier": "keywright.ring.verifier",
-    "WritableStore": "keywright.protocols",
-    "check_name": "keywright.names",
-    "convert": "keywright.ring.conversion",
-    "decode_info": "keywright.metadata",
-    "encode_info": "keywright.metadata",
-    "format_time": "keywright.metadata",
-    "hookimpl": "keywright.hookspecs",
-    "json_problem": "keywright.strict_json",
-    "open": "keywright.ring.opening",
-    "parse_duration": "keywright.durations",
-    "parse_reference": "keywright.names",
-    "parse_time": "keywright.metadata",
-    "read_json": "keywright.strict_json",
-    "read_json_object": "keywright.strict_json",
+_MODULES = {
+    "keywright.cli.context": "Context",
+    "keywright.config.load": "Config",
+    "keywright.edwards25519": "PointProblem ed25519_point_problem",
+    "keywright.events": "KeyEvent ReviewRequest",
+    "keywright.keys": "Attributes Key Reference check_name parse_reference",
+    "keywright.plugins.commands": "Commands",
+    "keywright.plugins.discovery": "KEYWRIGHT_API",
+    "keywright.plugins.hooks": "hookimpl",
+    "keywright.plugins.registry": "Registry",
+    "keywright.protocols": "Capabilities ExaminedPlugin ExaminedStore Format KeyType Known LenientFormat OpenedSeal "
+    "RenewableSeal Seal SigningStore Store StoreBackend WritableStore",
+    "keywright.records": "Record RecordInfo Revision State decode_info encode_info format_time parse_time",
+    "keywright.ring.conversion": "convert",
+    "keywright.ring.decrypter": "Decrypter DecryptionKey",
+    "keywright.ring.encrypter": "Encrypter EncryptionKey",
+    "keywright.ring.keyring": "KeyRing",
+    "keywright.ring.opening": "open",
+    "keywright.ring.signer": "BoundKey Signer",
+    "keywright.ring.verifier": "BoundVerifier Verifier",
+    "keywright.secret": "Secret",
+    "keywright.settings.model": "REQUIRED Options Setting",
+    "keywright.strict_json": "JsonProblem json_problem read_json read_json_object",
+    "keywright.text": "parse_duration",
 }
+_WHERE = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = list(_WHERE)
 
 
 def __dir__() -> list[str]:
     return __all__
 
 
-if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object
+if not TYPE_CHECKING:  # or a type checker would accept every misspelled name
 
     def __getattr__(name: str) -> object:
         module = _WHERE.get(name)

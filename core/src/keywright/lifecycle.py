@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from keywright.errors import PolicyError
-from keywright.record import RecordInfo, State
+from keywright.records import RecordInfo, State
 
 __all__ = [
     "Phase",

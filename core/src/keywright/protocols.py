@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from keywright.key import Key
-from keywright.record import Record, RecordInfo, Revision
+from keywright.keys import Key
+from keywright.records import Record, RecordInfo, Revision
 from keywright.secret import Secret
-from keywright.settings import Options, Setting
+from keywright.settings.model import Options, Setting
 
 __all__ = [
     "Capabilities",
@@ -290,6 +290,19 @@ class Capabilities(NamedTuple):
     signing: bool = False
     shared: bool = True
     persistent: bool = True
+
+
+class Known(NamedTuple):
+    """What a plugin's settings can name, so that a misspelled name in a rule is found.
+
+    Attributes:
+        key_types, formats: the names of those that are installed, sorted.
+        sizable_key_types: those of the key types that have a setting `bits`; every key of the others has one size.
+    """
+
+    key_types: tuple[str, ...]
+    formats: tuple[str, ...]
+    sizable_key_types: frozenset[str] = frozenset()
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.protocols import Format
 from keywright.secret import Secret
 from keywright.testing import FormatContract, Sample

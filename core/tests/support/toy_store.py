@@ -24,9 +24,8 @@ from keywright.errors import (
     KeyNotFoundError,
     UnsupportedOperationError,
 )
-from keywright.metadata import decode_info, encode_info
 from keywright.protocols import Capabilities
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.records import Record, RecordInfo, Revision, State, decode_info, encode_info
 from keywright.secret import Secret
 
 _T = TypeVar("_T")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from keywright.cli.streams import write_text
 from keywright.errors import ConfigError
-from keywright.spelling import did_you_mean
+from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Command, Commands, Uses
+    from keywright.plugins.commands import Command, Commands, Uses
 
 __all__ = [
     "FinishedError",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from keywright.cli.commands import Commands, Uses
-    from keywright.registry import Registry
+    from keywright.plugins.commands import Commands, Uses
+    from keywright.plugins.registry import Registry
 
 __all__ = ["add_core_commands"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from keywright.cli.documents import info_document
 from keywright.cli.exit_codes import NO
 from keywright.cli.values import pairs_of
-from keywright.record import State
+from keywright.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from keywright.cli.context import Context
-    from keywright.record import RecordInfo
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
+    from keywright.records import RecordInfo
 
 
 def configure_label(parser: ArgumentParser, _plugins: Registry) -> None:

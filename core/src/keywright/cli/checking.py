@@ -12,7 +12,7 @@ from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.config import Config
+    from keywright.config.load import Config
 
 
 def configure_config_check(_parser: ArgumentParser, _plugins: object) -> None:
@@ -55,7 +55,7 @@ def _tell_faults(arguments: Namespace, context: Context, faults: list[KeywrightE
 
 def _source(arguments: Namespace, context: Context) -> str | None:
     """The file that is checked, wrong or not."""
-    from keywright.config import find_config
+    from keywright.config.find import find_config
 
     try:
         return context.config.source
@@ -74,7 +74,7 @@ def _replaced_lists(config: Config) -> Iterator[str]:
     """
     if config.profile is None:
         return
-    from keywright.config.files import read_config
+    from keywright.config.find import read_config
     from keywright.config.layers import document_layer
 
     below = document_layer(read_config(config.source), None).tables["plugin"]
@@ -91,7 +91,7 @@ def _faults(context: Context) -> Iterator[KeywrightError]:
 
     config, ring = context.config, context.ring
     is_ill = False
-    for part in configured(config, ring.plugins):
+    for part in configured(config, ring.plugins, ring.observers.configured):
         try:
             for sentence in part.examine():
                 is_ill = is_ill or part.subject.startswith("plugin ")

@@ -14,9 +14,9 @@ from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from keywright.cli.progress import Progress
-    from keywright.config import Config
+    from keywright.config.load import Config
     from keywright.errors import KeywrightError
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
     from keywright.ring.keyring import KeyRing
 
 __all__ = ["MAXIMUM_KEY_BYTES", "Context"]

@@ -13,9 +13,9 @@ from keywright.errors import ConfigError
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from keywright.cli.commands import Command, Commands
     from keywright.cli.loading import Loading
-    from keywright.config import Config
+    from keywright.config.load import Config
+    from keywright.plugins.commands import Command, Commands
 
 __all__ = ["dispatch", "print_version", "run"]
 
@@ -54,9 +54,8 @@ def _commands(given: list[str]) -> tuple[Commands, Loading]:
     """The commands that there are, as far as it takes to find the one that the arguments name; and what it may load."""
     from keywright.cli.arguments import first_word
     from keywright.cli.builtin import add_core_commands
-    from keywright.cli.commands import Commands
     from keywright.cli.loading import Loading
-    from keywright.command_modules import add_commands_of
+    from keywright.plugins.commands import Commands, commands_of
 
     commands = Commands()
     add_core_commands(commands, lambda: loading.plugins)
@@ -65,7 +64,7 @@ def _commands(given: list[str]) -> tuple[Commands, Loading]:
     if core is None:
         word = first_word(given)
         if word and not commands.below((word,)):
-            add_commands_of(word, commands, allowed=loading.allowed)
+            commands.extend(commands_of(word, allowed=loading.allowed))
         if _found(given, commands) is None:
             commands = Commands()
             add_core_commands(commands, lambda: loading.plugins)
@@ -77,7 +76,7 @@ def _commands(given: list[str]) -> tuple[Commands, Loading]:
 
 def _check_not_left_out(word: str, loading: Loading) -> None:
     """Raises: ConfigError, if that is the name of a plugin that is installed, and not on the allow-list."""
-    from keywright.discovery import find_entry_points
+    from keywright.plugins.discovery import find_entry_points
 
     if loading.allowed is None or word in loading.allowed or all(one.name != word for one in find_entry_points()):
         return
@@ -126,7 +125,7 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
 
 
 def _default_config() -> Config:
-    from keywright.config import load_config
+    from keywright.config.load import load_config
 
     return load_config()
 

@@ -6,12 +6,12 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import NO
+from keywright.plugins.commands import Commands
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
 
 def configure_doctor(_parser: ArgumentParser, _plugins: Registry) -> None:

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keywright.cli.streams import is_terminal, printable
-from keywright.durations import format_duration
-from keywright.metadata import format_time
+from keywright.records import format_time
 from keywright.secret import Secret
+from keywright.text import format_duration
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from keywright.lifecycle import VersionPhase
-    from keywright.record import RecordInfo
+    from keywright.records import RecordInfo
 
 __all__ = ["escaped", "info_document", "key_document", "phase_document", "table"]
 

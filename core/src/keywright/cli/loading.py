@@ -11,9 +11,9 @@ from keywright.cli.arguments import asked, config_options
 from keywright.errors import KeywrightError, PluginError
 
 if TYPE_CHECKING:
-    from keywright.cli.commands import Command
-    from keywright.config import Config
-    from keywright.registry import Registry
+    from keywright.config.load import Config
+    from keywright.plugins.commands import Command
+    from keywright.plugins.registry import Registry
 
 __all__ = ["Loading"]
 
@@ -38,7 +38,7 @@ class Loading:
             ConfigError: the configuration is wrong.
             PluginError: it allows a plugin that is not installed.
         """
-        from keywright.registry import Registry
+        from keywright.plugins.registry import Registry
 
         if self._core is not None and self._core.uses == "nothing":
             return Registry()
@@ -47,7 +47,7 @@ class Loading:
         try:
             return Registry.load(self.allowed)
         except PluginError as fault:
-            from keywright.discovery import find_entry_points
+            from keywright.plugins.discovery import find_entry_points
 
             self._missing = fault
             installed = {one.name for one in find_entry_points()}
@@ -72,7 +72,7 @@ class Loading:
             _ = self.plugins  # they tell whether one is missing
         if self._missing is not None:
             raise self._missing
-        from keywright.config import load_config
+        from keywright.config.load import load_config
 
         path, profile, options = config_options(self._given)
         return load_config(path, profile=profile, options=options)
@@ -80,15 +80,15 @@ class Loading:
     @cached_property
     def allowed(self) -> tuple[str, ...] | None:
         """The allow-list of a configuration that need not be there; None: there is none, or none that can be read."""
-        from keywright.config import find_config
+        from keywright.config.find import find_config
 
         path, profile, _ = config_options(self._given)
         try:
             found = find_config(path)
             if found is None:
                 return None
-            from keywright.config import load_config
-            from keywright.config.files import read_config
+            from keywright.config.find import read_config
+            from keywright.config.load import load_config
 
             try:
                 # Without `--option`: it cannot name plugins, and a plugin's command may have its own option of that

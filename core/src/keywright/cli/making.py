@@ -9,12 +9,12 @@ from keywright.cli.exit_codes import exit_code
 from keywright.cli.failures import failure_document
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import KeywrightError
-from keywright.settings import REQUIRED
+from keywright.settings.model import REQUIRED
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.record import RecordInfo
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
+    from keywright.records import RecordInfo
 
 TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
 

@@ -14,7 +14,7 @@ from keywright.errors import ConflictError, KeywrightError
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.progress import Progress
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
     from keywright.ring.migration import Moved
 
 _CONFLICT = 4

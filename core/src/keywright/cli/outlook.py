@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from keywright.durations import format_duration
 from keywright.lifecycle import Phase, VersionPhase, change_state, newest_in_use, primary, why_not
-from keywright.record import RecordInfo, State
+from keywright.records import RecordInfo, State
+from keywright.text import format_duration
 
 __all__ = ["Event", "in_words", "what_happened", "what_next"]
 

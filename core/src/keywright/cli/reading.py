@@ -9,9 +9,9 @@ from keywright.cli.documents import escaped, phase_document, table
 from keywright.cli.streams import is_terminal
 from keywright.cli.values import pairs_of
 from keywright.errors import ConfigError
+from keywright.keys import parse_reference
 from keywright.lifecycle import Phase
-from keywright.metadata import format_time
-from keywright.names import parse_reference
+from keywright.records import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.outlook import Event
     from keywright.lifecycle import VersionPhase
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
     from keywright.secret import Secret
 
 

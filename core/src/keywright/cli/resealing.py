@@ -13,7 +13,7 @@ from keywright.cli.whole_steps import Whole, in_whole_steps
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.progress import Progress
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
     from keywright.ring.resealing import Resealed
 
 

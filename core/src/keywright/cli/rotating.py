@@ -11,13 +11,13 @@ from keywright.cli.making import TIME, add_type_settings, made, type_settings
 from keywright.cli.values import attributes_of, duration_of, time_of
 from keywright.errors import ConfigError
 from keywright.lifecycle import Phase
-from keywright.metadata import format_time
+from keywright.records import format_time
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.errors import KeywrightError
-    from keywright.record import RecordInfo
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
+    from keywright.records import RecordInfo
     from keywright.ring.timing import Due
 
 _FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")

@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from keywright.cli.builtin import add_core_commands
-from keywright.cli.commands import Commands
 from keywright.cli.exit_codes import NO
 from keywright.cli.reading import add_output
 from keywright.cli.shown_settings import shown_value
 from keywright.cli.streams import printable
 from keywright.errors import ConfigError
+from keywright.plugins.commands import Commands
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
 
 def configure_plugins(parser: ArgumentParser, _plugins: Registry) -> None:
@@ -76,7 +76,7 @@ def configure_config_schema(parser: ArgumentParser, _plugins: Registry) -> None:
 
 def run_config_schema(arguments: Namespace, context: Context) -> int:
     """Print the JSON Schema of a configuration file with the plugins that are installed."""
-    from keywright.config import config_schema
+    from keywright.config.schema import config_schema
 
     plugins = context.registry
     schema = config_schema(
@@ -98,7 +98,7 @@ def configure_config_path(_parser: ArgumentParser, _plugins: Registry) -> None:
 
 def run_config_path(arguments: Namespace, context: Context) -> int:
     """Print the path of the file in use; exit 1 if there is none."""
-    from keywright.config import find_config
+    from keywright.config.find import find_config
 
     path = find_config(arguments.config)
     if path is None:
@@ -151,7 +151,7 @@ def run_init(arguments: Namespace, context: Context) -> int:
         )
     text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
     from keywright.cli.output import write_file
-    from keywright.config.finding import working_directory
+    from keywright.config.find import working_directory
 
     name = arguments.config or "keywright.toml"
     path = os.path.normpath(name if os.path.isabs(name) else os.path.join(working_directory(), name))
@@ -166,7 +166,7 @@ def run_init(arguments: Namespace, context: Context) -> int:
 
 def _note_keys_elsewhere(context: Context) -> None:
     """Where no file was, keys are in the built-in default store; a new file does not look there."""
-    from keywright.config import config_from
+    from keywright.config.load import config_from
 
     try:
         default = config_from({}).stores["default"].given["path"].value

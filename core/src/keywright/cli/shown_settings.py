@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from keywright.config.tables import KEY_SETTINGS
-from keywright.setting_pointers import shown
-from keywright.setting_values import is_indirection
+from keywright.config.model import KEY_SETTINGS
+from keywright.settings.model import is_indirection
+from keywright.settings.pointers import shown
 
 if TYPE_CHECKING:
-    from keywright.config import Config
+    from keywright.config.load import Config
+    from keywright.plugins.registry import Registry
     from keywright.protocols import Seal, StoreBackend
-    from keywright.registry import Registry
-    from keywright.settings import Given, Setting, SettingType
+    from keywright.settings.model import Given, Setting, SettingType
 
 __all__ = ["shown_value"]
 

@@ -97,7 +97,7 @@ def is_terminal() -> bool:
 
 def shown_path(path: str) -> str:
     """A path that somebody gave, for a message; not shown if it looks like a key or a token given in its place."""
-    from keywright.misplaced import looks_like_a_secret
+    from keywright.secret import looks_like_a_secret
 
     return "the file named there, whose name looks like a key or token," if looks_like_a_secret(path) else path
 

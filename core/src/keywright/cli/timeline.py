@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from keywright.lifecycle import Phase, VersionPhase
-from keywright.record import State
+from keywright.records import State
 
 __all__ = ["Axis", "axis_of", "bar", "columns", "cut", "filled", "folded", "legend"]
 

@@ -11,7 +11,7 @@ from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
 _MAXIMUM_MESSAGE_BYTES = 1 << 30
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from keywright.durations import parse_duration
 from keywright.errors import ConfigError
-from keywright.metadata import parse_time
+from keywright.records import parse_time
+from keywright.text import parse_duration
 
 __all__ = ["attributes_of", "duration_of", "pairs_of", "time_of"]
 

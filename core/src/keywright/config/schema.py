@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from keywright.config.tables import KEY_SETTINGS
-from keywright.durations import format_duration
-from keywright.setting_values import TABLE_TYPES
-from keywright.settings import REQUIRED, Setting
+from keywright.config.model import KEY_SETTINGS
+from keywright.settings.model import REQUIRED, TABLE_TYPES, Setting
+from keywright.text import format_duration
 
 __all__ = ["config_schema"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keywright.errors import PolicyError, UnsupportedOperationError
-from keywright.key import Attributes
+from keywright.keys import Attributes
 from keywright.protocols import KeyType
 
 __all__ = ["choose_algorithm"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, PolicyError
-from keywright.names import Reference
-from keywright.record import RecordInfo, State
+from keywright.keys import Reference
+from keywright.records import RecordInfo, State
 from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.chain import Chain
 from keywright.ring.given_texts import check_texts
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from keywright.config import Config, StoreTable
+    from keywright.config.load import Config
+    from keywright.config.model import StoreTable
     from keywright.events import ReviewRequest
-    from keywright.key import Key
-    from keywright.registry import Registry
+    from keywright.keys import Key
+    from keywright.plugins.registry import Registry
 
 __all__ = ["RingBase"]
 
@@ -53,11 +54,12 @@ class RingBase:
         whatever the configuration says.
 
         Raises:
-            ConfigError: `store` is empty, or `clock` cannot be called; as `Registry.for_ring`.
-            PluginError: as `Registry.for_ring`.
+            ConfigError: `store` is empty, or `clock` cannot be called; as `Registry.observers`.
+            PluginError: as `Registry.observers`.
         """
         self.config = config
-        self.plugins = plugins.for_ring(config)
+        self.plugins = plugins
+        self.observers = plugins.observers(config)
         self._clock = clock if clock is _utc_now else checked_clock(clock)
         check_texts(store=store)
         self._store = store
@@ -131,7 +133,7 @@ class RingBase:
         """Once for each store of a chain, or a service that signs all day would say nothing else."""
         if store not in self._passed_over:
             self._passed_over.add(store)
-            self.plugins.report(sentence)
+            self.observers.report(sentence)
 
     def _names(self, prefix: str, store: str | None) -> Iterator[tuple[str, OpenedStore]]:
         """The names of a store that start with `prefix`, each with the store that has it."""
@@ -229,7 +231,7 @@ class RingBase:
 
     def _perform(self, request: Callable[[], ReviewRequest], action: Callable[[], _T], *, changes: bool = True) -> _T:
         try:
-            return perform(self.plugins, request, self._clock, action)
+            return perform(self.observers, request, self._clock, action)
         finally:
             if changes:
                 # Whatever came of it: a write that failed may be visible all the same.

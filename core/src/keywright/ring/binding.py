@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from keywright import lifecycle
 from keywright.errors import InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
-from keywright.names import Reference
-from keywright.record import RecordInfo
+from keywright.keys import Reference
+from keywright.records import RecordInfo
 from keywright.ring.algorithms import choose_algorithm
 from keywright.ring.opened import OpenedStore, secret_of
 from keywright.ring.signer import BoundKey
@@ -17,7 +17,7 @@ from keywright.ring.verifier import BoundVerifier
 
 if TYPE_CHECKING:
     from keywright.errors import KeywrightError
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
 __all__ = [
     "able_versions",

@@ -7,11 +7,11 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from keywright.errors import ConfigError, StoreUnavailableError
-from keywright.settings import check_options
-from keywright.spelling import did_you_mean
+from keywright.settings.values import check_options
+from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
-    from keywright.config import StoreTable
+    from keywright.config.model import StoreTable
     from keywright.protocols import StoreBackend
     from keywright.ring.opened import OpenedStore
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from keywright import lifecycle
 from keywright.errors import ConfigError, ConflictError, KeywrightError
-from keywright.names import Reference, parse_reference
-from keywright.record import Record, RecordInfo, State
+from keywright.keys import Reference, parse_reference
+from keywright.records import Record, RecordInfo, State
 from keywright.ring.base import RingBase
 from keywright.ring.given_texts import check_mappings
 from keywright.ring.labels import check_labels

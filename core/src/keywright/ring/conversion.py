@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
 from keywright.errors import FormatError, MalformedKeyError, NotExportableError, PluginError, UnsupportedKeyError
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.protocols import Format, LenientFormat
 from keywright.ring.given_data import NOT_BYTES, check_not_empty, hide
 from keywright.ring.given_texts import check_kid, check_texts
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
 __all__ = [
     "Report",
@@ -91,7 +91,7 @@ def convert(
         raise MalformedKeyError(NOT_BYTES)
     check_texts(from_=from_, to=to)
     check_kid(kid)
-    from keywright.registry import Registry
+    from keywright.plugins.registry import Registry
 
     plugins = registry or Registry.load()
     told = report or warn

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from keywright.errors import ConflictError, DamagedStoreError, KeyNotFoundError, UnsupportedOperationError
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.records import Record, RecordInfo, Revision, State
 
 if TYPE_CHECKING:
     from keywright.ring.opened import OpenedStore

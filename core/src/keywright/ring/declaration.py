@@ -8,18 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import ConfigError, KeywrightError, PluginError, SealError, StoreError, UnsupportedKeyError
-from keywright.key import Attributes
-from keywright.record import RecordInfo
+from keywright.keys import Attributes
+from keywright.records import RecordInfo
 from keywright.ring.conversion import check_carried, read_back
 from keywright.ring.operation import describe
 from keywright.ring.plan import Plan, Wanted, kid_for, make_plan
 from keywright.ring.version import random_kid
 from keywright.secret import Secret
-from keywright.settings import Options
+from keywright.settings.model import Options
 
 if TYPE_CHECKING:
-    from keywright.config import KeyTable
-    from keywright.key import Key
+    from keywright.config.model import KeyTable
+    from keywright.keys import Key
     from keywright.ring.base import RingBase
     from keywright.ring.opened import OpenedStore
 
@@ -116,4 +116,4 @@ def _check_policy(ring: RingBase, opened: OpenedStore, plan: Plan, table: KeyTab
         labels=plan.labels,
     )
     bits = plan.options.integer("bits") if "bits" in plan.options else None
-    ring.plugins.review(describe("generate", opened, info, ring.now(), bits, dry_run=True))
+    ring.observers.review(describe("generate", opened, info, ring.now(), bits, dry_run=True))

@@ -8,11 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from keywright import lifecycle
-from keywright.config.paths import dotted
-from keywright.durations import format_duration
+from keywright.config.layers import dotted
 from keywright.errors import KeyNotFoundError
-from keywright.metadata import format_time
-from keywright.record import State
+from keywright.records import State, format_time
 from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.declaration import declaration_faults
 from keywright.ring.doubled import doubled, twins
@@ -20,13 +18,14 @@ from keywright.ring.finding import Finding, attempt, each
 from keywright.ring.finding import told as as_told
 from keywright.ring.plan import Wanted, make_plan
 from keywright.ring.settings_check import configured
+from keywright.text import format_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from keywright.config import KeyTable
+    from keywright.config.model import KeyTable
     from keywright.protocols import ExaminedStore
-    from keywright.record import RecordInfo
+    from keywright.records import RecordInfo
     from keywright.ring.opened import OpenedStore
     from keywright.ring.reading import Reading
 
@@ -46,7 +45,7 @@ def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
     for failure in ring.plugins.failures:
         yield as_told(failure.subject, failure.reason, way_out="mend or uninstall it")
     told = set()
-    for part in configured(ring.config, ring.plugins, only):
+    for part in configured(ring.config, ring.plugins, ring.observers.configured, only):
         for finding in _examined(part.subject, part.examine):
             told.add(finding[1:])
             yield finding

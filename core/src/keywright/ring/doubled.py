@@ -7,12 +7,12 @@ from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from keywright.config.paths import dotted
+from keywright.config.layers import dotted
 from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.finding import Finding, attempt
 
 if TYPE_CHECKING:
-    from keywright.record import RecordInfo
+    from keywright.records import RecordInfo
     from keywright.ring.opened import OpenedStore
     from keywright.ring.reading import Reading
 

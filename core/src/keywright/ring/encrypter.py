@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from keywright.ring.resolved import Resolved
 
 if TYPE_CHECKING:
-    from keywright.key import Key
+    from keywright.keys import Key
 
 __all__ = ["Encrypter", "EncryptionKey"]
 

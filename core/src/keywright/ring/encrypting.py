@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from keywright import lifecycle
 from keywright.errors import PolicyError
-from keywright.names import Reference, parse_reference
-from keywright.record import RecordInfo
+from keywright.keys import Reference, parse_reference
+from keywright.records import RecordInfo
 from keywright.ring.base import RingBase
 from keywright.ring.binding import able_versions, signing_until, verifying_until
 from keywright.ring.opened import OpenedStore

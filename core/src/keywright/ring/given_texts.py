@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keywright.config.tables import MAXIMUM_KID
+from keywright.config.model import MAXIMUM_KID
 from keywright.errors import ConfigError
 
 __all__ = ["check_kid", "check_mappings", "check_texts"]

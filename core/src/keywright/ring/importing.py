@@ -15,9 +15,8 @@ from keywright.errors import (
     PolicyError,
     UnsupportedKeyError,
 )
-from keywright.key import Key
-from keywright.names import check_name
-from keywright.record import RecordInfo, State
+from keywright.keys import Key, check_name
+from keywright.records import RecordInfo, State
 from keywright.ring.conversion import decode_key, find_format, warn
 from keywright.ring.given_data import NOT_BYTES, check_not_empty, hide
 from keywright.ring.given_texts import check_kid, check_mappings, check_texts

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, KeyExistsError, KeywrightError, StoreUnavailableError
-from keywright.names import check_name
-from keywright.record import RecordInfo
+from keywright.keys import check_name
+from keywright.records import RecordInfo
 from keywright.ring.base import RingBase
 from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.chain import Chain
@@ -19,7 +19,7 @@ from keywright.ring.times import check_duration
 from keywright.ring.version import generate_version
 
 if TYPE_CHECKING:
-    from keywright.config import KeyTable
+    from keywright.config.model import KeyTable
     from keywright.events import Operation, ReviewRequest
     from keywright.ring.opened import OpenedStore
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from keywright.errors import ConfigError, KeyNotFoundError, ReadOnlyStoreError
-from keywright.names import check_name
+from keywright.keys import check_name
 from keywright.ring.base import RingBase
 from keywright.ring.chain import BACKEND as CHAIN
 from keywright.ring.migration import Migration, Moved, Outcome
 from keywright.ring.migration_removal import remove_source
 from keywright.ring.migration_rounds import Rounds
-from keywright.settings import Given
+from keywright.settings.model import Given
 
 if TYPE_CHECKING:
     from keywright.ring.opened import OpenedStore

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError
-from keywright.record import RecordInfo, Revision
+from keywright.records import RecordInfo, Revision
 from keywright.ring.base import RingBase
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import describe
@@ -75,8 +75,8 @@ class Migration(NamedTuple):
         """
         ring = self.ring
         if self.dry_run:
-            if ring.plugins.listens:
-                ring.plugins.review(describe(operation, opened, info, ring.now(), bits, dry_run=True))
+            if ring.observers.listens:
+                ring.observers.review(describe(operation, opened, info, ring.now(), bits, dry_run=True))
             return None
         return ring._perform(lambda: describe(operation, opened, info, ring.now(), bits), action)  # noqa: SLF001  (its own part)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, KeywrightError, StoreUnavailableError
-from keywright.record import RecordInfo, Revision
+from keywright.records import RecordInfo, Revision
 from keywright.ring.migration import Migration, Moved, Settled, is_conflict, number_of, numbered, refused
 from keywright.ring.migration_steps import Step, find_again, find_steps
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from keywright.config.paths import dotted
+from keywright.config.layers import dotted
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError
-from keywright.record import RecordInfo, Revision, State
+from keywright.records import RecordInfo, Revision, State
 from keywright.ring.copying import (
     Plain,
     check_held,

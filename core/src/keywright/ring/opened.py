@@ -17,19 +17,20 @@ from keywright.errors import (
     ReadOnlyStoreError,
     UnsupportedKeyError,
 )
-from keywright.key import Key
+from keywright.files import ProcessLock
+from keywright.keys import Key
 from keywright.protocols import Capabilities, Format, SigningStore, Store, WritableStore
-from keywright.record import Record, RecordInfo, State
+from keywright.records import Record, RecordInfo, State
 from keywright.ring.conversion import check_carried, claimants, decode_key, public_attributes, read_back, warn
 from keywright.ring.located import located
-from keywright.ring.process_lock import ProcessLock
 from keywright.ring.store_seal import StoreSeal
 from keywright.secret import Secret
-from keywright.settings import check_options
+from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
-    from keywright.config import Config, StoreTable
-    from keywright.registry import Registry
+    from keywright.config.load import Config
+    from keywright.config.model import StoreTable
+    from keywright.plugins.registry import Registry
 
 __all__ = ["OpenedStore", "secret_of"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from keywright.config import config_from, load_config
-from keywright.registry import Registry
+from keywright.config.load import config_from, load_config
+from keywright.plugins.registry import Registry
 from keywright.ring.keyring import KeyRing
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from keywright.record import RecordInfo
+from keywright.records import RecordInfo
 from keywright.ring.signer import BoundKey
 
 if TYPE_CHECKING:
     from keywright.events import Operation, ReviewRequest
-    from keywright.registry import Registry
+    from keywright.plugins.observers import Observers
     from keywright.ring.opened import OpenedStore
 
 __all__ = ["describe", "perform"]
@@ -52,14 +52,14 @@ def describe(
 
 
 def perform(
-    plugins: Registry, describe: Callable[[], ReviewRequest], clock: Callable[[], datetime], action: Callable[[], _T]
+    observers: Observers, describe: Callable[[], ReviewRequest], clock: Callable[[], datetime], action: Callable[[], _T]
 ) -> _T:
     """Ask the reviewers, act, and tell the observers the outcome. Without any of them, just act.
 
     Raises:
         PolicyError: a reviewer objects; nothing was done. Beside it, whatever `action` raises.
     """
-    if not plugins.listens:
+    if not observers.listens:
         return action()
     from keywright.events import KeyEvent
 
@@ -67,14 +67,14 @@ def perform(
     kid = request.kid
     outcome = "done"
     try:
-        plugins.review(request)
+        observers.review(request)
         result = action()
         kid = result.kid if isinstance(result, RecordInfo | BoundKey) else kid
     except BaseException as error:
         outcome = type(error).__name__
         raise
     finally:
-        plugins.observe(
+        observers.observe(
             KeyEvent(
                 operation=request.operation,
                 who=request.who,

@@ -7,20 +7,21 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from keywright.config.tables import KEY_SETTING_NAMES, fault_in_kid
+from keywright.config.model import KEY_SETTING_NAMES, fault_in_kid
 from keywright.errors import ConfigError
-from keywright.key import Attributes
+from keywright.keys import Attributes
 from keywright.ring.given_texts import check_mappings, check_texts
 from keywright.ring.labels import check_labels
 from keywright.ring.located import located
 from keywright.ring.times import check_times
-from keywright.settings import Given, Options, check_options
+from keywright.settings.model import Given, Options
+from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
-    from keywright.config import KeyTable
-    from keywright.key import Key
+    from keywright.config.model import KeyTable
+    from keywright.keys import Key
+    from keywright.plugins.registry import Registry
     from keywright.protocols import Format, KeyType
-    from keywright.registry import Registry
 
 __all__ = ["Plan", "Wanted", "import_plan", "kid_for", "make_plan"]
 

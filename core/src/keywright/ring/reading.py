@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 from keywright import lifecycle
 from keywright.errors import ConfigError
-from keywright.names import check_name, parse_reference
+from keywright.keys import check_name, parse_reference
 from keywright.ring.base import RingBase
 from keywright.ring.conversion import encode_key, warn
 from keywright.ring.given_texts import check_texts
@@ -17,8 +17,8 @@ from keywright.ring.operation import describe
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
-    from keywright.key import Key
-    from keywright.record import RecordInfo
+    from keywright.keys import Key
+    from keywright.records import RecordInfo
     from keywright.ring.conversion import Report
 
 __all__ = ["Named", "Reading"]

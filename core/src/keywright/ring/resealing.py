@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
-from keywright.record import Record, RecordInfo, Revision
+from keywright.records import Record, RecordInfo, Revision
 from keywright.ring.base import RingBase
 from keywright.ring.opened import OpenedStore
 from keywright.ring.operation import describe

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, NamedTuple, NoReturn, TypeVar
 
-from keywright.ring.process_lock import ProcessLock
+from keywright.files import ProcessLock
 
 __all__ = ["Found", "Resolved"]
 

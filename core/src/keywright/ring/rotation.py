@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import ConfigError, PolicyError
-from keywright.key import Attributes
-from keywright.record import RecordInfo, State
+from keywright.keys import Attributes
+from keywright.records import RecordInfo, State
 from keywright.ring.conversion import public_attributes
 from keywright.ring.plan import Plan, Wanted, kid_for, make_plan
-from keywright.settings import Given
+from keywright.settings.model import Given
 
 if TYPE_CHECKING:
-    from keywright.config import KeyTable
-    from keywright.key import Key
+    from keywright.config.model import KeyTable
+    from keywright.keys import Key
+    from keywright.plugins.registry import Registry
     from keywright.protocols import Format
-    from keywright.registry import Registry
     from keywright.ring.opened import OpenedStore
 
 __all__ = ["plan_rotation"]
@@ -96,7 +96,7 @@ def _bits_before(
     if last_key.secret is None and last_key.public is None:
         return None, PolicyError(f"the size of {last.reference} is not known any more; {way_out}")
     bits = key_type.bits(last_key)
-    from keywright.setting_values import parse_setting
+    from keywright.settings.values import parse_setting
 
     try:
         parse_setting(setting, Given(bits, "bits", last.reference, ""))

@@ -11,7 +11,7 @@ import re
 
 from keywright.errors import SealError
 from keywright.protocols import OpenedSeal
-from keywright.record import RecordInfo
+from keywright.records import RecordInfo
 from keywright.secret import Secret
 
 __all__ = ["check_sealed", "inside_of", "seal_payload", "sealed_with", "unseal_payload"]

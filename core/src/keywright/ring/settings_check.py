@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from keywright.errors import ConfigError
 from keywright.ring.store_seal import open_seal
-from keywright.setting_values import parse_setting
+from keywright.settings.values import parse_setting
 
 if TYPE_CHECKING:
-    from keywright.config import Config, SealTable
-    from keywright.config.tables import PluginTable
+    from keywright.config.load import Config
+    from keywright.config.model import PluginTable, SealTable
+    from keywright.plugins.registry import Registry
     from keywright.protocols import ExaminedPlugin
-    from keywright.registry import Registry
-    from keywright.settings import Given, Setting
+    from keywright.settings.model import Given, Setting
 
 __all__ = ["Configured", "configured"]
 
@@ -33,7 +33,9 @@ class Configured(NamedTuple):
     examine: Callable[[], Iterator[str]]
 
 
-def configured(config: Config, plugins: Registry, only: str | None = None) -> Iterator[Configured]:
+def configured(
+    config: Config, plugins: Registry, listeners: Mapping[str, object], only: str | None = None
+) -> Iterator[Configured]:
     """The seals, the secrets of stores and the plugins of a ring; with `only`, of stores that one and its seal."""
     stores = config.stores.values() if only is None else (config.stores[only],)
     used = {store.seal for store in stores}
@@ -48,7 +50,7 @@ def configured(config: Config, plugins: Registry, only: str | None = None) -> It
         settings = plugins.settings.get(name, ())
         yield Configured(f"plugin {name!r}", partial(_exposed, settings, table.given))
         yield Configured(f"plugin {name!r}", partial(_shared_places, config, plugins, table))
-    for name, listener in plugins.listeners.items():
+    for name, listener in listeners.items():
         if hasattr(listener, "examine"):
             yield Configured(f"plugin {name!r}", cast("ExaminedPlugin", listener).examine)
 
@@ -86,7 +88,7 @@ def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterato
     secrets = {setting.name for setting in settings if setting.type in ("secret", "secrets")}
     pointers = [given[name] for name in given if name in secrets]
     if pointers:
-        from keywright.setting_pointers import exposed
+        from keywright.settings.pointers import exposed
 
         for pointer in pointers:
             yield from exposed(pointer)

@@ -7,17 +7,18 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, SealError
+from keywright.files import ProcessLock
 from keywright.protocols import OpenedSeal, RenewableSeal, Seal, Store
-from keywright.record import RecordInfo, State
+from keywright.records import RecordInfo, State
 from keywright.ring.located import located
-from keywright.ring.process_lock import ProcessLock
 from keywright.ring.sealing import check_sealed, inside_of, seal_payload, sealed_with, unseal_payload
 from keywright.secret import Secret
-from keywright.settings import check_options
+from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
-    from keywright.config import Config, SealTable, StoreTable
-    from keywright.registry import Registry
+    from keywright.config.load import Config
+    from keywright.config.model import SealTable, StoreTable
+    from keywright.plugins.registry import Registry
 
 __all__ = ["StoreSeal", "open_seal"]
 

@@ -14,9 +14,9 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
+from keywright.keys import check_name
 from keywright.lifecycle import Phase, newest_in_use, phases, why_not
-from keywright.names import check_name
-from keywright.record import RecordInfo
+from keywright.records import RecordInfo
 from keywright.ring.given_texts import check_texts
 from keywright.ring.making import Making
 from keywright.ring.plan import Wanted, make_plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from keywright.names import parse_reference
-from keywright.record import RecordInfo
+from keywright.keys import parse_reference
+from keywright.records import RecordInfo
 from keywright.ring.base import RingBase
 from keywright.ring.binding import bind, bound_verifiers, signing_until, signing_version, verify, verifying_until
 from keywright.ring.given_data import check_bytes

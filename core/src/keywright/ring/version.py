@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from keywright.errors import KeyExistsError
-from keywright.key import Attributes, Key
-from keywright.record import RecordInfo
+from keywright.keys import Attributes, Key
+from keywright.records import RecordInfo
 from keywright.ring.conversion import check_carried, public_attributes, read_back
 from keywright.ring.plan import Plan, kid_for
 from keywright.secret import Secret

@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import ConfigError
-from keywright.hookspecs import hookimpl
+from keywright.plugins.hooks import hookimpl
 from keywright.protocols import Capabilities
-from keywright.settings import Setting
+from keywright.settings.model import Setting
 
 if TYPE_CHECKING:
     from keywright.protocols import Store, StoreBackend
-    from keywright.settings import Options
+    from keywright.settings.model import Options
 
 __all__ = ["KEYWRIGHT_API", "ChainBackend"]
 

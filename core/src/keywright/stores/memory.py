@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
-from keywright.hookspecs import hookimpl
+from keywright.plugins.hooks import hookimpl
 from keywright.protocols import Capabilities
-from keywright.record import Record, RecordInfo, Revision, State
-from keywright.settings import Options, Setting
+from keywright.records import Record, RecordInfo, Revision, State
+from keywright.settings.model import Options, Setting
 
 if TYPE_CHECKING:
     from keywright.protocols import StoreBackend

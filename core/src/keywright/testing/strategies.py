@@ -9,9 +9,8 @@ from typing import Final
 from hypothesis import strategies as st
 
 from keywright.errors import InvalidNameError
-from keywright.key import Attributes
-from keywright.names import check_name
-from keywright.record import Record, RecordInfo, State
+from keywright.keys import Attributes, check_name
+from keywright.records import Record, RecordInfo, State
 from keywright.secret import Secret
 
 __all__ = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from keywright.errors import UnsupportedKeyError
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.protocols import Format
 from keywright.testing import strategies
 from keywright.testing.formats.samples import FormatSamples, encoded

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.errors import UnsupportedKeyError
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.protocols import Format
 from keywright.secret import Secret
 from keywright.testing.formats.attributes import AttributeRules

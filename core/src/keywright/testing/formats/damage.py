@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.errors import FormatError, MalformedKeyError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import Format
 from keywright.secret import Secret
 from keywright.testing.formats.samples import FormatSamples, Spoilable, encoded, read

@@ -8,9 +8,10 @@ from typing import ClassVar
 import pytest
 
 from keywright.errors import InvalidKeyError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import KeyType
-from keywright.settings import Given, Options, check_options
+from keywright.settings.model import Given, Options
+from keywright.settings.values import check_options
 from keywright.testing.rules import Contract
 
 __all__ = ["GeneratedKeys"]

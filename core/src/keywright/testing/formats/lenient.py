@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from keywright.errors import FormatError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import Format, LenientFormat
 from keywright.secret import Secret
 from keywright.testing.formats.damage import damaged

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from keywright.errors import UnsupportedKeyError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import Format
 from keywright.secret import Secret
 from keywright.testing.formats.samples import FormatSamples, encoded

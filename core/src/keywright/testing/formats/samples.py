@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from keywright.errors import FormatError, UnsupportedKeyError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import Format
 from keywright.secret import Secret
 from keywright.testing.rules import Contract

@@ -16,7 +16,7 @@ from keywright.errors import (
     NotExportableError,
     UnsupportedOperationError,
 )
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import KeyType
 from keywright.secret import Secret
 from keywright.testing.formats.generated_keys import GeneratedKeys

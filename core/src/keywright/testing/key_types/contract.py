@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright.errors import ConfigError, InvalidKeyError
-from keywright.key import Attributes, Key
+from keywright.keys import Attributes, Key
 from keywright.protocols import KeyType
 from keywright.secret import Secret
-from keywright.settings import Options
+from keywright.settings.model import Options
 from keywright.testing.key_types.binding import BindingRules
 from keywright.testing.key_types.signatures import SignatureRules
 from keywright.testing.laws import SHORT_LAW

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keywright.errors import InvalidSignatureError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import KeyType
 from keywright.testing.formats.generated_keys import GeneratedKeys
 from keywright.testing.laws import SHORT_LAW

@@ -16,17 +16,18 @@ from typing import ClassVar, Final
 import pluggy
 import pytest
 
-from keywright import hookspecs
-from keywright.cli.commands import Commands
+from keywright.plugins import hooks
+from keywright.plugins.commands import Commands
+from keywright.plugins.discovery import KEYWRIGHT_API
+from keywright.plugins.registry import Registry
 from keywright.protocols import Format, KeyType, Seal, StoreBackend
-from keywright.registry import Registry
-from keywright.settings import REQUIRED, Setting
+from keywright.settings.model import REQUIRED, Setting
 from keywright.testing.plugins.probe import changes_to_the_process, loaded_by_importing, names_in_order
 from keywright.testing.rules import Contract
 
 __all__ = ["PluginContract"]
 
-_REGISTERING: Final = [name for name in vars(hookspecs) if name.startswith("keywright_register_")]
+_REGISTERING: Final = [name for name in vars(hooks) if name.startswith("keywright_register_")]
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "text": (str,),
     "integer": (int,),
@@ -63,7 +64,7 @@ class PluginContract(Contract):
     def manager(self, plugin: ModuleType) -> pluggy.PluginManager:
         """A plugin manager that knows keywright's hooks and this plugin alone."""
         manager = pluggy.PluginManager("keywright")
-        manager.add_hookspecs(hookspecs)
+        manager.add_hookspecs(hooks)
         manager.register(plugin)
         return manager
 
@@ -104,7 +105,7 @@ class PluginContract(Contract):
 
         Do: Write the number at the top of the module, as a number, and raise it when you follow a later version.
         """
-        assert plugin.KEYWRIGHT_API == hookspecs.KEYWRIGHT_API
+        assert plugin.KEYWRIGHT_API == KEYWRIGHT_API
 
     def test_plugin_03_its_hooks_exist(self, manager: pluggy.PluginManager, plugin: ModuleType) -> None:
         """PLUGIN-03: It implements at least one hook, and none that keywright does not have.

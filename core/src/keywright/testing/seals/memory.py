@@ -9,7 +9,7 @@ from typing import Final
 
 from keywright.errors import SealError
 from keywright.secret import Secret
-from keywright.settings import Options, Setting
+from keywright.settings.model import Options, Setting
 
 __all__ = ["MemorySeal", "OpenedMemorySeal"]
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keywright.secret import Secret
-from keywright.settings import Options
+from keywright.settings.model import Options
 from keywright.testing.laws import SHORT_LAW
 from keywright.testing.seals.memory import MemorySeal
 from keywright.testing.seals.opened import CONTEXT, CONTEXTS, PAYLOAD, OpenedSeals, OpenSeal, refusal

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
-from keywright.key import Attributes
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.keys import Attributes
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
 from keywright.testing.stores.contract import ABSENT
 from keywright.testing.stores.records import OTHER_REVISION, OpenWritableStore, RecordStoreContract, clear

@@ -12,7 +12,7 @@ import pytest
 
 from keywright.errors import KeyNotFoundError
 from keywright.protocols import Capabilities, Store
-from keywright.record import Record, RecordInfo, Revision
+from keywright.records import Record, RecordInfo, Revision
 from keywright.secret import Secret
 from keywright.testing.leaks import assert_hidden
 from keywright.testing.rules import Contract

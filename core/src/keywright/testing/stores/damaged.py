@@ -14,7 +14,7 @@ import pytest
 
 from keywright.errors import DamagedStoreError, StoreError, UnsupportedOperationError
 from keywright.protocols import WritableStore
-from keywright.record import Record, RecordInfo, State
+from keywright.records import Record, RecordInfo, State
 from keywright.testing.stores.placed import Inspection, Key, PlacedStoreContract, noise
 from keywright.testing.stores.places import Kept, Place
 from keywright.testing.stores.processes import run_alone

@@ -12,7 +12,7 @@ import pytest
 
 from keywright.errors import AccessDeniedError, ReadOnlyStoreError, StoreError
 from keywright.protocols import Store, WritableStore
-from keywright.record import Record, RecordInfo, State
+from keywright.records import Record, RecordInfo, State
 from keywright.testing.stores.placed import Inspection, Key, PlacedStoreContract, noise
 from keywright.testing.stores.places import Place
 from keywright.testing.stores.processes import NOBODY, drop_privileges, is_root, run_alone

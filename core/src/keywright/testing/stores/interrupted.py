@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from keywright.protocols import WritableStore
-from keywright.record import Record
+from keywright.records import Record
 from keywright.testing import interrupts
 from keywright.testing.interrupts import interrupt_often
 from keywright.testing.stores.lasting import LastingStoreContract

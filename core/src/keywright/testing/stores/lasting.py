@@ -8,7 +8,7 @@ import signal
 from dataclasses import replace
 
 from keywright.errors import StoreError, UnsupportedOperationError
-from keywright.record import Record
+from keywright.records import Record
 from keywright.testing.stores.processes import run_alone, run_until_killed
 from keywright.testing.stores.records import OpenWritableStore
 from keywright.testing.stores.shared import SharedStoreContract

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from keywright.errors import NotExportableError, UnsupportedOperationError
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import Capabilities, KeyType
-from keywright.record import Record, RecordInfo, Revision, State
-from keywright.settings import Options
+from keywright.records import Record, RecordInfo, Revision, State
+from keywright.settings.model import Options
 from keywright.stores.memory import ID_SETTING, MemoryStore
 
 __all__ = ["MemorySigningBackend", "MemorySigningStore"]

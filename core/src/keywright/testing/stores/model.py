@@ -19,7 +19,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright.protocols import WritableStore
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
 from keywright.testing.stores.records import OpenWritableStore, clear, unrevised
 

@@ -16,7 +16,7 @@ import pytest
 
 from keywright.errors import KeyNotFoundError, StoreError
 from keywright.protocols import Store
-from keywright.record import Record, RecordInfo, State
+from keywright.records import Record, RecordInfo, State
 from keywright.secret import Secret
 from keywright.testing.leaks import assert_hidden
 from keywright.testing.stores.places import Place

@@ -14,7 +14,7 @@ import pytest
 
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
 from keywright.protocols import WritableStore
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.testing.stores.placed import PlacedStoreContract, found_in, noise
 from keywright.testing.stores.places import Place
 from keywright.testing.stores.processes import run_alone

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from keywright.errors import KeyExistsError
 from keywright.protocols import WritableStore
-from keywright.record import Record, RecordInfo, Revision
+from keywright.records import Record, RecordInfo, Revision
 from keywright.secret import Secret
 from keywright.testing.laws import SHORT_LAW
 from keywright.testing.stores.contract import StoreContract

@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 from keywright.errors import KeyNotFoundError
 from keywright.protocols import Store, WritableStore
-from keywright.record import Record, State
+from keywright.records import Record, State
 from keywright.secret import Secret
 from keywright.testing.stores.processes import run_alone, run_together
 from keywright.testing.stores.records import OpenWritableStore

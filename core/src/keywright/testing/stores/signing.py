@@ -17,11 +17,12 @@ from keywright.errors import (
     KeyNotFoundError,
     UnsupportedOperationError,
 )
-from keywright.key import Key
+from keywright.keys import Key
 from keywright.protocols import KeyType, SigningStore
-from keywright.record import Record, RecordInfo, State
+from keywright.records import Record, RecordInfo, State
 from keywright.secret import Secret
-from keywright.settings import Options, check_options
+from keywright.settings.model import Options
+from keywright.settings.values import check_options
 from keywright.testing.stores.interrupted import InterruptedStoreContract
 from keywright.testing.stores.processes import run_in_threads
 from keywright.testing.stores.records import clear

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
-from keywright.record import Record
+from keywright.records import Record
 from keywright.testing.stores.placed import Inspection, Key
 from keywright.testing.stores.places import Kept, Place
 

@@ -16,7 +16,7 @@ import pytest
 
 from keywright.errors import DurabilityUnknownError, StoreError
 from keywright.protocols import WritableStore
-from keywright.record import Record, RecordInfo, State
+from keywright.records import Record, RecordInfo, State
 from keywright.secret import Secret
 from keywright.testing.stores.placed import Key, PlacedStoreContract, found_in, noise
 from keywright.testing.stores.places import Kept, Place

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from keywright.errors import ConflictError, KeyExistsError
 from keywright.protocols import WritableStore
-from keywright.record import Record, RecordInfo
+from keywright.records import Record, RecordInfo
 from keywright.testing.stores.changed import ChangedStoreContract
 from keywright.testing.stores.processes import run_in_threads
 from keywright.testing.stores.records import OpenWritableStore

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from keywright.errors import ConflictError, KeyExistsError, UnsupportedOperationError
 from keywright.protocols import ExaminedStore, Store
-from keywright.record import Record, RecordInfo, Revision, State
+from keywright.records import Record, RecordInfo, Revision, State
 from keywright.secret import Secret
 from keywright.testing.laws import SHORT_LAW
 from keywright.testing.leaks import assert_hidden, traceback_with_locals

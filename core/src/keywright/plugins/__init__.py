@@ -1,0 +1,1 @@
+"""Plugins: the hooks, finding and loading what is installed, checking it, commands, reviewers and observers."""

@@ -1,0 +1,336 @@
+"""The registry: role and name → plugin object, plus what failed to load and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from keywright.errors import PluginError, UnknownPluginError
+from keywright.plugins.commands import load_commands
+from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, EntryPoint, find_entry_points
+from keywright.plugins.hooks import hook_manager, unfit_hook
+from keywright.plugins.validation import call, fault_of, guarded, sequence
+from keywright.protocols import Format, KeyType, Known, Seal, StoreBackend
+from keywright.secret import shown_name
+from keywright.settings.model import Setting
+from keywright.text import did_you_mean
+
+if TYPE_CHECKING:
+    from keywright.config.load import Config
+    from keywright.plugins.commands import Commands
+    from keywright.plugins.observers import Observers
+
+
+_HOOKS: Final = {
+    "key type": "keywright_register_key_types",
+    "format": "keywright_register_formats",
+    "store backend": "keywright_register_store_backends",
+    "seal": "keywright_register_seals",
+}
+
+
+_OTHER_HOOKS: Final = {
+    "keywright_add_commands": "commands",
+    "keywright_review": "reviews",
+    "keywright_observe": "observes",
+    "keywright_configure": "is configured",
+}
+
+
+class Plugin(NamedTuple):
+    """A plugin that loaded: its entry point's name, its distribution, and what it does (`format nix`, `reviews`)."""
+
+    name: str
+    distribution: str
+    version: str
+    provides: tuple[str, ...]
+
+
+class Failure(NamedTuple):
+    """Something that did not load. `subject` names the plugin and its distribution, `reason` says why."""
+
+    subject: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.reason}"
+
+
+class _Claim(NamedTuple):
+    owner: str
+    thing: object
+
+
+class Registry:
+    """Which plugins are there, and what they provide. Loaded once; look-ups are plain dictionary reads.
+
+    Attributes:
+        report: hears one sentence for what went wrong and stopped nothing: an observer that failed, a store of a chain
+            that was passed over. At first the logger `keywright` of Python's logging does. A ring has the one that its
+            registry had when it was opened.
+    """
+
+    def __init__(self) -> None:
+        """A registry without plugins; see `load` and `add`."""
+        self._manager = hook_manager()
+        self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _HOOKS}
+        self._plugins: list[Plugin] = []
+        self._failures: list[Failure] = []
+        self._left_out: list[str] = []
+        self.report: Callable[[str], None] = _log
+
+    @classmethod
+    def load(cls, allowed: Sequence[str] | None = None) -> Registry:
+        """Import the plugins that entry points name; with `allowed`, those on this list and no other.
+
+        A plugin that fails is remembered, and the rest load.
+
+        Raises:
+            PluginError: `allowed` names a plugin that is not installed.
+        """
+        registry = cls()
+        claimed: dict[str, list[EntryPoint]] = {}
+        for entry_point in find_entry_points():
+            claimed.setdefault(entry_point.name, []).append(entry_point)
+        for name in allowed or ():
+            if name not in claimed:
+                known = ", ".join(claimed) or "none"
+                raise PluginError(
+                    f"plugins names {name!r}, which is not installed{did_you_mean(name, claimed)}; installed: {known}"
+                )
+        for name, claimants in claimed.items():
+            if allowed is not None and name not in allowed:
+                registry._left_out.append(name)
+                continue
+            if len(claimants) > 1:
+                owners = " and ".join(f"{one.distribution} {one.version}".rstrip() for one in claimants)
+                registry._fail(f"plugin {name!r}", f"is claimed by {owners}, so neither is loaded; uninstall one")
+            else:
+                registry._load(claimants[0])
+        return registry
+
+    def _load(self, entry_point: EntryPoint) -> None:
+        # The extras that may follow in brackets have no meaning any more.
+        module_name, _, attribute = (part.strip() for part in entry_point.value.partition("[")[0].partition(":"))
+
+        def imported() -> object:
+            __import__(module_name)
+            plugin: object = sys.modules[module_name]
+            for part in attribute.split(".") if attribute else ():
+                plugin = getattr(plugin, part)
+            return plugin
+
+        plugin, failed = guarded(imported)
+        if failed:
+            subject = _subject(entry_point.name, entry_point.distribution, entry_point.version)
+            self._fail(subject, f"failed on import with {failed}")
+            return
+        self.add(plugin, entry_point.name, entry_point.distribution, entry_point.version)
+
+    def add(self, plugin: object, name: str, distribution: str = "", version: str = "") -> None:
+        """Register a plugin object by hand, as `load` does for installed ones. Failures are remembered, not raised."""
+        subject = _subject(name, distribution, version)
+        misfit = self._register(plugin, name)
+        if misfit:
+            self._fail(subject, misfit)
+            return
+        objects = [f"{role} {provided}" for role in _HOOKS for provided in self._collect(plugin, role, subject)]
+        implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        others = [what for hook, what in _OTHER_HOOKS.items() if hook in implemented]
+        self._plugins.append(Plugin(name, distribution, version, (*objects, *others)))
+
+    def _register(self, plugin: object, name: str) -> str:
+        """Hand a plugin to pluggy. Returns why it does not fit, `""` if it does."""
+
+        def register() -> str:
+            misfit = self._misfit(plugin, name)
+            if misfit:
+                return misfit
+            self._manager.register(plugin, name)
+            return unfit_hook(self._manager, plugin)
+
+        misfit, failed = guarded(register)
+        if failed:
+            misfit = f"does not fit the hooks: {failed}"
+        if misfit and self._manager.get_plugin(name) is plugin:
+            self._manager.unregister(name=name)
+        return misfit or ""
+
+    def _misfit(self, plugin: object, name: str) -> str:
+        """Why a plugin is not even looked at; `""` if it is."""
+        said = getattr(plugin, "KEYWRIGHT_API", None)
+        if said != KEYWRIGHT_API:
+            says = "does not say which keywright API it is for" if said is None else f"is for keywright API {said!r}"
+            return f"{says}; this keywright has API {KEYWRIGHT_API}: install a version that fits"
+        if self._manager.has_plugin(name):
+            return "has the name of a plugin that is loaded already; give it another"
+        twin = self._manager.get_name(plugin)
+        return f"is the same object as plugin {twin!r}, which is loaded already; name it once" if twin else ""
+
+    def _collect(self, plugin: object, role: str, subject: str) -> Iterator[str]:
+        """Ask one plugin for its objects of one role; yield the names of those that are sound."""
+        hook_name = _HOOKS[role]
+        for implementation in getattr(self._manager.hook, hook_name).get_hookimpls():
+            if implementation.plugin is not plugin:
+                continue
+            things, failed = guarded(lambda: list(sequence(implementation.function())))  # noqa: B023  (called here)
+            if failed:
+                self._fail(subject, f"failed in {hook_name} with {failed}")
+            for thing in things or ():
+                found, failed = guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023  (called here)
+                fault, name = found or (f"it fails with {failed}", "")
+                if fault:
+                    self._fail(subject, f"returned an object from {hook_name} that is no {role}: {fault}")
+                    continue
+                self._claims[role].setdefault(name, []).append(_Claim(subject, thing))
+                yield name
+
+    def _fail(self, subject: str, reason: str) -> None:
+        failure = Failure(subject, " ".join(reason.split()))
+        # Commands may be added more than once, and fail the same way each time.
+        if failure not in self._failures:
+            self._failures.append(failure)
+
+    # Looking up
+
+    def key_type(self, name: str) -> KeyType:
+        """The key type of that name.
+
+        Raises:
+            UnknownPluginError: there is none; the message tells what is installed and what failed to load.
+            PluginError: two plugins claim the name.
+        """
+        return cast(KeyType, self._find("key type", name))
+
+    def format(self, name: str) -> Format:
+        """The format of that name. Raises: as `key_type`."""
+        return cast(Format, self._find("format", name))
+
+    def store_backend(self, name: str) -> StoreBackend:
+        """The store backend of that name. Raises: as `key_type`."""
+        return cast(StoreBackend, self._find("store backend", name))
+
+    def seal(self, name: str) -> Seal:
+        """The seal of that name. Raises: as `key_type`."""
+        return cast(Seal, self._find("seal", name))
+
+    def _find(self, role: str, name: str) -> object:
+        claims = self._claims[role].get(name, ())
+        if len(claims) == 1:
+            return claims[0].thing
+        if claims:
+            raise PluginError(_clash(role, name, claims))
+        known = self._claims[role]
+        failed = "".join(f". {failure}" for failure in self._failures)
+        installed = ", ".join(sorted(known)) or "none"
+        left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
+        what = f"no {role} is called {shown_name(name)!r}{did_you_mean(name, known)}"
+        raise UnknownPluginError(f"{what}; installed: {installed}{left_out}{failed}")
+
+    @property
+    def key_types(self) -> Mapping[str, KeyType]:
+        """The key types by name, those that two plugins claim left out."""
+        return cast("Mapping[str, KeyType]", self._sound("key type"))
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        """The formats by name, those that two plugins claim left out."""
+        return cast("Mapping[str, Format]", self._sound("format"))
+
+    @property
+    def store_backends(self) -> Mapping[str, StoreBackend]:
+        """The store backends by name, those that two plugins claim left out."""
+        return cast("Mapping[str, StoreBackend]", self._sound("store backend"))
+
+    @property
+    def seals(self) -> Mapping[str, Seal]:
+        """The seals by name, those that two plugins claim left out."""
+        return cast("Mapping[str, Seal]", self._sound("seal"))
+
+    def _sound(self, role: str) -> dict[str, object]:
+        claims = self._claims[role]
+        return {name: claims[name][0].thing for name in sorted(claims) if len(claims[name]) == 1}
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plugins that loaded."""
+        return tuple(self._plugins)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What did not load, clashes of object names included."""
+        clashes = [
+            Failure(f"{role} {name!r}", _clash(role, name, claims).removeprefix(f"{role} {name!r} "))
+            for role, names in self._claims.items()
+            for name, claims in names.items()
+            if len(claims) > 1
+        ]
+        return (*self._failures, *clashes)
+
+    # Calling the other hooks
+
+    def add_commands(self, commands: Commands) -> None:
+        """Let every plugin add its commands: by the module that it names for them, else by its hook.
+
+        A plugin that fails is remembered as a failure; what else it adds stays.
+        """
+        modules = {(one.name, one.distribution): one for one in find_entry_points(groups=(COMMANDS,))}
+        hooks = {one.plugin_name: one for one in self._manager.hook.keywright_add_commands.get_hookimpls()}
+        for plugin in self._plugins:
+            module, hook = modules.get((plugin.name, plugin.distribution)), hooks.get(plugin.name)
+            if module is not None:
+                added, failure = load_commands(module)
+                if added is not None:
+                    commands.extend(added)
+                    continue
+                self._fail(f"plugin {plugin.name!r}", failure)
+            if hook is not None:
+                commands.owner = plugin.name
+                _, failed = guarded(call, hook, commands)
+                if failed:
+                    self._fail(f"plugin {plugin.name!r}", f"failed in keywright_add_commands with {failed}")
+        commands.owner = ""
+        for first, second in commands.clashes:
+            owner = f"plugin {first.owner!r}" if first.owner else "keywright itself"
+            path = " ".join(first.path)
+            self._fail(
+                f"plugin {second.owner!r}", f"adds the command {path!r}, which stays with {owner}; uninstall one"
+            )
+
+    def observers(self, config: Config | None = None) -> Observers:
+        """The plugins that review and observe what a ring over `config` does.
+
+        Raises:
+            ConfigError: a `[plugin.NAME]` table is of no plugin that has settings, or a setting is wrong.
+            PluginError: a plugin failed while it was configured.
+        """
+        from keywright.plugins.observers import observers
+
+        return observers(self._manager, config, self._known, lambda: self.failures, self.report)
+
+    def _known(self) -> Known:
+        sizable = (name for name, one in self.key_types.items() if any(that.name == "bits" for that in one.settings))
+        return Known(tuple(self.key_types), tuple(self.formats), frozenset(sizable))
+
+    @property
+    def settings(self) -> Mapping[str, Sequence[Setting]]:
+        """What may be set in `[plugin.NAME]`, by the plugin's name."""
+        from keywright.plugins.observers import settings_of
+
+        return {name: settings_of(plugin) for name, plugin in self._manager.list_name_plugin() if settings_of(plugin)}
+
+
+def _subject(name: str, distribution: str, version: str) -> str:
+    return f"plugin {name!r}" + (f" of {distribution} {version}".rstrip() if distribution else "")
+
+
+def _log(sentence: str) -> None:
+    import logging
+
+    logging.getLogger("keywright").warning("%s", sentence)
+
+
+def _clash(role: str, name: str, claims: Sequence[_Claim]) -> str:
+    owners = " and ".join(claim.owner for claim in claims)
+    return f"{role} {name!r} is claimed by {owners}, so neither is used; uninstall one, or leave it out of `plugins`"

@@ -1,0 +1,163 @@
+"""What a plugin object must be like, and guarded calls of plugin code: one that fails takes no other along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+
+from keywright.protocols import Capabilities, Format, KeyType, Seal, StoreBackend
+from keywright.settings.model import Setting, SettingType
+
+if TYPE_CHECKING:
+    import pluggy
+
+
+_PROTOCOLS: Final[Mapping[str, type]] = {
+    "key type": KeyType,
+    "format": Format,
+    "store backend": StoreBackend,
+    "seal": Seal,
+}
+_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz")
+_NAME_CHARACTERS: Final = _LETTERS | frozenset("0123456789-")
+_SETTING_CHARACTERS: Final = _LETTERS | frozenset("0123456789_")
+_SETTING_TYPES: Final = frozenset(get_args(SettingType))
+
+RESERVED_SETTINGS: Final[Mapping[str, frozenset[str]]] = {
+    # What `[keys.NAME]` and the methods and commands that make keys call their own.
+    "key type": frozenset(
+        (
+            *(
+                "type",
+                "format",
+                "store",
+                "kid",
+                "rotate_every",
+                "expires_in",
+                "overlap",
+                "activate_in",
+                "labels",
+                "attributes",
+            ),
+            *("self", "name", "names", "label", "attribute", "no_attributes", "activates", "expires", "new_here"),
+            *("due", "dry_run"),
+            *("config", "profile", "option", "json", "quiet", "verbose", "debug", "version", "help"),
+        )
+    ),
+    "store backend": frozenset(("backend", "seal")),
+    "seal": frozenset(("seal",)),
+}
+"""By role: names that a setting cannot have, for there they mean something else already."""
+
+
+def fault_of(thing: object, role: str) -> str:
+    """What is wrong with an object for its role (`key type`, `format`, `store backend`, `seal`); `""` if nothing.
+
+    Raises: whatever the object's own attributes raise.
+    """
+    if isinstance(thing, type):
+        return f"it is the class {thing.__name__} itself; return an instance"
+    members = {name: member for name, member in vars(_PROTOCOLS[role]).items() if name[0] != "_"}
+    missing = [name for name in members if not hasattr(thing, name)]
+    name = getattr(thing, "name", None)
+    if missing or not isinstance(name, str) or not name:
+        return f"it lacks {', '.join(missing) or 'a name'}"
+    if not _NAME_CHARACTERS.issuperset(name):
+        return "its name is none: use a-z, 0-9 and '-'"
+    for member, declared in members.items():
+        value = getattr(thing, member)
+        fault = _CHECKS[member](value, role) if member in _CHECKS else ""
+        if not fault and not isinstance(declared, property) and not callable(value):
+            fault = f"its {member} is no method"
+        if fault:
+            return fault
+    return ""
+
+
+def _settings_fault(settings: object, role: str) -> str:
+    if not isinstance(settings, list | tuple):
+        return "its settings are no list or tuple"
+    seen: set[str] = set()
+    for setting in settings:
+        if not isinstance(setting, Setting):
+            return f"its settings hold {type(setting).__name__}, where a Setting belongs"
+        name, kind, explained = _untyped(setting)
+        if not isinstance(name, str) or name[:1] not in _LETTERS or not _SETTING_CHARACTERS.issuperset(name):
+            return "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"
+        if "__" in name:
+            return f"its setting {name!r} could not be set by an environment variable: leave out '__'"
+        if name in RESERVED_SETTINGS[role]:
+            return f"its setting {name!r} has a name that means something else for a {role}: choose another"
+        if name in seen:
+            return f"its setting {name!r} is declared twice"
+        seen.add(name)
+        if not isinstance(kind, str) or kind not in _SETTING_TYPES:
+            return f"its setting {name!r} is of a type that is none"
+        if not isinstance(explained, str) or not _are_texts(setting.choices):
+            return f"its setting {name!r} has a help that is no text, or choices that are no tuple of texts"
+    return ""
+
+
+def _untyped(setting: Setting) -> tuple[object, object, object]:
+    return setting.name, setting.type, setting.help
+
+
+def _algorithms_fault(algorithms: object, _role: str) -> str:
+    return "" if _are_texts(algorithms) else "its algorithms are no tuple of texts"
+
+
+def _key_types_fault(key_types: object, _role: str) -> str:
+    return "" if key_types and _are_texts(key_types) else "its key_types are no tuple of texts, one at least"
+
+
+def _capabilities_fault(capabilities: object, _role: str) -> str:
+    return "" if isinstance(capabilities, Capabilities) else "its capabilities are no Capabilities"
+
+
+_CHECKS: Final[Mapping[str, Callable[[object, str], str]]] = {
+    "settings": _settings_fault,
+    "algorithms": _algorithms_fault,
+    "key_types": _key_types_fault,
+    "capabilities": _capabilities_fault,
+}
+
+
+def _are_texts(things: object) -> bool:
+    return isinstance(things, tuple) and all(isinstance(thing, str) and thing for thing in things)
+
+
+_T = TypeVar("_T")
+
+
+def guarded(action: Callable[..., _T], *arguments: object) -> tuple[_T | None, str]:
+    """What a plugin's code returned and `""`, or None and how it failed: a bad plugin takes no other along."""
+    try:
+        return action(*arguments), ""
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (SystemExit among them, and whatever a plugin thought up)
+        return None, _told(error)
+
+
+def call(implementation: pluggy.HookImpl, argument: object) -> Any:
+    """Call one implementation; as pluggy allows, it may leave the argument out."""
+    return implementation.function(*([argument] if implementation.argnames else []))
+
+
+def sequence(returned: object) -> Sequence[object]:
+    """What a hook returned, if it is a list or tuple; else TypeError."""
+    # A text is a sequence too, of letters, and never what its plugin meant.
+    if isinstance(returned, str | bytes) or not isinstance(returned, Sequence):
+        raise TypeError(f"it returned {type(returned).__name__}, where a list or tuple belongs")
+    return returned
+
+
+def _told(error: BaseException) -> str:
+    """An exception on one line."""
+    try:
+        sentence = str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  (its class is the plugin's too)
+        sentence = ""
+    return " ".join(f"{type(error).__name__}: {sentence}".split()).removesuffix(":")

@@ -1,0 +1,236 @@
+"""Records, one version of one name as a store keeps it, and the canonical JSON of their metadata."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from binascii import crc32
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, NewType, TypeVar
+
+from keywright.errors import DamagedStoreError, InvalidNameError
+from keywright.keys import Attributes, check_name
+from keywright.secret import Secret
+
+if TYPE_CHECKING:
+    from json import JSONEncoder
+
+Revision = NewType("Revision", str)
+"""Opaque text that a store gives each state of a record. Compared for equality only."""
+
+
+class State(StrEnum):
+    """What its keeper decided about a version."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"  # neither signs nor verifies; may be enabled again
+    COMPROMISED = "compromised"  # neither signs nor verifies, for good
+    DESTROYED = "destroyed"  # the payload is gone; this tombstone stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordInfo:
+    """What is known of one version without opening its payload.
+
+    Attributes:
+        name: the name, already checked.
+        version: 1, 2, …; never used again, not even after `destroy`.
+        key_type: the key type's name; `""` where the store cannot know (environment variables).
+        format: the format of the payload; None where the store cannot know.
+        kid: the id that the outside world knows; `""` where the store cannot know.
+        public: the public half, as `Key.public`; None for `oct` and where the store cannot know.
+        attributes: those attributes of the key that its format would publish, so that a JWKS needs no payload.
+        state: see `State`.
+        state_since: when it came into that state, in UTC; for a version that left `enabled` before its
+            activation, when it did that.
+        reason: why it came into that state, in its keeper's words.
+        created: when it was made, in UTC; None where the store cannot know.
+        activates: when it starts to sign, in UTC; None: at once, whatever a clock says.
+        expires: when it ends, in UTC; None: never.
+        overlap: how long the versions before it still verify once it is active; None: without end.
+        labels: what its keeper wrote on it.
+        revision: the store's; `""` before the record was stored.
+    """
+
+    name: str
+    version: int
+    key_type: str = ""
+    format: str | None = None
+    kid: str = ""
+    public: bytes | None = None
+    attributes: Attributes = field(default_factory=Attributes)
+    state: State = State.ENABLED
+    state_since: datetime | None = None
+    reason: str = ""
+    created: datetime | None = None
+    activates: datetime | None = None
+    expires: datetime | None = None
+    overlap: timedelta | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    revision: Revision = Revision("")
+
+    @property
+    def reference(self) -> str:
+        """`NAME@N`."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Metadata and payload.
+
+    `payload` is what the format encoded, sealed if the store has a seal; None: destroyed, public-only, or held
+    inside a signing store.
+    """
+
+    info: RecordInfo
+    payload: Secret | None
+
+
+METADATA_VERSION = 1
+_MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version", "crc32"}
+_HEAD = len(b'{"crc32":"01234567",')
+_MICROSECOND = timedelta(microseconds=1)
+_RFC_3339 = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+_T = TypeVar("_T")
+
+
+def format_time(time: datetime) -> str:
+    """`2026-11-21T20:52:13.000001Z` (RFC 3339, UTC; the fraction is left out when it is zero)."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time (§5.6, with an upper-case `T` and `Z`), down to microseconds.
+
+    Raises:
+        ValueError: it is none, has no zone, or lies outside the years 1 to 9999 in UTC.
+    """
+    # fromisoformat alone would also take week dates, any separator and times without a zone.
+    if not re.fullmatch(_RFC_3339, text):
+        raise ValueError("a date, a time and a zone, such as 2026-11-21T20:52:13Z")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("a date and time that exist") from None
+
+
+def encode_info(info: RecordInfo) -> bytes:
+    """`info` without its revision as one line of JSON in ASCII, members sorted, ending in a newline.
+
+    The member `crc32` comes first: the CRC-32 (IEEE 802.3, as in zip) of all that follows it, in hexadecimal. It shows
+    damage that would otherwise read as another value; it is no protection from who may write the file.
+    """
+    members = {
+        "metadata_version": METADATA_VERSION,
+        "name": info.name,
+        "version": info.version,
+        "key_type": info.key_type,
+        "format": info.format,
+        "kid": info.kid,
+        "public": None if info.public is None else b64encode(info.public).decode(),
+        "attributes": info.attributes.plain(),
+        "state": info.state.value,
+        "state_since": _time_text(info.state_since),
+        "reason": info.reason,
+        "created": _time_text(info.created),
+        "activates": _time_text(info.activates),
+        "expires": _time_text(info.expires),
+        "overlap": None if info.overlap is None else info.overlap // _MICROSECOND,
+        "labels": dict(info.labels),
+    }
+    rest = _encoder().encode(members)[1:].encode() + b"\n"
+    return _head(rest) + rest
+
+
+def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
+    """Read what `encode_info` wrote.
+
+    `where` names the place for the message (a file, a row); `revision` becomes the record's.
+
+    Raises:
+        DamagedStoreError: the bytes are not what `encode_info` writes, or were written by a newer keywright.
+    """
+    if data[:_HEAD] != _head(data[_HEAD:]):
+        raise _damaged(where)
+    import json
+
+    try:
+        members = json.loads(data.decode())
+        written_by = members.get("metadata_version")
+    except (ValueError, RecursionError):
+        raise _damaged(where) from None
+    if isinstance(written_by, int) and written_by > METADATA_VERSION:
+        raise DamagedStoreError(f"{where}: the metadata was written by a newer keywright; upgrade this one to read it")
+    try:
+        if members.keys() != _MEMBERS or _typed(written_by, int) != METADATA_VERSION:
+            raise ValueError("members")
+        info = _info_of(members, revision)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, InvalidNameError):
+        raise _damaged(where) from None
+    return info
+
+
+@cache
+def _encoder() -> JSONEncoder:
+    from json import JSONEncoder  # a plugin that is only imported does not pay for it
+
+    return JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
+def _head(rest: bytes) -> bytes:
+    return b'{"crc32":"%08x",' % crc32(rest)
+
+
+def _info_of(members: dict[str, object], revision: str) -> RecordInfo:
+    overlap = members["overlap"]
+    public = members["public"]
+    labels = _typed(members["labels"], dict)
+    version = _typed(members["version"], int)
+    if version < 1:
+        raise ValueError("version")
+    return RecordInfo(
+        name=check_name(_typed(members["name"], str)),
+        version=version,
+        key_type=_typed(members["key_type"], str),
+        format=None if members["format"] is None else _typed(members["format"], str),
+        kid=_typed(members["kid"], str),
+        public=None if public is None else b64decode(_typed(public, str), validate=True),
+        attributes=Attributes(_typed(members["attributes"], dict)),
+        state=State(_typed(members["state"], str)),
+        state_since=_time_of(members["state_since"]),
+        reason=_typed(members["reason"], str),
+        created=_time_of(members["created"]),
+        activates=_time_of(members["activates"]),
+        expires=_time_of(members["expires"]),
+        overlap=None if overlap is None else timedelta(microseconds=_typed(overlap, int)),
+        labels={_typed(name, str): _typed(value, str) for name, value in labels.items()},
+        revision=Revision(revision),
+    )
+
+
+def _typed(value: object, kind: type[_T]) -> _T:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError("another type")
+    return value
+
+
+def _time_text(time: datetime | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+def _time_of(value: object) -> datetime | None:
+    if value is None:
+        return None
+    time = datetime.fromisoformat(_typed(value, str))
+    if time.tzinfo is None:
+        raise ValueError("no zone")
+    return time.astimezone(UTC)
+
+
+def _damaged(where: str) -> DamagedStoreError:
+    return DamagedStoreError(f"{where}: the metadata is damaged; restore it from a backup")

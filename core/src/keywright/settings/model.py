@@ -1,0 +1,188 @@
+"""Settings: declared once by a plugin; parsing, errors, `--help`, reference page and JSON Schema come from that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Final, Literal, NamedTuple, cast, final
+
+from keywright.errors import ConfigError
+from keywright.secret import Secret
+
+SettingType = Literal[
+    "text", "integer", "boolean", "path", "duration", "secret", "secrets", "list", "table", "values", "tables"
+]
+
+
+@final
+class _Required:
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Final = _Required()
+"""The default of a setting that has none."""
+
+
+TABLE_TYPES: Final = ("table", "values", "secrets")
+"""The types of which no value is a pointer: it would be a table of its own, or it is a list of pointers."""
+
+
+# Named tuples, for a dataclass costs half a millisecond of every start.
+class Setting(NamedTuple):
+    """One thing that a plugin lets people set.
+
+    Attributes:
+        name: `a-z`, digits and `_`.
+        type: what it becomes: `text` → str, `integer` → int, `boolean` → bool, `path` → absolute str, `duration` →
+            timedelta, `secret` → Secret, `secrets` → tuple of Secret, `list` → tuple of str, `table` → dict of str
+            to str, `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them),
+            `tables` → tuple of such dicts.
+        default: used when nobody gave one; `REQUIRED` if somebody must.
+        help: one sentence for people, with the unit.
+        minimum, maximum: bounds of an `integer`, both allowed.
+        multiple_of: an `integer` must be a multiple of it.
+        choices: the only texts allowed; empty: any.
+    """
+
+    name: str
+    type: SettingType
+    default: object = REQUIRED
+    help: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    multiple_of: int = 1
+    choices: tuple[str, ...] = ()
+
+    def rule(self) -> str:
+        """What a value must be, as the end of a sentence: `must be …`."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.type == "integer":
+            steps = f" that is a multiple of {self.multiple_of}" if self.multiple_of != 1 else ""
+            lowest = "" if self.minimum is None else f" from {self.minimum}"
+            highest = "" if self.maximum is None else f" to {self.maximum}"
+            return f"a whole number{steps}{lowest}{highest}"
+        return _RULES[self.type]
+
+
+_RULES: Final[dict[str, str]] = {
+    "text": "text",
+    "boolean": "true or false",
+    "path": "a path, as text",
+    "duration": "a whole number and a unit: s, m, h, d or w, such as 90d",
+    "secret": 'given as { env = "VARIABLE" } or { file = "PATH" }',
+    "secrets": 'a list of { env = "VARIABLE" } and { file = "PATH" }, one for each secret',
+    "list": "a list of texts",
+    "table": "a table of texts",
+    "values": "a table of texts, whole numbers, true or false, and lists and tables of them",
+    "tables": "a list of tables",
+}
+
+
+class Given(NamedTuple):
+    """One value as somebody gave it. Its `repr` leaves the value out: a secret may have been written there by mistake.
+
+    Attributes:
+        value: a TOML value, or text where `textual`.
+        path: the setting's dotted path, `stores.local.path`.
+        source: the file, variable or option it came from, for messages.
+        base: the directory that relative paths start from.
+        textual: it came as text (a variable, an option), to be read as the setting's type says.
+    """
+
+    value: object
+    path: str
+    source: str
+    base: str
+    textual: bool = False
+
+    def __repr__(self) -> str:
+        return f"<given {self.path} by {self.source}>"
+
+    def error(self, rule: str) -> ConfigError:
+        """`SOURCE: PATH RULE`."""
+        return ConfigError(f"{self.source}: {self.path} {rule}")
+
+
+@final
+class Fetched(str):
+    """Text that a pointer led to. Its `repr` leaves it out, for messages quote what they cannot find by `repr`.
+
+    Who points a name at the wrong file must not read that file's content in an error.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<what it points to>"
+
+
+def is_indirection(value: object) -> bool:
+    """Whether a value reads as `{ env = … }` or `{ file = … }`."""
+    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in ("env", "file")
+
+
+@final
+class Options(Mapping[str, object]):
+    """Checked settings. Read them by the method that says their type; `options["name"]` gives them untyped.
+
+    Every method raises `KeyError` for an undeclared name: a fault of the plugin's, not of its user.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, object] = {}) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> object:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"<options {', '.join(self._values) or 'none'}>"
+
+    def text(self, name: str) -> str:
+        """The value of a `text` or `path` setting that has a value."""
+        return cast(str, self._values[name])
+
+    def optional_text(self, name: str) -> str | None:
+        """The value of a `text` or `path` setting, or None."""
+        return cast("str | None", self._values[name])
+
+    def integer(self, name: str) -> int:
+        """The value of an `integer` setting."""
+        return cast(int, self._values[name])
+
+    def boolean(self, name: str) -> bool:
+        """The value of a `boolean` setting."""
+        return cast(bool, self._values[name])
+
+    def duration(self, name: str) -> timedelta:
+        """The value of a `duration` setting."""
+        return cast(timedelta, self._values[name])
+
+    def secret(self, name: str) -> Secret:
+        """The value of a `secret` setting."""
+        return cast(Secret, self._values[name])
+
+    def secrets(self, name: str) -> tuple[Secret, ...]:
+        """The value of a `secrets` setting."""
+        return cast("tuple[Secret, ...]", self._values[name])
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The value of a `list` setting."""
+        return cast("tuple[str, ...]", self._values[name])
+
+    def table(self, name: str) -> Mapping[str, str]:
+        """The value of a `table` setting."""
+        return cast("Mapping[str, str]", self._values[name])
+
+    def mapping(self, name: str) -> Mapping[str, object]:
+        """The value of a `values` setting."""
+        return cast("Mapping[str, object]", self._values[name])

@@ -1,0 +1,49 @@
+"""Text for people: durations as they are written (`90s`, `14d`, `2w`) and suggestions for misspelled words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+_DURATION = "([0-9]{1,10})([smhdw])"
+_LONGEST_SECONDS = 36_500 * 86_400
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a whole number and a unit: s, m, h, d (24 hours) or w (7 days).
+
+    Raises:
+        ValueError: it is not so written, or longer than 36500 days. The message says what is allowed.
+    """
+    match = re.fullmatch(_DURATION, text)
+    if match is None:
+        raise ValueError("a whole number and a unit: s, m, h, d or w, such as 90d")
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST_SECONDS:
+        raise ValueError("at most 36500d")
+    return timedelta(seconds=seconds)
+
+
+def format_duration(duration: timedelta) -> str:
+    """The shortest spelling in one unit that says exactly as much; parts of a second are dropped."""
+    seconds = duration // timedelta(seconds=1)
+    for unit, size in _UNITS.items():
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return "0s"
+
+
+_LONGEST_WORD: Final = 100
+
+
+def did_you_mean(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
+    """` (did you mean 'x'?)` for the nearest known word, or `""`."""
+    if len(word) > _LONGEST_WORD:
+        return ""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(word, list(known), n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

@@ -1,0 +1,546 @@
+"""`keywright.files`: writing whole files, locks, checks of owners and modes, and errors of the system. Real files."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from time import sleep
+
+import pytest
+
+from keywright import Secret
+from keywright.errors import (
+    AccessDeniedError,
+    DamagedStoreError,
+    DurabilityUnknownError,
+    KeywrightError,
+    PolicyError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+)
+from keywright.files import (
+    OPEN_TO_OTHERS,
+    ErrorTable,
+    NewFile,
+    Unsafe,
+    WriteErrors,
+    check_owner,
+    has_locks,
+    locked,
+    make_directories,
+    make_directory,
+    sync_directory,
+    unsafe,
+    write_file,
+)
+
+FULL = ErrorTable(
+    denied="{subject}: denied ({reason})",
+    read_only="{subject}: read-only",
+    full="{subject}: full",
+    misplaced="{subject}: misplaced",
+    missing="{subject}: missing",
+    other="{subject}: other ({reason})",
+)
+SHORT = ErrorTable(denied=(PolicyError, "{subject}: no"), other=(DurabilityUnknownError, "{subject}: unknown"))
+ERRORS = WriteErrors(
+    create=ErrorTable(other="{subject}: create"),
+    write=ErrorTable(other="{subject}: write"),
+    sync=ErrorTable(other="{subject}: sync"),
+    finish=ErrorTable(other=(DurabilityUnknownError, "{subject}: finish")),
+)
+NOBODY = 65_534
+
+
+# --- What the system reports ---
+
+
+@pytest.mark.parametrize(
+    ("table", "number", "kind", "message"),
+    [
+        pytest.param(FULL, errno.EACCES, AccessDeniedError, "x: denied (Permission denied)", id="EACCES"),
+        pytest.param(FULL, errno.EPERM, AccessDeniedError, "x: denied (Operation not permitted)", id="EPERM"),
+        pytest.param(FULL, errno.EROFS, ReadOnlyStoreError, "x: read-only", id="EROFS"),
+        *(
+            pytest.param(FULL, number, StoreUnavailableError, "x: full", id=errno.errorcode[number])
+            for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        ),
+        *(
+            pytest.param(FULL, number, DamagedStoreError, "x: misplaced", id=errno.errorcode[number])
+            for number in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
+        ),
+        pytest.param(FULL, errno.ENOENT, StoreUnavailableError, "x: missing", id="ENOENT"),
+        pytest.param(FULL, errno.EIO, StoreUnavailableError, "x: other (Input/output error)", id="EIO"),
+        pytest.param(FULL, None, StoreUnavailableError, "x: other (Success)", id="no-number"),
+        pytest.param(SHORT, errno.EPERM, PolicyError, "x: no", id="class-given"),
+        pytest.param(SHORT, errno.EROFS, PolicyError, "x: no", id="read-only-as-denied"),
+        pytest.param(SHORT, errno.ENOSPC, DurabilityUnknownError, "x: unknown", id="no-entry"),
+    ],
+)
+def test_an_error_of_the_system_has_the_callers_words(
+    table: ErrorTable, number: int | None, kind: type[KeywrightError], message: str
+) -> None:
+    """The class and the message follow from the reason; what the system's error held is not repeated."""
+    with pytest.raises(kind) as caught, table.about("x"):
+        raise OSError(number, "a reason that holds input")
+
+    assert type(caught.value) is kind
+    assert str(caught.value) == message
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_other_errors_pass() -> None:
+    """A table is about errors of the system alone."""
+    with pytest.raises(KeyError), FULL.about("x"):
+        raise KeyError("mine")
+    with FULL.about("x"):
+        pass
+
+
+def test_a_subject_is_no_template() -> None:
+    """Braces in a path stay as they are."""
+    assert str(SHORT.error(OSError(errno.EIO, ""), "/{subject}/{0}")) == "/{subject}/{0}: unknown"
+
+
+# --- Who may change a file ---
+
+
+def status(mode: int, owner: int) -> os.stat_result:
+    return os.stat_result((mode, 1, 1, 1, owner, 0, 0, 0, 0, 0))
+
+
+FILE, DIRECTORY, PIPE = stat.S_IFREG, stat.S_IFDIR, stat.S_IFIFO
+ME = os.geteuid()
+
+
+@pytest.mark.parametrize(
+    ("found", "rules", "reason"),
+    [
+        pytest.param(status(FILE | 0o644, ME), {}, None, id="mine"),
+        pytest.param(status(DIRECTORY | 0o755, 0), {}, None, id="roots"),
+        pytest.param(status(DIRECTORY | 0o755, 0), {"regular": True}, "kind", id="directory"),
+        pytest.param(status(PIPE | 0o600, ME), {"regular": True}, "kind", id="pipe"),
+        pytest.param(status(FILE | 0o600, ME + 77), {}, "owner", id="another-users"),
+        pytest.param(status(FILE | 0o600, ME + 77), {"owners": {ME + 77}}, None, id="allowed-owner"),
+        pytest.param(status(FILE | 0o600, ME), {"owners": {ME + 77}}, "owner", id="owner-not-allowed"),
+        pytest.param(status(FILE | 0o620, ME), {}, "mode", id="group-writable"),
+        pytest.param(status(FILE | 0o602, ME), {}, "mode", id="world-writable"),
+        pytest.param(status(FILE | 0o640, ME), {"forbidden": OPEN_TO_OTHERS}, "mode", id="group-readable"),
+        pytest.param(status(FILE | 0o666, ME), {"forbidden": 0}, None, id="any-mode"),
+    ],
+)
+def test_unsafe(found: os.stat_result, rules: dict[str, object], reason: Unsafe | None) -> None:
+    """The first rule that a file breaks is named: its kind, its owner, then its mode."""
+    assert unsafe(found, **rules) == reason  # type: ignore[arg-type]  # the table's
+
+
+def test_without_users_only_the_kind_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows every file seems to be open to others."""
+    monkeypatch.delattr(os, "geteuid")
+
+    assert unsafe(status(FILE | 0o666, 77)) is None
+    assert unsafe(status(PIPE | 0o600, 77), regular=True) == "kind"
+
+
+def test_check_owner() -> None:
+    """What others could change is refused, with what to do about it."""
+    check_owner(status(FILE | 0o644, ME), "x", "the file")
+
+    with pytest.raises(AccessDeniedError) as foreign:
+        check_owner(status(FILE | 0o600, ME + 77), "x", "the file")
+    with pytest.raises(AccessDeniedError) as writable:
+        check_owner(status(FILE | 0o660, ME), "x", "the log")
+
+    assert str(foreign.value) == "x: the file belongs to another user; run as that user, or change its owner"
+    assert str(writable.value) == "x: the log may be changed by other users; take that away with chmod go-w"
+
+
+# --- Writing ---
+
+
+@pytest.fixture(params=[0o000, 0o777], ids=["open-umask", "closed-umask"])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("data", [b"", b"\0\xff" * 100_000], ids=["empty", "long"])
+def test_a_written_file_is_whole_and_alone(tmp_path: Path, data: bytes, replace: bool) -> None:
+    """It has the bytes, the mode under any umask, one name, and nothing is left beside it."""
+    path = tmp_path / "key"
+    if replace:
+        path.write_bytes(b"before")
+
+    write_file(str(path), Secret(data), replace=replace, subject="x", errors=ERRORS)
+
+    assert path.read_bytes() == data
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.stat().st_nlink == 1
+    assert os.listdir(tmp_path) == ["key"]
+
+
+def test_mode_owner_and_time(tmp_path: Path) -> None:
+    """They are as the caller wants them; an owner who cannot be set is passed over."""
+    path = tmp_path / "key"
+    owner = os.stat_result((0, 0, 0, 0, NOBODY, NOBODY, 0, 0, 0, 0))
+
+    write_file(str(path), b"x", replace=False, subject="x", errors=ERRORS, mode=0o644, owner=owner, time_ns=10**18)
+
+    found = path.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o644
+    assert found.st_uid == (NOBODY if ME == 0 else ME)
+    assert found.st_mtime_ns == 10**18
+
+
+def test_in_open_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names in open directories; without one, a bare name is in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "tmp").mkdir()
+    keys, tmp = (os.open(tmp_path / name, os.O_RDONLY) for name in ("keys", "tmp"))
+
+    write_file(
+        "a", b"1", replace=True, subject="x", errors=ERRORS, directory=keys, temporary="t", temporary_directory=tmp
+    )
+    write_file("b", b"2", replace=False, subject="x", errors=ERRORS, directory=keys)
+    write_file("c", b"3", replace=False, subject="x", errors=ERRORS)
+    os.close(keys)
+    os.close(tmp)
+
+    assert (tmp_path / "keys/a").read_bytes() == b"1"
+    assert (tmp_path / "keys/b").read_bytes() == b"2"
+    assert (tmp_path / "c").read_bytes() == b"3"
+    assert os.listdir(tmp_path / "tmp") == []
+    assert sorted(os.listdir(tmp_path / "keys")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling-link", "directory"])
+def test_what_exists_is_not_replaced_unasked(tmp_path: Path, kind: str) -> None:
+    """Anything that has the name refuses the write, and nothing is left beside it."""
+    path, target = tmp_path / "key", tmp_path / "target"
+    if kind == "file":
+        path.write_bytes(b"before")
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(target)
+    if kind == "link":
+        target.write_bytes(b"theirs")
+    before = sorted(os.listdir(tmp_path))
+
+    with pytest.raises(FileExistsError):
+        write_file(str(path), b"x", replace=False, subject="x", errors=ERRORS)
+
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """What a link leads to is not touched."""
+    path, target = tmp_path / "key", tmp_path / "target"
+    target.write_bytes(b"theirs")
+    path.symlink_to(target)
+
+    write_file(str(path), b"mine", replace=True, subject="x", errors=ERRORS)
+
+    assert target.read_bytes() == b"theirs"
+    assert not path.is_symlink()
+    assert path.read_bytes() == b"mine"
+
+
+STEPS = [
+    pytest.param("open", 0, "create", False, id="create"),
+    pytest.param("fchmod", 0, "create", False, id="mode"),
+    pytest.param("write", 0, "write", False, id="write"),
+    pytest.param("utime", 0, "write", False, id="time"),
+    pytest.param("fsync", 0, "sync", False, id="sync"),
+    pytest.param("close", 0, "write", False, id="close"),
+    pytest.param("rename", 0, "write", False, id="rename"),
+    pytest.param("open", 1, "finish", True, id="open-directory"),
+    pytest.param("fsync", 1, "finish", True, id="sync-directory"),
+]
+
+
+@contextmanager
+def failing(name: str, number: int) -> Iterator[None]:
+    """Meanwhile the call with this number of a function of `os` fails, after it closed what it was to close."""
+    real: Callable[..., object] = getattr(os, name)
+    left = number
+
+    def call(*arguments: object, **more: object) -> object:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            if name == "close":
+                real(*arguments)
+            raise OSError(errno.EIO, "injected")
+        return real(*arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, name, call)
+        yield
+
+
+@pytest.mark.parametrize(("call", "number", "step", "written"), STEPS)
+def test_each_step_has_its_error(tmp_path: Path, call: str, number: int, step: str, written: bool) -> None:
+    """A step that fails raises its error; the file is as before until the last step, and nothing is left beside it."""
+    path = tmp_path / "key"
+    path.write_bytes(b"before")
+    before = len(os.listdir("/dev/fd"))
+
+    with failing(call, number), pytest.raises(KeywrightError) as caught:
+        write_file(str(path), b"after", replace=True, subject="x", errors=ERRORS, time_ns=1)
+
+    assert str(caught.value) == f"x: {step}"
+    assert path.read_bytes() == (b"after" if written else b"before")
+    assert os.listdir(tmp_path) == ["key"]
+    assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize(("call", "number", "step", "written"), STEPS)
+def test_a_step_without_a_table_raises_what_the_system_says(
+    tmp_path: Path, call: str, number: int, step: str, written: bool
+) -> None:
+    """A caller that translates errors further out gets the `OSError`."""
+    with failing(call, number), pytest.raises(OSError, match="injected"):
+        write_file(str(tmp_path / "key"), b"x", replace=True, subject="x", errors=WriteErrors(), time_ns=1)
+
+
+@pytest.mark.parametrize("call", ["write", "rename"])
+def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Ctrl-C at any step removes the temporary file."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, call, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(str(tmp_path / "key"), b"x", replace=True, subject="x", errors=ERRORS)
+
+    assert os.listdir(tmp_path) == []
+
+
+def test_writes_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may write less than it was asked to."""
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:3]))
+        with NewFile(str(tmp_path / "key")) as file:
+            file.write(b"0123456789")
+
+    assert (tmp_path / "key").read_bytes() == b"0123456789"
+
+
+def test_a_new_file_stays_or_goes(tmp_path: Path) -> None:
+    """It is synced if asked, stays after its block, and is removed if the block fails."""
+    with NewFile(str(tmp_path / "stays")) as file:
+        file.write(b"123")
+        assert file.sync().st_size == 3
+    with pytest.raises(KeyError), NewFile(str(tmp_path / "goes")):
+        raise KeyError
+    with pytest.raises(FileExistsError):
+        NewFile(str(tmp_path / "stays"))
+
+    assert os.listdir(tmp_path) == ["stays"]
+
+
+@pytest.mark.parametrize(
+    ("how", "calls"),
+    [
+        ("replace", ["openat", "fchmod", "write", "fsync", "rename", "openat", "fsync"]),
+        ("new", ["openat", "fchmod", "write", "fsync", "link", "unlink", "openat", "fsync"]),
+    ],
+)
+def test_the_order_of_the_system_calls(tmp_path: Path, how: str, calls: list[str]) -> None:
+    """The bytes are on the medium before the name leads to them, and the directory is synced after that."""
+    seen: list[str] = []
+
+    def spy(event: str, name: str) -> Callable[..., object]:
+        real: Callable[..., object] = getattr(os, name)
+
+        def call(*arguments: object, **more: object) -> object:
+            seen.append(event)
+            return real(*arguments, **more)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fchmod", "write", "fsync", "rename", "link", "unlink"):
+            patch.setattr(os, name, spy(name, name))
+        patch.setattr(os, "open", spy("openat", "open"))
+        write_file(str(tmp_path / "key"), b"x", replace=how == "replace", subject="x", errors=WriteErrors())
+
+    assert seen == calls
+
+
+@pytest.mark.usefixtures("umask")
+def test_directories_are_made_for_their_owner_alone(tmp_path: Path) -> None:
+    """Missing directories are made with mode 0700 under any umask; those that exist stay as they are."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old").chmod(0o750)
+    path = tmp_path / "old" / "one" / "two"
+
+    make_directories(str(path), subject="x", unsynced=SHORT)
+    make_directories(str(path), subject="x", unsynced=SHORT)
+    make_directory(str(tmp_path / "old"))
+
+    assert [stat.S_IMODE(directory.stat().st_mode) for directory in (path.parents[1], path.parents[0], path)] == [
+        0o750,
+        0o700,
+        0o700,
+    ]
+
+
+def test_a_directory_that_is_not_synced(tmp_path: Path) -> None:
+    """An entry that the system does not confirm is an error in the caller's words."""
+    with failing("fsync", 0), pytest.raises(DurabilityUnknownError, match=r"^x: unknown$"):
+        make_directories(str(tmp_path / "new"), subject="x", unsynced=SHORT)
+
+
+def test_sync_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty path is the current directory; what is no directory cannot be synced as one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+
+    sync_directory("")
+    with pytest.raises(NotADirectoryError):
+        sync_directory("file")
+
+
+# --- Locks ---
+
+
+@pytest.fixture
+def lock_file(tmp_path: Path) -> Path:
+    path = tmp_path / "lock"
+    path.touch()
+    return path
+
+
+def use(path: Path, work: Callable[[], object], *, patience: float = 0, shared: bool = False) -> object:
+    with path.open("rb") as file:
+        return locked(file.fileno(), work, patience=patience, busy="busy", shared=shared)
+
+
+def test_a_lock_keeps_others_out(lock_file: Path) -> None:
+    """While work is done under a lock, another open file of the same one waits in vain; afterwards it is free."""
+
+    def nested() -> object:
+        with pytest.raises(StoreUnavailableError) as caught:
+            use(lock_file, lambda: None)
+        assert str(caught.value) == "busy"
+        with pytest.raises(StoreUnavailableError):
+            use(lock_file, lambda: None, patience=0.05, shared=True)
+        return "done"
+
+    assert use(lock_file, nested) == "done"
+    assert use(lock_file, lambda: "free") == "free"
+
+
+def test_shared_locks_go_together(lock_file: Path) -> None:
+    """Those who share do not keep each other out, but keep out who wants it alone."""
+
+    def nested() -> object:
+        with pytest.raises(StoreUnavailableError):
+            use(lock_file, lambda: None)
+        return use(lock_file, lambda: "both", shared=True)
+
+    assert use(lock_file, nested, shared=True) == "both"
+
+
+def test_a_lock_is_waited_for(lock_file: Path) -> None:
+    """Who has patience gets the lock once it is released."""
+    held = Event()
+
+    def hold() -> None:
+        held.set()
+        sleep(0.02)
+
+    thread = Thread(target=use, args=(lock_file, hold))
+    thread.start()
+    held.wait(60)
+
+    assert use(lock_file, lambda: "mine", patience=60) == "mine"
+    thread.join()
+
+
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, OSError])
+def test_an_error_releases_the_lock(lock_file: Path, error: type[BaseException]) -> None:
+    """However the work ends, nothing stays locked, and the error is the work's."""
+
+    def fail() -> None:
+        raise error("mine")
+
+    with lock_file.open("rb") as file:
+        with pytest.raises(error, match="mine"):
+            locked(file.fileno(), fail, patience=0, busy="busy")
+        assert use(lock_file, lambda: "free") == "free"
+
+
+def test_a_child_of_a_fork_does_not_keep_the_lock(lock_file: Path) -> None:
+    """A lock is released even though a child that was forked meanwhile still has the file open."""
+    children: list[tuple[int, int]] = []
+
+    def fork() -> None:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(writing)
+            os.read(reading, 1)
+            os._exit(0)
+        os.close(reading)
+        children.append((child, writing))
+
+    use(lock_file, fork)
+
+    try:
+        assert use(lock_file, lambda: "free") == "free"
+    finally:
+        child, writing = children[0]
+        os.close(writing)
+        os.waitpid(child, 0)
+
+
+def test_a_failed_unlock_takes_nothing_back(lock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done under the lock is done; closing the file releases it too."""
+    real = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_UN:
+            raise OSError(errno.EIO, "")
+        real(descriptor, operation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", flock)
+        assert use(lock_file, lambda: "done") == "done"
+    assert use(lock_file, lambda: "free") == "free"
+
+
+def test_systems_without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether there are locks can be asked for."""
+    assert has_locks()
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    assert not has_locks()
+
+
+def test_importing_it_loads_little() -> None:
+    """A plugin that imports it at its start pays for nothing but what `keywright` needs anyway."""
+    script = (
+        "import sys, keywright.files; "
+        "print(*sorted({'fcntl', 'threading', 'tempfile', 'pathlib', 'dataclasses', 'inspect'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("\n", "")

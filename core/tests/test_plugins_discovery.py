@@ -1,0 +1,297 @@
+"""Discovery: which entry points are found, and whose they are, without importing anything."""
+
+from __future__ import annotations
+
+import os
+import site
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+import pytest
+
+from keywright.plugins.discovery import COMMANDS, PLUGINS, EntryPoint, find_entry_points
+
+POINT = "[keywright]\nhex = hexfmt\n"
+
+
+def install(folder: Path, metadata: str, entry_points: str | bytes = POINT) -> Path:
+    """Lay down `METADATA/entry_points.txt` as an installer does."""
+    directory = folder / metadata
+    directory.mkdir(parents=True)
+    text = entry_points.encode() if isinstance(entry_points, str) else entry_points
+    (directory / "entry_points.txt").write_bytes(text)
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("metadata", "distribution", "version"),
+    [
+        pytest.param("hexfmt-1.0.dist-info", "hexfmt", "1.0", id="wheel"),
+        pytest.param("hexfmt.egg-info", "hexfmt", "", id="development"),
+        pytest.param("hexfmt-1.0-py3.11.egg-info", "hexfmt", "1.0-py3.11", id="egg-info"),
+        pytest.param("My_Hex.Format-2.1rc1.dist-info", "my-hex-format", "2.1rc1", id="spelt-otherwise"),
+        pytest.param("my__hex-1.dist-info", "my-hex", "1", id="runs-of-separators"),
+    ],
+)
+def test_metadata_directory(tmp_path: Path, metadata: str, distribution: str, version: str) -> None:
+    """The distribution's name is normalised and its version is read from the directory's name."""
+    install(tmp_path, metadata)
+
+    assert find_entry_points([str(tmp_path)]) == [EntryPoint("hex", "hexfmt", distribution, version)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("[keywright]\nb = m2\na = m1\n", [("a", "m1"), ("b", "m2")], id="sorted-by-name"),
+        pytest.param("[keywright]\r\na = m\r\n", [("a", "m")], id="crlf"),
+        pytest.param("[keywright]\n  a=m:part.of  \n", [("a", "m:part.of")], id="spaces"),
+        pytest.param("[keywright]\n# a = m\n\nb = m\n", [("b", "m")], id="comment"),
+        pytest.param("[console_scripts]\na = m\n[keywright]\nb = m\n[other]\nc = m\n", [("b", "m")], id="other-groups"),
+        pytest.param("[keywright.other]\na = m\n", [], id="longer-group"),
+        pytest.param("# [keywright]\na = m\n", [], id="group-in-a-comment"),
+        pytest.param("[keywright]\nnothing\n= m\na =\n", [], id="no-pairs"),
+        pytest.param("", [], id="empty"),
+        pytest.param(b"[keywright]\nb = m\n\xff\xfe = \xff\n", [("b", "m"), ("��", "�")], id="not-utf-8"),
+    ],
+)
+def test_entry_points_file(tmp_path: Path, text: str | bytes, found: list[tuple[str, str]]) -> None:
+    """Of a file, the pairs of the group `keywright` count, and nothing in it is an error."""
+    install(tmp_path, "hexfmt-1.0.dist-info", text)
+
+    assert [(one.name, one.value) for one in find_entry_points([str(tmp_path)])] == found
+
+
+def test_another_group(tmp_path: Path) -> None:
+    """Each group has its own lines, though one's name begins with the other's."""
+    text = "[keywright]\nhex = hexfmt\n[keywright.commands]\nhex = hexfmt.commands\n[keywright.other]\nno = no\n"
+    install(tmp_path, "hexfmt-1.0.dist-info", text)
+    install(tmp_path, "plain-1.0.dist-info")
+
+    found, both = (find_entry_points([str(tmp_path)], groups=groups) for groups in ((COMMANDS,), (PLUGINS, COMMANDS)))
+
+    assert both == [
+        EntryPoint("hex", "hexfmt", "hexfmt", "1.0"),
+        EntryPoint("hex", "hexfmt", "plain", "1.0"),
+        *found,
+    ]
+    assert found == [EntryPoint("hex", "hexfmt.commands", "hexfmt", "1.0", COMMANDS)]
+
+
+def test_the_first_on_the_path_wins(tmp_path: Path) -> None:
+    """A distribution that is there twice counts where it comes first, however it is spelt, as it does for imports."""
+    install(tmp_path / "one", "hex_fmt-2.0.dist-info")
+    install(tmp_path / "two", "Hex.Fmt-1.0.dist-info", "[keywright]\nold = hexfmt\n")
+
+    found = find_entry_points([str(tmp_path / "one"), str(tmp_path / "two")])
+
+    assert found == [EntryPoint("hex", "hexfmt", "hex-fmt", "2.0")]
+
+
+def test_the_first_on_the_path_wins_though_it_declares_nothing(tmp_path: Path) -> None:
+    """A newer version that is no plugin any more hides the older one that was."""
+    (tmp_path / "one" / "hexfmt-2.0.dist-info").mkdir(parents=True)
+    install(tmp_path / "two", "hexfmt-1.0.dist-info")
+
+    assert find_entry_points([str(tmp_path / "one"), str(tmp_path / "two")]) == []
+
+
+def test_two_distributions_with_one_name_are_both_found(tmp_path: Path) -> None:
+    """Whether a name that two distributions claim is usable is not for discovery to say."""
+    install(tmp_path, "b-1.dist-info")
+    install(tmp_path, "a-2.dist-info")
+
+    assert find_entry_points([str(tmp_path)]) == [
+        EntryPoint("hex", "hexfmt", "a", "2"),
+        EntryPoint("hex", "hexfmt", "b", "1"),
+    ]
+
+
+def test_what_an_interrupted_uninstall_left_does_not_count(tmp_path: Path) -> None:
+    """pip renames what it is about to remove to `~exfmt`; such a directory is no distribution."""
+    install(tmp_path, "~exfmt-1.0.dist-info")
+
+    assert find_entry_points([str(tmp_path)]) == []
+
+
+def as_file(folder: Path) -> str:
+    (folder / "hexfmt-1.0.dist-info").write_text(POINT)
+    return str(folder)
+
+
+def as_directory(folder: Path) -> str:
+    (folder / "hexfmt-1.0.dist-info" / "entry_points.txt").mkdir(parents=True)
+    return str(folder)
+
+
+def as_zip(folder: Path) -> str:
+    with ZipFile(folder / "plugins.zip", "w") as archive:
+        archive.writestr("hexfmt-1.0.dist-info/entry_points.txt", POINT)
+    return str(folder / "plugins.zip")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(lambda folder: str(folder / "missing"), id="missing"),
+        pytest.param(lambda folder: f"{folder}\0", id="no-path-at-all"),
+        pytest.param(as_file, id="metadata-that-is-a-file"),
+        pytest.param(as_directory, id="entry-points-that-are-a-directory"),
+        pytest.param(as_zip, id="zip"),
+    ],
+)
+def test_what_cannot_be_read_is_skipped(tmp_path: Path, entry: Callable[[Path], str]) -> None:
+    """An entry of the path that holds nothing readable is passed over, and the rest is found."""
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    install(tmp_path / "sound", "sound-1.0.dist-info")
+
+    found = find_entry_points([entry(odd), str(tmp_path / "sound")])
+
+    assert found == [EntryPoint("hex", "hexfmt", "sound", "1.0")]
+
+
+LIST = """
+import os, sys
+from keywright.plugins.discovery import find_entry_points
+if hasattr(os, "getuid") and os.getuid() == 0:
+    os.setuid(65534)
+print([one.distribution for one in find_entry_points(sys.argv[1:] or None) if one.name == "hex"])
+"""
+
+
+def listed(*arguments: str, here: Path, path: str = "") -> str:
+    """What a process of its own finds, as a user without privileges."""
+    return subprocess.run(
+        [sys.executable, "-c", LIST, *arguments],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every user can reach, as pytest's own is not."""
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions")
+@pytest.mark.parametrize("locked", ["", "hexfmt-1.0.dist-info", "hexfmt-1.0.dist-info/entry_points.txt"])
+def test_what_may_not_be_read_is_skipped(public_folder: Path, locked: str) -> None:
+    """A folder or file that this user may not read is passed over, and the rest is found."""
+    install(public_folder / "one", "hexfmt-1.0.dist-info")
+    install(public_folder / "two", "sound-1.0.dist-info")
+    folders = [str(public_folder / "one"), str(public_folder / "two")]
+    before = listed(*folders, here=public_folder)
+    mode = (public_folder / "one" / locked).stat().st_mode
+
+    (public_folder / "one" / locked).chmod(0)
+    after = listed(*folders, here=public_folder)
+    (public_folder / "one" / locked).chmod(mode)
+
+    assert (before, after) == ("['hexfmt', 'sound']\n", "['sound']\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        pytest.param("", [], id="empty"),
+        pytest.param(".", [], id="dot"),
+        pytest.param("{here}", [], id="absolute"),
+        pytest.param("{here}/", [], id="absolute-with-a-slash"),
+        pytest.param("{link}", [], id="by-a-link"),
+        pytest.param("{other}", ["hex"], id="another-folder"),
+    ],
+)
+def test_the_current_directory_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, found: list[str]
+) -> None:
+    """A distribution that happens to lie in the current directory is no plugin, however the path spells that."""
+    here, other, link = tmp_path / "here", tmp_path / "other", tmp_path / "link"
+    install(here, "hexfmt-1.0.dist-info")
+    install(other, "hexfmt-1.0.dist-info")
+    link.symlink_to(here)
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "path", [path.format(here=here, other=other, link=link)])
+
+    assert [one.name for one in find_entry_points()] == found
+
+
+@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
+def test_a_folder_that_is_merely_called_a_site_folder_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Anybody can give a folder that name; as the current directory it is like any other."""
+    install(tmp_path / name, "hexfmt-1.0.dist-info")
+    monkeypatch.chdir(tmp_path / name)
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path / name)])
+
+    assert find_entry_points() == []
+
+
+def test_the_site_folder_counts_even_as_the_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone who looks around where Python installs packages still has all plugins."""
+    elsewhere = find_entry_points()
+    monkeypatch.chdir(sysconfig.get_path("purelib"))
+
+    assert find_entry_points() == elsewhere
+    assert elsewhere
+
+
+def test_the_users_site_folder_counts_while_it_is_switched_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What `pip install --user` installs is found there, too, but not where that folder is switched off."""
+    install(tmp_path, "hexfmt-1.0.dist-info")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(site, "USER_SITE", str(tmp_path))
+
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", True)
+    on = [one.name for one in find_entry_points()]
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
+    off = [one.name for one in find_entry_points()]
+
+    assert (on, off) == (["hex"], [])
+
+
+def test_it_is_the_interpreters_own_path(public_folder: Path) -> None:
+    """`PYTHONPATH` counts, and the current directory, which `python -m` and `-c` put first, does not."""
+    install(public_folder / "named", "hexfmt-1.0.dist-info")
+    here = public_folder / "here"
+    install(here, "stray-2.0.dist-info")
+
+    assert listed(here=here, path=str(public_folder / "named")) == "['hexfmt']\n"
+
+
+def test_it_agrees_with_importlib() -> None:
+    """In this very environment it finds what `importlib.metadata` finds, of the same distributions."""
+    known = {
+        (point.name, point.value, distribution.name.lower().replace("_", "-"), distribution.version)
+        for distribution in distributions()
+        for point in distribution.entry_points.select(group="keywright")
+    }
+
+    found = {tuple(one)[:-1] for one in find_entry_points()}
+
+    assert found == known
+    assert found
+
+
+def test_it_does_not_load_importlib_metadata() -> None:
+    """The reason why it exists: `importlib.metadata` costs more than the rest of the start."""
+    program = "import sys; from keywright.plugins.discovery import find_entry_points as f; f(); print(*sys.modules)"
+
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "keywright.plugins.discovery" in result.stdout.split()
+    assert "importlib.metadata" not in result.stdout.split()

@@ -1,0 +1,531 @@
+"""The registry: what is installed, what a plugin object must be like, and plugins that fail."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from made_plugins import FORMAT, HAS, LACKS_ALL, NO_FORMAT, REQUEST, SOUND, failures, plugin, returning
+
+from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
+from keywright.cli.making import configure_generate
+from keywright.cli.rotating import configure_rotate
+from keywright.config.model import KEY_SETTINGS
+from keywright.errors import PluginError, PolicyError, UnknownPluginError
+from keywright.plugins.validation import RESERVED_SETTINGS, fault_of
+
+Install = Callable[..., None]
+
+
+def test_what_is_listed_of_a_sound_plugin(install: Install) -> None:
+    """A plugin is listed with its distribution, its version and what it provides."""
+    install("sound", SOUND, distribution="my_sound")
+
+    registry = Registry.load()
+
+    assert registry.plugins == (("sound", "my-sound", "1.0", ("format sound",)),)
+    assert registry.failures == ()
+    assert registry.format("sound") is registry.formats["sound"]
+
+
+@pytest.mark.parametrize("value", ["kw_deep:inner.plugin", "kw_deep : inner.plugin", "kw_deep:inner.plugin [extra]"])
+def test_a_plugin_may_be_an_object_in_a_module(install: Install, value: str) -> None:
+    """An entry point may name an attribute; that object is the plugin."""
+    source = """
+    from types import SimpleNamespace
+    from keywright import hookimpl
+    class Plugin:
+        KEYWRIGHT_API = 1
+        @hookimpl
+        def keywright_observe(self, event): ...
+    inner = SimpleNamespace(plugin=Plugin())
+    """
+    install("deep", source, value=value)
+
+    registry = Registry.load()
+
+    assert failures(registry) == []
+    assert [plugin.name for plugin in registry.plugins] == ["deep"]
+
+
+def test_two_distributions_with_one_entry_point_name(install: Install) -> None:
+    """A plugin name that two distributions claim is neither's, and neither is imported."""
+    install("sound", SOUND, distribution="one")
+    (Path(sys.path[0]) / "two-2.0.dist-info").mkdir()
+    (Path(sys.path[0]) / "two-2.0.dist-info" / "entry_points.txt").write_text("[keywright]\nsound = kw_sound\n")
+
+    registry = Registry.load()
+
+    assert failures(registry) == [
+        "plugin 'sound': is claimed by one 1.0 and two 2.0, so neither is loaded; uninstall one"
+    ]
+    assert "kw_sound" not in sys.modules
+
+
+def test_two_plugins_with_one_object_name(install: Install) -> None:
+    """An object name that two plugins claim is neither's: whoever asks for it is told of both, and so is the list."""
+    install("one", SOUND)
+    install("two", SOUND)
+    registry = Registry.load()
+    clash = (
+        "is claimed by plugin 'one' of one 1.0 and plugin 'two' of two 1.0, so neither is used; uninstall one, or "
+        "leave it out of `plugins`"
+    )
+
+    with pytest.raises(PluginError) as caught:
+        registry.format("sound")
+
+    assert type(caught.value) is PluginError
+    assert str(caught.value) == f"format 'sound' {clash}"
+    assert failures(registry) == [f"format 'sound': {clash}"]
+    assert "sound" not in registry.formats
+
+
+def test_one_module_under_two_names(install: Install) -> None:
+    """A module that two entry points name is loaded once, and the second is told."""
+    install("one", SOUND)
+    install("two", "", value="kw_one")
+
+    registry = Registry.load()
+
+    assert failures(registry) == [
+        "plugin 'two' of two 1.0: is the same object as plugin 'one', which is loaded already; name it once"
+    ]
+    assert "sound" in registry.formats
+
+
+def test_an_allow_list_keeps_others_out(install: Install) -> None:
+    """What is not on the list is never imported, and neither its faults nor its clashes matter."""
+    install("sound", SOUND)
+    install("other", SOUND)
+    install("bad", "raise RuntimeError")
+
+    registry = Registry.load(["sound"])
+
+    assert list(registry.formats) == ["sound"]
+    assert failures(registry) == []
+    assert {"kw_other", "kw_bad"}.isdisjoint(sys.modules)
+
+
+def test_what_an_allow_list_leaves_out_is_named_where_something_is_missing(install: Install) -> None:
+    """Who looks for what a plugin that is not on the list would have is told that it was left out."""
+    install("sound", SOUND)
+    install("other", SOUND)
+
+    with pytest.raises(UnknownPluginError) as missing:
+        Registry.load(["sound"]).format("other")
+
+    assert str(missing.value) == (
+        "no format is called 'other'; installed: sound; left out by the setting `plugins`: other"
+    )
+
+
+def test_a_plugin_that_reviews_observes_or_adds_commands_says_so(install: Install) -> None:
+    """What a plugin does beside returning objects is told with what it provides."""
+    hooks = ("keywright_review(request): ...", "keywright_observe(event): ...", "keywright_add_commands(commands): ...")
+    install("sound", SOUND + "".join(f"\n@hookimpl\ndef {hook}\n" for hook in hooks))
+
+    (plugin,) = Registry.load().plugins
+
+    assert plugin.provides == ("format sound", "commands", "reviews", "observes")
+
+
+def test_an_empty_allow_list_lets_nothing_in(install: Install) -> None:
+    """An empty list is a list: nothing is imported."""
+    install("sound", SOUND)
+
+    registry = Registry.load([])
+
+    assert registry.plugins == ()
+    assert "kw_sound" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        pytest.param(
+            "sund",
+            "plugins names 'sund', which is not installed (did you mean 'sound'?); installed: other, sound",
+            id="near",
+        ),
+        pytest.param("xyz", "plugins names 'xyz', which is not installed; installed: other, sound", id="far"),
+    ],
+)
+def test_an_allow_list_with_a_name_that_is_not_installed(install: Install, named: str, message: str) -> None:
+    """An unknown name on the list is refused before anything is imported."""
+    install("sound", SOUND)
+    install("other", SOUND)
+
+    with pytest.raises(PluginError) as caught:
+        Registry.load(["sound", named])
+
+    assert str(caught.value) == message
+    assert "kw_sound" not in sys.modules
+
+
+def test_an_allow_list_where_nothing_is_installed(install: Install) -> None:
+    """Where there are no plugins at all, the message says so."""
+    with pytest.raises(PluginError) as caught:
+        Registry.load(["sound"])
+
+    assert str(caught.value) == "plugins names 'sound', which is not installed; installed: none"
+
+
+@pytest.mark.parametrize(
+    ("look_up", "role"),
+    [
+        pytest.param(Registry.key_type, "key type", id="key-type"),
+        pytest.param(Registry.format, "format", id="format"),
+        pytest.param(Registry.store_backend, "store backend", id="store-backend"),
+        pytest.param(Registry.seal, "seal", id="seal"),
+    ],
+)
+def test_not_found_among_nothing(look_up: Callable[[Registry, str], object], role: str) -> None:
+    """Each role says that it has nothing of that name."""
+    with pytest.raises(UnknownPluginError) as caught:
+        look_up(Registry(), "sound")
+
+    assert str(caught.value) == f"no {role} is called 'sound'; installed: none"
+
+
+def test_not_found_names_what_there_is_and_what_failed(install: Install) -> None:
+    """Something that cannot be found may well be in a plugin that failed, so the failures are quoted."""
+    install("sound", SOUND)
+    install("bad", "raise RuntimeError('boom')")
+    install("worse", "")
+    registry = Registry.load()
+
+    with pytest.raises(UnknownPluginError) as caught:
+        registry.format("sond")
+
+    assert str(caught.value) == (
+        "no format is called 'sond' (did you mean 'sound'?); installed: sound. plugin 'bad' of bad 1.0: failed on "
+        "import with RuntimeError: boom. plugin 'worse' of worse 1.0: does not say which keywright API it is for; "
+        f"{HAS}"
+    )
+
+
+def test_objects_are_listed_by_name(install: Install) -> None:
+    """Each role's objects are given sorted by name."""
+    install("a", FORMAT.format(name="zebra"))
+    install("b", FORMAT.format(name="ant"))
+
+    registry = Registry.load()
+
+    assert list(registry.formats) == ["ant", "zebra"]
+    assert (registry.key_types, registry.store_backends, registry.seals) == ({}, {}, {})
+
+
+def test_the_plugins_of_this_environment_load() -> None:
+    """Our own plugins come in by their entry points, all of them, without a failure."""
+    registry = Registry.load()
+
+    assert failures(registry) == []
+    assert {"keytypes", "nix", "jose", "file", "env", "sqlite"} <= {one.name for one in registry.plugins}
+
+
+# By hand
+
+
+def test_adding_by_hand() -> None:
+    """A plugin object that is no installed distribution's can be added, and its failures name it alone."""
+    registry = Registry()
+
+    registry.add(plugin(register_formats=lambda: [None]), "mine")
+
+    assert registry.plugins == (("mine", "", "", ()),)
+    assert failures(registry) == [f"plugin 'mine': {NO_FORMAT}it lacks {LACKS_ALL}"]
+
+
+def test_adding_a_name_twice() -> None:
+    """A second plugin of one name is refused, and the first stays."""
+    registry = Registry()
+    registry.add(plugin(review=lambda request: ["no"]), "mine")
+
+    registry.add(plugin(), "mine")
+
+    assert failures(registry) == ["plugin 'mine': has the name of a plugin that is loaded already; give it another"]
+    with pytest.raises(PolicyError):
+        registry.observers().review(REQUEST)
+
+
+START = "from keywright import hookimpl\nKEYWRIGHT_API = 1\n"
+WRONG = "failed in keywright_register_formats with TypeError: it returned"
+FAILED = "failed in keywright_register_formats with "
+
+BROKEN = {
+    "raises at import": (
+        "raise RuntimeError('boom\\n  and more')",
+        "failed on import with RuntimeError: boom and more",
+    ),
+    "raises without a word": ("raise ValueError", "failed on import with ValueError"),
+    "is no Python": ("def", "failed on import with SyntaxError: invalid syntax (kw_bad.py, line 1)"),
+    "misses a module": ("import kw_absent", "failed on import with ModuleNotFoundError: No module named 'kw_absent'"),
+    "raises what is no Exception": (
+        "raise BaseException('boom')",
+        "failed on import with BaseException: boom",
+    ),
+    "raises what leaves a generator": ("raise GeneratorExit", "failed on import with GeneratorExit"),
+    "exits at import": ("import sys; sys.exit('bye')", "failed on import with SystemExit: bye"),
+    "raises what cannot be printed": (
+        """
+        class Odd(Exception):
+            def __str__(self): raise RuntimeError
+        raise Odd
+        """,
+        "failed on import with Odd",
+    ),
+    "says no API": ("", f"does not say which keywright API it is for; {HAS}"),
+    "says another API": ("KEYWRIGHT_API = 2", f"is for keywright API 2; {HAS}"),
+    "says an API in text": ("KEYWRIGHT_API = '1'", f"is for keywright API '1'; {HAS}"),
+    "raises when asked for its API": (
+        "def __getattr__(name): raise RuntimeError(name)",
+        "does not fit the hooks: RuntimeError: KEYWRIGHT_API",
+    ),
+    "misspells a hook": (
+        START + "@hookimpl\ndef keywright_register_format(): return []",
+        (
+            "implements keywright_register_format, which is no hook of keywright "
+            "(did you mean 'keywright_register_formats'?)"
+        ),
+    ),
+    "wraps a hook": (
+        START + "@hookimpl(wrapper=True)\ndef keywright_register_formats(): return (yield)",
+        "wraps keywright_register_formats, which is refused: a plugin hears a hook, it does not stand around others",
+    ),
+    "wraps a hook as of old": (
+        START + "@hookimpl(hookwrapper=True)\ndef keywright_observe(event): yield",
+        "wraps keywright_observe, which is refused: a plugin hears a hook, it does not stand around others",
+    ),
+    "wants an argument that is none": (
+        START + "@hookimpl\ndef keywright_observe(event, key): ...",
+        (
+            "does not fit the hooks: PluginValidationError: Plugin 'bad' for hook 'keywright_observe' hookimpl "
+            "definition: keywright_observe(event, key) Argument(s) {'key'} are declared in the hookimpl but can not be "
+            "found in the hookspec"
+        ),
+    ),
+    "raises in a hook": (returning("raise KeyError('x')"), f"{FAILED}KeyError: 'x'"),
+    "exits in a hook": (returning("raise SystemExit"), f"{FAILED}SystemExit"),
+    "returns nothing": (returning("return None"), f"{WRONG} NoneType, where a list or tuple belongs"),
+    "returns one object": (returning("return Sound()"), f"{WRONG} Sound, where a list or tuple belongs"),
+    "returns text": (returning("return 'sound'"), f"{WRONG} str, where a list or tuple belongs"),
+    "yields": (returning("yield Sound()"), f"{WRONG} generator, where a list or tuple belongs"),
+    "returns what is no format": (returning("return [object()]"), f"{NO_FORMAT}it lacks {LACKS_ALL}"),
+    "returns a class": (returning("return [Sound]"), f"{NO_FORMAT}it is the class Sound itself; return an instance"),
+    "returns half a format": (
+        returning("del Sound.sniff, Sound.decode\nreturn [Sound()]"),
+        f"{NO_FORMAT}it lacks decode, sniff",
+    ),
+    "returns a nameless format": (returning("Sound.name = ''\nreturn [Sound()]"), f"{NO_FORMAT}it lacks a name"),
+    "returns a format named by a number": (
+        returning("Sound.name = 7\nreturn [Sound()]"),
+        f"{NO_FORMAT}it lacks a name",
+    ),
+    "returns a format that raises": (
+        returning("Sound.name = property(lambda self: 1 / 0)\nreturn [Sound()]"),
+        f"{NO_FORMAT}it fails with ZeroDivisionError: division by zero",
+    ),
+    "returns what is no key type": (
+        returning("return [Sound()]", "keywright_register_key_types"),
+        (
+            "returned an object from keywright_register_key_types that is no key type: it lacks settings, algorithms, "
+            "generate, complete, bits, signer, verifier"
+        ),
+    ),
+    "returns what is no store backend": (
+        returning("return [Sound()]", "keywright_register_store_backends"),
+        (
+            "returned an object from keywright_register_store_backends that is no store backend: it lacks settings, "
+            "capabilities, open"
+        ),
+    ),
+    "returns what is no seal": (
+        returning("return [Sound()]", "keywright_register_seals"),
+        "returned an object from keywright_register_seals that is no seal: it lacks settings, open",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), [pytest.param(*case, id=name) for name, case in BROKEN.items()])
+def test_a_broken_plugin_leaves_the_rest_working(install: Install, source: str, reason: str) -> None:
+    """What is wrong with a plugin is remembered in one line, and its neighbours load."""
+    install("after", FORMAT.format(name="after"))
+    install("bad", source)
+    install("zebra", FORMAT.format(name="zebra"))
+
+    registry = Registry.load()
+
+    assert failures(registry) == [f"plugin 'bad' of bad 1.0: {reason}"]
+    assert {"after", "zebra"} <= set(registry.formats)
+
+
+def test_an_interrupt_is_no_failure_of_a_plugin(install: Install) -> None:
+    """Ctrl-C while a plugin is imported stops the program."""
+    install("bad", "raise KeyboardInterrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        Registry.load()
+
+
+def test_a_refused_plugin_has_no_say(install: Install) -> None:
+    """Of a plugin with one wrong hook, the others are not called either."""
+    source = START + "@hookimpl\ndef keywright_review(request): return ['no']\n@hookimpl\ndef keywright_revue(): ...\n"
+    install("bad", source)
+    registry = Registry.load()
+
+    registry.observers().review(REQUEST)
+
+    assert registry.plugins == ()
+
+
+def test_one_bad_object_does_not_take_the_others_along(install: Install) -> None:
+    """A plugin with one unusable object still provides its sound ones."""
+    install("half", returning("return [object(), Sound()]"))
+
+    registry = Registry.load()
+
+    assert [plugin.provides for plugin in registry.plugins] == [("format sound",)]
+    assert failures(registry) == [f"plugin 'half' of half 1.0: {NO_FORMAT}it lacks {LACKS_ALL}"]
+
+
+MEMBERS = {
+    "key type": ("generate", "complete", "bits", "signer", "verifier"),
+    "format": ("encode_secret", "encode_public", "decode", "default_kid", "sniff"),
+    "store backend": ("open",),
+    "seal": ("open",),
+}
+VALUES: dict[str, dict[str, object]] = {
+    "key type": {"settings": (Setting("bits", "integer", 256),), "algorithms": ("HS256",)},
+    "format": {"key_types": ("oct",)},
+    "store backend": {"settings": [Setting("path", "path")], "capabilities": Capabilities(True, True)},
+    "seal": {"settings": ()},
+}
+
+
+def plugin_object(role: str, **values: object) -> object:
+    """An object that is sound for its role but for `values`."""
+    methods = {name: lambda *_: None for name in MEMBERS[role]}
+    return SimpleNamespace(**{"name": "mine", **methods, **VALUES[role], **values})
+
+
+@pytest.mark.parametrize("role", MEMBERS)
+def test_a_sound_object(role: str) -> None:
+    """An object that is all that its role asks for has no fault."""
+    assert fault_of(plugin_object(role), role) == ""
+
+
+TAKEN = "its setting {!r} has a name that means something else for a {}: choose another"
+NO_NAME = "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"
+NO_TEXTS = "its setting 'x' has a help that is no text, or choices that are no tuple of texts"
+
+
+@pytest.mark.parametrize(
+    ("role", "values", "fault"),
+    [
+        pytest.param("key type", {"settings": ("bits",)}, "its settings hold str, where a Setting belongs", id="texts"),
+        pytest.param("seal", {"settings": None}, "its settings are no list or tuple", id="settings-none"),
+        pytest.param("seal", {"settings": "bits"}, "its settings are no list or tuple", id="settings-text"),
+        pytest.param("key type", {"settings": [("bits", "integer")]},
+                     "its settings hold tuple, where a Setting belongs", id="plain-tuples"),
+        pytest.param("key type", {"settings": [Setting("x", "text"), Setting("x", "text")]},
+                     "its setting 'x' is declared twice", id="twice"),
+        pytest.param("seal", {"settings": [Setting("", "text")]}, NO_NAME, id="nameless"),
+        pytest.param("seal", {"settings": [Setting("Path", "text")]}, NO_NAME, id="upper-case"),
+        pytest.param("seal", {"settings": [Setting("my-path", "text")]}, NO_NAME, id="hyphen"),
+        pytest.param("seal", {"settings": [Setting("pathX", "text")]}, NO_NAME, id="upper-case-inside"),
+        pytest.param("seal", {"settings": [Setting("2nd", "text")]}, NO_NAME, id="digit-first"),
+        pytest.param("seal", {"settings": [Setting("_x", "text")]}, NO_NAME, id="underscore-first"),
+        pytest.param("seal", {"settings": [Setting(7, "text")]},  # type: ignore[arg-type]  # that is the fault
+                     NO_NAME, id="a-number"),
+        pytest.param("seal", {"settings": [Setting("a__b", "text")]},
+                     "its setting 'a__b' could not be set by an environment variable: leave out '__'", id="double"),
+        pytest.param("seal", {"settings": [Setting("seal", "text")]}, TAKEN.format("seal", "seal"), id="seal"),
+        pytest.param("store backend", {"settings": [Setting("seal", "text")]},
+                     TAKEN.format("seal", "store backend"), id="store-seal"),
+        pytest.param("store backend", {"settings": [Setting("backend", "text")]},
+                     TAKEN.format("backend", "store backend"), id="store-backend"),
+        pytest.param("key type", {"settings": [Setting("kid", "text")]}, TAKEN.format("kid", "key type"), id="kid"),
+        pytest.param("seal", {"settings": [Setting("x", "number")]},  # type: ignore[arg-type]  # that is the fault
+                     "its setting 'x' is of a type that is none", id="type"),
+        pytest.param("seal", {"settings": [Setting("x", ["text"])]},  # type: ignore[arg-type]  # that is the fault
+                     "its setting 'x' is of a type that is none", id="type-list"),
+        pytest.param("seal", {"settings": [Setting("x", "text", help=None)]},  # type: ignore[arg-type]  # as above
+                     NO_TEXTS, id="help"),
+        pytest.param("seal", {"settings": [Setting("x", "text", choices="ab")]},  # type: ignore[arg-type]  # as above
+                     NO_TEXTS, id="choices"),
+        pytest.param("key type", {"algorithms": "EdDSA"}, "its algorithms are no tuple of texts", id="algorithms-text"),
+        pytest.param("key type", {"algorithms": ["EdDSA"]}, "its algorithms are no tuple of texts", id="algorithms"),
+        pytest.param("key type", {"algorithms": (1,)}, "its algorithms are no tuple of texts", id="numbers"),
+        pytest.param("format", {"key_types": "oct"},
+                     "its key_types are no tuple of texts, one at least", id="key-types-text"),
+        pytest.param("format", {"key_types": ()}, "its key_types are no tuple of texts, one at least", id="no-types"),
+        pytest.param("format", {"key_types": ("",)}, "its key_types are no tuple of texts, one at least", id="empty"),
+        pytest.param("store backend", {"capabilities": (True, True)},
+                     "its capabilities are no Capabilities", id="capabilities"),
+        pytest.param("format", {"sniff": None}, "its sniff is no method", id="sniff"),
+        pytest.param("seal", {"open": "sesame"}, "its open is no method", id="open"),
+        pytest.param("format", {"name": "Odd Format"}, "its name is none: use a-z, 0-9 and '-'", id="name"),
+        pytest.param("seal", {"name": "Odd Seal"}, "its name is none: use a-z, 0-9 and '-'", id="seal-name"),
+        pytest.param("seal", {"name": "ä"}, "its name is none: use a-z, 0-9 and '-'", id="letter"),
+        pytest.param("seal", {"name": "sealX"}, "its name is none: use a-z, 0-9 and '-'", id="upper-case-in-name"),
+        pytest.param("seal", {"name": "x\n"}, "its name is none: use a-z, 0-9 and '-'", id="line-feed"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_found(role: str, values: dict[str, object], fault: str) -> None:
+    """An object that would make a command fail is refused as it registers, and no other with it."""
+    registry = Registry()
+    sound = plugin_object(role, name="sound")
+
+    class Plugin:
+        KEYWRIGHT_API = 1
+
+    hook = f"keywright_register_{role.replace(' ', '_')}s"
+
+    def register() -> Sequence[object]:
+        return (plugin_object(role, **values), sound)
+
+    plugin = Plugin()
+    setattr(plugin, hook, hookimpl(register))
+    registry.add(plugin, "mine")
+
+    assert [str(one) for one in registry.failures] == [
+        f"plugin 'mine': returned an object from {hook} that is no {role}: {fault}"
+    ]
+    assert registry.plugins[0].provides == (f"{role} sound",)
+
+
+def test_key_types_cannot_declare_what_every_key_has() -> None:
+    """Reserved is what `[keys.NAME]`, and the methods and commands that make keys, call their own."""
+    parsers = ArgumentParser(), ArgumentParser()
+    configure_generate(parsers[0], Registry())
+    configure_rotate(parsers[1], Registry())
+    of_commands = {action.dest for parser in parsers for action in parser._actions}
+    of_methods = {
+        name
+        for method in (KeyRing.generate, KeyRing.rotate)
+        for name, one in inspect.signature(method).parameters.items()
+        if one.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+
+    assert {setting.name for setting in KEY_SETTINGS} <= RESERVED_SETTINGS["key type"]
+    assert of_commands <= RESERVED_SETTINGS["key type"]
+    assert of_methods <= RESERVED_SETTINGS["key type"]
+
+
+def test_the_reserved_names_of_settings() -> None:
+    """Each of these means something else already; taking one off would let a plugin shadow it."""
+    tables = "type format store kid rotate_every expires_in overlap activate_in labels attributes"
+    methods = "self name names label attribute no_attributes activates expires new_here due dry_run"
+    options = "config profile option json quiet verbose debug version help"
+
+    assert {
+        "key type": {*tables.split(), *methods.split(), *options.split()},
+        "store backend": {"backend", "seal"},
+        "seal": {"seal"},
+    } == RESERVED_SETTINGS

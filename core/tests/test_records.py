@@ -1,0 +1,363 @@
+"""Records and the canonical JSON of their metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywright.errors import DamagedStoreError
+from keywright.keys import Attributes
+from keywright.records import Record, RecordInfo, Revision, State, decode_info, encode_info, format_time, parse_time
+from keywright.secret import Secret
+from keywright.testing import assert_hidden
+from keywright.testing.strategies import record_infos, times
+
+
+def test_what_nobody_said_is_empty() -> None:
+    """An info of name and version alone is enabled, without limits, and was never stored."""
+    info = RecordInfo(name="a", version=1)
+
+    assert (info.key_type, info.format, info.kid, info.public, info.attributes) == ("", None, "", None, Attributes())
+    assert (info.state, info.state_since, info.reason) == (State.ENABLED, None, "")
+    assert (info.created, info.activates, info.expires, info.overlap) == (None, None, None, None)
+    assert (info.labels, info.revision) == ({}, Revision(""))
+
+
+@given(info=record_infos())
+def test_the_reference_is_name_and_version(info: RecordInfo) -> None:
+    """`reference` is `NAME@N`."""
+    assert info.reference == f"{info.name}@{info.version}"
+
+
+def test_labels_are_not_shared_by_default() -> None:
+    """Two infos without labels have each a mapping of their own."""
+    assert RecordInfo(name="a", version=1).labels is not RecordInfo(name="a", version=1).labels
+
+
+def test_a_record_does_not_show_its_payload() -> None:
+    """The repr of a record has the metadata and a word for the payload."""
+    payload = Secret(b"canary-7f3b-sings-not")
+
+    shown = repr(Record(RecordInfo(name="a", version=1), payload))
+
+    assert "payload=<secret>" in shown
+    assert_hidden(payload, shown)
+
+
+def test_records_do_not_change() -> None:
+    """No member of a record or an info can be set."""
+    record = Record(RecordInfo(name="a", version=1), None)
+
+    with pytest.raises(FrozenInstanceError):
+        record.payload = Secret(b"x")  # type: ignore[misc]  # the mistake that is tested
+    with pytest.raises(FrozenInstanceError):
+        record.info.kid = "x"  # type: ignore[misc]  # the mistake that is tested
+
+
+def test_the_states_are_spelt_as_they_are_stored() -> None:
+    """The four states and their spelling are part of every store's format."""
+    assert [str(state) for state in State] == ["enabled", "disabled", "compromised", "destroyed"]
+
+
+def test_states_are_stored_by_these_words() -> None:
+    """Stores write these words: another spelling would make what is stored unreadable."""
+    assert [str(state) for state in State] == ["enabled", "disabled", "compromised", "destroyed"]
+
+
+def test_the_members_of_an_info_are_named() -> None:
+    """So many members of the same kinds are given by name alone: a place more or less would be another meaning."""
+    with pytest.raises(TypeError):
+        RecordInfo("a", 1)  # type: ignore[call-arg]  # that is the fault
+
+
+_DAMAGED = "a.json: the metadata is damaged; restore it from a backup"
+_NEWER = "a.json: the metadata was written by a newer keywright; upgrade this one to read it"
+
+_INFO = RecordInfo(
+    name="prod/jwt",
+    version=3,
+    key_type="ec-p256",
+    format="jwk",
+    kid="k-3",
+    public=b"\x04public",
+    attributes=Attributes({"use": "sig"}),
+    state=State.DISABLED,
+    state_since=datetime(2026, 11, 21, 20, 52, 13, 1, tzinfo=UTC),
+    reason="on leave",
+    created=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    activates=None,
+    expires=datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC),
+    overlap=timedelta(days=14),
+    labels={"b": "2", "a": "ä"},
+)
+_TEXT = (
+    b'{"crc32":"8db0cc5a","activates":null,"attributes":{"use":"sig"},"created":"2026-01-02T03:04:05Z",'
+    b'"expires":"2027-01-02T03:04:05Z","format":"jwk","key_type":"ec-p256","kid":"k-3",'
+    b'"labels":{"a":"\\u00e4","b":"2"},"metadata_version":1,"name":"prod/jwt","overlap":1209600000000,'
+    b'"public":"BHB1YmxpYw==","reason":"on leave","state":"disabled",'
+    b'"state_since":"2026-11-21T20:52:13.000001Z","version":3}\n'
+)
+
+
+def test_the_spelling_is_fixed() -> None:
+    """Metadata written today are read by every later version: one line of JSON, checksum first, members sorted."""
+    assert encode_info(_INFO) == _TEXT
+    assert decode_info(_TEXT, where="a.json") == _INFO
+
+
+@given(info=record_infos())
+def test_metadata_round_trip(info: RecordInfo) -> None:
+    """Any metadata come back as they went in, with the revision that the store gives."""
+    encoded = encode_info(info)
+
+    assert decode_info(encoded, where="a.json", revision="r") == replace(info, revision=Revision("r"))
+    assert encoded.isascii()
+    assert encoded.count(b"\n") == 1
+
+
+def test_half_a_character_survives() -> None:
+    """Text from a command line that is no UTF-8 comes back as it was."""
+    info = RecordInfo(name="a", version=1, reason="\udcff", labels={"\udcfe": "\ud800"})
+
+    assert decode_info(encode_info(info), where="a.json") == info
+
+
+def test_the_revision_is_not_written() -> None:
+    """The revision is the store's own, and depends on nothing that is in the text."""
+    assert encode_info(replace(_INFO, revision=Revision("r"))) == _TEXT
+
+
+@pytest.mark.parametrize("length", range(len(_TEXT)))
+def test_every_truncation_is_damage(length: int) -> None:
+    """Metadata cut short anywhere are damaged, never empty or partial."""
+    with pytest.raises(DamagedStoreError) as caught:
+        decode_info(_TEXT[:length], where="a.json")
+
+    assert str(caught.value) == _DAMAGED
+
+
+@given(bit=st.integers(0, len(_TEXT) * 8 - 1))
+def test_a_flipped_bit_is_damage(bit: int) -> None:
+    """A flipped bit is damage wherever it is, and never another value."""
+    flipped = bytearray(_TEXT)
+    flipped[bit // 8] ^= 1 << bit % 8
+
+    with pytest.raises(DamagedStoreError) as caught:
+        decode_info(bytes(flipped), where="a.json")
+
+    assert str(caught.value) == _DAMAGED
+
+
+@given(
+    data=st.binary()
+    | st.text().map(str.encode)
+    | st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_arbitrary_bytes_are_damage(data: bytes) -> None:
+    """Bytes that `encode_info` never wrote raise DamagedStoreError and nothing else."""
+    with pytest.raises(DamagedStoreError) as caught:
+        decode_info(data, where="a.json")
+
+    assert str(caught.value) == _DAMAGED
+
+
+def _with(**changes: object) -> bytes:
+    return _checked({**json.loads(_TEXT), **changes})
+
+
+def _checked(members: dict[str, Any]) -> bytes:
+    """These members with a checksum that is right."""
+    rest = (
+        json.dumps({name: value for name, value in members.items() if name != "crc32"}, separators=(",", ":"))[
+            1:
+        ].encode()
+        + b"\n"
+    )
+    return b'{"crc32":"%08x",' % crc32(rest) + rest
+
+
+def _without(member: str) -> bytes:
+    return _checked({name: value for name, value in json.loads(_TEXT).items() if name != member})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[]\n", id="list"),
+        pytest.param(b"null\n", id="null"),
+        pytest.param(b"1\n", id="number"),
+        pytest.param(b"[" * 100_000, id="deep"),
+        pytest.param(b"9" * 5_000, id="number of 5000 digits"),
+        pytest.param(_TEXT + _TEXT, id="twice"),
+        pytest.param(_TEXT + b"\n", id="two newlines"),
+        pytest.param(_TEXT[:-1], id="no newline"),
+        pytest.param(_TEXT[:-1] + b"\r\n", id="CRLF"),
+        pytest.param(b" " + _TEXT, id="leading space"),
+        pytest.param(b"\xef\xbb\xbf" + _TEXT, id="byte-order mark"),
+        pytest.param(_TEXT.decode().encode("utf-16"), id="UTF-16"),
+        pytest.param(_TEXT.replace(b'"kid":"k-3"', b'"kid":"k-3","kid":"k-3"'), id="member twice"),
+        pytest.param(_TEXT.replace(b"\\u00e4", "ä".encode()), id="another spelling of a letter"),
+        pytest.param(json.dumps(json.loads(_TEXT), sort_keys=True).encode() + b"\n", id="spaces"),
+        pytest.param(_with(more=1), id="unknown member"),
+        *(pytest.param(_without(member), id=f"no {member}") for member in json.loads(_TEXT) if member != "crc32"),
+        pytest.param(b"{" + _TEXT[20:], id="no checksum"),
+        pytest.param(_TEXT.replace(b"8db0cc5a", b"8DB0CC5A"), id="checksum in upper case"),
+        pytest.param(_with(metadata_version=0), id="version zero of the metadata"),
+        pytest.param(_with(metadata_version=True), id="metadata version true"),
+        pytest.param(_with(metadata_version="2"), id="metadata version as text"),
+        pytest.param(_with(metadata_version=None), id="no metadata version"),
+        pytest.param(_with(name="../a"), id="name out of the store"),
+        pytest.param(_with(name=None), id="no name"),
+        pytest.param(_with(version=0), id="version zero"),
+        pytest.param(_with(version=True), id="version true"),
+        pytest.param(_with(version="3"), id="version as text"),
+        pytest.param(_with(version=3.0), id="version as fraction"),
+        pytest.param(_with(key_type=None), id="no key type"),
+        pytest.param(_with(format=1), id="format as number"),
+        pytest.param(_with(kid=None), id="no kid"),
+        pytest.param(_with(public="BHB1YmxpYw"), id="public half without padding"),
+        pytest.param(_with(public="BHB1 YmxpYw=="), id="public half with a space"),
+        pytest.param(_with(public="BHB1_mxpYw=="), id="public half in another alphabet"),
+        pytest.param(_with(attributes=[]), id="attributes as list"),
+        pytest.param(_with(state="gone"), id="unknown state"),
+        pytest.param(_with(state=["enabled"]), id="state as list"),
+        pytest.param(_with(created="2026-01-02T03:04:05"), id="time without zone"),
+        pytest.param(_with(created="2026-02-30T03:04:05Z"), id="no such day"),
+        pytest.param(_with(created="9999-12-31T23:59:59-01:00"), id="time out of range"),
+        pytest.param(_with(created=0), id="time as number"),
+        pytest.param(_with(overlap=1.5), id="overlap as fraction"),
+        pytest.param(_with(overlap=10**30), id="overlap out of range"),
+        pytest.param(_with(overlap=True), id="overlap true"),
+        pytest.param(_with(labels={"a": 1}), id="label as number"),
+        pytest.param(_with(labels=[]), id="labels as list"),
+    ],
+)
+def test_what_was_not_written_so_is_damage(data: bytes) -> None:
+    """Metadata that differ from what `encode_info` writes are damaged, with the place and the way out."""
+    with pytest.raises(DamagedStoreError) as caught:
+        decode_info(data, where="a.json")
+
+    assert str(caught.value) == _DAMAGED
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "data", [_with(metadata_version=2), _checked({"metadata_version": 7, "new": []})], ids=["2", "7"]
+)
+def test_metadata_of_a_newer_keywright_are_told_apart(data: bytes) -> None:
+    """A newer version of the metadata is no damage: the way out is to upgrade."""
+    with pytest.raises(DamagedStoreError) as caught:
+        decode_info(data, where="a.json")
+
+    assert str(caught.value) == _NEWER
+
+
+@given(time=times())
+def test_times_round_trip(time: datetime) -> None:
+    """A time comes back to the microsecond, in UTC."""
+    assert parse_time(format_time(time)) == time
+    assert parse_time(format_time(time)).tzinfo is UTC
+    assert format_time(time).endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        pytest.param(datetime(2026, 11, 21, 20, 52, 13, tzinfo=UTC), "2026-11-21T20:52:13Z", id="seconds"),
+        pytest.param(
+            datetime(2026, 11, 21, 20, 52, 13, 1, tzinfo=UTC), "2026-11-21T20:52:13.000001Z", id="microseconds"
+        ),
+        pytest.param(
+            datetime(2026, 11, 21, 20, 52, 13, tzinfo=timezone(timedelta(hours=2))), "2026-11-21T18:52:13Z", id="zone"
+        ),
+        pytest.param(datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00Z", id="year one"),
+    ],
+)
+def test_times_are_written_in_utc(time: datetime, text: str) -> None:
+    """Times are RFC 3339 in UTC, without a fraction that is zero."""
+    assert format_time(time) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        pytest.param("2026-11-21T20:52:13+02:00", datetime(2026, 11, 21, 18, 52, 13, tzinfo=UTC), id="zone"),
+        pytest.param("2026-11-21T20:52:13.5Z", datetime(2026, 11, 21, 20, 52, 13, 500_000, tzinfo=UTC), id="tenths"),
+        pytest.param("2026-11-21T20:52:13-00:00", datetime(2026, 11, 21, 20, 52, 13, tzinfo=UTC), id="unknown zone"),
+    ],
+)
+def test_times_of_any_zone_are_read(text: str, time: datetime) -> None:
+    """Times of other zones and with other fractions are read as what they are in UTC."""
+    assert parse_time(text) == time
+
+
+_FORM = "a date, a time and a zone, such as 2026-11-21T20:52:13Z"
+_NONE = "a date and time that exist"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", _FORM, id="empty"),
+        pytest.param("tomorrow", _FORM, id="word"),
+        pytest.param("2026-11-21", _FORM, id="date alone"),
+        pytest.param("2026-11-21T20:52:13", _FORM, id="no zone"),
+        pytest.param("20261121T205213Z", _FORM, id="ISO 8601 basic form"),
+        pytest.param("2026-W47-6T20:52:13Z", _FORM, id="week date"),
+        pytest.param("2026-11-21x20:52:13Z", _FORM, id="another separator"),
+        pytest.param("2026-11-21T20:52Z", _FORM, id="no seconds"),
+        pytest.param("2026-11-21T20:52:13.1234567Z", _FORM, id="less than a microsecond"),
+        pytest.param("2026-11-21T20:52:13Z\n", _FORM, id="newline"),
+        pytest.param("٢٠٢٦-11-21T20:52:13Z", _FORM, id="Arabic digits"),
+        pytest.param("2026-02-30T20:52:13Z", _NONE, id="no such day"),
+        pytest.param("2026-11-21T24:52:13Z", _NONE, id="no such hour"),
+        pytest.param("2026-11-21T20:52:60Z", _NONE, id="leap second"),
+        pytest.param("2026-11-21T20:52:13+99:00", _NONE, id="no such zone"),
+        pytest.param("0000-01-01T00:00:00Z", _NONE, id="year zero"),
+        pytest.param("9999-12-31T23:59:59-01:00", _NONE, id="past the last year"),
+        pytest.param("0001-01-01T00:00:00+01:00", _NONE, id="before the first year"),
+    ],
+)
+def test_what_is_no_time_is_refused(text: str, message: str) -> None:
+    """What is no RFC 3339 time raises ValueError, whose message says what is."""
+    with pytest.raises(ValueError, match=r"^a date") as caught:
+        parse_time(text)
+
+    assert str(caught.value) == message
+
+
+@given(text=st.text())
+def test_any_text_is_a_time_or_refused(text: str) -> None:
+    """No text makes `parse_time` raise anything but ValueError."""
+    try:
+        assert parse_time(text).tzinfo is UTC
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(b"no JSON\n", id="no JSON"),
+        pytest.param(b'"name":"\xff"}\n', id="no UTF-8"),
+        pytest.param(b'"a":' + b"[" * 200_000, id="nested without end"),
+    ],
+)
+def test_a_right_checksum_over_nonsense_is_damage(rest: bytes) -> None:
+    """The checksum says that nothing changed since, not that it was written by us."""
+    data = b'{"crc32":"%08x",' % crc32(rest) + rest
+
+    with pytest.raises(DamagedStoreError) as caught:
+        decode_info(data, where="a.json")
+
+    assert str(caught.value) == _DAMAGED
