@@ -30,9 +30,9 @@ _TRAVELLER = """
 import os, sys
 from datetime import UTC, datetime, timedelta
 from keywright.cli import main
-from keywright.ring.base import RingBase
+from keywright.ring.keyring import KeyRing
 shift = timedelta(days=float(os.environ["DAYS_FROM_NOW"]))
-RingBase.__init__.__kwdefaults__["clock"] = lambda: datetime.now(UTC) + shift
+KeyRing.__init__.__kwdefaults__["clock"] = lambda: datetime.now(UTC) + shift
 sys.exit(main())
 """
 

@@ -96,13 +96,13 @@ def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, home: Path) ->
     (home / "loud.py").write_text(
         "import os, sys\n"
         "from keywright.cli.dispatch import run\n"
-        "from keywright.ring.making import Making\n"
-        "made = Making.generate\n"
+        "from keywright.ring.keyring import KeyRing\n"
+        "made = KeyRing.generate\n"
         "def loud(*given, **settings):\n"
         "    opened = os.open('precious', os.O_CREAT | os.O_RDWR)\n"
         "    os.write(2, b'noise')\n"
         "    return made(*given, **settings)\n"
-        "Making.generate = loud\n"
+        "KeyRing.generate = loud\n"
         "sys.exit(run(['generate', 'b']))\n"
     )
 

@@ -15,7 +15,7 @@ import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, State
 from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, ReadOnlyStoreError, UnsupportedOperationError
 from keywright.lifecycle import primary
-from keywright.ring.migrating import Moved
+from keywright.ring.migrate import MigrationResult
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -83,7 +83,7 @@ def everything(opened: KeyRing, store: str) -> dict[str, tuple[RecordInfo, Secre
     return found
 
 
-def outcomes(moved: Iterator[Moved]) -> dict[str, str]:
+def outcomes(moved: Iterator[MigrationResult]) -> dict[str, str]:
     """Reference → outcome."""
     return {one.reference: one.outcome for one in moved}
 
@@ -215,7 +215,7 @@ def test_what_changes_meanwhile_is_copied_again(two: KeyRing, wait: Wait) -> Non
     two.destroy("a@1")
     rest = list(moves)
 
-    assert first == Moved("a@1", "copied")
+    assert first == MigrationResult("a@1", "copied")
     assert [(one.reference, one.outcome) for one in rest] == [
         ("b@1", "copied"), ("c@1", "copied"), ("a@2", "copied"), ("a@1", "updated"), ("aa@1", "copied"),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from keywright import KeyRing, Record, RecordInfo, Revision
-from keywright.ring.migrating import Moved
+from keywright.ring.migrate import MigrationResult
 
 Rings = Callable[..., KeyRing]
 
@@ -38,7 +38,7 @@ def before(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return arrange
 
 
-def told(moved: list[Moved]) -> list[tuple[str, str, str | None]]:
+def told(moved: list[MigrationResult]) -> list[tuple[str, str, str | None]]:
     """Reference, outcome and error of each."""
     return [(one.reference, one.outcome, None if one.error is None else str(one.error)) for one in moved]
 
@@ -162,7 +162,7 @@ def test_what_another_one_moved_away_is_no_failure(
     mine.generate("a")
     old = mine.open_store("old").store
 
-    def faster() -> list[Moved]:
+    def faster() -> list[MigrationResult]:
         return list(theirs.migrate(from_="old", to="new", delete_source=True, in_use=True))
 
     moves = mine.migrate(from_="old", to="new", delete_source=True, in_use=True)

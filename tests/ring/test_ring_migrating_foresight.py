@@ -23,7 +23,7 @@ from keywright import (
     hookimpl,
 )
 from keywright.errors import ConfigError, PolicyError, SealError, UnsupportedOperationError
-from keywright.ring.migrating import Moved
+from keywright.ring.migrate import MigrationResult
 from keywright.stores import chain
 from keywright.stores.memory import MemoryStore
 
@@ -96,7 +96,7 @@ def tables(shared: dict[str, str], registry: Registry) -> Tables:
     return {"old": shared, "new": {"backend": "memory", "id": f"{shared['id']}-new"}}
 
 
-def told(moved: Sequence[Moved]) -> list[tuple[str, str, str | None]]:
+def told(moved: Sequence[MigrationResult]) -> list[tuple[str, str, str | None]]:
     """Reference, outcome and error of each."""
     return [(one.reference, one.outcome, None if one.error is None else str(one.error)) for one in moved]
 
@@ -166,7 +166,7 @@ def test_a_name_that_changes_during_a_dry_run_would_stay(ring: Rings, tables: Ta
     first = next(moves)
     opened.rotate("a", store="old")
 
-    assert first == Moved("a@1", "copied")
+    assert first == MigrationResult("a@1", "copied")
     assert told(list(moves)) == [
         ("a", "kept", "a changed after it was copied, so it stays; run the same command again")
     ]

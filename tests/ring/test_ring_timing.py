@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keywright import KeyRing, Secret
+from keywright import KeyRing, Record, RecordInfo, Secret
 from keywright.errors import (
     ConfigError,
     DamagedStoreError,
@@ -18,7 +18,7 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright.ring.timing import Due
+from keywright.ring.schedule import Due
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -202,22 +202,27 @@ def test_one_that_cannot_be_read_is_told(ring: Rings, wait: Wait, monkeypatch: A
         assert (found[0].newest, found[0].since, str(found[0].error)) == (None, None, "a is damaged; restore it")
 
 
-def test_of_two_at_once_one_makes_the_version(ring: Rings, shared: dict[str, str], wait: Wait) -> None:
-    """Whoever saw the old version as the newest makes its successor or none, never the one after that."""
+def test_of_two_at_once_one_makes_the_version(
+    ring: Rings, shared: dict[str, str], wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ring that saw the old version as the newest creates its successor or nothing, never the one after that."""
     tables = {"stores": {"main": shared}, "keys": {"a": {"rotate_every": "1d"}}}
     one, other = ring(**tables), ring(**tables)
     one.generate("a")
     wait(days=1)
+    store = other.open_store().writable
+    create = store.create
+    made: list[int] = []
 
-    late = other.rotate_due()
-    seen = next(iter(one.due()))
-    waiting = other._due((), None)
-    name, infos = next(waiting)
-    made = [found.made and found.made.version for found in one.rotate_due()]
+    def late(record: Record) -> RecordInfo:
+        monkeypatch.setattr(store, "create", create)
+        made.extend(found.made.version for found in one.rotate_due() if found.made)
+        return create(record)
 
-    assert (seen.name, name.name, [info.version for info in infos]) == ("a", "a", [1])
+    monkeypatch.setattr(store, "create", late)
+
+    assert list(other.rotate_due()) == []
     assert made == [2]
-    assert list(late) == []
     assert [found.info.version for found in one.show("a").versions] == [1, 2]
 
 

@@ -1,4 +1,4 @@
-"""Whether a secret shows in a text, in whatever spelling."""
+"""Whether a secret shows in a text, in any spelling."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from keywright.secret import Secret
-
-__all__ = ["assert_hidden", "everything_in", "traceback_with_locals"]
+from keywright import Secret
 
 _WINDOW = 8
 _LITERAL = re.compile(rb"b'(?:[^'\\\n]|\\.)*'|b\"(?:[^\"\\\n]|\\.)*\"")
@@ -66,7 +64,7 @@ def everything_in(error: BaseException, *, local_variables: bool = True) -> str:
 def _literal(text: str) -> Iterator[bytes]:
     """The bytes of what looks like a bytes literal; nothing where it only looks so, as random bytes may."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an escape that is none
+        warnings.simplefilter("ignore")  # an invalid escape
         try:
             yield ast.literal_eval(text)
         except (SyntaxError, ValueError):
