@@ -432,7 +432,6 @@ def test_the_shape() -> None:
 
 
 def test_a_known_one() -> None:
-    """One that was put together by hand."""
     assert key_id_of(hidden(API_KEY)) == KEY_ID
     assert (
         digest_of(hidden(API_KEY)).reveal().hex() == "71d84b1859bad11abcb3dfd9353c8d1873aafd883ffaf6f2c9df7cbcfc3e1850"
@@ -453,7 +452,6 @@ def test_each_is_another() -> None:
     "given_as", [API_KEY, API_KEY.encode(), Secret(API_KEY.encode())], ids=["str", "bytes", "Secret"]
 )
 def test_how_it_may_be_given(given_as: object) -> None:
-    """As text, bytes or a Secret."""
     assert key_id_of(hidden(given_as)) == KEY_ID
 
 
@@ -481,7 +479,6 @@ def test_how_it_may_be_given(given_as: object) -> None:
     ],
 )
 def test_what_is_none(text: object) -> None:
-    """Anything else is refused in one message."""
     assert refused(key_id_of, hidden(text)) == (MalformedTokenError, SHAPE)
 
 
@@ -504,6 +501,5 @@ def test_a_wrong_checksum() -> None:
 
 
 def test_key_ids() -> None:
-    """What could be a key_id, and what could not."""
     assert is_key_id(KEY_ID)
     assert not any(map(is_key_id, ("", KEY_ID[:-1], KEY_ID + "a", KEY_ID.upper(), KEY_ID + "\n", None, 7, API_KEY)))

@@ -120,7 +120,6 @@ def test_what_is_no_token_is_refused(token: Any) -> None:
     ],
 )
 def test_another_number_of_segments_is_refused(token: str) -> None:
-    """A signed token has exactly three segments."""
     assert refused(verify, token, KEY) == (MalformedTokenError, SEGMENTS)
 
 
@@ -343,7 +342,6 @@ def test_padding_is_taken_where_the_caller_says_so() -> None:
 
 
 def test_64_mebibytes_are_refused_at_once() -> None:
-    """Input that is far too large costs nothing, be it text or bytes."""
     text, octets = "A." * (32 << 20), b"A." * (32 << 20)
 
     for token in (text, octets):
@@ -353,7 +351,6 @@ def test_64_mebibytes_are_refused_at_once() -> None:
 
 
 def test_a_token_of_the_largest_size_is_taken() -> None:
-    """262144 bytes are a token; one more are none."""
     room = 262_144 - len(FIRST) - len(THIRD) - 2
     payload = b"a" * (room * 3 // 4)
     token = seal(FIRST, text(payload))

@@ -153,7 +153,6 @@ def test_hmac_keys_have_the_length_of_the_hash(algorithm: str) -> None:
     ],
 )
 def test_public_keys_do_not_sign(key: Jwk, algorithm: str) -> None:
-    """A public JWK verifies, and has nothing to sign with."""
     assert refused(signer, key, algorithm) == (NotExportableError, NO_SECRET)
 
 
@@ -174,7 +173,6 @@ def test_types_without_a_public_half_have_no_object() -> None:
 
 
 def test_a_public_half_that_is_no_rsa_key_is_refused() -> None:
-    """A key of another store or format may hold anything."""
     for other in (b"", b"junk", EC.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)):
         assert refused(public_object, Key("rsa", "", None, other)) == (
             InvalidKeyError,
@@ -299,7 +297,6 @@ def test_ed25519_points_under_which_anybody_signs_are_refused(point: int) -> Non
 
 @pytest.mark.parametrize("y", [2, 7, 8])
 def test_ed25519_points_off_the_curve_are_refused(y: int) -> None:
-    """No x belongs to these."""
     assert refused(verifier, ed_key(y.to_bytes(32, "little"))) == (InvalidKeyError, OFF_CURVE)
 
 
@@ -307,7 +304,6 @@ def test_ed25519_points_off_the_curve_are_refused(y: int) -> None:
     ("curve", "algorithm"), [("P-256", "ES256"), ("P-384", "ES384"), ("P-521", "ES512"), ("Ed25519", "EdDSA")]
 )
 def test_halves_of_two_keys_do_not_sign(curve: Any, algorithm: str) -> None:
-    """The secret of one key beside the public half of another is refused before anything is signed."""
     mixed = {**create_curve_key(curve), "d": create_curve_key(curve)["d"]}
 
     assert refused(signer, mixed, algorithm) == (InvalidKeyError, HALVES)
@@ -503,7 +499,6 @@ def test_what_a_set_holds_for_others_is_passed_over() -> None:
 
 
 def test_a_set_does_not_sign() -> None:
-    """One key signs."""
     assert refused(signer, {"keys": [A]}) == (MalformedKeyError, ONE_KEY)
 
 
@@ -530,7 +525,6 @@ def test_a_set_has_so_many_keys_and_no_more() -> None:
 
 
 def test_a_member_is_no_longer_than_that_of_any_key() -> None:
-    """A number of half a million bits is no key."""
     assert refused(signer, {"kty": "oct", "k": "A" * 65_540}, "HS256") == (
         MalformedKeyError,
         "the JWK member k is longer than that of any key; export the key again from the program that made it",
@@ -682,5 +676,4 @@ def test_a_public_key_verifies_no_hmac(secret: bytes, algorithms: list[str]) -> 
 )
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n \t", b"\xef\xbb\xbf\n"])
 def test_a_public_key_after_a_byte_order_mark_or_spaces_is_one(public: bytes, before: bytes) -> None:
-    """How an editor saved it makes no secret of it."""
     assert is_public_key(Secret(before + public))

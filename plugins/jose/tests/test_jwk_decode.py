@@ -59,7 +59,6 @@ def test_oct_key_has_no_default_kid() -> None:
 
 @pytest.mark.parametrize("name", ["ec-p256", "ec-p521", "ed25519", "rsa"])
 def test_secret_and_public_jwk_share_a_thumbprint(name: str) -> None:
-    """Secret members do not count in a thumbprint."""
     assert thumbprint(published(name)) == thumbprint(public(published(name)))
 
 
@@ -127,7 +126,6 @@ def test_kid_and_attributes_come_along() -> None:
 
 
 def test_default_kid_stands_in() -> None:
-    """A JWK without `kid` gets the one that the caller has for it."""
     key = FORMAT.decode(hide(published("ed25519")), default_kid="prod/jwt-1")
 
     assert key.kid == "prod/jwt-1"
@@ -145,7 +143,6 @@ def test_whitespace_around_the_object_is_tolerated(around: bytes) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"cache.example.org-1:AAAA", b"-----BEGIN PRIVATE KEY-----", b"[{}]", b"\xff{"])
 def test_other_data_is_not_sniffed(data: bytes) -> None:
-    """What does not start with `{` is nothing of ours."""
     assert not FORMAT.sniff(Secret(data))
 
 

@@ -170,7 +170,6 @@ DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 @given(CLAIMS)
 def test_claims_come_back(claims: dict[str, object]) -> None:
-    """What can be written reads the same, whoever signs."""
     assert jws_decode(SIGNER.sign(claims), VERIFIER) == claims
     assert json.loads(CURVE_VERIFIER.verify(CURVE_SIGNER.sign(claims)).payload) == claims
 
@@ -185,7 +184,6 @@ def test_objects_have_one_reading(claims: dict[str, object]) -> None:
 
 @given(st.binary(max_size=300))
 def test_octets_come_back(payload: bytes) -> None:
-    """Any octets are a payload."""
     assert VERIFIER.verify(SIGNER.sign(payload)).payload == payload
 
 
@@ -203,13 +201,11 @@ def test_no_changed_character_passes(data: st.DataObject, payload: bytes) -> Non
 
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_anything_is_refused_by_our_errors(token: bytes | str) -> None:
-    """Whatever comes in, what comes out is one of ours."""
     assert refused(verify, token, KEY)[0] is MalformedTokenError
 
 
 @given(st.binary(max_size=200))
 def test_any_header_and_any_claims_are_refused_by_our_errors(document: bytes) -> None:
-    """Also behind a signature that holds."""
     second = SIGNER.sign(document)
     for token in (second, f"{encode_base64url(document)}.e30.AAAA"):
         with suppress(KeywrightError):
@@ -244,7 +240,6 @@ def names_of(pair: tuple[str, str]) -> dict[str, Any]:
 @settings(deadline=None)
 @given(pair=PAIRS, plaintext=st.binary(max_size=300))
 def test_any_bytes_come_back_decrypted(pair: tuple[str, str], plaintext: bytes) -> None:
-    """Decrypting undoes encrypting."""
     token = jwe_encrypt(plaintext, KEYS[pair], **names_of(pair))
 
     assert jwe_decrypt(token, KEYS[pair], **names_of(pair)).plaintext == Secret(plaintext)
@@ -253,7 +248,6 @@ def test_any_bytes_come_back_decrypted(pair: tuple[str, str], plaintext: bytes) 
 @settings(deadline=None)
 @given(pair=PAIRS, claims=CLAIMS)
 def test_any_claims_come_back_decrypted(pair: tuple[str, str], claims: dict[str, Any]) -> None:
-    """Decoding undoes encoding."""
     assert jwe_decode(jwe_encode(claims, KEYS[pair], **names_of(pair)), KEYS[pair], **names_of(pair)) == claims
 
 
@@ -320,7 +314,6 @@ def test_anything_is_refused_by_name(token: str | bytes, key: Any) -> None:
 @settings(deadline=None)
 @given(header=st.dictionaries(st.sampled_from(["alg", "enc", "epk", "apu", "kid", "crit", "zip", "iv", "tag"]), VALUES))
 def test_any_header_is_refused_by_name(header: dict[str, Any]) -> None:
-    """A header of anything, with the right algorithms or without: one of our errors."""
     for more in ({}, {"alg": "ECDH-ES", "enc": "A128GCM"}, {"alg": "A128GCMKW", "enc": "A128GCM"}):
         first = encode_base64url(json.dumps({**header, **more}, ensure_ascii=False).encode())
         for algorithm, key in (("ECDH-ES", KEYS["ECDH-ES", "A128CBC-HS256"]), ("A128GCMKW", create_secret_key(128))):

@@ -166,7 +166,6 @@ def test_the_check_sees_a_key_in_a_local_variable() -> None:
 
 
 def test_errors_hold_nothing_of_the_token() -> None:
-    """Messages quote no input, however long or short."""
     tag = hmac.digest(urlsafe_b64decode(OCT["k"] + "=="), b"Zm9yZ2VyeQ.Zm9yZ2VyeQ", "sha256")
     token = f"Zm9yZ2VyeQ.Zm9yZ2VyeQ.{text(tag)}"
 
@@ -209,7 +208,6 @@ def own_frames(error: KeywrightError) -> str:
 @pytest.mark.parametrize("part", range(5))
 @pytest.mark.parametrize("algorithm", KEYS)
 def test_tampered_tokens(algorithm: str, part: int) -> None:
-    """Whatever part of a token was changed, and whatever its algorithm: the key stays out of sight."""
     names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
     parts = jwe_encode(CLAIMS, KEYS[algorithm], **names).split(".")
     parts[part] = "A" * max(len(parts[part]), 4)
@@ -250,7 +248,6 @@ def test_claims_that_are_refused(options: dict[str, Any]) -> None:
     ],
 )
 def test_plaintexts_that_are_no_claims(plaintext: bytes) -> None:
-    """What was decrypted does not show where it is no JSON, or has a time that is none."""
     token = jwe_encrypt(plaintext, KEYS["A256KW"], **WRAP)
 
     error = refusal(jwe_decode, token, given(KEYS["A256KW"]), **WRAP)
