@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
+
+from keywright.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -79,7 +82,6 @@ def _verify(arguments: Namespace, context: Context) -> int:
 
 
 def _head(arguments: Namespace, context: Context) -> int:
-    from keywright.errors import FormatError
     from keywright_audit.verify import verify
 
     path = _path(arguments, context)
@@ -96,12 +98,11 @@ def _head(arguments: Namespace, context: Context) -> int:
 
 
 def _show(arguments: Namespace, context: Context) -> int:
-    from keywright.errors import FormatError
     from keywright_audit.log import begins_a_log, read_line
     from keywright_audit.verify import lines_of
 
     path = _path(arguments, context)
-    is_first = not context.json
+    is_first = True
     for number, raw in lines_of(path):
         if number == 1 and not begins_a_log(raw):
             raise FormatError(f"{path}: is no audit log; name another file")
@@ -115,19 +116,14 @@ def _show(arguments: Namespace, context: Context) -> int:
         if context.json:
             context.print_json(members)
             continue
-        if is_first:
-            for text in header():
-                context.print(text)
-            is_first = False
-        context.print(row_of(members))
+        if is_first and _is_terminal():
+            context.print(_joined([name for name, _ in _COLUMNS]))
+        is_first = False
+        context.print(_row(members))
     return 0
 
 
 def _path(arguments: Namespace, context: Context) -> str:
-    import os
-
-    from keywright.errors import ConfigError
-
     if arguments.file:
         return str(arguments.file)
     if arguments.file == "":
@@ -142,7 +138,6 @@ def _path(arguments: Namespace, context: Context) -> str:
 
 
 def _expected(arguments: Namespace, context: Context) -> str | None:
-    from keywright.errors import ConfigError
     from keywright_audit.log import is_hash
 
     if arguments.anchor is not None:
@@ -179,13 +174,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 _COLUMNS: Final = (("TIME", 27), ("WHO", 8), ("OPERATION", 10), ("KEY", 24), ("STORE", 8), ("OUTCOME", 0))
 
 
-def header() -> Iterator[str]:
-    """The line over the columns, on a terminal."""
-    if _is_terminal():
-        yield _joined([name for name, _ in _COLUMNS])
-
-
-def row_of(members: Mapping[str, object]) -> str:
+def _row(members: Mapping[str, object]) -> str:
     """time, who, operation, key, store and outcome (`…` of an intent); then the kid, where there is one."""
     kind = members.get("kind")
     if kind == "recovered":

@@ -107,11 +107,8 @@ class FileStore:
 
         Lazy: names that come or go while it is read may be seen or not. It opens no metadata and no key.
         """
-        with READING.about(self._path):
-            root = self._root()
-            if root is not None:
-                with root as opened:
-                    yield from islice(walk(opened, self._path, prefix, after), None if limit is None else max(limit, 0))
+        end = None if limit is None else max(limit, 0)
+        return self._each(lambda root: islice(walk(root, self._path, prefix, after), end))
 
     def create(self, record: Record) -> RecordInfo:
         """Add a version, and the store if there is none yet. Returns its info with the revision filled in.
@@ -150,11 +147,14 @@ class FileStore:
         """One sentence for each fault of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
         from keywright_file.check import examine
 
+        return self._each(lambda root: examine(root, self._path, self._patience))
+
+    def _each(self, look: Callable[[int], Iterator[str]]) -> Iterator[str]:
         with READING.about(self._path):
             root = self._root()
             if root is not None:
                 with root as opened:
-                    yield from examine(opened, self._path, self._patience)
+                    yield from look(opened)
 
     def _write(self, what: str, change: Callable[[Writer], _T]) -> _T:
         def work(writer: Writer) -> _T:
