@@ -1,4 +1,4 @@
-"""Signing a binary cache once more: `keywright nix sign` beside `nix store sign --all`."""
+"""Signing a binary cache again: `keywright nix sign` beside `nix store sign --all`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stores import row
-from timing import Prepare, Timed, time_in_turn
-
-__all__ = ["nix_rows"]
+from timing import Prepare, Timed, row, time_in_turn
 
 KEYWRIGHT = str(Path(sys.executable).with_name("keywright"))
 PLACES = {"disk": (None, 3.0), "tmpfs": ("/dev/shm", 1.5)}  # where (None: the disk), and the budget
@@ -82,7 +79,7 @@ def sign_in_turn(made: Path, key: Path, *, runs: int) -> dict[str, Timed]:
 
         def prepare(_: int) -> list[str]:
             shutil.rmtree(place, ignore_errors=True)
-            # With a sync, so that nobody waits for what was copied.
+            # With a sync, so that no command waits for what was copied.
             subprocess.run(["sh", "-c", 'cp -a "$1" "$2" && sync -f "$2"', "-", made, place], check=True)
             return command
 
@@ -101,20 +98,8 @@ def peak_memory(home: Path, size: int, key: Path) -> int:
     """The most that signing so many narinfos takes at once, in KiB."""
     with TemporaryDirectory(dir=home) as where:
         made = make_cache(Path(where) / "made", size)
-        command = [
-            sys.executable,
-            "-c",
-            PEAK,
-            KEYWRIGHT,
-            "nix",
-            "sign",
-            "--key-file",
-            str(key),
-            "--jobs",
-            "1",
-            str(made),
-        ]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        sign = [KEYWRIGHT, "nix", "sign", "--key-file", str(key), "--jobs", "1", str(made)]
+        done = subprocess.run([sys.executable, "-c", PEAK, *sign], check=True, capture_output=True, text=True)
         if contents(made).count(b"\nSig: ") != 2 * size:
             raise RuntimeError("keywright did not sign every narinfo")
     return int(done.stdout)
@@ -130,7 +115,7 @@ def make_key(home: Path, name: str) -> Path:
 
 
 def make_cache(directory: Path, size: int) -> Path:
-    """A cache of so many narinfos, each with references and a signature. Nobody needs the archives to sign."""
+    """A cache of so many narinfos, each with references and a signature. Signing needs no archives."""
     directory.mkdir()
     (directory / "nix-cache-info").write_text("StoreDir: /nix/store\n")
     draw = random.Random(size)

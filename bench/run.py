@@ -9,21 +9,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from jose_tokens import jose_rows
 from nix import nix_rows
 from start import discovery_rows, start_rows
 from stores import keyring_rows, store_rows
+from tokens import jose_rows
 
 
 def main() -> None:
     """Measure and print; a figure is a median, a ratio the median of ratios of runs next to each other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=31, metavar="N", help="how often each thing is measured")
-    parser.add_argument(
-        "--large",
-        action="store_true",
-        help="1,000,000 keys and 200,000 narinfos too: half an hour",
-    )
+    parser.add_argument("--large", action="store_true", help="1,000,000 keys and 200,000 narinfos too: half an hour")
     parser.add_argument("--only", metavar="PART", default="", help="the parts whose title holds this")
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {given.runs} runs each\n")

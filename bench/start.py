@@ -7,9 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from timing import Prepare, Timed, time_in_turn
-
-__all__ = ["discovery_rows", "start_rows"]
+from timing import Prepare, row, time_in_turn
 
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
@@ -22,16 +20,11 @@ def start_rows(home: Path, *, runs: int) -> Iterator[str]:
     config = home / "keywright.toml"
     config.write_text('[stores.keys]\nbackend = "file"\npath = "keys"\n')
     command = [str(BIN / "keywright")]
+    generate = [*command, "--config", str(config), "generate"]
     commands: dict[str, Prepare] = {
         "python -c pass": lambda _: [PYTHON, "-c", "pass"],
         "python -c 'import …ed25519'": lambda _: [PYTHON, "-c", ED25519],
-        "keywright generate (file store)": lambda number: [
-            *command,
-            "--config",
-            str(config),
-            "generate",
-            f"b-{number}",
-        ],
+        "keywright generate (file store)": lambda number: [*generate, f"b-{number}"],
         "keywright nix key generate-secret": lambda _: [*command, "nix", "key", "generate-secret", "--key-name", "b-1"],
         "keywright jose jwk create-secret-key": lambda _: [*command, "jose", "jwk", "create-secret-key"],
         "keyring get": lambda _: [str(BIN / "keyring"), "get", "service", "user"],
@@ -41,10 +34,10 @@ def start_rows(home: Path, *, runs: int) -> Iterator[str]:
         commands["nix key generate-secret"] = lambda _: [nix, "key", "generate-secret", "--key-name", "b-1"]
     env = _peer_environment(home)
     timed = time_in_turn(commands, runs=runs, env=env)
-    yield from (_row(one) for one in timed.values())
+    yield from (row(f"{one.name}, ms", one.median * 1000) for one in timed.values())
     ours = timed["keywright generate (file store)"]
-    yield _budget("generate / import …ed25519", ours.over(timed["python -c 'import …ed25519'"]), 2.0)
-    yield _budget("generate / keyring get", ours.over(timed["keyring get"]), 0.6)
+    yield row("generate / import …ed25519", ours.over(timed["python -c 'import …ed25519'"]), at_most=2.0)
+    yield row("generate / keyring get", ours.over(timed["keyring get"]), at_most=0.6)
 
 
 def discovery_rows(home: Path, *, runs: int) -> Iterator[str]:
@@ -57,9 +50,8 @@ def discovery_rows(home: Path, *, runs: int) -> Iterator[str]:
 
     timed = time_in_turn({f"{count} distributions more": among(count) for count in crowds}, runs=runs, env={})
     few, many = timed.values()
-    yield from (_row(one) for one in (few, many))
-    more = many.beyond(few) * 1000
-    yield f"{'150 distributions instead of 10':44} {more:+8.1f} ms   budget  +3 ms  {_verdict(more <= 3)}"
+    yield from (row(f"{one.name}, ms", one.median * 1000) for one in (few, many))
+    yield row("150 distributions instead of 10, ms more", many.beyond(few) * 1000, at_most=3)
 
 
 def _crowd(directory: Path, count: int) -> Path:
@@ -82,15 +74,3 @@ def _peer_environment(home: Path) -> Mapping[str, str]:
         "XDG_DATA_HOME": str(home),
         "NIX_CONFIG": "experimental-features = nix-command",
     }
-
-
-def _row(one: Timed) -> str:
-    return f"{one.name:44} {one.median * 1000:8.1f} ms"
-
-
-def _budget(name: str, ratio: float, budget: float) -> str:
-    return f"{name:44} {ratio:8.2f} ×    budget {budget:.2f} ×  {_verdict(ratio <= budget)}"
-
-
-def _verdict(kept: bool) -> str:
-    return "kept" if kept else "MISSED"

@@ -1,4 +1,4 @@
-"""Mutation testing: breaks the code in one place at a time, and some test has to notice. See docs/mutation.md.
+"""Mutation testing: change the code in one place at a time; some test has to fail. See docs/mutation.md.
 
 Run it in a COPY of the workspace that is installed as editable (`nox -s mutation` makes one): it writes to the sources.
 """
@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter, defaultdict
 from functools import partial
 from pathlib import Path
@@ -21,9 +22,8 @@ from typing import Any, TextIO
 
 import pytest
 
-from mutation import covering, running
+from mutation import measurement, processes
 from mutation.operators import Mutant, mutants
-from mutation.report import report
 
 ROOT = Path.cwd()
 PRELOADED = (
@@ -61,7 +61,7 @@ def chosen(options: argparse.Namespace) -> list[Mutant]:
     """The mutants to try: a sample of the targets', drawn file by file so that it does not move with other files."""
     if options.only:
         told = [json.loads(line) for line in options.only.read_text().splitlines()]
-        open_ = [each for each in told if each["outcome"] == "survived" or each["killer"] == running.TIME]
+        open_ = [each for each in told if each["outcome"] == "survived" or each["killer"] == processes.TIME]
         wanted = {(each["file"], each["start"], each["after"]) for each in open_}
     found = []
     for path in sorted([*ROOT.glob("core/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]):
@@ -82,19 +82,19 @@ class Campaign:
         self.killers: dict[str, set[str]] = defaultdict(set)
 
     def pytest_collection_finish(self) -> None:
-        running.preload(ROOT, PRELOADED)
+        processes.preload(ROOT, PRELOADED)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         folder: Path = self.options.folder
         if not self.options.measured:
             self.measure(session, folder / "measurement")
-        self.covering, self.seconds, failed = covering.read(folder / "measurement", ROOT)
+        self.covering, self.seconds, failed = measurement.read(folder / "measurement", ROOT)
         for test in failed:
             print(f"left out, fails with nothing broken: {test}", file=self.out)
         self.items = {item.nodeid: item for item in session.items if item.nodeid in self.seconds}
         # A test that runs few files says more about each of them.
         self.breadth = Counter(test for lines in self.covering.values() for test in set().union(*lines.values()))
-        self.living = running.functions(ROOT)
+        self.living = processes.functions(ROOT)
         gc.freeze()  # a child's collector would touch, and so copy, every page
         tried, start = chosen(self.options), time.monotonic()
         print(f"{len(tried)} mutants, {len(self.items)} tests", file=self.out, flush=True)
@@ -111,14 +111,14 @@ class Campaign:
         folder.parent.mkdir(exist_ok=True)
 
         def work(_: int) -> None:
-            measurement = covering.Measurement(ROOT, folder)
-            session.config.pluginmanager.register(measurement)
-            running.place_temporaries(session, folder / "t")
-            with measurement.running():
+            measured = measurement.Measurement(ROOT, folder)
+            session.config.pluginmanager.register(measured)
+            processes.place_temporaries(session, folder / "t")
+            with measured.running():
                 for item, following in zip(session.items, [*session.items[1:], None], strict=True):
                     session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
 
-        done, _ = running.forked(work, folder, limit=3600)
+        done, _ = processes.forked(work, folder, limit=3600)
         if not done:
             pytest.exit("the measurement did not come to its end", returncode=3)
 
@@ -162,23 +162,55 @@ class Campaign:
 
         start = time.monotonic()
         survived, killer = True, ""
-        with running.written(path, mutant, serial) as (original, mutated):
+        with processes.written(path, mutant, serial) as (original, mutated):
 
             def work(writer: int, tests: list[str]) -> None:
                 living = self.living.get(str(path), [])
-                if len(parts) > 1 or not running.change_in_place(living, str(path), original, mutated):
-                    running.run_afresh(tests, ROOT, temporary, writer)
-                running.run(session, [self.items[test] for test in tests], temporary, writer)
+                if len(parts) > 1 or not processes.change_in_place(living, str(path), original, mutated):
+                    processes.run_in_new_modules(tests, ROOT, temporary, writer)
+                processes.run(session, [self.items[test] for test in tests], temporary, writer)
 
             for part in parts:
                 limit = 3 * sum(self.seconds[test] for test in part) + 10
                 if part and survived:
-                    survived, killer = running.forked(partial(work, tests=part), temporary, limit)
+                    survived, killer = processes.forked(partial(work, tests=part), temporary, limit)
         if killer in self.items:
             self.killers[mutant.file].add(killer)
         outcome = "survived" if survived else "killed"
         told = {"outcome": outcome, "killer": killer, "tests": sum(map(len, parts)), "group": group(mutant.file)}
         return {**mutant._asdict(), **told, "seconds": round(time.monotonic() - start, 2)}
+
+
+def explanations(path: Path) -> dict[tuple[str, ...], str]:
+    """Why a mutant that survives does so, by file, line as it stands there, text before and text after."""
+    told = tomllib.loads(path.read_text()).get("survivor", []) if path.exists() else []
+    return {(each["file"], each["line"], each["before"], each["after"]): each["why"] for each in told}
+
+
+def report(results: list[dict[str, Any]], explained: Path, minimum: float, out: TextIO) -> int:
+    """Prints the table and the survivors; 1 where the score of all together is below `minimum` percent."""
+    reasons = explanations(explained)
+    survivors = [each for each in results if each["outcome"] == "survived"]
+    for each in survivors:
+        text = Path(each["file"]).read_text().splitlines()[each["line"] - 1].strip()
+        each["why"] = reasons.get((each["file"], text, each["before"], each["after"]), "")
+        if not each["why"]:
+            before, after = (" ".join(each[side].split())[:200] for side in ("before", "after"))
+            print(f"{each['file']}:{each['line']} {each['kind']}: {before}  ->  {after}", file=out)
+    totals = Counter(each["group"] for each in results)
+    left = Counter(each["group"] for each in survivors)
+    known = Counter(each["group"] for each in survivors if each["why"])
+    print("| group | mutants | killed | survived | explained | score |", file=out)
+    print("| --- | --: | --: | --: | --: | --: |", file=out)
+    for name in sorted(totals):
+        print(row(name, totals[name], left[name], known[name]), file=out)
+    print(row("all", totals.total(), left.total(), known.total()), file=out)
+    return int(100 * left.total() > (100 - minimum) * totals.total())
+
+
+def row(name: str, total: int, left: int, known: int) -> str:
+    """A line of the table; the score counts an explained survivor as what it is, a survivor."""
+    return f"| {name} | {total} | {total - left} | {left} | {known} | {100 * (total - left) / max(total, 1):.1f} % |"
 
 
 def main() -> int:
@@ -189,7 +221,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the file being mutated is put back
     campaign = Campaign(options, out)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    done = pytest.main([*running.OPTIONS, *options.tests], plugins=[campaign])
+    done = pytest.main([*processes.OPTIONS, *options.tests], plugins=[campaign])
     if done:
         print(f"pytest collects no tests, or the measurement failed (pytest's exit code {int(done)})", file=out)
         return int(done)

@@ -17,11 +17,8 @@ from typing import Final
 
 import keywright
 from fuzz_targets.contract import check_sentence, require
-from fuzz_targets.scratch import emptied, scratch_directory
-from fuzz_targets.target import Target
+from fuzz_targets.target import Target, emptied, scratch_directory
 from keywright.cli.dispatch import run
-
-__all__ = ["TARGET"]
 
 _CONFIG: Final = b"""
 default_store = "local"
@@ -185,10 +182,13 @@ _COMMANDS: Final = (
     ("rotate --help", b""),
 )
 
-TARGET = Target(
-    check,
-    seeds=tuple(line.replace(" ", "\n").encode() + b"\0" + given for line, given in _COMMANDS),
-    words=tuple(b"\n" + word for word in _WORDS),
-    maximum_bytes=1024,
-    mutate=mutate,
-)
+
+TARGETS: Final = {
+    "command_line": Target(
+        check,
+        seeds=tuple(line.replace(" ", "\n").encode() + b"\0" + given for line, given in _COMMANDS),
+        words=tuple(b"\n" + word for word in _WORDS),
+        maximum_bytes=1024,
+        mutate=mutate,
+    ),
+}

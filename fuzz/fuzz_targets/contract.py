@@ -11,8 +11,6 @@ from typing import Final, TypeVar
 
 from keywright.errors import KeywrightError
 
-__all__ = ["OWN_PACKAGES", "ContractBrokenError", "attempt", "check_sentence", "require"]
-
 OWN_PACKAGES: Final = (
     "keywright",
     "keywright_env",

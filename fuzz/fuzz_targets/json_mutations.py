@@ -6,8 +6,6 @@ import json
 from collections.abc import Sequence
 from random import Random
 
-__all__ = ["mutated_object"]
-
 _ODD: tuple[object, ...] = (
     None, True, False, 0, -1, 1, 1.5, 1e300, -0.0, 2**64, 10**400, "", "A", "AA", "AQ", "AR", "=", "\0", "\ud800", "é",
     [], {}, [1], ["sign"], ["sign", "sign"], {"a": {"a": [None]}}, [[[[]]]], "9" * 20,

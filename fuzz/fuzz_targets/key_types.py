@@ -14,8 +14,6 @@ from keywright import Key, KeyType, Options, Secret
 from keywright.errors import InvalidKeyError, InvalidSignatureError, NotExportableError
 from keywright_keytypes import keywright_register_key_types
 
-__all__ = ["TARGET"]
-
 _TYPES: Final[tuple[KeyType, ...]] = tuple(keywright_register_key_types())
 _MESSAGE: Final = b"message"
 _HEAD: Final = 4  # bytes: the key type, the layout, and in two the length of the secret half where both are there
@@ -115,10 +113,12 @@ def _seeds() -> tuple[bytes, ...]:
     return tuple(seeds)
 
 
-TARGET = Target(
-    check,
-    seeds=_seeds(),
-    words=(b"\x04", b"\0" * 32, b"\xff" * 32, b"\x30\x82", b"\x02\x01\0", b"\x02\x03\x01\0\x01", b"\x05\0"),
-    maximum_bytes=2048,
-    mutate=mutate,
-)
+TARGETS: Final = {
+    "key_types": Target(
+        check,
+        seeds=_seeds(),
+        words=(b"\x04", b"\0" * 32, b"\xff" * 32, b"\x30\x82", b"\x02\x01\0", b"\x02\x03\x01\0\x01", b"\x05\0"),
+        maximum_bytes=2048,
+        mutate=mutate,
+    ),
+}

@@ -11,11 +11,8 @@ from fuzz_targets.contract import attempt, require
 from fuzz_targets.target import Target
 from keywright import Secret
 from keywright.errors import SealError
-from keywright_seal.derivation import ARGON2ID, NO_DERIVATION, Derivation
-from keywright_seal.master_keys import MasterKeys
-from keywright_seal.opened import OpenedEnvelopeSeal
-
-__all__ = ["TARGET"]
+from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+from keywright_seal.kdf import ARGON2ID, NO_DERIVATION, Derivation
 
 _CONTEXT: Final = b'["a", 1, "nix", "a-1"]'
 # Computed, for hypothesis tries the literals of a program as input.
@@ -104,13 +101,15 @@ def mutate(data: bytes, random: Random) -> bytes:
     return bytes(made)
 
 
-TARGET = Target(
-    check,
-    seeds=(
-        *_GENUINE,
-        b"\x01\x02\x00\x11\x08\x01" + bytes(150),
+TARGETS: Final = {
+    "seals": Target(
+        check,
+        seeds=(
+            *_GENUINE,
+            b"\x01\x02\x00\x11\x08\x01" + bytes(150),
+        ),
+        words=(b"\x01\x00\x00\x00\x00\x00", b"\x01\x01\x00\x13\x02\x01", b"\x01\x02\x00\x11\x08\x01", bytes(16)),
+        maximum_bytes=1024,
+        mutate=mutate,
     ),
-    words=(b"\x01\x00\x00\x00\x00\x00", b"\x01\x01\x00\x13\x02\x01", b"\x01\x02\x00\x11\x08\x01", bytes(16)),
-    maximum_bytes=1024,
-    mutate=mutate,
-)
+}

@@ -1,12 +1,15 @@
-"""`Target`: what one fuzz target is made of."""
+"""`Target`: what one fuzz target is made of; and directories in memory for targets that need files."""
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
-
-__all__ = ["Target"]
 
 
 class Target(NamedTuple):
@@ -26,3 +29,18 @@ class Target(NamedTuple):
     words: Sequence[bytes] = ()
     maximum_bytes: int = 4096
     mutate: Callable[[bytes, Random], bytes | None] | None = None
+
+
+def scratch_directory(name: str) -> Path:
+    """A new directory, removed when the process ends; in `TMPDIR` if that is set, as the campaign does."""
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") and "TMPDIR" not in os.environ else None
+    path = Path(tempfile.mkdtemp(prefix=f"keywright-fuzz-{name}-", dir=memory))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+def emptied(directory: Path) -> Path:
+    """The directory, made anew."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700)
+    return directory

@@ -1,22 +1,23 @@
-"""Times, durations, pairs, and the values of settings, given as text or as TOML."""
+"""Values that are written as text: times, durations, pairs, settings, names and references."""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
 from fuzz_targets.contract import attempt, check_sentence, require
 from fuzz_targets.target import Target
-from keywright import Secret, Setting, format_time, parse_time
+from keywright import Secret, Setting, check_name, format_time, parse_reference, parse_time
 from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
-from keywright.errors import ConfigError
+from keywright.errors import ConfigError, InvalidNameError
 from keywright.settings.model import Given, SettingType
 from keywright.settings.values import parse_setting
 from keywright.text import format_duration, parse_duration
-
-__all__ = ["TARGET"]
+from keywright_env.store import default_variable
+from keywright_nix.key import numbered_name, problem_in
 
 _NOW: Final = datetime(2026, 11, 21, 20, 52, 13, 1, UTC)
 _SHOWN: Final = b"fuzz: stores.local.x 2026-11-21"
@@ -26,7 +27,7 @@ _TYPES: Final[dict[SettingType, type]] = {
 }  # fmt: skip
 
 
-def check(data: bytes) -> None:
+def check_values(data: bytes) -> None:
     """Each reader refuses in its own way, or gives what is written as it was read."""
     text = data.decode(errors="surrogateescape")
     _check_time(text, data)
@@ -98,16 +99,58 @@ def _check_setting(setting_type: SettingType, value: object, data: bytes, *, tex
             require(isinstance(parsed, _TYPES[setting_type]), "a value of another type than declared")
 
 
-TARGET = Target(
-    check,
-    seeds=(
-        b"2026-11-21T20:52:13Z", b"2026-11-21T20:52:13.000001+01:00", b"2026-11-21", b"90d", b"36500d", b"0s", b"-12",
-        b"99", b"true", b"a,b, c", b'a=b\nc:=[1,{"d":null}]\nx', b'{"env":"HOME"}', b'{"env":"PATH"}',
-        b'{"file":"missing"}', b'["a","b"]', b'{"a":{"b":[1,true,"c",{"d":"e"}]}}', b"~root/x", b"9999999999w",
+_SEGMENT = re.compile(r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z))[a-z0-9](?:[a-z0-9._-]*[a-z0-9_-])?")
+_VERSION = re.compile("[1-9][0-9]{0,8}")
+
+
+def check_references(data: bytes) -> None:
+    """What is read prints as it was; what the grammar allows is read, and nothing else."""
+    text = data.decode(errors="surrogateescape")
+    # A name is repeated by no message, however harmless it looks.
+    reference = attempt(lambda: parse_reference(text), InvalidNameError, given=(data,))
+    name = attempt(lambda: check_name(text), InvalidNameError, given=(data,))
+    written, at, version = text.partition("@")
+    allowed = _is_name(written) and (not at or _VERSION.fullmatch(version) is not None)
+    require((reference is not None) == allowed, "the grammar of references says otherwise")
+    require((name is not None) == _is_name(text), "the grammar of names says otherwise")
+    if reference is not None:
+        require(str(reference) == text, "a reference prints as another text")
+        require(parse_reference(str(reference)) == reference, "a reference does not come back")
+        _check_derived(reference.name, reference.version or 1)
+
+
+def _is_name(text: str) -> bool:
+    return len(text.encode(errors="surrogateescape")) <= 200 and all(map(_SEGMENT.fullmatch, text.split("/")))
+
+
+def _check_derived(name: str, version: int) -> None:
+    require(problem_in(numbered_name(name, version)) is None, "a name makes no Nix key name")
+    require(numbered_name(name, version) != numbered_name(name, version + 1), "two versions share a Nix key name")
+    variable = default_variable(name)
+    require(variable is None or re.fullmatch("KEYWRIGHT_KEY_[A-Z0-9_]+", variable) is not None, "no variable's name")
+
+
+TARGETS: Final = {
+    "values": Target(
+        check_values,
+        seeds=(
+            *b"2026-11-21T20:52:13Z 2026-11-21T20:52:13.000001+01:00 2026-11-21 90d 36500d 0s -12 99 true".split(),
+            *b'{"env":"HOME"} {"env":"PATH"} {"file":"missing"} ["a","b"] ~root/x 9999999999w'.split(),
+            b"a,b, c",
+            b'a=b\nc:=[1,{"d":null}]\nx',
+            b'{"a":{"b":[1,true,"c",{"d":"e"}]}}',
+        ),
+        words=(
+            *b"T00:00:00Z +23:59 -24:00 0001-01-01 9999-12-31 :60 .0000001 = := ~".split(),
+            *b'{"env": {"file": 1e999 NaN [[[[ {"a": w d h'.split(),
+            b"\0",
+        ),
+        maximum_bytes=512,
     ),
-    words=(
-        *b"T00:00:00Z +23:59 -24:00 0001-01-01 9999-12-31 :60 .0000001 = := ~".split(), b"\0",
-        b'{"env":', b'{"file":', b"1e999", b"NaN", b"[[[[", b'{"a":', b"w", b"d", b"h",
+    "references": Target(
+        check_references,
+        seeds=b"cache.example.org prod/jwt@3 a-5@999999999 con.txt a@0 a/b_c/d-0@10 com1 a.".split(),
+        words=(*b"@ / .. ../ con lpt9 nul. @0 @01 \xc2\xb2 -0 _file".split(), b"\n", b"\0"),
+        maximum_bytes=256,
     ),
-    maximum_bytes=512,
-)  # fmt: skip
+}

@@ -1,11 +1,16 @@
-"""The key types and their plugin keep the contracts of `keywright.testing`."""
+"""The key types and their plugin keep the contracts of `keywright.testing`, and what the plugin costs to load."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
 
 import pytest
 
 import keywright_keytypes
-from keywright import KeyType
+from keywright import Key, KeyType, Options
+from keywright.errors import ConfigError
 from keywright.testing import KeyTypeContract, PluginContract
 
 TYPES = {key_type.name: key_type for key_type in keywright_keytypes.keywright_register_key_types()}
@@ -73,6 +78,102 @@ class TestKeytypesPlugin(PluginContract):
     module = "keywright_keytypes"
 
 
-def test_every_type_is_held_to_the_contract() -> None:
-    """No type of the plugin is forgotten above."""
-    assert {kind.name for kind in OneOfOurs.__subclasses__()} == set(TYPES)
+def test_the_plugin_registers_seven_types_and_each_is_held_to_the_contract() -> None:
+    """In the order that people expect to read them."""
+    assert list(TYPES) == ["ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa", "oct"]
+    assert [kind.name for kind in OneOfOurs.__subclasses__()] == list(TYPES)
+    assert keywright_keytypes.KEYWRIGHT_API == 1
+
+
+def _modules_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def test_import_is_light() -> None:
+    """Importing the plugin imports nothing that keywright has not imported."""
+    extra = _modules_after("import keywright_keytypes") - _modules_after("from keywright import Key, hookimpl, errors")
+
+    assert not {name for name in extra if not name.startswith("keywright")}
+
+
+def test_oct_keys_are_made_without_cryptography() -> None:
+    """Registering the types and generating an oct key does not import cryptography."""
+    modules = _modules_after(
+        "import keywright, keywright_keytypes as k\n"
+        "t = {t.name: t for t in k.keywright_register_key_types()}['oct']\n"
+        "t.complete(t.generate(keywright.Options({'bits': 256})))"
+    )
+
+    assert not {name for name in modules if name.startswith("cryptography")}
+
+
+@pytest.mark.parametrize(
+    ("name", "algorithms"),
+    [
+        ("ed25519", ("EdDSA", "Ed25519")),
+        ("x25519", ()),
+        ("ec-p256", ("ES256",)),
+        ("ec-p384", ("ES384",)),
+        ("ec-p521", ("ES512",)),
+        ("rsa", ("PS256", "PS384", "PS512", "RS256", "RS384", "RS512")),
+        ("oct", ("HS256", "HS384", "HS512")),
+    ],
+    ids=list(TYPES),
+)
+def test_algorithms(types: Mapping[str, KeyType], name: str, algorithms: tuple[str, ...]) -> None:
+    """Each type names its JWA algorithms, the default first."""
+    assert types[name].algorithms == algorithms
+
+
+@pytest.mark.parametrize(("name", "default", "least", "most"), [("rsa", 3072, 2048, 8192), ("oct", 256, 128, 8192)])
+def test_sizes_are_a_setting(types: Mapping[str, KeyType], name: str, default: int, least: int, most: int) -> None:
+    """rsa and oct have one setting, `bits`; options that were built by hand make no weak key either."""
+    (setting,) = types[name].settings
+    rule = f"a whole number that is a multiple of 8 from {least} to {most}"
+
+    assert (setting.name, setting.type, setting.default, setting.rule()) == ("bits", "integer", default, rule)
+    for bits in (least - 8, most + 8, least + 1):
+        with pytest.raises(ConfigError) as caught:
+            types[name].generate(Options({"bits": bits}))
+        assert str(caught.value) == f"bits of a key of type {name} must be {rule}"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret_bytes", "public_bytes", "bits"),
+    [
+        ("ed25519", 32, 32, 256),
+        ("x25519", 32, 32, 256),
+        ("ec-p256", 32, 65, 256),
+        ("ec-p384", 48, 97, 384),
+        ("ec-p521", 66, 133, 521),
+        ("oct", 64, None, 512),
+    ],
+    ids=[name for name in TYPES if name != "rsa"],
+)
+def test_layout_and_size(
+    types: Mapping[str, KeyType], keys: Mapping[str, Key], name: str, secret_bytes: int, public_bytes: int, bits: int
+) -> None:
+    """A fresh key has halves of fixed lengths, and its type states its size; curves have no setting."""
+    key = keys[name]
+
+    assert key.secret is not None
+    assert len(key.secret) == secret_bytes
+    assert (None if key.public is None else len(key.public)) == public_bytes
+    assert types[name].bits(key) == bits
+    assert name == "oct" or types[name].settings == ()
+
+
+def test_rsa_size_is_that_of_the_modulus(types: Mapping[str, KeyType]) -> None:
+    """The size of an rsa key is read from either half."""
+    key = types["rsa"].generate(Options({"bits": 2056}))
+
+    assert types["rsa"].bits(key) == types["rsa"].bits(Key("rsa", secret=key.secret)) == 2056
+    assert types["rsa"].bits(key.without_secret()) == 2056
+
+
+def test_the_largest_oct_key_can_be_generated(types: Mapping[str, KeyType]) -> None:
+    """The upper bound of `bits` is allowed."""
+    assert types["oct"].bits(types["oct"].generate(Options({"bits": 8192}))) == 8192

@@ -39,107 +39,77 @@ def objections(request: ReviewRequest, *tables: Mapping[str, object]) -> list[st
     return list(keywright_policy.keywright_configure(Options({"rules": tables}), KNOWN).keywright_review(request))
 
 
-@pytest.mark.parametrize(
-    ("change", "table", "message"),
-    [
-        pytest.param(
-            {},
-            {"names": "prod/*", "types": ["ed25519", "oct"]},
-            "rule 1 (prod/*) allows the types ed25519, oct, and not rsa; use another, or change the rule",
-            id="type",
-        ),
-        pytest.param(
-            {"key_type": ""},
-            {"types": ["ed25519"]},
-            "rule 1 (*) allows the types ed25519, and not an unknown one; use another, or change the rule",
-            id="type, unknown",
-        ),
-        pytest.param(
-            {},
-            {"names": ["prod/*", "b"], "formats": "nix"},
-            "rule 1 (prod/*, b) allows the formats nix, and not jwk; use another, or change the rule",
-            id="format",
-        ),
-        pytest.param(
-            {"format": None},
-            {"formats": "nix"},
-            "rule 1 (*) allows the formats nix, and not an unknown one; use another, or change the rule",
-            id="format, unknown",
-        ),
-        pytest.param(
-            {"bits": 3071},
-            {"minimum_bits": {"rsa": 3072}},
-            "rule 1 (*) wants 3072 bits or more of a key of type rsa, and this one has 3071; use a larger one, or "
-            "change the rule",
-            id="too small",
-        ),
-        pytest.param(
-            {"bits": None},
-            {"minimum_bits": {"rsa": 3072}},
-            "rule 1 (*) wants 3072 bits or more of a key of type rsa, and the size is not known before it is made; "
-            "allow types by name in the rule's types instead",
-            id="size unknown",
-        ),
-        pytest.param(
-            {"operation": "migrate"},
-            {"minimum_bits": {"rsa": 3072}},
-            "rule 1 (*) wants 3072 bits or more of a key of type rsa, and this one has 2048; use a larger one, or "
-            "change the rule",
-            id="too small to move",
-        ),
-        pytest.param(
-            {},
-            {"sealed": True},
-            "rule 1 (*) wants a store with a seal, and store 'local' has none; set one for it, or name another --store",
-            id="no seal",
-        ),
-        pytest.param(
-            {"operation": "export"},
-            {"export": False},
-            "rule 1 (*) lets no secret half out; use the key where it is kept (sign), or change the rule",
-            id="export",
-        ),
-        pytest.param(
-            {"operation": "destroy"},
-            {"operations": ["generate", "bind"]},
-            "rule 1 (*) allows generate, bind, and no destroy; if that should be, add it to the rule's operations",
-            id="operation",
-        ),
-        pytest.param(
-            {},
-            {"maximum_age": "365d"},
-            "rule 1 (*) wants keys that end 365d from now at the latest, and this one has no end; say --expires, "
-            "or set its expires_in",
-            id="no end",
-        ),
-        pytest.param(
-            {"expires": NOW + timedelta(days=365, microseconds=1)},
-            {"maximum_age": "365d"},
-            "rule 1 (*) wants keys that end 365d from now at the latest; say an earlier --expires",
-            id="too late an end",
-        ),
-        pytest.param(
-            {"operation": "bind", "created": NOW - timedelta(days=365, microseconds=1)},
-            {"maximum_age": "365d"},
-            "rule 1 (*) wants keys of at most 365d, and this one was made 2025-11-22T11:59:59Z; rotate it",
-            id="too old to sign",
-        ),
-        pytest.param(
-            {"operation": "export"},
-            {"maximum_age": "365d"},
-            "rule 1 (*) wants keys of at most 365d, and store 'local' cannot tell how old this one is; keep it in a "
-            "store with metadata, or change the rule",
-            id="age unknown",
-        ),
-    ],
+NO_SIZE = (
+    "wants 3072 bits or more of a key of type rsa, and the size is not known before it is made; allow types by name in "
+    "the rule's types instead"
 )
+NO_END = (
+    "wants keys that end 365d from now at the latest, and this one has no end; say --expires, or set its expires_in"
+)
+NO_AGE = (
+    "wants keys of at most 365d, and store 'local' cannot tell how old this one is; keep it in a store with metadata, "
+    "or change the rule"
+)
+TOO_SMALL = "wants 3072 bits or more of a key of type rsa, and this one has {}; use a larger one, or change the rule"
+OBJECTIONS: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]] = {
+    "type": (
+        {},
+        {"types": ["ed25519", "oct"]},
+        "allows the types ed25519, oct, and not rsa; use another, or change the rule",
+    ),
+    "type, unknown": (
+        {"key_type": ""},
+        {"types": ["ed25519"]},
+        "allows the types ed25519, and not an unknown one; use another, or change the rule",
+    ),
+    "format": ({}, {"formats": "nix"}, "allows the formats nix, and not jwk; use another, or change the rule"),
+    "format, unknown": (
+        {"format": None},
+        {"formats": "nix"},
+        "allows the formats nix, and not an unknown one; use another, or change the rule",
+    ),
+    "too small": ({"bits": 3071}, {"minimum_bits": {"rsa": 3072}}, TOO_SMALL.format(3071)),
+    "too small to move": ({"operation": "migrate"}, {"minimum_bits": {"rsa": 3072}}, TOO_SMALL.format(2048)),
+    "size unknown": ({"bits": None}, {"minimum_bits": {"rsa": 3072}}, NO_SIZE),
+    "no seal": (
+        {},
+        {"sealed": True},
+        "wants a store with a seal, and store 'local' has none; set one for it, or name another --store",
+    ),
+    "export": (
+        {"operation": "export"},
+        {"export": False},
+        "lets no secret half out; use the key where it is kept (sign), or change the rule",
+    ),
+    "operation": (
+        {"operation": "destroy"},
+        {"operations": ["generate", "bind"]},
+        "allows generate, bind, and no destroy; if that should be, add it to the rule's operations",
+    ),
+    "no end": ({}, {"maximum_age": "365d"}, NO_END),
+    "too late an end": (
+        {"expires": NOW + timedelta(days=365, microseconds=1)},
+        {"maximum_age": "365d"},
+        "wants keys that end 365d from now at the latest; say an earlier --expires",
+    ),
+    "too old to sign": (
+        {"operation": "bind", "created": NOW - timedelta(days=365, microseconds=1)},
+        {"maximum_age": "365d"},
+        "wants keys of at most 365d, and this one was made 2025-11-22T11:59:59Z; rotate it",
+    ),
+    "age unknown": ({"operation": "export"}, {"maximum_age": "365d"}, NO_AGE),
+}
+
+
+@pytest.mark.parametrize(("change", "table", "message"), OBJECTIONS.values(), ids=OBJECTIONS)
 def test_what_breaks_a_rule_is_objected_to(
     change: dict[str, object], table: Mapping[str, object], message: str
 ) -> None:
-    """One sentence with subject, rule and way out; and none for a name that the rule is not for."""
+    """One sentence with subject, rule and hint; and none for a name that the rule is not for."""
     request = REQUEST._replace(**change)  # type: ignore[arg-type]  # (each a member of its type)
 
-    assert objections(request, table) == [message]
+    assert objections(request, table) == [f"rule 1 (*) {message}"]
+    assert objections(request, {**table, "names": ["prod/*", "b"]}) == [f"rule 1 (prod/*, b) {message}"]
     assert objections(request._replace(name="other"), {**table, "names": "prod/*"}) == []
 
 
@@ -200,9 +170,9 @@ def test_operations_are_a_list_of_what_is_allowed(allowed: set[str], operation: 
     assert bool(said) == (name.startswith("prod/") and operation not in allowed)
 
 
-@pytest.mark.parametrize("table", [{"export": False}, {"export": False, "sealed": False}])
+@pytest.mark.parametrize("table", [{"export": False}, {"export": False, "sealed": False}], ids=["export", "both"])
 def test_a_secret_half_that_stays_in_is_not_moved_into_the_open(table: Mapping[str, object]) -> None:
-    """Who lets no secret half out lets it into no store without a seal either; into one with a seal it may move."""
+    """`export = false` allows no move into a store without a seal either; into one with a seal it may move."""
     moved = REQUEST._replace(operation="migrate")
 
     assert objections(moved, table) == [

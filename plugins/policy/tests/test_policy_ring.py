@@ -80,7 +80,7 @@ def test_keys_have_an_end() -> None:
 
 
 def test_a_mistake_in_the_rules_refuses_the_ring() -> None:
-    """A policy that nobody can read is not passed over."""
+    """A policy that cannot be read is not passed over."""
     with pytest.raises(ConfigError) as caught, ring_with({"nams": "prod/*", "sealed": True}):
         pass
 

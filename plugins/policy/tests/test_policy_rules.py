@@ -1,19 +1,41 @@
-"""Rules as they are read."""
+"""The plugin keeps its contract, and rules are read strictly."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 
 import keywright_policy
-from keywright import Known, Options
+from keywright import REQUIRED, Known, Options
 from keywright.errors import ConfigError
-from keywright_policy.rules import MaximumAge, Rule, read_rules
+from keywright.events import Operation
+from keywright.testing import PluginContract
+from keywright_policy.rules import OPERATIONS, MaximumAge, Rule, read_rules
 
 CANARY = "hunter2-canary\n"
 KNOWN = Known(("ec-p256", "ed25519", "oct", "rsa"), ("jwk", "nix"), sizable_key_types=frozenset({"oct", "rsa"}))
+
+
+class TestPolicyPlugin(PluginContract):
+    """The plugin module."""
+
+    module = "keywright_policy"
+
+
+def test_the_operations_are_those_that_are_reviewed() -> None:
+    """A rule can name each operation of the core, and no other."""
+    assert get_args(Operation) == OPERATIONS
+
+
+def test_the_setting_is_explained() -> None:
+    """There is one, which is required, and it says what it is for."""
+    (setting,) = keywright_policy.SETTINGS
+
+    assert (setting.name, setting.type, setting.default) == ("rules", "tables", REQUIRED)
+    assert setting.help
 
 
 def test_a_rule_is_read_whole() -> None:
@@ -74,99 +96,81 @@ NOTHING = (
     "rule 1 demands nothing; give it one of types, formats, minimum_bits, maximum_age, sealed = true, export = false "
     "and operations, or take it out"
 )
+PLUGIN_NAMES_RULE = "must be names of a-z, digits and '-', such as ed25519 or jwk"
 HAS = "a rule has: names, types, formats, minimum_bits, maximum_age, sealed, export, operations"
 
 
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        pytest.param({"typs": ["a"]}, f"rule 1 has no member 'typs' (did you mean 'types'?); {HAS}", id="misspelt"),
-        pytest.param({"xyz": 1}, f"rule 1 has no member 'xyz'; {HAS}", id="unknown"),
-        pytest.param(
-            {CANARY: 1}, f"rule 1 has a member whose name is not of a-z, 0-9 and '_'; {HAS}", id="what no member is"
-        ),
-        pytest.param({}, NOTHING, id="empty"),
-        pytest.param(
-            {"names": "a", "sealed": False, "export": True},
-            NOTHING,
-            id="demands nothing",
-        ),
-        pytest.param(
-            {"minimum_bits": {"oct": 256, "ed25519": 256}},
-            "rule 1: minimum_bits has a key type whose size is fixed; say in types which are allowed, and take it out "
-            "here; those of other sizes are: oct, rsa",
-            id="bits: of a fixed size",
-        ),
-        pytest.param({"names": "Prod/*"}, NAMES_RULE, id="upper case"),
-        pytest.param({"names": "prod/"}, NAMES_RULE, id="ends in a slash"),
-        pytest.param({"names": "*/jwt"}, NAMES_RULE, id="star at the start"),
-        pytest.param({"names": "a*b"}, NAMES_RULE, id="star inside"),
-        pytest.param({"names": "a**"}, NAMES_RULE, id="two stars"),
-        pytest.param({"names": ["a", CANARY]}, NAMES_RULE, id="one of several"),
-        pytest.param({"names": 7}, f"rule 1: names {TEXTS_RULE}", id="names: number"),
-        pytest.param({"names": ""}, f"rule 1: names {TEXTS_RULE}", id="names: empty text"),
-        pytest.param({"types": []}, f"rule 1: types {TEXTS_RULE}", id="types: empty"),
-        pytest.param(
-            {"minimum_bits": {"rsaa": 3072}},
-            "rule 1: minimum_bits has a key type that is not installed (did you mean 'rsa'?); there are: ec-p256, "
-            "ed25519, oct, rsa",
-            id="bits: misspelt type",
-        ),
-        pytest.param(
-            {"minimum_bits": {"oct": 256, "canary": 1}},
-            "rule 1: minimum_bits has a key type that is not installed; there are: ec-p256, ed25519, oct, rsa",
-            id="bits: unknown type",
-        ),
-        pytest.param(
-            {"types": ["oct", "ed25591"]},
-            "rule 1: types has a key type that is not installed (did you mean 'ed25519'?); there are: ec-p256, "
-            "ed25519, oct, rsa",
-            id="types: misspelt",
-        ),
-        pytest.param(
-            {"formats": "jwkk"},
-            "rule 1: formats has a format that is not installed (did you mean 'jwk'?); there are: jwk, nix",
-            id="formats: misspelt",
-        ),
-        pytest.param({"types": ["a", 1]}, f"rule 1: types {TEXTS_RULE}", id="types: number among them"),
-        pytest.param(
-            {"types": [CANARY]},
-            "rule 1: types must be names of a-z, digits and '-', such as ed25519 or jwk",
-            id="types: no name",
-        ),
-        pytest.param(
-            {"formats": ["JWK"]},
-            "rule 1: formats must be names of a-z, digits and '-', such as ed25519 or jwk",
-            id="formats: no name",
-        ),
-        pytest.param(
-            {"operations": ["genrate"]},
-            "rule 1: operations must be of these (did you mean 'generate'?): generate, import, rotate, label, disable, "
-            "enable, compromise, destroy, export, bind, migrate, reseal, remove",
-            id="operations: misspelt",
-        ),
-        pytest.param({"minimum_bits": 3072}, BITS_RULE, id="bits: number"),
-        pytest.param({"minimum_bits": {}}, BITS_RULE, id="bits: empty"),
-        pytest.param({"minimum_bits": {"rsa": 0}}, BITS_RULE, id="bits: nothing"),
-        pytest.param({"minimum_bits": {"rsa": 1_000_001}}, BITS_RULE, id="bits: too many"),
-        pytest.param({"minimum_bits": {"rsa": True}}, BITS_RULE, id="bits: boolean"),
-        pytest.param({"minimum_bits": {"rsa": "3072"}}, BITS_RULE, id="bits: text"),
-        pytest.param({"minimum_bits": {CANARY: 1}}, BITS_RULE, id="bits: no type"),
-        pytest.param(
-            {"types": ["rsa"], "minimum_bits": {"rsaa": 3072}},
-            "rule 1: minimum_bits has a type that types does not allow; correct its name, or take it out",
-            id="bits: of a type that is not allowed",
-        ),
-        pytest.param({"maximum_age": "365"}, AGE_RULE, id="age: no unit"),
-        pytest.param({"maximum_age": "0d"}, AGE_RULE, id="age: nothing"),
-        pytest.param({"maximum_age": "36501d"}, AGE_RULE, id="age: too long"),
-        pytest.param({"maximum_age": 365}, AGE_RULE, id="age: number"),
-        pytest.param({"maximum_age": "３d"}, AGE_RULE, id="age: other digits"),
-        pytest.param({"sealed": "yes"}, "rule 1: sealed must be true or false", id="sealed: text"),
-        pytest.param({"export": 0}, "rule 1: export must be true or false", id="export: number"),
-    ],
+FIXED_SIZE = (
+    "rule 1: minimum_bits has a key type whose size is fixed; say in types which are allowed, and take it out here; "
+    "those of other sizes are: "
 )
-def test_what_is_no_rule_is_refused(table: Mapping[str, object], message: str) -> None:
+NO_TYPE = "has a key type that is not installed{}; there are: ec-p256, ed25519, oct, rsa"
+REFUSED = {
+    "misspelt": ({"typs": ["a"]}, f"rule 1 has no member 'typs' (did you mean 'types'?); {HAS}"),
+    "unknown": ({"xyz": 1}, f"rule 1 has no member 'xyz'; {HAS}"),
+    "not a name": ({CANARY: 1}, f"rule 1 has a member whose name is not of a-z, 0-9 and '_'; {HAS}"),
+    "empty": ({}, NOTHING),
+    "demands nothing": ({"names": "a", "sealed": False, "export": True}, NOTHING),
+    "bits: of a fixed size": ({"minimum_bits": {"oct": 256, "ed25519": 256}}, FIXED_SIZE + "oct, rsa"),
+    "names: upper case": ({"names": "Prod/*"}, NAMES_RULE),
+    "names: ends in a slash": ({"names": "prod/"}, NAMES_RULE),
+    "names: star at the start": ({"names": "*/jwt"}, NAMES_RULE),
+    "names: star inside": ({"names": "a*b"}, NAMES_RULE),
+    "names: two stars": ({"names": "a**"}, NAMES_RULE),
+    "names: one of several": ({"names": ["a", CANARY]}, NAMES_RULE),
+    "names: number": ({"names": 7}, f"rule 1: names {TEXTS_RULE}"),
+    "names: empty text": ({"names": ""}, f"rule 1: names {TEXTS_RULE}"),
+    "types: empty": ({"types": []}, f"rule 1: types {TEXTS_RULE}"),
+    "types: number among them": ({"types": ["a", 1]}, f"rule 1: types {TEXTS_RULE}"),
+    "types: no name": ({"types": [CANARY]}, f"rule 1: types {PLUGIN_NAMES_RULE}"),
+    "types: misspelt": (
+        {"types": ["oct", "ed25591"]},
+        "rule 1: types " + NO_TYPE.format(" (did you mean 'ed25519'?)"),
+    ),
+    "bits: misspelt type": (
+        {"minimum_bits": {"rsaa": 3072}},
+        "rule 1: minimum_bits " + NO_TYPE.format(" (did you mean 'rsa'?)"),
+    ),
+    "bits: unknown type": (
+        {"minimum_bits": {"oct": 256, "canary": 1}},
+        "rule 1: minimum_bits " + NO_TYPE.format(""),
+    ),
+    "formats: misspelt": (
+        {"formats": "jwkk"},
+        "rule 1: formats has a format that is not installed (did you mean 'jwk'?); there are: jwk, nix",
+    ),
+    "formats: no name": ({"formats": ["JWK"]}, f"rule 1: formats {PLUGIN_NAMES_RULE}"),
+    "operations: misspelt": (
+        {"operations": ["genrate"]},
+        f"rule 1: operations must be of these (did you mean 'generate'?): {', '.join(OPERATIONS)}",
+    ),
+    "operations: unlike any": (
+        {"operations": ["generate", "qqqqqq"]},
+        f"rule 1: operations must be of these: {', '.join(OPERATIONS)}",
+    ),
+    "bits: number": ({"minimum_bits": 3072}, BITS_RULE),
+    "bits: empty": ({"minimum_bits": {}}, BITS_RULE),
+    "bits: nothing": ({"minimum_bits": {"rsa": 0}}, BITS_RULE),
+    "bits: too many": ({"minimum_bits": {"rsa": 1_000_001}}, BITS_RULE),
+    "bits: boolean": ({"minimum_bits": {"rsa": True}}, BITS_RULE),
+    "bits: text": ({"minimum_bits": {"rsa": "3072"}}, BITS_RULE),
+    "bits: no type": ({"minimum_bits": {CANARY: 1}}, BITS_RULE),
+    "bits: of a type that is not allowed": (
+        {"types": ["rsa"], "minimum_bits": {"rsaa": 3072}},
+        "rule 1: minimum_bits has a type that types does not allow; correct its name, or take it out",
+    ),
+    "age: no unit": ({"maximum_age": "365"}, AGE_RULE),
+    "age: nothing": ({"maximum_age": "0d"}, AGE_RULE),
+    "age: too long": ({"maximum_age": "36501d"}, AGE_RULE),
+    "age: number": ({"maximum_age": 365}, AGE_RULE),
+    "age: other digits": ({"maximum_age": "３d"}, AGE_RULE),
+    "sealed: text": ({"sealed": "yes"}, "rule 1: sealed must be true or false"),
+    "export: number": ({"export": 0}, "rule 1: export must be true or false"),
+}
+
+
+@pytest.mark.parametrize(("table", "message"), REFUSED.values(), ids=REFUSED)
+def test_an_invalid_rule_is_refused(table: Mapping[str, object], message: str) -> None:
     """One sentence says which rule and member, and what belongs there; never what stood there."""
     with pytest.raises(ConfigError) as caught:
         keywright_policy.keywright_configure(Options({"rules": (table,)}), KNOWN)
@@ -184,56 +188,34 @@ def test_rules_are_counted_from_one() -> None:
 
 
 def test_a_table_without_rules_is_refused() -> None:
-    """Whoever asked for a policy and gave it no rule would believe in one that is not there."""
+    """The user would rely on a policy that does not exist."""
     with pytest.raises(ConfigError) as caught:
         keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN)
 
     assert str(caught.value) == "rules has no rule, so nothing would be refused; give it one, or take the table out"
 
 
-@pytest.mark.parametrize(
-    ("table", "read"),
-    [
-        pytest.param({"maximum_age": "1s"}, {"maximum_age": MaximumAge(timedelta(seconds=1), "1s")}, id="shortest"),
-        pytest.param(
-            {"maximum_age": "36500d"}, {"maximum_age": MaximumAge(timedelta(days=36_500), "36500d")}, id="longest"
-        ),
-        pytest.param({"minimum_bits": {"rsa": 1}}, {"minimum_bits": {"rsa": 1}}, id="fewest bits"),
-        pytest.param({"minimum_bits": {"rsa": 1_000_000}}, {"minimum_bits": {"rsa": 1_000_000}}, id="most bits"),
-    ],
-)
-def test_bounds_are_allowed(table: Mapping[str, object], read: Mapping[str, object]) -> None:
+def test_bounds_are_allowed() -> None:
     """What a message calls the least or the most is a rule."""
-    (rule,) = read_rules((table,), KNOWN)
-
-    assert {name: getattr(rule, name) for name in read} == read
-
-
-def test_an_operation_that_is_like_none_is_refused_too() -> None:
-    """Where no operation is near, the message names them all and guesses nothing."""
-    with pytest.raises(ConfigError) as caught:
-        read_rules(({"operations": ["generate", "qqqqqq"]},), KNOWN)
-
-    assert str(caught.value) == (
-        "rule 1: operations must be of these: generate, import, rotate, label, disable, enable, compromise, destroy, "
-        "export, bind, migrate, reseal, remove"
-    )
+    for member, value, read in (
+        ("maximum_age", "1s", MaximumAge(timedelta(seconds=1), "1s")),
+        ("maximum_age", "36500d", MaximumAge(timedelta(days=36_500), "36500d")),
+        ("minimum_bits", {"rsa": 1}, {"rsa": 1}),
+        ("minimum_bits", {"rsa": 1_000_000}, {"rsa": 1_000_000}),
+    ):
+        (rule,) = read_rules(({member: value},), KNOWN)
+        assert getattr(rule, member) == read
 
 
-def test_where_nothing_is_installed_that_is_said() -> None:
-    """Without any key type, format or type with sizes, a rule that names one is refused, and the list says `none`."""
+def test_where_nothing_is_installed_the_list_says_none() -> None:
+    """A rule that names a key type, format or type with sizes is refused."""
     bare = Known((), ())
 
-    for table, message in (
-        ({"types": "oct"}, "rule 1: types has a key type that is not installed; there are: none"),
-        ({"formats": "jwk"}, "rule 1: formats has a format that is not installed; there are: none"),
+    for known, table, message in (
+        (bare, {"types": "oct"}, "rule 1: types has a key type that is not installed; there are: none"),
+        (bare, {"formats": "jwk"}, "rule 1: formats has a format that is not installed; there are: none"),
+        (Known(("ed25519",), ()), {"minimum_bits": {"ed25519": 256}}, FIXED_SIZE + "none"),
     ):
         with pytest.raises(ConfigError) as caught:
-            read_rules((table,), bare)
+            read_rules((table,), known)
         assert str(caught.value) == message
-    with pytest.raises(ConfigError) as caught:
-        read_rules(({"minimum_bits": {"ed25519": 256}},), Known(("ed25519",), ()))
-    assert str(caught.value) == (
-        "rule 1: minimum_bits has a key type whose size is fixed; say in types which are allowed, and take it out "
-        "here; those of other sizes are: none"
-    )

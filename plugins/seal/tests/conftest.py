@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from keywright import Options, Secret
+from keywright_seal.envelope import OpenedEnvelopeSeal
+from keywright_seal.kdf import has_argon2id
 from keywright_seal.master_key import MasterKeySeal
-from keywright_seal.opened import OpenedEnvelopeSeal
 from keywright_seal.passphrase import PassphraseSeal
-from keywright_seal.stretching import has_argon2id
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 

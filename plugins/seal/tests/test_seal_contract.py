@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from keywright.testing import OpenSeal, PluginContract, SealContract
-from keywright_seal.opened import OpenedEnvelopeSeal
+from keywright_seal.envelope import OpenedEnvelopeSeal
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 

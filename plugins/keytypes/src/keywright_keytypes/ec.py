@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright import Key, Secret
-from keywright.errors import InvalidKeyError
-from keywright_keytypes.halves import complete_halves, public_half
-from keywright_keytypes.refusals import check_algorithm, check_type, needed_secret
+from keywright.errors import InvalidKeyError, InvalidSignatureError
+from keywright_keytypes.common import (
+    NO_MATCH,
+    check_type,
+    check_use,
+    complete_halves,
+    hash_of,
+    needed_secret,
+    public_half,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +22,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     from keywright import Options, Setting
-
-__all__ = ["EC_P256", "EC_P384", "EC_P521", "EllipticCurve"]
 
 
 class EllipticCurve(NamedTuple):
@@ -40,21 +45,18 @@ class EllipticCurve(NamedTuple):
 
     def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
         """A fresh key with both halves."""
-        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key
 
-        private = ec.generate_private_key(self._curve())
-        return Key(
-            self.name,
-            secret=Secret(private.private_numbers().private_value.to_bytes(self.size, "big")),
-            public=_encode(private.public_key()),
-        )
+        private = generate_private_key(self._curve())
+        secret = Secret(private.private_numbers().private_value.to_bytes(self.size, "big"))
+        return Key(self.name, secret=secret, public=_encode(private.public_key()))
 
     def complete(self, key: Key) -> Key:
         """Derive a missing public half; check that both belong together.
 
         Raises:
             InvalidKeyError: another type, no half at all, a secret half of the wrong length or not from 1 to n - 1,
-                halves that do not belong together, or a public half that is no uncompressed point of the curve.
+                halves that do not belong together, or a public half that is not an uncompressed point of the curve.
         """
         return complete_halves(key, self.name, self._derive, self._public)
 
@@ -75,24 +77,48 @@ class EllipticCurve(NamedTuple):
             UnsupportedOperationError: another algorithm than the curve's own.
             NotExportableError: the key has no secret half.
         """
-        from keywright_keytypes.ecdsa import bind_signer
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+        from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-        check_type(key, self.name)
-        check_algorithm(algorithm, self.algorithms, self.name)
-        return bind_signer(self._private(needed_secret(key)), algorithm, self.size)
+        check_use(key, algorithm, self)
+        make, method, size = self._private(needed_secret(key)).sign, ECDSA(hash_of(algorithm)), self.size
+
+        def sign(message: bytes) -> bytes:
+            r, s = decode_dss_signature(make(message, method))
+            return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+        return sign
 
     def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
-        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature does not hold.
+        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature is not valid.
+
+        Refused are signatures of another length than the signer's, and, by the library, r or s that are not from 1 to
+        n - 1.
 
         Raises:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
             UnsupportedOperationError: another algorithm than the curve's own.
         """
-        from keywright_keytypes.ecdsa import bind_verifier
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+        from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-        check_type(key, self.name)
-        check_algorithm(algorithm, self.algorithms, self.name)
-        return bind_verifier(self._public(public_half(key, self._derive)), algorithm, self.size)
+        check_use(key, algorithm, self)
+        check, method = self._public(public_half(key, self._derive)).verify, ECDSA(hash_of(algorithm))
+        size = self.size
+
+        def verify(message: bytes, signature: bytes) -> None:
+            if len(signature) != 2 * size:
+                raise InvalidSignatureError(
+                    f"an {algorithm} signature is r ‖ s, {2 * size} bytes (RFC 7518 §3.4); convert one that is in DER"
+                )
+            r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+            try:
+                check(encode_dss_signature(r, s), message, method)
+            except InvalidSignature:
+                raise InvalidSignatureError(NO_MATCH) from None
+
+        return verify
 
     def _curve(self) -> ec.EllipticCurve:
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -100,7 +126,7 @@ class EllipticCurve(NamedTuple):
         return {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}[self.field_bits]
 
     def _private(self, secret: Secret) -> ec.EllipticCurvePrivateKey:
-        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.asymmetric.ec import derive_private_key
 
         if len(secret) != self.size:
             raise InvalidKeyError(
@@ -113,13 +139,13 @@ class EllipticCurve(NamedTuple):
                 f"the secret half of an {self.name} key is a number from 1 to the order of the curve less 1; "
                 "import another key"
             )
-        return ec.derive_private_key(int.from_bytes(secret.reveal(), "big"), self._curve())
+        return derive_private_key(int.from_bytes(secret.reveal(), "big"), self._curve())
 
     def _derive(self, secret: Secret) -> bytes:
         return _encode(self._private(secret).public_key())
 
     def _public(self, data: bytes) -> ec.EllipticCurvePublicKey:
-        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
         if len(data) != 1 + 2 * self.size or data[0] != 4:
             raise InvalidKeyError(
@@ -127,7 +153,7 @@ class EllipticCurve(NamedTuple):
                 "(SEC 1 §2.3.3); decompress it, or check the curve"
             )
         try:
-            return ec.EllipticCurvePublicKey.from_encoded_point(self._curve(), data)
+            return EllipticCurvePublicKey.from_encoded_point(self._curve(), data)
         except ValueError:
             raise InvalidKeyError(
                 f"the public half of this {self.name} key is no point of the curve; import another key"
@@ -150,8 +176,5 @@ EC_P384: Final = EllipticCurve(
     0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
 )
 EC_P521: Final = EllipticCurve(
-    "ec-p521",
-    ("ES512",),
-    521,
-    2**521 - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7,
+    "ec-p521", ("ES512",), 521, 2**521 - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7
 )

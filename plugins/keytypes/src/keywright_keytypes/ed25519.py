@@ -5,21 +5,30 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from keywright import Key, Secret
-from keywright.errors import InvalidKeyError
-from keywright_keytypes.edwards25519 import check_point
-from keywright_keytypes.halves import complete_halves, public_half
-from keywright_keytypes.refusals import check_algorithm, check_type, needed_secret, no_match
+from keywright import Key, PointProblem, Secret, ed25519_point_problem
+from keywright.errors import InvalidKeyError, InvalidSignatureError
+from keywright_keytypes.common import NO_MATCH, check_type, check_use, complete_halves, needed_secret, public_half
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from keywright import Options, Setting
 
-__all__ = ["Ed25519"]
-
 _BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
+_POINT_PROBLEMS: Final = {
+    PointProblem.LENGTH: "the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone",
+    PointProblem.NOT_CANONICAL: (
+        "the public half of an ed25519 key must encode y below 2^255 - 19 (RFC 8032 §5.1.3); import another key"
+    ),
+    PointProblem.SMALL_ORDER: (
+        "the public half of this ed25519 key is a point of low order, for which signatures are forged without a "
+        "secret; import another key"
+    ),
+    PointProblem.NOT_ON_CURVE: (
+        "the public half of this ed25519 key is no point of the curve (RFC 8032 §5.1.3); import another key"
+    ),
+}
 
 
 class Ed25519:
@@ -41,7 +50,7 @@ class Ed25519:
 
         Raises:
             InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
-                together, or a public half that is no such point.
+                together, or a public half that is not such a point.
         """
         return complete_halves(key, self.name, _derive, _public)
 
@@ -64,8 +73,7 @@ class Ed25519:
         """
         from nacl.bindings import crypto_sign
 
-        check_type(key, self.name)
-        check_algorithm(algorithm, self.algorithms, self.name)
+        check_use(key, algorithm, self)
         secret = needed_secret(key)
         both = _Hidden(secret.reveal() + _derive(secret))  # as libsodium wants it
 
@@ -75,7 +83,7 @@ class Ed25519:
         return sign
 
     def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
-        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature does not hold.
+        """Check `(message, signature)`; the call raises InvalidSignatureError if the signature is not valid.
 
         Raises:
             InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
@@ -84,18 +92,17 @@ class Ed25519:
         from nacl.bindings import crypto_sign_open
         from nacl.exceptions import BadSignatureError
 
-        check_type(key, self.name)
-        check_algorithm(algorithm, self.algorithms, self.name)
+        check_use(key, algorithm, self)
         public = _public(public_half(key, _derive))
 
         def verify(message: bytes, signature: bytes) -> None:
             # What libsodium takes is the signature and the message in one: a longer one would eat from the message.
             if len(signature) != _SIGNATURE_BYTES:
-                raise no_match()
+                raise InvalidSignatureError(NO_MATCH)
             try:
                 crypto_sign_open(_octets(signature) + _octets(message), public)
             except BadSignatureError:
-                raise no_match() from None
+                raise InvalidSignatureError(NO_MATCH) from None
 
         return verify
 
@@ -118,12 +125,12 @@ def _derive(secret: Secret) -> bytes:
 
 
 def _public(data: bytes) -> bytes:
-    if len(data) != _BYTES:
-        raise InvalidKeyError("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone")
-    check_point(data)
+    problem = ed25519_point_problem(data)
+    if problem:
+        raise InvalidKeyError(_POINT_PROBLEMS[problem])
     return data
 
 
 def _octets(data: bytes) -> bytes:
-    """Bytes of whatever is like bytes; the library takes lists of numbers too, which nobody means."""
+    """Bytes of any bytes-like object; the library would accept a list of numbers too."""
     return data if type(data) is bytes else bytes(memoryview(data))

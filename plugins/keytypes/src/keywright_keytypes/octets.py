@@ -6,26 +6,16 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
-from keywright.errors import InvalidKeyError
-from keywright_keytypes.refusals import check_algorithm, check_type, checked_integer, needed_secret, no_match
+from keywright.errors import InvalidKeyError, InvalidSignatureError
+from keywright_keytypes.common import NO_MATCH, check_type, check_use, checked_integer, hash_of, needed_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.hmac import HMAC
-
     from keywright import Options
 
-__all__ = ["Oct"]
-
 _BITS: Final = Setting(
-    "bits",
-    "integer",
-    default=256,
-    help="Length of the key in bits.",
-    minimum=128,
-    maximum=8192,
-    multiple_of=8,
+    "bits", "integer", default=256, help="Length of the key in bits.", minimum=128, maximum=8192, multiple_of=8
 )
 _MAXIMUM_BYTES: Final = 1024
 
@@ -46,7 +36,7 @@ class Oct:
         return Key(self.name, secret=Secret(os.urandom(checked_integer(options, _BITS, self.name) // 8)))
 
     def complete(self, key: Key) -> Key:
-        """Check the length: 1 to 1024 bytes. What is too short to sign with may still serve something else.
+        """Check the length: 1 to 1024 bytes. A key that is too short to sign with may have another use.
 
         Raises:
             InvalidKeyError: another type, no secret half, one that is empty or over 1024 bytes, or a public half.
@@ -87,7 +77,7 @@ class Oct:
         def verify(message: bytes, signature: bytes) -> None:
             # The right tag is a secret too: it goes into no local that a traceback would show.
             if not compare_digest(tag(message), signature):
-                raise no_match()
+                raise InvalidSignatureError(NO_MATCH)
 
         return verify
 
@@ -102,10 +92,17 @@ class Oct:
         return key.secret
 
     def _tag(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
-        check_type(key, self.name)
-        check_algorithm(algorithm, self.algorithms, self.name)
+        from cryptography.hazmat.primitives.hmac import HMAC
+
+        check_use(key, algorithm, self)
         needed_secret(key)
-        keyed = _keyed(self._octets(key), algorithm)
+        octets, digest = self._octets(key), hash_of(algorithm)
+        if len(octets) < digest.digest_size:
+            raise InvalidKeyError(
+                f"{algorithm} needs a key of at least {8 * digest.digest_size} bits (RFC 7518 §3.2), and this one has "
+                f"{8 * len(octets)}; make a longer one"
+            )
+        keyed = HMAC(octets.reveal(), digest)  # copied for each message, which is faster than to start again
 
         def tag(message: bytes) -> bytes:
             hmac = keyed.copy()
@@ -113,18 +110,3 @@ class Oct:
             return hmac.finalize()
 
         return tag
-
-
-def _keyed(octets: Secret, algorithm: str) -> HMAC:
-    """An HMAC that has taken in its key, to be copied for each message: faster than starting anew."""
-    from cryptography.hazmat.primitives.hmac import HMAC
-
-    from keywright_keytypes.hashes import hash_of
-
-    digest = hash_of(algorithm)
-    if len(octets) < digest.digest_size:
-        raise InvalidKeyError(
-            f"{algorithm} needs a key of at least {8 * digest.digest_size} bits (RFC 7518 §3.2), and this one has "
-            f"{8 * len(octets)}; make a longer one"
-        )
-    return HMAC(octets.reveal(), digest)

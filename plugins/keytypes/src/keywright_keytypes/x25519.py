@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, UnsupportedOperationError
-from keywright_keytypes.halves import complete_halves
-from keywright_keytypes.refusals import check_type
+from keywright_keytypes.common import check_type, complete_halves
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
     from keywright import Options, Setting
 
-__all__ = ["X25519"]
-
 _BYTES: Final = 32
+_CANNOT_SIGN: Final = "a key of type x25519 agrees on secrets and cannot sign or verify; use ed25519 for signatures"
 
 
 class X25519:
@@ -39,7 +35,7 @@ class X25519:
         """Derive a missing public half; check that both belong together.
 
         A public half that stands alone must not be of low order; RFC 7748 §5 demands that every other 32 bytes,
-        non-canonical ones included, be taken.
+        non-canonical ones included, be accepted.
 
         Raises:
             InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
@@ -62,7 +58,7 @@ class X25519:
         Raises:
             UnsupportedOperationError: always.
         """
-        raise _cannot_sign()
+        raise UnsupportedOperationError(_CANNOT_SIGN)
 
     def verifier(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them
         """Refused.
@@ -70,25 +66,15 @@ class X25519:
         Raises:
             UnsupportedOperationError: always.
         """
-        raise _cannot_sign()
+        raise UnsupportedOperationError(_CANNOT_SIGN)
 
 
-def _cannot_sign() -> UnsupportedOperationError:
-    return UnsupportedOperationError(
-        "a key of type x25519 agrees on secrets and cannot sign or verify; use ed25519 for signatures"
-    )
-
-
-def _private(secret: Secret) -> X25519PrivateKey:
+def _derive(secret: Secret) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
     if len(secret) != _BYTES:
         raise InvalidKeyError("the secret half of an x25519 key has 32 bytes (RFC 7748 §5); give the scalar alone")
-    return X25519PrivateKey.from_private_bytes(secret.reveal())
-
-
-def _derive(secret: Secret) -> bytes:
-    return _private(secret).public_key().public_bytes_raw()
+    return X25519PrivateKey.from_private_bytes(secret.reveal()).public_key().public_bytes_raw()
 
 
 def _check_public(data: bytes) -> None:
@@ -98,7 +84,7 @@ def _check_public(data: bytes) -> None:
         raise InvalidKeyError("the public half of an x25519 key has 32 bytes (RFC 7748 §5); give the u alone")
     try:
         # Any scalar, clamped to a multiple of 8, takes exactly the low-order points to zero, which the library
-        # refuses; this one is no secret.
+        # refuses; this one is not secret.
         X25519PrivateKey.from_private_bytes(bytes(_BYTES)).exchange(X25519PublicKey.from_public_bytes(data))
     except ValueError:
         raise InvalidKeyError(

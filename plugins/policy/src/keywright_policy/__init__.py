@@ -21,10 +21,10 @@ SETTINGS: Final = (
 
 @hookimpl
 def keywright_configure(options: Options, known: Known) -> Reviewer:
-    """What reviews by the rules of one ring.
+    """A reviewer that applies the rules of one ring.
 
     Raises:
-        ConfigError: there are no rules; a rule is none, or names a key type or format that is not installed.
+        ConfigError: there are no rules, or a rule is invalid or names a key type or format that is not installed.
     """
     from keywright_policy.reviewer import Reviewer
     from keywright_policy.rules import read_rules

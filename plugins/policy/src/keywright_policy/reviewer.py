@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from keywright import ReviewRequest
     from keywright_policy.rules import MaximumAge, Rule
 
-__all__ = ["Reviewer"]
-
 _MAKING: Final = ("generate", "import", "rotate")
 _STORING: Final = (*_MAKING, "migrate")
 _USING: Final = ("bind", "export")
@@ -78,7 +76,7 @@ def _of_the_size(rule: Rule, least: int, request: ReviewRequest) -> Iterator[str
             f"{rule} wants {least} bits or more of a key of type {request.key_type}, and this one has {request.bits}; "
             "use a larger one, or change the rule"
         )
-    # What is migrated may be a tombstone, of which nobody knows the size any more.
+    # What is migrated may be a tombstone, whose size is unknown.
     if request.bits is None and request.operation != "migrate":
         yield (
             f"{rule} wants {least} bits or more of a key of type {request.key_type}, and the size is not known before "

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from keywright import check_name
+from keywright import check_name, parse_duration
 from keywright.errors import ConfigError, InvalidNameError
 
 if TYPE_CHECKING:
     from keywright import Known
-
-__all__ = ["OPERATIONS", "MaximumAge", "Rule", "read_rules"]
 
 OPERATIONS: Final = (
     "generate",
@@ -33,8 +32,6 @@ OPERATIONS: Final = (
 """What can be done with a key, as `keywright.ReviewRequest.operation` has it."""
 
 _EVERY_NAME: Final = "*"
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_LONGEST_SECONDS: Final = 36_500 * 86_400
 _LARGEST_BITS: Final = 1_000_000
 _DEMANDS: Final = "types, formats, minimum_bits, maximum_age, sealed = true, export = false and operations"
 
@@ -83,9 +80,9 @@ def read_rules(given: object, known: Known) -> tuple[Rule, ...]:
     """The rules of a list of tables.
 
     Raises:
-        ConfigError: there is no table; one has a member that no rule has, or one that says what it cannot; it names a
-            key type or format that is not `known`, so that it would bind nothing; it wants bits of a type whose size
-            nobody chooses; or it demands nothing.
+        ConfigError: the list is empty, or a table has an unknown member or an invalid value, names a key type or
+            format that is not `known` (it would apply to nothing), sets bits for a type of fixed size, or demands
+            nothing.
     """
     tables = given if isinstance(given, list | tuple) else ()
     if not tables:
@@ -107,18 +104,19 @@ def read_rules(given: object, known: Known) -> tuple[Rule, ...]:
 def _check_known(where: str, what: str, named: Iterable[str], known: tuple[str, ...]) -> None:
     for name in named:
         if name not in known:
-            there_are = ", ".join(known) or "none"
-            raise ConfigError(
-                f"{where} has a {what} that is not installed{_nearest(name, known)}; there are: {there_are}"
-            )
+            listed = ", ".join(known) or "none"
+            raise ConfigError(f"{where} has a {what} that is not installed{_nearest(name, known)}; there are: {listed}")
 
 
 def _rule(number: int, table: Mapping[str, object]) -> Rule:
     members: dict[str, Any] = {}  # each of the type that its reader returns
     for name, value in table.items():
         if name not in _READERS:
-            known = ", ".join(_READERS)
-            raise ConfigError(f"rule {number} has {_unknown(name)}; a rule has: {known}")
+            # A name that no setting could have is not repeated: it may be a value, even a secret.
+            unknown = "a member whose name is not of a-z, 0-9 and '_'"
+            if re.fullmatch("[a-z][a-z0-9_]{0,40}", name):
+                unknown = f"no member {name!r}{_nearest(name, _READERS)}"
+            raise ConfigError(f"rule {number} has {unknown}; a rule has: {', '.join(_READERS)}")
         members[name] = _READERS[name](f"rule {number}: {name}", value)
     rule = Rule(number)._replace(**members)
     if rule._replace(names=()) == Rule(number, names=()):
@@ -128,13 +126,6 @@ def _rule(number: int, table: Mapping[str, object]) -> Rule:
             f"rule {number}: minimum_bits has a type that types does not allow; correct its name, or take it out"
         )
     return rule
-
-
-def _unknown(name: str) -> str:
-    """A member by its name, unless that is none that a setting could have."""
-    if not re.fullmatch("[a-z][a-z0-9_]{0,40}", name):
-        return "a member whose name is not of a-z, 0-9 and '_'"
-    return f"no member {name!r}{_nearest(name, _READERS)}"
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -158,10 +149,9 @@ def _texts(where: str, value: object) -> tuple[str, ...]:
 def _names(where: str, value: object) -> tuple[str, ...]:
     texts = _texts(where, value)
     for text in texts:
-        # What could go on as a name is the beginning of one; a rule for what no key is called would bind nobody.
-        example = f"{text[:-1]}a" if text.endswith(_EVERY_NAME) else text
+        # A beginning is valid if some name begins so: a rule for impossible names would apply to nothing.
         try:
-            check_name(example)
+            check_name(f"{text[:-1]}a" if text.endswith(_EVERY_NAME) else text)
         except InvalidNameError:
             _refuse(where, "names of keys, or beginnings of them with a * at the end, such as prod/*")
     return texts
@@ -190,9 +180,8 @@ def _minimum_bits(where: str, value: object) -> Mapping[str, int]:
     rule = f"a table of key types and whole numbers from 1 to {_LARGEST_BITS}, such as {{ rsa = 3072 }}"
     bits: dict[str, int] = {}
     for name, number in value.items() if isinstance(value, Mapping) else ():
-        if not _is_plugin_name(name) or not isinstance(number, int) or isinstance(number, bool):
-            _refuse(where, rule)
-        if not 1 <= number <= _LARGEST_BITS:
+        is_number = isinstance(number, int) and not isinstance(number, bool)
+        if not (_is_plugin_name(name) and is_number and 1 <= number <= _LARGEST_BITS):
             _refuse(where, rule)
         bits[name] = number
     if not bits:
@@ -201,11 +190,13 @@ def _minimum_bits(where: str, value: object) -> Mapping[str, int]:
 
 
 def _maximum_age(where: str, value: object) -> MaximumAge:
-    match = re.fullmatch("([0-9]{1,10})([smhdw])", value) if isinstance(value, str) else None
-    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if match is None or not 0 < seconds <= _LONGEST_SECONDS:
+    duration = timedelta()
+    if isinstance(value, str):
+        with suppress(ValueError):
+            duration = parse_duration(value)
+    if not duration:
         _refuse(where, "a whole number from 1 and a unit: s, m, h, d or w, such as 365d; at most 36500d")
-    return MaximumAge(timedelta(seconds=seconds), match[0])
+    return MaximumAge(duration, str(value))
 
 
 def _boolean(where: str, value: object) -> bool:

@@ -8,10 +8,7 @@ from keywright import Options, Secret, Setting
 from keywright.errors import SealError
 
 if TYPE_CHECKING:
-    from keywright_seal.derivation import Derivation
-    from keywright_seal.opened import OpenedEnvelopeSeal
-
-__all__ = ["MasterKeySeal"]
+    from keywright_seal.envelope import OpenedEnvelopeSeal
 
 _HEXADECIMAL_CHARACTERS: Final = 64
 _BASE64_CHARACTERS: Final = 44
@@ -27,54 +24,37 @@ class MasterKeySeal:
     )
 
     def open(self, options: Options) -> OpenedEnvelopeSeal:
-        """Make ready.
+        """Read the keys.
 
         Raises:
             SealError: a key is not 32 bytes, or neither hexadecimal nor base64.
         """
-        from keywright_seal.derivation import NO_DERIVATION
-        from keywright_seal.master_keys import MasterKeys
-        from keywright_seal.opened import OpenedEnvelopeSeal
+        from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+        from keywright_seal.kdf import NO_DERIVATION
 
         current = _decoded(options.secret("key"), "key")
         previous = [_decoded(one, "a key in previous") for one in options.secrets("previous")]
-        return OpenedEnvelopeSeal(self.name, "key", MasterKeys((current, *previous), _as_it_is), NO_DERIVATION)
-
-
-def _as_it_is(key: Secret, _derivation: Derivation) -> Secret:
-    return key
+        masters = MasterKeys((current, *previous), lambda key, _: key)
+        return OpenedEnvelopeSeal(self.name, "key", masters, NO_DERIVATION)
 
 
 def _decoded(text: Secret, what: str) -> Secret:
-    if len(text) not in (_HEXADECIMAL_CHARACTERS, _BASE64_CHARACTERS):
+    from binascii import Error, a2b_base64, b2a_base64, unhexlify
+
+    is_hexadecimal = len(text) == _HEXADECIMAL_CHARACTERS
+    if not is_hexadecimal and len(text) != _BASE64_CHARACTERS:
         raise SealError(
             f"seal 'master-key': {what} is not 32 bytes as 64 hexadecimal or 44 base64 characters; "
             f"make one with `openssl rand -base64 32`"
         )
-    key = _of_hexadecimal(text) if len(text) == _HEXADECIMAL_CHARACTERS else _of_base64(text)
-    if key is None:
+    try:
+        key = Secret(unhexlify(text.reveal()) if is_hexadecimal else a2b_base64(text.reveal(), strict_mode=True))
+    except Error:
+        key = Secret(b"")  # refused below: an error raised in this handler would lead to the library's
+    # Base64 is compared with how it is written: the spare bits of the last character would go unseen.
+    if len(key) != 32 or not (is_hexadecimal or Secret(b2a_base64(key.reveal(), newline=False)) == text):
         raise SealError(
             f"seal 'master-key': {what} has characters that hexadecimal or base64 of 32 bytes has not; "
             f"copy it again, or make one with `openssl rand -base64 32`"
         )
     return key
-
-
-def _of_hexadecimal(text: Secret) -> Secret | None:
-    from binascii import Error, unhexlify
-
-    try:
-        return Secret(unhexlify(text.reveal()))
-    except Error:
-        return None
-
-
-def _of_base64(text: Secret) -> Secret | None:
-    from binascii import Error, a2b_base64, b2a_base64
-
-    try:
-        key = Secret(a2b_base64(text.reveal(), strict_mode=True))
-    except Error:
-        return None
-    # Compared with how it is written: the spare bits of the last character would go unseen.
-    return key if len(key) == 32 and Secret(b2a_base64(key.reveal(), newline=False)) == text else None

@@ -8,10 +8,8 @@ from keywright import Options, Secret, Setting
 from keywright.errors import ConfigError, SealError
 
 if TYPE_CHECKING:
-    from keywright_seal.derivation import Derivation
-    from keywright_seal.opened import OpenedEnvelopeSeal
-
-__all__ = ["PassphraseSeal"]
+    from keywright_seal.envelope import OpenedEnvelopeSeal
+    from keywright_seal.kdf import Derivation
 
 _FEWEST_CHARACTERS: Final = 8
 _MOST_PREVIOUS: Final = 8
@@ -24,10 +22,7 @@ class PassphraseSeal:
     settings = (
         Setting("passphrase", "secret", help="the passphrase: at least 8 characters, on one line"),
         Setting(
-            "previous",
-            "secrets",
-            default=(),
-            help="older passphrases, 8 at most, which still open what they sealed",
+            "previous", "secrets", default=(), help="older passphrases, 8 at most, which still open what they sealed"
         ),
         Setting(
             "kdf",
@@ -36,22 +31,21 @@ class PassphraseSeal:
             choices=("argon2id", "scrypt"),
             help="what makes a key of the passphrase; unless it is set, argon2id where OpenSSL has it, else scrypt",
         ),
-        # The second choice of RFC 9106 §4, for where 2 GiB are too much; derivation.py has the bounds again.
+        # The second choice of RFC 9106 §4, for where 2 GiB are too much; kdf.py has the bounds again.
         Setting("memory", "integer", default=64, minimum=19, maximum=512, help="memory that argon2id takes, in MiB"),
         Setting("time", "integer", default=3, minimum=2, maximum=10, help="passes that argon2id makes over the memory"),
         Setting("lanes", "integer", default=4, minimum=1, maximum=16, help="lanes that argon2id could run in parallel"),
     )
 
     def open(self, options: Options) -> OpenedEnvelopeSeal:
-        """Make ready; the passphrase is stretched when it is first needed.
+        """Check the passphrases; a key is derived when it is first needed.
 
         Raises:
             SealError: a passphrase is too short or has a line break, or this machine lacks Argon2id though it is set.
             ConfigError: there are more than 8 previous ones.
         """
-        from keywright_seal.master_keys import MasterKeys
-        from keywright_seal.opened import OpenedEnvelopeSeal
-        from keywright_seal.stretching import stretched
+        from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+        from keywright_seal.kdf import derive_root_key
 
         previous = options.secrets("previous")
         if len(previous) > _MOST_PREVIOUS:
@@ -62,7 +56,7 @@ class PassphraseSeal:
         _check(options.secret("passphrase"), "passphrase")
         for one in previous:
             _check(one, "a passphrase in previous")
-        masters = MasterKeys((options.secret("passphrase"), *previous), stretched)
+        masters = MasterKeys((options.secret("passphrase"), *previous), derive_root_key)
         return OpenedEnvelopeSeal(self.name, "passphrase", masters, _derivation(options))
 
 
@@ -78,8 +72,7 @@ def _check(passphrase: Secret, what: str) -> None:
 
 def _derivation(options: Options) -> Derivation:
     """How new payloads are sealed, without a salt."""
-    from keywright_seal.derivation import ARGON2ID, SALT_BYTES, SCRYPT, SCRYPT_COSTS, Derivation
-    from keywright_seal.stretching import has_argon2id
+    from keywright_seal.kdf import ARGON2ID, SALT_BYTES, SCRYPT, SCRYPT_COSTS, Derivation, has_argon2id
 
     kdf = options.optional_text("kdf")
     if kdf == "scrypt" or (kdf is None and not has_argon2id()):
