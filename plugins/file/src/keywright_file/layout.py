@@ -37,6 +37,8 @@ REMOVED: Final = "@removed"
 KEY: Final = "key"
 METADATA: Final = "meta.json"
 PUBLIC_ONLY: Final = "public-only"
+_FILES: Final = frozenset((KEY, METADATA, PUBLIC_ONLY))
+_CHECKSUM: Final = re.compile("crc32-[0-9a-f]{8}")
 
 _LOST_AND_FOUND: Final = "lost+found"  # the root of an ext4 file system has it
 _LONGEST_VERSION: Final = 9  # digits
@@ -400,7 +402,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
             payload, second = read_file(directory, KEY, subject)
         elif KEY in files:
             second = status(KEY, directory)
-        again = status(METADATA, directory)
+        again = os.stat(METADATA, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         raise damaged(subject, "a file is missing") from None
     if (first.st_ino, first.st_mtime_ns) != (again.st_ino, again.st_mtime_ns):
@@ -426,14 +428,14 @@ def check_files(files: Iterable[str], name: str, version: int, subject: str) -> 
     Raises:
         DamagedStoreError: there is one.
     """
-    for file in sorted(files):
-        if not is_file(file):
-            raise unexpected(subject, BESIDE_THE_KEY, f"{name}/@{version}/{file}")
+    unknown = [file for file in files if not is_file(file)]
+    if unknown:
+        raise unexpected(subject, BESIDE_THE_KEY, f"{name}/@{version}/{min(unknown)}")
 
 
 def is_file(name: str) -> bool:
     """Whether a version may have a file of this name."""
-    return name in (KEY, METADATA, PUBLIC_ONLY) or is_checksum(name)
+    return name in _FILES or _CHECKSUM.fullmatch(name) is not None
 
 
 def current_revision(directory: int) -> str:
@@ -457,9 +459,6 @@ def revision_of(metadata: os.stat_result, payload: os.stat_result | None) -> str
     """
     first = f"{metadata.st_ino:x}-{metadata.st_mtime_ns:x}"
     return first if payload is None else f"{first}-{payload.st_ino:x}-{payload.st_mtime_ns:x}"
-
-
-_CHECKSUM: Final = re.compile("crc32-[0-9a-f]{8}")
 
 
 def checksum_of(payload: Secret) -> str:
