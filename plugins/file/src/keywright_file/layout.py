@@ -73,7 +73,7 @@ def misplaced_file(name: str, entry: str, subject: str) -> DamagedStoreError:
 
 
 def _shown(place: str) -> str:
-    """The path in the store, unless its end is one that nobody chose as a file's name: it may be a key."""
+    """The path in the store, unless its end does not look like a file's name: it may be a key."""
     entry = place.rpartition("/")[2]
     if entry.isprintable() and len(entry) <= _LONGEST_SHOWN and not _RUN.search(entry):
         return f"`{place}`"
@@ -376,7 +376,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
 
     No lock is needed: each file is replaced as a whole, metadata or payload, never both. If the metadata is the same
     before and after the payload was read, both belong together. A reader that met a writer may see damage where
-    there is none; who reads again under the lock knows.
+    there is none; a second reading under the lock tells them apart.
 
     Files that start with a dot, which a file manager or an editor leaves, are passed over and left where they are.
 
@@ -439,7 +439,7 @@ def is_file(name: str) -> bool:
 
 
 def current_revision(directory: int) -> str:
-    """The revision of the version in a directory, for who holds the lock.
+    """The revision of the version in a directory, to be asked for under the lock.
 
     Raises:
         OSError: it cannot be read.
@@ -464,8 +464,8 @@ def revision_of(metadata: os.stat_result, payload: os.stat_result | None) -> str
 def checksum_of(payload: Secret) -> str:
     """`crc32-XXXXXXXX`: the CRC-32 (IEEE 802.3, as in zip) of the payload in lower-case hexadecimal digits.
 
-    It shows damage that would otherwise read as another key; it is no protection from who may write the file. 32 bits
-    in a directory that is its owner's alone tell nobody anything about a key.
+    It shows damage that would otherwise read as another key; it does not protect from those who can write the file.
+    32 bits in a directory that only its owner can read reveal nothing about a key.
     """
     return f"crc32-{crc32(payload.reveal()):08x}"
 

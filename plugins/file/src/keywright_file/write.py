@@ -1,6 +1,6 @@
 """Writing: under the lock, by one atomic step that makes a change visible, and recovery from interrupted writes.
 
-Whatever is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
+What is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
 (a key file or a checksum is to be removed, or a whole name), a note in `pending` says which before the first. Both are
 looked at under the lock, so they are never a live writer's.
 
@@ -323,7 +323,7 @@ def _complete_update(writer: Writer, directory: int, name: str, version: int) ->
     found = read_version(directory, name, version, writer.subject, with_payload=True)
     if found.key is not None and not found.leftovers:
         return  # it never began, or is done
-    # A directory of so few entries is written as a whole, with whatever else changed in it.
+    # A directory of so few entries is written as a whole, with all that changed in it.
     writer.put(directory, METADATA, Secret(found.metadata), visible=False)
     for file in found.leftovers:
         os.unlink(file, dir_fd=directory)
@@ -523,7 +523,7 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         KeyNotFoundError: there is no such name.
         ConflictError: the revisions of its versions are others.
         OSError: nothing was removed.
-        AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or somebody else put a file to a key.
+        AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or an unknown file is beside a key.
         DurabilityUnknownError: a sync failed, or what was taken away has another name.
     """
     try:
