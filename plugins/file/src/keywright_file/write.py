@@ -367,8 +367,12 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
     """
     info, subject = record.info, writer.subject
     encoded = _encoded(record)
-    if _stands(writer.root, info, subject):
-        raise _taken(info)
+    try:
+        with open_name(writer.root, info.name, subject) as directory:
+            if exists(f"@{info.version}", directory):
+                raise _taken(info)
+    except FileNotFoundError:
+        pass
     make_directory(_NEW_VERSION, directory=writer.temporary)
     with Directory(_NEW_VERSION, subject, parent=writer.temporary) as new:
         half, data = (PUBLIC_ONLY, _NOTHING) if record.payload is None else (KEY, record.payload)
@@ -390,14 +394,6 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
             raise _taken(info) from None
         raise
     return replace(info, revision=Revision(revision))
-
-
-def _stands(root: int, info: RecordInfo, subject: str) -> bool:
-    try:
-        with open_name(root, info.name, subject) as directory:
-            return exists(f"@{info.version}", directory)
-    except FileNotFoundError:
-        return False
 
 
 def _taken(info: RecordInfo) -> KeyExistsError:
