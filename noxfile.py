@@ -14,6 +14,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PLUGINS = sorted(f"./{path.parent}" for path in Path("plugins").glob("*/pyproject.toml"))
 TOKEN_PEERS = ("jwcrypto", "joserfc", "PyJWT", "authlib")
+CAMPAIGN = {"PYTHONPATH": "tests/campaign"}
 DISTRIBUTIONS = ["./core", *PLUGINS, "."]
 
 
@@ -93,7 +94,7 @@ def build(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Fail every system call of the file and SQLite stores in every way, and print what came of it."""
     sync(session, "test")
-    session.run("python", "-m", "faults.campaign", *session.posargs, env={"PYTHONPATH": "tests"})
+    session.run("python", "-m", "faults.campaign", *session.posargs, env=CAMPAIGN)
 
 
 @nox.session(python="3.11")
@@ -101,7 +102,7 @@ def kills(session: nox.Session) -> None:
     """Kill thousands of writing processes and compare each store with what they said (KEYWRIGHT_KILLS=5000)."""
     sync(session, "test")
     count = os.environ.get("KEYWRIGHT_KILLS", "5000")
-    session.run("python", "-m", "kills", count, *session.posargs, env={"PYTHONPATH": "tests"})
+    session.run("python", "-m", "kills", count, *session.posargs, env=CAMPAIGN)
 
 
 @nox.session(python="3.11")
@@ -116,7 +117,7 @@ def hostile_tokens(session: nox.Session) -> None:
     """Print who accepts which hostile token and key: this library, and others (docs/reference/hostile-tokens.md)."""
     sync(session, "test")
     session.install("PyJWT", "authlib")
-    session.run("python", "-W", "ignore", "-m", "hostile_tokens", *session.posargs, env={"PYTHONPATH": "tests"})
+    session.run("python", "-W", "ignore", "-m", "hostile_tokens", *session.posargs, env=CAMPAIGN)
 
 
 @nox.session(python="3.11")

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright, Shell
+from support import COMMAND, Keywright, Shell, Told
+
+from keywright.cli import app
 
 
 @pytest.fixture
@@ -57,6 +59,22 @@ def shell(home: Path, environment: dict[str, str], keywright: Keywright) -> Shel
             ["bash", "-c", line], cwd=home, env=environment, capture_output=True, text=True, timeout=60,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def told(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Runs a command line in this process, in an empty home: exit code, stdout, stderr."""
+
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "KEYWRIGHT_CONFIG", "KEYWRIGHT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = app.run(arguments)
+        return (code, *capsys.readouterr())
 
     return run
 

@@ -7,13 +7,16 @@ import base64
 import re
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 import pytest
 
 from keywright import Secret
 
-_WINDOW = 8
+_E = TypeVar("_E", bound=BaseException)
+
+_WINDOW: Final = 8
 _LITERAL = re.compile(rb"b'(?:[^'\\\n]|\\.)*'|b\"(?:[^\"\\\n]|\\.)*\"")
 _HEX = re.compile(rb"[0-9a-fA-F]{8,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}")
@@ -38,6 +41,13 @@ def assert_hidden(secret: Secret, shown: str | bytes, *, public: bytes = b"") ->
 def traceback_with_locals(error: BaseException) -> str:
     """The traceback of `error` as the tools show it that print local variables."""
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def refusal(kind: type[_E], call: Callable[..., object], *arguments: object) -> _E:
+    """The error that the call must raise; in a frame of its own, as its traceback may be searched for secrets."""
+    with pytest.raises(kind) as caught:
+        call(*arguments)
+    return caught.value
 
 
 def everything_in(error: BaseException, *, local_variables: bool = True) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
+
+from keywright.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -70,16 +73,15 @@ def _verify(arguments: Namespace, context: Context) -> int:
         context.print_json(_document(path, verified))
         return _NO if verified.faults else 0
     for note in verified.notes:
-        context.note(f"keywright: {path}: {_told(note)}")
+        context.note(f"keywright: {path}: {_text_of(note)}")
     for fault in verified.faults:
-        context.print(f"{path}: {_told(fault)}")
+        context.print(f"{path}: {_text_of(fault)}")
     if not verified.faults:
         context.print(f"{path}: {verified.lines} lines, one chain; the last hash is {verified.hash or 'of no line'}")
     return _NO if verified.faults else 0
 
 
 def _head(arguments: Namespace, context: Context) -> int:
-    from keywright.errors import FormatError
     from keywright_audit.verify import verify
 
     path = _path(arguments, context)
@@ -96,12 +98,11 @@ def _head(arguments: Namespace, context: Context) -> int:
 
 
 def _show(arguments: Namespace, context: Context) -> int:
-    from keywright.errors import FormatError
     from keywright_audit.log import begins_a_log, read_line
     from keywright_audit.verify import lines_of
 
     path = _path(arguments, context)
-    is_first = not context.json
+    is_first = True
     for number, raw in lines_of(path):
         if number == 1 and not begins_a_log(raw):
             raise FormatError(f"{path}: is no audit log; name another file")
@@ -115,19 +116,14 @@ def _show(arguments: Namespace, context: Context) -> int:
         if context.json:
             context.print_json(members)
             continue
-        if is_first:
-            for text in header():
-                context.print(text)
-            is_first = False
-        context.print(row_of(members))
+        if is_first and _is_terminal():
+            context.print(_joined([name for name, _ in _COLUMNS]))
+        is_first = False
+        context.print(_row(members))
     return 0
 
 
 def _path(arguments: Namespace, context: Context) -> str:
-    import os
-
-    from keywright.errors import ConfigError
-
     if arguments.file:
         return str(arguments.file)
     if arguments.file == "":
@@ -142,7 +138,6 @@ def _path(arguments: Namespace, context: Context) -> str:
 
 
 def _expected(arguments: Namespace, context: Context) -> str | None:
-    from keywright.errors import ConfigError
     from keywright_audit.log import is_hash
 
     if arguments.anchor is not None:
@@ -158,7 +153,7 @@ def _expected(arguments: Namespace, context: Context) -> str | None:
     return expected
 
 
-def _told(finding: Finding) -> str:
+def _text_of(finding: Finding) -> str:
     return f"line {finding.line} {finding.sentence}" if finding.line else finding.sentence
 
 
@@ -173,19 +168,13 @@ def _document(path: str, verified: Verified) -> dict[str, object]:
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    return {"line": finding.line or None, "what": finding.what, "message": _told(finding)}
+    return {"line": finding.line or None, "what": finding.what, "message": _text_of(finding)}
 
 
 _COLUMNS: Final = (("TIME", 27), ("WHO", 8), ("OPERATION", 10), ("KEY", 24), ("STORE", 8), ("OUTCOME", 0))
 
 
-def header() -> Iterator[str]:
-    """The line over the columns, on a terminal."""
-    if _is_terminal():
-        yield _joined([name for name, _ in _COLUMNS])
-
-
-def row_of(members: Mapping[str, object]) -> str:
+def _row(members: Mapping[str, object]) -> str:
     """time, who, operation, key, store and outcome (`…` of an intent); then the kid, where there is one."""
     kind = members.get("kind")
     if kind == "recovered":
@@ -194,8 +183,8 @@ def row_of(members: Mapping[str, object]) -> str:
     key = f"{_text(members, 'name')}@{_text(members, 'version')}"
     outcome = "…" if kind == "intent" else _text(members, "outcome")
     kid = _text(members, "kid")
-    told = [*(_text(members, name) for name in ("time", "who", "operation")), key, _text(members, "store")]
-    return _joined([*told, f"{outcome} (kid {kid})" if kid else outcome])
+    cells = [*(_text(members, name) for name in ("time", "who", "operation")), key, _text(members, "store")]
+    return _joined([*cells, f"{outcome} (kid {kid})" if kid else outcome])
 
 
 def _text(members: Mapping[str, object], name: str) -> str:

@@ -38,8 +38,8 @@ def _identity(root: os.stat_result) -> tuple[int, int]:
 class FileStore:
     """Keys in a directory; a `WritableStore`. Safe to use from threads and processes, and after a fork.
 
-    It keeps nothing open between two calls. Reading takes no lock and writes nothing. A store that was there and is
-    not any more is damage, until it is opened anew: it is neither taken for an empty one nor made again.
+    It keeps nothing open between two calls. Reading takes no lock and writes nothing. A store that existed and does
+    not any more is damage, until it is opened again: it is neither taken for an empty one nor made again.
 
     Every method may raise AccessDeniedError, DamagedStoreError and StoreUnavailableError; those that write also
     ReadOnlyStoreError and DurabilityUnknownError.
@@ -107,11 +107,8 @@ class FileStore:
 
         Lazy: names that come or go while it is read may be seen or not. It opens no metadata and no key.
         """
-        with READING.about(self._path):
-            root = self._root()
-            if root is not None:
-                with root as opened:
-                    yield from islice(walk(opened, self._path, prefix, after), None if limit is None else max(limit, 0))
+        end = None if limit is None else max(limit, 0)
+        return self._each(lambda root: islice(walk(root, self._path, prefix, after), end))
 
     def create(self, record: Record) -> RecordInfo:
         """Add a version, and the store if there is none yet. Returns its info with the revision filled in.
@@ -150,11 +147,14 @@ class FileStore:
         """One sentence for each fault of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
         from keywright_file.check import examine
 
+        return self._each(lambda root: examine(root, self._path, self._patience))
+
+    def _each(self, look: Callable[[int], Iterator[str]]) -> Iterator[str]:
         with READING.about(self._path):
             root = self._root()
             if root is not None:
                 with root as opened:
-                    yield from examine(opened, self._path, self._patience)
+                    yield from look(opened)
 
     def _write(self, what: str, change: Callable[[Writer], _T]) -> _T:
         def work(writer: Writer) -> _T:
@@ -212,7 +212,7 @@ class FileStore:
                 return read(opened)
 
     def _recover(self, root: int) -> None:
-        # Who may only read can do without; if it fails, the next write tries again and says why.
+        # A user who may only read can do without; if it fails, the next write tries again and reports why.
         with suppress(OSError, StoreError):
             with Directory(PRIVATE, self._path, parent=root) as private:
                 found = has_leftovers(private, self._path)

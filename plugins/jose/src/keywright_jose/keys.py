@@ -144,7 +144,7 @@ def _rsa_public(public: bytes) -> RSAPublicKey:
 
 
 def load_rsa_public(der: bytes) -> RSAPublicKey | None:
-    """The RSA key in a SubjectPublicKeyInfo; None if it is none."""
+    """The RSA key in a SubjectPublicKeyInfo; None if it is not one."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -157,7 +157,7 @@ def load_rsa_public(der: bytes) -> RSAPublicKey | None:
 
 
 def load_rsa_private(der: Secret, *, primes: bool) -> RSAPrivateKey | None:
-    """The RSA key in a PKCS#8, its `primes` tested or not; None if it is none."""
+    """The RSA key in a PKCS#8, its `primes` tested or not; None if it is not one."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key
@@ -228,7 +228,7 @@ _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 def is_public_key(octets: Secret) -> bool:
     """Whether the octets are a public key or certificate: PEM, DER, OpenSSH, Nix, JWK, or base64 of one of these.
 
-    Used as an HMAC secret, it would let anybody sign. Private keys in text are among them: where one was given for a
+    Used as an HMAC secret, it would let anyone sign. Private keys in text are among them: where one was given for a
     secret, its public half may have been as well.
     """
     return _is_one(octets) or _is_nix(octets) or _is_base64_of_one(octets)
@@ -281,7 +281,7 @@ def _is_base64_of_one(octets: Secret) -> bool:
 
 
 def _decoded(text: Secret) -> Secret:
-    """What base64 spells, in either alphabet, padded or not; nothing if it is none."""
+    """What base64 spells, in either alphabet, padded or not; nothing if it is not base64."""
     try:
         return Secret(a2b_base64(text.reveal().translate(_TO_STANDARD) + b"=" * (-len(text) % 4), strict_mode=True))
     except ValueError:

@@ -28,16 +28,18 @@ from keywright_sqlite.files import READ_ONLY, size
 APPLICATION_ID: Final = int.from_bytes(b"kwrt", "big")
 """The four bytes at offset 68 of the file (sqlite.org/fileformat2.html §1.3) that say whose it is."""
 
+# SQLite keeps this text in every database, comments included, and `doctor` compares it: it must not change. What it
+# calls links.py and checksums.py is in store.py now.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """
         CREATE TABLE record (
             name TEXT NOT NULL,
             version INTEGER NOT NULL,
-            next INTEGER NOT NULL,   -- CRC-32 of this reference and the next: see store.py
+            next INTEGER NOT NULL,   -- CRC-32 of this reference and the next: see links.py
             revision TEXT NOT NULL,  -- random, so that none ever recurs
             payload INTEGER,         -- the row of the payload; NULL where the version has none
-            crc32 INTEGER NOT NULL,  -- of all else but next: see store.py
+            crc32 INTEGER NOT NULL,  -- of all else but next: see checksums.py
             info BLOB NOT NULL,      -- as keywright.encode_info writes it
             PRIMARY KEY (name, version)
         ) STRICT, WITHOUT ROWID
@@ -45,7 +47,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """
         CREATE TABLE payload (
             id INTEGER PRIMARY KEY,
-            crc32 BLOB NOT NULL,     -- of the record's reference and the bytes, or zeros: see store.py
+            crc32 BLOB NOT NULL,     -- of the record's reference and the bytes, or zeros: see checksums.py
             bytes BLOB NOT NULL      -- as the format, or the seal, made them, or zeros
         ) STRICT
         """,
@@ -151,7 +153,7 @@ def connect(path: str, timeout: timedelta, *, writable: bool) -> tuple[sqlite3.C
         # It is alone, and has no -shm file; or others keep that, or a sync failed, which closing would try again.
         return connection, lasting
     # SQLite may have copied memory of this process, secrets perhaps, into the -shm file: where the log had no whole
-    # frame, `walIndexRecover` (3.40) writes there what it never filled. Whoever closes last removes that file.
+    # frame, `walIndexRecover` (3.40) writes there what it never filled. The last one to close removes that file.
     connection.close()
     if not cleared:
         with suppress(sqlite3.Error), closing(_connect_alone(path, timedelta())) as alone:

@@ -19,7 +19,7 @@ from keywright.errors import UnsupportedKeyError
 from keywright.testing import strategies
 from keywright.testing.formats.reading import ReadingRules
 from keywright.testing.formats.samples import decoded_again, encoded, read
-from keywright.testing.leaks import assert_hidden, everything_in
+from keywright.testing.leaks import assert_hidden, everything_in, refusal
 from keywright.testing.rules import LAW
 
 _ODD_KIDS: Final = ("", " ", "a b", "a:b", "a\nb", "a\0b", "ä", "\ud800", '"', "\\", "a" * 10_000, "\u202e", "\ufeff")
@@ -46,13 +46,6 @@ _ODD_VALUES = (
     pytest.param("x" * 1_000_000, id="a megabyte"),
     pytest.param(_nested(200), id="200 levels"),
 )
-
-
-def _refusal(encode: Callable[[Key], object], key: Key) -> UnsupportedKeyError:
-    # In a frame of its own, for the traceback is looked at, and the samples are there in the clear.
-    with pytest.raises(UnsupportedKeyError) as caught:
-        encode(key)
-    return caught.value
 
 
 class FormatContract(ReadingRules):
@@ -436,10 +429,10 @@ class FormatContract(ReadingRules):
             foreign = {*_TYPES, key.type.upper(), f"{key.type} ", f"{key.type}ph"} - set(format.key_types)
             for type_ in sorted(foreign):
                 for encode in (format.encode_secret, format.encode_public):
-                    refusal = _refusal(encode, replace(key, type=type_))
-                    assert len(str(refusal).splitlines()) == 1
+                    error = refusal(UnsupportedKeyError, encode, replace(key, type=type_))
+                    assert len(str(error).splitlines()) == 1
                     if key.secret is not None:
-                        assert_hidden(key.secret, everything_in(refusal), public=key.public or b"")
+                        assert_hidden(key.secret, everything_in(error), public=key.public or b"")
 
     def test_format_19_halves_that_disagree_are_not_put_right(self, format: Format) -> None:
         """FORMAT-19: A public half that belongs to another key is refused, or comes back as it was or not at all.

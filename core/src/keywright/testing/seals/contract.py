@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from keywright import OpenedSeal, Options, Secret
 from keywright.errors import SealError
 from keywright.testing.damage import flipped
-from keywright.testing.leaks import assert_hidden, everything_in
+from keywright.testing.leaks import assert_hidden, everything_in, refusal
 from keywright.testing.processes import busy_threads
 from keywright.testing.rules import SHORT_LAW, Contract
 from keywright.testing.seals.memory import MemorySeal
@@ -133,7 +133,7 @@ class SealContract(Contract):
         """
         sealed = open_seal().seal(_PAYLOAD, _CONTEXT)
         for opened, context in ((open_other_seal(), _CONTEXT), (open_seal(), b"a@2")):
-            error = _refusal(opened, sealed, context)
+            error = refusal(SealError, opened.unseal, sealed, context)
 
             assert len(str(error).splitlines()) == 1
             assert_hidden(sealed, everything_in(error, local_variables=False))
@@ -167,9 +167,9 @@ class SealContract(Contract):
         sealed = open_seal().seal(Secret(b""), _CONTEXT)
 
         assert len(sealed) > 0
-        _refusal(open_seal(), sealed, b"a@2")
-        _refusal(open_other_seal(), sealed, _CONTEXT)
-        _refusal(open_seal(), Secret(b""), _CONTEXT)
+        refusal(SealError, open_seal().unseal, sealed, b"a@2")
+        refusal(SealError, open_other_seal().unseal, sealed, _CONTEXT)
+        refusal(SealError, open_seal().unseal, Secret(b""), _CONTEXT)
 
     def test_seal_17_a_seal_keeps_no_payload(self, open_seal: OpenSeal) -> None:
         """SEAL-17: After sealing and unsealing, nothing that the opened seal refers to holds the payload.
@@ -227,7 +227,7 @@ class SealContract(Contract):
         """
         sealed = open_seal().seal(_PAYLOAD, _CONTEXT)
 
-        _refusal(open_seal(), sealed, other)
+        refusal(SealError, open_seal().unseal, sealed, other)
 
     def test_seal_04_another_master_key_is_refused(self, open_seal: OpenSeal, open_other_seal: OpenSeal) -> None:
         """SEAL-04: A payload sealed under another master key raises SealError.
@@ -239,7 +239,7 @@ class SealContract(Contract):
         for one, other in ((open_seal, open_other_seal), (open_other_seal, open_seal)):
             sealed = one().seal(_PAYLOAD, _CONTEXT)
 
-            _refusal(other(), sealed, _CONTEXT)
+            refusal(SealError, other().unseal, sealed, _CONTEXT)
 
     def test_seal_05_every_flipped_bit_is_refused(self, open_seal: OpenSeal) -> None:
         """SEAL-05: A sealed payload with any one bit flipped raises SealError.
@@ -252,7 +252,7 @@ class SealContract(Contract):
         sealed = opened.seal(_PAYLOAD, _CONTEXT)
 
         for bit in range(len(sealed) * 8):
-            _refusal(opened, Secret(flipped(sealed.reveal(), bit)), _CONTEXT)
+            refusal(SealError, opened.unseal, Secret(flipped(sealed.reveal(), bit)), _CONTEXT)
 
     def test_seal_06_every_truncation_and_extension_is_refused(self, open_seal: OpenSeal) -> None:
         """SEAL-06: A sealed payload cut short at either end, or made longer, raises SealError.
@@ -265,11 +265,11 @@ class SealContract(Contract):
         sealed = opened.seal(_PAYLOAD, _CONTEXT)
 
         for length in range(len(sealed)):
-            _refusal(opened, Secret(sealed.reveal()[:length]), _CONTEXT)
-            _refusal(opened, Secret(sealed.reveal()[length + 1 :]), _CONTEXT)
+            refusal(SealError, opened.unseal, Secret(sealed.reveal()[:length]), _CONTEXT)
+            refusal(SealError, opened.unseal, Secret(sealed.reveal()[length + 1 :]), _CONTEXT)
         for more in (b"\0", b"\n", sealed.reveal()):
-            _refusal(opened, Secret(sealed.reveal() + more), _CONTEXT)
-            _refusal(opened, Secret(more + sealed.reveal()), _CONTEXT)
+            refusal(SealError, opened.unseal, Secret(sealed.reveal() + more), _CONTEXT)
+            refusal(SealError, opened.unseal, Secret(more + sealed.reveal()), _CONTEXT)
 
     @SHORT_LAW
     @given(data=st.binary(max_size=300))
@@ -280,7 +280,7 @@ class SealContract(Contract):
 
         Do: Check the length first, catch the library's errors, and raise SealError outside the handler.
         """
-        _refusal(open_seal(), Secret(data), _CONTEXT)
+        refusal(SealError, open_seal().unseal, Secret(data), _CONTEXT)
 
     @pytest.mark.parametrize("payload", _IN_THE_CLEAR)
     def test_seal_12_a_payload_in_the_clear_is_refused(self, open_seal: OpenSeal, payload: bytes) -> None:
@@ -290,7 +290,7 @@ class SealContract(Contract):
 
         Do: Treat everything as sealed. That a store held records before it had a seal is for migration to handle.
         """
-        _refusal(open_seal(), Secret(payload), _CONTEXT)
+        refusal(SealError, open_seal().unseal, Secret(payload), _CONTEXT)
 
     def test_seal_13_what_another_seal_made_is_refused(self, open_seal: OpenSeal) -> None:
         """SEAL-13: A payload sealed by a seal of another kind raises SealError.
@@ -301,7 +301,7 @@ class SealContract(Contract):
         """
         other = MemorySeal().open(Options({"master": Secret(b"a master key that nobody else has")}))
 
-        _refusal(open_seal(), other.seal(_PAYLOAD, _CONTEXT), _CONTEXT)
+        refusal(SealError, open_seal().unseal, other.seal(_PAYLOAD, _CONTEXT), _CONTEXT)
 
     def test_seal_14_parts_of_two_sealed_payloads_make_no_third(
         self, open_seal: OpenSeal, open_other_seal: OpenSeal
@@ -320,7 +320,7 @@ class SealContract(Contract):
             for at in range(1, len(one)):
                 joined = one[:at] + other.reveal()[at:]
                 if joined not in (one, other.reveal()):
-                    _refusal(opened, Secret(joined), _CONTEXT)
+                    refusal(SealError, opened.unseal, Secret(joined), _CONTEXT)
 
     @SHORT_LAW
     @given(context=_CONTEXTS, another=_CONTEXTS, payload=st.binary(max_size=20))
@@ -340,14 +340,7 @@ class SealContract(Contract):
         alike |= {context.swapcase(), context + context, context + payload, another}
 
         for other in alike - {context}:
-            _refusal(opened, sealed, other)
-
-
-def _refusal(opened: OpenedSeal, payload: Secret, context: bytes) -> SealError:
-    """The error by which `unseal` refuses."""
-    with pytest.raises(SealError) as caught:
-        opened.unseal(payload, context)
-    return caught.value
+            refusal(SealError, opened.unseal, sealed, other)
 
 
 def _bytes_held(start: object) -> list[bytes]:

@@ -68,6 +68,14 @@ def remove(open_store: OpenWritableStore, name: str) -> None:
         store.remove(name, expected=revisions(store, name))
 
 
+def check_only(open_store: OpenStore, record: Record) -> None:
+    """Assert that the store holds this record and no other: by `get`, `versions` and `names`."""
+    with open_store() as store:
+        assert store.get(record.info.name, record.info.version) == record
+        assert list(store.versions(record.info.name)) == [record.info]
+        assert list(store.names()) == [record.info.name]
+
+
 def listed(open_store: OpenStore) -> list[str]:
     """All names."""
     with open_store() as store:

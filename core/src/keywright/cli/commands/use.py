@@ -1,0 +1,52 @@
+"""sign, verify: what a key does."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING
+
+from keywright.cli.context import print_either, print_info
+from keywright.errors import ConfigError
+
+if TYPE_CHECKING:
+    from keywright.cli.context import Context
+
+_MAXIMUM_MESSAGE_BYTES = 1 << 30
+
+
+def configure_sign(parser: ArgumentParser, _plugins: object) -> None:
+    """Arguments of `sign`."""
+    parser.add_argument("reference", metavar="REF", help="the name whose primary signs")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="what to sign, at most 1 GiB; default and -: stdin")
+    parser.add_argument("--algorithm", metavar="A", help="a JWA name, such as PS256; default: the key's own")
+
+
+def run_sign(arguments: Namespace, context: Context) -> int:
+    """Print the signature in base64."""
+    # The message first: it may take its time, and a key that is compromised meanwhile must not sign.
+    message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
+    bound = context.ring.signer(arguments.reference, algorithm=arguments.algorithm).current()
+    signature = b64encode(bound.sign(message.reveal())).decode()
+    about = {"reference": f"{bound.name}@{bound.version}", "kid": bound.kid, "algorithm": bound.algorithm}
+    print_either(context, {**about, "signature": signature}, signature)
+    return 0
+
+
+def configure_verify(parser: ArgumentParser, _plugins: object) -> None:
+    """Arguments of `verify`."""
+    parser.add_argument("reference", metavar="REF", help="NAME tries every version that may verify; or NAME@N")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="what was signed, at most 1 GiB; default and -: stdin")
+    parser.add_argument("--signature", metavar="SIG", required=True, help="the signature in base64")
+    parser.add_argument("--algorithm", metavar="A", help="a JWA name, such as PS256; default: the key's own")
+
+
+def run_verify(arguments: Namespace, context: Context) -> int:
+    """Print the version that made the signature; exit 1 if none did."""
+    try:
+        signature = b64decode(arguments.signature, validate=True)
+    except ValueError:
+        raise ConfigError("--signature takes base64, as `keywright sign` prints it") from None
+    message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
+    info = context.ring.verify(arguments.reference, message.reveal(), signature, algorithm=arguments.algorithm)
+    return print_info(context, info)

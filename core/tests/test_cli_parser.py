@@ -1,0 +1,235 @@
+"""How a command line is taken apart: words and options before the command is known, and each command's own options."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from keywright import Commands, Registry
+from keywright.cli.commands import add_core_commands
+from keywright.cli.failures import BUG, exit_code, report
+from keywright.cli.parser import CommandLine, command_parser, no_such_command
+from keywright.errors import KeywrightError
+
+
+@pytest.fixture(scope="module")
+def commands() -> Commands:
+    """The core's own commands."""
+    commands = Commands()
+    add_core_commands(commands, Registry)
+    return commands
+
+
+EVERYWHERE = {"--config", "--json", "--quiet", "--verbose", "--debug", "--version", "--help"}
+OF_CONFIGURATION = {"--profile", "--option"}
+
+
+@pytest.mark.parametrize(
+    ("words", "beside"),
+    [
+        ("list", {*OF_CONFIGURATION, "--store"}),
+        ("doctor", {*OF_CONFIGURATION, "--store"}),
+        ("config show", OF_CONFIGURATION),
+        ("config check", OF_CONFIGURATION),
+        ("config schema", OF_CONFIGURATION),
+        ("plugins", OF_CONFIGURATION),
+        ("config path", set()),
+        ("convert", set()),
+        ("init", set()),
+    ],
+)
+def test_no_command_has_an_option_without_effect(commands: Commands, words: str, beside: set[str]) -> None:
+    """`--store` goes with the key ring, `--profile` and `--option` with the configuration, the rest with all."""
+    help_text = command_parser(commands.table[tuple(words.split())]).format_help()
+
+    options = {option for option in (*EVERYWHERE, *OF_CONFIGURATION, "--store") if f"{option} " in f"{help_text} "}
+
+    assert options - EVERYWHERE == beside
+
+
+def test_options_that_repeat_are_all_kept(commands: Commands) -> None:
+    """`--option` may stand any number of times, `-v` counts, and `--version` takes no value."""
+    parser = command_parser(commands.table["config", "show"])
+
+    read = parser.parse_args(["--option", "a", "1", "--option", "b", "2", "-vv", "--version"])
+
+    assert (read.option, read.verbose, read.version) == ([["a", "1"], ["b", "2"]], 2, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "config", "profile", "option"),
+    [
+        pytest.param(
+            "--config a list --config=b --profile p --option k 1 --option l 2 -- --config c",
+            "b", "p", [["k", "1"], ["l", "2"]], id="the last wins, and options add up",
+        ),
+        pytest.param("export a -qo out --config b", "b", None, [], id="behind letters of a command"),
+        pytest.param("list --json=x --option k --profile p", None, "p", [], id="what does not fit is passed over"),
+        pytest.param("list --option k v --profile --config b --json=", "b", None, [["k", "v"]], id="several times"),
+        pytest.param("list --profile --json=x --option", None, None, [], id="none that fits"),
+        pytest.param("list --config --prof p", None, None, [], id="nothing that is abbreviated"),
+        pytest.param("list", None, None, [], id="none"),
+    ],
+)  # fmt: skip
+def test_the_configuration_is_found_before_the_command_is_known(
+    line: str, config: str | None, profile: str | None, option: list[list[str]]
+) -> None:
+    """`--config`, `--profile` and `--option` are read from anywhere before `--`."""
+    options = CommandLine(line.split()).options
+
+    assert (options.config, options.profile, options.option) == (config, profile, option)
+
+
+@pytest.mark.parametrize(
+    ("line", "flags"),
+    [
+        pytest.param("list -h", {"help"}, id="a letter"),
+        pytest.param("--json list --debug --version --help", {"json", "debug", "version", "help"}, id="anywhere"),
+        pytest.param("show b --reason=--json -- --help", set(), id="in a value and behind the end"),
+        pytest.param("list -- -h", set(), id="a letter behind the end"),
+        pytest.param("list --json=x", set(), id="with a value"),
+    ],
+)
+def test_flags_are_found_before_the_command_is_known(line: str, flags: set[str]) -> None:
+    """What an error and an overview must know is read from anywhere before `--`."""
+    options = vars(CommandLine(line.split()).options)
+
+    assert {name for name in ("json", "debug", "version", "help") if options[name]} == flags
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "rest", "stray"),
+    [
+        pytest.param("config show --json", "config show", "--json", None, id="words"),
+        pytest.param("-q config -vv show x", "config show", "-q -vv x", None, id="flags between"),
+        pytest.param("--store s list", "list", "--store s", None, id="a value before"),
+        pytest.param("--option k v list", "list", "--option k v", None, id="two values before"),
+        pytest.param("--store=s list list", "list", "--store=s list", None, id="a value joined"),
+        pytest.param("config", "config", "", None, id="half a command"),
+        pytest.param("-q config --json shwo x", "config", "-q --json shwo x", "shwo", id="a word that leads nowhere"),
+    ],
+)
+def test_words_are_told_from_options(commands: Commands, line: str, words: str, rest: str, stray: str | None) -> None:
+    """Global options may stand before, between and after the words of a command."""
+    assert CommandLine(line.split()).find(commands) == (tuple(words.split()), rest.split(), stray, None)
+
+
+@pytest.mark.parametrize(("word", "hint"), [("shwo", " (did you mean 'show'?)"), ("zzz", "")])
+def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> None:
+    """The error says what exists."""
+    error = no_such_command(CommandLine(["config", word]).find(commands), commands)
+
+    assert str(error) == f"there is no such command{hint}; keywright config has: check, path, schema, show"
+
+
+@pytest.mark.parametrize(
+    ("line", "group", "problem"),
+    [
+        *(
+            (f"{option} list", "keywright", "an option of a command goes after its words")
+            for option in ("-z", "-qz", "-", "--", "--type", "--bits=8")
+        ),
+        ("config --type show", "keywright config", "an option of a command goes after its words"),
+        ("--json=x list", "keywright", "argument --json: takes no value"),
+        ("--config --json -q list", "keywright", "argument --config: expected one argument"),
+        ("config --store", "keywright config", "--store takes a value, and the command line ends before that"),
+        ("--option a", "keywright", "--option takes two values, and the command line ends before that"),
+    ],
+)
+def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group: str, problem: str) -> None:
+    """An option that is not known before the command is, or lacks its value, is refused."""
+    assert str(CommandLine(line.split()).find(commands).error) == f"{problem}; see {group} --help"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., bytes]:
+    """Runs `keywright ARGUMENTS` where one store is configured, and gives its stdout."""
+    (tmp_path / "keywright.toml").write_text('[stores.main]\nbackend = "sqlite"\npath = "keys.db"\n')
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+
+    def run(*arguments: str) -> bytes:
+        return subprocess.run(
+            [sys.executable, "-m", "keywright", *arguments],
+            check=True, capture_output=True, cwd=tmp_path, env={"HOME": str(tmp_path), **coverage}, timeout=60,
+        ).stdout  # fmt: skip
+
+    return run
+
+
+def test_a_document_says_where_the_key_went(run: Callable[..., bytes], tmp_path: Path) -> None:
+    """With `--json`, `-o -` puts the key into the document, and a file is told by its path, replaced with `--force`."""
+    run("generate", "a", "--type", "oct")
+    (tmp_path / "key").write_bytes(b"old")
+
+    inside = json.loads(run("export", "a", "--secret", "--json", "-o", "-"))
+    outside = json.loads(run("export", "a", "--secret", "--json", "-o", "key", "--force"))
+
+    assert (inside["half"], "output" in inside) == ("secret", False)
+    assert (outside["output"], "data" in outside) == ("key", False)
+    assert (tmp_path / "key").read_text().strip() == inside["data"]
+
+
+def test_reasons_are_passed_on(run: Callable[..., bytes]) -> None:
+    """What `--reason` says of a version is shown with it, whichever way the version went."""
+    run("generate", "a", "--type", "oct")
+    shown = []
+    for state in ("disable", "enable", "compromise"):
+        run(state, "a@1", "--reason", f"{state} it")
+        shown.append(f"{state} it" in run("show", "a", "--json").decode())
+
+    assert shown == [True, True, True]
+
+
+def test_the_overview(run: Callable[..., bytes]) -> None:
+    """`--help` says what it is and what to try first, and lists every command, or those of the group in one column."""
+    text = run("--help").decode()
+
+    assert text.startswith(
+        "usage: keywright COMMAND …\n\nMake, encode, keep and use cryptographic keys.\n\n  generate  "
+    )
+    assert text.endswith(
+        "\n\nkeywright COMMAND --help tells more, with an example for each.\n"
+        "First try: keywright generate cache.example.org\n"
+    )
+    assert run("config", "--help").decode() == (
+        "usage: keywright config COMMAND …\n"
+        "\n"
+        "  config show    print the configuration in force, each value with its source\n"
+        "  config check   check the whole configuration, stores that no command uses included\n"
+        "  config schema  print a JSON Schema of the configuration file\n"
+        "  config path    print the path of the configuration file in use\n"
+        "\n"
+        "keywright config COMMAND --help tells more, with an example for each.\n"
+    )
+
+
+def test_an_error_of_no_kind_is_our_bug() -> None:
+    """The base class is never raised; should it be, the exit code says that it is no fault of the user's."""
+    assert exit_code(KeywrightError("raised by mistake")) == BUG
+
+
+@pytest.mark.parametrize(
+    ("given", "traceback", "hint"),
+    [
+        pytest.param(["list"], False, "; --debug shows more (check it for secrets before you send it)", id="plain"),
+        pytest.param(["list", "--debug"], True, "", id="debug"),
+    ],
+)
+def test_an_internal_error_is_told(
+    capsys: pytest.CaptureFixture[str], given: list[str], traceback: bool, hint: str
+) -> None:
+    """What is no error of ours is told by its class; its text and traceback only where `--debug` asks for them."""
+    code = report(given, RuntimeError("of a plugin"))
+
+    told = capsys.readouterr().err
+    assert code == BUG
+    assert ("RuntimeError: of a plugin\n" in told) == traceback
+    assert told.endswith(
+        f"keywright: internal error (RuntimeError): this is a bug in keywright or a plugin, please report it{hint}\n"
+    )

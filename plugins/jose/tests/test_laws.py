@@ -1,0 +1,323 @@
+"""Laws of the format and of tokens over generated values: they come back, and nothing that was changed does."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jose_support import FORMAT, decode, refusal, refused
+
+from keywright import Attributes, Key, Secret
+from keywright.errors import FormatError, InvalidSignatureError, KeywrightError, MalformedKeyError, MalformedTokenError
+from keywright_jose import (
+    create_curve_key,
+    create_rsa_key,
+    create_secret_key,
+    jwe_decode,
+    jwe_decrypt,
+    jwe_encode,
+    jwe_encrypt,
+    jws_decode,
+    signer,
+    thumbprint,
+    verifier,
+    verify,
+)
+from keywright_jose.json import decode_base64url, decode_segment, encode_base64url, read_object, write_object
+from keywright_jose.jwk.codec import NO_ATTRIBUTES
+
+_RSA = FORMAT.decode(Secret(json.dumps(create_rsa_key(2048)).encode()), default_kid="")
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+_JUDGED = {"alg", "use", "key_ops", "x5c", "x5u", "x5t", "x5t#S256"} | NO_ATTRIBUTES
+_ATTRIBUTES = st.dictionaries(_TEXT.filter(lambda name: name not in _JUDGED), _JSON, max_size=3)
+_HALVES = {
+    "ed25519": (32, b"", 32), "x25519": (32, b"", 32),
+    "ec-p256": (32, b"\x04", 64), "ec-p384": (48, b"\x04", 96), "ec-p521": (66, b"\x04", 132),
+}  # fmt: skip
+
+
+@st.composite
+def _keys(draw: st.DrawFn, *, kinds: tuple[str, ...] = FORMAT.key_types) -> Key:
+    type = draw(st.sampled_from(kinds))
+    kid = draw(_TEXT)
+    attributes = Attributes(draw(_ATTRIBUTES))
+    if type == "oct":
+        return Key(type, kid, Secret(draw(st.binary(min_size=1, max_size=64))), None, attributes)
+    if type == "rsa":
+        return Key(type, kid, _RSA.secret, _RSA.public, attributes)
+    secret, prefix, public = _HALVES[type]
+    halves = draw(st.binary(min_size=secret + public, max_size=secret + public))
+    return Key(type, kid, Secret(halves[:secret]), prefix + halves[secret:], attributes)
+
+
+_ASYMMETRIC = FORMAT.key_types[1:]
+
+
+@given(_keys())
+def test_secret_encoding_round_trips(key: Key) -> None:
+    """Every key comes back from its secret encoding as it was."""
+    assert FORMAT.decode(FORMAT.encode_secret(key), default_kid="") == key
+
+
+@given(_keys(kinds=_ASYMMETRIC))
+def test_public_encoding_round_trips(key: Key) -> None:
+    """The public encoding gives back type, kid and public half, and encodes to the same again."""
+    encoded = FORMAT.encode_public(key)
+
+    public = FORMAT.decode(Secret(encoded), default_kid="")
+
+    assert public == Key(key.type, key.kid, None, key.public)
+    assert FORMAT.encode_public(public) == encoded
+
+
+@given(_keys(), st.randoms(use_true_random=False), st.sampled_from([None, 1, "\t"]))
+def test_member_order_and_spacing_are_irrelevant(key: Key, random: Any, indent: int | str | None) -> None:
+    """Any spelling of the same JSON decodes to the same key, and is written back canonically."""
+    canonical = FORMAT.encode_secret(key)
+    members = [*json.loads(canonical.reveal()).items()]
+    random.shuffle(members)
+
+    decoded = FORMAT.decode(Secret(json.dumps(dict(members), indent=indent).encode()), default_kid="")
+
+    assert decoded == key
+    assert FORMAT.encode_secret(decoded) == canonical
+
+
+@settings(max_examples=25)
+@given(_keys())
+def test_every_truncation_is_refused(key: Key) -> None:
+    """No proper beginning of an encoding is a key."""
+    encoded = FORMAT.encode_secret(key).reveal()
+
+    for end in range(len(encoded)):
+        assert refused(FORMAT.decode, Secret(encoded[:end]), default_kid="")[0] is MalformedKeyError
+
+
+@given(_keys(kinds=_ASYMMETRIC))
+def test_public_encoding_holds_no_secret_member(key: Key) -> None:
+    """Of the secret half, no member and no stretch of it gets into the public encoding."""
+    secret = json.loads(FORMAT.encode_secret(key).reveal())
+    public = FORMAT.encode_public(key)
+
+    assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & json.loads(public).keys()
+    for member in ("d", "p", "q", "dp", "dq", "qi"):
+        text = secret.get(member, "")
+        parts = {text[at : at + 16] for at in range(len(text) - 15)}
+        allowed = json.dumps({name: value for name, value in secret.items() if name in ("x", "y", "n", "kid")})
+        assert not [part for part in parts if part in public.decode() and part not in allowed]
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode(errors="surrogatepass")))
+def test_noise_is_refused_by_type(data: bytes) -> None:
+    """Whatever the bytes, nothing but a FormatError comes out. (Noise may happen to be a key.)"""
+    with suppress(FormatError):
+        FORMAT.decode(Secret(data), default_kid="")
+
+
+@given(st.dictionaries(st.sampled_from(["kty", "crv", "k", "x", "y", "d", "n", "e", "kid", "use", "key_ops"]), _JSON))
+def test_wrong_members_are_refused_by_type(members: dict[str, Any]) -> None:
+    """Whatever the members hold, nothing but a FormatError comes out, of the functions on dicts too."""
+    for kty in ("oct", "EC", "OKP", "RSA"):
+        for error in (
+            refusal(decode, members | {"kty": kty, "d": 1, "k": 1}),
+            refusal(thumbprint, members | {"kty": kty, "n": 1, "x": 1}),
+        ):
+            assert isinstance(error, FormatError)
+
+
+@given(st.binary(max_size=100))
+def test_base64url_round_trips(octets: bytes) -> None:
+    """base64url is the standard library's without padding, and reads back."""
+    text = encode_base64url(octets)
+
+    assert text == urlsafe_b64encode(octets).decode().rstrip("=")
+    assert decode_base64url(text) == Secret(octets)
+
+
+@given(st.text(alphabet="ABab01-_+/= \nä", max_size=9))
+def test_base64url_has_one_spelling(text: str) -> None:
+    """A text that reads as octets is the text that these octets are written as."""
+    octets = decode_base64url(text)
+
+    assert octets is None or encode_base64url(octets.reveal()) == text
+
+
+KEY = {**create_secret_key(256), "alg": "HS256"}
+SIGNER, VERIFIER = signer(KEY), verifier(KEY)
+CURVE = {**create_curve_key("P-256"), "alg": "ES256"}
+CURVE_SIGNER, CURVE_VERIFIER = signer(CURVE), verifier(CURVE)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda parts: st.lists(parts, max_size=4) | st.dictionaries(TEXT, parts, max_size=4),
+    max_leaves=12,
+)
+CLAIMS = st.dictionaries(TEXT.filter(lambda name: name not in ("aud", "iat", "nbf", "exp")), VALUES, max_size=6)
+DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@given(CLAIMS)
+def test_claims_come_back(claims: dict[str, object]) -> None:
+    assert jws_decode(SIGNER.sign(claims), VERIFIER) == claims
+    assert json.loads(CURVE_VERIFIER.verify(CURVE_SIGNER.sign(claims)).payload) == claims
+
+
+@given(CLAIMS)
+def test_objects_have_one_reading(claims: dict[str, object]) -> None:
+    """The strict reader takes what the writer writes, and the standard library reads it alike."""
+    written = write_object(claims, "the claims of a token")
+
+    assert read_object(written, "the payload of the token") == json.loads(written) == claims
+
+
+@given(st.binary(max_size=300))
+def test_octets_come_back(payload: bytes) -> None:
+    assert VERIFIER.verify(SIGNER.sign(payload)).payload == payload
+
+
+@given(st.data(), st.binary(max_size=40))
+def test_no_changed_character_passes(data: st.DataObject, payload: bytes) -> None:
+    """A token with one character changed, taken out or put in does not verify, with either kind of key."""
+    for bound, checks in ((SIGNER, VERIFIER), (CURVE_SIGNER, CURVE_VERIFIER)):
+        token = bound.sign(payload)
+        at = data.draw(st.integers(0, len(token) - 1))
+        new = data.draw(st.sampled_from(DIGITS + "=+/ .\n") | st.just(""))
+        for changed in (token[:at] + new + token[at + 1 :], token[:at] + new + token[at:]):
+            if changed != token:
+                refusal(checks.verify, changed)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_anything_is_refused_by_our_errors(token: bytes | str) -> None:
+    assert refused(verify, token, KEY)[0] is MalformedTokenError
+
+
+@given(st.binary(max_size=200))
+def test_any_header_and_any_claims_are_refused_by_our_errors(document: bytes) -> None:
+    second = SIGNER.sign(document)
+    for token in (second, f"{encode_base64url(document)}.e30.AAAA"):
+        with suppress(KeywrightError):
+            jws_decode(token, VERIFIER)
+
+
+@given(st.text(DIGITS + "=+/ \n", max_size=12))
+def test_octets_have_one_spelling(text: str) -> None:
+    """A segment that reads is the one that would be written."""
+    octets = decode_segment(text)
+
+    assert octets is None or encode_base64url(octets) == text
+
+
+KEYS: dict[tuple[str, str], dict[str, Any]] = {
+    ("A128KW", "A192GCM"): create_secret_key(128),
+    ("A192GCMKW", "A256CBC-HS512"): create_secret_key(192),
+    ("dir", "A192CBC-HS384"): create_secret_key(384),
+    ("ECDH-ES", "A128CBC-HS256"): create_curve_key("P-256"),
+    ("ECDH-ES+A256KW", "A256GCM"): create_curve_key("X25519"),
+}
+RSA = create_rsa_key(2048)
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n"
+PAIRS = st.sampled_from(sorted(KEYS))
+
+
+def names_of(pair: tuple[str, str]) -> dict[str, Any]:
+    """As arguments."""
+    return {"key_algorithm": pair[0], "content_algorithm": pair[1]}
+
+
+@settings(deadline=None)
+@given(pair=PAIRS, plaintext=st.binary(max_size=300))
+def test_any_bytes_come_back_decrypted(pair: tuple[str, str], plaintext: bytes) -> None:
+    token = jwe_encrypt(plaintext, KEYS[pair], **names_of(pair))
+
+    assert jwe_decrypt(token, KEYS[pair], **names_of(pair)).plaintext == Secret(plaintext)
+
+
+@settings(deadline=None)
+@given(pair=PAIRS, claims=CLAIMS)
+def test_any_claims_come_back_decrypted(pair: tuple[str, str], claims: dict[str, Any]) -> None:
+    assert jwe_decode(jwe_encode(claims, KEYS[pair], **names_of(pair)), KEYS[pair], **names_of(pair)) == claims
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    pair=PAIRS,
+    at=st.integers(0),
+    character=st.sampled_from(ALPHABET),
+    kind=st.sampled_from(["put in", "change", "drop"]),
+)
+def test_a_changed_character_is_refused(pair: tuple[str, str], at: int, character: str, kind: str) -> None:
+    """One character more, less or another, wherever it is."""
+    token = jwe_encrypt(b"plaintext", KEYS[pair], **names_of(pair))
+    start = at % len(token)
+    end = start if kind == "put in" else start + 1
+    changed = token[:start] + ("" if kind == "drop" else character) + token[end:]
+
+    if changed != token:
+        with pytest.raises((MalformedTokenError, InvalidSignatureError)):
+            jwe_decrypt(changed, KEYS[pair], **names_of(pair))
+
+
+@pytest.mark.parametrize("pair", KEYS, ids=" ".join)
+def test_every_other_character_everywhere_is_refused(pair: tuple[str, str]) -> None:
+    """All places of a token, each with two other characters: a near one and a far one."""
+    token = jwe_encrypt(b"", KEYS[pair], **names_of(pair))
+
+    taken = 0
+    for at, character in enumerate(token):
+        place = ALPHABET.index(character)
+        for other in (ALPHABET[(place + 1) % 64], ALPHABET[(place + 32) % 64]):
+            try:
+                jwe_decrypt(token[:at] + other + token[at + 1 :], KEYS[pair], **names_of(pair))
+            except (MalformedTokenError, InvalidSignatureError):
+                continue
+            taken += 1
+
+    assert taken == 0
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@given(at=st.integers(0), bit=st.integers(0, 5))
+def test_a_changed_character_is_refused_of_rsa_too(at: int, bit: int) -> None:
+    """Fewer examples, for a private RSA operation takes its time."""
+    names: dict[str, Any] = names_of(("RSA-OAEP-256", "A128GCM"))
+    token = jwe_encrypt(b"plaintext", RSA, **names)
+    place = at % len(token)
+    if token[place] == ".":
+        return
+    other = ALPHABET[ALPHABET.index(token[place]) ^ (1 << bit)]
+
+    with pytest.raises((MalformedTokenError, InvalidSignatureError)):
+        jwe_decrypt(token[:place] + other + token[place + 1 :], RSA, **names)
+
+
+@settings(deadline=None)
+@given(token=st.text(max_size=100) | st.binary(max_size=100), key=VALUES)
+def test_anything_is_refused_by_name(token: str | bytes, key: Any) -> None:
+    """Whatever the token and the key: one of our errors."""
+    refusal(jwe_decode, token, key, key_algorithm="A256KW", content_algorithm="A256GCM")
+    refusal(jwe_encode, {}, key, key_algorithm="A256KW", content_algorithm="A256GCM")
+
+
+@settings(deadline=None)
+@given(header=st.dictionaries(st.sampled_from(["alg", "enc", "epk", "apu", "kid", "crit", "zip", "iv", "tag"]), VALUES))
+def test_any_header_is_refused_by_name(header: dict[str, Any]) -> None:
+    for more in ({}, {"alg": "ECDH-ES", "enc": "A128GCM"}, {"alg": "A128GCMKW", "enc": "A128GCM"}):
+        first = encode_base64url(json.dumps({**header, **more}, ensure_ascii=False).encode())
+        for algorithm, key in (("ECDH-ES", KEYS["ECDH-ES", "A128CBC-HS256"]), ("A128GCMKW", create_secret_key(128))):
+            for encrypted in ("", "AAAAAAAAAAAAAAAAAAAAAA"):
+                token = f"{first}.{encrypted}.AAAAAAAAAAAAAAAA..AAAAAAAAAAAAAAAAAAAAAA"
+                with pytest.raises((MalformedTokenError, InvalidSignatureError)):
+                    jwe_decrypt(token, key, key_algorithm=algorithm, content_algorithm="A128GCM")

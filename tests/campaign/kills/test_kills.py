@@ -1,0 +1,176 @@
+"""Processes killed at any moment lose nothing that they reported, and leave nothing torn or stray."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from kills import migrations, reseals
+from kills.rounds import Place, run
+from kills.worker import OPENERS, Open
+
+from keywright import Record, RecordInfo, Revision, WritableStore
+from keywright.errors import KeyNotFoundError
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A directory in memory where the system has such a place: what a kill leaves does not depend on the medium."""
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with TemporaryDirectory(dir=place) as directory:
+        yield Path(directory)
+
+
+@pytest.mark.parametrize("kind", sorted(OPENERS))
+def test_one_process_killed(kind: str, tmp_path: Path) -> None:
+    """After kill -9 all that was reported done is there exactly, what was under way is done or not, and no more."""
+    figures = run(Place(kind, OPENERS[kind], tmp_path), kills=75, workers=1, seed=1)
+
+    assert figures.kills == 75
+    assert figures.inside > 25
+    assert figures.took_effect > 0
+
+
+@pytest.mark.parametrize("kind", sorted(OPENERS))
+def test_processes_killed_beside_each_other(kind: str, memory: Path) -> None:
+    """The same with four at work, each on names of its own and all on one, of whom some outlive the others."""
+    figures = run(Place(kind, OPENERS[kind], memory), kills=76, workers=4, seed=2)
+
+    assert figures.kills == 76
+    assert figures.inside > 15
+    assert figures.done > 76
+
+
+class Through:
+    """A store that passes everything on."""
+
+    def __init__(self, store: WritableStore, directory: Path) -> None:
+        self.store = store
+        self.directory = directory
+
+    def get(self, name: str, version: int) -> Record:
+        return self.store.get(name, version)
+
+    def versions(self, name: str) -> Sequence[RecordInfo]:
+        return self.store.versions(name)
+
+    def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
+        return self.store.names(prefix, after=after, limit=limit)
+
+    def create(self, record: Record) -> RecordInfo:
+        return self.store.create(record)
+
+    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+        return self.store.update(record, expected=expected)
+
+    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+        self.store.remove(name, expected=expected)
+
+    def examine(self) -> Iterator[str]:
+        return iter(())
+
+
+class Late(Through):
+    """Says that a name is removed, and removes it with the next write."""
+
+    late: Callable[[], None] | None = None
+
+    def create(self, record: Record) -> RecordInfo:
+        self._catch_up()
+        return super().create(record)
+
+    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+        self._catch_up()
+        return super().update(record, expected=expected)
+
+    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+        self._catch_up()
+        self.late = lambda: self.store.remove(name, expected=expected)
+
+    def _catch_up(self) -> None:
+        late, self.late = self.late, None
+        if late:
+            late()
+
+
+class Stray(Through):
+    """Has a copy of a new secret in a file beside the store while it writes."""
+
+    def create(self, record: Record) -> RecordInfo:
+        assert record.payload is not None
+        copy = self.directory / "copy"
+        copy.write_bytes(record.payload.reveal())
+        info = super().create(record)
+        copy.unlink()
+        return info
+
+
+class Stepwise(Through):
+    """Destroys by a removal of the name and a new beginning."""
+
+    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+        if record.payload is not None or record.info.version != 1:
+            return super().update(record, expected=expected)
+        try:
+            if len(self.store.versions(record.info.name)) == 1:
+                self.store.remove(record.info.name, expected=[expected])
+                os.sched_yield()
+                return self.store.create(record)
+        except KeyNotFoundError:
+            pass
+        return super().update(record, expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        pytest.param(Late, "though their end was reported|holds {.*}, not {}", id="reports too early"),
+        pytest.param(Stray, "are nobody's, and in a file|a secret is in another file than its own", id="leaves a copy"),
+        pytest.param(Stepwise, "holds {}, not", id="two steps"),
+    ],
+)
+def test_a_broken_store_is_found(broken: type[Through], message: str, tmp_path: Path) -> None:
+    """A store that is wrong for a moment is caught by a kill in that moment."""
+
+    def opener(directory: Path) -> Open:
+        open_file = OPENERS["file"](directory)
+
+        @contextmanager
+        def open_broken() -> Iterator[WritableStore]:
+            with open_file() as store:
+                yield broken(store, directory)
+
+        return open_broken
+
+    with pytest.raises(AssertionError, match=message):
+        run(Place("file", opener, tmp_path), kills=1000, workers=1, seed=4)
+
+
+@pytest.mark.parametrize("pair", migrations.PAIRS[:2])
+@pytest.mark.parametrize("writers", [0, 2])
+def test_a_migration_that_is_killed_is_finished_by_the_next(
+    tmp_path: Path, pair: tuple[str, str], writers: int
+) -> None:
+    """At each kill every version is whole in one store at least; at the end the target is what the source was."""
+    figures = migrations.run(tmp_path, pair, kills=40, seed=3, writers=writers)
+
+    assert figures.kills >= 40
+    assert figures.inside > (0 if writers else 5)
+    assert bool(figures.writes) == bool(writers)
+
+
+@pytest.mark.parametrize("pair", reseals.PAIRS, ids="-".join)
+@pytest.mark.parametrize("writers", [0, 2])
+def test_a_change_that_is_killed_is_finished_by_the_next(tmp_path: Path, pair: reseals.Pair, writers: int) -> None:
+    """With `previous`, every record opens meanwhile and after each kill; at the end all open without it."""
+    figures = reseals.run(tmp_path, pair, kills=8, seed=3, writers=writers)
+
+    assert figures.kills >= 8
+    assert figures.changes > 0
+    assert figures.inside > 0
+    assert figures.looks > 0
+    assert bool(figures.writes) == bool(writers)

@@ -1,0 +1,451 @@
+"""Standard streams and terminals: closed, full, without a reader or too long; told, and never a traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import COMMAND, Keywright, Shell, ctrl_c, feed, started
+
+from keywright import Context, Registry
+from keywright.cli import app
+from keywright.cli.commands import use
+from keywright.cli.io import Progress
+
+CLOSED = "keywright: standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE\n"
+
+FULL = (
+    "keywright: standard output: cannot be written (No space left on device); what was done stands, so look before "
+    "you repeat it\n"
+)
+
+ABSENT = "keywright: store 'default' has no key c; make one with generate or import, or name another --store\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["generate b", "rotate a", "import b out", "list", "show a", "export a", "export a -o -", "sign a out"]
+)
+def test_a_closed_stdout_is_refused_before_anything_is_done(shell: Shell, line: str) -> None:
+    """What would have nowhere to print to does nothing: exit 2."""
+    shell("keywright export a --secret -o out")
+    before = shell("keywright list").stdout
+
+    done = shell(f"keywright {line} >&-")
+
+    assert (done.returncode, done.stderr) == (2, CLOSED)
+    assert shell("keywright list").stdout == before
+
+
+def test_a_closed_stdout_is_no_matter_where_a_file_takes_the_result(shell: Shell, home: Path) -> None:
+    """`-o` needs no stdout, unless `--json` does."""
+    done, as_json = shell("keywright export a -o out >&-"), shell("keywright export a -o out2 --json >&-")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (home / "out").read_bytes().startswith(b"a-1:")
+    assert (as_json.returncode, as_json.stderr) == (2, CLOSED)
+    assert not (home / "out2").exists()
+
+
+@pytest.mark.parametrize("line", ["generate b", "show a", "show a --json", "--help", "list --help", "--version"])
+def test_a_full_stdout(shell: Shell, line: str) -> None:
+    """A result that cannot be written ends in exit 6 and one line."""
+    done = shell(f"keywright {line} >/dev/full")
+
+    assert (done.returncode, done.stderr) == (6, FULL)
+
+
+def test_what_is_done_or_refused_stays_so_when_stdout_is_full(shell: Shell) -> None:
+    """What was done stands; an error keeps its exit code, and with `--json` its document is lost without a word."""
+    shell("keywright generate b >/dev/full")
+
+    listed, done = shell("keywright list").stdout, shell("keywright --json show c >/dev/full")
+
+    assert listed.startswith("a@1\t")
+    assert "\nb@1\t" in listed
+    assert (done.returncode, done.stderr) == (3, ABSENT)
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(
+    ("line", "code", "out"),
+    [
+        pytest.param("show b", 3, "", id="error"),
+        pytest.param("config path", 1, "", id="note"),
+        pytest.param("", 2, "", id="overview"),
+        pytest.param("generate b --type ed25519 --format jwk --attribute use=sig", 0, "b@1\n", id="result"),
+        pytest.param("export w --format nix", 0, None, id="warning"),
+        pytest.param("nix key generate-secret", 1, "", id="Nix's own words"),
+        pytest.param("config check --option stores.default.nope x --debug", 2, "", id="faults"),
+    ],
+)
+def test_nobody_hears_stderr(shell: Shell, line: str, code: int, out: str | None, stderr: str) -> None:
+    """A closed or full stderr changes neither stdout nor the exit code."""
+    shell("keywright generate w --type ed25519 --format jwk --attribute use=sig")
+    heard = shell(f"keywright {line}")
+    if code == 0 and out:
+        shell("rm -r .local")
+
+    done = shell(f"keywright {line} {stderr}")
+
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout == (heard.stdout if out is None else out)
+
+
+def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, home: Path) -> None:
+    """With all streams closed, what a library writes to descriptor 2 does not end up in a store."""
+    (home / "loud.py").write_text(
+        "import os, sys\n"
+        "from keywright.cli.app import run\n"
+        "from keywright import KeyRing\n"
+        "made = KeyRing.generate\n"
+        "def loud(*given, **settings):\n"
+        "    opened = os.open('precious', os.O_CREAT | os.O_RDWR)\n"
+        "    os.write(2, b'noise')\n"
+        "    return made(*given, **settings)\n"
+        "KeyRing.generate = loud\n"
+        "sys.exit(run(['generate', 'b']))\n"
+    )
+
+    done = shell(f"{sys.executable} loud.py <&- 2>&-")
+
+    assert (done.returncode, done.stdout) == (0, "b@1\n")
+    assert (home / "precious").read_bytes() == b""
+
+
+def test_a_pipe_without_a_reader_ends_quietly(shell: Shell, home: Path, environment: dict[str, str]) -> None:
+    """Exit 141 and no word, for a result and for help."""
+    done = shell("keywright list | true; echo ${PIPESTATUS[0]}; keywright --help | true; echo ${PIPESTATUS[0]}")
+    reading, writing = os.pipe()
+    os.close(reading)
+    broken = subprocess.run(
+        [COMMAND, "--help"], cwd=home, env=environment, stdout=writing, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(writing)
+
+    assert set(done.stdout.split()) <= {"0", "141"}  # 0: it was written before the reader left
+    assert done.stderr == ""
+    assert (broken.returncode, broken.stderr) == (141, b"")  # where the pipe is broken for sure
+
+
+def test_an_ascii_stdout_still_gets_help(keywright: Keywright) -> None:
+    """What the encoding has not is replaced."""
+    done = keywright("--help", env={"PYTHONIOENCODING": "ascii"})
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"usage: keywright COMMAND ?\n")
+
+
+@pytest.mark.parametrize("filled", [b"", b"cut short"], ids=["nothing there", "a part there"])
+def test_a_stdin_that_does_not_block_is_refused(home: Path, environment: dict[str, str], filled: bytes) -> None:
+    """A part of the input is never taken for the whole."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.write(writing, filled)
+
+    done = subprocess.run(
+        [COMMAND, "import", "b"], cwd=home, env=environment, stdin=reading, capture_output=True, timeout=60
+    )
+
+    os.close(reading)
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == (
+        b"keywright: standard input does not block, so a part could be taken for the whole; name a file\n"
+    )
+
+
+def test_a_dash_is_a_stream_and_an_empty_path_is_nothing(shell: Shell, home: Path) -> None:
+    """`-o -` prints, and makes no file of that name; an empty FILE is not taken for standard input."""
+    done, empty = shell("keywright export a -o -"), shell("keywright import b ''")
+
+    assert done.stdout == shell("keywright export a").stdout != ""
+    assert not (home / "-").exists()
+    message = "keywright: the path of the file to read is empty; name a file, or - for standard input\n"
+    assert (empty.returncode, empty.stdout, empty.stderr) == (2, "", message)
+
+
+def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
+    """Exit 130 and one line."""
+
+    def reads(running: subprocess.Popen[bytes]) -> bool:
+        feed(running, b"a")
+        return True
+
+    assert ctrl_c(home, environment, "import", "b", begun=reads) == (130, b"", b"keywright: interrupted\n")
+
+
+IMPORTING = """
+import builtins, sys
+from keywright.cli import main
+imported = builtins.__import__
+def interrupted(name, *given, **settings):
+    if name == MODULE:
+        raise KeyboardInterrupt
+    return imported(name, *given, **settings)
+builtins.__import__ = interrupted
+"""
+FINISHING = """
+import argparse, sys
+from keywright.cli import main
+def interrupted(self, given):
+    try:
+        raise KeyboardInterrupt
+    finally:
+        self.half_done.clear()
+argparse.ArgumentParser.parse_known_intermixed_args = interrupted
+argparse.ArgumentParser.parse_intermixed_args = interrupted
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        *(
+            pytest.param(IMPORTING.replace("MODULE", repr(module)), ("", "keywright: interrupted\n"), id=module)
+            for module in ("keywright.cli.app", "argparse", "pluggy", "keywright.config.load")
+        ),
+        pytest.param(FINISHING, ("keywright: interrupted\n",), id="another error over it"),
+    ],
+)
+def test_ctrl_c_at_an_awkward_moment(
+    home: Path, environment: dict[str, str], program: str, said: tuple[str, ...]
+) -> None:
+    """Exit 130 without a traceback, whichever module is being imported, or where a `finally` raises over it."""
+    program += "sys.argv[1:] = ['generate', 'b']\nsys.exit(main())\n"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=home, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr in said
+
+
+def test_a_message_is_read_before_the_key_is_bound(home: Path, environment: dict[str, str], shell: Shell) -> None:
+    """A key that is compromised while `sign` waits for its input does not sign."""
+    with started([COMMAND, "sign", "a"], cwd=home, env=environment, stdin=subprocess.PIPE) as running:
+        feed(running, b"mess")
+        assert shell("keywright compromise a@1").returncode == 0
+        out, err = running.communicate(b"age", timeout=60)
+
+    assert (running.returncode, out) == (5, b"")
+    assert b"compromised" in err
+
+
+def test_a_kid_does_not_steer_the_terminal(keywright: Keywright) -> None:
+    """What does not print stands as a backslash escape, and the backslash as two, so that columns stay columns."""
+    keywright("generate", "k", "--type", "oct", "--kid", "x\ny\tz\x1b[1m\u202e\\")
+
+    listed, shown = keywright("list", "k").stdout.decode(), keywright("show", "k").stdout.decode()
+
+    assert listed == "k@1\tsigning\toct\tx\\ny\\tz\\x1b[1m\\u202e\\\\\n"
+    assert shown.startswith("k@1\tsigning\toct\tjwk\t")
+    assert shown.endswith("\tx\\ny\\tz\\x1b[1m\\u202e\\\\\n")
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import b",
+        "jose jws sign --key a",
+        "jose jwe encrypt --key a --key-algorithm dir --content-algorithm A256GCM",
+    ],
+)
+def test_more_than_is_read_is_refused(shell: Shell, home: Path, line: str) -> None:
+    """Whatever it would have been: the message says how much a command reads."""
+    (home / "large").touch()
+    os.truncate(home / "large", 1_048_577)
+
+    done = shell(f"keywright {line} large")
+
+    told = "has more than 1048576 bytes, the most that is read here; check that it is what you meant"
+    assert (done.returncode, done.stdout, done.stderr) == (65, "", f"keywright: large: {told}\n")
+
+
+@pytest.mark.parametrize("command", ["sign", "verify"])
+def test_a_message_has_a_limit_of_its_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """What is signed is no key, and the message does not say so."""
+    monkeypatch.setattr(use, "_MAXIMUM_MESSAGE_BYTES", 10)
+    (home / "long").write_bytes(bytes(11))
+    more = ["--signature", "AA=="] if command == "verify" else []
+
+    code = app.run([command, "a", str(home / "long"), *more])
+
+    told = "has more than 10 bytes, the most that is read here; check that it is what you meant"
+    assert (code, capsys.readouterr()) == (65, ("", f"keywright: {home / 'long'}: {told}\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "noted"),
+    [
+        ("import b", True),
+        ("sign a", True),
+        ("sign a -", True),
+        ("convert --from nix --to jwk", True),
+        ("sign a -q", False),
+        ("sign a out", False),
+    ],
+)
+def test_who_types_is_told_how_to_end(
+    shell: Shell, home: Path, environment: dict[str, str], line: str, noted: bool
+) -> None:
+    """A command that reads from a terminal says so, once, unless it is to be quiet."""
+    shell("keywright export a --secret -o out")
+    ours, theirs = os.openpty()
+    os.write(ours, b"hello\n\x04")
+
+    with started([COMMAND, *line.split()], cwd=home, env=environment, stdin=theirs) as running:
+        _, err = running.communicate(timeout=60)
+
+    os.close(ours)
+    os.close(theirs)
+    note = b"keywright: reading from the terminal; end with Ctrl-D\n"
+    assert (err.startswith(note), err.count(note)) == (noted, int(noted))
+
+
+@pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("import b key", True),
+        ("import b ./key", True),
+        ("import b key -q", False),
+        ("import b - < key", False),
+        ("import b --public public", False),
+        ("import b public", False),
+        ("import b hidden", False),
+    ],
+)
+def test_a_secret_key_that_others_may_read_is_told(shell: Shell, line: str, warned: bool) -> None:
+    """Whoever imports it learns that it may be known; of a public key or a stream there is nothing to say."""
+    shell("umask 077; keywright export a --secret > hidden; cp hidden key; keywright export a > public")
+    shell("chmod 644 key public; keywright destroy a --yes")
+
+    done = shell(f"keywright {line}")
+
+    path = line.split()[2]
+    told = f"{path}: others may read or change this secret key; chmod 600 it, and make a new one if they did"
+    assert (f"keywright: warning: {told}\n" == done.stderr) == warned
+    assert ("others may read" in done.stderr) == warned
+
+
+def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
+    """A directory that is gone is told, as by every command, but for a path in full; so is what is no file."""
+    shell("mkdir taken gone")
+    gone = f"cd gone; rmdir ../gone; keywright init --config {home}/new.toml; cd ..; mkdir gone; cd gone; rmdir ../gone"
+
+    elsewhere = shell(gone)
+    assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (0, f"{home}/new.toml\n", "")
+    for arguments in ("", "--force", "--config newer.toml", "--json"):
+        done = shell(f"mkdir -p gone; cd gone; rmdir ../gone; keywright init {arguments}")
+        told = "keywright: the current directory does not exist any more; change to another\n"
+        assert (done.returncode, done.stderr) == (2, told), arguments
+    over = shell("keywright init --config taken --force")
+    told = f"keywright: {home}/taken: is no regular file; choose another path with --config\n"
+    assert (over.returncode, over.stderr) == (2, told)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
+    """stderr becomes a terminal; not in a fixture, for pytest sets stderr anew when the test begins."""
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    return terminal
+
+
+def _context(*, json: bool = False, quiet: bool = False) -> Context:
+    return Context(Registry, read_config=lambda: pytest.fail("no configuration is read"), json=json, quiet=quiet)
+
+
+def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is drawn on one line, not more often than ten times a second, and nothing of it stays."""
+    terminal = _terminal(monkeypatch)
+    now = iter([1.0, 1.0, 1.05, 1.2, 1.2])
+    monkeypatch.setattr("keywright.cli.io.time.monotonic", lambda: next(now))
+
+    with _context().progress(2048, "narinfos") as progress:
+        progress.advance(512)
+        progress.advance()
+        progress.advance(511)
+
+    assert terminal.getvalue() == (
+        "\r\x1b[K######                   512 of 2,048 narinfos"
+        "\r\x1b[K############             1,024 of 2,048 narinfos"
+        "\r\x1b[K"
+    )
+    assert progress.done == 1024
+
+
+@pytest.mark.parametrize(
+    ("total", "done", "line"),
+    [
+        pytest.param(None, 1234, "1,234 keys", id="no total"),
+        pytest.param(0, 0, " " * 24 + " 0 of 0 keys", id="nothing to do"),
+        pytest.param(2, 3, "#" * 24 + " 3 of 2 keys", id="more than there were"),
+    ],
+)
+def test_the_line(total: int | None, done: int, line: str) -> None:
+    """Counts are told with separators, and the bar never leaves its bounds."""
+    progress = Progress(total, "keys", shown=False)
+
+    progress.advance(done)
+
+    assert progress.line() == line
+
+
+def test_nothing_is_drawn_for_programs_and_log_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--json`, `--quiet` and what is no terminal draw nothing."""
+    with _context().progress(2, "keys") as progress:
+        progress.advance()
+    assert capsys.readouterr() == ("", "")
+
+    for json, quiet in ((True, False), (False, True)):
+        terminal = _terminal(monkeypatch)
+        with _context(json=json, quiet=quiet).progress(2, "keys") as progress:
+            progress.advance()
+        assert terminal.getvalue() == ""
+
+
+PROMPT = b"API key: "
+NOTHING = "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
+
+
+def typed_in(home: Path, environment: dict[str, str], text: str) -> tuple[int, str, str, str]:
+    """Exit code, stdout, what came on stderr after the prompt, and what the terminal showed of what was typed."""
+    ours, theirs = os.openpty()
+    # Of a session of its own, or it would ask on the terminal that the tests run on.
+    command = [COMMAND, "jose", "api-key", "verify"]
+    with started(command, cwd=home, env=environment, stdin=theirs, start_new_session=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.read(len(PROMPT)) == PROMPT
+        os.write(ours, text.encode() + b"\n")
+        out, err = process.communicate(timeout=60)
+    # The last of its users gone, it is at its end after what it showed.
+    os.close(theirs)
+    try:
+        shown = os.read(ours, 4096)
+    except OSError:
+        shown = b""
+    os.close(ours)
+    return process.returncode, out.decode(), err.decode().lstrip("\n"), shown.decode()
+
+
+def test_it_asks_for_the_key(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
+    """Somebody at a terminal is asked, and what they type is not shown; who types nothing is told."""
+    (home / "keywright.toml").write_text('[stores.a]\nbackend = "sqlite"\npath = "k"\n')
+    made = dict(line.split(": ") for line in keywright("jose", "api-key", "create").stdout.decode().splitlines())
+
+    assert typed_in(home, environment, made["api_key"]) == (0, f"key_id: {made['key_id']}\n", "", "")
+    assert typed_in(home, environment, "") == (2, "", f"keywright: {NOTHING}\n", "")

@@ -1,0 +1,301 @@
+"""`keywright doctor` over files and databases: each planted fault is told in one exact sentence."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+from support.rings import Ring
+
+import keywright
+
+
+def _other_key(root: Path) -> None:
+    _replace_key(root, (root / "b" / "@1" / "key").read_bytes())
+
+
+def _replace_key(root: Path, data: bytes) -> None:
+    """As somebody would who knows of the checksum."""
+    (root / "a" / "@1" / "key").write_bytes(data)
+    next((root / "a" / "@1").glob("crc32-*")).rename(root / "a" / "@1" / f"crc32-{crc32(data):08x}")
+
+
+def _leftover_key(root: Path) -> None:
+    kept = (root / "a" / "@1" / "key").read_bytes()
+    with keywright.open({"stores": {"file": {"backend": "file", "path": str(root)}}}) as ring:
+        ring.destroy("a")
+    (root / "a" / "@1" / "key").write_bytes(kept)
+    (root / "a" / "@1" / "key").chmod(0o600)
+
+
+def _stray(root: Path) -> None:
+    # Deeper than a writer ever leaves it, so that opening the store does not clear it.
+    (root / ".keywright" / "tmp" / "x" / "y").mkdir(parents=True)
+
+
+def _pending(root: Path) -> None:
+    (root / ".keywright" / "pending").write_text("a@1\n")
+    (root / ".keywright" / "pending").chmod(0o600)
+    (root / "a" / "@1" / "meta.json").unlink()
+
+
+CHMOD = "take that away with chmod"
+
+# What is done below the store's root, and what is said; PATH is the root.
+FILE_FAULTS: list[tuple[str, Callable[[Path], object], list[str]]] = [
+    ("key open to others", lambda root: (root / "a/@1/key").chmod(0o640), [
+        ("store 'file': a@1 in PATH: the key file may be read or changed by others; take that away with chmod 0600, "
+        "and count the key as seen"),
+    ]),
+    ("metadata open to others", lambda root: (root / "a/@1/meta.json").chmod(0o644), [
+        f"store 'file': a@1 in PATH: the file `meta.json` may be read by other users; {CHMOD} 0600",
+    ]),
+    ("metadata writable by others", lambda root: (root / "a/@1/meta.json").chmod(0o666), [
+        f"store 'file': a@1 in PATH: the file may be changed by other users; {CHMOD} go-w",
+    ]),
+    ("directory open to others", lambda root: (root / "a").chmod(0o755), [
+        f"store 'file': a in PATH: the directory may be read by other users; {CHMOD} 0700",
+    ]),
+    ("version open to others", lambda root: (root / "a/@1").chmod(0o750), [
+        f"store 'file': a@1 in PATH: the directory may be read by other users; {CHMOD} 0700",
+    ]),
+    ("private area open to others", lambda root: (root / ".keywright").chmod(0o755), [
+        f"store 'file': PATH/.keywright: the directory may be read by other users; {CHMOD} 0700",
+    ]),
+    ("temporaries open to others", lambda root: (root / ".keywright/tmp").chmod(0o755), [
+        f"store 'file': PATH/.keywright/tmp: the directory may be read by other users; {CHMOD} 0700",
+    ]),
+    ("lock open to others", lambda root: (root / ".keywright/lock").chmod(0o644), [
+        f"store 'file': PATH/.keywright/lock: the file `lock` may be read by other users; {CHMOD} 0600",
+    ]),
+    ("hard link", lambda root: os.link(root / "a/@1/key", root.parent / "second"), [
+        ("store 'file': a@1 in PATH: a file has a second name (a hard link), through which it may be read, changed or "
+        "outlive its end; make it a copy of its own"),
+    ]),
+    ("stray temporary", _stray, [
+        "store 'file': PATH: interrupted writes left files in .keywright/tmp, which may hold keys; remove them",
+    ]),
+    ("pending note", _pending, [
+        "store 'file': PATH: an interrupted write is not completed; mend what else is found, then write to the store",
+        "store 'file': a@1 in PATH: a file is missing; restore it from a backup",
+    ]),
+    ("stranger in the private area", lambda root: (root / ".keywright/other").touch(), [
+        ("store 'file': PATH: something (`.keywright/other`) that keywright did not write stands beside the store's "
+        "own; move it away"),
+    ]),
+    ("unknown file beside a key", lambda root: (root / "a/@1/other").touch(), [
+        ("store 'file': a@1 in PATH: a file (`a/@1/other`) that keywright did not write stands beside the key; move it "
+        "away"),
+    ]),
+    ("copy that an editor left", lambda root: (root / "a/@1/.key.swp").touch(), [
+        ("store 'file': a@1 in PATH: a file (`a/@1/.key.swp`) that keywright did not write stands beside the key; move "
+        "it away"),
+    ]),
+    ("file among the names", lambda root: (root / "a/other").touch(), [
+        "store 'file': a in PATH: a file or link (`a/other`) stands among the names; move it away",
+    ]),
+    ("no name", lambda root: (root / "UPPER").mkdir(), [
+        "store 'file': PATH: a directory (`UPPER`) among the names has no name's name; move it away",
+    ]),
+    ("no version", lambda root: (root / "a/@01").mkdir(), [
+        "store 'file': a in PATH: a directory (`a/@01`) among the versions has no version's name; move it away",
+    ]),
+    ("version without a name", lambda root: (root / "@1").mkdir(), [
+        "store 'file': PATH: a version (`@1`) stands where only names belong; move it away",
+    ]),
+    ("half removed", lambda root: (root / "a/@removed").touch(), [
+        ("store 'file': a in PATH: a removal was interrupted, and hides its versions; remove the directory, or "
+        "@removed in it"),
+    ]),
+    ("key of a destroyed version", _leftover_key, [
+        "store 'file': a@1 in PATH: the file `key` of a version that has no secret is still there; remove that file",
+    ]),
+    ("key lost", lambda root: (root / "a/@1/key").unlink(), [
+        "store 'file': a@1 in PATH: the key file is missing; restore it from a backup",
+    ]),
+    ("metadata damaged", lambda root: (root / "a/@1/meta.json").write_text("{}"), [
+        "store 'file': a@1 in PATH: the metadata is damaged; restore it from a backup",
+    ]),
+    ("another key", _other_key, [
+        "a@1 in store 'file': is another key than its metadata says; restore it from a backup",
+    ]),
+    ("key changed", lambda root: (root / "a/@1/key").write_bytes(b"canary"), [
+        "store 'file': a@1 in PATH: the key file is damaged; restore it from a backup",
+    ]),
+    ("no key", lambda root: _replace_key(root, b"canary"), [
+        ("a@1 in store 'file': does not decode: the Nix key has no colon; write its name and a colon before the "
+        "base64: NAME:BASE64"),
+    ]),
+    ("marker damaged", lambda root: (root / ".keywright/format").write_bytes(b"x"), [
+        "store 'file': PATH: the marker .keywright/format is damaged; restore it from a backup",
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("plant", "expected"), [pytest.param(plant, said, id=name) for name, plant, said in FILE_FAULTS]
+)
+def test_faults_in_a_store_of_files(ring: Ring, plant: Callable[[Path], object], expected: list[str]) -> None:
+    """Each is told once, and nothing else is."""
+    ring.make("a", "b")
+
+    plant(Path(ring.keys))
+
+    assert [said.replace(ring.keys, "PATH") for said in ring.findings()] == expected
+
+
+NOBODY = (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+
+
+def database(ring: Ring, *statements: str) -> None:
+    """Change the database behind the store's back."""
+    with closing(sqlite3.connect(ring.db, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+INSERT = "INSERT INTO payload (crc32, bytes) VALUES (x'00000000', x'63616e617279')"
+SWAPPED = "UPDATE record SET payload = 3 - payload"
+
+DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [
+    ("secret without a version", [INSERT], [
+        "store 'db': PATH: the database holds secrets that no version owns; restore it from a backup",
+    ]),
+    ("shared payload", ["UPDATE record SET payload = 1", "DELETE FROM payload WHERE id = 2"], [
+        "store 'db': PATH: two versions share one payload; restore the database from a backup",
+        "b in store 'db': PATH: the row of b@1 is damaged; restore the database from a backup",
+    ]),
+    ("another table", ["CREATE TABLE other (x)"], [
+        ("store 'db': PATH: the database has other tables, indexes or triggers than keywright makes; restore it from a "
+        "backup"),
+    ]),
+    ("a trigger", ["CREATE TRIGGER t AFTER INSERT ON payload BEGIN SELECT 1; END"], [
+        ("store 'db': PATH: the database has other tables, indexes or triggers than keywright makes; restore it from a "
+        "backup"),
+    ]),
+    ("a table lost", ["DROP TABLE payload"], [
+        ("store 'db': PATH: the database has other tables, indexes or triggers than keywright makes; restore it from a "
+        "backup"),
+        "a@1 in store 'db': PATH: the database is damaged; restore it from a backup",
+        "b@1 in store 'db': PATH: the database is damaged; restore it from a backup",
+    ]),
+    ("payloads swapped", [SWAPPED], [
+        "a in store 'db': PATH: the row of a@1 is damaged; restore the database from a backup",
+        "b in store 'db': PATH: the row of b@1 is damaged; restore the database from a backup",
+    ]),
+    ("payload lost", ["DELETE FROM payload WHERE id = 1"], [
+        "a@1 in store 'db': PATH: the row of a@1 is damaged; restore the database from a backup",
+    ]),
+    ("metadata damaged", ["UPDATE record SET info = x'7b7d' WHERE name = 'a'"], [
+        "a in store 'db': PATH: the row of a@1 is damaged; restore the database from a backup",
+    ]),
+    ("newer", ["PRAGMA user_version = 9"], [
+        "store 'db': PATH was written by a newer keywright (layout 9, and this one knows 1); upgrade this one",
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"), [pytest.param(done, said, id=name) for name, done, said in DATABASE_FAULTS]
+)
+def test_faults_in_a_database(ring: Ring, statements: Sequence[str], expected: list[str]) -> None:
+    """Each is told once, and nothing else is."""
+    ring.make("a", "b", store="db")
+
+    database(ring, *statements)
+
+    assert [said.replace(ring.db, "PATH") for said in ring.findings()] == expected
+
+
+def test_a_damaged_page_of_a_database(ring: Ring) -> None:
+    """The integrity check finds what no statement of the store would touch."""
+    ring.make("a", store="db")
+    data = bytearray(Path(ring.db).read_bytes())
+    data[36:40] = (7).to_bytes(4, "big")  # the number of free pages (sqlite.org/fileformat2.html §1.3)
+    Path(ring.db).write_bytes(data)
+
+    assert ring.findings(store="db") == [
+        f"store 'db': {ring.db}: the database fails SQLite's integrity check; restore it from a backup"
+    ]
+
+
+def test_files_of_a_database(ring: Ring) -> None:
+    """Its directory's permissions, a second name, what an interrupted first write left: each is told."""
+    ring.make("a", store="db")
+    ring.home.chmod(0o770)
+    (ring.home / ".keywright-0011.new").touch()
+    os.link(ring.db, ring.home / "second")
+
+    assert ring.findings(store="db") == [
+        (
+            f"store 'db': {ring.db} has a second name (a hard link), under which the keys would outlive the store; "
+            "remove that name, or make the store a copy of its own"
+        ),
+        (
+            f"store 'db': {ring.home} is writable by its group, who could put another database in the store's place; "
+            f"run `chmod g-w {ring.home}`, and see that the keys in it are still yours"
+        ),
+        f"store 'db': {ring.home} has files .keywright-*.new, which an interrupted writer left; remove them",
+    ]
+
+
+def test_a_database_open_to_others(ring: Ring) -> None:
+    """It does not open, and the finding says why; seen while it is open, it is said once."""
+    ring.make("a", store="db")
+    said = (
+        f"store 'db': {ring.db} is open to other users; run `chmod 600 {ring.db}`, and replace the keys if others may "
+        "have read them"
+    )
+    with ring.open(store="db") as opened:
+        assert [*opened.examine()] == []
+        os.chmod(ring.db, 0o644)
+
+        assert [str(finding) for finding in opened.examine()] == [said]
+    assert ring.findings(store="db") == [said]
+
+
+def test_the_log_of_a_database_that_is_gone(ring: Ring) -> None:
+    """It may hold keys, though the store looks empty."""
+    Path(ring.db + "-wal").write_bytes(b"canary")
+
+    assert ring.findings(store="db") == [
+        (
+            f"store 'db': {ring.db}-wal holds what was written to a database that is not there, keys perhaps among it; "
+            "put the database back beside it, or remove it"
+        )
+    ]
+
+
+def test_a_log_that_cannot_be_cleared(ring: Ring) -> None:
+    """Where the directory takes no writes, what is left in the log stays there, and that is told."""
+    with tempfile.TemporaryDirectory() as directory, ring.open() as opened:
+        opened.generate("a", store="db")
+        for end in ("", "-wal", "-shm"):
+            copy = Path(directory) / f"keys.db{end}"
+            copy.write_bytes(Path(ring.db + end).read_bytes())
+            copy.chmod(0o600)
+            os.chown(copy, *NOBODY)
+        os.chown(directory, *NOBODY)
+        os.chmod(directory, 0o500)
+        path = os.path.join(os.path.realpath(directory), "keys.db")
+
+        os.seteuid(NOBODY[0])
+        try:
+            told = ring.findings(stores={"db": {"backend": "sqlite", "path": path}})
+        finally:
+            os.seteuid(os.getuid())
+            os.chmod(directory, 0o700)
+
+    assert told == [
+        (
+            f"store 'db': {path}-wal holds writes that cannot be moved into the database here, old secrets perhaps "
+            "among them; open the store once where it is writable"
+        )
+    ]
