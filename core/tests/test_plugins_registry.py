@@ -238,10 +238,7 @@ BROKEN = {
     "raises without a word": ("raise ValueError", "failed on import with ValueError"),
     "is no Python": ("def", "failed on import with SyntaxError: invalid syntax (kw_bad.py, line 1)"),
     "misses a module": ("import kw_absent", "failed on import with ModuleNotFoundError: No module named 'kw_absent'"),
-    "raises what is no Exception": (
-        "raise BaseException('boom')",
-        "failed on import with BaseException: boom",
-    ),
+    "raises what is no Exception": ("raise BaseException('boom')", "failed on import with BaseException: boom"),
     "raises what leaves a generator": ("raise GeneratorExit", "failed on import with GeneratorExit"),
     "exits at import": ("import sys; sys.exit('bye')", "failed on import with SystemExit: bye"),
     "raises what cannot be printed": (
