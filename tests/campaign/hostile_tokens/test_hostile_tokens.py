@@ -146,7 +146,7 @@ def test_64_mebibytes_of_nesting_are_refused_at_once() -> None:
 
 
 def test_64_mebibytes_to_sign_are_refused() -> None:
-    """What nobody could verify is not signed, in the time that writing it takes."""
+    """What no one could verify is not signed, in the time that writing it takes."""
     claims, payload = {"sub": "a" * SIZE}, b"a" * SIZE
     bound = signer(OCT)
 
