@@ -30,7 +30,12 @@ CONTRACTS: dict[str, tuple[str, tuple[type, ...]]] = {
     "contracts/formats.md": ("Rules for formats", (testing.FormatContract,)),
     "contracts/stores.md": (
         "Rules for stores",
-        (testing.StoreContract, testing.WritableStoreContract, testing.OnDiskStoreContract),
+        (
+            testing.StoreContract,
+            testing.WritableStoreContract,
+            testing.OnDiskStoreContract,
+            testing.RemoteStoreContract,
+        ),
     ),
     "contracts/signing-stores.md": ("Rules for signing stores", (testing.SigningStoreContract,)),
     "contracts/seals.md": ("Rules for seals", (testing.SealContract,)),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_unsafe(found: os.stat_result, rules: dict[str, object], reason: Unsafe 
 
 def test_without_users_only_the_kind_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows every file seems to be open to others."""
-    monkeypatch.delattr(os, "geteuid")
+    monkeypatch.setattr(os, "name", "nt")
 
     assert unsafe(status(FILE | 0o666, 77)) is None
     assert unsafe(status(PIPE | 0o600, 77), regular=True) == "kind"
@@ -244,6 +245,21 @@ def test_what_exists_is_not_replaced_unasked(tmp_path: Path, kind: str) -> None:
         write_file(str(path), b"x", replace=False, subject="x", errors=ERRORS)
 
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_another_process_may_remove_the_temporary_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is left between two steps may be tidied up by whoever finds it; the file is written all the same."""
+    real = os.link
+
+    def link(source: str, target: str, **more: Any) -> None:
+        real(source, target, **more)
+        os.unlink(source)
+
+    monkeypatch.setattr(os, "link", link)
+
+    write_file(str(tmp_path / "key"), b"x", replace=False, subject="x", errors=ERRORS)
+
+    assert os.listdir(tmp_path) == ["key"]
 
 
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
@@ -473,6 +489,25 @@ def test_a_lock_is_waited_for(lock_file: Path) -> None:
 
     assert use(lock_file, lambda: "mine", patience=60) == "mine"
     thread.join()
+
+
+def test_waiting_takes_little(lock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is asked for again after half a millisecond, then after twice as long, up to ten."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds)
+
+    def nested() -> None:
+        monkeypatch.setattr("keywright.files.time.sleep", pause)
+        with pytest.raises(StoreUnavailableError):
+            use(lock_file, lambda: None, patience=0.1)
+
+    use(lock_file, nested)
+
+    assert len(pauses) > 5
+    assert pauses == pytest.approx([0.0005, 0.001, 0.002, 0.004, 0.008, *[0.01] * len(pauses)][: len(pauses)])
 
 
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, OSError])

@@ -19,7 +19,7 @@ import pytest
 from keywright.errors import MalformedKeyError
 from keywright.secret import Secret
 from keywright.testing import assert_hidden, everything_in
-from keywright.testing.formats.purity import reached_for
+from keywright.testing.formats.contract import reached_for
 from keywright.testing.rules import Contract, Rule, rules_of
 
 
@@ -137,7 +137,7 @@ def test_what_does_not_is_pure() -> None:
 
 
 class _Two(Contract):
-    """A contract with a rule told in full and one told badly."""
+    """A contract with a complete rule and an incomplete one."""
 
     def test_x_02_this(self) -> None:
         """X-02: This holds.
@@ -174,8 +174,8 @@ class TestSloppy(SealContract):
 
 
 @pytest.mark.parametrize("style", ["long", "native"])
-def test_a_failing_rule_is_told_in_full(tmp_path: Path, style: str) -> None:
-    """Whatever style of traceback is asked for, rule, reason and what to do stand below the failure."""
+def test_a_failing_rule_is_printed_in_full(tmp_path: Path, style: str) -> None:
+    """In any style of traceback, rule, reason and what to do are printed below the failure."""
     (tmp_path / "test_sloppy.py").write_text(_FAILING)
     arguments = ["-q", "-p", "no:cacheprovider", f"--tb={style}", "-k", "seal_15 or seal_12", str(tmp_path)]
 

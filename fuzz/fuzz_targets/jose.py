@@ -41,11 +41,10 @@ from keywright_jose import (
     verifier,
     verify,
 )
-from keywright_jose.base64url import encode_base64url
-from keywright_jose.jwk_format import JwkFormat
-from keywright_jose.jwk_thumbprint import encoded_thumbprint
-from keywright_jose.token_header import read_header
-from keywright_jose.token_json import read_object, write_object
+from keywright_jose.compact import read_header
+from keywright_jose.json import encode_base64url, read_object, write_object
+from keywright_jose.jwk.codec import encoded_thumbprint
+from keywright_jose.jwk.format import JwkFormat
 from keywright_keytypes import keywright_register_key_types
 
 _T = TypeVar("_T")

@@ -14,17 +14,14 @@ from fuzz_targets.target import Target
 from keywright import Key, Secret
 from keywright.errors import FormatError, InvalidKeyError, MalformedKeyError
 from keywright_keytypes.ed25519 import Ed25519
-from keywright_nix.cache_info import store_dir_of
+from keywright_nix.cache import store_dir_of
 from keywright_nix.ed25519 import is_sound_point
-from keywright_nix.fingerprints import is_path_fingerprint
-from keywright_nix.format import NixFormat
-from keywright_nix.names import fault_in
-from keywright_nix.narinfo import NarInfo
+from keywright_nix.key import NixFormat, problem_in
+from keywright_nix.narinfo import NarInfo, read_fast_path, read_lines
 from keywright_nix.realisation import realisation_fingerprint
-from keywright_nix.strict import read_lines
+from keywright_nix.signature import judge, sentence
+from keywright_nix.store_path import is_path_fingerprint
 from keywright_nix.trusted import parse_trusted
-from keywright_nix.usual import read_usual
-from keywright_nix.verifying import judge, sentence
 
 _FORMAT = NixFormat()
 _ED25519 = Ed25519()
@@ -66,7 +63,7 @@ def check_key(data: bytes) -> None:
 def _check_written(key: Key) -> None:
     again, deviations = _FORMAT.decode_lenient(Secret(_encoded(key)), default_kid="")
     require(again == key, "a key read leniently does not come back")
-    require(bool(deviations) == bool(fault_in(key.kid)), "what was written deviates in more than its name")
+    require(bool(deviations) == bool(problem_in(key.kid)), "what was written deviates in more than its name")
     whole = attempt(lambda: _ED25519.complete(key), InvalidKeyError, given=(_encoded(key),))
     if whole is not None:
         require(whole == key, "completing a whole key changed it")
@@ -152,7 +149,7 @@ def check_narinfo(data: bytes) -> None:
 
 def _check_narinfo(data: bytes) -> None:
     slowly = attempt(lambda: read_lines(data, _WHERE), FormatError, given=(data,), shown=_FIELDS)
-    require(read_usual(data) in (None, slowly), "the two ways to read a narinfo differ")
+    require(read_fast_path(data) in (None, slowly), "the two ways to read a narinfo differ")
     info = attempt(lambda: NarInfo.parse(data, where=_WHERE), FormatError, given=(data,), shown=_FIELDS)
     require((info is None) == (slowly is None), "one way to read a narinfo refuses it")
     if info is None:
@@ -163,7 +160,7 @@ def _check_narinfo(data: bytes) -> None:
     require(len(info.nar_hash) == 32 and info.nar_size > 0, "a hash or size that is none")
     for signatures in ([], ["b-1:x", "a-1:y", "b-1:x"], [*info.signatures][:-1]):
         _check_signed(info, signatures)
-    verdict = judge(info, _TRUSTED_KEYS)
+    verdict = judge(info.fingerprint(), info.signatures, _TRUSTED_KEYS)
     require(set(verdict.holding) >= info.verify(_TRUSTED), "what is read strictly holds, and leniently it does not")
     require(sentence(verdict, 9).isprintable(), "what is said of a narinfo is more than a line")
 

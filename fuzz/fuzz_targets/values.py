@@ -17,7 +17,7 @@ from keywright.settings.model import Given, SettingType
 from keywright.settings.values import parse_setting
 from keywright.text import format_duration, parse_duration
 from keywright_env.store import default_variable
-from keywright_nix.names import fault_in, numbered
+from keywright_nix.key import numbered_name, problem_in
 
 _NOW: Final = datetime(2026, 11, 21, 20, 52, 13, 1, UTC)
 _SHOWN: Final = b"fuzz: stores.local.x 2026-11-21"
@@ -124,8 +124,8 @@ def _is_name(text: str) -> bool:
 
 
 def _check_derived(name: str, version: int) -> None:
-    require(fault_in(numbered(name, version)) is None, "a name makes no Nix key name")
-    require(numbered(name, version) != numbered(name, version + 1), "two versions share a Nix key name")
+    require(problem_in(numbered_name(name, version)) is None, "a name makes no Nix key name")
+    require(numbered_name(name, version) != numbered_name(name, version + 1), "two versions share a Nix key name")
     variable = default_variable(name)
     require(variable is None or re.fullmatch("KEYWRIGHT_KEY_[A-Z0-9_]+", variable) is not None, "no variable's name")
 

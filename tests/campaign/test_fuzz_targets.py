@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from keywright import Key, Secret
 from keywright.errors import FormatError, KeywrightError, MalformedKeyError
-from keywright_nix.format import NixFormat
-from keywright_nix.payload import read_strictly
+from keywright_nix.key import NixFormat, decode_base64
 from keywright_nix.trusted import TrustedKeys
 
 sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
@@ -122,7 +121,7 @@ def test_a_lenient_decoder_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_short_way_that_differs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quick reader of narinfos that takes another fingerprint than the strict one fails its target."""
     target = load("narinfo")
-    monkeypatch.setattr("fuzz_targets.nix.read_usual", lambda _: (b"", [], b"", b"1;/nix/store/x;;1;"))
+    monkeypatch.setattr("fuzz_targets.nix.read_fast_path", lambda _: (b"", [], b"", b"1;/nix/store/x;;1;"))
 
     with pytest.raises(ContractBrokenError, match="the two ways to read a narinfo differ"):
         target.check(target.seeds[0])
@@ -142,9 +141,9 @@ def test_a_list_of_keys_that_is_read_otherwise_is_a_finding(monkeypatch: pytest.
 def test_a_decoder_that_shows_the_secret_in_a_local_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder in whose frames the secret stands bare when it refuses fails its target."""
     # In a module of that name, for only our own frames are looked at.
-    namespace: dict[str, object] = {"__name__": "keywright_nix.broken", "strictly": read_strictly, "Secret": Secret}
+    namespace: dict[str, object] = {"__name__": "keywright_nix.broken", "strictly": decode_base64, "Secret": Secret}
     exec("def read(payload):\n    bare = payload.reveal()\n    return strictly(Secret(bare))", namespace)
-    monkeypatch.setattr("keywright_nix.key_text.read_strictly", namespace["read"])
+    monkeypatch.setattr("keywright_nix.key.decode_base64", namespace["read"])
 
     with pytest.raises(ContractBrokenError, match="a local variable of a frame that raises holds the secret"):
         load("nix").check(b"cache.example.org-1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8DoQe")

@@ -101,17 +101,17 @@ if TYPE_CHECKING:
     from keywright.records import (
         parse_time as parse_time,
     )
-    from keywright.ring.conversion import convert as convert
-    from keywright.ring.decrypter import Decrypter as Decrypter
-    from keywright.ring.decrypter import DecryptionKey as DecryptionKey
-    from keywright.ring.encrypter import Encrypter as Encrypter
-    from keywright.ring.encrypter import EncryptionKey as EncryptionKey
+    from keywright.ring.bound import BoundKey as BoundKey
+    from keywright.ring.bound import BoundVerifier as BoundVerifier
+    from keywright.ring.bound import Decrypter as Decrypter
+    from keywright.ring.bound import DecryptionKey as DecryptionKey
+    from keywright.ring.bound import Encrypter as Encrypter
+    from keywright.ring.bound import EncryptionKey as EncryptionKey
+    from keywright.ring.bound import Signer as Signer
+    from keywright.ring.bound import Verifier as Verifier
+    from keywright.ring.codec import convert as convert
     from keywright.ring.keyring import KeyRing as KeyRing
-    from keywright.ring.opening import open as open
-    from keywright.ring.signer import BoundKey as BoundKey
-    from keywright.ring.signer import Signer as Signer
-    from keywright.ring.verifier import BoundVerifier as BoundVerifier
-    from keywright.ring.verifier import Verifier as Verifier
+    from keywright.ring.keyring import open as open
     from keywright.secret import Secret as Secret
     from keywright.settings.model import REQUIRED as REQUIRED
     from keywright.settings.model import Options as Options
@@ -143,13 +143,9 @@ _MODULES = {
     "keywright.protocols": "Capabilities ExaminedPlugin ExaminedStore Format KeyType Known LenientFormat OpenedSeal "
     "RenewableSeal Seal SigningStore Store StoreBackend WritableStore",
     "keywright.records": "Record RecordInfo Revision State decode_info encode_info format_time parse_time",
-    "keywright.ring.conversion": "convert",
-    "keywright.ring.decrypter": "Decrypter DecryptionKey",
-    "keywright.ring.encrypter": "Encrypter EncryptionKey",
-    "keywright.ring.keyring": "KeyRing",
-    "keywright.ring.opening": "open",
-    "keywright.ring.signer": "BoundKey Signer",
-    "keywright.ring.verifier": "BoundVerifier Verifier",
+    "keywright.ring.codec": "convert",
+    "keywright.ring.bound": "BoundKey BoundVerifier Decrypter DecryptionKey Encrypter EncryptionKey Signer Verifier",
+    "keywright.ring.keyring": "KeyRing open",
     "keywright.secret": "Secret",
     "keywright.settings.model": "REQUIRED Options Setting",
     "keywright.strict_json": "JsonProblem json_problem read_json read_json_object",

@@ -71,7 +71,7 @@ _CLASSES: Final[dict[str, type[KeywrightError]]] = {
 }
 
 
-class ErrorTable:
+class ErrorTable(NamedTuple):
     """Which error an `OSError` becomes, and in which words.
 
     A module makes one table for each thing that it does with its files:
@@ -80,51 +80,35 @@ class ErrorTable:
 
         with READING.about(path):
             data = read(path)
+
+    Each entry is a message, or an error class and a message (see `Report`).
+
+    Attributes:
+        other: any reason without an entry; StoreUnavailableError unless a class is given.
+        denied: this user lacks a permission; AccessDeniedError.
+        read_only: the file system is mounted read-only; ReadOnlyStoreError. Without an entry, as `denied`.
+        full: there is no room on the disk or in the quota; StoreUnavailableError.
+        misplaced: a link or another kind of file than was expected; DamagedStoreError.
+        missing: the file, or a directory above it, does not exist; StoreUnavailableError.
     """
 
-    __slots__ = ("_reports",)
-
-    def __init__(
-        self,
-        *,
-        other: str | Report,
-        denied: str | Report | None = None,
-        read_only: str | Report | None = None,
-        full: str | Report | None = None,
-        misplaced: str | Report | None = None,
-        missing: str | Report | None = None,
-    ) -> None:
-        """Each argument is a message, or an error class and a message (see `Report`).
-
-        Args:
-            other: any reason without an entry; StoreUnavailableError unless a class is given.
-            denied: this user lacks a permission; AccessDeniedError.
-            read_only: the file system is mounted read-only; ReadOnlyStoreError. Without an entry, as `denied`.
-            full: there is no room on the disk or in the quota; StoreUnavailableError.
-            misplaced: a link or another kind of file than was expected; DamagedStoreError.
-            missing: the file, or a directory above it, does not exist; StoreUnavailableError.
-        """
-        entries = {
-            "denied": denied,
-            "read_only": read_only,
-            "full": full,
-            "misplaced": misplaced,
-            "missing": missing,
-            "other": other,
-        }
-        self._reports = {
-            kind: (_CLASSES[kind], entry) if isinstance(entry, str) else entry
-            for kind, entry in entries.items()
-            if entry is not None
-        }
+    other: str | Report
+    denied: str | Report | None = None
+    read_only: str | Report | None = None
+    full: str | Report | None = None
+    misplaced: str | Report | None = None
+    missing: str | Report | None = None
 
     def error(self, error: OSError, subject: str) -> KeywrightError:
         """The error to raise instead of `error`; `subject` is what the message is about, usually a path."""
         number = error.errno or 0
         kind = _KINDS.get(number, "other")
-        if kind == "read_only" and kind not in self._reports:
+        if kind == "read_only" and self.read_only is None:
             kind = "denied"
-        error_class, message = self._reports.get(kind, self._reports["other"])
+        entry: str | Report | None = getattr(self, kind)
+        if entry is None:
+            kind, entry = "other", self.other
+        error_class, message = (_CLASSES[kind], entry) if isinstance(entry, str) else entry
         return error_class(message.format(subject=subject, reason=os.strerror(number)))
 
     def about(self, subject: str) -> _About:
@@ -175,9 +159,10 @@ def unsafe(
     """
     if regular and not stat.S_ISREG(found.st_mode):
         return "kind"
-    if not hasattr(os, "geteuid"):
+    if os.name != "posix":
         return None
-    if found.st_uid not in ((os.geteuid(), 0) if owners is None else owners):
+    owner = found.st_uid
+    if (owner and owner != os.geteuid()) if owners is None else owner not in owners:
         return "owner"
     return "mode" if found.st_mode & forbidden else None
 
@@ -193,10 +178,9 @@ def check_owner(found: os.stat_result, subject: str, what: str) -> None:
     Raises:
         AccessDeniedError: another user owns it, or others may write it.
     """
-    reason = unsafe(found)
-    if reason == "owner":
+    if found.st_uid and found.st_uid != os.geteuid():
         raise AccessDeniedError(f"{subject}: {what} belongs to another user; run as that user, or change its owner")
-    if reason:
+    if found.st_mode & WRITABLE_BY_OTHERS:
         raise AccessDeniedError(f"{subject}: {what} may be changed by other users; take that away with chmod go-w")
 
 
@@ -357,7 +341,8 @@ def _place(temporary: str, source: int | None, name: str, target: int | None, *,
         else:
             # A rename would silently replace a file that appeared meanwhile.
             os.link(temporary, name, src_dir_fd=source, dst_dir_fd=target)
-            os.unlink(temporary, dir_fd=source)
+            with suppress(FileNotFoundError):  # another process may tidy up after one that died here
+                os.unlink(temporary, dir_fd=source)
     except FileExistsError:
         _discard(temporary, source)
         return False

@@ -68,7 +68,9 @@ def read_json(data: bytes | str, *, depth: int = MAXIMUM_DEPTH) -> object:
 def read_json_object(data: bytes | str, *, depth: int = MAXIMUM_DEPTH) -> dict[str, object] | JsonProblem:
     """Read one JSON object. As `read_json`, and any other value is `JsonProblem.NOT_OBJECT`."""
     value = read_json(data, depth=depth)
-    return value if isinstance(value, dict | JsonProblem) else JsonProblem.NOT_OBJECT
+    if isinstance(value, dict):
+        return value
+    return value if isinstance(value, JsonProblem) else JsonProblem.NOT_OBJECT
 
 
 def json_problem(value: object, *, depth: int = MAXIMUM_DEPTH) -> JsonProblem | None:

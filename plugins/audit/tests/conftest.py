@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keywright_audit.append import append
+from keywright_audit.log import append
 
 Members = Mapping[str, object]
 Written = Callable[[Path], list[dict[str, Any]]]

@@ -1,24 +1,38 @@
-"""Lines as they are written: one chain, in a file of its owner's."""
+"""Appending: lines, faults of the system, and what keeps a line from being written."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
 import stat
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from refusals import refuses
 
-from keywright.errors import AccessDeniedError, DamagedStoreError, StoreError, StoreUnavailableError
-from keywright_audit import log_file
-from keywright_audit.append import append
+import keywright_audit
+from keywright import KeyEvent, Options, ReviewRequest
+from keywright.errors import (
+    AccessDeniedError,
+    DamagedStoreError,
+    DurabilityUnknownError,
+    ReadOnlyStoreError,
+    StoreError,
+    StoreUnavailableError,
+)
+from keywright_audit.auditor import Auditor
+from keywright_audit.log import append, under_lock
 from keywright_audit.verify import verify
 
 Fill = Callable[[int], list[bytes]]
@@ -57,132 +71,86 @@ def test_the_file_and_its_directory_are_the_owners(tmp_path: Path, told: Mapping
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
 
 
-def _link(log: Path) -> None:
-    log.with_name("other").touch(0o600)
-    log.symlink_to("other")
-
-
-def _link_to_nothing(log: Path) -> None:
-    log.symlink_to("nothing")
-
-
-def _directory(log: Path) -> None:
-    log.mkdir()
-
-
-def _pipe(log: Path) -> None:
-    os.mkfifo(log, 0o600)
-
-
-def _linked_directory(log: Path) -> None:
-    log.parent.rmdir()
-    log.parent.with_name("elsewhere").mkdir(0o700)
-    log.parent.symlink_to("elsewhere")
-
-
-def _file_for_a_directory(log: Path) -> None:
-    log.parent.rmdir()
-    log.parent.touch()
-
-
-def _no_directory(log: Path) -> None:
-    log.parent.rmdir()
-    log.parent.parent.rmdir()
-
-
-def _writable_file(log: Path) -> None:
-    log.touch()
-    log.chmod(0o620)
-
-
-def _writable_directory(log: Path) -> None:
-    log.parent.chmod(0o777)
-
-
-def _others_file(log: Path) -> None:
-    log.touch(0o600)
-    os.chown(log, 65534, 65534)
-
-
-def _others_directory(log: Path) -> None:
-    os.chown(log.parent, 65534, 65534)
-
-
-def _text(log: Path) -> None:
-    log.write_bytes(b"dear diary\n" * 1000)
-    log.chmod(0o600)
-
-
 MISPLACED = (
     "a link or another kind of file stands where the audit log or its directory should be; move it away, or set "
     "another path"
 )
+NOWHERE = "there is no directory to make the audit log's in; make it, or set another path"
+WRITABLE = "may be changed by other users; take that away with chmod go-w"
+FOREIGN = "belongs to another user; run as that user, or change its owner"
+ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+
+
+def link(path: Path, target: str) -> None:
+    """Put a link in the place of a file, or of an empty directory."""
+    if path.is_dir():
+        path.rmdir()
+    path.symlink_to(target)
+
+
+def made(path: Path, mode: int, owner: int = -1) -> None:
+    path.touch()
+    path.chmod(mode)
+    os.chown(path, owner, owner)
 
 
 @pytest.mark.parametrize(
     ("prepare", "error", "message"),
     [
-        pytest.param(_link, DamagedStoreError, MISPLACED, id="link"),
-        pytest.param(_link_to_nothing, DamagedStoreError, MISPLACED, id="link to nothing"),
-        pytest.param(_directory, DamagedStoreError, MISPLACED, id="directory"),
-        pytest.param(_pipe, DamagedStoreError, MISPLACED, id="pipe"),
-        pytest.param(_linked_directory, DamagedStoreError, MISPLACED, id="its directory is a link"),
-        pytest.param(_file_for_a_directory, DamagedStoreError, MISPLACED, id="its directory is a file"),
+        pytest.param(lambda log: link(log, "../../other"), DamagedStoreError, MISPLACED, id="link"),
+        pytest.param(lambda log: link(log, "nothing"), DamagedStoreError, MISPLACED, id="link-to-nothing"),
+        pytest.param(lambda log: log.mkdir(), DamagedStoreError, MISPLACED, id="directory"),
+        pytest.param(lambda log: os.mkfifo(log, 0o600), DamagedStoreError, MISPLACED, id="pipe"),
+        pytest.param(lambda log: link(log.parent, "../elsewhere"), DamagedStoreError, MISPLACED, id="linked-directory"),
+        pytest.param(lambda log: link(log.parent, "../other"), DamagedStoreError, MISPLACED, id="file-for-directory"),
+        pytest.param(lambda log: os.removedirs(log.parent), StoreUnavailableError, NOWHERE, id="two-missing"),
+        pytest.param(lambda log: made(log, 0o620), AccessDeniedError, f"the audit log {WRITABLE}", id="writable"),
         pytest.param(
-            _no_directory,
-            StoreUnavailableError,
-            "there is no directory to make the audit log's in; make it, or set another path",
-            id="two directories are missing",
-        ),
-        pytest.param(
-            _writable_file,
+            lambda log: log.parent.chmod(0o777),
             AccessDeniedError,
-            "the audit log may be changed by other users; take that away with chmod go-w",
-            id="others may write",
+            f"the directory of the audit log {WRITABLE}",
+            id="writable-directory",
         ),
         pytest.param(
-            _writable_directory,
+            lambda log: made(log, 0o600, 65534),
             AccessDeniedError,
-            "the directory of the audit log may be changed by other users; take that away with chmod go-w",
-            id="others may replace it",
+            f"the audit log {FOREIGN}",
+            id="another-users",
+            marks=ONLY_ROOT,
         ),
         pytest.param(
-            _others_file,
+            lambda log: os.chown(log.parent, 65534, 65534),
             AccessDeniedError,
-            "the audit log belongs to another user; run as that user, or change its owner",
-            id="another's file",
+            f"the directory of the audit log {FOREIGN}",
+            id="another-users-directory",
+            marks=ONLY_ROOT,
         ),
         pytest.param(
-            _others_directory,
-            AccessDeniedError,
-            "the directory of the audit log belongs to another user; run as that user, or change its owner",
-            id="another's directory",
-        ),
-        pytest.param(
-            _text, DamagedStoreError, "is no audit log, and nothing was written to it; set another path", id="text"
+            lambda log: log.write_bytes(b"dear diary\n" * 1000) and log.chmod(0o600),
+            DamagedStoreError,
+            "is no audit log, and nothing was written to it; set another path",
+            id="text",
         ),
     ],
 )
 def test_where_others_could_write_nothing_is_written(
     tmp_path: Path,
     told: Mapping[str, object],
-    prepare: Callable[[Path], None],
+    prepare: Callable[[Path], object],
     error: type[StoreError],
     message: str,
 ) -> None:
     """Each is refused with a sentence of its own, and what is there stays as it is."""
-    if prepare in (_others_file, _others_directory) and os.geteuid():
-        pytest.skip("only root can give a file away")
     log = tmp_path / "above" / "log" / "audit.jsonl"
     log.parent.mkdir(mode=0o700, parents=True)
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "other").touch(0o600)
     prepare(log)
     before = _seen(tmp_path)
 
-    with pytest.raises(error) as caught:
+    with refuses(error, f"{log}: {message}"):
         append(str(log), "intent", told)
 
-    assert type(caught.value) is error
-    assert str(caught.value) == f"{log}: {message}"
     assert _seen(tmp_path) == before
 
 
@@ -231,7 +199,7 @@ def test_a_writer_that_holds_the_log_is_not_waited_for_for_ever(log: Path, fill:
         fcntl.flock(held, fcntl.LOCK_EX)
 
         with pytest.raises(StoreUnavailableError) as caught:
-            log_file.locked(str(log), lambda _: None, patience=0.05)
+            under_lock(str(log), lambda *_: None, patience=0.05)
 
     assert str(caught.value) == (
         f"{log}: another process has been writing to the audit log for too long; end it and try again"
@@ -336,3 +304,263 @@ def test_the_last_line_is_found_however_long_it_is(log: Path, told: Mapping[str,
     append(str(log), "intent", told)
 
     assert verify(str(log)).faults == []
+
+
+def test_the_first_line_brings_the_name_of_the_log_to_the_medium_too(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line syncs the file; the one that made it syncs its directory after that."""
+    synced: list[bool] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    append(str(log), "intent", {})
+    first = list(synced)
+    append(str(log), "outcome", {})
+
+    is_directory, is_file = True, False
+    assert first[0] is is_file
+    assert is_directory in first[1:]
+    assert synced[len(first) :] == [is_file]
+
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+REQUEST = ReviewRequest("rotate", "ann", "a", 2, "", "local", "oct", "jwk", 256, False, NOW)
+EVENT = KeyEvent("rotate", "ann", "a", 2, "kid-2", "local", "done", NOW)
+_MORE_THAN_A_PAGE_TAKES = 30
+FULL = "there is no room for the audit log (No space left on device); make room and try again"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    directory = tmp_path / "disk"
+    directory.mkdir(0o700)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", str(directory)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    yield directory
+    subprocess.run(["umount", str(directory)], check=True)
+
+
+def auditor(log: Path, *, required: bool) -> Auditor:
+    """What the plugin hands to a ring."""
+    configured = keywright_audit.keywright_configure(Options({"path": str(log), "required": required}))
+    assert configured is not None
+    return configured
+
+
+def fill_up(directory: Path) -> None:
+    """Leave no byte free."""
+    free = os.statvfs(directory).f_bfree
+    (directory / "filler").write_bytes(bytes(4096 * free))
+
+
+def test_what_is_required_and_finds_no_room_is_objected_to(disk: Path) -> None:
+    """The operation is refused before it is done; when there is room again, the chain goes on."""
+    log = disk / "audit.jsonl"
+    listener = auditor(log, required=True)
+    assert listener.keywright_review(REQUEST) == ()
+    fill_up(disk)
+
+    answers = [listener.keywright_review(REQUEST) for _ in range(_MORE_THAN_A_PAGE_TAKES)]
+
+    assert answers[-1] == (f"what cannot be logged is not done: {log}: {FULL}",)
+    assert verify(str(log)).faults == verify(str(log)).notes == []
+    (disk / "filler").unlink()
+    assert listener.keywright_review(REQUEST) == ()
+    assert verify(str(log)).faults == verify(str(log)).notes == []
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["room for the outcome", "no room"])
+def test_what_is_not_required_goes_on_and_is_told(disk: Path, *, room: bool) -> None:
+    """Nobody objects to an intent that finds no room; afterwards it is told once, whatever the outcome finds."""
+    log = disk / "audit.jsonl"
+    listener = _full_up_to(log, required=False)
+    assert listener.keywright_review(REQUEST) == ()
+    if room:
+        (disk / "filler").unlink()
+    lines = log.read_bytes().count(b"\n")
+
+    with refuses(StoreUnavailableError, f"{log}: {FULL}"):
+        listener.keywright_observe(EVENT)
+
+    assert log.read_bytes().count(b"\n") == lines + room
+
+
+def test_what_was_objected_to_is_not_told_again(disk: Path) -> None:
+    """The refusal says why there is no line, so its outcome does not; that of the next one does."""
+    listener = _full_up_to(disk / "audit.jsonl", required=True)
+    assert len(listener.keywright_review(REQUEST)) == 1
+
+    listener.keywright_observe(EVENT._replace(outcome="PolicyError"))
+
+    with pytest.raises(StoreUnavailableError):
+        listener.keywright_observe(EVENT)
+
+
+def _full_up_to(log: Path, *, required: bool) -> Auditor:
+    """An auditor whose log has no room for another line."""
+    append(str(log), "intent", {})
+    fill_up(log.parent)
+    with pytest.raises(StoreUnavailableError):
+        _until_it_fails(auditor(log, required=required))
+    return auditor(log, required=required)
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_an_outcome_that_finds_no_room_is_raised(disk: Path, required: bool) -> None:
+    """Nothing can be taken back then, so whoever called hears of it; the log stays whole."""
+    log = disk / "audit.jsonl"
+    append(str(log), "intent", {})
+    fill_up(disk)
+    listener = auditor(log, required=required)
+
+    with refuses(StoreUnavailableError, f"{log}: {FULL}"):
+        _until_it_fails(listener)
+
+    assert verify(str(log)).faults == verify(str(log)).notes == []
+
+
+def _until_it_fails(listener: Auditor) -> None:
+    for _ in range(_MORE_THAN_A_PAGE_TAKES):
+        listener.keywright_observe(EVENT)
+
+
+def test_a_read_only_file_system_is_told_by_name(disk: Path, told: Mapping[str, object]) -> None:
+    """A log that is there cannot be appended to, and one that is not cannot be made."""
+    log = disk / "audit.jsonl"
+    append(str(log), "intent", told)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+    messages = []
+    for path in (log, disk / "other.jsonl", disk / "new" / "other.jsonl"):
+        with pytest.raises(ReadOnlyStoreError) as caught:
+            append(str(path), "intent", told)
+        messages.append(str(caught.value).removeprefix(f"{path}: "))
+
+    assert (
+        messages == ["the audit log is on a file system that is mounted read-only; remount it, or set another path"] * 3
+    )
+
+
+def test_a_file_that_this_user_may_not_write_is_told(log: Path, told: Mapping[str, object]) -> None:
+    """The file's mode counts, for everybody but root."""
+    append(str(log), "intent", told)
+    log.chmod(0o400)
+    script = (
+        "import sys; from keywright_audit.log import append; from keywright.errors import AccessDeniedError\n"
+        "try:\n    append(sys.argv[1], 'intent', {})\nexcept AccessDeniedError as error:\n    print(error)"
+    )
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", "python", "-c", script, str(log)]
+    if os.geteuid() == 0 and subprocess.run(["setpriv", "--version"], capture_output=True).returncode:
+        pytest.skip("root may write whatever the mode")
+    if os.geteuid():
+        command = command[4:]
+    command[command.index("python")] = sys.executable
+
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == (
+        f"{log}: the audit log cannot be written (Permission denied); run as its owner, or correct the permissions\n",
+        "",
+    )
+
+
+def test_a_failed_sync_is_told_and_objected_to(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that may be gone after a power cut is none to rely on."""
+
+    def failing(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "x")
+
+    monkeypatch.setattr(os, "fsync", failing)
+
+    with pytest.raises(DurabilityUnknownError) as caught:
+        append(str(log), "intent", {})
+    objections = auditor(log, required=True).keywright_review(REQUEST)
+
+    told = "a line is written, but the system would not confirm that it is on the disk (Input/output error)"
+    assert str(caught.value) == f"{log}: {told}; check the disk"
+    assert objections == (f"what cannot be logged is not done: {log}: {told}; check the disk",)
+
+
+def test_another_error_of_the_system_is_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is: one sentence, and no part of a line stays."""
+    write = os.write
+
+    def failing(descriptor: int, data: bytes) -> int:
+        if log.stat().st_size:
+            raise OSError(errno.EIO, "x")
+        return write(descriptor, data[:10])
+
+    monkeypatch.setattr(os, "write", failing)
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        append(str(log), "intent", {})
+
+    assert str(caught.value) == (
+        f"{log}: the audit log cannot be written (Input/output error); mend that and try again"
+    )
+    assert log.read_bytes() == b""
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_dry_run_is_not_logged(log: Path, *, required: bool) -> None:
+    """Nothing is going to happen, so there is nothing to write, and the log is not made for it."""
+    assert auditor(log, required=required).keywright_review(REQUEST._replace(dry_run=True)) == ()
+
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_dry_run_hears_what_the_run_would(tmp_path: Path, *, required: bool) -> None:
+    """Where logging is required and cannot be done, that is the objection."""
+    path = tmp_path / "missing" / "too" / "audit.jsonl"
+
+    objections = auditor(path, required=required).keywright_review(REQUEST._replace(dry_run=True))
+
+    told = f"what cannot be logged is not done: {next(auditor(path, required=True).examine())}"
+    assert objections == ((told,) if required else ())
+    assert str(path) in told
+
+
+def test_a_line_says_who_did_what_when_and_where(log: Path) -> None:
+    """Each member that the README names is in the line, and is that of the intent or of the outcome."""
+    listener = auditor(log, required=True)
+    later = NOW.replace(hour=3)
+
+    listener.keywright_review(REQUEST._replace(kid="kid-1"))
+    listener.keywright_observe(EVENT._replace(who="eve", time=later))
+
+    intent, outcome = (json.loads(line) for line in log.read_bytes().splitlines())
+    common = {"operation": "rotate", "name": "a", "version": 2, "store": "local"}
+    own = {"host": os.uname().nodename, "pid": os.getpid()}
+    chain = [{"previous": line["previous"], "hash": line["hash"]} for line in (intent, outcome)]
+    assert intent == {
+        "kind": "intent", "time": "2026-11-22T00:00:00Z", "who": "ann", **common, "kid": "kid-1", **own, **chain[0]
+    }  # fmt: skip
+    assert outcome == {
+        "kind": "outcome", "time": "2026-11-22T03:00:00Z", "who": "eve", **common, "kid": "kid-2", "outcome": "done",
+        **own, **chain[1],
+    }  # fmt: skip
+
+
+def test_a_recovery_says_when_it_was(log: Path) -> None:
+    """By the system's clock, for no ring is at hand: in UTC, as the other lines have it."""
+    log.parent.chmod(0o700)
+    append(str(log), "intent", {"name": "a"})
+    with log.open("ab") as file:
+        file.write(b"cut")
+    before = datetime.now(UTC)
+
+    append(str(log), "intent", {"name": "b"})
+
+    recovered = json.loads(log.read_bytes().splitlines()[2])
+    assert (recovered["kind"], recovered["cut_bytes"]) == ("recovered", 3)
+    assert before <= datetime.fromisoformat(recovered["time"]) <= datetime.now(UTC)
+    assert (recovered["host"], recovered["pid"]) == (os.uname().nodename, os.getpid())

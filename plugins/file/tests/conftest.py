@@ -35,6 +35,13 @@ def reopen(root: Path) -> Callable[[], AbstractContextManager[FileStore]]:
 
 
 @pytest.fixture
+def store(reopen: Callable[[], AbstractContextManager[FileStore]]) -> Iterator[FileStore]:
+    """An open store that holds nothing yet."""
+    with reopen() as store:
+        yield store
+
+
+@pytest.fixture
 def make() -> Callable[..., Record]:
     """Makes records."""
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from types import FrameType
 
 import pytest
+from refusals import refuses
 
 from keywright import Options, Record, Secret, State
-from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, StoreUnavailableError
-from keywright_file.backend import FileBackend
-from keywright_file.lock import locked
+from keywright.errors import KeyNotFoundError, StoreUnavailableError
+from keywright_file.backend import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
+from keywright_file.write import under_lock
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
@@ -54,69 +53,12 @@ def run_together(works: list[Callable[[], None]]) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-def test_eight_processes_create_the_same_versions(reopen: Reopen, make: Make, root: Path) -> None:
-    """Of eight that create a version at once one wins; each version is whole and its winner's."""
-    rounds = 5
-    won = [root.with_name(f"won-{worker}") for worker in range(8)]
-
-    def worker(number: int) -> None:
-        with FileStore(str(root)) as store:
-            for version in range(1, rounds + 1):
-                try:
-                    store.create(make("a", version, b"by-%d" % number))
-                except KeyExistsError:
-                    continue
-                with won[number].open("a") as log:
-                    log.write(f"{version}\n")
-
-    statuses = run_together([lambda number=number: worker(number) for number in range(8)])  # type: ignore[misc]  # mypy does not type defaults of lambdas
-
-    assert statuses == [0] * 8
-    winners = {
-        int(line): number for number in range(8) if won[number].exists() for line in won[number].read_text().split()
-    }
-    total = sum(len(path.read_text().split()) for path in won if path.exists())
-    with reopen() as store:
-        assert total == rounds == len(winners)
-        for version, number in winners.items():
-            assert store.get("a", version).payload == Secret(b"by-%d" % number)
-
-
-def test_eight_processes_count_up(reopen: Reopen, make: Make, root: Path) -> None:
-    """Compare-and-update loses no update: eight that each count to ten make eighty."""
-    with reopen() as store:
-        store.create(make(count="0"))
-
-    def worker() -> None:
-        store = FileStore(str(root))
-        done = 0
-        while done < 10:
-            (info,) = store.versions("a")
-            try:
-                store.update(make(count=str(int(info.labels["count"]) + 1)), expected=info.revision)
-                done += 1
-            except ConflictError:
-                continue
-
-    assert run_together([worker] * 8) == [0] * 8
-    with reopen() as store:
-        assert store.versions("a")[0].labels == {"count": "80"}
-
-
-def test_threads_share_a_store(reopen: Reopen, make: Make) -> None:
-    """Threads that write different names through one object all succeed."""
-    with reopen() as store, ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: store.create(make(f"n{number}")), range(40)))
-
-        assert len(list(store.names())) == 40
-
-
 def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> None:
     """A reader beside a writer sees metadata and payload of one state, or no key; never damage."""
     end = root.with_name("end")
 
     def write() -> None:
-        store = FileStore(str(root))
+        store = FileStore(str(root), TIMEOUT)
         try:
             for number in range(60):
                 info = store.create(make(payload=b"0"))
@@ -130,7 +72,7 @@ def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> Non
             end.touch()
 
     def read() -> None:
-        store = FileStore(str(root))
+        store = FileStore(str(root), TIMEOUT)
         while not end.exists():
             try:
                 record = store.get("a", 1)
@@ -143,30 +85,21 @@ def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> Non
     assert run_together([write, read, read]) == [0, 0, 0]
 
 
-def _lock_twice(private: int, subject: str, *, patience: float) -> None:
-    """Wait for the lock while somebody reads under it."""
-
-    def wait(_: int) -> None:
-        locked(private, "lock", "exclusive", subject, lambda _: None, patience=patience)
-
-    locked(private, "lock", "shared", "x", wait, patience=1)
-
-
 def test_stuck_writer(make: Make, root: Path) -> None:
     """A writer that holds the lock for too long is reported instead of waited for."""
-    FileStore(str(root)).create(make())
+    FileStore(str(root), TIMEOUT).create(make())
     private = os.open(root / ".keywright", os.O_RDONLY)
 
-    begun = monotonic()
-    with pytest.raises(StoreUnavailableError) as stuck:
-        _lock_twice(private, f"b@1 in {root}", patience=0.05)
-    os.close(private)
+    def wait(_: int) -> None:
+        with refuses(
+            StoreUnavailableError,
+            f"b@1 in {root}: another process held the store's lock for longer than the setting `timeout` allows; end "
+            "it, or raise `timeout`, and try again",
+        ):
+            under_lock(private, f"b@1 in {root}", lambda _: None, patience=0.05)
 
-    assert str(stuck.value) == (
-        f"b@1 in {root}: another process held the store's lock for longer than the setting `timeout` allows; end it, "
-        "or raise `timeout`, and try again"
-    )
-    assert 0.05 <= monotonic() - begun < 10
+    under_lock(private, "x", wait, patience=1, shared=True)
+    os.close(private)
 
 
 CALLS: list[tuple[str, Callable[[FileStore, Record], object]]] = [
@@ -196,7 +129,7 @@ def test_a_store_waits_as_long_as_its_timeout_says(
             call(store, record)
         return monotonic() - begun
 
-    waited = locked(private, "lock", "exclusive", "x", wait, patience=1)
+    waited = under_lock(private, "x", wait, patience=1)
     os.close(private)
 
     assert 0.05 <= waited < 10
@@ -209,7 +142,7 @@ def test_the_doctor_waits_as_long_as_the_timeout_says(make: Make, root: Path) ->
     (root / "a/@1/meta.json").write_bytes(b"")
     private = os.open(root / ".keywright", os.O_RDONLY)
 
-    told = locked(private, "lock", "exclusive", "x", lambda _: list(store.examine()), patience=1)
+    told = under_lock(private, "x", lambda _: list(store.examine()), patience=1)
     os.close(private)
 
     assert told == [
@@ -229,50 +162,16 @@ def test_the_backend_hands_its_timeout_on(make: Make, root: Path) -> None:
 
         begun = monotonic()
         with pytest.raises(StoreUnavailableError):
-            locked(private, "lock", "shared", "x", lambda _: store.create(make("b")), patience=1)
+            under_lock(private, "x", lambda _: store.create(make("b")), patience=1, shared=True)
         os.close(private)
 
     assert monotonic() - begun < 30
     assert {setting.name: setting.default for setting in FileBackend.settings}["timeout"] == timedelta(minutes=1)
 
 
-def test_waiting_takes_little(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for the lock asks again after half a millisecond, then after twice as long, up to ten."""
-    FileStore(str(root)).create(make())
-    private = os.open(root / ".keywright", os.O_RDONLY)
-    pauses: list[float] = []
-
-    def watched(seconds: float) -> None:
-        pauses.append(seconds)
-        sleep(seconds)
-
-    monkeypatch.setattr(time, "sleep", watched)
-    with pytest.raises(StoreUnavailableError):
-        _lock_twice(private, "x", patience=0.1)
-    os.close(private)
-
-    assert len(pauses) > 1
-    assert pauses == pytest.approx([0.0005, 0.001, 0.002, 0.004, 0.008, *[0.01] * len(pauses)][: len(pauses)])
-
-
-def test_store_works_after_a_fork(reopen: Reopen, make: Make, root: Path) -> None:
-    """A store opened before a fork works in the parent and in the child."""
-    with reopen() as store:
-        store.create(make())
-
-        def child() -> None:
-            store.create(make("child"))
-
-        statuses = run_together([child])
-
-        store.create(make("parent"))
-        assert statuses == [0]
-        assert list(store.names()) == ["a", "child", "parent"]
-
-
 def test_a_reader_overtaken_at_any_step(root: Path, make: Make) -> None:
     """Metadata and payload that change between any two steps of a reader come back as a state that there was."""
-    store = FileStore(str(root))
+    store = FileStore(str(root), TIMEOUT)
     for step in range(200):
         first = store.create(make(payload=b"1", at="1"))
         states = [Record(first, Secret(b"1"))]

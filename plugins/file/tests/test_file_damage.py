@@ -1,16 +1,20 @@
-"""Damage is an error, never "no keys"."""
+"""Damage, links and what keywright did not write are errors: never another key, and never "no keys"."""
 
 from __future__ import annotations
 
 import os
+from binascii import crc32
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from refusals import refuses
 
-from keywright import Record, State, encode_info
-from keywright.errors import AccessDeniedError, DamagedStoreError, StoreUnavailableError
+from keywright import Record, Secret, State, encode_info
+from keywright.errors import AccessDeniedError, DamagedStoreError, KeyExistsError, StoreUnavailableError
+from keywright_file.backend import TIMEOUT
+from keywright_file.layout import checksum_of, is_checksum
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -70,57 +74,54 @@ DAMAGES = [
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES)
 def test_damaged_version(
-    reopen: Reopen, make: Make, root: Path, damage: Callable[[Path], object], message: str
+    store: FileStore, make: Make, root: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     """A version that is not as it was written is reported as damaged by get, versions, update and remove."""
-    with reopen() as store:
-        infos = [store.create(make(name)) for name in ("a", "b")]
-        damage(root / "a" / "@1")
+    infos = [store.create(make(name)) for name in ("a", "b")]
+    damage(root / "a" / "@1")
 
-        calls: list[Callable[[], object]] = [
-            lambda: store.get("a", 1),
-            lambda: store.update(make(), expected=infos[0].revision),
-        ]
-        for call in calls:
-            with pytest.raises(DamagedStoreError) as found:
-                call()
-            assert str(found.value) == f"a@1 in {root}: {message}"
-        with pytest.raises(DamagedStoreError):
-            store.remove("a", expected=[infos[0].revision])
-        with pytest.raises(DamagedStoreError):
-            store.versions("a")
-        assert store.get("b", 1).info == infos[1]
+    calls: list[Callable[[], object]] = [
+        lambda: store.get("a", 1),
+        lambda: store.update(make(), expected=infos[0].revision),
+    ]
+    for call in calls:
+        with refuses(DamagedStoreError, f"a@1 in {root}: {message}"):
+            call()
+    with pytest.raises(DamagedStoreError):
+        store.remove("a", expected=[infos[0].revision])
+    with pytest.raises(DamagedStoreError):
+        store.versions("a")
+    assert store.get("b", 1).info == infos[1]
 
 
-def test_a_names_directory_is_named(reopen: Reopen, make: Make, root: Path) -> None:
+def test_a_names_directory_is_named(store: FileStore, make: Make, root: Path) -> None:
     """Where it is no fault of one version, the message says which name it is and where."""
-    with reopen() as store:
-        store.create(make())
-        (root / "a").chmod(0o720)
-        with pytest.raises(AccessDeniedError) as writable:
-            store.versions("a")
-        (root / "a").rename(root / ".elsewhere")
-        (root / "a").write_bytes(b"x")
+    store.create(make())
+    (root / "a").chmod(0o720)
+    with pytest.raises(AccessDeniedError) as writable:
+        store.versions("a")
+    (root / "a").rename(root / ".elsewhere")
+    (root / "a").write_bytes(b"x")
 
-        with pytest.raises(DamagedStoreError) as misplaced:
-            store.versions("a")
+    with pytest.raises(DamagedStoreError) as misplaced:
+        store.versions("a")
 
-        assert str(writable.value) == (
-            f"a in {root}: the directory may be changed by other users; take that away with chmod go-w"
-        )
-        assert str(misplaced.value) == (
-            f"a in {root}: a link or another kind of file stands where the store keeps its own{RESTORE}"
-        )
+    assert str(writable.value) == (
+        f"a in {root}: the directory may be changed by other users; take that away with chmod go-w"
+    )
+    assert str(misplaced.value) == (
+        f"a in {root}: a link or another kind of file stands where the store keeps its own{RESTORE}"
+    )
 
 
 @pytest.mark.parametrize("file", ["a/@1/key", "a/@1/meta.json", ".keywright/format", ".keywright/pending"])
 def test_huge_file(make: Make, root: Path, file: str) -> None:
     """A file that is longer than any that is written is not read, however much memory there is."""
-    FileStore(str(root)).create(make())
+    FileStore(str(root), TIMEOUT).create(make())
     (root / file).touch(mode=0o600)
     os.truncate(root / file, 1 << 40)
 
-    store = FileStore(str(root))
+    store = FileStore(str(root), TIMEOUT)
     with pytest.raises(DamagedStoreError) as found:
         store.create(make("b")) if "pending" in file else store.get("a", 1)
 
@@ -146,16 +147,15 @@ def test_lock_that_is_no_file(reopen: Reopen, make: Make, root: Path, kind: int)
             )
 
 
-def test_key_behind_a_link(reopen: Reopen, make: Make, root: Path) -> None:
+def test_key_behind_a_link(store: FileStore, make: Make, root: Path) -> None:
     """A link in the place of a key file is not followed."""
-    with reopen() as store:
-        store.create(make())
-        (root / "a/@1/key").rename(root / ".elsewhere")
-        (root / "a/@1/key").symlink_to(root / ".elsewhere")
+    store.create(make())
+    (root / "a/@1/key").rename(root / ".elsewhere")
+    (root / "a/@1/key").symlink_to(root / ".elsewhere")
 
-        for call in (lambda: store.get("a", 1), lambda: store.versions("a")):
-            with pytest.raises(DamagedStoreError):
-                call()
+    for call in (lambda: store.get("a", 1), lambda: store.versions("a")):
+        with pytest.raises(DamagedStoreError):
+            call()
 
 
 def test_lost_key_is_told_from_public_only(reopen: Reopen, make: Make, root: Path) -> None:
@@ -195,33 +195,31 @@ STRAYS = [
 
 @pytest.mark.parametrize(("stray", "directory", "message"), STRAYS)
 def test_strays_among_the_names(
-    reopen: Reopen, make: Make, root: Path, stray: str, directory: bool, message: str
+    store: FileStore, make: Make, root: Path, stray: str, directory: bool, message: str
 ) -> None:
     """What is neither a version nor a name is reported, for it may be a key that somebody moved."""
-    with reopen() as store:
-        store.create(make())
-        (root / stray).mkdir() if directory else (root / stray).write_bytes(b"x")
+    store.create(make())
+    (root / stray).mkdir() if directory else (root / stray).write_bytes(b"x")
 
-        with pytest.raises(DamagedStoreError) as found:
-            list(store.names())
+    with pytest.raises(DamagedStoreError) as found:
+        list(store.names())
 
-        assert str(found.value) == message.format(root=root) + AWAY
-        assert [one for one in store.examine() if "may be read" not in one] == [str(found.value)]
+    assert str(found.value) == message.format(root=root) + AWAY
+    assert [one for one in store.examine() if "may be read" not in one] == [str(found.value)]
 
 
-def test_a_file_in_a_versions_place(reopen: Reopen, make: Make, root: Path) -> None:
+def test_a_file_in_a_versions_place(store: FileStore, make: Make, root: Path) -> None:
     """There may have been a version, so it is not simply to be moved away."""
-    with reopen() as store:
-        store.create(make())
-        (root / "a/@2").write_bytes(b"x")
+    store.create(make())
+    (root / "a/@2").write_bytes(b"x")
 
-        with pytest.raises(DamagedStoreError) as found:
-            store.versions("a")
+    with pytest.raises(DamagedStoreError) as found:
+        store.versions("a")
 
-        assert str(found.value) == (
-            f"a in {root}: a file or link (`a/@2`) stands where a version belongs; restore that version from a "
-            "backup, or move the file away if there never was one"
-        )
+    assert str(found.value) == (
+        f"a in {root}: a file or link (`a/@2`) stands where a version belongs; restore that version from a "
+        "backup, or move the file away if there never was one"
+    )
 
 
 def test_root_that_is_a_file(reopen: Reopen, make: Make, root: Path) -> None:
@@ -256,7 +254,7 @@ def test_foreign_directory(reopen: Reopen, make: Make, root: Path) -> None:
     with pytest.raises(DamagedStoreError) as found, reopen():
         pass
     with pytest.raises(DamagedStoreError):
-        FileStore(str(root)).create(make())
+        FileStore(str(root), TIMEOUT).create(make())
 
     assert str(found.value) == (
         f"{root}: is not empty and has no .keywright/format, so it is no store, or one that lost its marker; set "
@@ -291,64 +289,47 @@ def test_marker(reopen: Reopen, make: Make, root: Path, marker: bytes | None, me
     assert str(found.value).startswith(f"{root}: {message}")
 
 
-def test_a_root_that_is_swapped_is_checked_again(reopen: Reopen, make: Make, root: Path) -> None:
+def test_a_root_that_is_swapped_is_checked_again(store: FileStore, make: Make, root: Path) -> None:
     """A store that is open while its directory is replaced by another is not read through the old one."""
-    with reopen() as store:
-        store.create(make())
-        root.rename(root.with_name("old"))
-        root.mkdir(mode=0o700)
-        (root / "foreign").write_bytes(b"x")
+    store.create(make())
+    root.rename(root.with_name("old"))
+    root.mkdir(mode=0o700)
+    (root / "foreign").write_bytes(b"x")
 
-        with pytest.raises(DamagedStoreError):
-            store.get("a", 1)
+    with pytest.raises(DamagedStoreError):
+        store.get("a", 1)
 
 
+CHANGED = "may be changed by other users; take that away with chmod go-w"
+SEEN = "the key file may be read or changed by others; take that away with chmod 0600, and count the key as seen"
 OPEN_TO_OTHERS = [
-    pytest.param("", 0o770, "the directory may be changed by other users; take that away with chmod go-w", id="root-g"),
-    pytest.param("", 0o707, "the directory may be changed by other users; take that away with chmod go-w", id="root-o"),
-    pytest.param("a", 0o720, "the directory may be changed by other users; take that away with chmod go-w", id="name"),
-    pytest.param(
-        "a/@1", 0o702, "the directory may be changed by other users; take that away with chmod go-w", id="version"
-    ),
-    pytest.param(
-        "a/@1/meta.json", 0o620, "the file may be changed by other users; take that away with chmod go-w", id="metadata"
-    ),
-    pytest.param(
-        "a/@1/key", 0o602, "the file may be changed by other users; take that away with chmod go-w", id="key-written"
-    ),
-    *(
-        pytest.param(
-            "a/@1/key",
-            mode,
-            "the key file may be read or changed by others; take that away with chmod 0600, and count the key as seen",
-            id=f"key-{mode:o}",
-        )
-        for mode in (0o640, 0o604, 0o610)
-    ),
+    pytest.param("", 0o770, f"the directory {CHANGED}", id="root-g"),
+    pytest.param("", 0o707, f"the directory {CHANGED}", id="root-o"),
+    pytest.param("a", 0o720, f"the directory {CHANGED}", id="name"),
+    pytest.param("a/@1", 0o702, f"the directory {CHANGED}", id="version"),
+    pytest.param("a/@1/meta.json", 0o620, f"the file {CHANGED}", id="metadata"),
+    pytest.param("a/@1/key", 0o602, f"the file {CHANGED}", id="key-written"),
+    *(pytest.param("a/@1/key", mode, SEEN, id=f"key-{mode:o}") for mode in (0o640, 0o604, 0o610)),
 ]
 
 
 @pytest.mark.parametrize(("path", "mode", "message"), OPEN_TO_OTHERS)
-def test_unsafe_permissions(reopen: Reopen, make: Make, root: Path, path: str, mode: int, message: str) -> None:
+def test_unsafe_permissions(store: FileStore, make: Make, root: Path, path: str, mode: int, message: str) -> None:
     """A directory or file that others may change, or a key that they may read, is refused."""
-    with reopen() as store:
-        store.create(make())
-        (root / path).chmod(mode)
+    store.create(make())
+    (root / path).chmod(mode)
 
-        with pytest.raises(AccessDeniedError) as refused:
-            store.get("a", 1)
-
-        assert str(refused.value) == f"{root if not path else f'a@1 in {root}'}: {message}"
+    with refuses(AccessDeniedError, f"{root if not path else f'a@1 in {root}'}: {message}"):
+        store.get("a", 1)
 
 
-def test_readable_root_and_metadata_are_fine(reopen: Reopen, make: Make, root: Path) -> None:
+def test_readable_root_and_metadata_are_fine(store: FileStore, make: Make, root: Path) -> None:
     """Others may see which keys there are, if their keeper wants that."""
-    with reopen() as store:
-        store.create(make())
-        for path in ("", "a", "a/@1", "a/@1/meta.json"):
-            (root / path).chmod(0o755)
+    store.create(make())
+    for path in ("", "a", "a/@1", "a/@1/meta.json"):
+        (root / path).chmod(0o755)
 
-        assert store.get("a", 1).payload is not None
+    assert store.get("a", 1).payload is not None
 
 
 @pytest.mark.parametrize("path", ["", "a", "a/@1", "a/@1/meta.json", "a/@1/key"])
@@ -369,14 +350,392 @@ def test_another_owner(reopen: Reopen, make: Make, root: Path, path: str) -> Non
         )
 
 
-def test_message_holds_no_bytes_of_the_input(reopen: Reopen, make: Make, root: Path) -> None:
+def test_message_holds_no_bytes_of_the_input(store: FileStore, make: Make, root: Path) -> None:
     """What a damaged file holds is not quoted."""
-    with reopen() as store:
-        store.create(make())
-        (root / "a/@1/meta.json").write_bytes(encode_info(make().info).replace(b"jwk", b"canary-two") + b"canary")
+    store.create(make())
+    (root / "a/@1/meta.json").write_bytes(encode_info(make().info).replace(b"jwk", b"canary-two") + b"canary")
 
-        with pytest.raises(DamagedStoreError) as found:
+    with pytest.raises(DamagedStoreError) as found:
+        store.get("a", 1)
+
+    assert "canary" not in str(found.value)
+    assert found.value.__cause__ is None
+
+
+OCT = b'{"k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow","kty":"oct"}'
+
+
+@pytest.fixture
+def root(quick_root: Path) -> Path:
+    return quick_root
+
+
+def checksum(payload: bytes) -> str:
+    return f"crc32-{crc32(payload):08x}"
+
+
+def files(place: Path) -> list[str]:
+    return sorted(os.listdir(place))
+
+
+def test_check_value() -> None:
+    """The CRC-32 is the usual one: its check value (CRC-32/ISO-HDLC in the catalogue of CRCs) is cbf43926."""
+    assert checksum_of(Secret(b"123456789")) == "crc32-cbf43926"
+    assert checksum_of(Secret(b"")) == "crc32-00000000"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("crc32-cbf43926", True),
+        ("crc32-CBF43926", False),
+        ("crc32-cbf4392", False),
+        ("crc32-cbf439260", False),
+        ("crc32_cbf43926", False),
+        ("crc32-cbf4392g", False),
+        ("crc32-cbf4392²", False),
+    ],
+)
+def test_names_of_checksums(store: FileStore, make: Make, root: Path, name: str, is_one: bool) -> None:
+    """A file beside the key that is named otherwise is one that keywright did not write."""
+    store.create(make())
+    (root / "a/@1" / name).touch()
+
+    assert is_checksum(name) == is_one
+    for call in (lambda: store.get("a", 1), lambda: store.versions("a")):
+        if is_one:
+            call()
+        else:
+            with pytest.raises(DamagedStoreError) as found:
+                call()
+            assert str(found.value) == (
+                f"a@1 in {root}: a file (`a/@1/{name}`) that keywright did not write stands beside the key; move "
+                "it away"
+            )
+
+
+def damages(data: bytes) -> list[bytes]:
+    """Every flip of a bit, every truncation, and some that are longer."""
+    flips = [bytes([*data[:at], data[at] ^ 1 << bit, *data[at + 1 :]]) for at in range(len(data)) for bit in range(8)]
+    return flips + [data[:length] for length in range(len(data))] + [data + more for more in (b"\0", b"\n", data)]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"), [("key", "the key file is damaged"), ("meta.json", "the metadata is damaged")]
+)
+def test_every_damage_shows(store: FileStore, make: Make, root: Path, file: str, message: str) -> None:
+    """A file with any one bit flipped, or cut short anywhere, is refused, though it may be a valid key."""
+    info = store.create(make(payload=OCT))
+    path = root / "a/@1" / file
+    whole = path.read_bytes()
+
+    for data in damages(whole):
+        path.write_bytes(data)
+        with refuses(DamagedStoreError, f"a@1 in {root}: {message}{RESTORE}"):
             store.get("a", 1)
 
-        assert "canary" not in str(found.value)
-        assert found.value.__cause__ is None
+    path.write_bytes(whole)
+    os.utime(path, ns=(path.stat().st_atime_ns, (root / "a/@1/meta.json").stat().st_mtime_ns))
+    assert store.get("a", 1).payload == Secret(OCT)
+    assert store.versions("a")[0].version == info.version
+
+
+def test_empty_payload_that_grew(store: FileStore, make: Make, root: Path) -> None:
+    """A payload of no bytes has a checksum too."""
+    store.create(make(payload=b""))
+    (root / "a/@1/key").write_bytes(b"x")
+
+    with pytest.raises(DamagedStoreError):
+        store.get("a", 1)
+
+
+CHECKSUMS = [
+    pytest.param([], "the checksum of the key file is missing", id="missing"),
+    pytest.param([checksum(b"other")], "the key file is damaged", id="wrong"),
+    pytest.param([checksum(b"other"), checksum(b"another")], "the key file is damaged", id="two-wrong"),
+    pytest.param([checksum(b"canary-one"), checksum(b"other")], None, id="two"),
+]
+
+
+@pytest.mark.parametrize(("left", "message"), CHECKSUMS)
+def test_checksums_beside_a_key(reopen: Reopen, make: Make, root: Path, left: list[str], message: str | None) -> None:
+    """One that fits is enough, for an interrupted update leaves two; none that fits is damage, and so is none."""
+    place = root / "a/@1"
+    with reopen() as store:
+        info = store.create(make())
+        (place / checksum(b"canary-one")).unlink()
+        for name in left:
+            (place / name).touch(mode=0o600)
+
+        if message is None:
+            assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
+        else:
+            with pytest.raises(DamagedStoreError) as found:
+                store.get("a", 1)
+            assert str(found.value) == f"a@1 in {root}: {message}{RESTORE}"
+            assert list(store.examine()) == [str(found.value)]
+        assert list(store.names()) == ["a"]
+    with reopen() as store:
+        assert files(place) == sorted(["key", "meta.json", *left])
+
+
+def test_versions_read_no_key(store: FileStore, make: Make, root: Path) -> None:
+    """Metadata is told of a version whose key is damaged; that its checksum is lost shows all the same."""
+    info = store.create(make())
+    (root / "a/@1/key").write_bytes(b"damaged")
+    seen = store.versions("a")
+    (root / "a/@1" / checksum(b"canary-one")).unlink()
+
+    with pytest.raises(DamagedStoreError):
+        store.versions("a")
+
+    assert [version.name for version in seen] == [info.name]
+
+
+def test_a_damaged_key_takes_no_metadata(store: FileStore, make: Make, root: Path) -> None:
+    """What would hide the damage is refused, and leaves it as it is."""
+    store.create(make())
+    (root / "a/@1/key").write_bytes(b"damaged")
+    before = files(root / "a/@1")
+
+    for change in (make(x="y"), make(payload=b"canary-two"), make(payload=None)):
+        with refuses(DamagedStoreError, f"a@1 in {root}: the key file is damaged{RESTORE}"):
+            store.update(change, expected=store.versions("a")[0].revision)
+
+    assert files(root / "a/@1") == before
+    assert (root / "a/@1/key").read_bytes() == b"damaged"
+
+
+def test_a_damaged_key_can_be_destroyed(store: FileStore, make: Make, root: Path) -> None:
+    """Most of a secret may still be in it."""
+    store.create(make())
+    (root / "a/@1/key").write_bytes(b"canary-on")
+
+    store.update(make(payload=None, state=State.DESTROYED), expected=store.versions("a")[0].revision)
+
+    assert store.get("a", 1).payload is None
+    assert files(root / "a/@1") == ["meta.json"]
+
+
+def test_payloads_with_one_checksum(store: FileStore, make: Make, root: Path) -> None:
+    """Two payloads that have the same CRC-32, as these words have, take each other's place."""
+    words = (b"plumless", b"buckeroo")
+    info = store.create(make(payload=words[0]))
+    info = store.update(make(payload=words[1]), expected=info.revision)
+
+    assert checksum(words[0]) == checksum(words[1])
+    assert store.get("a", 1) == Record(info, Secret(words[1]))
+    assert files(root / "a/@1") == [checksum(words[1]), "key", "meta.json"]
+
+
+def test_a_new_payload_leaves_one_checksum(store: FileStore, make: Make, root: Path) -> None:
+    """An update of the payload takes away every checksum but its own."""
+    info = store.create(make())
+    (root / "a/@1" / checksum(b"stray")).touch()
+
+    store.update(make(payload=b"canary-two"), expected=info.revision)
+
+    assert files(root / "a/@1") == [checksum(b"canary-two"), "key", "meta.json"]
+
+
+@pytest.mark.parametrize("held", [b"canary-one", b"canary-two"], ids=["old", "new"])
+def test_open_settles_which_checksum_stays(reopen: Reopen, make: Make, root: Path, held: bytes) -> None:
+    """Where an update of the payload was interrupted, the next open keeps the checksum that fits."""
+    place = root / "a/@1"
+    with reopen() as store:
+        store.create(make(payload=held))
+    for payload in (b"canary-one", b"canary-two"):
+        (place / checksum(payload)).touch(mode=0o600)
+    (root / ".keywright/pending").write_text("a@1\n")
+    (root / ".keywright/pending").chmod(0o600)
+
+    with reopen() as store:
+        assert store.get("a", 1).payload == Secret(held)
+
+    assert files(place) == [checksum(held), "key", "meta.json"]
+    assert not (root / ".keywright/pending").exists()
+
+
+def test_a_damaged_key_is_not_settled(reopen: Reopen, make: Make, root: Path) -> None:
+    """Where neither checksum fits, nothing is taken away, readers go on, and writers are told."""
+    place = root / "a/@1"
+    with reopen() as store:
+        store.create(make())
+        store.create(make("b"))
+    (place / "key").write_bytes(b"damaged")
+    (place / checksum(b"canary-two")).touch()
+    (root / ".keywright/pending").write_text("a@1\n")
+    (root / ".keywright/pending").chmod(0o600)
+    before = files(place)
+
+    with reopen() as store:
+        assert store.get("b", 1).payload == Secret(b"canary-one")
+        with refuses(DamagedStoreError, f"a@1 (left by an interrupted write): the key file is damaged{RESTORE}"):
+            store.create(make("c"))
+
+    assert files(place) == before
+
+
+LEFT = [
+    pytest.param("key", "the file `key` of a version that has no secret is still there; remove that file", id="key"),
+    pytest.param(
+        checksum(b"canary-one"),
+        "the file `crc32-…` of a version that has no secret is still there; remove that file",
+        id="checksum",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "message"), LEFT)
+@pytest.mark.parametrize("state", [State.DESTROYED, State.ENABLED], ids=["destroyed", "public-only"])
+def test_what_is_left_of_a_key(store: FileStore, make: Make, root: Path, state: State, file: str, message: str) -> None:
+    """A key or checksum where none belongs is no payload and no damage, but the doctor is told, without its digits."""
+    info = store.create(make())
+    info = store.update(make(payload=None, state=state), expected=info.revision)
+    path = root / "a/@1" / file
+    path.touch(mode=0o600)
+
+    assert store.get("a", 1).payload is None
+    assert store.versions("a")[0].state is state
+    assert list(store.examine()) == [f"a@1 in {root}: {message}"]
+
+
+def test_what_is_left_of_a_key_and_others_may_read(store: FileStore, make: Make, root: Path) -> None:
+    """The key file of a destroyed version is no payload, but whoever could read it has seen the key."""
+    info = store.create(make())
+    store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
+    path = root / "a/@1/key"
+    path.touch()
+    path.chmod(0o644)
+
+    assert list(store.examine()) == [
+        (
+            f"a@1 in {root}: the key file may be read or changed by others; take that away with chmod 0600, and "
+            "count the key as seen"
+        ),
+        (f"a@1 in {root}: the file `key` of a version that has no secret is still there; remove that file"),
+    ]
+
+
+def test_examine_tells_of_a_second_checksum(store: FileStore, make: Make, root: Path) -> None:
+    """A checksum that fits no key does no harm, but is one more that would be taken for right."""
+    store.create(make())
+    (root / "a/@1" / checksum(b"other")).touch(mode=0o600)
+
+    assert list(store.examine()) == [
+        (
+            f"a@1 in {root}: the checksum of another payload stands beside the key; of the files `crc32-…`, keep "
+            "that which has the CRC-32 of the key, and remove the others"
+        )
+    ]
+
+
+def test_examine_looks_at_checksums_as_at_other_files(store: FileStore, make: Make, root: Path) -> None:
+    """One that others may read, and a link in the place of one, are told."""
+    store.create(make())
+    path = root / "a/@1" / checksum(b"canary-one")
+    path.chmod(0o644)
+    exposed = list(store.examine())
+    path.unlink()
+    path.symlink_to("key")
+
+    assert exposed == [f"a@1 in {root}: the file `crc32-…` may be read by other users; take that away with chmod 0600"]
+    assert list(store.examine()) == [
+        f"a@1 in {root}: a link or another kind of file stands where the store keeps its own{RESTORE}"
+    ]
+
+
+NOWHERE = "nowhere"
+
+
+@pytest.fixture
+def elsewhere(root: Path) -> Path:
+    """A directory outside the store that links can lead to, open to its owner's group."""
+    place = root.with_name("elsewhere")
+    place.mkdir()
+    place.chmod(0o750)
+    (place / "precious").write_bytes(b"x")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("stray", "fault"),
+    [
+        pytest.param(
+            "a/@2",
+            "(`a/@2`) stands where a version belongs; restore that version from a backup, or move the file away if "
+            "there never was one",
+            id="version",
+        ),
+        pytest.param("b", "(`b`) stands among the names; move it away", id="name"),
+    ],
+)
+def test_a_link_to_a_directory_among_the_names(
+    store: FileStore, make: Make, root: Path, elsewhere: Path, stray: str, fault: str
+) -> None:
+    """It is neither a version nor a name, whatever it leads to."""
+    store.create(make())
+    (root / stray).symlink_to(elsewhere)
+    subject = f"a in {root}" if stray == "a/@2" else str(root)
+
+    with pytest.raises(DamagedStoreError) as found:
+        list(store.names())
+
+    assert str(found.value) == f"{subject}: a file or link {fault}"
+    assert list(store.examine()) == [str(found.value)]
+
+
+def test_a_link_takes_a_versions_place(store: FileStore, make: Make, root: Path) -> None:
+    """A link to nothing is there all the same: the version may be on a volume that is not mounted."""
+    store.create(make())
+    (root / "a/@2").symlink_to(NOWHERE)
+
+    with refuses(KeyExistsError, "a@2: is in the store already; nothing was written; take the next version"):
+        store.create(make(version=2))
+
+    assert os.readlink(root / "a/@2") == NOWHERE
+
+
+def test_a_link_among_what_is_half_made(reopen: Reopen, make: Make, root: Path, elsewhere: Path) -> None:
+    """It is swept away, and what it leads to keeps its content and its mode."""
+    with reopen() as store:
+        store.create(make())
+    for name, target in (("version", elsewhere), ("file", Path(NOWHERE))):
+        (root / ".keywright/tmp" / name).symlink_to(target)
+
+    with reopen():
+        pass
+
+    assert os.listdir(root / ".keywright/tmp") == []
+    assert os.listdir(elsewhere) == ["precious"]
+    assert elsewhere.stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize("link", ["@removed", "@1/key"])
+def test_a_link_where_a_removal_stopped(reopen: Reopen, make: Make, root: Path, link: str) -> None:
+    """A link to nothing in the place of the mark or of a key does not keep the next open from the removal's end."""
+    with reopen() as store:
+        store.create(make())
+    for file, data in (("a/@removed", b""), (".keywright/pending", b"a\n")):
+        (root / file).write_bytes(data)
+        (root / file).chmod(0o600)
+    (root / "a" / link).unlink()
+    (root / "a" / link).symlink_to(NOWHERE)
+
+    with reopen() as store:
+        assert list(store.names()) == []
+
+    assert not (root / "a").exists()
+    assert not (root / ".keywright/pending").exists()
+
+
+def test_a_link_that_says_public_only(store: FileStore, make: Make, root: Path) -> None:
+    """Where a link to nothing stands for the mark, an update's revision is still the one that the next reader sees."""
+    store.create(make(payload=None))
+    (root / "a/@1/public-only").unlink()
+    (root / "a/@1/public-only").symlink_to(NOWHERE)
+    (before,) = store.versions("a")
+
+    after = store.update(make(payload=None, x="y"), expected=before.revision)
+
+    assert store.versions("a") == (after,)

@@ -6,27 +6,23 @@ import json
 import os
 import pty
 import re
-from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
+from jose_support import Clock, refused
 
-import keywright
-from keywright import Commands, Context, KeyRing
+from keywright import Context, KeyRing
 from keywright.errors import (
     ConfigError,
     ExpiredTokenError,
     FormatError,
     InvalidSignatureError,
     KeyNotFoundError,
-    KeywrightError,
     MalformedTokenError,
 )
 from keywright_jose import NewApiKey, create_api_key, list_api_keys, revoke_api_key, verify_api_key
-from keywright_jose.api_key_commands import add_api_key_commands
 
 DAY = timedelta(days=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -35,70 +31,18 @@ TIMES = (
 )
 
 
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Outcome(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ring(clock: Clock) -> Iterator[KeyRing]:
-    """A ring over a store in memory."""
-    with keywright.open({"default_store": "main", "stores": {"main": {"backend": "memory"}}}, clock=clock) as opened:
-        yield opened
-
-
-@pytest.fixture
-def run(
-    ring: KeyRing, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
-) -> Run:
+def run(ring: KeyRing, command: Callable[..., Any]) -> Run:
     """Runs `jose api-key NAME ARGUMENTS` over `ring`."""
-    commands = Commands()
-    add_api_key_commands(commands)
 
-    def no_config() -> None:
-        raise AssertionError("the ring is there already")
-
-    def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> Outcome:
-        command = commands.table["jose", "api-key", name]
-        parser = ArgumentParser(allow_abbrev=False)
-        command.configure(parser)
-        (tmp_path / "stdin").write_bytes(given)
-        with (tmp_path / "stdin").open() as stdin:
-            monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(ring.plugins, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
-            context._ring = ring
-            code = command.run(parser.parse_args(arguments), context)
-        out, err = capfdbinary.readouterr()
-        return Outcome(code, out.decode(), err.decode())
+    def run_command(name: str, *arguments: str, **options: Any) -> tuple[int, str, str]:
+        code, out, err = command(f"api-key {name}", *arguments, ring=ring, **options)
+        return code, out.decode(), err.decode()
 
     return run_command
-
-
-def refused(call: Callable[[], object]) -> tuple[type[KeywrightError], str]:
-    with pytest.raises(KeywrightError) as caught:
-        call()
-    return type(caught.value), str(caught.value)
 
 
 def text_of(made: NewApiKey) -> bytes:
@@ -119,7 +63,7 @@ def test_create(ring: KeyRing, run: Run) -> None:
 
 def test_create_json(ring: KeyRing, run: Run) -> None:
     """One document."""
-    document = json.loads(run("create", as_json=True).out)
+    document = json.loads(run("create", as_json=True)[1])
 
     assert document.keys() == {"key_id", "api_key"}
     assert verify_api_key(ring, document["api_key"]).key_id == document["key_id"]
@@ -142,6 +86,10 @@ def test_expires(ring: KeyRing, run: Run, expires: str, end: datetime) -> None:
     assert [one.expires for one in list_api_keys(ring)] == [end]
 
 
+OVER = "expires must be after the activation and after now, or the key would never sign"
+NO_PAIR = "--label takes NAME=VALUE; write it so"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -151,20 +99,17 @@ def test_expires(ring: KeyRing, run: Run, expires: str, end: datetime) -> None:
         pytest.param(["--expires", "36501d"], TIMES, id="too long"),
         pytest.param(["--expires", "9999999999w"], TIMES, id="far too long"),
         pytest.param(["--expires", "٣d"], TIMES, id="digits of another script"),
-        pytest.param(
-            ["--expires", "2029-01-01"],
-            "expires must be after the activation and after now, or the key would never sign", id="over",
-        ),
-        pytest.param(["--label", "user_id"], "--label takes NAME=VALUE; write it so", id="no ="),
-        pytest.param(["--label", "=7"], "--label takes NAME=VALUE; write it so", id="no name"),
-        pytest.param(
-            ["--label", "a=1", "--label", "a=2"], "--label names one thing twice; leave one out", id="twice"
-        ),
+        pytest.param(["--expires", "90"], TIMES, id="a number, of seconds or of days"),
+        pytest.param(["--expires", "1000000000"], TIMES, id="a large number"),
+        pytest.param(["--expires", "2029-01-01"], OVER, id="over"),
+        pytest.param(["--label", "user_id"], NO_PAIR, id="no ="),
+        pytest.param(["--label", "=7"], NO_PAIR, id="no name"),
+        pytest.param(["--label", "a=1", "--label", "a=2"], "--label names one thing twice; leave one out", id="twice"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_made(ring: KeyRing, run: Run, arguments: list[str], message: str) -> None:
     """A wrong argument stores nothing."""
-    assert refused(lambda: run("create", *arguments)) == (ConfigError, message)
+    assert refused(run, "create", *arguments) == (ConfigError, message)
     assert list(ring.names()) == []
 
 
@@ -176,7 +121,7 @@ def test_verify(ring: KeyRing, run: Run, end: bytes) -> None:
     found = run("verify", given=text_of(made) + end)
 
     assert found == (0, f"key_id: {made.key_id}\nlabel: app=shop\nlabel: user_id=7\n", "")
-    assert json.loads(run("verify", given=text_of(made) + end, as_json=True).out) == {
+    assert json.loads(run("verify", given=text_of(made) + end, as_json=True)[1]) == {
         "key_id": made.key_id, "labels": {"app": "shop", "user_id": "7"}, "created": "2030-01-01T00:00:00Z",
         "expires": "2030-01-02T00:00:00Z", "status": "active", "reason": "",
     }  # fmt: skip
@@ -185,7 +130,7 @@ def test_verify(ring: KeyRing, run: Run, end: bytes) -> None:
 @pytest.mark.parametrize("given", [b"", b"\n", b"\r\n"])
 def test_verify_of_nothing(run: Run, given: bytes) -> None:
     """Who gives nothing is told what belongs there."""
-    assert refused(lambda: run("verify", given=given)) == (
+    assert refused(run, "verify", given=given) == (
         ConfigError,
         "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt",
     )
@@ -198,11 +143,11 @@ def test_verify_refuses(ring: KeyRing, run: Run, clock: Clock) -> None:
     revoke_api_key(ring, gone.key_id)
     clock.now += DAY
 
-    assert refused(lambda: run("verify", given=b"kwk_"))[0] is MalformedTokenError
-    assert refused(lambda: run("verify", given=text_of(made) + b"\n\n"))[0] is MalformedTokenError
-    assert refused(lambda: run("verify", given=b"k" * 5000))[0] is FormatError
-    assert refused(lambda: run("verify", given=text_of(gone)))[0] is InvalidSignatureError
-    assert refused(lambda: run("verify", given=text_of(made)))[0] is ExpiredTokenError
+    assert refused(run, "verify", given=b"kwk_")[0] is MalformedTokenError
+    assert refused(run, "verify", given=text_of(made) + b"\n\n")[0] is MalformedTokenError
+    assert refused(run, "verify", given=b"k" * 5000)[0] is FormatError
+    assert refused(run, "verify", given=text_of(gone))[0] is InvalidSignatureError
+    assert refused(run, "verify", given=text_of(made))[0] is ExpiredTokenError
 
 
 def test_list(ring: KeyRing, run: Run, clock: Clock) -> None:
@@ -220,8 +165,8 @@ def test_list(ring: KeyRing, run: Run, clock: Clock) -> None:
     }
 
     assert run("list") == (0, "".join(f"{key_id}\t{rows[key_id]}\n" for key_id in sorted(rows)), "")
-    assert run("list", "--label", "user_id=1").out == f"{made[1].key_id}\t{rows[made[1].key_id]}\n"
-    (line,) = run("list", "--label", "user_id=2", as_json=True).out.splitlines()
+    assert run("list", "--label", "user_id=1")[1] == f"{made[1].key_id}\t{rows[made[1].key_id]}\n"
+    (line,) = run("list", "--label", "user_id=2", as_json=True)[1].splitlines()
     assert json.loads(line) == {
         "key_id": made[2].key_id, "labels": {"user_id": "2"}, "created": "2030-01-01T00:00:00Z", "expires": None,
         "status": "revoked", "reason": "lost",
@@ -231,7 +176,7 @@ def test_list(ring: KeyRing, run: Run, clock: Clock) -> None:
 
 def test_list_on_a_terminal(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     """In columns."""
-    from keywright_jose.api_key_values import row_of
+    from keywright_jose.cli.api_keys import row_of
 
     create_api_key(ring, labels={"user_id": "7"})
     (found,) = list_api_keys(ring)
@@ -250,7 +195,7 @@ def test_revoke(ring: KeyRing, run: Run) -> None:
 
     assert run("revoke", made.key_id, "--yes", "--reason", "lost") == (0, f"{made.key_id}\n", "")
     assert [(one.status, one.reason) for one in list_api_keys(ring)] == [("revoked", "lost")]
-    assert json.loads(run("revoke", made.key_id, "--yes", as_json=True).out)["status"] == "revoked"
+    assert json.loads(run("revoke", made.key_id, "--yes", as_json=True)[1])["status"] == "revoked"
 
 
 def test_revoke_asks(ring: KeyRing, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,9 +210,9 @@ def test_revoke_asks(ring: KeyRing, run: Run, monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:
         patch.setattr(Context, "confirm", no)
         assert run("revoke", made.key_id) == (1, "", "keywright: nothing was revoked\n")
-        assert json.loads(run("revoke", made.key_id, as_json=True).out)["status"] == "active"
+        assert json.loads(run("revoke", made.key_id, as_json=True)[1])["status"] == "active"
     assert questions == [f"Revoke the API key {made.key_id}, user_id=7 for good?"] * 2
-    assert refused(lambda: run("revoke", made.key_id)) == (
+    assert refused(run, "revoke", made.key_id) == (
         ConfigError, "there is no terminal to ask on; say --yes if you are sure",
     )  # fmt: skip
     assert verify_api_key(ring, made.api_key).status == "active"
@@ -275,26 +220,16 @@ def test_revoke_asks(ring: KeyRing, run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 def test_revoke_what_is_not_there(run: Run) -> None:
     """Before anybody is asked."""
-    assert refused(lambda: run("revoke", "mfrggzdfmztwq2lk"))[0] is KeyNotFoundError
+    assert refused(run, "revoke", "mfrggzdfmztwq2lk")[0] is KeyNotFoundError
 
 
 def test_an_api_key_for_a_key_id(ring: KeyRing, run: Run) -> None:
     """Who gives the whole API key where its key_id belongs does not read it in the refusal."""
     made = create_api_key(ring)
 
-    kind, message = refused(lambda: run("revoke", text_of(made).decode(), "--yes"))
+    kind, message = refused(run, "revoke", text_of(made).decode(), "--yes")
 
     assert (kind, message) == (
         ConfigError, "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are",
     )  # fmt: skip
     assert verify_api_key(ring, made.api_key).status == "active"
-
-
-@pytest.mark.parametrize("text", ["90", "0", "1000000000"])
-def test_a_number_alone_is_no_end(ring: KeyRing, run: Run, text: str) -> None:
-    """Nobody knows whether it counts seconds or days, so nothing is made."""
-    with pytest.raises(ConfigError) as caught:
-        run("create", "--expires", text)
-
-    assert str(caught.value) == TIMES
-    assert list(list_api_keys(ring)) == []

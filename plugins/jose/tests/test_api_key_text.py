@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from keywright import Secret
 from keywright.errors import MalformedTokenError
-from keywright_jose.api_key_text import digest_of, hidden, is_key_id, key_id_of, new_api_key, new_key_id
+from keywright_jose.api_keys import digest_of, hidden, key_id_of, new_api_key, new_key_id
+from keywright_jose.jwk.usage import is_key_id
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 KEY_ID = "mfrggzdfmztwq2lk"

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from jose_support import MEMORY, Clock, hide, oct_key, refused
 
 import keywright
 from keywright import KeyEvent, KeyRing, Record, Registry, ReviewRequest, Secret, State, hookimpl
@@ -39,27 +40,11 @@ from keywright_jose import (
     revoke_api_key,
     verify_api_key,
 )
-from keywright_jose.api_key_text import new_api_key, new_key_id
-from keywright_jose.api_keys import find_api_key
+from keywright_jose.api_keys import find_api_key, new_api_key, new_key_id
 
 DAY = timedelta(days=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
 REFUSED = "the API key is not one that is good here; refuse it"
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(params=["memory", "file", "sqlite"])
@@ -74,14 +59,8 @@ def ring(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterat
 @pytest.fixture
 def plain(clock: Clock) -> Iterator[KeyRing]:
     """A ring over a store in memory."""
-    with keywright.open({"default_store": "main", "stores": {"main": {"backend": "memory"}}}, clock=clock) as opened:
+    with keywright.open(MEMORY, clock=clock) as opened:
         yield opened
-
-
-def refused(call: Callable[[], object]) -> tuple[type[KeywrightError], str]:
-    with pytest.raises(KeywrightError) as caught:
-        call()
-    return type(caught.value), str(caught.value)
 
 
 def test_made_and_checked(ring: KeyRing, clock: Clock) -> None:
@@ -95,7 +74,7 @@ def test_made_and_checked(ring: KeyRing, clock: Clock) -> None:
     assert verify_api_key(ring, made.api_key.reveal().decode()) == found
     assert list(list_api_keys(ring)) == [found]
     clock.now += DAY
-    assert refused(lambda: verify_api_key(ring, made.api_key)) == (
+    assert refused(verify_api_key, ring, made.api_key) == (
         ExpiredTokenError, "the API key has expired; get a new one",
     )  # fmt: skip
     assert [one.status for one in list_api_keys(ring)] == ["expired"]
@@ -109,15 +88,14 @@ def test_revoked(ring: KeyRing) -> None:
     revoked = revoke_api_key(ring, made.key_id, reason="lost")
 
     assert revoked == ApiKey(made.key_id, {"user_id": "7"}, START, None, "revoked", "lost")
-    assert refused(lambda: verify_api_key(ring, made.api_key)) == (InvalidSignatureError, REFUSED)
+    assert refused(verify_api_key, ring, made.api_key) == (InvalidSignatureError, REFUSED)
     assert verify_api_key(ring, other.api_key).key_id == other.key_id
     assert {one.key_id: one.status for one in list_api_keys(ring)} == {
         made.key_id: "revoked", other.key_id: "active",
     }  # fmt: skip
     assert ring.show(f"api-keys/{made.key_id}").versions[0].info.state is State.DESTROYED
     assert ring.open_store().store.get(f"api-keys/{made.key_id}", 1).payload is None
-    with pytest.raises(PolicyError):
-        ring.enable(f"api-keys/{made.key_id}")
+    assert refused(ring.enable, f"api-keys/{made.key_id}")[0] is PolicyError
     assert revoke_api_key(ring, made.key_id, reason="again").reason == "lost"
 
 
@@ -136,7 +114,7 @@ def test_no_telling_why(plain: KeyRing, clock: Clock) -> None:
     given["unknown"] = new_api_key(new_key_id())
 
     for name, text in given.items():
-        error = refused(lambda text=text: verify_api_key(plain, text))  # type: ignore[misc]  # bound at once, for the loop
+        error = refused(verify_api_key, plain, text)
         assert error == (InvalidSignatureError, REFUSED), name
     plain.enable(f"api-keys/{made['disabled'].key_id}")
     assert verify_api_key(plain, made["disabled"].api_key).status == "active"
@@ -144,12 +122,12 @@ def test_no_telling_why(plain: KeyRing, clock: Clock) -> None:
 
 def test_the_secret_of_another(plain: KeyRing) -> None:
     """A key_id with the secret of another key_id is refused, its checksum mended."""
-    from keywright_jose.api_key_text import _checksum
+    from keywright_jose.api_keys import _checksum
 
     one, other = create_api_key(plain), create_api_key(plain)
     start = one.api_key.reveal()[:21] + other.api_key.reveal()[21:64]
 
-    assert refused(lambda: verify_api_key(plain, start + _checksum(Secret(start)))) == (InvalidSignatureError, REFUSED)
+    assert refused(verify_api_key, plain, start + _checksum(Secret(start))) == (InvalidSignatureError, REFUSED)
 
 
 def test_the_tombstones_hash_is_nobodys(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,15 +136,15 @@ def test_the_tombstones_hash_is_nobodys(plain: KeyRing, monkeypatch: pytest.Monk
     revoke_api_key(plain, made.key_id)
     monkeypatch.setattr("keywright_jose.api_keys.digest_of", lambda _: Secret(bytes(32)))
 
-    assert refused(lambda: verify_api_key(plain, made.api_key))[0] is InvalidSignatureError
-    assert refused(lambda: verify_api_key(plain, new_api_key(new_key_id())))[0] is InvalidSignatureError
+    assert refused(verify_api_key, plain, made.api_key)[0] is InvalidSignatureError
+    assert refused(verify_api_key, plain, new_api_key(new_key_id()))[0] is InvalidSignatureError
 
 
 def test_malformed_costs_no_look_up(plain: KeyRing) -> None:
     """What is no API key is told before the store is asked."""
     plain.open_store = None  # type: ignore[method-assign,assignment]  # nobody is to call it
 
-    assert refused(lambda: verify_api_key(plain, "kwk_"))[0] is MalformedTokenError
+    assert refused(verify_api_key, plain, "kwk_")[0] is MalformedTokenError
 
 
 def test_one_look_up(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +163,7 @@ def test_one_look_up(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "get", counted)
 
     verify_api_key(plain, made.api_key)
-    refused(lambda: verify_api_key(plain, new_api_key(new_key_id())))
+    refused(verify_api_key, plain, new_api_key(new_key_id()))
 
     assert len(asked) == 2
 
@@ -211,11 +189,11 @@ def test_it_is_good_for_nothing_else(plain: KeyRing) -> None:
     jwk = json.loads(plain.export(name, secret=True).reveal())
     another_alg = f"{name}@1 is for another algorithm than signatures by its own alg; use another key"
 
-    assert refused(lambda: plain.sign(name, b"data")) == (PolicyError, another_alg)
-    assert refused(lambda: plain.signer(name, algorithm="HS256")) == (PolicyError, another_alg)
-    assert refused(lambda: plain.verifier(name)) == (PolicyError, another_alg)
-    assert refused(lambda: jws_encode({}, jwk, signature_algorithm="HS256"))[0] is PolicyError
-    assert refused(lambda: jwks(plain, [name]))[0] is UnsupportedKeyError
+    assert refused(plain.sign, name, b"data") == (PolicyError, another_alg)
+    assert refused(plain.signer, name, algorithm="HS256") == (PolicyError, another_alg)
+    assert refused(plain.verifier, name) == (PolicyError, another_alg)
+    assert refused(jws_encode, {}, jwk, signature_algorithm="HS256")[0] is PolicyError
+    assert refused(jwks, plain, [name])[0] is UnsupportedKeyError
 
 
 def test_a_key_that_is_no_api_key(plain: KeyRing) -> None:
@@ -223,19 +201,13 @@ def test_a_key_that_is_no_api_key(plain: KeyRing) -> None:
     key_id = new_key_id()
     text = new_api_key(key_id)
     octets = sha256(text.reveal()[21:64]).digest()
-    plain.import_key(f"api-keys/{key_id}", _oct(octets, kid="other"))
+    plain.import_key(f"api-keys/{key_id}", hide(oct_key(octets, kid="other")))
     plain.generate("api-keys/partner", type="oct")
 
     assert list(list_api_keys(plain)) == []
-    assert refused(lambda: verify_api_key(plain, text)) == (InvalidSignatureError, REFUSED)
-    assert refused(lambda: revoke_api_key(plain, key_id))[0] is KeyNotFoundError
+    assert refused(verify_api_key, plain, text) == (InvalidSignatureError, REFUSED)
+    assert refused(revoke_api_key, plain, key_id)[0] is KeyNotFoundError
     assert plain.show(f"api-keys/{key_id}").versions[0].info.state is State.ENABLED
-
-
-def _oct(octets: bytes, kid: str) -> bytes:
-    from keywright_jose.base64url import encode_base64url
-
-    return json.dumps({"kty": "oct", "k": encode_base64url(octets), "kid": kid}).encode()
 
 
 def test_damage_is_not_a_no(tmp_path: Path) -> None:
@@ -246,7 +218,7 @@ def test_damage_is_not_a_no(tmp_path: Path) -> None:
         for path in tmp_path.rglob("key"):
             path.write_bytes(b"{}")
 
-        assert refused(lambda: verify_api_key(ring, made.api_key))[0] is DamagedStoreError
+        assert refused(verify_api_key, ring, made.api_key)[0] is DamagedStoreError
 
 
 def test_which_are_listed(plain: KeyRing) -> None:
@@ -258,27 +230,19 @@ def test_which_are_listed(plain: KeyRing) -> None:
     assert [one.key_id for one in found] == [made[3].key_id]
 
 
+NO_ID = "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are"
+UNKNOWN = "this store has no API key of this key_id; `api-key list` tells which there are"
+
+
 @pytest.mark.parametrize(
     ("key_id", "kind", "message"),
-    [
-        pytest.param(
-            "mfrggzdfmztwq2lk", KeyNotFoundError,
-            "this store has no API key of this key_id; `api-key list` tells which there are", id="unknown",
-        ),
-        pytest.param(
-            "../../etc", ConfigError,
-            "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are", id="none",
-        ),
-        pytest.param(
-            7, ConfigError,
-            "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are", id="a number",
-        ),
-    ],
-)  # fmt: skip
+    [("mfrggzdfmztwq2lk", KeyNotFoundError, UNKNOWN), ("../../etc", ConfigError, NO_ID), (7, ConfigError, NO_ID)],
+    ids=["unknown", "none", "a number"],
+)
 def test_which_cannot_be_revoked(plain: KeyRing, key_id: Any, kind: type[KeywrightError], message: str) -> None:
     """What is not there cannot be ended."""
-    assert refused(lambda: revoke_api_key(plain, key_id)) == (kind, message)
-    assert refused(lambda: find_api_key(plain, key_id)) == (kind, message)
+    assert refused(revoke_api_key, plain, key_id) == (kind, message)
+    assert refused(find_api_key, plain, key_id) == (kind, message)
 
 
 @pytest.mark.parametrize(
@@ -293,15 +257,8 @@ def test_which_cannot_be_revoked(plain: KeyRing, key_id: Any, kind: type[Keywrig
 )
 def test_what_cannot_be_made(plain: KeyRing, options: dict[str, Any]) -> None:
     """Labels and times are checked before anything is stored."""
-    assert refused(lambda: create_api_key(plain, **options))[0] is ConfigError
+    assert refused(create_api_key, plain, **options)[0] is ConfigError
     assert list(plain.names()) == []
-
-
-class Heard(NamedTuple):
-    """What plugins that review and observe were told."""
-
-    reviewed: list[ReviewRequest]
-    observed: list[KeyEvent]
 
 
 class Watching:
@@ -310,18 +267,19 @@ class Watching:
     KEYWRIGHT_API = 1
 
     def __init__(self) -> None:
-        self.heard = Heard([], [])
+        self.reviewed: list[ReviewRequest] = []
+        self.observed: list[KeyEvent] = []
 
     @hookimpl
     def keywright_review(self, request: ReviewRequest) -> list[str]:
         """Object, or not."""
-        self.heard.reviewed.append(request)
+        self.reviewed.append(request)
         return ["no more of these"] if "forbidden" in request.labels else []
 
     @hookimpl
     def keywright_observe(self, event: KeyEvent) -> None:
         """Remember."""
-        self.heard.observed.append(event)
+        self.observed.append(event)
 
 
 def test_those_who_review_and_observe(clock: Clock) -> None:
@@ -329,19 +287,18 @@ def test_those_who_review_and_observe(clock: Clock) -> None:
     watching = Watching()
     registry = Registry.load()
     registry.add(watching, "watching")
-    config = {"default_store": "main", "stores": {"main": {"backend": "memory"}}}
-    with keywright.open(config, clock=clock, registry=registry) as ring:
+    with keywright.open(MEMORY, clock=clock, registry=registry) as ring:
         made = create_api_key(ring, labels={"user_id": "7"})
         verify_api_key(ring, made.api_key)
         revoke_api_key(ring, made.key_id)
-        objection = refused(lambda: create_api_key(ring, labels={"forbidden": "yes"}))
+        objection = refused(create_api_key, ring, labels={"forbidden": "yes"})
 
-        assert [event.operation for event in watching.heard.observed] == ["import", "destroy", "import"]
-        assert [event.outcome for event in watching.heard.observed] == ["done", "done", "PolicyError"]
-        assert [request.kid for request in watching.heard.reviewed[:2]] == [made.key_id] * 2
+        assert [event.operation for event in watching.observed] == ["import", "destroy", "import"]
+        assert [event.outcome for event in watching.observed] == ["done", "done", "PolicyError"]
+        assert [request.kid for request in watching.reviewed[:2]] == [made.key_id] * 2
         assert objection[0] is PolicyError
         assert len(list(list_api_keys(ring))) == 1
-        assert_hidden(Secret(made.api_key.reveal()[21:]), repr(watching.heard))
+        assert_hidden(Secret(made.api_key.reveal()[21:]), repr((watching.reviewed, watching.observed)))
 
 
 def test_the_secret_is_nowhere(ring: KeyRing, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -411,12 +368,12 @@ def test_an_api_key_is_not_rotated(ring: KeyRing, kid: str | None) -> None:
     """Nobody would get the next one; the key that was handed out goes on being good."""
     made = create_api_key(ring)
 
-    with pytest.raises(UnsupportedKeyError) as caught:
-        ring.rotate(f"api-keys/{made.key_id}", kid=kid)
-
-    assert str(caught.value) == (
-        "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
-        "create`, and revoke this one"
+    assert refused(ring.rotate, f"api-keys/{made.key_id}", kid=kid) == (
+        UnsupportedKeyError,
+        (
+            "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
+            "create`, and revoke this one"
+        ),
     )
     assert [one.info.version for one in ring.show(f"api-keys/{made.key_id}").versions] == [1]
     assert verify_api_key(ring, made.api_key).key_id == made.key_id
@@ -433,8 +390,7 @@ def test_what_only_lies_among_api_keys_is_none(ring: KeyRing) -> None:
 
     assert [one.key_id for one in list_api_keys(ring)] == [made.key_id]
     for key_id in ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"):
-        with pytest.raises(KeyNotFoundError):
-            find_api_key(ring, key_id)
+        assert refused(find_api_key, ring, key_id)[0] is KeyNotFoundError
 
 
 def test_api_keys_cannot_be_foretold() -> None:

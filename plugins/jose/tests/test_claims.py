@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from functools import partial
 from typing import Any
 
 import pytest
+from jose_support import refusal, refused
 
 from keywright.errors import (
     ConfigError,
@@ -19,8 +18,6 @@ from keywright.errors import (
     MalformedTokenError,
 )
 from keywright_jose import create_secret_key, jwe_encode, jws_decode, jws_encode, signer, verifier
-
-Refusal = Callable[[Callable[[], object]], KeywrightError]
 
 KEY = create_secret_key(256)
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -80,12 +77,10 @@ def test_tokens_that_are_good_now(claims: dict[str, object], drift: int) -> None
     ],
 )
 def test_tokens_that_are_not_good_now(
-    refusal: Refusal, claims: dict[str, object], drift: int, kind: type[KeywrightError], message: str
+    claims: dict[str, object], drift: int, kind: type[KeywrightError], message: str
 ) -> None:
     """Expired, not valid yet, or issued in the future."""
-    error = refusal(partial(decode, claims, time_drift=drift))
-
-    assert (type(error), str(error)) == (kind, message)
+    assert refused(decode, claims, time_drift=drift) == (kind, message)
 
 
 @pytest.mark.parametrize("name", ["iat", "nbf", "exp"])
@@ -107,50 +102,39 @@ def test_tokens_that_are_not_good_now(
         pytest.param(-1e308, id="float too small"),
     ],
 )
-def test_times_that_are_none(refusal: Refusal, name: str, value: object) -> None:
+def test_times_that_are_none(name: str, value: object) -> None:
     """A time is a number of seconds that every reader understands alike; nobody reads another, nor makes one."""
-    token = signer(KEY, "HS256").sign({name: value})
+    token, wrap = signer(KEY, "HS256").sign({name: value}), {"key_algorithm": "A256KW", "content_algorithm": "A256GCM"}
+    nobody = f"the claim {name} is no time in seconds (RFC 7519 §2), so nobody would take the token; correct it"
 
-    of_decode = refusal(partial(jws_decode, token, KEY, signature_algorithm="HS256"))
-    of_encode = refusal(partial(jws_encode, {name: value}, KEY, signature_algorithm="HS256"))
-    encrypted = refusal(partial(jwe_encode, {name: value}, KEY, key_algorithm="A256KW", content_algorithm="A256GCM"))
-
-    assert (type(of_decode), str(of_decode)) == (MalformedTokenError, NO_TIME.format(name))
-    for error in (of_encode, encrypted):
-        assert (type(error), str(error)) == (
-            FormatError,
-            f"the claim {name} is no time in seconds (RFC 7519 §2), so nobody would take the token; correct it",
-        )
+    of_decode = refused(jws_decode, token, KEY, signature_algorithm="HS256")
+    assert of_decode == (MalformedTokenError, NO_TIME.format(name))
+    assert refused(jws_encode, {name: value}, KEY, signature_algorithm="HS256") == (FormatError, nobody)
+    assert refused(jwe_encode, {name: value}, KEY, **wrap) == (FormatError, nobody)
 
 
 @pytest.mark.parametrize(
     "drift",
     [-1, 601, 1.0, 0.5, True, False, None, "5", b"5", float("inf"), float("nan"), 10**400, timedelta(seconds=1)],
 )
-def test_drifts_that_are_none(refusal: Refusal, drift: object) -> None:
+def test_drifts_that_are_none(drift: object) -> None:
     """The leeway has a bound, and no other unit."""
-    error = refusal(partial(decode, {}, time_drift=drift))
-
-    assert (type(error), str(error)) == (ConfigError, DRIFT)
+    assert refused(decode, {}, time_drift=drift) == (ConfigError, DRIFT)
 
 
 @pytest.mark.parametrize("ttl", [0, -1, 315_360_001, 1.5, True, "60", None, 10**400, timedelta(minutes=1)])
-def test_times_to_live_that_are_none(refusal: Refusal, ttl: Any) -> None:
+def test_times_to_live_that_are_none(ttl: Any) -> None:
     """A token lives a whole number of seconds, ten years at most; without a ttl no time is set."""
     if ttl is None:
         assert decode({}) == {}
         return
-    error = refusal(lambda: jws_encode({}, KEY, signature_algorithm="HS256", ttl=ttl))
-
-    assert (type(error), str(error)) == (ConfigError, TTL)
+    assert refused(jws_encode, {}, KEY, signature_algorithm="HS256", ttl=ttl) == (ConfigError, TTL)
 
 
 @pytest.mark.parametrize("name", ["iat", "nbf", "exp"])
-def test_a_ttl_beside_times_is_refused(refusal: Refusal, name: str) -> None:
+def test_a_ttl_beside_times_is_refused(name: str) -> None:
     """Which of the two would count?"""
-    error = refusal(lambda: jws_encode({name: 1}, KEY, signature_algorithm="HS256", ttl=60))
-
-    assert (type(error), str(error)) == (
+    assert refused(jws_encode, {name: 1}, KEY, signature_algorithm="HS256", ttl=60) == (
         ConfigError,
         "the claims say iat, nbf or exp, which the ttl would set; leave out one or the other",
     )
@@ -170,11 +154,9 @@ def test_a_ttl_changes_no_claims_of_the_callers() -> None:
 
 @pytest.mark.parametrize("claims", [None, 7, "", "sub", b"", b'{"sub":"a"}', [], [("sub", "a")], ()], ids=repr)
 @pytest.mark.parametrize("ttl", [None, 60])
-def test_claims_that_are_none(refusal: Refusal, claims: Any, ttl: int | None) -> None:
+def test_claims_that_are_none(claims: Any, ttl: int | None) -> None:
     """Claims are a mapping: no text, no bytes, no pairs."""
-    error = refusal(lambda: jws_encode(claims, KEY, signature_algorithm="HS256", ttl=ttl))
-
-    assert (type(error), str(error)) == (
+    assert refused(jws_encode, claims, KEY, signature_algorithm="HS256", ttl=ttl) == (
         FormatError,
         "the claims of a token are a mapping; bytes are for the sign of a token signer",
     )
@@ -185,13 +167,11 @@ def test_claims_that_are_none(refusal: Refusal, claims: Any, ttl: int | None) ->
     [None, T, float(T), "2027-01-01", NOW.replace(tzinfo=None), NOW.date()],
     ids=repr,
 )
-def test_clocks_that_are_none(refusal: Refusal, now: Any) -> None:
+def test_clocks_that_are_none(now: Any) -> None:
     """A time without a zone means another moment on each machine."""
-    of_decode = refusal(partial(decode, {"exp": T}, clock=lambda: now))
-    of_encode = refusal(lambda: jws_encode({}, KEY, signature_algorithm="HS256", ttl=1, clock=lambda: now))
-
-    for error in (of_decode, of_encode):
-        assert (type(error), str(error)) == (ConfigError, CLOCK)
+    assert refused(decode, {"exp": T}, clock=lambda: now) == (ConfigError, CLOCK)
+    of_encode = refused(jws_encode, {}, KEY, signature_algorithm="HS256", ttl=1, clock=lambda: now)
+    assert of_encode == (ConfigError, CLOCK)
 
 
 def test_a_clock_of_another_zone_says_the_same() -> None:
@@ -255,82 +235,64 @@ def test_claims_that_are_expected(claims: dict[str, object], expected: dict[str,
         pytest.param({}, {"https://example.org/role": "a"}, LACKS, id="a name that is a URL"),
     ],
 )
-def test_claims_that_differ(
-    refusal: Refusal, claims: dict[str, object], expected: dict[str, object], message: str
-) -> None:
+def test_claims_that_differ(claims: dict[str, object], expected: dict[str, object], message: str) -> None:
     """What is missing or anything else is refused; Python's own equality takes 1 for True."""
-    error = refusal(partial(decode, claims, check_claims=expected))
-
     (name,) = expected
-    assert (type(error), str(error)) == (InvalidClaimError, message.format(f"the claim {name}"))
+
+    assert refused(decode, claims, check_claims=expected) == (
+        InvalidClaimError,
+        message.format(f"the claim {name}"),
+    )
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\n", "\N{LATIN SMALL LETTER E WITH ACUTE}", "a" * 65])
-def test_a_claim_of_an_odd_name_is_not_named(refusal: Refusal, name: str) -> None:
+def test_a_claim_of_an_odd_name_is_not_named(name: str) -> None:
     """What is no plain word stays out of the message."""
-    lacking = refusal(partial(decode, {}, check_claims={name: 1}))
-    differing = refusal(partial(decode, {name: 2}, check_claims={name: 1}))
-
-    assert [str(lacking), str(differing)] == [LACKS.format("a claim"), DIFFERS.format("a claim")]
+    assert refused(decode, {}, check_claims={name: 1})[1] == LACKS.format("a claim")
+    assert refused(decode, {name: 2}, check_claims={name: 1})[1] == DIFFERS.format("a claim")
 
 
 @pytest.mark.parametrize("expected", [7, "iss", ["iss"], [("iss", "a")], {1: "a"}, {None: "a"}, b"iss"], ids=repr)
-def test_expectations_that_are_none(refusal: Refusal, expected: object) -> None:
+def test_expectations_that_are_none(expected: object) -> None:
     """Something else than a mapping would be passed over in silence."""
-    error = refusal(partial(decode, {"iss": "a"}, check_claims=expected))
-
-    assert (type(error), str(error)) == (
+    assert refused(decode, {"iss": "a"}, check_claims=expected) == (
         ConfigError,
         "check_claims is a mapping of claims to what they must be; correct it",
     )
 
 
-def test_nothing_is_read_before_the_signature_holds(refusal: Refusal) -> None:
+def test_nothing_is_read_before_the_signature_holds() -> None:
     """A forged token is a forged token, whatever it claims."""
     forged = signer(create_secret_key(256), "HS256").sign(b'{"exp":"no time"')
 
-    assert type(refusal(lambda: jws_decode(forged, KEY, signature_algorithm="HS256"))) is InvalidSignatureError
+    assert type(refusal(jws_decode, forged, KEY, signature_algorithm="HS256")) is InvalidSignatureError
 
 
-def test_what_a_bound_one_was_bound_with_is_not_said_again(refusal: Refusal) -> None:
+def test_what_a_bound_one_was_bound_with_is_not_said_again() -> None:
     """An algorithm, headers or leniency beside a bound signer or verifier would be without effect."""
     tokens, bound = signer(KEY, "HS256"), verifier(KEY, algorithms=["HS256"])
     token = jws_encode({"sub": "a"}, tokens)
+    encoding: list[dict[str, Any]] = [{"signature_algorithm": "HS256"}, {"headers": {}}]
+    decoding: list[dict[str, Any]] = [{"signature_algorithm": "HS256"}, {"allow_padding": True}]
 
     assert jws_decode(token, bound) == {"sub": "a"}
-    encoding: list[dict[str, Any]] = [{"signature_algorithm": "HS256"}, {"headers": {}}]
     for more in encoding:
-        error = refusal(partial(jws_encode, {}, tokens, **more))
-        assert (type(error), str(error)) == (
+        assert refused(jws_encode, {}, tokens, **more) == (
             ConfigError,
             "a token signer was bound with its algorithm and headers; leave them out, or bind another one",
         )
-    decoding: list[dict[str, Any]] = [{"signature_algorithm": "HS256"}, {"allow_padding": True}]
     for more in decoding:
-        error = refusal(partial(jws_decode, token, bound, **more))
-        assert (type(error), str(error)) == (
+        assert refused(jws_decode, token, bound, **more) == (
             ConfigError,
             "a token verifier was bound with its algorithms and leniency; leave them out, or bind another one",
         )
 
 
-def test_an_audience_is_somebody() -> None:
-    """A token for an audience is refused by who does not say which one it is (RFC 7519 §4.1.3)."""
-    with pytest.raises(InvalidClaimError) as caught:
-        decode({"aud": "a"}, check_claims={"iss": "b"})
-
-    assert str(caught.value) == (
-        "the token is made for an audience (aud), and nobody said that it is this one; say which aud is expected"
-    )
-
-
 @pytest.mark.parametrize("audience", ["", [], None, 0, False, {}])
-@pytest.mark.parametrize("expected", [None, {}, {"sub": "a"}])
-def test_an_audience_that_is_nobody_is_an_audience(refusal: Refusal, audience: object, expected: Any) -> None:
+@pytest.mark.parametrize("expected", [None, {}, {"sub": "a"}], ids=["none", "nothing", "something else"])
+def test_an_audience_that_is_nobody_is_an_audience(audience: object, expected: Any) -> None:
     """A token that has an `aud`, however empty, is refused by who does not say which one it is (RFC 7519 §4.1.3)."""
-    error = refusal(partial(decode, {"sub": "a", "aud": audience}, check_claims=expected))
-
-    assert (type(error), str(error)) == (
+    assert refused(decode, {"sub": "a", "aud": audience}, check_claims=expected) == (
         InvalidClaimError,
         "the token is made for an audience (aud), and nobody said that it is this one; say which aud is expected",
     )

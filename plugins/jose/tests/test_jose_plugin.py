@@ -12,7 +12,7 @@ import keywright_jose
 from keywright import Format
 from keywright.testing import PluginContract
 from keywright_jose import plugin
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 _PROBE = """
 import sys
@@ -30,8 +30,9 @@ def test_registering_loads_nothing_else() -> None:
     """Importing the plugin and calling its hooks loads what registers the format and the commands, nothing beside."""
     loaded = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True).stdout.split()
 
-    mine = {name for name in loaded if name.endswith(("_command", "_commands", "_format"))}
-    assert set(loaded) - mine == {"keywright_jose", "keywright_jose.plugin", "keywright_jose.commands"}
+    tables = {f"keywright_jose.cli.{name}" for name in ("api_keys", "jwe", "jwk", "jwks", "jws", "options")}
+    formats = {"keywright_jose.jwk", "keywright_jose.jwk.format"}
+    assert set(loaded) == {"keywright_jose", "keywright_jose.plugin", "keywright_jose.cli"} | tables | formats
 
 
 class TestJosePlugin(PluginContract):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import stat
-from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jose_support import MEMORY, Observer, refusal, refused
 
 import keywright
-from keywright import Commands, Context, KeyEvent, KeyRing, Registry, Secret
+from keywright import KeyRing, Registry, Secret
 from keywright.errors import (
     ConfigError,
     FormatError,
@@ -28,11 +27,9 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_jose import create_curve_key, create_secret_key, jwe_decrypt, jwe_encrypt
-from keywright_jose.jwe_algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
-from keywright_jose.jwe_commands import add_jwe_commands
+from keywright_jose.jwe.algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
 
 Run = Callable[..., bytes]
-Refusal = Callable[[Callable[[], object]], KeywrightError]
 
 ALGORITHMS = ("--key-algorithm", "A256KW", "--content-algorithm", "A256GCM")
 AGREEMENT = ("--key-algorithm", "ECDH-ES", "--content-algorithm", "A128GCM")
@@ -40,20 +37,7 @@ WRAP: dict[str, Any] = {"key_algorithm": "A256KW", "content_algorithm": "A256GCM
 AGREE: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A128GCM"}
 JWK = create_secret_key(256)
 KEY = ("--key-file", "key.jwk")
-
-
-class Observer:
-    """Remembers what was done."""
-
-    KEYWRIGHT_API = 1
-
-    def __init__(self) -> None:
-        self.operations: list[str] = []
-
-    @keywright.hookimpl
-    def keywright_observe(self, event: KeyEvent) -> None:
-        """One more."""
-        self.operations.append(event.operation)
+GONE = "and nothing is encrypted for it any more; rotate, or name the version that took its place"
 
 
 @pytest.fixture
@@ -67,8 +51,7 @@ def ring(observer: Observer) -> Iterator[KeyRing]:
     """A ring over a store in memory, with a key that agrees and one that wraps."""
     registry = Registry.load()
     registry.add(observer, "observer")
-    config = {"default_store": "main", "stores": {"main": {"backend": "memory"}}}
-    with keywright.open(config, registry=registry) as opened:
+    with keywright.open(MEMORY, registry=registry) as opened:
         opened.generate("box", type="x25519", format="jwk")
         opened.generate("wrapping", type="oct", format="jwk", bits=256)
         yield opened
@@ -83,29 +66,13 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(
-    ring: KeyRing, directory: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Run:
+def run(ring: KeyRing, directory: Path, command: Callable[..., Any]) -> Run:
     """Runs `jose jwe NAME ARGUMENTS` over `ring`, and returns stdout."""
-    commands = Commands()
-    add_jwe_commands(commands)
 
-    def no_config() -> None:
-        raise AssertionError("the ring is there already")
-
-    def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> bytes:
-        command = commands.table["jose", "jwe", name]
-        parser = ArgumentParser(allow_abbrev=False)
-        command.configure(parser)
-        (directory / "stdin").write_bytes(given)
-        with (directory / "stdin").open() as stdin:
-            monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(ring.plugins, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
-            context._ring = ring
-            assert command.run(parser.parse_args(arguments), context) == 0
-        out, err = capfdbinary.readouterr()
-        assert err == b""
-        return out
+    def run_command(name: str, *arguments: str, **options: Any) -> bytes:
+        code, out, err = command(f"jwe {name}", *arguments, ring=ring, **options)
+        assert (code, err) == (0, b"")
+        return bytes(out)
 
     return run_command
 
@@ -160,8 +127,7 @@ def test_plaintext_goes_to_a_file_of_the_owners(run: Run, directory: Path) -> No
 
     assert (printed, (directory / "plaintext").read_bytes()) == (b"", b"hi")
     assert stat.S_IMODE((directory / "plaintext").stat().st_mode) == 0o600
-    with pytest.raises(KeyExistsError):
-        run("decrypt", *KEY, *ALGORITHMS, "-o", "plaintext", given=token)
+    assert refused(run, "decrypt", *KEY, *ALGORITHMS, "-o", "plaintext", given=token)[0] is KeyExistsError
     run("decrypt", *KEY, *ALGORITHMS, "-o", "plaintext", "--force", given=token)
 
 
@@ -179,31 +145,25 @@ def test_keys_of_the_ring(run: Run, ring: KeyRing) -> None:
 
 
 @pytest.mark.parametrize(("change", "state"), [("compromise", "compromised"), ("destroy", "destroyed")])
-def test_nothing_is_encrypted_for_a_key_that_ended(
-    run: Run, ring: KeyRing, refusal: Refusal, change: str, state: str
-) -> None:
+def test_nothing_is_encrypted_for_a_key_that_ended(run: Run, ring: KeyRing, change: str, state: str) -> None:
     """What would be lost, or read by others, is not encrypted."""
     getattr(ring, change)("box@1")
 
-    error = refusal(lambda: run("encrypt", "--key", "box", *AGREEMENT, given=b"hi"))
-
-    assert (type(error), str(error)) == (
+    assert refused(run, "encrypt", "--key", "box", *AGREEMENT, given=b"hi") == (
         PolicyError,
-        f"box@1 is {state}, and nothing is encrypted for it any more; rotate, or name the version that took its place",
+        f"box@1 is {state}, {GONE}",
     )
 
 
 def test_no_secret_is_opened_to_encrypt_for_a_public_half(run: Run, observer: Observer) -> None:
     """Encrypting for an asymmetric key is no export of it; decrypting is one, as is whatever a symmetric one does."""
-    observer.operations.clear()
-
     token = run("encrypt", "--key", "box", *AGREEMENT, given=b"hi")
 
-    assert observer.operations == []
+    assert observer.exported == []
     run("decrypt", "--key", "box", *AGREEMENT, given=token)
-    assert observer.operations == ["export"]
+    assert observer.exported == ["box@1"]
     run("encrypt", "--key", "wrapping", *ALGORITHMS, given=b"hi")
-    assert observer.operations == ["export", "export"]
+    assert observer.exported == ["box@1", "wrapping@1"]
 
 
 def test_a_set_decrypts(run: Run, directory: Path) -> None:
@@ -219,31 +179,28 @@ def test_a_set_decrypts(run: Run, directory: Path) -> None:
 
 TOO_MUCH = "a token has at most 262144 bytes, and this one would have more; say less"
 BOTH = "the key and the {} cannot both be read from standard input; name a file for one"
+NO_PAIR = "--header takes NAME=TEXT or NAME:=JSON; write it so"
+NO_ZIP = "--header cannot say zip, which is the algorithm's to say or not done here; leave it out"
+NOT_OCT = (
+    "a key of type oct does not encrypt with ECDH-ES; it can with: A128KW, A192KW, A256KW, A128GCMKW, A192GCMKW, "
+    "A256GCMKW, dir"
+)
+NO_KEYS = (
+    "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and only it"
+)
+NO_TOKEN = "an encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it"
+CANNOT = "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it"
+ENCRYPT, DECRYPT = ("encrypt", *KEY, *ALGORITHMS), ("decrypt", *KEY, *ALGORITHMS)
+THEIRS = jwe_encrypt(b"", create_secret_key(256), **WRAP).encode()
 
 
 @pytest.mark.parametrize(
     ("arguments", "given", "error", "message"),
     [
-        pytest.param(
-            ("encrypt", "--key-file", "-", *ALGORITHMS), b"", ConfigError, BOTH.format("plaintext"), id="stdin twice"
-        ),
-        pytest.param(
-            ("decrypt", "--key-file", "-", *ALGORITHMS, "-"), b"", ConfigError, BOTH.format("token"), id="stdin thrice"
-        ),
-        pytest.param(
-            ("encrypt", *KEY, *ALGORITHMS, "--header", "typ"),
-            b"",
-            ConfigError,
-            "--header takes NAME=TEXT or NAME:=JSON; write it so",
-            id="a header without value",
-        ),
-        pytest.param(
-            ("encrypt", *KEY, *ALGORITHMS, "--header", "zip=DEF"),
-            b"",
-            ConfigError,
-            "--header cannot say zip, which is the algorithm's to say or not done here; leave it out",
-            id="zip",
-        ),
+        pytest.param(("encrypt", "--key-file", "-", *ALGORITHMS), b"", ConfigError, BOTH.format("plaintext"), id="in"),
+        pytest.param(("decrypt", "--key-file", "-", *ALGORITHMS, "-"), b"", ConfigError, BOTH.format("token"), id="-"),
+        pytest.param((*ENCRYPT, "--header", "typ"), b"", ConfigError, NO_PAIR, id="a header without value"),
+        pytest.param((*ENCRYPT, "--header", "zip=DEF"), b"", ConfigError, NO_ZIP, id="zip"),
         *(
             pytest.param(
                 (command, *KEY, "--key-algorithm", key, "--content-algorithm", content),
@@ -258,49 +215,22 @@ BOTH = "the key and the {} cannot both be read from standard input; name a file 
                 ("--content-algorithm", "A256KW", "NOPE", CONTENT_ALGORITHMS),
             )
         ),
-        pytest.param(("encrypt", *KEY, *ALGORITHMS), bytes(262_145), FormatError, TOO_MUCH, id="too much"),
-        pytest.param(
-            ("encrypt", *KEY, *AGREEMENT),
-            b"",
-            UnsupportedOperationError,
-            "a key of type oct does not encrypt with ECDH-ES; it can with: A128KW, A192KW, A256KW, A128GCMKW, "
-            "A192GCMKW, A256GCMKW, dir",
-            id="another type",
-        ),
-        pytest.param(
-            ("decrypt", "--key-file", "stdin", *ALGORITHMS, "key.jwk"),
-            b"{",
-            MalformedKeyError,
-            "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and "
-            "only it",
-            id="no key file",
-        ),
-        pytest.param(
-            ("decrypt", *KEY, *ALGORITHMS, "key.jwk"),
-            b"",
-            MalformedTokenError,
-            "an encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it",
-            id="no token",
-        ),
-        pytest.param(
-            ("decrypt", *KEY, *ALGORITHMS),
-            jwe_encrypt(b"", create_secret_key(256), **WRAP).encode(),
-            InvalidSignatureError,
-            "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it",
-            id="another key",
-        ),
+        pytest.param(ENCRYPT, bytes(262_145), FormatError, TOO_MUCH, id="too much"),
+        pytest.param(("encrypt", *KEY, *AGREEMENT), b"", UnsupportedOperationError, NOT_OCT, id="another type"),
+        pytest.param(("decrypt", "--key-file", "stdin", *ALGORITHMS, "key.jwk"), b"{", MalformedKeyError, NO_KEYS,
+                     id="no key file"),
+        pytest.param((*DECRYPT, "key.jwk"), b"", MalformedTokenError, NO_TOKEN, id="no token"),
+        pytest.param(DECRYPT, THEIRS, InvalidSignatureError, CANNOT, id="another key"),
     ],
-)
+)  # fmt: skip
 def test_what_is_refused(
-    run: Run, refusal: Refusal, arguments: tuple[str, ...], given: bytes, error: type[KeywrightError], message: str
+    run: Run, arguments: tuple[str, ...], given: bytes, error: type[KeywrightError], message: str
 ) -> None:
     """Each in its own words."""
-    refused = refusal(lambda: run(*arguments, given=given))
-
-    assert (type(refused), str(refused)) == (error, message)
+    assert refused(run, *arguments, given=given) == (error, message)
 
 
-def test_a_public_key_of_the_ring_does_not_decrypt(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+def test_a_public_key_of_the_ring_does_not_decrypt(run: Run, ring: KeyRing) -> None:
     """What was imported as a public half can be encrypted for only."""
     whole = create_curve_key("X25519")
     public = Secret(json.dumps({name: value for name, value in whole.items() if name != "d"}).encode())
@@ -309,62 +239,55 @@ def test_a_public_key_of_the_ring_does_not_decrypt(run: Run, ring: KeyRing, refu
     token = run("encrypt", "--key", "theirs", *AGREEMENT, given=b"hi")
 
     assert jwe_decrypt(token.strip(), whole, **AGREE).plaintext == Secret(b"hi")
-    refused = refusal(lambda: run("decrypt", "--key", "theirs", *AGREEMENT, given=token))
-    assert (type(refused), str(refused)) == (
+    assert refused(run, "decrypt", "--key", "theirs", *AGREEMENT, given=token) == (
         NotExportableError,
         "this is a public key, and the secret half is needed; load the secret key for this",
     )
 
 
-def test_a_token_for_another_version_names_it(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+def test_a_token_for_another_version_names_it(run: Run, ring: KeyRing) -> None:
     """Of a version which one is needed the token's `kid` says, of a name whether that version may."""
     ring.generate("old", type="x25519")
     token = run("encrypt", "--key", "old", *AGREEMENT, given=b"hi")
     ring.rotate("old", overlap=timedelta(0))
 
-    of_version = refusal(lambda: run("decrypt", "--key", "old@2", *AGREEMENT, given=token))
-    of_name = refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=token))
-
-    assert (type(of_version), str(of_version)) == (
+    assert refused(run, "decrypt", "--key", "old@2", *AGREEMENT, given=token) == (
         InvalidSignatureError,
         "the token was encrypted for old@1, and old@2 does not decrypt it; say --key old@1",
     )
-    assert (type(of_name), str(of_name)) == (
+    assert refused(run, "decrypt", "--key", "old", *AGREEMENT, given=token) == (
         InvalidSignatureError,
         "the token was encrypted for old@1, which is retired; to decrypt it all the same, say --key old@1",
     )
     assert run("decrypt", "--key", "old@1", *AGREEMENT, given=token) == b"hi"
     ring.destroy("old@1")
-    assert str(refusal(lambda: run("decrypt", "--key", "old", *AGREEMENT, given=token))) == (
+    assert str(refusal(run, "decrypt", "--key", "old", *AGREEMENT, given=token)) == (
         "the token was encrypted for old@1, which is destroyed; nobody decrypts it any more"
     )
     foreign = jwe_encrypt(b"", {**create_curve_key("X25519"), "kid": "x"}, **AGREE, headers={"kid": "x"}).encode()
     for reference in ("old", "old@2"):
-        error = refusal(partial(run, "decrypt", "--key", reference, *AGREEMENT, given=foreign))
+        error = refusal(run, "decrypt", "--key", reference, *AGREEMENT, given=foreign)
         assert str(error) == "the token was encrypted for a key that is not among these (kid); refuse it"
 
 
-def test_a_name_of_which_no_version_decrypts(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+def test_a_name_of_which_no_version_decrypts(run: Run, ring: KeyRing) -> None:
     """A token says which version it is for, and what became of that; one without is told what became of all."""
     token = run("encrypt", "--key", "box", *AGREEMENT, given=b"hi")
     jwk = {name: value for name, value in json.loads(ring.export("box", format="jwk")).items() if name != "kid"}
     foreign = jwe_encrypt(b"hi", jwk, **AGREE).encode()
     ring.disable("box@1")
 
-    of_token = refusal(lambda: run("decrypt", "--key", "box", *AGREEMENT, given=token))
-    of_foreign = refusal(lambda: run("decrypt", "--key", "box", *AGREEMENT, given=foreign))
-
-    assert (type(of_token), str(of_token)) == (
+    assert refused(run, "decrypt", "--key", "box", *AGREEMENT, given=token) == (
         InvalidSignatureError,
         "the token was encrypted for box@1, which is disabled; to decrypt it all the same, say --key box@1",
     )
-    assert (type(of_foreign), str(of_foreign)) == (
+    assert refused(run, "decrypt", "--key", "box", *AGREEMENT, given=foreign) == (
         PolicyError,
         "box may not decrypt: version 1 is disabled; have the data encrypted for a version that may",
     )
 
 
-def test_versions_that_are_encrypted_for(run: Run, ring: KeyRing, refusal: Refusal) -> None:
+def test_versions_that_are_encrypted_for(run: Run, ring: KeyRing) -> None:
     """What is announced already, for whoever has its public half may do so; and not what was replaced."""
     ring.rotate("box", activate_in=timedelta(days=1))
     token = run("encrypt", "--key", "box@2", *AGREEMENT, given=b"hi")
@@ -372,6 +295,7 @@ def test_versions_that_are_encrypted_for(run: Run, ring: KeyRing, refusal: Refus
     assert run("decrypt", "--key", "box", *AGREEMENT, given=token) == b"hi"
     ring.rotate("box")
     for version in ("box@1", "box@2"):
-        error = refusal(partial(run, "encrypt", "--key", version, *AGREEMENT, given=b"hi"))
-        told = f"{version} is verifying, and nothing is encrypted for it any more"
-        assert (type(error), str(error)) == (PolicyError, f"{told}; rotate, or name the version that took its place")
+        assert refused(run, "encrypt", "--key", version, *AGREEMENT, given=b"hi") == (
+            PolicyError,
+            f"{version} is verifying, {GONE}",
+        )

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from jose_support import assert_nothing_shows, refusal
 
 from keywright import Secret
 from keywright.errors import KeywrightError
 from keywright.testing import assert_hidden
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, jwe_decode, jwe_encode, jwe_encrypt
-from keywright_jose.base64url import decode_base64url
+from keywright_jose.json import decode_base64url
 
-Refusal = Callable[[Callable[[], object]], KeywrightError]
 Hidden = Callable[[KeywrightError, bytes], None]
 
 PLAINTEXT = b"Zq7xv81kw3mJt09Uo5Ry"
@@ -48,13 +48,13 @@ def own_frames(error: KeywrightError) -> str:
 
 @pytest.mark.parametrize("part", range(5))
 @pytest.mark.parametrize("algorithm", KEYS)
-def test_tampered_tokens(algorithm: str, part: int, refusal: Refusal, assert_nothing_shows: Hidden) -> None:
+def test_tampered_tokens(algorithm: str, part: int) -> None:
     """Whatever part of a token was changed, and whatever its algorithm: the key stays out of sight."""
     names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
     parts = jwe_encode(CLAIMS, KEYS[algorithm], **names).split(".")
     parts[part] = "A" * max(len(parts[part]), 4)
 
-    error = refusal(lambda: jwe_decode(".".join(parts), given(KEYS[algorithm]), **names))
+    error = refusal(jwe_decode, ".".join(parts), given(KEYS[algorithm]), **names)
 
     assert_nothing_shows(error, json.dumps(KEYS[algorithm]).encode())
 
@@ -69,11 +69,11 @@ def test_tampered_tokens(algorithm: str, part: int, refusal: Refusal, assert_not
         pytest.param({"clock": lambda: 7}, id="a wrong clock"),
     ],
 )
-def test_claims_that_are_refused(options: dict[str, Any], refusal: Refusal, assert_nothing_shows: Hidden) -> None:
+def test_claims_that_are_refused(options: dict[str, Any]) -> None:
     """A token that decrypts and is not good: neither its claims nor the key show."""
     token = jwe_encode(CLAIMS | {"exp": 2_000_000_000}, KEYS["A256KW"], **WRAP)
 
-    error = refusal(lambda: jwe_decode(token, given(KEYS["A256KW"]), **WRAP, **options))
+    error = refusal(jwe_decode, token, given(KEYS["A256KW"]), **WRAP, **options)
 
     assert_hidden(Secret(PLAINTEXT), own_frames(error))
     assert "2000000000" not in own_frames(error)
@@ -89,11 +89,11 @@ def test_claims_that_are_refused(options: dict[str, Any], refusal: Refusal, asse
         pytest.param(b'{"a":"%b","a":1}' % PLAINTEXT, id="a member twice"),
     ],
 )
-def test_plaintexts_that_are_no_claims(plaintext: bytes, refusal: Refusal) -> None:
+def test_plaintexts_that_are_no_claims(plaintext: bytes) -> None:
     """What was decrypted does not show where it is no JSON, or has a time that is none."""
     token = jwe_encrypt(plaintext, KEYS["A256KW"], **WRAP)
 
-    error = refusal(lambda: jwe_decode(token, given(KEYS["A256KW"]), **WRAP))
+    error = refusal(jwe_decode, token, given(KEYS["A256KW"]), **WRAP)
 
     assert_hidden(Secret(PLAINTEXT), own_frames(error))
 
@@ -108,13 +108,13 @@ def test_plaintexts_that_are_no_claims(plaintext: bytes, refusal: Refusal) -> No
         pytest.param({"key": None}, id="no key"),
     ],
 )
-def test_encrypting_that_is_refused(changes: dict[str, Any], refusal: Refusal) -> None:
+def test_encrypting_that_is_refused(changes: dict[str, Any]) -> None:
     """Neither the claims nor the key show where nothing comes of it."""
     arguments = {**WRAP, **changes}
     key = arguments.pop("key", KEYS["A256KW"])
 
-    error = refusal(lambda: jwe_encode(json.loads(json.dumps(CLAIMS)), key, **arguments))
-    other = refusal(lambda: jwe_encrypt(bytes(PLAINTEXT), key, **arguments))
+    error = refusal(jwe_encode, json.loads(json.dumps(CLAIMS)), key, **arguments)
+    other = refusal(jwe_encrypt, bytes(PLAINTEXT), key, **arguments)
 
     for one in (error, other):
         shown = own_frames(one)
@@ -122,8 +122,8 @@ def test_encrypting_that_is_refused(changes: dict[str, Any], refusal: Refusal) -
         assert_hidden(decode_base64url(KEYS["A256KW"]["k"]) or Secret(b""), shown)
 
 
-def test_claims_that_are_no_json_do_not_show(refusal: Refusal) -> None:
+def test_claims_that_are_no_json_do_not_show() -> None:
     """One value that JSON cannot carry takes none of the others along."""
-    error = refusal(lambda: jwe_encode({**CLAIMS, "a": object()}, KEYS["A256KW"], **WRAP))
+    error = refusal(jwe_encode, {**CLAIMS, "a": object()}, KEYS["A256KW"], **WRAP)
 
     assert_hidden(Secret(PLAINTEXT), own_frames(error))

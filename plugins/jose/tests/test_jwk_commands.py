@@ -9,41 +9,27 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+from jose_support import FORMAT, published, refused
 
-from keywright import Commands, Context, Registry, Secret
+from keywright import Commands, Secret
 from keywright.errors import ConfigError, KeyExistsError, UnsupportedOperationError
 from keywright_jose import thumbprint
-from keywright_jose.commands import add_commands
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.cli import add_commands
 
 Run = Callable[..., bytes]
 
 
-def _no_config() -> NoReturn:
-    raise AssertionError("these commands read no configuration")
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
-    """Runs `jose jwk NAME ARGUMENTS` and returns stdout."""
-    commands = Commands()
-    add_commands(commands)
+def run(command: Callable[..., Any]) -> Run:
+    """Runs `jose jwk NAME ARGUMENTS`, which reads no configuration, and returns stdout."""
 
-    def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> bytes:
-        command = commands.table["jose", "jwk", name]
-        parser = ArgumentParser(description=command.help)
-        command.configure(parser)
-        (tmp_path / "stdin").write_bytes(given)
-        with (tmp_path / "stdin").open() as stdin:
-            monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(Registry, read_config=_no_config, json=as_json)
-            assert command.run(parser.parse_args(arguments), context) == 0
-        out, err = capfdbinary.readouterr()
-        assert err == b""
-        return out
+    def run_command(name: str, *arguments: str, **options: Any) -> bytes:
+        code, out, err = command(f"jwk {name}", *arguments, **options)
+        assert (code, err) == (0, b"")
+        return bytes(out)
 
     return run_command
 
@@ -75,29 +61,27 @@ def test_four_commands_with_examples_and_help() -> None:
         (("create-rsa-key", "--bits", "2048"), "rsa"),
     ],
 )
-def test_create_prints_one_line_that_imports(
-    run: Run, jwk_format: JwkFormat, arguments: tuple[str, ...], type: str
-) -> None:
+def test_create_prints_one_line_that_imports(run: Run, arguments: tuple[str, ...], type: str) -> None:
     """A new key is one line of canonical JSON, which the strict reader takes as it is, newline included."""
     out = run(*arguments)
 
-    key = jwk_format.decode(Secret(out), default_kid="")
+    key = FORMAT.decode(Secret(out), default_kid="")
 
     assert key.type == type
-    assert jwk_format.encode_secret(key).reveal() + b"\n" == out
+    assert FORMAT.encode_secret(key).reveal() + b"\n" == out
     assert run(*arguments) != out
 
 
-def test_secret_key_has_2048_bits_unless_told(run: Run, jwk_format: JwkFormat) -> None:
+def test_secret_key_has_2048_bits_unless_told(run: Run) -> None:
     """The default of `--bits` is 2048."""
-    key = jwk_format.decode(Secret(run("create-secret-key")), default_kid="")
+    key = FORMAT.decode(Secret(run("create-secret-key")), default_kid="")
 
     assert key.secret is not None
     assert len(key.secret) == 256
 
 
 @pytest.mark.parametrize("arguments", [("create-secret-key", "--bits", "512"), ("create-curve-key",)])
-def test_base64_is_of_the_json(run: Run, jwk_format: JwkFormat, arguments: tuple[str, ...]) -> None:
+def test_base64_is_of_the_json(run: Run, arguments: tuple[str, ...]) -> None:
     """`--format base64` prints one line of standard base64 of the canonical JSON, in a document with `--json`."""
     plain = run(*arguments, "--format", "base64")
     document = json.loads(run(*arguments, "--format", "base64", as_json=True))
@@ -105,18 +89,18 @@ def test_base64_is_of_the_json(run: Run, jwk_format: JwkFormat, arguments: tuple
     assert (document["format"], document["half"], document["encoding"]) == ("jwk", "secret", "base64")
     for text in (plain.decode().removesuffix("\n"), document["data"]):
         decoded = Secret(b64decode(text, validate=True))
-        assert jwk_format.encode_secret(jwk_format.decode(decoded, default_kid="")) == decoded
+        assert FORMAT.encode_secret(FORMAT.decode(decoded, default_kid="")) == decoded
 
 
-def test_json_is_the_document_of_every_key(run: Run, jwk_format: JwkFormat) -> None:
+def test_json_is_the_document_of_every_key(run: Run) -> None:
     """With `--json` the JWK is the text `data` of the same document that `export` prints."""
     document = json.loads(run("create-secret-key", "--bits", "256", as_json=True))
 
-    assert jwk_format.decode(Secret(document.pop("data").encode()), default_kid="").type == "oct"
+    assert FORMAT.decode(Secret(document.pop("data").encode()), default_kid="").type == "oct"
     assert document == {"format": "jwk", "half": "secret"}
 
 
-def test_output_is_a_new_file_of_mine_alone(run: Run, tmp_path: Path, jwk_format: JwkFormat) -> None:
+def test_output_is_a_new_file_of_mine_alone(run: Run, tmp_path: Path) -> None:
     """`-o` writes the same line to a file, mode 0600 under any umask, and prints nothing."""
     path = tmp_path / "key.jwk"
     before = os.umask(0)
@@ -127,7 +111,7 @@ def test_output_is_a_new_file_of_mine_alone(run: Run, tmp_path: Path, jwk_format
 
     assert out == b""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert jwk_format.decode(Secret(path.read_bytes()), default_kid="").type == "ec-p256"
+    assert FORMAT.decode(Secret(path.read_bytes()), default_kid="").type == "ec-p256"
 
 
 def test_output_is_replaced_by_force_alone(run: Run, tmp_path: Path) -> None:
@@ -135,8 +119,7 @@ def test_output_is_replaced_by_force_alone(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "key.jwk"
     path.write_bytes(b"precious")
 
-    with pytest.raises(KeyExistsError):
-        run("create-secret-key", "-o", str(path))
+    assert refused(run, "create-secret-key", "-o", str(path))[0] is KeyExistsError
 
     assert path.read_bytes() == b"precious"
     run("create-secret-key", "--output", str(path), "--force")
@@ -144,30 +127,27 @@ def test_output_is_replaced_by_force_alone(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("-",), ("FILE",)])
-def test_thumbprint_reads_stdin_or_a_file(
-    run: Run, tmp_path: Path, published: dict[str, dict[str, Any]], arguments: tuple[str, ...]
-) -> None:
+def test_thumbprint_reads_stdin_or_a_file(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """The thumbprint of the JWK in a file or on standard input is printed on a line."""
-    jwk = json.dumps(published["ed25519"]).encode() + b"\n"
+    jwk = json.dumps(published("ed25519")).encode() + b"\n"
     (tmp_path / "key").write_bytes(jwk)
     given = b"" if arguments == ("FILE",) else jwk
 
     out = run("thumbprint", *(word.replace("FILE", str(tmp_path / "key")) for word in arguments), given=given)
 
-    assert out == thumbprint(published["ed25519"]).encode() + b"\n"
+    assert out == thumbprint(published("ed25519")).encode() + b"\n"
 
 
-def test_thumbprint_as_json(run: Run, published: dict[str, dict[str, Any]]) -> None:
+def test_thumbprint_as_json(run: Run) -> None:
     """With `--json`, the thumbprint is a member of an object."""
-    out = run("thumbprint", given=json.dumps(published["rsa"]).encode(), as_json=True)
+    out = run("thumbprint", given=json.dumps(published("rsa")).encode(), as_json=True)
 
-    assert json.loads(out) == {"thumbprint": thumbprint(published["rsa"])}
+    assert json.loads(out) == {"thumbprint": thumbprint(published("rsa"))}
 
 
-def test_thumbprint_of_a_symmetric_key_is_refused(run: Run, published: dict[str, dict[str, Any]]) -> None:
+def test_thumbprint_of_a_symmetric_key_is_refused(run: Run) -> None:
     """The command refuses what the function refuses."""
-    with pytest.raises(UnsupportedOperationError):
-        run("thumbprint", given=json.dumps(published["oct"]).encode())
+    assert refused(run, "thumbprint", given=json.dumps(published("oct")).encode())[0] is UnsupportedOperationError
 
 
 @pytest.mark.parametrize(
@@ -180,8 +160,7 @@ def test_thumbprint_of_a_symmetric_key_is_refused(run: Run, published: dict[str,
 )
 def test_wrong_sizes_and_curves_are_refused(run: Run, arguments: tuple[str, ...]) -> None:
     """The commands refuse what the functions refuse, as configuration mistakes."""
-    with pytest.raises(ConfigError):
-        run(*arguments)
+    assert refused(run, *arguments)[0] is ConfigError
 
 
 def test_help_recommends_sizes() -> None:

@@ -10,10 +10,10 @@ import joserfc.jwk
 import jwcrypto.jwk  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from jose import jwk as python_jose
+from jose_support import FORMAT, decode
 
 from keywright import Key, Secret
 from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, thumbprint
-from keywright_jose.jwk_format import JwkFormat
 
 Jose = Callable[..., bytes]
 
@@ -32,8 +32,8 @@ _ASYMMETRIC = {
 }
 
 
-def _public(jwk_format: JwkFormat, jwk: dict[str, str]) -> bytes:
-    return jwk_format.encode_public(jwk_format.decode(Secret(json.dumps(jwk).encode()), default_kid=""))
+def _public(jwk: dict[str, str]) -> bytes:
+    return FORMAT.encode_public(decode(jwk))
 
 
 @pytest.mark.peer
@@ -47,28 +47,26 @@ def _public(jwk_format: JwkFormat, jwk: dict[str, str]) -> bytes:
     ],
     ids=json.dumps,
 )
-def test_jwk_of_jose_is_read_and_written_byte_for_byte(
-    jose: Jose, jwk_format: JwkFormat, template: dict[str, Any]
-) -> None:
+def test_jwk_of_jose_is_read_and_written_byte_for_byte(jose: Jose, template: dict[str, Any]) -> None:
     """What `jose jwk gen` prints comes back with the same members; so does what `jose jwk pub` makes of it."""
     if template == {"alg": "dir"}:
         template = template | {"kty": "oct", "bytes": 32}
     data = jose("jwk", "gen", "-i", json.dumps(template))
 
-    key = jwk_format.decode(Secret(data), default_kid="")
+    key = FORMAT.decode(Secret(data), default_kid="")
 
-    assert json.loads(jwk_format.encode_secret(key).reveal()) == json.loads(data)
+    assert json.loads(FORMAT.encode_secret(key).reveal()) == json.loads(data)
     if key.type != "oct":
-        assert json.loads(jwk_format.encode_public(key)) == json.loads(jose("jwk", "pub", "-i-", given=data))
+        assert json.loads(FORMAT.encode_public(key)) == json.loads(jose("jwk", "pub", "-i-", given=data))
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("algorithm", _OURS)
-def test_jose_signs_and_verifies_with_ours(jose: Jose, jwk_format: JwkFormat, algorithm: str) -> None:
+def test_jose_signs_and_verifies_with_ours(jose: Jose, algorithm: str) -> None:
     """`jose jws sig` takes our secret JWK, and `jose jws ver` our public one (or the secret, for HMAC)."""
     jwk = _OURS[algorithm]
     secret = json.dumps(jwk).encode()
-    key = secret if jwk["kty"] == "oct" else _public(jwk_format, jwk)
+    key = secret if jwk["kty"] == "oct" else _public(jwk)
     template = json.dumps({"payload": "aGk", "signature": {"protected": {"alg": algorithm}}})
 
     signed = jose("jws", "sig", "-i", template, "-k-", given=secret)
@@ -86,27 +84,27 @@ def test_jose_gives_the_same_thumbprint(jose: Jose, algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", _ASYMMETRIC)
-def test_joserfc_reads_ours_and_agrees_on_the_thumbprint(jwk_format: JwkFormat, algorithm: str) -> None:
+def test_joserfc_reads_ours_and_agrees_on_the_thumbprint(algorithm: str) -> None:
     """joserfc takes our secret and public JWK, and computes the same thumbprint."""
     jwk = _ASYMMETRIC[algorithm]
 
     secret = joserfc.jwk.import_key(dict(jwk))
-    public = joserfc.jwk.import_key(json.loads(_public(jwk_format, jwk)))
+    public = joserfc.jwk.import_key(json.loads(_public(jwk)))
 
     assert secret.as_dict(private=True) == jwk
-    assert public.as_dict(private=False) == json.loads(_public(jwk_format, jwk))
+    assert public.as_dict(private=False) == json.loads(_public(jwk))
     assert secret.thumbprint() == thumbprint(jwk)
 
 
 @pytest.mark.parametrize("algorithm", _ASYMMETRIC)
-def test_jwcrypto_reads_ours_and_agrees(jwk_format: JwkFormat, algorithm: str) -> None:
+def test_jwcrypto_reads_ours_and_agrees(algorithm: str) -> None:
     """jwcrypto takes our secret JWK, exports the same public one, and computes the same thumbprint."""
     jwk = _ASYMMETRIC[algorithm]
 
     key = jwcrypto.jwk.JWK(**jwk)
 
     assert json.loads(key.export_private()) == jwk
-    assert json.loads(key.export_public()) == json.loads(_public(jwk_format, jwk))
+    assert json.loads(key.export_public()) == json.loads(_public(jwk))
     assert key.thumbprint() == thumbprint(jwk)
 
 
@@ -120,20 +118,20 @@ def test_jwcrypto_reads_ours_and_agrees(jwk_format: JwkFormat, algorithm: str) -
     ],
     ids=json.dumps,
 )
-def test_keys_of_jwcrypto_are_read(jwk_format: JwkFormat, options: dict[str, Any]) -> None:
+def test_keys_of_jwcrypto_are_read(options: dict[str, Any]) -> None:
     """What jwcrypto generates comes back with the same members."""
     exported = jwcrypto.jwk.JWK.generate(**options).export()
 
-    key: Key = jwk_format.decode(Secret(exported.encode()), default_kid="")
+    key: Key = FORMAT.decode(Secret(exported.encode()), default_kid="")
 
-    assert json.loads(jwk_format.encode_secret(key).reveal()) == json.loads(exported)
+    assert json.loads(FORMAT.encode_secret(key).reveal()) == json.loads(exported)
 
 
 @pytest.mark.parametrize("algorithm", _OURS)
-def test_python_jose_signs_with_ours(jwk_format: JwkFormat, algorithm: str) -> None:
+def test_python_jose_signs_with_ours(algorithm: str) -> None:
     """python-jose signs with our secret JWK and verifies with our public one."""
     jwk = _OURS[algorithm]
-    public = jwk if jwk["kty"] == "oct" else json.loads(_public(jwk_format, jwk))
+    public = jwk if jwk["kty"] == "oct" else json.loads(_public(jwk))
 
     signature = python_jose.construct(jwk, algorithm).sign(b"message")
 

@@ -10,27 +10,25 @@ import signal
 import stat
 import subprocess
 import sys
-from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from jose_support import assert_nothing_shows, public, refusal, refused
 
-import keywright
-from keywright import Commands, Context, KeyRing
+from keywright import KeyRing
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
     DurabilityUnknownError,
     KeyExistsError,
     KeyNotFoundError,
-    KeywrightError,
     StoreUnavailableError,
 )
-from keywright_jose import jwks
-from keywright_jose.jwks_command import add_jwks_command
-from keywright_jose.public_file import write_public
+from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, jwks
+from keywright_jose.cli.published_set import check_published, write_public
 
 Run = Callable[..., tuple[str, str]]
 
@@ -39,31 +37,19 @@ NEW = b'{"keys":["new"]}\n'
 
 
 @pytest.fixture
-def ring() -> Iterator[KeyRing]:
+def ring(ring: KeyRing) -> KeyRing:
     """A ring over a store in memory, with one key for tokens."""
-    config = {"default_store": "main", "stores": {"main": {"backend": "memory"}}}
-    with keywright.open(config) as opened:
-        opened.generate("jwt", type="ec-p256")
-        yield opened
+    ring.generate("jwt", type="ec-p256")
+    return ring
 
 
 @pytest.fixture
-def run(ring: KeyRing, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+def run(ring: KeyRing, command: Callable[..., Any]) -> Run:
     """Runs the command over `ring`: stdout and stderr."""
-    commands = Commands()
-    add_jwks_command(commands)
-    (command,) = commands.table.values()
 
-    def no_config() -> None:
-        raise AssertionError("the ring is there already")
-
-    def run_command(*arguments: str, as_json: bool = False, quiet: bool = False) -> tuple[str, str]:
-        parser = ArgumentParser(allow_abbrev=False)
-        command.configure(parser)
-        context = Context(ring.plugins, read_config=no_config, json=as_json, quiet=quiet)  # type: ignore[arg-type]  # it never returns
-        context._ring = ring
-        assert command.run(parser.parse_args(arguments), context) == 0
-        out, err = capfdbinary.readouterr()
+    def run_command(*arguments: str, **options: Any) -> tuple[str, str]:
+        code, out, err = command("jwks", *arguments, ring=ring, **options)
+        assert code == 0
         return out.decode(), err.decode()
 
     return run_command
@@ -71,12 +57,6 @@ def run(ring: KeyRing, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def refused(call: Callable[[], object]) -> tuple[type[KeywrightError], str]:
-    with pytest.raises(KeywrightError) as caught:
-        call()
-    return type(caught.value), str(caught.value)
 
 
 def test_it_prints_the_set(ring: KeyRing, run: Run) -> None:
@@ -125,7 +105,7 @@ def test_no_key_leaves_the_file_as_it_was(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(OLD)
 
-    assert refused(lambda: run("other", "-o", str(path)))[0] is KeyNotFoundError
+    assert refused(run, "other", "-o", str(path))[0] is KeyNotFoundError
     assert path.read_bytes() == OLD
 
 
@@ -134,7 +114,7 @@ def test_a_file_that_is_no_set_is_not_replaced(run: Run, tmp_path: Path) -> None
     path = tmp_path / "key.jwk"
     path.write_text("a key")
 
-    assert refused(lambda: run("-o", str(path)))[0] is KeyExistsError
+    assert refused(run, "-o", str(path))[0] is KeyExistsError
     assert path.read_text() == "a key"
     run("-o", str(path), "--force")
     assert json.loads(path.read_bytes())["keys"]
@@ -207,7 +187,7 @@ def test_a_symbolic_link(tmp_path: Path, target: str) -> None:
     path = tmp_path / "set"
     path.symlink_to(target)
 
-    assert refused(lambda: write_public(str(path), NEW)) == (
+    assert refused(write_public, str(path), NEW) == (
         ConfigError,
         f"{path}: is a symbolic link, which is not followed; name the file that it leads to",
     )
@@ -251,7 +231,7 @@ def test_what_cannot_be_a_file(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "file").write_bytes(OLD)
 
-    found = refused(lambda: write_public(name.replace("HERE", str(tmp_path)), NEW))
+    found = refused(write_public, name.replace("HERE", str(tmp_path)), NEW)
 
     assert found == (ConfigError, message.replace("HERE", str(tmp_path)))
     assert sorted(os.listdir(tmp_path)) == ["file", "sub"]
@@ -265,7 +245,7 @@ def test_no_room(tmp_path: Path) -> None:
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
     try:
-        found = refused(lambda: write_public(str(path), NEW))
+        found = refused(write_public, str(path), NEW)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
@@ -277,12 +257,13 @@ def test_no_room(tmp_path: Path) -> None:
     assert (path.read_bytes(), os.listdir(tmp_path)) == (OLD, ["set"])
 
 
-def _child(path: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    """`write_public` in a process of its own: what it raised."""
+def _child(
+    path: Path, *before: str, call: str = f"write_public(sys.argv[1], {NEW!r})", user: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """A call in a process of its own: what it raised."""
     work = (
-        "import sys\nfrom keywright_jose.public_file import write_public\n"
-        f"try: write_public(sys.argv[1], {NEW!r})\n"
-        "except Exception as error: print(type(error).__name__, error, sep='\\n')\n"
+        f"import os, sys\nfrom keywright_jose.cli.published_set import check_published, write_public\n{user}\n"
+        f"try: {call}\nexcept Exception as error: print(type(error).__name__, error, sep='\\n')\n"
     )
     # What measures coverage could not be written where there is no room, or by another user.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
@@ -369,3 +350,97 @@ def test_a_directory_of_somebody_elses(access: int) -> None:
         message = f"{path}: cannot be written (Permission denied) and is as it was; choose another directory"
         assert done.stdout.splitlines() == [AccessDeniedError.__name__, message]
         assert (path.read_bytes(), os.listdir(directory)) == (OLD, ["set"])
+
+
+PUBLIC = public(create_curve_key("P-256"))
+OTHER = '{"keys":[{"kty":"LMS","pub":"AAAA"}]}'
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param("", id="empty"),
+        pytest.param('{"keys":[]}', id="no keys"),
+        pytest.param(json.dumps({"keys": [PUBLIC]}), id="public"),
+        pytest.param(json.dumps({"keys": [PUBLIC]}, indent=2) + "\n", id="of another program"),
+        pytest.param(OTHER, id="of another type"),
+    ],
+)
+def test_what_was_published_is_replaced(tmp_path: Path, held: str) -> None:
+    """A set of public keys, whoever made it, and an empty file."""
+    path = tmp_path / "set"
+    path.write_text(held)
+
+    check_published(str(path))
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param(json.dumps({"keys": [PUBLIC, create_curve_key("Ed25519")]}), id="a private key beside a public"),
+        pytest.param(json.dumps({"keys": [create_rsa_key(2048)]}), id="a set of private keys"),
+        pytest.param(json.dumps({"keys": [create_secret_key(256)]}), id="a symmetric key"),
+        pytest.param(json.dumps(create_rsa_key(2048)), id="a private key"),
+        pytest.param(json.dumps(PUBLIC), id="a public key"),
+        pytest.param("a-1:" + "A" * 86 + "==", id="a Nix key"),
+        pytest.param('{"keys":{}}', id="keys that are no array"),
+        pytest.param('{"keys":["text"]}', id="keys that are no objects"),
+        pytest.param('{"keys":[],"keys":[]}', id="twice"),
+        pytest.param('{"sub":"user-7"}', id="claims"),
+        pytest.param("SQLite format 3\0", id="a database"),
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
+def test_nothing_else_is(tmp_path: Path, held: str) -> None:
+    """It is told, and shows nothing of what is there."""
+    path = tmp_path / "set"
+    path.write_text(held)
+
+    error = refusal(check_published, str(path))
+
+    assert (type(error), str(error)) == (
+        KeyExistsError,
+        f"{path}: exists already and is no public JWK Set, so it is not replaced; choose another path, or say --force",
+    )
+    assert_nothing_shows(error, held.encode())
+
+
+def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
+    """16 MiB are more than any set."""
+    path = tmp_path / "set"
+    with path.open("wb") as file:
+        file.write(b'{"keys":[]}')
+        file.truncate(1 << 34)
+
+    assert refused(check_published, str(path))[0] is KeyExistsError
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """Links, directories, pipes and what is not there are for whoever writes to tell."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("nowhere")
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+    for name in ("fifo", "link", "none", "none/set", ".", "", "\0", "x" * 300):
+        check_published(str(tmp_path / name) if name else name)
+
+    assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_what_cannot_be_read() -> None:
+    """It might be anything."""
+    with TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = Path(directory, "set")
+        path.write_text('{"keys":[]}')
+        path.chmod(stat.S_IWUSR)
+
+        done = _child(
+            path, call="check_published(sys.argv[1])", user="os.setgroups([]); os.setgid(65534); os.setuid(65534)"
+        )
+
+    assert done.stdout.splitlines() == [
+        "AccessDeniedError",
+        f"{path}: cannot be read, so what would be replaced is not known; choose another path, or say --force",
+    ], done.stderr

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+from jose_support import refusal, refused
 
-from keywright import Commands, Context, Registry, Secret
+from keywright import Secret
 from keywright.errors import (
     ConfigError,
     FormatError,
-    KeywrightError,
     MalformedKeyError,
     MalformedTokenError,
     PolicyError,
 )
 from keywright.testing import assert_hidden, everything_in
 from keywright_jose import create_secret_key, signer, verify
-from keywright_jose.commands import add_commands
-from keywright_jose.jws_algorithms import SIGNING
+from keywright_jose.jwk.usage import SIGNING
 
-Refusal = Callable[[Callable[[], object]], KeywrightError]
 Run = Callable[..., bytes]
 
 KEY = {**create_secret_key(256), "alg": "HS256", "kid": "a"}
@@ -35,30 +31,16 @@ NO_KEYS = (
 OTHER = {**create_secret_key(256), "alg": "HS256", "kid": "b"}
 
 
-def _no_config() -> NoReturn:
-    raise AssertionError("a key in a file needs no configuration")
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Run:
-    """Runs `jose jws NAME ARGUMENTS` and returns stdout; `key.jwk` is a file beside."""
-    commands = Commands()
-    add_commands(commands)
+def run(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `jose jws NAME ARGUMENTS` without a configuration and returns stdout; `key.jwk` is a file beside."""
     (tmp_path / "key.jwk").write_text(json.dumps(KEY))
     monkeypatch.chdir(tmp_path)
 
-    def run_command(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> bytes:
-        command = commands.table["jose", "jws", name]
-        parser = ArgumentParser(description=command.help)
-        command.configure(parser)
-        (tmp_path / "stdin").write_bytes(given)
-        with (tmp_path / "stdin").open() as stdin:
-            monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(Registry, read_config=_no_config, json=as_json)
-            assert command.run(parser.parse_args(arguments), context) == 0
-        out, err = capfdbinary.readouterr()
-        assert err == b""
-        return out
+    def run_command(name: str, *arguments: str, **options: Any) -> bytes:
+        code, out, err = command(f"jws {name}", *arguments, **options)
+        assert (code, err) == (0, b"")
+        return bytes(out)
 
     return run_command
 
@@ -110,8 +92,7 @@ def test_verify_takes_one_line_ending(run: Run, ending: bytes) -> None:
 
     assert out == b'{"a": "\\u00e9\\u009b"}\n'
     for other in (b"\n\n", b" ", b" \n"):
-        with pytest.raises(MalformedTokenError):
-            run("verify", "--key-file", "key.jwk", given=token + other)
+        assert refused(run, "verify", "--key-file", "key.jwk", given=token + other)[0] is MalformedTokenError
 
 
 def test_verify_takes_a_set(run: Run, tmp_path: Path) -> None:
@@ -144,61 +125,57 @@ TTL = "--ttl takes seconds, or a whole number and a unit (s, m, h, d or w) such 
 NOPE = f"--algorithm must be one of {', '.join(SIGNING)}; choose one of them"
 
 
+STDIN = "the key and the {} cannot both be read from standard input; name a file for one"
+PAIR = "--header takes NAME=TEXT or NAME:=JSON; write it so"
+UNCHECKED = "--signature-only checks no claims; leave out --claim and --time-drift"
+ONE_VALUE = "--claim NAME:=JSON takes one JSON value; for text write NAME=TEXT"
+SIGN, VERIFY = ("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.jwk")
+
+
 @pytest.mark.parametrize(
-    ("arguments", "kind", "message"),
+    ("arguments", "message"),
     [
-        pytest.param(("sign", "--key-file", "-"), ConfigError,
-                     "the key and the claims cannot both be read from standard input; name a file for one", id="stdin"),
-        pytest.param(("sign", "--key-file", "-", "-"), ConfigError,
-                     "the key and the claims cannot both be read from standard input; name a file for one", id="-"),
-        pytest.param(("verify", "--key-file", "-"), ConfigError,
-                     "the key and the token cannot both be read from standard input; name a file for one", id="verify"),
-        pytest.param(("sign", "--key-file", "key.jwk", "--header", "typ"), ConfigError,
-                     "--header takes NAME=TEXT or NAME:=JSON; write it so", id="no ="),
-        pytest.param(("sign", "--key-file", "key.jwk", "--header", "=a"), ConfigError,
-                     "--header takes NAME=TEXT or NAME:=JSON; write it so", id="no name"),
-        pytest.param(("sign", "--key-file", "key.jwk", "--header", ":=1"), ConfigError,
-                     "--header takes NAME=TEXT or NAME:=JSON; write it so", id="no name before :="),
-        pytest.param(("sign", "--key-file", "key.jwk", "--header", "a=1", "--header", "a:=1"), ConfigError,
-                     "--header names one thing twice; leave one out", id="twice"),
-        *(pytest.param(("verify", "--key-file", "key.jwk", "--claim", f"a:={value}"), ConfigError,
-                       "--claim NAME:=JSON takes one JSON value; for text write NAME=TEXT", id=f"JSON {value}")
+        pytest.param(("sign", "--key-file", "-"), STDIN.format("claims"), id="stdin"),
+        pytest.param(("sign", "--key-file", "-", "-"), STDIN.format("claims"), id="-"),
+        pytest.param(("verify", "--key-file", "-"), STDIN.format("token"), id="verify"),
+        pytest.param((*SIGN, "--header", "typ"), PAIR, id="no ="),
+        pytest.param((*SIGN, "--header", "=a"), PAIR, id="no name"),
+        pytest.param((*SIGN, "--header", ":=1"), PAIR, id="no name before :="),
+        pytest.param((*SIGN, "--header", "a=1", "--header", "a:=1"), "--header names one thing twice; leave one out",
+                     id="twice"),
+        *(pytest.param((*VERIFY, "--claim", f"a:={value}"), ONE_VALUE, id=f"JSON {value}")
           for value in ("", "a", "NaN", "1e999", '1,"b":2', '1,"value":2', "1}{", "[", '{"a":1,"a":2}', "\udcff")),
-        pytest.param(("verify", "--key-file", "key.jwk", "--signature-only", "--claim", "a=b"), ConfigError,
-                     "--signature-only checks no claims; leave out --claim and --time-drift", id="claims unchecked"),
-        pytest.param(("verify", "--key-file", "key.jwk", "--signature-only", "--time-drift", "0"), ConfigError,
-                     "--signature-only checks no claims; leave out --claim and --time-drift", id="times unchecked"),
-        pytest.param(("verify", "--key-file", "key.jwk", "--time-drift", "601"), ConfigError,
-                     DRIFT, id="drift"),
-        pytest.param(("verify", "--key-file", "key.jwk", "--time-drift", "11m"), ConfigError, DRIFT, id="minutes"),
-        *(pytest.param(("sign", "--key-file", "key.jwk", "--ttl", ttl), ConfigError, TTL, id=f"ttl {ttl}")
+        pytest.param((*VERIFY, "--signature-only", "--claim", "a=b"), UNCHECKED, id="claims unchecked"),
+        pytest.param((*VERIFY, "--signature-only", "--time-drift", "0"), UNCHECKED, id="times unchecked"),
+        pytest.param((*VERIFY, "--time-drift", "601"), DRIFT, id="drift"),
+        pytest.param((*VERIFY, "--time-drift", "11m"), DRIFT, id="minutes"),
+        *(pytest.param((*SIGN, "--ttl", ttl), TTL, id=f"ttl {ttl}")
           for ttl in ("0", "3651d", "15M", "1.5", "-1", "m", "")),
-        pytest.param(("sign", "--key-file", "key.jwk", "--algorithm", "NOPE"), ConfigError, NOPE, id="no algorithm"),
-        pytest.param(("sign", "--key", "ours", "--algorithm", "NOPE"), ConfigError, NOPE, id="none of a ring's"),
-        pytest.param(("verify", "--key-file", "key.jwk", "--algorithm", "NOPE"), ConfigError, NOPE, id="none allowed"),
-        pytest.param(("sign", "--key-file", "key.jwk", "--header", "alg=HS256"), ConfigError,
+        pytest.param((*SIGN, "--algorithm", "NOPE"), NOPE, id="no algorithm"),
+        pytest.param(("sign", "--key", "ours", "--algorithm", "NOPE"), NOPE, id="none of a ring's"),
+        pytest.param((*VERIFY, "--algorithm", "NOPE"), NOPE, id="none allowed"),
+        pytest.param((*SIGN, "--header", "alg=HS256"),
                      "--header cannot say alg, which is the signer's or none; leave it out", id="header alg"),
-        pytest.param(("sign", "--key-file", "key.jwk", "--header", "typ:=1"), ConfigError,
-                     "the typ of a header is a text that is not empty; correct it", id="header typ"),
-        pytest.param(("sign", "--key-file", "key.jwk", "--algorithm", "HS512"), PolicyError,
-                     "this key is for HS256 alone; leave the algorithm out, or bind another key", id="algorithm"),
+        pytest.param((*SIGN, "--header", "typ:=1"), "the typ of a header is a text that is not empty; correct it",
+                     id="header typ"),
     ],
 )  # fmt: skip
-def test_arguments_that_do_not_fit(
-    run: Run, refusal: Refusal, arguments: tuple[str, ...], kind: type[KeywrightError], message: str
-) -> None:
+def test_arguments_that_do_not_fit(run: Run, arguments: tuple[str, ...], message: str) -> None:
     """What cannot be meant, or would have no effect, is refused."""
-    error = refusal(partial(run, *arguments, given=b"{}"))
+    assert refused(run, *arguments, given=b"{}") == (ConfigError, message)
 
-    assert (type(error), str(error)) == (kind, message)
+
+def test_another_algorithm_than_the_keys_own(run: Run) -> None:
+    assert refused(run, *SIGN, "--algorithm", "HS512", given=b"{}") == (
+        PolicyError,
+        "this key is for HS256 alone; leave the algorithm out, or bind another key",
+    )
 
 
 @pytest.mark.parametrize("given", [b"", b"[]", b"{", b'{"a":1,"a":2}', b'{"a":NaN}', b"{} {}", b"\xff", b"[" * 100_000])
-def test_claims_that_are_none(run: Run, refusal: Refusal, given: bytes) -> None:
+def test_claims_that_are_none(run: Run, given: bytes) -> None:
     """Claims from outside are read as strictly as those in a token."""
-    error = refusal(partial(run, "sign", "--key-file", "key.jwk", given=given))
-
-    assert (type(error), str(error)) == (
+    assert refused(run, "sign", "--key-file", "key.jwk", given=given) == (
         FormatError,
         "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most; correct it",
     )
@@ -216,25 +193,22 @@ def test_claims_that_are_none(run: Run, refusal: Refusal, given: bytes) -> None:
         pytest.param(lambda text: text[:-1] + f',"a":{"[" * 100_000}', id="deep"),
     ],
 )
-def test_key_files_that_are_none(run: Run, refusal: Refusal, tmp_path: Path, change: Callable[[str], str]) -> None:
+def test_key_files_that_are_none(run: Run, tmp_path: Path, change: Callable[[str], str]) -> None:
     """A key file is read strictly, and its refusal shows nothing of it."""
     (tmp_path / "key.jwk").write_text(change(json.dumps(KEY)))
 
-    for arguments in (("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.jwk")):
-        error = refusal(partial(run, *arguments, given=b"{}"))
-        assert (type(error), str(error)) == (
-            MalformedKeyError,
-            NO_KEYS,
-        )
+    for arguments in (SIGN, VERIFY):
+        error = refusal(run, *arguments, given=b"{}")
+        assert (type(error), str(error)) == (MalformedKeyError, NO_KEYS)
         assert_hidden(Secret(str(KEY["k"]).encode()), everything_in(error))
 
 
-def test_a_key_in_a_file_does_not_show(run: Run, refusal: Refusal, tmp_path: Path) -> None:
+def test_a_key_in_a_file_does_not_show(run: Run, tmp_path: Path) -> None:
     """Nor where it was read and then refused."""
     (tmp_path / "key.jwk").write_text(json.dumps({**KEY, "use": "enc"}))
 
-    for arguments in (("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.jwk")):
-        error: Any = refusal(partial(run, *arguments, given=b"{}"))
+    for arguments in (SIGN, VERIFY):
+        error = refusal(run, *arguments, given=b"{}")
         assert_hidden(Secret(str(KEY["k"]).encode()), everything_in(error))
 
 
@@ -248,13 +222,11 @@ def test_a_ttl_in_units(run: Run, ttl: str, seconds: int) -> None:
     assert claims["exp"] - claims["iat"] == seconds
 
 
-def test_a_token_in_two_lines(run: Run, refusal: Refusal) -> None:
+def test_a_token_in_two_lines(run: Run) -> None:
     """As a terminal breaks it where it is copied from."""
     token = run("sign", "--key-file", "key.jwk", given=b"{}")
 
-    error = refusal(partial(run, "verify", "--key-file", "key.jwk", given=token[:20] + b"\n" + token[20:]))
-
-    assert (type(error), str(error)) == (
+    assert refused(run, "verify", "--key-file", "key.jwk", given=token[:20] + b"\n" + token[20:]) == (
         MalformedTokenError,
         "the token holds a line break or a blank; paste it as one line",
     )

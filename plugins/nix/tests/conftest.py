@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from argparse import ArgumentParser
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import uuid4
@@ -60,34 +60,6 @@ def registry() -> Registry:
     return Registry.load()
 
 
-@pytest.fixture
-def command(
-    registry: Registry,
-    monkeypatch: pytest.MonkeyPatch,
-    capfdbinary: pytest.CaptureFixture[bytes],
-    tmp_path: Path,
-) -> Callable[..., Outcome]:
-    """Runs a `nix key` command with arguments and input, by the parser and context that the core makes."""
-    commands = Commands()
-    registry.add_commands(commands)
-
-    def no_config() -> None:
-        raise ConfigError("these commands read no configuration")
-
-    def run(name: str, *arguments: str, given: bytes = b"", as_json: bool = False) -> Outcome:
-        found = commands.table["nix", "key", name]
-        parser = ArgumentParser(allow_abbrev=False)
-        found.configure(parser)
-        (tmp_path / "stdin").write_bytes(given)
-        with (tmp_path / "stdin").open() as stdin:
-            monkeypatch.setattr("sys.stdin", stdin)
-            context = Context(lambda: registry, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
-            code = found.run(parser.parse_args(arguments), context)
-        return Outcome(code, *capfdbinary.readouterr())
-
-    return run
-
-
 class NixCommand(Protocol):
     """Runs `keywright nix NAME ARGUMENTS` in this process."""
 
@@ -116,7 +88,7 @@ def nix_command(
     def run(
         name: str, *arguments: str, given: bytes = b"", as_json: bool = False, config: Config | None = None
     ) -> Outcome:
-        found = commands.table["nix", name]
+        found = commands.table["nix", *name.split()]
         parser = ArgumentParser(allow_abbrev=False)
         found.configure(parser)
         standard_input.write_bytes(given)
@@ -128,6 +100,12 @@ def nix_command(
         return Outcome(code, *capfdbinary.readouterr())
 
     return run
+
+
+@pytest.fixture
+def command(nix_command: NixCommand) -> Callable[..., Outcome]:
+    """Runs a `nix key` command with arguments and input; none of them reads a configuration."""
+    return lambda name, *arguments, **options: nix_command(f"key {name}", *arguments, **options)
 
 
 @pytest.fixture
@@ -166,3 +144,22 @@ def ring(registry: Registry) -> KeyRing:
     )
     ring.generate("cache", type="ed25519", format="nix")
     return ring
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root mounts file systems")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def strace() -> None:
+    """Skips without strace."""
+    if shutil.which("strace") is None:
+        (pytest.fail if os.environ.get("KEYWRIGHT_REQUIRE_PEERS") else pytest.skip)("strace is not installed")

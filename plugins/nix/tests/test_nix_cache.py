@@ -1,21 +1,21 @@
-"""The narinfos of a cache: which places are one, what is listed, and who may write."""
+"""The narinfos of a cache: which places are one, what is listed, who may write; and `nix-cache-info`."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nix_signing import MakeCache, as_another_user, refusal
 
-from keywright.errors import AccessDeniedError, ConfigError, StoreUnavailableError
-from keywright_nix.cache import Cache, find_caches, temporary
-
-MakeCache = Callable[..., Path]
+from keywright.errors import ConfigError, FormatError, StoreUnavailableError
+from keywright_nix.cache import Cache, find_caches, read_store_dir, store_dir_of, temporary
 
 
 def found(*targets: str) -> list[tuple[str, object]]:
@@ -23,32 +23,31 @@ def found(*targets: str) -> list[tuple[str, object]]:
     return [(cache.directory, cache.named) for cache in find_caches(targets)]
 
 
-@pytest.mark.parametrize(
-    ("target", "directory"),
-    [
-        pytest.param("cache", "cache", id="relative"),
-        pytest.param("/srv/cache/", "/srv/cache", id="slash at the end"),
-        pytest.param("/", "/", id="root"),
-        pytest.param("file:///srv/cache", "/srv/cache", id="URL"),
-        pytest.param("file://localhost/srv/cache/", "/srv/cache", id="URL with a host"),
-        pytest.param("file:///srv/a%20cache?compression=zstd", "/srv/a cache", id="URL with escapes and a query"),
-        pytest.param("file:///srv/%ff", "/srv/\udcff", id="URL that is not UTF-8"),
-    ],
-)
-def test_directories(target: str, directory: str) -> None:
+def test_directories() -> None:
     """A directory is named by its path or a file:// URL."""
-    assert found(target) == [(directory, None)]
+    for target, directory in (
+        ("cache", "cache"),
+        ("/srv/cache/", "/srv/cache"),
+        ("/", "/"),
+        ("file:///srv/cache", "/srv/cache"),
+        ("file://localhost/srv/cache/", "/srv/cache"),
+        ("file:///srv/a%20cache?compression=zstd", "/srv/a cache"),
+        ("file:///srv/%ff", "/srv/\udcff"),
+    ):
+        assert found(target) == [(directory, None)]
 
 
 def test_single_files(make_cache: MakeCache) -> None:
     """Files of one directory make one cache, each once, and none if the directory is named too."""
     cache = str(make_cache())
+    (Path(cache) / "directory.narinfo").mkdir()
 
     assert found("a.narinfo", f"{cache}/x.narinfo", "b.narinfo", "a.narinfo") == [
         (".", ("a.narinfo", "b.narinfo")),
         (cache, ("x.narinfo",)),
     ]
     assert found(f"{cache}/x.narinfo", cache, f"{cache}/y.narinfo") == [(cache, None)]
+    assert found(f"{cache}/directory.narinfo") == [(f"{cache}/directory.narinfo", None)]
 
 
 @pytest.mark.parametrize("first", range(5))
@@ -67,44 +66,20 @@ def test_a_place_by_several_paths(make_cache: MakeCache, monkeypatch: pytest.Mon
     assert found(f"{given[1]}/x.narinfo", given[0]) == [(given[1].rstrip("/"), None)]
 
 
-def test_a_directory_that_is_called_as_a_file(tmp_path: Path) -> None:
-    """What ends in .narinfo and is a directory counts as one."""
-    (tmp_path / "x.narinfo").mkdir()
-
-    assert found(str(tmp_path / "x.narinfo")) == [(str(tmp_path / "x.narinfo"), None)]
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        pytest.param(
-            "",
-            "the path of the binary cache is empty; name a directory, a file:// URL or a narinfo",
-            id="empty",
-        ),
-        *(
-            pytest.param(
-                target,
-                "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it "
-                "is done",
-                id=target,
-            )
-            for target in ("https://cache.example.org", "s3://cache", "file://elsewhere/srv", "file://", "http://[")
-        ),
-        pytest.param("file:///srv/%00", "the path of the binary cache holds a zero byte; correct it", id="zero byte"),
-        pytest.param(
-            f"cache-1:{'A' * 86}==",
-            "CACHE is the path of a binary cache, and this looks like a key; name a directory",
-            id="a key",
-        ),
-    ],
-)
-def test_what_is_no_place(target: str, message: str) -> None:
+def test_what_is_no_place() -> None:
     """What cannot be a cache on a file system is refused before anything is done."""
-    with pytest.raises(ConfigError) as caught:
-        find_caches([target])
-
-    assert str(caught.value) == message
+    empty = "the path of the binary cache is empty; name a directory, a file:// URL or a narinfo"
+    key = "CACHE is the path of a binary cache, and this looks like a key; name a directory"
+    rule = "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it is done"
+    urls = ("https://cache.example.org", "s3://cache", "file://elsewhere/srv", "file://", "http://[")
+    for target, message in (
+        ("", empty),
+        ("file:///srv/%00", "the path of the binary cache holds a zero byte; correct it"),
+        (f"cache-1:{'A' * 86}==", key),
+        *((url, rule) for url in urls),
+    ):
+        with refusal(ConfigError, message, target):
+            find_caches([target])
 
 
 def test_a_pipe_is_no_cache(tmp_path: Path) -> None:
@@ -126,19 +101,17 @@ def test_a_pipe_is_no_cache(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}/cache: cannot be read (Not a directory); correct the path"
 
 
-@pytest.mark.parametrize("at_once", [7, 100, 4096])
-def test_names_that_lie_together_come_together(
-    make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
+def test_names_that_lie_together_come_together(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are sorted by inode, so many at once, and none is left out."""
-    monkeypatch.setattr("keywright_nix.cache._SORTED", at_once)
     place = make_cache(100)
+    for at_once in (7, 100, 4096):
+        monkeypatch.setattr("keywright_nix.cache._SORTED", at_once)
 
-    names = list(Cache(str(place)).names())
+        names = list(Cache(str(place)).names())
 
-    inodes = [os.stat(place / name).st_ino for name in names]
-    assert sorted(names) == sorted(path.name for path in place.glob("*.narinfo"))
-    assert sum(first > second for first, second in pairwise(inodes)) <= 101 // at_once
+        inodes = [os.stat(place / name).st_ino for name in names]
+        assert sorted(names) == sorted(path.name for path in place.glob("*.narinfo"))
+        assert sum(first > second for first, second in pairwise(inodes)) <= 101 // at_once
 
 
 def test_names(make_cache: MakeCache) -> None:
@@ -153,40 +126,31 @@ def test_names(make_cache: MakeCache) -> None:
     assert Cache(str(cache)).count() == 3
 
 
-def test_an_empty_cache(make_cache: MakeCache) -> None:
-    """A cache that holds its nix-cache-info alone has no narinfo, and is one."""
-    assert Cache(str(make_cache(0))).count() == 0
-
-
 def test_a_directory_of_other_files(tmp_path: Path) -> None:
     """A directory with neither a narinfo nor a nix-cache-info is no cache."""
     (tmp_path / "photo.jpeg").touch()
+    rule = "is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
 
     for look in (Cache(str(tmp_path)).check, Cache(str(tmp_path)).count):
-        with pytest.raises(ConfigError) as caught:
+        with refusal(ConfigError, f"{tmp_path}: {rule}"):
             look()
 
-        assert str(caught.value) == (
-            f"{tmp_path}: is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
-        )
 
-
-def test_a_cache_without_its_cache_info(make_cache: MakeCache) -> None:
-    """A narinfo makes a cache of a directory, too."""
-    cache = make_cache(1)
+def test_what_makes_a_cache(make_cache: MakeCache) -> None:
+    """A nix-cache-info alone, or a narinfo alone."""
+    assert Cache(str(make_cache(0))).count() == 0
+    cache = make_cache(1, name="other")
     (cache / "nix-cache-info").unlink()
 
     Cache(str(cache)).check()
 
 
-@pytest.mark.parametrize("names", [None, ["x.narinfo"]], ids=["directory", "file"])
-def test_a_place_that_is_not_there(tmp_path: Path, names: list[str] | None) -> None:
-    """A directory or file that is named and is not there is an error."""
-    with pytest.raises(ConfigError) as caught:
-        Cache(str(tmp_path / "missing"), names).check()
-
-    path = tmp_path / "missing" if names is None else tmp_path / "missing" / "x.narinfo"
-    assert str(caught.value) == f"{path}: cannot be read (No such file or directory); correct the path"
+def test_a_place_that_is_not_there(tmp_path: Path) -> None:
+    """A directory or file that is named and does not exist is an error."""
+    path = tmp_path / "missing"
+    for names, shown in ((None, path), (["x.narinfo"], path / "x.narinfo")):
+        with refusal(ConfigError, f"{shown}: cannot be read (No such file or directory); correct the path"):
+            Cache(str(path), names).check()
 
 
 def test_a_place_that_is_a_file(tmp_path: Path) -> None:
@@ -195,12 +159,10 @@ def test_a_place_that_is_a_file(tmp_path: Path) -> None:
     cache = find_caches([str(tmp_path / "secret-key")])[0]
     message = f"{tmp_path / 'secret-key'}: cannot be read (Not a directory); correct the path"
 
-    with pytest.raises(ConfigError) as counted:
+    with refusal(ConfigError, message):
         cache.check()
-    with pytest.raises(ConfigError) as locked, cache.locked():
+    with refusal(ConfigError, message), cache.locked():
         pass
-
-    assert (str(counted.value), str(locked.value)) == (message, message)
 
 
 def test_a_place_that_may_not_be_read(make_cache: MakeCache) -> None:
@@ -213,56 +175,34 @@ def test_a_place_that_may_not_be_read(make_cache: MakeCache) -> None:
         "except Exception as error: print(type(error).__name__, error, sep=': ')"
     )
 
-    told = _as_nobody(code, cache)
+    shown = as_another_user(code, cache)
 
-    assert told == f"{AccessDeniedError.__name__}: {cache}: cannot be read (Permission denied); run as who may\n"
-
-
-def _as_nobody(code: str, cache: Path) -> str:
-    import sys
-
-    for parent in [cache, *cache.parents][1:-1]:
-        if parent.stat().st_uid == os.getuid():
-            parent.chmod(parent.stat().st_mode | 0o111)
-    command = [sys.executable, "-c", code, str(cache)]
-    if os.getuid() == 0:
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/")
-    assert done.stderr == ""
-    return done.stdout
+    assert shown == f"AccessDeniedError: {cache}: cannot be read (Permission denied); run as who may\n"
 
 
 def test_one_writer_at_a_time(make_cache: MakeCache) -> None:
     """While one has the cache, a second one is refused; afterwards it is free."""
     cache = make_cache()
+    message = f"{cache}: another keywright signs here; wait until it is done"
 
-    with (
-        Cache(str(cache)).locked(),
-        pytest.raises(StoreUnavailableError) as caught,
-        Cache(str(cache), ["x.narinfo"]).locked(),
-    ):
+    with Cache(str(cache)).locked(), refusal(StoreUnavailableError, message), Cache(str(cache), ["x.narinfo"]).locked():
         pass
     with Cache(str(cache)).locked():
         pass
 
-    assert str(caught.value) == f"{cache}: another keywright signs here; wait until it is done"
-
 
 def test_a_file_system_without_locks(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be locked nothing is written. (No such file system is to be had here.)"""
+    """Where nothing can be locked nothing is written. (No such file system is available here.)"""
 
     def flock(_descriptor: int, _how: int) -> None:
         raise OSError(95, "Operation not supported")
 
     cache = make_cache()
+    message = f"{cache}: cannot be locked (Operation not supported); work where the file system has locks"
     monkeypatch.setattr("fcntl.flock", flock)
 
-    with pytest.raises(StoreUnavailableError) as caught, Cache(str(cache)).locked():
+    with refusal(StoreUnavailableError, message), Cache(str(cache)).locked():
         pass
-
-    assert str(caught.value) == (
-        f"{cache}: cannot be locked (Operation not supported); work where the file system has locks"
-    )
 
 
 def test_what_is_half_done_is_not_uploaded() -> None:
@@ -287,3 +227,106 @@ def test_what_a_killed_run_left_is_swept(make_cache: MakeCache, end: str) -> Non
     assert after_one == [False, True, True]
     assert after_all == [False, False, False]
     assert all(path.exists() for path in others)
+
+
+# nix-cache-info: which store a binary cache is for.
+
+
+def test_the_store_directory() -> None:
+    """As Nix reads it: lines of name, colon and value, whitespace around the value removed."""
+    for text, directory in (
+        (b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n", b"/nix/store"),  # as Nix writes it
+        (b"Priority: 40\nStoreDir: /gnu/store", b"/gnu/store"),
+        (b"StoreDir:/nix/store\r\n", b"/nix/store"),
+        (b"StoreDir:\t /nix/store \n", b"/nix/store"),
+        (b"StoreDir: /nix/store\nStoreDir: /nix/store\n", b"/nix/store"),
+        (b"StoreDir: /a/b.c/.d\n", b"/a/b.c/.d"),
+        (b"", b""),
+        (b"Priority: 40\n\n\xff\nStoreDir\n", b""),
+        (b"storedir: /nix/store\n StoreDir: /x\nXStoreDir: /y\n", b""),
+    ):
+        assert store_dir_of(text) == directory, text
+
+
+def test_what_no_client_could_use_is_refused() -> None:
+    """Two directories, or one that is none."""
+    two = "x: has two StoreDir that differ, so that no client takes the cache; leave one"
+    none = "x: the StoreDir is no directory of a store; write one, such as /nix/store"
+    with refusal(FormatError, two):
+        store_dir_of(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n", where="x")
+    for value in (b"", b"store", b"/", b"/nix/store/", b"/nix/../store", b"/nix//store", b"/nix;", b"/n\xc3\xa4"):
+        with refusal(FormatError, none, value):
+            store_dir_of(b"StoreDir: %b\n" % value, where="x")
+
+
+@given(text=st.binary() | st.lists(st.sampled_from([b"StoreDir", b":", b" ", b"\n", b"/a", b"/b"])).map(b"".join))
+def test_any_bytes_are_read_or_refused(text: bytes) -> None:
+    """Nothing but FormatError comes out, and what is read is a directory."""
+    try:
+        directory = store_dir_of(text)
+    except FormatError:
+        directory = b""
+
+    assert directory == b"" or (directory.startswith(b"/") and b"StoreDir:" in text)
+
+
+def test_the_file_of_a_cache(tmp_path: Path) -> None:
+    """It is read where it is, by a symbolic link too; where there is none, the cache says none."""
+    assert read_store_dir(str(tmp_path)) == b""
+
+    (tmp_path / "elsewhere").write_bytes(b"StoreDir: /nix/store\n" + b"x" * (65_536 - 21))
+    (tmp_path / "nix-cache-info").symlink_to("elsewhere")
+
+    assert read_store_dir(str(tmp_path)) == b"/nix/store"
+
+
+def test_it_is_closed(tmp_path: Path) -> None:
+    """Neither what is read nor what is refused stays open."""
+    path = tmp_path / "nix-cache-info"
+    before = len(os.listdir("/dev/fd"))
+
+    for size in (0, 65_537):
+        path.write_bytes(b"x" * size)
+        with suppress(FormatError):
+            read_store_dir(str(tmp_path))
+
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    """Too large, malformed, a directory, a pipe, a link in a circle: each is refused with its path."""
+    path = tmp_path / "nix-cache-info"
+    irregular = "is no regular file; put what Nix made in its place"
+
+    def check(kind: type[Exception], rule: str) -> None:
+        with refusal(kind, f"{path}: {rule}"):
+            read_store_dir(str(tmp_path))
+
+    path.write_bytes(b"x" * 65_537)
+    check(FormatError, "has more than 65536 bytes; put what Nix made in its place")
+    path.write_bytes(b"StoreDir: x\n")
+    check(FormatError, "the StoreDir is no directory of a store; write one, such as /nix/store")
+    path.unlink()
+    path.mkdir()
+    check(FormatError, irregular)
+    path.rmdir()
+    os.mkfifo(path)
+    check(FormatError, irregular)
+    path.unlink()
+    path.symlink_to("nix-cache-info")
+    check(StoreUnavailableError, "cannot be read (Too many levels of symbolic links); check the disk")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root becomes another user")
+def test_a_file_of_another_user(tmp_path: Path) -> None:
+    """What may not be read is said to be denied."""
+    path = tmp_path / "nix-cache-info"
+    path.write_bytes(b"StoreDir: /nix/store\n")
+    path.chmod(0o600)
+    program = (
+        "import sys\nfrom keywright.errors import AccessDeniedError\n"
+        "from keywright_nix.cache import read_store_dir\n"
+        "try:\n    read_store_dir(sys.argv[1])\nexcept AccessDeniedError as error:\n    print(error)\n"
+    )
+
+    assert as_another_user(program, tmp_path) == f"{path}: cannot be read (Permission denied); run as who may\n"

@@ -1,28 +1,29 @@
-"""The format `nix` beside the program `nix`: the same keys are read, the same text comes out."""
+"""The format `nix` and `keywright nix sign` beside the program `nix`: the same is read, the same comes out."""
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nix_messages import NAME, SECRET, TEXT
+from nix_signing import Nix, Run
 
 from keywright import Registry, Secret
 from keywright.errors import KeywrightError, MalformedKeyError
-from keywright_nix.format import NixFormat
+from keywright_nix.key import NixFormat
 
 pytestmark = pytest.mark.peer
 
 FORMAT = NixFormat()
-Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
-# Nix 2.8 manual page nix3-key-generate-secret, section Format.
-NAME = b"cache.example.org-0"
-SECRET = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
-TEXT = NAME + b":" + SECRET
+NAME_BYTES, PAYLOAD = NAME.encode(), SECRET.encode()
 RAW = b64decode(SECRET)
 
 
@@ -57,11 +58,11 @@ def public_by_us(data: bytes) -> bytes | None:
         pytest.param(b" " + TEXT, id="leading space"),
         pytest.param(b"\n" + TEXT, id="leading line feed"),
         pytest.param(b"\xef\xbb\xbf" + TEXT, id="byte order mark"),
-        pytest.param(b"a\0b:" + SECRET, id="NUL in the name"),
+        pytest.param(b"a\0b:" + PAYLOAD, id="NUL in the name"),
         pytest.param(TEXT[:-3] + b"x==", id="spare bits"),
-        pytest.param(NAME + b":" + b64encode(RAW[:32] + bytes(32)), id="zero public half"),
-        pytest.param(NAME + b":" + b64encode(RAW[:32] + RAW[:32]), id="halves that do not belong together"),
-        pytest.param(NAME + b":" + b64encode(bytes(64)), id="all zeros"),
+        pytest.param(NAME_BYTES + b":" + b64encode(RAW[:32] + bytes(32)), id="zero public half"),
+        pytest.param(NAME_BYTES + b":" + b64encode(RAW[:32] + RAW[:32]), id="halves that do not belong together"),
+        pytest.param(NAME_BYTES + b":" + b64encode(bytes(64)), id="all zeros"),
     ],
 )
 def test_what_nix_reads(nix: Nix, data: bytes) -> None:
@@ -75,22 +76,22 @@ def test_what_nix_reads(nix: Nix, data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(NAME + b": " + SECRET, id="space after the colon"),
+        pytest.param(NAME_BYTES + b": " + PAYLOAD, id="space after the colon"),
         pytest.param(TEXT[:-2] + b"\t==", id="tab before the padding"),
         pytest.param(TEXT[:-2] + b" ==", id="space before the padding"),
         pytest.param(TEXT[:-2] + b"\r==", id="carriage return before the padding"),
         pytest.param(TEXT[:-2] + b"\0", id="NUL in place of the padding"),
         pytest.param(TEXT.replace(b"+", b"-").replace(b"/", b"_"), id="URL-safe"),
-        pytest.param(b"a:b:" + SECRET, id="colon in the name"),
+        pytest.param(b"a:b:" + PAYLOAD, id="colon in the name"),
         pytest.param(b"", id="empty"),
-        pytest.param(SECRET, id="no colon"),
-        pytest.param(b":" + SECRET, id="leading colon"),
-        pytest.param(NAME + b":", id="empty payload"),
+        pytest.param(PAYLOAD, id="no colon"),
+        pytest.param(b":" + PAYLOAD, id="leading colon"),
+        pytest.param(NAME_BYTES + b":", id="empty payload"),
         pytest.param(b"-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n", id="PEM"),
-        *(pytest.param(NAME + b":" + b64encode(bytes(size)), id=f"{size} bytes") for size in (32, 63, 65)),
-        pytest.param(NAME + b":" + RAW.hex().encode(), id="hexadecimal"),
-        pytest.param(NAME + b":" + b64encode(RAW[32:]), id="public key"),
-        pytest.param(NAME + b":====", id="padding alone"),
+        *(pytest.param(NAME_BYTES + b":" + b64encode(bytes(size)), id=f"{size} bytes") for size in (32, 63, 65)),
+        pytest.param(NAME_BYTES + b":" + RAW.hex().encode(), id="hexadecimal"),
+        pytest.param(NAME_BYTES + b":" + b64encode(RAW[32:]), id="public key"),
+        pytest.param(NAME_BYTES + b":====", id="padding alone"),
         pytest.param(TEXT[:60] + b"=" + TEXT[60:], id="padding inside"),
     ],
 )
@@ -148,19 +149,94 @@ def test_nix_names_the_missing_argument_alike(nix: Nix, command: Callable[..., t
     assert err.splitlines() == theirs.stderr.splitlines()[:1]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("a:b", id="colon"),
-    ],
-)
-def test_we_are_stricter_where_nix_harms(nix: Nix, command: Callable[..., object], name: str) -> None:
+def test_we_are_stricter_where_nix_harms(nix: Nix, command: Callable[..., object]) -> None:
     """Nix makes a key that it cannot read back; our command refuses the name."""
-    theirs = nix("key", "generate-secret", "--key-name", name)
+    for name in ("", "a:b"):
+        theirs = nix("key", "generate-secret", "--key-name", name)
 
-    with pytest.raises(KeywrightError):
-        command("generate-secret", "--key-name", name)
+        with pytest.raises(KeywrightError):
+            command("generate-secret", "--key-name", name)
 
-    assert theirs.returncode == 0
-    assert public_by_nix(nix, theirs.stdout) is None
+        assert theirs.returncode == 0
+        assert public_by_nix(nix, theirs.stdout) is None
+
+
+@pytest.fixture
+def cache(nix: Nix, tmp_path: Path) -> Path:
+    """A cache that Nix made, of paths with references, and without CA lines, which make signatures unnecessary."""
+    store = tmp_path / "store"
+    expression = """
+      let leaf = n: builtins.toFile "leaf-${toString n}" "hello ${toString n}";
+      in builtins.genList (n: builtins.toFile "root-${toString n}" "${leaf n} ${leaf (n + 1)}") 5
+    """
+    made = subprocess.run(
+        [
+            "nix-instantiate",
+            "--store",
+            str(store),
+            "--eval",
+            "--read-write-mode",
+            "--strict",
+            "--json",
+            "-E",
+            expression,
+        ],
+        capture_output=True,
+        check=True,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    paths = re.findall(r"/nix/store/[^\"]+", made.stdout.decode())
+    place = tmp_path / "cache"
+    copied = nix("copy", "--no-check-sigs", "--store", str(store), "--to", f"file://{place}", *paths)
+    assert copied.returncode == 0, copied.stderr
+    for path in place.glob("*.narinfo"):
+        path.write_bytes(re.sub(rb"(?m)^CA: .*\n", b"", path.read_bytes()))
+    return place
+
+
+def narinfos(place: Path) -> dict[str, bytes]:
+    """The narinfos of a cache."""
+    return {path.name: path.read_bytes() for path in place.glob("*.narinfo")}
+
+
+def test_both_sign_the_same(nix: Nix, nix_command: Run, cache: Path, tmp_path: Path) -> None:
+    """Two keys after one another, the second sorting before the first: both tools leave the same files."""
+    theirs = shutil.copytree(cache, tmp_path / "theirs")
+    publics = []
+    for name in ("m-1", "a-1"):
+        secret = tmp_path / name
+        secret.write_bytes(nix("key", "generate-secret", "--key-name", name).stdout)
+        secret.chmod(0o600)
+        publics.append(nix("key", "convert-secret-to-public", given=secret.read_bytes()).stdout.decode())
+
+        assert nix_command("sign", str(cache), "--key-file", str(secret))[0] == 0
+        assert nix("store", "sign", "--all", "--store", f"file://{theirs}", "-k", str(secret)).returncode == 0
+
+        assert narinfos(cache) == narinfos(theirs)
+    trusted = " ".join(publics)
+    verified = nix(
+        *("store", "verify", "--all", "--no-contents", "--sigs-needed", "2"),
+        *("--option", "trusted-public-keys", trusted, "--store", f"file://{cache}"),
+    )
+    assert verified.returncode == 0, verified.stderr
+    ours = nix_command("verify", str(theirs), "--trusted-public-keys", trusted, "--sigs-needed", "2")
+    assert ours == (0, f"verified {len(narinfos(theirs))}, bad 0\n".encode(), b"")
+
+
+def test_what_is_dropped_nix_refuses(nix: Nix, nix_command: Run, cache: Path, tmp_path: Path) -> None:
+    """A signature that was taken away is gone for Nix too."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(nix("key", "generate-secret", "--key-name", "a-1").stdout)
+    secret.chmod(0o600)
+    trusted = nix("key", "convert-secret-to-public", given=secret.read_bytes()).stdout.decode()
+    bare = narinfos(cache)
+    nix_command("sign", str(cache), "--key-file", str(secret))
+
+    nix_command("sign", str(cache), "--drop", "a-1")
+
+    verified = nix(
+        *("store", "verify", "--all", "--no-contents", "--sigs-needed", "1"),
+        *("--option", "trusted-public-keys", trusted, "--store", f"file://{cache}"),
+    )
+    assert verified.returncode == 2
+    assert narinfos(cache) == bare

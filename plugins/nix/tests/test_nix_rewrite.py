@@ -1,4 +1,4 @@
-"""Reading and rewriting one narinfo: in place or by a new file, and every way in which it can fail."""
+"""Reading and rewriting one narinfo, in place or by a new file, every way in which it can fail, and batches."""
 
 from __future__ import annotations
 
@@ -9,11 +9,28 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 
 import pytest
+from nix_signing import refusal
 
-from keywright.errors import AccessDeniedError, FormatError, ReadOnlyStoreError, StoreUnavailableError
-from keywright_nix.rewrite import read_narinfo, replace, rewrite, without_zeros
+from keywright.errors import (
+    AccessDeniedError,
+    DurabilityUnknownError,
+    FormatError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+)
+from keywright_nix.rewrite import (
+    Batch,
+    Outcome,
+    Replacement,
+    read_narinfo,
+    replace,
+    rewrite,
+    without_zeros,
+)
 
 OLD = b"StorePath: x\n"
 TAIL = b"Sig: a-1:x\n"
@@ -35,6 +52,12 @@ def rewritten(path: Path, new: bytes) -> bool:
     if replacement is not None:
         replace(replacement)
     return replacement is not None
+
+
+def read(path: Path, new: bytes) -> tuple[bytes, bytes, os.stat_result]:
+    """The arguments of `rewrite`."""
+    old, status = read_narinfo(str(path))
+    return old, new, status
 
 
 def left(path: Path) -> list[str]:
@@ -63,35 +86,26 @@ def test_another_change_makes_a_new_file(file: Path, new: bytes, mode: int) -> N
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode), left(file)) == (new, mode, [])
 
 
-def test_a_read_only_file(file: Path) -> None:
-    """A file that its owner may not write is not written, whoever we are: a new one takes its place."""
+def test_where_an_addition_makes_a_new_file(file: Path) -> None:
+    """If its owner may not write the file, whoever we are; or if it has another name, which keeps the old bytes."""
+    snapshot = file.parent / "snapshot"
+    os.link(file, snapshot)
+    assert rewritten(file, OLD + TAIL)
+    assert (file.read_bytes(), snapshot.read_bytes()) == (OLD + TAIL, OLD)
+
     file.chmod(0o444)
-
-    assert rewritten(file, OLD + TAIL)
-
-    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (OLD + TAIL, 0o444)
+    assert rewritten(file, OLD + TAIL + TAIL)
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (OLD + TAIL + TAIL, 0o444)
 
 
-def test_a_hard_link(file: Path) -> None:
-    """A file with another name is replaced, and the other name keeps the old bytes."""
-    os.link(file, file.parent / "snapshot")
-
-    assert rewritten(file, OLD + TAIL)
-
-    assert (file.read_bytes(), (file.parent / "snapshot").read_bytes()) == (OLD + TAIL, OLD)
-
-
-@pytest.mark.parametrize(
-    ("size", "by_new_file"),
-    [(4096 - len(TAIL), False), (4097 - len(TAIL), True), (4095, True), (4096, False), (8192 - len(TAIL), False)],
-)
-def test_the_border_of_a_page(file: Path, size: int, by_new_file: bool) -> None:
+def test_the_border_of_a_page(file: Path) -> None:
     """What would cross from one page of 4096 bytes to the next is not appended: a kill could cut it there."""
-    file.write_bytes(b"x" * size)
+    sizes = {4096 - len(TAIL): False, 4097 - len(TAIL): True, 4095: True, 4096: False, 8192 - len(TAIL): False}
+    for size, by_new_file in sizes.items():
+        file.write_bytes(b"x" * size)
 
-    assert rewritten(file, b"x" * size + TAIL) == by_new_file
-
-    assert file.read_bytes() == b"x" * size + TAIL
+        assert rewritten(file, b"x" * size + TAIL) == by_new_file
+        assert file.read_bytes() == b"x" * size + TAIL
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
@@ -104,21 +118,9 @@ def test_the_owner_stays(file: Path) -> None:
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
 
 
-def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    """The system's word for it is passed on, with what was tried."""
-    path = tmp_path / ("x" * 300)
-
-    with pytest.raises(StoreUnavailableError) as caught:
-        read_narinfo(str(path))
-
-    assert str(caught.value) == f"{path}: cannot be read (File name too long); the narinfo is as it was"
-
-
 def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
     """A new file waits under a dot name beside the old one."""
-    old, status = read_narinfo(str(file))
-
-    replacement = rewrite(str(file), old, b"new", status)
+    replacement = rewrite(str(file), *read(file, b"new"))
 
     assert replacement is not None
     assert replacement.beside == str(file.parent / ".keywright-x.narinfo.tmp")
@@ -146,10 +148,11 @@ def test_a_file_that_changed_meanwhile(file: Path, change: Callable[[Path], None
     change(file)
     theirs = file.read_bytes()
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(
+        StoreUnavailableError, f"{file}: changed while it was signed; it was left alone: run the command again"
+    ):
         replace(rewrite(str(file), old, new, status) or pytest.fail("it was appended"))
 
-    assert str(caught.value) == f"{file}: changed while it was signed; it was left alone: run the command again"
     assert (file.read_bytes(), left(file)) == (theirs, [])
 
 
@@ -166,83 +169,51 @@ def test_a_file_that_vanished_meanwhile(file: Path, new: bytes) -> None:
     assert left(file) == []
 
 
-def make_fifo(path: Path) -> None:
-    """A pipe that nobody writes to."""
-    os.mkfifo(path)
-
-
 def make_socket(path: Path) -> None:
-    """A socket."""
     os.chdir(path.parent)
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(path.name)
 
 
-def make_directory(path: Path) -> None:
-    """A directory."""
-    path.mkdir()
-
-
-@pytest.mark.parametrize("make", [make_fifo, make_socket, make_directory])
-def test_what_is_no_file(file: Path, make: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [os.mkfifo, make_socket, Path.mkdir])
+def test_what_is_no_file(file: Path, make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe, a socket or a directory in the place of a narinfo is refused, and not waited for."""
     monkeypatch.chdir(file.parent)
     file.unlink()
     make(file)
 
-    with pytest.raises(FormatError) as caught:
+    with refusal(FormatError, f"{file}: is no regular file; take it out of the cache"):
         read_narinfo(str(file))
 
-    assert str(caught.value) == f"{file}: is no regular file; take it out of the cache"
 
-
-@pytest.mark.parametrize("target", ["y.narinfo", "missing", "x.narinfo"])
-def test_a_symbolic_link(file: Path, target: str) -> None:
+def test_a_symbolic_link(file: Path) -> None:
     """A symbolic link is not followed, whatever it leads to."""
     file.rename(file.with_name("y.narinfo"))
-    file.symlink_to(target)
+    for target in ("y.narinfo", "missing", "x.narinfo"):
+        file.symlink_to(target)
 
-    with pytest.raises(FormatError) as caught:
-        read_narinfo(str(file))
+        with refusal(FormatError, f"{file}: is a symbolic link; sign the file that it leads to", target):
+            read_narinfo(str(file))
+        file.unlink()
 
-    assert str(caught.value) == f"{file}: is a symbolic link; sign the file that it leads to"
 
-
-def test_a_file_of_100_megabytes(file: Path) -> None:
-    """What is too large to be a narinfo is not even read."""
+def test_what_cannot_be_read(file: Path) -> None:
+    """What is too large to be a narinfo is not even read; a file that is gone is an error of its own."""
+    long = file.with_name("x" * 300)
     os.truncate(file, 100_000_000)
 
-    with pytest.raises(FormatError) as caught:
+    with refusal(FormatError, f"{file}: has more than 8388608 bytes; this is no narinfo"):
         read_narinfo(str(file))
-
-    assert str(caught.value) == f"{file}: has more than 8388608 bytes; this is no narinfo"
-
-
-def test_a_file_that_is_gone(tmp_path: Path) -> None:
-    """That a file is not there is told apart from other faults."""
+    with refusal(StoreUnavailableError, f"{long}: cannot be read (File name too long); the narinfo is as it was"):
+        read_narinfo(str(long))
     with pytest.raises(FileNotFoundError):
-        read_narinfo(str(tmp_path / "x.narinfo"))
+        read_narinfo(str(file.with_name("gone")))
 
 
-@pytest.mark.parametrize(
-    ("data", "without"),
-    [(OLD + bytes(100), OLD), (OLD, OLD), (b"", b""), (b"a\0b\n", b"a\0b\n"), (bytes(3), b"")],
-)
-def test_zeros_at_the_end(data: bytes, without: bytes) -> None:
-    """The zeros that ext4 leaves after a loss of power are taken off, and no others."""
-    assert without_zeros(data) == without
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root mounts file systems")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def test_zeros_at_the_end() -> None:
+    """The zeros that ext4 leaves after a loss of power are removed, and no others."""
+    for data, without in ((OLD + bytes(100), OLD), (OLD, OLD), (b"", b""), (b"a\0b\n", b"a\0b\n"), (bytes(3), b"")):
+        assert without_zeros(data) == without
 
 
 @pytest.mark.parametrize("start", [4096, 100], ids=["append", "new file"])
@@ -254,10 +225,11 @@ def test_a_full_disk(small: Path, start: int) -> None:
         (small / "filler").write_bytes(bytes(65536))
     new = file.read_bytes() + TAIL if start == 4096 else b"new"
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(
+        StoreUnavailableError, f"{file}: cannot be written (No space left on device); the narinfo is as it was"
+    ):
         rewritten(file, new)
 
-    assert str(caught.value) == f"{file}: cannot be written (No space left on device); the narinfo is as it was"
     assert (file.read_bytes(), left(file)) == (b"x" * start, ["filler"])
 
 
@@ -268,54 +240,40 @@ def test_a_read_only_file_system(small: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
 
     for new in (OLD + TAIL, b"new"):
-        with pytest.raises(ReadOnlyStoreError) as caught:
+        with refusal(ReadOnlyStoreError, f"{file}: is on a file system that takes no writes; remount it"):
             rewritten(file, new)
 
-        assert str(caught.value) == f"{file}: is on a file system that takes no writes; remount it"
 
-
-@pytest.mark.parametrize(
-    ("limit", "message"),
-    [
+def test_a_short_write(file: Path) -> None:
+    """What was written in part is taken back."""
+    for limit, message in (
         (len(OLD), "cannot be written (File too large); the narinfo is as it was"),
         (len(OLD) + 1, "could not be written whole; the narinfo is as it was: make room"),
-    ],
-    ids=["nothing fits", "a part fits"],
-)
-def test_a_short_write(file: Path, limit: int, message: str) -> None:
-    """What was written in part is taken back."""
-    code = (
-        "import resource, sys; from pathlib import Path\n"
-        "from keywright_nix.rewrite import read_narinfo, rewrite\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-        "old, status = read_narinfo(sys.argv[1])\n"
-        f"try: rewrite(sys.argv[1], old, old + {TAIL!r}, status)\n"
-        "except Exception as error: print(type(error).__name__, error, sep=': ')"
-    )
+    ):
+        code = (
+            "import resource, sys; from pathlib import Path\n"
+            "from keywright_nix.rewrite import read_narinfo, rewrite\n"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+            "old, status = read_narinfo(sys.argv[1])\n"
+            f"try: rewrite(sys.argv[1], old, old + {TAIL!r}, status)\n"
+            "except Exception as error: print(type(error).__name__, error, sep=': ')"
+        )
 
-    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60)
 
-    assert (done.stdout, done.stderr) == (f"StoreUnavailableError: {file}: {message}\n", "")
-    assert file.read_bytes() == OLD
+        assert (done.stdout, done.stderr) == (f"StoreUnavailableError: {file}: {message}\n", "")
+        assert file.read_bytes() == OLD
 
 
-@pytest.mark.parametrize(
-    ("name", "error", "told"),
-    [
-        pytest.param("fchmod", OSError(5, "Input/output error"), StoreUnavailableError, id="fchmod"),
-        pytest.param("write", OSError(5, "Input/output error"), StoreUnavailableError, id="write"),
-        pytest.param("close", KeyboardInterrupt(), KeyboardInterrupt, id="Ctrl-C"),
-    ],
-)
-def test_a_failure_while_a_new_file_is_written(
-    file: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException, told: type[BaseException]
-) -> None:
-    """Whatever stops it takes the new file along."""
-    old, status = read_narinfo(str(file))
+@pytest.mark.parametrize("name", ["fchmod", "write", "close"])
+def test_a_failure_while_a_new_file_is_written(file: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whatever stops it, an error or Ctrl-C, takes the new file along."""
+    arguments = read(file, b"new")
+    error = KeyboardInterrupt() if name == "close" else OSError(5, "Input/output error")
     monkeypatch.setattr(f"os.{name}", _raising(error))
 
-    with pytest.raises(told):
-        rewrite(str(file), old, b"new", status)
+    with pytest.raises(KeyboardInterrupt if name == "close" else StoreUnavailableError):
+        rewrite(str(file), *arguments)
 
     monkeypatch.undo()
     assert (file.read_bytes(), left(file)) == (OLD, [])
@@ -334,54 +292,51 @@ def test_a_rename_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """The old narinfo stays, and the new one is taken away."""
     monkeypatch.setattr("os.rename", _raising(PermissionError(1, "Operation not permitted")))
 
-    with pytest.raises(AccessDeniedError) as caught:
+    with refusal(AccessDeniedError, f"{file}: cannot be written (Operation not permitted); run as its owner"):
         rewritten(file, b"new")
 
-    assert str(caught.value) == f"{file}: cannot be written (Operation not permitted); run as its owner"
     assert (file.read_bytes(), left(file)) == (OLD, [])
 
 
-@pytest.mark.parametrize("make", [make_directory, make_fifo, Path.touch])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.touch])
 def test_what_stands_in_the_way(file: Path, make: Callable[[Path], object]) -> None:
     """What has the name of the new narinfo is left alone, and named."""
     beside = file.with_name(".keywright-x.narinfo.tmp")
     make(beside)
     old, status = read_narinfo(str(file))
 
-    with pytest.raises(StoreUnavailableError) as caught:
+    with refusal(StoreUnavailableError, f"{beside}: stands where the new narinfo is to be written; take it away"):
         rewrite(str(file), old, b"new", status)
 
-    assert str(caught.value) == f"{beside}: stands where the new narinfo is to be written; take it away"
     assert (file.read_bytes(), left(file)) == (OLD, [beside.name])
 
 
 def test_a_part_that_cannot_be_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the disk takes half a line and then does not give it back, that is said, with the way to mend it."""
+    """If the disk takes half a line and then does not give it back, the message says how to repair the file."""
     write = os.write
-    old, status = read_narinfo(str(file))
-    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:5]))
-    monkeypatch.setattr("os.ftruncate", _raising(OSError(5, "Input/output error")))
-
-    with pytest.raises(StoreUnavailableError) as caught:
-        rewrite(str(file), old, OLD + TAIL, status)
-
-    assert str(caught.value) == (
+    arguments = read(file, OLD + TAIL)
+    message = (
         f"{file}: was written in part, and that cannot be taken back (Input/output error); look to the disk, then cut "
         f"the file to {len(OLD)} bytes (truncate -s {len(OLD)})"
     )
+    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:5]))
+    monkeypatch.setattr("os.ftruncate", _raising(OSError(5, "Input/output error")))
+
+    with refusal(StoreUnavailableError, message):
+        rewrite(str(file), *arguments)
+
     assert file.read_bytes() == OLD + TAIL[:5]
 
 
 def test_a_failed_append_is_no_change(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing was written nothing is taken back: even the time of the file stays."""
-    old, status = read_narinfo(str(file))
+    arguments = read(file, OLD + TAIL)
     monkeypatch.setattr("os.write", _raising(OSError(5, "Input/output error")))
 
-    with pytest.raises(StoreUnavailableError) as caught:
-        rewrite(str(file), old, OLD + TAIL, status)
+    with refusal(StoreUnavailableError, f"{file}: cannot be written (Input/output error); the narinfo is as it was"):
+        rewrite(str(file), *arguments)
 
-    assert str(caught.value) == f"{file}: cannot be written (Input/output error); the narinfo is as it was"
-    assert (file.read_bytes(), file.stat().st_ctime_ns) == (OLD, status.st_ctime_ns)
+    assert (file.read_bytes(), file.stat().st_ctime_ns) == (OLD, arguments[2].st_ctime_ns)
 
 
 def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,11 +347,11 @@ def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.Mon
         write(descriptor, data)
         raise KeyboardInterrupt
 
-    old, status = read_narinfo(str(file))
+    arguments = read(file, OLD + TAIL)
     monkeypatch.setattr("os.write", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        rewrite(str(file), old, OLD + TAIL, status)
+        rewrite(str(file), *arguments)
 
     assert file.read_bytes() == OLD
 
@@ -410,3 +365,124 @@ def _raising(error: BaseException) -> Callable[..., object]:
         raise error
 
     return fail
+
+
+# A batch of rewritten narinfos: how many are written before they are synced.
+
+APPENDED = Outcome("changed")
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Iterator[Batch]:
+    """An empty one."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    yield Batch(str(tmp_path), descriptor)
+    os.close(descriptor)
+
+
+def waiting(tmp_path: Path, number: int) -> Outcome:
+    """One that is `gone` when it is to be put in place."""
+    return Outcome("changed", replacement=Replacement(str(tmp_path / "x"), f"{tmp_path}/{number}", (0, 0, 0)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 1023, 1024])
+def test_it_is_full_at_1024(batch: Batch, tmp_path: Path, count: int) -> None:
+    """Those that were appended to and those that wait count alike; once all are done it is empty again."""
+    outcomes = [*(waiting(tmp_path, number) for number in range(count)), *[APPENDED] * (1024 - count)]
+    full = []
+
+    for outcome in outcomes:
+        full.append(batch.is_full)
+        batch.add("x", outcome)
+    full.append(batch.is_full)
+    finished = [outcome.kind for _, outcome in batch.finish()]
+
+    assert full == [False] * 1024 + [True]
+    assert finished == ["gone"] * count
+    assert not batch.is_full
+
+
+def test_the_next_is_gathered_while_one_is_synced(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is put in place before its own batch is on the medium; nobody waits for that but the next one's end."""
+    may_end, synced = Event(), []
+
+    def sync(_descriptor: int) -> None:
+        assert may_end.wait(20)
+        synced.append("synced")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", sync)
+    batch.add("first", waiting(tmp_path, 1))
+
+    begun = list(batch.advance())
+    batch.add("second", waiting(tmp_path, 2))
+    before = list(synced)
+    may_end.set()
+    then = [(name, outcome.kind, *synced) for name, outcome in batch.advance()]
+    last = [name for name, _ in batch.finish()]
+
+    assert (begun, before) == ([], [])
+    assert then == [("first", "gone", "synced")]
+    assert last == ["second"]
+    assert synced == ["synced", "synced"]
+
+
+@pytest.mark.parametrize("then", ["advance", "finish"])
+def test_a_sync_that_fails_is_reported(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """It is seen when the next batch ends, and of the one that failed nothing is put in place."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", fail)
+    batch.add("first", waiting(tmp_path, 1))
+    assert list(batch.advance()) == []
+    given = []
+    message = (
+        f"{tmp_path}: the system does not confirm that the last signatures are on the medium (Input/output error); "
+        "look to the disk, then run the same command again"
+    )
+
+    with refusal(DurabilityUnknownError, message):
+        given += list(getattr(batch, then)())
+
+    assert given == []
+
+
+def test_closing_waits_for_what_is_under_way(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards nobody uses the descriptor any more; twice, or with nothing under way, does no harm."""
+    synced = []
+
+    def sync(_descriptor: int) -> None:
+        sleep(0.2)
+        synced.append("synced")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", sync)
+    batch.close()
+    batch.add("first", waiting(tmp_path, 1))
+    assert list(batch.advance()) == []
+
+    batch.close()
+    batch.close()
+
+    assert synced == ["synced"]
+
+
+def test_without_a_thread(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no more threads, the batch is brought to the medium before anything else is done."""
+    synced: list[int] = []
+
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("keywright_nix.rewrite._sync_file_system", synced.append)
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    batch.add("first", waiting(tmp_path, 1))
+
+    begun = list(batch.advance())
+
+    assert (begun, len(synced)) == ([], 1)
+    assert [name for name, _ in batch.finish()] == ["first"]

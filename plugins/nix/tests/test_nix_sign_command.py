@@ -1,4 +1,4 @@
-"""`keywright nix sign`: what it does with caches and options, and what it prints and returns."""
+"""`keywright nix sign`: what it does with caches, fingerprints and options, and what it prints and returns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,56 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from nix_signing import PUBLIC, holds, message_of
+from nix_messages import NO_COLON
+from nix_signing import KEY, PUBLIC, MakeCache, Run, holds, refusal
 
-from keywright import Commands, KeyRing, Registry
-from keywright.errors import ConfigError, FormatError, MalformedKeyError
+from keywright import Commands, Context, KeyRing, Registry
+from keywright.errors import (
+    AccessDeniedError,
+    ConfigError,
+    FormatError,
+    KeyNotFoundError,
+    MalformedKeyError,
+    PolicyError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+)
 from keywright_nix.cache import Cache
+from keywright_nix.cli.fingerprints import sign_fingerprints
+from keywright_nix.cli.problems import Problems
+from keywright_nix.narinfo import NarInfo
+from keywright_nix.store_path import is_path_fingerprint
 
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
+
+def no_config() -> None:
+    raise ConfigError("this test has no configuration")
+
+
+def test_the_exit_code_is_that_of_the_command_line(registry: Registry) -> None:
+    """A problem ends the run as the same error would by itself, and so does its document."""
+    for kind, code in (
+        *((FormatError, 65), (AccessDeniedError, 5), (ReadOnlyStoreError, 5), (StoreUnavailableError, 6)),
+        *((ConfigError, 2), (PolicyError, 5), (KeyNotFoundError, 3)),
+    ):
+        problems = Problems(Context(registry, read_config=no_config))  # type: ignore[arg-type]  # it never returns
+        error = kind("x: is wrong; fix it")
+
+        problems.add(error)
+
+        assert problems.exit_code == code
+        assert problems.document(error) == {"type": kind.__name__, "message": "x: is wrong; fix it", "exit": code}
+
+
+def test_the_first_problem_counts(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is told; the exit code is the first one's, and 0 where there was none."""
+    problems = Problems(Context(registry, read_config=no_config))  # type: ignore[arg-type]  # it never returns
+    assert problems.exit_code == 0
+
+    problems.add(StoreUnavailableError("a"))
+    problems.add(FormatError("b"))
+
+    assert (problems.exit_code, str(problems.first)) == (6, "a")
+    assert capsys.readouterr().err == "keywright: a\nkeywright: b\n"
 
 
 def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -59,20 +101,20 @@ def test_faults(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("odd", [b"\xff", b"\n", b"\x1b[2J"], ids=["not UTF-8", "line feed", "escape"])
-def test_odd_names(nix_command: Run, make_cache: MakeCache, key_file: str, odd: bytes) -> None:
+def test_odd_names(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     """A file with an odd name is signed; if it is faulty the line on stderr stays one line."""
-    cache = make_cache(1)
-    good, bad = (cache / os.fsdecode(odd + end + b".narinfo") for end in (b"1", b"2"))
-    good.write_bytes(next(cache.glob("0*.narinfo")).read_bytes())
-    bad.touch()
+    for number, odd in enumerate((b"\xff", b"\n", b"\x1b[2J")):
+        cache = make_cache(1, name=f"cache{number}")
+        good, bad = (cache / os.fsdecode(odd + end + b".narinfo") for end in (b"1", b"2"))
+        good.write_bytes(next(cache.glob("0*.narinfo")).read_bytes())
+        bad.touch()
 
-    code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
+        code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
 
-    assert (code, out) == (65, b"signed 2, already signed 0, faults 1\n")
-    assert err.count(b"\n") == 1
-    assert b"\x1b" not in err
-    assert holds(good, PUBLIC) == {"a-1"}
+        assert (code, out) == (65, b"signed 2, already signed 0, faults 1\n")
+        assert err.count(b"\n") == 1
+        assert b"\x1b" not in err
+        assert holds(good, PUBLIC) == {"a-1"}
 
 
 def test_drop(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -210,34 +252,20 @@ def test_an_empty_cache(nix_command: Run, make_cache: MakeCache, key_file: str) 
     assert out == (0, b"signed 0, already signed 0\n", b"")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        pytest.param([], "there is nothing to do; name a key with --key or --key-file, or one to --drop", id="no key"),
-        pytest.param(["--drop", ""], "--drop takes the name of a key, what stands before the colon", id="empty name"),
-        pytest.param(["--drop", PUBLIC], "--drop takes the name of a key, what stands before the colon", id="a key"),
-        *(
-            pytest.param(["--drop", "a", "--jobs", number], "--jobs takes a number from 1 to 64", id=f"{number} jobs")
-            for number in ("0", "-1", "65")
-        ),
-    ],
-)
-def test_arguments_that_do_not_fit(nix_command: Run, make_cache: MakeCache, arguments: list[str], message: str) -> None:
+def test_arguments_that_do_not_fit(nix_command: Run, make_cache: MakeCache) -> None:
     """They are refused before anything is done."""
-    with pytest.raises(ConfigError) as caught:
-        nix_command("sign", str(make_cache()), *arguments)
-
-    assert message_of(caught) == message
-
-
-def test_a_malformed_public_key(nix_command: Run, make_cache: MakeCache) -> None:
-    """--only-signed-by takes a public key alone, and names itself."""
-    with pytest.raises(MalformedKeyError) as caught:
-        nix_command("sign", str(make_cache()), "--drop", "a", "--only-signed-by", "a-1")
-
-    assert message_of(caught) == (
-        "--only-signed-by: the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64"
-    )
+    cache = str(make_cache())
+    name = "--drop takes the name of a key, what stands before the colon"
+    for arguments, message in (
+        ((), "there is nothing to do; name a key with --key or --key-file, or one to --drop"),
+        (("--drop", ""), name),
+        (("--drop", PUBLIC), name),
+        *((("--drop", "a", "--jobs", number), "--jobs takes a number from 1 to 64") for number in ("0", "-1", "65")),
+    ):
+        with refusal(ConfigError, message):
+            nix_command("sign", cache, *arguments)
+    with refusal(MalformedKeyError, f"--only-signed-by: {NO_COLON}"):
+        nix_command("sign", cache, "--drop", "a", "--only-signed-by", "a-1")
 
 
 def test_what_was_done_when_it_stops_early(
@@ -281,7 +309,139 @@ def test_help(registry: Registry) -> None:
 
     text = parser.format_help()
 
-    assert all(
-        option in text
-        for option in ("CACHE", "--key ", "--key-file", "--drop", "--only-signed-by", "--dry-run", "--jobs")
-    )
+    for option in ("CACHE", "--key ", "--key-file", "--drop", "--only-signed-by", "--dry-run", "--jobs"):
+        assert option in text
+
+
+# `nix sign -`: fingerprints as JSON lines, and nothing else is ever signed.
+
+
+HASH = "0" * 32
+PATH = f"1;/nix/store/{HASH}-hello;sha256:{'0' * 52};120;/nix/store/{HASH}-a,/nix/store/{HASH}-b"
+LEAF = f"1;/nix/store/{HASH}-hello;sha256:{'0' * 52};120;"
+OUTPUT = "syd87l2rxw8cbsxmxl853h0r6pdwhwjr-hello"
+OLD_REALISATION = f'{{"dependentRealisations":{{}},"id":"sha256:{"0" * 64}!out","outPath":"{OUTPUT}"}}'
+NEW_REALISATION = f'{{"key":{{"drvPath":"{OUTPUT}.drv","outputName":"out"}},"value":{{"outPath":"{OUTPUT}"}}}}'
+
+
+def ours(message: str) -> str:
+    """The signature of a fingerprint."""
+    return "a-1:" + b64encode(KEY.sign(message.encode()).signature).decode()
+
+
+def test_fingerprints_are_signed(nix_command: Run, key_file: str) -> None:
+    """A line comes back with all its members, in order, and the signature."""
+    for message in (PATH, LEAF, OLD_REALISATION, NEW_REALISATION):
+        line = json.dumps({"path": "x", "fingerprint": message, "n": [1, None]})
+
+        code, out, err = nix_command("sign", "-", "--key-file", key_file, given=line.encode() + b"\n")
+
+        assert out.decode() == json.dumps({**json.loads(line), "signatures": [ours(message)]}) + "\n"
+        assert (code, err) == (0, b"keywright: signed 1 fingerprints\n")
+
+
+def test_the_fingerprint_of_a_narinfo(make_cache: Callable[..., Path]) -> None:
+    """What our narinfos are signed by is a fingerprint here."""
+    [path] = make_cache(1).glob("*.narinfo")
+
+    assert is_path_fingerprint(NarInfo.parse(path.read_bytes()).fingerprint())
+
+
+def test_signatures_that_are_present(nix_command: Run, key_file: str) -> None:
+    """They are kept, and ours is added in their spelling if it is not among them."""
+    text = ours(LEAF)
+    other, own = {"keyName": "b-1", "sig": "x"}, {"keyName": "a-1", "sig": text[4:]}
+    unpadded = {"keyName": "a-1", "sig": text[4:-2]}
+    cases: list[tuple[list[object], list[object]]] = [
+        ([], [text]),
+        (["b-1:x"], ["b-1:x", text]),
+        ([text], [text]),
+        ([other], [other, own]),
+        ([own], [own]),
+        (["b-1:x", text[:-2], "c-1:y"], ["b-1:x", "c-1:y", text]),
+        (["a-1:x", "a-12:y"], ["a-1:x", "a-12:y", text]),
+        ([unpadded, {"keyName": "a-1"}, {}], [{"keyName": "a-1"}, {}, own]),
+    ]
+    for before, after in cases:
+        line = json.dumps({"fingerprint": LEAF, "signatures": before})
+
+        _, out, _ = nix_command("sign", "-", "--key-file", key_file, given=line.encode())
+
+        assert json.loads(out)["signatures"] == after
+
+
+UNSOUND = [
+    *("", "hello", '{"outPath":"x"}', PATH + "\n", PATH + ",", PATH + ";"),
+    *(PATH + f",/nix/store/{HASH}-b", PATH + f",/other/store/{HASH}-c", PATH.replace("-a,", "-c,")),
+    *(PATH.replace("1;", "2;", 1), PATH.replace("-hello", "")),
+    *(PATH.replace("sha256:", name) for name in ("sha1:", "")),
+    *(PATH.replace("0" * 52, digits) for digits in ("0" * 64, "z" + "0" * 51)),
+    *(PATH.replace(";120;", f";{size};") for size in ("0", "0120", "-1", "18446744073709551616")),
+    *(OLD_REALISATION + " ", OLD_REALISATION.replace(":{}", ": {}"), NEW_REALISATION[:-1] + ',"signatures":[]}'),
+]
+
+
+def test_nothing_else_is_signed(nix_command: Run, key_file: str) -> None:
+    """A text that Nix would not spell so is refused with its line; those before it are answered."""
+    rule = "has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"
+    for message in UNSOUND:
+        lines = [json.dumps({"fingerprint": LEAF}), json.dumps({"fingerprint": message})]
+
+        with refusal(FormatError, f"standard input:2: {rule}", message):
+            nix_command("sign", "-", "--key-file", key_file, given="\n".join(lines).encode())
+
+
+def test_what_is_no_such_object(nix_command: Run, key_file: str) -> None:
+    """A line that is no JSON object with a text as fingerprint is refused."""
+    rule = "is no JSON object with a text as fingerprint, or has a member twice; correct it"
+    for line in (
+        *(b"\n", b"[]\n", b"{}\n", b"\xff\n", b"[" * 100_000, b'{"fingerprint": 1}\n', b'{"fingerprint": "x"\n'),
+        b'{"fingerprint": "x", "fingerprint": "y"}\n',
+        *(b'{"fingerprint": "x", "n": %b}' % number for number in (b"NaN", b"1e999", b"1" * 5000)),
+    ):
+        with refusal(FormatError, f"standard input:1: {rule}", line[:50]):
+            nix_command("sign", "-", "--key-file", key_file, given=line)
+
+
+def test_signatures_of_no_known_kind(nix_command: Run, key_file: str) -> None:
+    """What cannot be added to is refused."""
+    kinds: list[object] = ["x", 1, None, [1], ["x", {}], {}]
+    for signatures in kinds:
+        line = json.dumps({"fingerprint": LEAF, "signatures": signatures}).encode()
+
+        with refusal(
+            FormatError, "standard input:1: has signatures that are no list of texts or of objects; correct it"
+        ):
+            nix_command("sign", "-", "--key-file", key_file, given=line)
+
+
+def test_a_line_without_end(nix_command: Run, key_file: str) -> None:
+    """A line is read up to 8 MiB, and no further."""
+    with refusal(FormatError, "standard input:1: has more than 8388608 bytes; give one object a line"):
+        nix_command("sign", "-", "--key-file", key_file, given=b" " * (8 * 1024 * 1024 + 1))
+
+
+def test_arguments_that_do_not_fit_fingerprints(nix_command: Run) -> None:
+    """They are refused before anything is read."""
+    for_narinfos = "--drop, --only-signed-by, --dry-run and --jobs are for narinfos; leave them out with -"
+    both = "standard input cannot hold both the key and the fingerprints; name a key file"
+    key = ("--key-file", "x")
+    for arguments, message in (
+        (("cache", *key), "- stands for fingerprints on standard input; leave the other caches out"),
+        ((*key, "--drop", "a"), for_narinfos),
+        ((*key, "--only-signed-by", "a"), for_narinfos),
+        ((*key, "--dry-run"), for_narinfos),
+        ((*key, "--jobs", "1"), for_narinfos),
+        (("--key-file", "-"), both),
+        ((), "there is no key to sign with; name one with --key or --key-file"),
+    ):
+        with refusal(ConfigError, message):
+            nix_command("sign", "-", *arguments)
+
+
+def test_a_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a stdin there is nothing to sign."""
+    monkeypatch.setattr("sys.stdin", None)
+
+    with refusal(ConfigError, "standard input is closed, so there is nothing to read; give JSON lines"):
+        sign_fingerprints(None, [])  # type: ignore[arg-type]  # it is not used before the first line

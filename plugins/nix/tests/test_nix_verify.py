@@ -10,13 +10,11 @@ from pathlib import Path
 
 import nacl.signing
 import pytest
+from nix_signing import MakeCache, Run, refusal
 
 from keywright.errors import ConfigError
 from keywright_nix.cache import Cache
 from keywright_nix.narinfo import NarInfo
-
-MakeCache = Callable[..., Path]
-Run = Callable[..., tuple[int, bytes, bytes]]
 
 
 def secret(number: int) -> nacl.signing.SigningKey:
@@ -36,8 +34,23 @@ def sign(path: Path, name: str, number: int) -> None:
     path.write_bytes(data + f"Sig: {name}:{b64encode(signature).decode()}\n".encode())
 
 
+Verify = Callable[..., tuple[int, str, str]]
+
 A, B = public("a-1", 1), public("b-1", 2)
+AB = f"{A} {B}"
 STORE_PATH = f"/nix/store/{0:032}-hello"
+
+
+@pytest.fixture
+def verify(nix_command: Run) -> Verify:
+    """Runs `nix verify` over places: exit code, stdout and stderr as text."""
+
+    def run(*places: Path, trusted: str = A, needed: int = 1, as_json: bool = False) -> tuple[int, str, str]:
+        options = ("--trusted-public-keys", trusted, "--sigs-needed", str(needed))
+        code, out, err = nix_command("verify", *map(str, places), *options, as_json=as_json)
+        return code, out.decode(), err.decode()
+
+    return run
 
 
 @pytest.fixture
@@ -46,183 +59,132 @@ def file(make_cache: MakeCache) -> Path:
     return next(make_cache(1).glob("*.narinfo"))
 
 
-def test_a_cache_that_is_good(nix_command: Run, make_cache: MakeCache) -> None:
-    """Nothing is told but the count."""
+def test_a_cache_that_is_good(verify: Verify, nix_command: Run, make_cache: MakeCache) -> None:
+    """Nothing is printed but the count; a cache may be named by a URL."""
     cache = make_cache(3)
     for path in cache.glob("*.narinfo"):
         sign(path, "a-1", 1)
 
-    assert nix_command("verify", str(cache), "--trusted-public-keys", A) == (0, b"verified 3, bad 0\n", b"")
-    assert nix_command("verify", f"file://{cache}", "--trusted-public-keys", f"{B} {A}") == (
-        0,
-        b"verified 3, bad 0\n",
-        b"",
-    )
+    by_url = nix_command("verify", f"file://{cache}", "--trusted-public-keys", f"{B} {A}")
+
+    assert verify(cache) == (0, "verified 3, bad 0\n", "")
+    assert by_url == (0, b"verified 3, bad 0\n", b"")
 
 
-@pytest.mark.parametrize(
-    ("signers", "trusted", "needed", "told"),
-    [
-        pytest.param([], A, 1, "0 of 1 signatures needed hold; it has none", id="none"),
-        pytest.param(
-            [("c-1", 3)], A, 1, "0 of 1 signatures needed hold; 1 are of keys that are not trusted", id="not trusted"
-        ),
-        pytest.param(
-            [("a-1", 9)], A, 1, "0 of 1 signatures needed hold; under a-1 there is one that does not", id="forged"
-        ),
-        pytest.param(
-            [("a-1", 1), ("b-1", 9)],
-            f"{A} {B}",
-            2,
-            "1 of 2 signatures needed hold (a-1); under b-1 there is one that does not",
-            id="one of two",
-        ),
-        pytest.param([("a-1", 1)], f"{A} {B}", 2, "1 of 2 signatures needed hold (a-1)", id="one alone"),
-        pytest.param(
-            [("a-1", 9), ("a-1", 1)],
-            f"{A} {B}",
-            2,
-            "1 of 2 signatures needed hold (a-1)",
-            id="one, beside a forged one of its own name",
-        ),
-        pytest.param(
-            [("a-1", 1), ("c-1", 3), ("d-1", 4)],
-            f"{A} {B}",
-            2,
-            "1 of 2 signatures needed hold (a-1); 2 are of keys that are not trusted",
-            id="one, and two that are not trusted",
-        ),
-        pytest.param(
-            [("a-1", 1), ("a-1", 1)], f"{A} {B}", 2, "1 of 2 signatures needed hold (a-1)", id="the same one twice"
-        ),
-        pytest.param(
-            [("a-1", 1), ("z-1", 1)],
-            f"{A} {public('z-1', 1)} {B}",
-            2,
-            "1 of 2 signatures needed hold (a-1, z-1), for one key under two names counts once",
-            id="one key under two names",
-        ),
-    ],
-)
-def test_what_is_wrong(
-    nix_command: Run, file: Path, signers: list[tuple[str, int]], trusted: str, needed: int, told: str
-) -> None:
+def test_what_is_good(verify: Verify, file: Path) -> None:
+    """Two distinct keys are two; a signature of an unknown key may be spelled in any way."""
+    sign(file, "a-1", 1)
+    sign(file, "b-1", 2)
+    file.write_bytes(file.read_bytes() + b"Sig: z-1:x\n")
+
+    assert verify(file, trusted=AB, needed=2) == (0, "verified 1, bad 0\n", "")
+
+
+ONE_OF_TWO = "1 of 2 signatures needed hold (a-1)"
+# The signatures, which keys are trusted and how many of them are needed, and what is said.
+WRONG: dict[str, tuple[list[tuple[str, int]], str, int, str]] = {
+    "none": ([], A, 1, "0 of 1 signatures needed hold; it has none"),
+    "not trusted": ([("c-1", 3)], A, 1, "0 of 1 signatures needed hold; 1 are of keys that are not trusted"),
+    "forged": ([("a-1", 9)], A, 1, "0 of 1 signatures needed hold; under a-1 there is one that does not"),
+    "one of two": ([("a-1", 1), ("b-1", 9)], AB, 2, f"{ONE_OF_TWO}; under b-1 there is one that does not"),
+    "one alone": ([("a-1", 1)], AB, 2, ONE_OF_TWO),
+    "one, beside a forged one of its own name": ([("a-1", 9), ("a-1", 1)], AB, 2, ONE_OF_TWO),
+    "one, and two that are not trusted": (
+        *([("a-1", 1), ("c-1", 3), ("d-1", 4)], AB, 2),
+        f"{ONE_OF_TWO}; 2 are of keys that are not trusted",
+    ),
+    "the same one twice": ([("a-1", 1), ("a-1", 1)], AB, 2, ONE_OF_TWO),
+    "one key under two names": (
+        *([("a-1", 1), ("z-1", 1)], f"{A} {public('z-1', 1)} {B}", 2),
+        "1 of 2 signatures needed hold (a-1, z-1), for one key under two names counts once",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong(verify: Verify, file: Path, case: str) -> None:
     """A path that lacks signatures is a line that says how many hold, whose, and what of the others."""
+    signers, trusted, needed, rule = WRONG[case]
     for name, number in signers:
         sign(file, name, number)
 
-    code, out, _ = nix_command("verify", str(file), "--trusted-public-keys", trusted, "--sigs-needed", str(needed))
+    code, out, _ = verify(file, trusted=trusted, needed=needed)
 
-    assert (code, out.decode()) == (1, f"{STORE_PATH}: {told}\nverified 0, bad 1\n")
+    assert (code, out) == (1, f"{STORE_PATH}: {rule}\nverified 0, bad 1\n")
 
 
-def test_an_unpadded_copy_counts_once(nix_command: Run, file: Path) -> None:
+def test_an_unpadded_copy_counts_once(verify: Verify, file: Path) -> None:
     """Nix 2.8 counts a signature and its unpadded spelling as two; here the key counts."""
     sign(file, "a-1", 1)
     line = file.read_bytes().splitlines()[-1]
     file.write_bytes(file.read_bytes() + line.rstrip(b"=") + b"\n")
 
-    code, out, _ = nix_command("verify", str(file), "--trusted-public-keys", f"{A} {B}", "--sigs-needed", "2")
+    code, out, _ = verify(file, trusted=AB, needed=2)
 
-    assert (code, out.decode()) == (1, f"{STORE_PATH}: 1 of 2 signatures needed hold (a-1)\nverified 0, bad 1\n")
-
-
-def spare_bits(line: bytes) -> bytes:
-    """Another spelling of the signature at the end of a line: of its last character 2 bits count."""
-    return line[:-3] + bytes([line[-3] + 1]) + b"=="
+    assert (code, out) == (1, f"{STORE_PATH}: 1 of 2 signatures needed hold (a-1)\nverified 0, bad 1\n")
 
 
-@pytest.mark.parametrize(
-    "respelled",
-    [
-        pytest.param(lambda line: line.rstrip(b"="), id="no padding"),
-        pytest.param(lambda line: line[:-1], id="half the padding"),
-        pytest.param(lambda line: line + b" and more", id="something behind the padding"),
-        pytest.param(spare_bits, id="spare bits"),
-    ],
-)
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["alone", "after a canonical one", "before one"])
-def test_a_signature_that_is_spelled_otherwise_counts(
-    nix_command: Run, make_cache: MakeCache, respelled: Callable[[bytes], bytes], place: int
-) -> None:
+def test_a_signature_that_is_spelled_otherwise_counts(verify: Verify, make_cache: MakeCache, place: int) -> None:
     """Nix counts it, so it counts; how many narinfos have one is a warning, and part of the JSON."""
-    cache = make_cache(3)
-    paths = sorted(cache.glob("*.narinfo"))
+    paths = sorted(make_cache(5).glob("*.narinfo"))
     for path in paths:
         sign(path, "a-1", 1)
-    for path in paths[1:]:
+    for number, path in enumerate(paths[1:]):
         *lines, last = path.read_bytes().splitlines()
-        signatures = ([respelled(last)], [last, respelled(last)], [respelled(last), last])[place]
+        spare_bits = last[:-3] + bytes([last[-3] + 1]) + b"=="  # of the last character 2 bits count
+        respelled = (last.rstrip(b"="), last[:-1], last + b" and more", spare_bits)[number]
+        signatures = ([respelled], [last, respelled], [respelled, last])[place]
         path.write_bytes(b"\n".join([*lines, *signatures, b""]))
 
-    code, out, err = nix_command("verify", str(cache), "--trusted-public-keys", A)
-    document = json.loads(nix_command("verify", str(cache), "--trusted-public-keys", A, as_json=True)[1])
+    code, out, err = verify(paths[0].parent)
+    document = json.loads(verify(paths[0].parent, as_json=True)[1])
 
     warning = (
-        "2 narinfos have a signature that is not spelled as Nix writes it, and other programs may refuse it; drop it "
+        "4 narinfos have a signature that is not spelled as Nix writes it, and other programs may refuse it; drop it "
         "and sign again"
     )
-    assert (code, out, err.decode()) == (0, b"verified 3, bad 0\n", f"keywright: warning: {warning}\n")
+    assert (code, out, err) == (0, "verified 5, bad 0\n", f"keywright: warning: {warning}\n")
     assert document["warnings"] == [warning]
 
 
-def test_a_signature_of_nobodys_may_be_spelled_in_any_way(nix_command: Run, file: Path) -> None:
-    """Only those that hold under a trusted key are looked at so closely."""
+def test_tampering(verify: Verify, file: Path) -> None:
+    """What a signature covers cannot be changed."""
     sign(file, "a-1", 1)
-    file.write_bytes(file.read_bytes() + b"Sig: z-1:x\n")
-
-    assert nix_command("verify", str(file), "--trusted-public-keys", A) == (0, b"verified 1, bad 0\n", b"")
-
-
-def test_two_of_two(nix_command: Run, file: Path) -> None:
-    """Two distinct keys are two."""
-    sign(file, "a-1", 1)
-    sign(file, "b-1", 2)
-
-    out = nix_command("verify", str(file), "--trusted-public-keys", f"{A} {B}", "--sigs-needed", "2")
-
-    assert out == (0, b"verified 1, bad 0\n", b"")
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+    sound = file.read_bytes()
+    for old, new in (
         (b"-hello\n", b"-hallo\n"),
         (b"NarHash: sha256:0", b"NarHash: sha256:1"),
         (b"NarSize: 120", b"NarSize: 121"),
         (b"References: ", b"References: %032d-x" % 0),
-    ],
-)
-def test_tampering(nix_command: Run, file: Path, old: bytes, new: bytes) -> None:
-    """What a signature covers cannot be changed."""
-    sign(file, "a-1", 1)
-    file.write_bytes(file.read_bytes().replace(old, new))
+    ):
+        file.write_bytes(sound.replace(old, new))
 
-    assert nix_command("verify", str(file), "--trusted-public-keys", A)[0] == 1
+        assert verify(file)[0] == 1, new
 
 
-def test_a_wrong_signature_beside_a_right_one(nix_command: Run, file: Path) -> None:
+def test_a_wrong_signature_beside_a_right_one(verify: Verify, file: Path) -> None:
     """The path is good, and a warning tells that Nix's own command fails on it."""
     sign(file, "a-1", 9)
     sign(file, "a-1", 1)
 
-    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", A)
+    code, out, err = verify(file)
 
-    assert (code, out) == (0, b"verified 1, bad 0\n")
+    assert (code, out) == (0, "verified 1, bad 0\n")
     assert err == (
-        b"keywright: warning: 1 narinfos have a signature under a-1 that does not hold, beside one that does; nix "
-        b"store verify fails on such\n"
+        "keywright: warning: 1 narinfos have a signature under a-1 that does not hold, beside one that does; nix "
+        "store verify fails on such\n"
     )
 
 
-def test_json(nix_command: Run, make_cache: MakeCache) -> None:
+def test_json(verify: Verify, make_cache: MakeCache) -> None:
     """With --json each bad path, each fault and at last the counts are a line."""
     cache = make_cache(2)
     paths = sorted(cache.glob("*.narinfo"))
     sign(paths[0], "a-1", 9)
     paths[1].write_bytes(b"")
 
-    code, out, err = nix_command("verify", str(cache), "--trusted-public-keys", A, as_json=True)
+    code, out, err = verify(cache, as_json=True)
 
     *lines, last = [json.loads(line) for line in out.splitlines()]
     message = f"{paths[1]}: the last line does not end, so the narinfo was cut short; fetch it again"
@@ -238,41 +200,35 @@ def test_json(nix_command: Run, make_cache: MakeCache) -> None:
         },
     ]
     assert last == {"verified": 0, "bad": 1, "gone": 0, "faults": 1, "malformed_keys": 0, "warnings": []}
-    assert (code, err.decode()) == (65, f"keywright: {message}\n")
+    assert (code, err) == (65, f"keywright: {message}\n")
 
 
-def test_faults(nix_command: Run, make_cache: MakeCache) -> None:
-    """A narinfo that cannot be read as one is a line on stderr, and gives the exit code."""
+def test_faults(verify: Verify, make_cache: MakeCache) -> None:
+    """What cannot be read as a narinfo or nix-cache-info is a line on stderr, and gives the exit code."""
     cache = make_cache(1)
     sign(next(cache.glob("*.narinfo")), "a-1", 1)
     (cache / "x.narinfo").symlink_to("y")
+    (cache / "nix-cache-info").write_bytes(b"StoreDir: store\n")
 
-    code, out, err = nix_command("verify", str(cache), "--trusted-public-keys", A)
+    code, out, err = verify(cache)
 
-    assert (code, out) == (65, b"verified 1, bad 0, faults 1\n")
-    assert err.decode() == f"keywright: {cache}/x.narinfo: is a symbolic link; sign the file that it leads to\n"
+    assert (code, out) == (65, "verified 1, bad 0, faults 2\n")
+    assert err.splitlines() == [
+        f"keywright: {cache}/nix-cache-info: the StoreDir is no directory of a store; write one, such as /nix/store",
+        f"keywright: {cache}/x.narinfo: is a symbolic link; sign the file that it leads to",
+    ]
 
 
-@pytest.mark.parametrize(
-    ("trusted", "needed", "message"),
-    [
-        pytest.param(
-            "", "1", "--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces",
-            id="no key",
-        ),
-        pytest.param(
-            "a-1:x", "1", "--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces",
-            id="malformed",
-        ),
-        pytest.param(A, "0", "--sigs-needed takes a number from 1 upwards", id="none needed"),
-    ],
-)  # fmt: skip
-def test_arguments_that_do_not_fit(nix_command: Run, file: Path, trusted: str, needed: str, message: str) -> None:
+def test_arguments_that_do_not_fit(verify: Verify, file: Path) -> None:
     """They are refused before anything is read."""
-    with pytest.raises(ConfigError) as caught:
-        nix_command("verify", str(file), "--trusted-public-keys", trusted, "--sigs-needed", needed)
-
-    assert str(caught.value) == message
+    no_key = "--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces"
+    for trusted, needed, message in (
+        ("", 1, no_key),
+        ("a-1:x", 1, no_key),
+        (A, 0, "--sigs-needed takes a number from 1 upwards"),
+    ):
+        with refusal(ConfigError, message):
+            verify(file, trusted=trusted, needed=needed)
 
 
 def test_keys_to_trust_are_required(nix_command: Run, file: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -306,59 +262,48 @@ def test_on_a_terminal_lines_stand_alone(
     assert [line.rpartition("\x1b[K")[2] for line in shown.decode().split("\r\n")] == plain.split("\n")
 
 
-def test_traps_are_told(nix_command: Run, file: Path) -> None:
+def test_traps_are_reported(verify: Verify, file: Path) -> None:
     """What Nix would make of odd trusted keys is a warning each, and the rest is done."""
     sign(file, "a-1", 1)
-
     trusted = f"{A},{B} {public('a-1', 2)}"
-    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", trusted)
-    document = json.loads(nix_command("verify", str(file), "--trusted-public-keys", trusted, as_json=True)[1])
 
-    assert (code, out) == (0, b"verified 1, bad 0\n")
-    lines = err.decode().splitlines()
+    code, out, err = verify(file, trusted=trusted)
+    document = json.loads(verify(file, trusted=trusted, as_json=True)[1])
+
+    assert (code, out) == (0, "verified 1, bad 0\n")
+    lines = err.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("keywright: warning: --trusted-public-keys: key ") for line in lines)
-    assert document == {
-        "verified": 1,
-        "bad": 0,
-        "gone": 0,
-        "faults": 0,
-        "malformed_keys": 0,
-        "warnings": [line.removeprefix("keywright: warning: ") for line in lines],
-    }
+    assert document["warnings"] == [line.removeprefix("keywright: warning: ") for line in lines]
 
 
-@pytest.mark.parametrize(
-    ("trusted", "malformed"),
-    [
-        pytest.param(f"{A} rubbish", 1, id="no key"),
-        pytest.param(f"{A} b-1:AAAA c-1:", 2, id="two of them"),
-        pytest.param(f"{A} {B.rstrip('=')},{B}", 1, id="joined by a comma, without padding"),
-    ],
-)
-def test_a_key_with_which_nix_refuses_to_work(nix_command: Run, file: Path, trusted: str, malformed: int) -> None:
-    """Everything is verified and yet the answer is no; the summary tells, and the JSON names each in its warnings."""
+def test_a_key_with_which_nix_refuses_to_work(verify: Verify, file: Path) -> None:
+    """Everything is verified and yet the answer is no; the summary says so, and the JSON has a warning for each."""
     sign(file, "a-1", 1)
+    for trusted, malformed in (
+        (f"{A} rubbish", 1),
+        (f"{A} b-1:AAAA c-1:", 2),
+        (f"{A} {B.rstrip('=')},{B}", 1),  # joined by a comma, without padding
+    ):
+        code, out, err = verify(file, trusted=trusted)
+        in_json = verify(file, trusted=trusted, as_json=True)
 
-    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", trusted)
-    in_json = nix_command("verify", str(file), "--trusted-public-keys", trusted, as_json=True)
-
-    told = f"verified 1, bad 0, malformed keys {malformed}, and Nix would refuse to work at all\n"
-    assert (code, out.decode()) == (1, told)
-    assert err.decode().count("is left out, and Nix would refuse to work at all") == malformed
-    assert b"rubbish" not in err
-    document = json.loads(in_json[1])
-    assert (in_json[0], document["malformed_keys"], len(document["warnings"])) == (1, malformed, malformed)
+        summary = f"verified 1, bad 0, malformed keys {malformed}, and Nix would refuse to work at all\n"
+        assert (code, out) == (1, summary)
+        assert err.count("is left out, and Nix would refuse to work at all") == malformed
+        assert "rubbish" not in err
+        document = json.loads(in_json[1])
+        assert (in_json[0], document["malformed_keys"], len(document["warnings"])) == (1, malformed, malformed)
 
 
-def test_a_fault_goes_before_a_malformed_key(nix_command: Run, file: Path) -> None:
-    """Of two things that are wrong the exit code tells the graver."""
+def test_a_fault_goes_before_a_malformed_key(verify: Verify, file: Path) -> None:
+    """Of two things that are wrong the exit code is that of the graver."""
     file.write_bytes(b"")
 
-    assert nix_command("verify", str(file), "--trusted-public-keys", f"{A} rubbish")[0] == 65
+    assert verify(file, trusted=f"{A} rubbish")[0] == 65
 
 
-def test_a_narinfo_of_another_store(nix_command: Run, make_cache: MakeCache) -> None:
+def test_a_narinfo_of_another_store(verify: Verify, make_cache: MakeCache) -> None:
     """A StorePath elsewhere than in the StoreDir of the cache, with a signature that holds, is a fault."""
     cache = make_cache(2)
     odd, even = sorted(cache.glob("*.narinfo"))
@@ -367,85 +312,53 @@ def test_a_narinfo_of_another_store(nix_command: Run, make_cache: MakeCache) -> 
         sign(path, "a-1", 1)
     message = f"{odd}: StorePath is of another store than nix-cache-info says; take it out of this cache"
 
-    whole = nix_command("verify", str(cache), "--trusted-public-keys", A)
-    single = nix_command("verify", str(odd), "--trusted-public-keys", A)
+    whole = verify(cache)
+    single = verify(odd)
 
-    assert whole == (65, b"verified 1, bad 0, faults 1\n", f"keywright: {message}\n".encode())
-    assert single == (65, b"verified 0, bad 0, faults 1\n", f"keywright: {message}\n".encode())
+    assert whole == (65, "verified 1, bad 0, faults 1\n", f"keywright: {message}\n")
+    assert single == (65, "verified 0, bad 0, faults 1\n", f"keywright: {message}\n")
 
 
-@pytest.mark.parametrize(
-    "info",
-    [
-        pytest.param(None, id="no nix-cache-info"),
-        pytest.param(b"Priority: 40\n", id="no StoreDir"),
-        pytest.param(b"StoreDir: /gnu/store\n", id="its StoreDir"),
-    ],
-)
-def test_a_cache_of_another_store(nix_command: Run, make_cache: MakeCache, info: bytes | None) -> None:
-    """Any directory is fine, where the cache says it or says none."""
-    cache = make_cache(1)
-    file = next(cache.glob("*.narinfo"))
+def test_a_cache_of_another_store(verify: Verify, file: Path) -> None:
+    """Any directory is fine, if the cache names it, or names none."""
     file.write_bytes(file.read_bytes().replace(b"/nix/store", b"/gnu/store"))
     sign(file, "a-1", 1)
-    (cache / "nix-cache-info").unlink()
-    if info is not None:
-        (cache / "nix-cache-info").write_bytes(info)
+    info = file.with_name("nix-cache-info")
+    info.unlink()
 
-    assert nix_command("verify", str(cache), "--trusted-public-keys", A) == (0, b"verified 1, bad 0\n", b"")
+    assert verify(file.parent) == (0, "verified 1, bad 0\n", "")
+    for text in (b"Priority: 40\n", b"StoreDir: /gnu/store\n"):
+        info.write_bytes(text)
 
-
-def test_a_malformed_cache_info(nix_command: Run, make_cache: MakeCache) -> None:
-    """It is a fault, and the narinfos are verified all the same."""
-    cache = make_cache(1)
-    sign(next(cache.glob("*.narinfo")), "a-1", 1)
-    (cache / "nix-cache-info").write_bytes(b"StoreDir: store\n")
-
-    code, out, err = nix_command("verify", str(cache), "--trusted-public-keys", A)
-
-    message = "the StoreDir is no directory of a store; write one, such as /nix/store"
-    assert (code, out) == (65, b"verified 1, bad 0, faults 1\n")
-    assert err.decode() == f"keywright: {cache}/nix-cache-info: {message}\n"
+        assert verify(file.parent) == (0, "verified 1, bad 0\n", "")
 
 
-def test_a_narinfo_of_a_thousand_signatures(nix_command: Run, file: Path) -> None:
+def test_a_narinfo_of_a_thousand_signatures(verify: Verify, file: Path) -> None:
     """More are a fault with their line, told at once."""
     sign(file, "a-1", 1)
     file.write_bytes(file.read_bytes() + b"Sig: a-1:x\n" * 1000)
 
-    code, out, err = nix_command("verify", str(file), "--trusted-public-keys", A)
+    code, out, err = verify(file)
 
     message = "is a signature after 1000 others, more than a narinfo may have; fetch the narinfo again"
-    assert (code, out, err.decode()) == (65, b"verified 0, bad 0, faults 1\n", f"keywright: {file}:1007: {message}\n")
+    assert (code, out, err) == (65, "verified 0, bad 0, faults 1\n", f"keywright: {file}:1007: {message}\n")
 
 
-def test_more_signatures_than_keys(nix_command: Run, file: Path) -> None:
-    """That no path can have so many is said."""
+def test_more_signatures_than_keys(verify: Verify, file: Path) -> None:
+    """That no path can have so many is said; one key under two names is one."""
     sign(file, "a-1", 1)
-
-    arguments = [str(file), "--trusted-public-keys", A, "--sigs-needed", "2"]
-    code, _, err = nix_command("verify", *arguments)
-    document = json.loads(nix_command("verify", *arguments, as_json=True)[1].splitlines()[-1])
-
     warning = "--sigs-needed 2: no path can have so many, for 1 keys are trusted"
-    assert (code, err.decode()) == (1, f"keywright: warning: {warning}\n")
+
+    code, _, err = verify(file, needed=2)
+    document = json.loads(verify(file, needed=2, as_json=True)[1].splitlines()[-1])
+    twice = verify(file, trusted=f"{A} {public('z-1', 1)}", needed=2)[2].splitlines()
+
+    assert (code, err) == (1, f"keywright: warning: {warning}\n")
     assert document["warnings"] == [warning]
+    assert twice[1:] == [f"keywright: warning: {warning}"]
 
 
-def test_one_key_under_two_names_is_one(nix_command: Run, file: Path) -> None:
-    """That two are needed, and so no path can have them, is said."""
-    _, _, err = nix_command(
-        "verify", str(file), "--trusted-public-keys", f"{A} {public('z-1', 1)}", "--sigs-needed", "2"
-    )
-
-    assert err.decode().splitlines()[1:] == [
-        "keywright: warning: --sigs-needed 2: no path can have so many, for 1 keys are trusted"
-    ]
-
-
-def test_a_narinfo_that_goes_meanwhile(
-    nix_command: Run, make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_narinfo_that_goes_meanwhile(verify: Verify, make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is counted, and is no fault."""
     cache = make_cache(2)
     for path in cache.glob("*.narinfo"):
@@ -458,15 +371,15 @@ def test_a_narinfo_that_goes_meanwhile(
 
     monkeypatch.setattr(Cache, "names", names_and_one_that_went)
 
-    assert nix_command("verify", str(cache), "--trusted-public-keys", A) == (0, b"verified 2, bad 0, gone 1\n", b"")
+    assert verify(cache) == (0, "verified 2, bad 0, gone 1\n", "")
 
 
-def test_nothing_is_written(nix_command: Run, make_cache: MakeCache) -> None:
+def test_nothing_is_written(verify: Verify, make_cache: MakeCache) -> None:
     """Verifying leaves everything as it is, what a killed run left too."""
     cache = make_cache(1)
     (cache / ".keywright-x.narinfo").touch()
     before = sorted((path.name, path.stat().st_mtime_ns) for path in cache.iterdir())
 
-    nix_command("verify", str(cache), "--trusted-public-keys", A)
+    verify(cache)
 
     assert sorted((path.name, path.stat().st_mtime_ns) for path in cache.iterdir()) == before

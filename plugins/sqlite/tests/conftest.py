@@ -17,8 +17,8 @@ import pytest
 
 from keywright import Attributes, Options, Record, RecordInfo, Secret, State, WritableStore, encode_info
 from keywright_sqlite.backend import SqliteBackend
-from keywright_sqlite.checksums import link, record_check
-from keywright_sqlite.schema import image
+from keywright_sqlite.database import image
+from keywright_sqlite.store import link, record_check
 
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from keywright import Record, Revision, Secret, State, WritableStore
-from keywright.errors import DurabilityUnknownError, KeyExistsError, KeywrightError
-from keywright_sqlite import connection, session
-from keywright_sqlite.schema import image
+from keywright.errors import DurabilityUnknownError, KeywrightError
+from keywright_sqlite import database, session
+from keywright_sqlite.database import image
 from keywright_sqlite.store import _ADD_PAYLOAD, _WIPE, SqliteStore
 
 Make = Callable[..., Record]
@@ -72,26 +72,6 @@ def test_no_checksum_of_a_secret_outlives_it(path: str, store: WritableStore, ma
     assert _traces(path, checksum) == []
 
 
-def test_a_replaced_payload_is_in_no_file(path: str, store: WritableStore, make: Make) -> None:
-    """What was sealed under an old master key does not stay behind the new."""
-    canary = os.urandom(24)
-    info = store.create(make("a", payload=canary))
-
-    store.update(Record(info, Secret(b"sealed anew")), expected=info.revision)
-
-    assert _traces(path, canary) == []
-
-
-def test_a_removed_name_is_in_no_file(path: str, store: WritableStore, make: Make) -> None:
-    """A key that moved to another store does not stay here too."""
-    canary = os.urandom(24)
-    revisions = [store.create(make("a", version, payload=canary)).revision for version in (1, 2, 3)]
-
-    store.remove("a", expected=revisions)
-
-    assert _traces(path, canary) == []
-
-
 def test_no_copy_stays_where_pages_were_balanced(path: str, store: WritableStore, make: Make) -> None:
     """Among hundreds of keys made in any order and relabelled, a destroyed one leaves no copy behind.
 
@@ -143,17 +123,6 @@ def test_wiped_rows_stay_where_they_are(path: str) -> None:
     content = Path(path).read_bytes()
     assert sum(canary in content for canary in wiped) == 0
     assert sum(content.count(canary) != 1 for _, canary in live) == 0
-
-
-def test_a_refused_create_leaves_nothing(path: str, store: WritableStore, make: Make) -> None:
-    """The payload of the second create of a version is written nowhere."""
-    canary = os.urandom(24)
-    store.create(make("a"))
-
-    with pytest.raises(KeyExistsError):
-        store.create(make("a", payload=canary))
-
-    assert _traces(path, canary) == []
 
 
 @pytest.mark.parametrize(
@@ -231,7 +200,7 @@ def test_a_sync_that_failed_is_not_tried_again(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(connection, "erase_log", failing)
+        patch.setattr(database, "erase_log", failing)
         with opened(path) as store:
             assert list(store.names()) == ["a"]
             assert os.path.getsize(path + "-wal") == left > 0

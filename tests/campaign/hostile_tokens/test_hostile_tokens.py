@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from keywright import Secret
 from keywright.errors import KeywrightError, MalformedKeyError, MalformedTokenError
 from keywright_jose import jwe_decode, jws_decode, jws_encode, signer, verifier, verify
-from keywright_jose.jwk_format import JwkFormat
+from keywright_jose.jwk.format import JwkFormat
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "hostile-tokens.md"
 CASES = [case for cases in TABLE.values() for case in cases]

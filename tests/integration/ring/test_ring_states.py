@@ -359,14 +359,6 @@ def test_a_clock_of_another_zone(registry: Registry) -> None:
             id="no zone, as of utcnow",
         ),
         pytest.param(
-            3, "the time that the clock gives must be a time with a zone, such as 2027-01-31T12:00:00Z", id="a number"
-        ),
-        pytest.param(
-            None,
-            "the clock gives no time; have it return one with a zone, such as datetime.now(UTC)",
-            id="nothing",
-        ),
-        pytest.param(
             datetime.min.replace(tzinfo=timezone(timedelta(hours=2))),
             "the time that the clock gives must lie within the years 1 to 9999 in UTC",
             id="before all years",
@@ -381,13 +373,3 @@ def test_a_clock_that_gives_no_time(registry: Registry, gives: Any, message: str
                 call()
             assert str(caught.value) == message
         assert list(ring.names()) == []
-
-
-@pytest.mark.parametrize("clock", ["now", datetime.now(UTC)])
-def test_what_is_no_clock(registry: Registry, clock: Any) -> None:
-    """It is reported before anything is opened."""
-    with pytest.raises(ConfigError) as caught:
-        keywright.open(STORES, clock=clock, registry=registry)
-    assert str(caught.value) == (
-        "clock must be a function that gives the time; leave it out for the time of the system"
-    )

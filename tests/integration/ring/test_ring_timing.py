@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.rings import Refused, Rings, Wait
 
-from keywright import Secret
+from keywright import Record, RecordInfo, Secret
 from keywright.errors import (
     ConfigError,
     DamagedStoreError,
@@ -190,22 +190,27 @@ def test_one_that_fails_stops_no_other(
         assert (due[0].newest, due[0].since, str(due[0].error)) == (None, None, message)
 
 
-def test_of_two_at_once_one_makes_the_version(ring: Rings, shared: dict[str, str], wait: Wait) -> None:
-    """Anyone who saw the old version as the newest makes its successor or none, never the one after that."""
+def test_of_two_at_once_one_makes_the_version(
+    ring: Rings, shared: dict[str, str], wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ring that saw the old version as the newest creates its successor or nothing, never the one after that."""
     tables = {"stores": {"main": shared}, "keys": {"a": {"rotate_every": "1d"}}}
     one, other = ring(**tables), ring(**tables)
     one.generate("a")
     wait(days=1)
+    store = other.open_store().writable
+    create = store.create
+    made: list[int] = []
 
-    late = other.rotate_due()
-    seen = next(iter(one.due()))
-    waiting = other._due((), None)
-    name, infos = next(waiting)
-    made = [found.made and found.made.version for found in one.rotate_due()]
+    def late(record: Record) -> RecordInfo:
+        monkeypatch.setattr(store, "create", create)
+        made.extend(found.made.version for found in one.rotate_due() if found.made)
+        return create(record)
 
-    assert (seen.name, name.name, [info.version for info in infos]) == ("a", "a", [1])
+    monkeypatch.setattr(store, "create", late)
+
+    assert list(other.rotate_due()) == []
     assert made == [2]
-    assert list(late) == []
     assert [found.info.version for found in one.show("a").versions] == [1, 2]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from keywright.cli.exit_codes import exit_code
 from keywright.cli.streams import printable
-from keywright.errors import ConfigError, KeywrightError, SealError, StoreError
+from keywright.errors import KeywrightError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
@@ -26,7 +26,7 @@ def run_config_check(arguments: Namespace, context: Context) -> int:
         config = context.config
         for sentence in _replaced_lists(config):
             context.note(f"keywright: note: {sentence}")
-        faults += _faults(context)
+        faults += context.ring.examine_settings()
     except KeywrightError as fault:
         faults.append(fault)  # and what comes after it cannot be looked at
     if faults:
@@ -83,32 +83,3 @@ def _replaced_lists(config: Config) -> Iterator[str]:
             other = below.get(name, {}).get(setting)
             if other is not None and other.source != given.source and isinstance(other.value, list):
                 yield f"{given.source}: {given.path} replaces the whole list of {other.source}; repeat what should hold"
-
-
-def _faults(context: Context) -> Iterator[KeywrightError]:
-    from keywright.ring.declaration import declaration_faults
-    from keywright.ring.settings_check import configured
-
-    config, ring = context.config, context.ring
-    is_ill = False
-    for part in configured(config, ring.plugins, ring.observers.configured):
-        try:
-            for sentence in part.examine():
-                is_ill = is_ill or part.subject.startswith("plugin ")
-                yield ConfigError(f"{part.subject}: {sentence}")
-        except KeywrightError as fault:
-            yield fault
-    for name in config.stores:
-        try:
-            # Opened, for some settings only the backend can judge; whether it can be reached is no matter of settings.
-            if config.stores[name].backend == "chain":
-                next(ring.names(store=name), None)
-            else:
-                _ = ring.open_store(name).store
-        except (StoreError, SealError):
-            continue
-        except KeywrightError as fault:
-            yield fault
-    for table in config.keys.values():
-        # What a plugin says of itself, its reviewer would say again of each key.
-        yield from declaration_faults(ring, table, review=not is_ill)

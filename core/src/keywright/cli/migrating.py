@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.progress import Progress
     from keywright.plugins.registry import Registry
-    from keywright.ring.migration import Moved
+    from keywright.ring.migrate import MigrationResult
 
 _CONFLICT = 4
 
@@ -124,7 +124,7 @@ class _Run:
         self.progress = progress
         self.code = 0
 
-    def note(self, moved: Moved) -> None:
+    def note(self, moved: MigrationResult) -> None:
         """Tell what became of one."""
         self._counts[moved.outcome] += 1
         if moved.unsealed:

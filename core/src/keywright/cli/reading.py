@@ -92,7 +92,7 @@ def configure_convert(parser: ArgumentParser, plugins: Registry) -> None:
 
 def run_convert(arguments: Namespace, context: Context) -> int:
     """Write the converted key's bytes, exactly."""
-    from keywright.ring.conversion import convert
+    from keywright.ring.codec import convert
 
     data: bytes | Secret = convert(
         context.read_input(None),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.cli.progress import Progress
     from keywright.plugins.registry import Registry
-    from keywright.ring.resealing import Resealed
+    from keywright.ring.rewrap import RewrapResult
 
 
 def configure_reseal(_parser: ArgumentParser, _plugins: Registry) -> None:
@@ -64,7 +64,7 @@ class _Reseal:
             self._context.print(", ".join(shown))
         return self.code
 
-    def _note(self, one: Resealed) -> None:
+    def _note(self, one: RewrapResult) -> None:
         self._counts["failed" if one.error is not None else "resealed" if one.is_changed else "current"] += 1
         if one.error is not None:
             self._progress.clear()

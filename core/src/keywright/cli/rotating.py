@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keywright.errors import KeywrightError
     from keywright.plugins.registry import Registry
     from keywright.records import RecordInfo
-    from keywright.ring.timing import Due
+    from keywright.ring.schedule import Due
 
 _FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
 

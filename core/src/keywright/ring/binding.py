@@ -1,50 +1,151 @@
-"""Binding a version for use: which one signs now, and which ones verify."""
+"""Binding versions for use: which one signs now, which ones verify, and with which algorithm."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 from keywright import lifecycle
 from keywright.errors import InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
-from keywright.keys import Reference
-from keywright.records import RecordInfo
-from keywright.ring.algorithms import choose_algorithm
-from keywright.ring.opened import OpenedStore, secret_of
-from keywright.ring.signer import BoundKey
-from keywright.ring.verifier import BoundVerifier
+from keywright.keys import Reference, parse_reference
+from keywright.ring.arguments import check_duration
+from keywright.ring.bound import (
+    BoundKey,
+    BoundVerifier,
+    Decrypter,
+    DecryptionKey,
+    Encrypter,
+    EncryptionKey,
+    Found,
+    Signer,
+    Verifier,
+)
+from keywright.ring.codec import public_half
+from keywright.ring.stores import check_secret
 
 if TYPE_CHECKING:
     from keywright.errors import KeywrightError
+    from keywright.keys import Attributes
     from keywright.plugins.registry import Registry
+    from keywright.protocols import KeyType
+    from keywright.records import RecordInfo
+    from keywright.ring.context import RingContext
+    from keywright.ring.operations import Operations
+    from keywright.ring.stores import OpenStore
 
-__all__ = [
-    "able_versions",
-    "bind",
-    "bound_verifiers",
-    "signing_until",
-    "signing_version",
-    "verify",
-    "verifying_until",
-]
+_T = TypeVar("_T")
+_Binding = TypeVar("_Binding")
 
 
-def signing_version(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> RecordInfo:
-    """The version of the name that signs now.
+def signer(
+    context: RingContext, reference: str, algorithm: str | None, store: str | None, refresh: timedelta | None
+) -> Signer:
+    """`KeyRing.signer`."""
+    wanted = parse_reference(reference)
 
-    Raises:
-        PolicyError: none signs now, or the one that the reference names does not.
-    """
+    def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> BoundKey:
+        info = _primary(wanted, infos, now, use="that signs", other="does not sign, {} does")
+        return context.operations.run(
+            lambda: context.operations.describe("bind", opened, info),
+            lambda: _bind_signer(context.registry, opened, info, algorithm),
+            changes=False,
+        )
+
+    return _bind(Signer, context, wanted, store, refresh, bind, _signing_until)
+
+
+def verifier(
+    context: RingContext, reference: str, algorithm: str | None, store: str | None, refresh: timedelta | None
+) -> Verifier:
+    """`KeyRing.verifier`."""
+    wanted = parse_reference(reference)
+
+    def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> tuple[BoundVerifier, ...]:
+        return tuple(bound for _, bound in _bind_verifiers(context.registry, opened, wanted, infos, algorithm, now))
+
+    return _bind(Verifier, context, wanted, store, refresh, bind, _verifying_until)
+
+
+def encrypter(context: RingContext, reference: str, store: str | None, refresh: timedelta | None) -> Encrypter:
+    """`KeyRing.encrypter`."""
+    wanted = parse_reference(reference)
+
+    def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> EncryptionKey:
+        primary = _primary(wanted, infos, now, use="to encrypt for", other="is not encrypted for now, {} is")
+        info = opened.described(primary)
+        key = context.operations.load(opened, info) if info.public is None else public_half(info)
+        return EncryptionKey(info.name, info.version, info.kid, key)
+
+    return _bind(Encrypter, context, wanted, store, refresh, bind, _signing_until)
+
+
+def decrypter(context: RingContext, reference: str, store: str | None, refresh: timedelta | None) -> Decrypter:
+    """`KeyRing.decrypter`."""
+    wanted = parse_reference(reference)
+
+    def bind_one(opened: OpenStore, info: RecordInfo) -> DecryptionKey:
+        load = cache(lambda: context.operations.load(opened, info))
+        return DecryptionKey(info.name, info.version, info.kid, info.key_type, load)
+
+    def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> tuple[DecryptionKey, ...]:
+        able = _able_versions(wanted, infos, now, verify="decrypt", signed="encrypted for")
+        return tuple(bind_one(opened, opened.described(info)) for info in able)
+
+    return _bind(Decrypter, context, wanted, store, refresh, bind, _verifying_until)
+
+
+def _bind(
+    kind: Callable[[str, Callable[[], Found[_T]], Callable[[], datetime], Operations], _Binding],
+    context: RingContext,
+    reference: Reference,
+    store: str | None,
+    refresh: timedelta | None,
+    bind: Callable[[OpenStore, Sequence[RecordInfo], datetime], _T],
+    ends: Callable[[Sequence[RecordInfo], datetime], Iterator[datetime | None]],
+) -> _Binding:
+    """A `CachedBinding` of this kind. `ends` gives the times at which the versions that were bound change."""
+    check_duration("refresh", refresh)
+
+    def look_up() -> Found[_T]:
+        generation, now = context.operations.generation, context.clock()
+        opened = context.stores.get(store, name=reference.name)
+        infos = context.stores.versions(opened, reference.name, reference.version)
+        bound = bind(opened, infos, now)
+        times = [end for end in ends(infos, now) if end is not None]
+        if refresh is not None:
+            times.append(now + refresh)
+        return Found(bound, now, min(times, default=None), generation, os.getpid())
+
+    return kind(reference.name, look_up, context.clock, context.operations)
+
+
+def _signing_until(infos: Sequence[RecordInfo], now: datetime) -> Iterator[datetime | None]:
+    """When the version that signs stops signing."""
+    yield lifecycle.primary_until(infos, now)
+
+
+def _verifying_until(infos: Sequence[RecordInfo], now: datetime) -> Iterator[datetime | None]:
+    """When a version stops verifying or signing."""
+    for one in lifecycle.phases(infos, now):
+        for end in (one.superseded, one.verifies_until):
+            if end is not None and end > now:
+                yield end
+
+
+def _primary(reference: Reference, infos: Sequence[RecordInfo], now: datetime, *, use: str, other: str) -> RecordInfo:
+    """The primary, if the reference names it; `use` is what it is for, and `other` that it is not another version."""
     info = lifecycle.primary(infos, now)
     if info is None:
-        raise PolicyError(f"{reference.name} has no version that signs: {lifecycle.why_not(infos, now)}")
+        raise PolicyError(f"{reference.name} has no version {use}: {lifecycle.why_not(infos, now)}")
     if reference.version not in (None, info.version):
-        raise PolicyError(f"{reference} does not sign, {info.reference} does; leave the version out")
+        raise PolicyError(f"{reference} {other.format(info.reference)}; leave the version out")
     return info
 
 
-def able_versions(
+def _able_versions(
     reference: Reference,
     infos: Sequence[RecordInfo],
     now: datetime,
@@ -61,27 +162,16 @@ def able_versions(
     """
     able = [info for info in lifecycle.verifying(infos, now) if reference.version in (None, info.version)]
     if not able:
-        raise PolicyError(
-            f"{reference} may not {verify}: {_phases(reference, infos, now)}; have the data {signed} a version that may"
+        phases = ", ".join(
+            f"version {one.info.version} is {one.phase.value}"
+            for one in lifecycle.phases(infos, now)
+            if reference.version in (None, one.info.version)
         )
+        raise PolicyError(f"{reference} may not {verify}: {phases}; have the data {signed} a version that may")
     return able
 
 
-def signing_until(infos: Sequence[RecordInfo], now: datetime, refresh: timedelta | None) -> datetime | None:
-    """When a bound signer has to look again: when its version stops signing, or after `refresh`."""
-    ends = (lifecycle.primary_until(infos, now), None if refresh is None else now + refresh)
-    return min((end for end in ends if end is not None), default=None)
-
-
-def verifying_until(infos: Sequence[RecordInfo], now: datetime, refresh: timedelta | None) -> datetime | None:
-    """When a bound verifier has to look again: when a version stops verifying or signing, or after `refresh`."""
-    ends = [] if refresh is None else [now + refresh]
-    for one in lifecycle.phases(infos, now):
-        ends += [end for end in (one.superseded, one.verifies_until) if end is not None and end > now]
-    return min(ends, default=None)
-
-
-def bind(plugins: Registry, opened: OpenedStore, info: RecordInfo, algorithm: str | None) -> BoundKey:
+def _bind_signer(registry: Registry, opened: OpenStore, info: RecordInfo, algorithm: str | None) -> BoundKey:
     """Bind one version for signing.
 
     Raises:
@@ -90,50 +180,41 @@ def bind(plugins: Registry, opened: OpenedStore, info: RecordInfo, algorithm: st
         InvalidKeyError: the key is too weak for the algorithm.
     """
     signing = opened.signing
-    if signing is not None:
-        key_type = plugins.key_type(info.key_type)
-        chosen = choose_algorithm(key_type, info.attributes, algorithm, "sign", info.reference)
-        sign = signing.signer(info.name, info.version, chosen)
-        return BoundKey(info.name, info.version, info.kid, info.key_type, chosen, info.public, sign)
-    key = secret_of(opened.load(info), info, opened)
-    key_type = plugins.key_type(key.type)
+    key = check_secret(opened.load(info), info, opened) if signing is None else public_half(info)
+    key_type = registry.key_type(key.type)
     chosen = choose_algorithm(key_type, key.attributes, algorithm, "sign", info.reference)
-    sign = key_type.signer(key, chosen)
+    sign = key_type.signer(key, chosen) if signing is None else signing.signer(info.name, info.version, chosen)
     return BoundKey(info.name, info.version, key.kid, key.type, chosen, key.public, sign)
 
 
 def verify(
-    plugins: Registry,
-    opened: OpenedStore,
-    reference: Reference,
-    infos: Sequence[RecordInfo],
-    message: bytes,
+    context: RingContext,
+    reference: str,
+    data: bytes,
     signature: bytes,
     algorithm: str | None,
-    now: datetime,
+    store: str | None,
 ) -> RecordInfo:
-    """The version under which the signature holds, the primary tried first, then newest to oldest.
-
-    Raises:
-        InvalidSignatureError: it holds under none.
-        PolicyError, UnsupportedOperationError, InvalidKeyError: as `bound_verifiers`.
-    """
-    for info, bound in bound_verifiers(plugins, opened, reference, infos, algorithm, now):
+    """`KeyRing.verify`."""
+    wanted = parse_reference(reference)
+    opened = context.stores.get(store, name=wanted.name)
+    infos = context.stores.versions(opened, wanted.name, wanted.version)
+    for info, bound in _bind_verifiers(context.registry, opened, wanted, infos, algorithm, context.clock()):
         try:
-            bound.verify(message, signature)
+            bound.verify(data, signature)
         except InvalidSignatureError:
             continue
         return opened.described(info)
-    if reference.version is not None:
+    if wanted.version is not None:
         raise InvalidSignatureError(
-            f"the signature does not hold under {reference}; check the data, or leave out the version"
+            f"the signature does not hold under {wanted}; check the data, or leave out the version"
         )
-    raise InvalidSignatureError(f"the signature holds under no version of {reference} that may verify; check the data")
+    raise InvalidSignatureError(f"the signature holds under no version of {wanted} that may verify; check the data")
 
 
-def bound_verifiers(
-    plugins: Registry,
-    opened: OpenedStore,
+def _bind_verifiers(
+    registry: Registry,
+    opened: OpenStore,
     reference: Reference,
     infos: Sequence[RecordInfo],
     algorithm: str | None,
@@ -146,31 +227,56 @@ def bound_verifiers(
         UnsupportedOperationError, PolicyError, InvalidKeyError: no version can be used so; this is why the first
             one cannot.
     """
-    tried = able_versions(reference, infos, now)
+    able = _able_versions(reference, infos, now)
     refusals: list[KeywrightError] = []
-    for info in tried:
+    for info in able:
         try:
-            bound = _bind_verifier(plugins, opened, info, algorithm)
+            bound = _bind_verifier(registry, opened, info, algorithm)
         except (UnsupportedOperationError, PolicyError, InvalidKeyError) as refusal:
-            # Versions may differ in type and use: that one cannot be used so says nothing of the others.
+            # Versions may differ in type and use: the others may be usable.
             refusals.append(refusal)
         else:
             yield info, bound
-    if len(refusals) == len(tried):
+    if len(refusals) == len(able):
         raise refusals[0]
 
 
-def _bind_verifier(plugins: Registry, opened: OpenedStore, info: RecordInfo, algorithm: str | None) -> BoundVerifier:
-    key = opened.load(info) if info.public is None else opened.public_key(info)
-    key_type = plugins.key_type(key.type)
+def _bind_verifier(registry: Registry, opened: OpenStore, info: RecordInfo, algorithm: str | None) -> BoundVerifier:
+    key = opened.load(info) if info.public is None else public_half(info)
+    key_type = registry.key_type(key.type)
     chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
     check = key_type.verifier(key, chosen)
     return BoundVerifier(info.name, info.version, key.kid, key.type, chosen, key.public, check)
 
 
-def _phases(reference: Reference, infos: Sequence[RecordInfo], now: datetime) -> str:
-    return ", ".join(
-        f"version {one.info.version} is {one.phase.value}"
-        for one in lifecycle.phases(infos, now)
-        if reference.version in (None, one.info.version)
-    )
+def choose_algorithm(
+    key_type: KeyType, attributes: Attributes, requested: str | None, operation: str, reference: str
+) -> str:
+    """The JWA name to use for `operation`, `sign` or `verify`, with a key that has these `attributes`.
+
+    Its own `alg` takes precedence, and its `use` and `key_ops` are obeyed (RFC 7517 §4.2 to §4.4).
+
+    Raises:
+        UnsupportedOperationError: the type cannot sign, or not with the algorithm that was asked for.
+        PolicyError: the key is for another algorithm or use.
+    """
+    if not key_type.algorithms:
+        raise UnsupportedOperationError(f"{reference} is of type {key_type.name}, which cannot sign; use another key")
+    if requested is not None and requested not in key_type.algorithms:
+        can = ", ".join(key_type.algorithms)
+        raise UnsupportedOperationError(
+            f"{reference} is of type {key_type.name}, which cannot sign with this algorithm; it can with: {can}"
+        )
+    own = attributes.get("alg")
+    if own is not None and own not in key_type.algorithms:
+        raise PolicyError(f"{reference} is for another algorithm than signatures by its own alg; use another key")
+    if requested is not None and own is not None and requested != own:
+        raise PolicyError(f"{reference} is for {own} alone by its own alg; leave the algorithm out, or use another key")
+    if attributes.get("use", "sig") != "sig":
+        raise PolicyError(f"{reference} is not for signatures by its own use; use another key")
+    operations = attributes.get("key_ops")
+    # The public half of a signing key verifies, whatever its secret half lists (RFC 7517 §4.3 is about each half).
+    allowed = (operation,) if operation == "sign" else ("sign", "verify")
+    if isinstance(operations, tuple) and not any(one in operations for one in allowed):
+        raise PolicyError(f"{reference} may not {operation} by its own key_ops; use another key")
+    return str(requested or own or key_type.algorithms[0])

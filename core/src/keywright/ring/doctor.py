@@ -1,218 +1,464 @@
-"""The doctor: looks at every store, record and plugin, and says what is wrong and what to do. It repairs nothing."""
+"""What is wrong with plugins, settings, declared keys, stores and their records. Nothing is repaired."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from itertools import combinations
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from keywright import lifecycle
 from keywright.config.layers import dotted
-from keywright.errors import KeyNotFoundError
-from keywright.records import State, format_time
-from keywright.ring.chain import BACKEND as CHAIN
-from keywright.ring.declaration import declaration_faults
-from keywright.ring.doubled import doubled, twins
-from keywright.ring.finding import Finding, attempt, each
-from keywright.ring.finding import told as as_told
-from keywright.ring.plan import Wanted, make_plan
-from keywright.ring.settings_check import configured
+from keywright.errors import (
+    ConfigError,
+    KeyNotFoundError,
+    KeywrightError,
+    PluginError,
+    SealError,
+    StoreError,
+    UnknownPluginError,
+    UnsupportedKeyError,
+)
+from keywright.keys import Attributes
+from keywright.records import RecordInfo, State, format_time
+from keywright.ring.codec import is_read_back
+from keywright.ring.plan import NewVersion, Plan, make_plan
+from keywright.ring.sealing import open_seal
+from keywright.ring.stores import CHAIN
+from keywright.secret import Secret
+from keywright.settings.model import Options
+from keywright.settings.values import parse_setting
 from keywright.text import format_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from keywright.config.model import KeyTable
-    from keywright.protocols import ExaminedStore
-    from keywright.records import RecordInfo
-    from keywright.ring.opened import OpenedStore
-    from keywright.ring.reading import Reading
+    from keywright.config.model import KeyTable, PluginTable, SealTable
+    from keywright.plugins.registry import Registry
+    from keywright.protocols import ExaminedPlugin, ExaminedStore
+    from keywright.ring.context import RingContext
+    from keywright.ring.stores import OpenStore
+    from keywright.settings.model import Given, Setting
 
-__all__ = ["Finding", "examine"]
+_T = TypeVar("_T")
+_SLOW_BITS: Final = 1000
+_SHOWN: Final = 3
+
+
+class Finding(NamedTuple):
+    """A problem. As text: `SUBJECT: WHAT; WAY OUT`.
+
+    Attributes:
+        subject: `store 'local'`, `NAME in store 'local'`, `NAME@N in store 'local'`, `stores 'a' and 'b'`, `seal
+            'master'`, a plugin, or `configuration`.
+        what: the problem.
+        way_out: what to do.
+    """
+
+    subject: str
+    what: str
+    way_out: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.what}; {self.way_out}"
+
+
+def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:
+    """What `action` returns, or how it failed."""
+    return next(_each(subject, lambda: (action(),)))
+
+
+def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Finding]:
+    """What `iterate` returns, and at the end how it failed, if it did."""
+    try:
+        yield from iterate()
+    except UnknownPluginError as error:
+        # It ends in what is installed, and with why a plugin failed.
+        what = str(error).removeprefix(subject).lstrip(": ")
+        yield Finding(subject, what, "install, allow or mend its plugin, or correct the name")
+    except KeywrightError as error:
+        yield _finding_of(subject, str(error))
+    except Exception as error:  # noqa: BLE001  (a broken plugin must not hide other problems)
+        # Its message could quote what the plugin has.
+        yield Finding(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
+
+
+def _finding_of(subject: str, sentence: str, *, way_out: str = "correct that") -> Finding:
+    """`SUBJECT: WHAT; WAY OUT`, as errors spell it, in its parts; `way_out` is for an error that has none."""
+    what, semicolon, last = sentence.removeprefix(subject).lstrip(": ").rpartition("; ")
+    return Finding(subject, what, last) if semicolon else Finding(subject, last, way_out)
+
+
+def _examined(subject: str, examine: Callable[[], Iterable[KeywrightError | str]]) -> Iterator[Finding]:
+    """The problems that `examine` returns, and at the end how it failed, if it did."""
+    for problem in _each(subject, examine):
+        yield problem if isinstance(problem, Finding) else _finding_of(subject, str(problem))
+
+
+def _failure(subject: str, action: Callable[[], object]) -> Iterator[Finding]:
+    """How `action` failed, if it did."""
+    found = _attempt(subject, action)
+    if isinstance(found, Finding):
+        yield found
 
 
 class _Half(Enum):
-    """What of a key is there."""
+    """Which half of a key is available."""
 
     SECRET = 1
     PUBLIC = 2
     NONE = 3
 
 
-def examine(ring: Reading, only: str | None = None) -> Iterator[Finding]:
+def examine(context: RingContext, only: str | None = None) -> Iterator[Finding]:
     """What is wrong with plugins, settings, declared keys and stores; with `only`, of stores that one and its seal."""
-    for failure in ring.plugins.failures:
-        yield as_told(failure.subject, failure.reason, way_out="mend or uninstall it")
-    told = set()
-    for part in configured(ring.config, ring.plugins, ring.observers.configured, only):
-        for finding in _examined(part.subject, part.examine):
-            told.add(finding[1:])
+    for failure in context.registry.failures:
+        yield _finding_of(failure.subject, failure.reason, way_out="mend or uninstall it")
+    reported = set()
+    for subject, examine_table in _configured(context, only):
+        for finding in _examined(subject, examine_table):
+            reported.add(finding[1:])
             yield finding
     declared: dict[str, dict[str, KeyTable]] = {}
-    # A policy that is ill itself has been told of; it would object to each key.
-    yield from _declared(ring, only, declared, review=not told)
+    # A policy that is wrong itself is reported; it would object to each key.
+    yield from _declared(context, only, declared, review=not reported)
     holders: dict[str, list[str]] = {}
-    same = twins(ring) if only is None else {}
-    for store in ring.config.stores if only is None else (only,):
+    same = _same_places(context) if only is None else {}
+    for store in context.config.stores if only is None else (only,):
         if store in same:
             subject = f"stores {same[store]!r} and {store!r}"
             yield Finding(
                 subject, "are one and the same place", "remove one of the two tables, or correct its settings"
             )
-        for finding in _store(ring, store, declared.get(store, {}), {} if store in same else holders):
-            # What is wrong with a seal is not said again of each record that it does not open.
-            if finding[1:] not in told:
+        for finding in _store(context, store, declared.get(store, {}), {} if store in same else holders):
+            # A problem of a seal is not repeated for each record that it does not open.
+            if finding[1:] not in reported:
                 yield finding
-    yield from doubled(ring, holders)
+    yield from _duplicates(context, holders)
+
+
+def check_settings(context: RingContext) -> Iterator[KeywrightError]:
+    """What is wrong with the settings, as far as that shows without the stores' records: for `config check`."""
+    is_wrong = False
+    for subject, examine_table in _configured(context):
+        try:
+            for sentence in examine_table():
+                is_wrong = is_wrong or subject.startswith("plugin ")
+                yield ConfigError(f"{subject}: {sentence}")
+        except KeywrightError as problem:
+            yield problem
+    for name, table in context.config.stores.items():
+        try:
+            # Opened, for only the backend can judge some settings; whether it can be reached is not about settings.
+            if table.backend == CHAIN:
+                next(context.stores.names("", name), None)
+            else:
+                _ = context.stores.get(name).store
+        except (StoreError, SealError):
+            continue
+        except KeywrightError as problem:
+            yield problem
+    for key in context.config.keys.values():
+        # What a plugin says of itself, its reviewer would repeat for each key.
+        yield from _declaration_problems(context, key, review=not is_wrong)
+
+
+# Seals, and the places that settings point to
+
+
+def _configured(context: RingContext, only: str | None = None) -> Iterator[tuple[str, Callable[[], Iterator[str]]]]:
+    """The seals, the secrets of stores and the plugins, with a function that returns a sentence for each problem.
+
+    With `only`, of stores that one and its seal.
+    """
+    config, registry = context.config, context.registry
+    stores = config.stores.values() if only is None else (config.stores[only],)
+    used = {store.seal for store in stores}
+    for seal in config.seals.values():
+        if only is None or seal.name in used:
+            yield (f"seal {seal.name!r}", partial(_examine_seal, seal, registry))
+    for store in stores:
+        settings = _store_settings(registry, store.backend)
+        yield (f"store {store.name!r}", partial(_exposed, settings, store.given))
+    for name, table in config.plugin.items():
+        settings = registry.settings.get(name, ())
+        yield (f"plugin {name!r}", partial(_exposed, settings, table.given))
+        yield (f"plugin {name!r}", partial(_shared_places, context, table, settings))
+    for name, observer in context.observers.configured.items():
+        if hasattr(observer, "examine"):
+            yield (f"plugin {name!r}", cast("ExaminedPlugin", observer).examine)
+
+
+def _store_settings(registry: Registry, backend: str) -> Sequence[Setting]:
+    found = registry.store_backends.get(backend)
+    return () if found is None else found.settings
+
+
+def _examine_seal(table: SealTable, registry: Registry) -> Iterator[str]:
+    """Raises: as `open_seal`."""
+    seal = registry.seals.get(table.seal)
+    yield from _exposed(() if seal is None else seal.settings, table.given)
+    open_seal(table, registry)
+
+
+def _shared_places(context: RingContext, table: PluginTable, settings: Sequence[Setting]) -> Iterator[str]:
+    """One sentence for each file that a plugin would write to and that a store, or a store's directory, contains."""
+    for path, place in _places(settings, table.given):
+        for store in context.config.stores.values():
+            for _, other in _places(_store_settings(context.registry, store.backend), store.given):
+                if place == other or place.startswith(other + os.sep):
+                    yield f"{path} is in the place of store {store.name!r}; set another path"
+
+
+def _places(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator[tuple[str, str]]:
+    """The valid paths that are set: the setting's own path, and that of the file or directory."""
+    for setting in settings:
+        if setting.type == "path" and setting.name in given:
+            try:
+                path = str(parse_setting(setting, given[setting.name]))
+            except ConfigError:
+                continue  # reported by its owner
+            yield given[setting.name].path, os.path.realpath(path)
+
+
+def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator[str]:
+    """One sentence for each file with a secret in it that others may read."""
+    secrets = {setting.name for setting in settings if setting.type in ("secret", "secrets")}
+    pointers = [given[name] for name in given if name in secrets]
+    if pointers:
+        from keywright.settings.pointers import exposed
+
+        for pointer in pointers:
+            yield from exposed(pointer)
+
+
+# Declared keys
 
 
 def _declared(
-    ring: Reading, only: str | None, declared: dict[str, dict[str, KeyTable]], *, review: bool
+    context: RingContext, only: str | None, declared: dict[str, dict[str, KeyTable]], *, review: bool
 ) -> Iterator[Finding]:
-    """What is wrong with `[keys.NAME]` tables; `declared` learns which store is to have the others' names."""
-    for table in ring.config.keys.values():
-        common = attempt("configuration", table.common)
-        if isinstance(common, Finding):
-            yield common
+    """What is wrong with `[keys.NAME]` tables; `declared` gets the others, by the store that is to have them."""
+    for table in context.config.keys.values():
+        plan = _attempt("configuration", partial(make_plan, context.registry, table, NewVersion(), now=context.clock()))
+        if isinstance(plan, Finding):
+            yield plan
             continue
-        fault = attempt("configuration", partial(make_plan, ring.plugins, table, Wanted(), now=ring.now()))
-        if isinstance(fault, Finding):
-            yield fault
-        else:
-            for one in each("configuration", partial(declaration_faults, ring, table, review=review)):
-                yield one if isinstance(one, Finding) else as_told("configuration", str(one))
-            home = only or common.optional_text("store") or ring.config.default_store
-            declared.setdefault(home, {})[table.name] = table
+        yield from _examined("configuration", partial(_declaration_problems, context, table, review=review))
+        home = only or table.common().optional_text("store") or context.config.default_store
+        declared.setdefault(home, {})[table.name] = table
+
+
+def _declaration_problems(context: RingContext, table: KeyTable, *, review: bool = True) -> Iterator[KeywrightError]:
+    """What would prevent a declared key from being created, or rotated by the clock. Nothing is written or observed.
+
+    With `review`, reviewers are asked about a key that no version exists of, as for a dry run. If the store is
+    read-only by its kind, another program writes its keys, and only the settings are examined; if it cannot be reached,
+    what depends on its records is left out.
+    """
+    try:
+        plan = make_plan(context.registry, table, NewVersion(), now=context.clock())
+        opened = context.stores.get(name=table.name)
+    except (StoreError, SealError):
+        return
+    except KeywrightError as problem:
+        yield problem
+        return
+    if not opened.capabilities.writable:
+        return
+    checks: list[Callable[[], object]] = [
+        partial(_check_kid, plan, table),
+        partial(_check_format, context.registry, opened, plan, table),
+    ]
+    if _is_new(opened, table.name):
+        checks.append(lambda: opened.writable)
+        if review:
+            checks.append(partial(_check_policy, context, opened, plan, table))
+    for check in checks:
+        try:
+            check()
+        except KeywrightError as problem:
+            yield type(problem)(f"{table.source}: {table.path}: {problem}")
+        except Exception as error:  # noqa: BLE001  (a third-party key type or format; its message could quote the key)
+            yield PluginError(
+                f"{table.source}: {table.path}: a plugin failed with {type(error).__name__}; report it to its author"
+            )
+
+
+def _is_new(opened: OpenStore, name: str) -> bool:
+    """Whether no version exists, as far as the store answers."""
+    try:
+        return not opened.store.versions(name)
+    except KeywrightError:
+        return False
+
+
+def _check_kid(plan: Plan, table: KeyTable) -> None:
+    if plan.kid is not None and "{version}" not in plan.kid and table.common()["rotate_every"] is not None:
+        raise ConfigError(
+            "kid is the same for every version, so rotate_every could make none; set kid to a text with {version}"
+        )
+
+
+def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyTable) -> None:
+    """Raises: as what creates a version, if the format rejects the kid of the first or second, or attributes."""
+    key = plan.key_type.generate(_fast_options(plan))
+    key = replace(key, attributes=Attributes({**plan.attributes, **key.attributes}))
+    if opened.capabilities.signing:
+        if key.public is None:
+            return  # only the store knows whether it can create one
+        key = key.without_secret()
+    for version in (1, 2):
+        named = replace(key, kid=plan.kid_for(table.name, version, key))
+        encoded = Secret(plan.format.encode_public(named)) if key.secret is None else plan.format.encode_secret(named)
+        if not is_read_back(registry, plan.format, named, encoded):
+            raise UnsupportedKeyError(f"format {plan.format.name!r} gives another key back than it gets; name another")
+
+
+def _fast_options(plan: Plan) -> Options:
+    """The options of the plan; with the smallest size if all keys of the type are large and slow to generate."""
+    for setting in plan.key_type.settings:
+        if setting.name == "bits" and (setting.minimum or 0) > _SLOW_BITS:
+            return Options({**plan.options, "bits": setting.minimum})
+    return plan.options
+
+
+def _check_policy(context: RingContext, opened: OpenStore, plan: Plan, table: KeyTable) -> None:
+    operations, info = context.operations, plan.info(table.name, 1)
+    operations.rehearse(lambda: operations.describe("generate", opened, info, bits=plan.bits, dry_run=True))
+
+
+# Stores and their records
 
 
 def _store(
-    ring: Reading, store: str, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+    context: RingContext, store: str, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
-    """What is wrong with one store; `holders` learns which names it holds that are not destroyed."""
+    """What is wrong with one store; `holders` gets the names of which it has a version that is not destroyed."""
     subject = f"store {store!r}"
-    if ring.config.stores[store].backend == CHAIN:
+    if context.config.stores[store].backend == CHAIN:
         # Its stores are examined themselves.
-        found = attempt(subject, partial(_listed, ring, store))
-        if isinstance(found, Finding):
-            yield found
+        yield from _failure(subject, lambda: list(context.stores.names("", store)))
         for table in declared.values():
-            yield from _in_chain(ring, store, table)
+            yield from _in_chain(context, store, table)
         return
-    opened = attempt(subject, lambda: ring.open_store(store))
+    opened = _attempt(subject, lambda: context.stores.get(store))
     if isinstance(opened, Finding):
         yield opened
         return
-    plain = attempt(subject, lambda: opened.store)
+    plain = _attempt(subject, lambda: opened.store)
     if isinstance(plain, Finding):
         yield plain
         return
-    told = set()
+    reported = set()
     if hasattr(plain, "examine"):
         for finding in _examined(subject, cast("ExaminedStore", plain).examine):
-            told.add(finding[1:])
+            reported.add(finding[1:])
             yield finding
-    for finding in _names(ring, opened, declared, holders):
-        # What the store said of itself is not said again of each name that suffers from it.
-        if finding[1:] not in told:
+    for finding in _names(context, opened, declared, holders):
+        # What the store reported is not repeated for each name that it affects.
+        if finding[1:] not in reported:
             yield finding
 
 
 def _names(
-    ring: Reading, opened: OpenedStore, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+    context: RingContext, opened: OpenStore, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     listed = set()
-    for name in each(f"store {opened.name!r}", lambda: opened.store.names("")):
+    for name in _each(f"store {opened.name!r}", lambda: opened.store.names("")):
         if isinstance(name, Finding):
             yield name
             continue
         if name in declared:
             listed.add(name)
-        yield from _name(ring, opened, name, declared.get(name), holders)
-    # A store that cannot list its names, or does not know them all, may still hold these.
+        yield from _name(context, opened, name, declared.get(name), holders)
+    # A store that cannot list its names, or does not know all of them, may have these.
     for name in sorted(declared.keys() - listed):
-        yield from _name(ring, opened, name, declared[name], holders)
+        yield from _name(context, opened, name, declared[name], holders)
 
 
 def _name(
-    ring: Reading, opened: OpenedStore, name: str, table: KeyTable | None, holders: dict[str, list[str]]
+    context: RingContext, opened: OpenStore, name: str, table: KeyTable | None, holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     subject = f"{name} in store {opened.name!r}"
-    infos = attempt(subject, lambda: opened.store.versions(name))
+    infos = _attempt(subject, lambda: opened.store.versions(name))
     if isinstance(infos, Finding):
         holders.setdefault(name, []).append(opened.name)
         yield infos
         return
     if not infos:
         if table is not None:
-            yield from _never_made(opened, subject, table)
+            yield from _missing(opened, subject, table)
         return
     is_ours = False
     for info in infos:
         where = f"{info.reference} in store {opened.name!r}"
-        found = attempt(where, partial(_read, ring, opened, info))
+        found = _attempt(where, partial(_read, context, opened, info))
         if isinstance(found, Finding):
             yield found
         elif found is _Half.PUBLIC and is_ours and not opened.capabilities.signing:
-            # Who may write to a sealed store, and cannot open it, can add this much.
+            # A process that may write to a sealed store, and cannot open it, can add this much.
             what = "is a public key after one of our own, and no command puts one there"
             yield Finding(where, what, "find out who did; destroy it, for this ring signed nothing that it verifies")
         is_ours = is_ours or found is _Half.SECRET
-    ended = all(info.state is State.DESTROYED for info in infos)
-    if not ended:
+    is_ended = all(info.state is State.DESTROYED for info in infos)
+    if not is_ended:
         holders.setdefault(name, []).append(opened.name)
-    # A name of tombstones alone was ended on purpose, unless somebody still declares it.
-    if table is not None or not ended:
-        yield from _lifecycle(ring, infos, subject, table)
+    # A name that has only tombstones was ended on purpose, unless it is still declared.
+    if table is not None or not is_ended:
+        yield from _lifecycle(context, infos, subject, table)
 
 
-def _in_chain(ring: Reading, chain: str, table: KeyTable) -> Iterator[Finding]:
-    """What is wrong with a declared name that a chain answers for, beside what is wrong with its records."""
+def _in_chain(context: RingContext, chain: str, table: KeyTable) -> Iterator[Finding]:
+    """What is wrong with a declared name that is looked for in a chain, beside what is wrong with its records."""
     subject = f"{table.name} in chain {chain!r}"
-    opened = attempt(subject, partial(ring.open_store, chain, name=table.name))
-    infos = opened if isinstance(opened, Finding) else attempt(subject, partial(opened.store.versions, table.name))
+    opened = _attempt(subject, partial(context.stores.get, chain, name=table.name))
+    infos = opened if isinstance(opened, Finding) else _attempt(subject, partial(opened.store.versions, table.name))
     if isinstance(opened, Finding) or isinstance(infos, Finding):
-        return  # the store that fails is told of itself
-    fault = attempt(subject, lambda: opened.writable)
+        return  # the store that fails is reported itself
+    refusal = _attempt(subject, lambda: opened.writable)
     if infos:
-        yield from _lifecycle(ring, infos, subject, table)
-        if isinstance(fault, Finding) and table.common()["rotate_every"] is not None:
-            yield fault
-    elif not isinstance(fault, Finding):
-        yield from _never_made(opened, subject, table)
+        yield from _lifecycle(context, infos, subject, table)
+        if isinstance(refusal, Finding) and table.common()["rotate_every"] is not None:
+            yield refusal
+    elif not isinstance(refusal, Finding):
+        yield from _missing(opened, subject, table)
 
 
-def _read(ring: Reading, opened: OpenedStore, info: RecordInfo) -> _Half:
-    """Open a record as whoever uses it would: unseal, decode, and check that all of it belongs together."""
+def _read(context: RingContext, opened: OpenStore, info: RecordInfo) -> _Half:
+    """Open a record as its users would: unseal, decode, and check that all parts belong together."""
     try:
         key = opened.load(info)
     except KeyNotFoundError:
         if info not in opened.store.versions(info.name):
-            return _Half.NONE  # removed since it was listed, and perhaps made anew
+            return _Half.NONE  # removed since it was listed, and perhaps created again
         raise
     if key.secret is not None:
         return _Half.SECRET
     if key.public is not None:
-        ring.plugins.key_type(key.type).complete(key)
+        context.registry.key_type(key.type).complete(key)
     return _Half.NONE if key.public is None or info.state is State.DESTROYED else _Half.PUBLIC
 
 
-def _never_made(opened: OpenedStore, subject: str, table: KeyTable) -> Iterator[Finding]:
+def _missing(opened: OpenStore, subject: str, table: KeyTable) -> Iterator[Finding]:
     if opened.capabilities.writable:
         what = f"is declared as {dotted('keys', table.name)}, and no version of it was ever made"
         yield Finding(subject, what, f"run `keywright ensure {table.name}`")
         return
-    # It knows where it looked, and what would have to be there.
-    found = attempt(subject, lambda: opened.store.get(table.name, 1))
-    if isinstance(found, Finding):
-        yield found
+    # Its own error says where it looked, and what would have to be there.
+    yield from _failure(subject, lambda: opened.store.get(table.name, 1))
 
 
-def _lifecycle(ring: Reading, infos: Sequence[RecordInfo], subject: str, table: KeyTable | None) -> Iterator[Finding]:
-    now = ring.now()
+def _lifecycle(
+    context: RingContext, infos: Sequence[RecordInfo], subject: str, table: KeyTable | None
+) -> Iterator[Finding]:
+    now = context.clock()
     if lifecycle.primary(infos, now) is None:
         why = f"no version signs: {lifecycle.why_not(infos, now)}"
-        yield as_told(subject, why, way_out="wait until then, or rotate to make one that signs at once")
+        yield _finding_of(subject, why, way_out="wait until then, or rotate to make one that signs at once")
         return
     rotate_every = None if table is None else cast("timedelta | None", table.common()["rotate_every"])
     if table is None or rotate_every is None:
@@ -228,10 +474,137 @@ def _lifecycle(ring: Reading, infos: Sequence[RecordInfo], subject: str, table: 
         )
 
 
-def _listed(ring: Reading, store: str) -> list[str]:
-    return list(ring.names(store=store))
+# Names that more than one store has: what a migration leaves on its way, and what no migration settles
 
 
-def _examined(subject: str, examine: Callable[[], Iterator[str]]) -> Iterator[Finding]:
-    for sentence in each(subject, examine):
-        yield sentence if isinstance(sentence, Finding) else as_told(subject, sentence)
+def _same_places(context: RingContext) -> Mapping[str, str]:
+    """The stores that are the same place as another one before them, each with that one."""
+    found: dict[str, str] = {}
+    places: dict[str, OpenStore] = {}
+    for name, table in context.config.stores.items():
+        opened = None if table.backend == CHAIN else _attempt(name, partial(context.stores.get, name))
+        if opened is None or isinstance(opened, Finding):
+            continue  # a chain has no place, and what cannot be opened is reported elsewhere
+        first = next((other for other, place in places.items() if opened.is_same_place(place)), None)
+        if first is None:
+            places[name] = opened
+        else:
+            found[name] = first
+    return found
+
+
+def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """A finding for each pair of stores that both have some names, and another for those that no migration settles.
+
+    `holders` has for every name the stores that have it.
+    """
+    moving: dict[tuple[str, str], list[str]] = {}
+    unused: dict[tuple[str, str], list[str]] = {}
+    different: dict[tuple[str, str], list[str]] = {}
+    for name, stores in holders.items():
+        if len(stores) == 1:
+            continue
+        home = next((store for store in _looked_for_in(context, name) if store in stores), None)
+        for one, other in combinations(stores, 2):
+            if _attempt(name, partial(_differ, context, name, one, other)) is True:
+                if name not in context.config.keys or "store" not in context.config.key(name).given:
+                    different.setdefault((one, other), []).append(name)
+            elif home is None:
+                unused.setdefault((one, other), []).append(name)
+            elif home in (one, other):
+                moving.setdefault((other if home == one else one, home), []).append(name)
+    for (source, target), names in moving.items():
+        yield _moving(context, holders, source, target, names)
+    for (one, other), names in unused.items():
+        setting = f"{dotted('keys', names[0])}.store"
+        yield Finding(
+            _subject(one, other),
+            f"{_both(names)}, and the configuration looks for {_them(names)} in neither: {_some(names)}",
+            f"set {setting} to the store that keeps it" + _likewise(names),
+        )
+    for (one, other), names in different.items():
+        yield Finding(
+            _subject(one, other),
+            f"hold different keys, or one that was imported twice, under one name: {', '.join(names)}",
+            f"set {dotted('keys', names[0])}.store to the store whose key counts" + _likewise(names),
+        )
+
+
+def _moving(
+    context: RingContext, holders: Mapping[str, Sequence[str]], source: str, target: str, names: Sequence[str]
+) -> Finding:
+    """What is half moved, or was copied while the configuration was not changed yet."""
+    what = f"{_both(names)}, and the configuration looks for {_them(names)} in store {target!r}: {_some(names)}"
+    for store in (source, target):
+        if not context.stores.get(store).capabilities.writable:
+            it = _them(names)
+            way = f"store {store!r} is read-only, so if the other is to keep {it}, unset {it} there by hand"
+            return Finding(_subject(source, target), what, way)
+    # All else that the source has would be moved, too, or stop the removal of all.
+    moved = set(names)
+    stays = any(
+        source in stores and name not in moved and (target in stores or target not in _looked_for_in(context, name))
+        for name, stores in holders.items()
+    )
+    command = f"keywright migrate --from {source} --to {target} --delete-source"
+    if stays:
+        command = " ".join((command, *names))
+    return Finding(
+        _subject(source, target),
+        what,
+        f"run `{command}`, or if store {source!r} is to keep {_them(names)}, change the configuration first",
+    )
+
+
+def _looked_for_in(context: RingContext, name: str) -> tuple[str, ...]:
+    """The stores in which the configuration looks for a name; of a chain the one first that is written to."""
+
+    def stores() -> tuple[str, ...]:
+        table = context.stores.configured(name)
+        if table.backend != CHAIN:
+            return (table.name,)
+        write_to = table.given.get("write_to")
+        return (*((str(write_to.value),) if write_to else ()), *context.stores.chain(table).stores)
+
+    found = _attempt(name, stores)
+    return () if isinstance(found, Finding) else found
+
+
+def _differ(context: RingContext, name: str, one: str, other: str) -> bool:
+    """Whether two stores have no version in common, or one that no migration settles."""
+    # A key that was imported twice is one key; its times are of two, and neither takes precedence.
+    timed = all(context.stores.get(store).capabilities.metadata for store in (one, other))
+    first, second = (_identities(context.stores.get(store), name, timed=timed) for store in (one, other))
+    both = first.keys() & second.keys()
+    return not both or any(first[version] != second[version] for version in both)
+
+
+def _identities(opened: OpenStore, name: str, *, timed: bool) -> dict[int, tuple[object, ...]]:
+    """What identifies the key of each version."""
+
+    def identity(info: RecordInfo) -> tuple[object, ...]:
+        times = (info.created, info.expires, info.overlap) if timed else ()
+        return info.key_type, info.kid, info.public, *times
+
+    return {info.version: identity(opened.described(info)) for info in opened.store.versions(name)}
+
+
+def _subject(one: str, other: str) -> str:
+    return f"stores {one!r} and {other!r}"
+
+
+def _both(names: Sequence[str]) -> str:
+    return "one name is in both" if len(names) == 1 else f"{len(names)} names are in both"
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest
+
+
+def _likewise(names: Sequence[str]) -> str:
+    return "" if len(names) == 1 else ", and that of the others likewise"

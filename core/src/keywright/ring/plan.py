@@ -1,41 +1,43 @@
-"""What to make: from arguments, the `[keys.NAME]` table and what went before, to one settled plan."""
+"""What to create: from arguments, the `[keys.NAME]` table and the version before to one plan."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from keywright.config.model import KEY_SETTING_NAMES, fault_in_kid
-from keywright.errors import ConfigError
+from keywright.errors import ConfigError, PolicyError
 from keywright.keys import Attributes
-from keywright.ring.given_texts import check_mappings, check_texts
-from keywright.ring.labels import check_labels
-from keywright.ring.located import located
-from keywright.ring.times import check_times
+from keywright.records import RecordInfo, State
+from keywright.ring.arguments import check_duration, check_labels, check_texts, check_times, error_context, options_of
+from keywright.ring.codec import public_attributes
 from keywright.settings.model import Given, Options
-from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
     from keywright.config.model import KeyTable
     from keywright.keys import Key
     from keywright.plugins.registry import Registry
     from keywright.protocols import Format, KeyType
+    from keywright.ring.stores import OpenStore
 
-__all__ = ["Plan", "Wanted", "import_plan", "kid_for", "make_plan"]
-
-# The pairs that imply each other where only one of type and format is given.
+# The pairs that imply each other if only one of type and format is given.
 DEFAULT_TYPE: Final = "ed25519"
 _FORMAT_OF_TYPE: Final = {"ed25519": "nix"}
 _FORMAT_OTHERWISE: Final = "jwk"
+# Certificates are of the last version's public half, so the next version has none of them (RFC 7517 §4.6 to §4.9).
+_CERTIFICATES: Final = frozenset({"x5c", "x5t", "x5t#S256", "x5u"})
 
 
-class Wanted(NamedTuple):
+class NewVersion(NamedTuple):
     """What a caller asked for; None and empty where it left the choice.
 
     Attributes:
-        options: settings of the key type, such as `bits`; text is read as the setting's type says.
+        activate_in: of a next version, instead of `activates`.
+        options: settings of the key type, such as `bits`; text is parsed as the setting's type requires.
     """
 
     type: str | None = None
@@ -44,13 +46,14 @@ class Wanted(NamedTuple):
     labels: Mapping[str, str] | None = None
     attributes: Mapping[str, object] | None = None
     activates: datetime | None = None
+    activate_in: timedelta | None = None
     expires: datetime | None = None
     overlap: timedelta | None = None
     options: Mapping[str, object] | None = None
 
 
 class Plan(NamedTuple):
-    """What will be made."""
+    """What will be created."""
 
     key_type: KeyType
     format: Format
@@ -62,51 +65,69 @@ class Plan(NamedTuple):
     expires: datetime | None
     overlap: timedelta | None
 
+    @property
+    def bits(self) -> int | None:
+        """The size that was chosen, in bits; None if the key type has no such setting."""
+        return self.options.integer("bits") if "bits" in self.options else None
+
+    def info(self, name: str, version: int, **others: Any) -> RecordInfo:
+        """The metadata of a version that is created by this plan; `others` are further fields."""
+        return RecordInfo(
+            name=name,
+            version=version,
+            key_type=self.key_type.name,
+            format=self.format.name,
+            activates=self.activates,
+            expires=self.expires,
+            overlap=self.overlap,
+            labels=self.labels,
+            **others,
+        )
+
+    def kid_for(self, name: str, version: int, key: Key) -> str:
+        """The kid by the plan's template, which may contain `{name}` and `{version}`, or the format's default.
+
+        Without both it is 128 random bits in hex: for keys whose hash would reveal something about their secret.
+        """
+        if self.kid is not None:
+            return self.kid.replace("{name}", name).replace("{version}", str(version))
+        return self.format.default_kid(name, version, key) or os.urandom(16).hex()
+
 
 def make_plan(
-    plugins: Registry, table: KeyTable, wanted: Wanted, *, before: Wanted | None = None, now: datetime
+    registry: Registry, table: KeyTable, wanted: NewVersion, *, before: NewVersion | None = None, now: datetime
 ) -> Plan:
-    """Settle a plan: what was asked for, else what `[keys.NAME]` says, else what went before, else the defaults.
+    """Make a plan: what was asked for, else what `[keys.NAME]` says, else the version before, else the defaults.
 
     Raises:
-        UnknownPluginError: no plugin for the type or format.
+        UnknownPluginError: no plugin for the type or format is installed.
         ConfigError: a setting or time is wrong, a text is empty, the kid has another placeholder than `{name}` and
             `{version}` or more than 1024 characters, or the format cannot carry the type.
     """
     check_texts(type=wanted.type, format=wanted.format, kid=wanted.kid)
-    check_mappings(
-        labels={} if wanted.labels is None else wanted.labels,
-        attributes={} if wanted.attributes is None else wanted.attributes,
-    )
     fault = None if wanted.kid is None else fault_in_kid(wanted.kid, table.name)
     if fault is not None:
         raise ConfigError(f"kid {fault}")
     common = table.common()
-    before = before or Wanted()
+    before = before or NewVersion()
     type_name = common.optional_text("type") if wanted.type is None else wanted.type
     format_name = common.optional_text("format") if wanted.format is None else wanted.format
     declared = wanted.type is None and wanted.format is None and (type_name or format_name) is not None
-    with located(table.source, table.path) if declared else nullcontext():
-        key_type, format_ = _pair(plugins, type_name, format_name, before)
+    with error_context(table.source, table.path) if declared else nullcontext():
+        key_type, format_ = _choose_pair(registry, type_name, format_name, before)
     given = dict(table.specific()) if common["type"] in (None, key_type.name) else {}
     if before.type == key_type.name:
         given = {**_given(before.options, source="the version before"), **given}
     given |= _given(wanted.options, source="argument")
-    options = check_options(
-        given,
-        key_type.settings,
-        owner=f"key type {key_type.name!r}",
-        path=table.path,
-        source=table.source,
-        beside=KEY_SETTING_NAMES,
-    )
+    owner = f"key type {key_type.name!r}"
+    options = options_of(table, key_type.settings, owner, KEY_SETTING_NAMES, given=given)
     overlap = wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"])
     expires_in = cast("timedelta | None", common["expires_in"])
     ends = wanted.expires
     if ends is None and expires_in is not None:
         ends = (wanted.activates or now) + expires_in
     activates, expires = check_times(wanted.activates, ends, overlap, now)
-    with located(table.source, f"{table.path}.labels"):
+    with error_context(table.source, f"{table.path}.labels"):
         declared_labels = check_labels(common.table("labels"))
     labels = {**(before.labels or {}), **declared_labels, **check_labels(wanted.labels or {})}
     attributes = {**(before.attributes or {}), **common.mapping("attributes"), **(wanted.attributes or {})}
@@ -123,52 +144,24 @@ def make_plan(
     )
 
 
-def import_plan(
-    key_type: KeyType,
-    format_: Format,
-    *,
-    kid: str | None,
-    labels: Mapping[str, str] | None,
-    activates: datetime | None,
-    expires: datetime | None,
-    overlap: timedelta | None,
-    now: datetime,
-) -> Plan:
-    """The plan for a key that is there already: `[keys.NAME]` has no say in what kind of key others made.
-
-    Raises:
-        ConfigError: a label is none, or the key would never sign.
-    """
-    activates, expires = check_times(activates, expires, overlap, now)
-    return Plan(
-        key_type=key_type,
-        format=format_,
-        options=Options(),
-        kid=kid,
-        labels=check_labels(labels or {}),
-        attributes=Attributes(),
-        activates=activates,
-        expires=expires,
-        overlap=overlap,
-    )
-
-
-def _pair(plugins: Registry, type_name: str | None, format_name: str | None, before: Wanted) -> tuple[KeyType, Format]:
-    """The key type and the format. What is left open goes on as before where that fits, and else is implied."""
+def _choose_pair(
+    registry: Registry, type_name: str | None, format_name: str | None, before: NewVersion
+) -> tuple[KeyType, Format]:
+    """The key type and the format. One that was left open stays as before if it fits, and is else implied."""
     if format_name is None:
         if type_name is None:
             type_name = before.type or DEFAULT_TYPE
-        kept = None if before.format is None else plugins.format(before.format)
+        kept = None if before.format is None else registry.format(before.format)
         if kept is not None and type_name in kept.key_types:
             format_name = kept.name
         else:
             format_name = _FORMAT_OF_TYPE.get(type_name, _FORMAT_OTHERWISE)
-    elif type_name is None and before.type in plugins.format(format_name).key_types:
+    elif type_name is None and before.type in registry.format(format_name).key_types:
         type_name = before.type
-    # A type that does not exist is the better news than the format it would have had.
-    key_type = plugins.key_type(type_name) if type_name is not None else None
-    format_ = plugins.format(format_name)
-    key_type = key_type or plugins.key_type(format_.key_types[0])
+    # That a type does not exist is more useful than an error about the format it would have.
+    key_type = registry.key_type(type_name) if type_name is not None else None
+    format_ = registry.format(format_name)
+    key_type = key_type or registry.key_type(format_.key_types[0])
     if key_type.name not in format_.key_types:
         carries = ", ".join(format_.key_types)
         raise ConfigError(
@@ -183,11 +176,110 @@ def _given(options: Mapping[str, object] | None, *, source: str) -> dict[str, Gi
     }
 
 
-def kid_for(plan: Plan, name: str, version: int, key: Key) -> str | None:
-    """The kid by the plan's template or the format's default; None: draw one.
+def activation_of(table: KeyTable, activate_in: timedelta | None, now: datetime) -> datetime | None:
+    """When a next version starts to sign: after `activate_in`, else as the table says, else at once (None)."""
+    if activate_in is None:
+        activate_in = cast("timedelta | None", table.common()["activate_in"])
+    check_duration("activate_in", activate_in)
+    # Without a wait there is no time: the version signs at once on every clock.
+    return now + activate_in if activate_in else None
 
-    A template may hold `{name}` and `{version}`.
+
+def plan_rotation(
+    registry: Registry, table: KeyTable, opened: OpenStore, last: RecordInfo, wanted: NewVersion, now: datetime
+) -> Plan:
+    """The plan of the version after `last`.
+
+    Raises:
+        PolicyError: the kid, the size or the attributes would have to be guessed.
+        ConfigError: no new key has the size of the last one. Also, and UnknownPluginError: as `make_plan`.
     """
+    activates = activation_of(table, wanted.activate_in, now)
+    last_key = opened.load(last)
+    if last_key.secret is None and last.state is not State.DESTROYED and opened.signing is None:
+        raise PolicyError(
+            f"{last.reference} is a public key, imported without its secret half, so its owner rotates it; store the "
+            "next one with import --next --public"
+        )
+    # What the format publishes of a destroyed key is not all that it was: to sign with that would be a guess.
+    is_gone = last_key.secret is None and opened.signing is None
+    attributes = Attributes() if is_gone else last_key.attributes
+    bits, refusal = _bits_before(registry, table, last, last_key)
+    before = NewVersion(
+        type=last.key_type,
+        format=last.format,
+        labels=last.labels,
+        attributes={name: value for name, value in attributes.items() if name not in _CERTIFICATES},
+        options={} if bits is None else {"bits": bits},
+    )
+    plan = make_plan(registry, table, wanted._replace(activates=activates), before=before, now=now)
+    if wanted.attributes is not None and not wanted.attributes:
+        plan = plan._replace(attributes=Attributes())
+    has_bits = "bits" in (wanted.options or {}) or "bits" in table.specific()
+    if has_bits or plan.key_type.name != last.key_type:
+        refusal = None
+    has_attributes = wanted.attributes is not None or "attributes" in table.given
+    if is_gone and not has_attributes and _carries_attributes(registry.format(last.format or ""), last_key):
+        raise _attributes_unknown(table, last, size=isinstance(refusal, PolicyError))
+    if wanted.kid is None:
+        _check_kid(registry, table, plan, last, last_key)
+    if refusal is not None:
+        raise refusal
+    return plan
+
+
+def _attributes_unknown(table: KeyTable, last: RecordInfo, *, size: bool) -> PolicyError:
+    """Names everything that is gone with the secret of `last` at once; `size`: the size, too."""
+    what, bits, bits_set = (" and the size", ", and --bits", f", and {table.path}.bits") if size else ("", "", "")
+    return PolicyError(
+        f"the attributes{what} of {last.reference} are not known any more; say --attribute or --no-attributes{bits}, "
+        f"or set {table.path}.attributes, to {{}} for none{bits_set}"
+    )
+
+
+def _carries_attributes(format_: Format, key: Key) -> bool:
+    """Whether the format publishes a `use`; one that publishes nothing, as for `oct`, may carry it nevertheless."""
+    if key.public is None:
+        return True
+    return bool(public_attributes(format_, replace(key, attributes=Attributes({"use": "sig"}))))
+
+
+def _bits_before(
+    registry: Registry, table: KeyTable, last: RecordInfo, last_key: Key
+) -> tuple[int | None, PolicyError | ConfigError | None]:
+    """The size of the last key, or why the next one cannot have it; for a type that has sizes."""
+    key_type = registry.key_type(last.key_type)
+    setting = next((setting for setting in key_type.settings if setting.name == "bits"), None)
+    if setting is None:
+        return None, None
+    hint = f"say --bits, or set {table.path}.bits"
+    if last_key.secret is None and last_key.public is None:
+        return None, PolicyError(f"the size of {last.reference} is not known any more; {hint}")
+    bits = key_type.bits(last_key)
+    from keywright.settings.values import parse_setting
+
+    try:
+        parse_setting(setting, Given(bits, "bits", last.reference, ""))
+    except ConfigError:
+        return None, ConfigError(
+            f"{last.reference} has {bits} bits, and bits of a new key must be {setting.rule()}; {hint}"
+        )
+    return bits, None
+
+
+def _check_kid(registry: Registry, table: KeyTable, plan: Plan, last: RecordInfo, last_key: Key) -> None:
+    """Refuse to guess the kid that follows one that was chosen by hand."""
     if plan.kid is not None:
-        return plan.kid.replace("{name}", name).replace("{version}", str(version))
-    return plan.format.default_kid(name, version, key)
+        if "{version}" not in plan.kid and plan.kid_for(last.name, last.version + 1, last_key) == last.kid:
+            raise PolicyError(
+                f"the kid of {last.name} would stay the same; set {table.path}.kid to a text with {{version}}"
+            )
+        return
+    default_kid = registry.format(last.format or "").default_kid
+    counted, following = (default_kid(last.name, version, last_key) for version in (last.version, last.version + 1))
+    # A format that does not count versions derives the next kid from the next key, whatever the last one was.
+    if counted != following and counted != last.kid:
+        raise PolicyError(
+            f"the kid of {last.reference} was chosen by hand, so the next one is not guessed; say --kid, or set "
+            f"{table.path}.kid to a text with {{version}}"
+        )

@@ -27,10 +27,10 @@ from keywright.testing.leaks import assert_hidden, everything_in, traceback_with
 from keywright.testing.plugins.contract import PluginContract
 from keywright.testing.seals.contract import OpenSeal, SealContract
 from keywright.testing.seals.memory import MemorySeal
-from keywright.testing.stores.contract import OpenStore, StoreContract
-from keywright.testing.stores.memory_signing import MemorySigningBackend
+from keywright.testing.stores.contract import OpenStore, OpenWritableStore, StoreContract
+from keywright.testing.stores.memory import MemorySigningBackend
 from keywright.testing.stores.on_disk import OnDiskStoreContract
-from keywright.testing.stores.records import OpenWritableStore
+from keywright.testing.stores.remote import RemoteStoreContract
 from keywright.testing.stores.signing import OpenSigningStore, SigningStoreContract
 from keywright.testing.stores.writable import WritableStoreContract
 
@@ -45,6 +45,7 @@ __all__ = [
     "OpenStore",
     "OpenWritableStore",
     "PluginContract",
+    "RemoteStoreContract",
     "Sample",
     "SealContract",
     "SigningStoreContract",

@@ -1,4 +1,4 @@
-"""Whether a secret shows in a text, in whatever spelling."""
+"""Whether a secret shows in a text, in any spelling."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import base64
 import re
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 import pytest
 
-from keywright.secret import Secret
+from keywright import Secret
 
-__all__ = ["assert_hidden", "everything_in", "traceback_with_locals"]
+_E = TypeVar("_E", bound=BaseException)
 
-_WINDOW = 8
+_WINDOW: Final = 8
 _LITERAL = re.compile(rb"b'(?:[^'\\\n]|\\.)*'|b\"(?:[^\"\\\n]|\\.)*\"")
 _HEX = re.compile(rb"[0-9a-fA-F]{8,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}")
@@ -42,6 +43,13 @@ def traceback_with_locals(error: BaseException) -> str:
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
+def refusal(kind: type[_E], call: Callable[..., object], *arguments: object) -> _E:
+    """The error that the call must raise; in a frame of its own, as its traceback may be searched for secrets."""
+    with pytest.raises(kind) as caught:
+        call(*arguments)
+    return caught.value
+
+
 def everything_in(error: BaseException, *, local_variables: bool = True) -> str:
     """All that an error takes along: message, `repr`, arguments, members and notes, and its traceback with locals.
 
@@ -66,7 +74,7 @@ def everything_in(error: BaseException, *, local_variables: bool = True) -> str:
 def _literal(text: str) -> Iterator[bytes]:
     """The bytes of what looks like a bytes literal; nothing where it only looks so, as random bytes may."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an escape that is none
+        warnings.simplefilter("ignore")  # an invalid escape
         try:
             yield ast.literal_eval(text)
         except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""What all contracts have in common: rules with ids, and a failing rule that says why it is there and what to do."""
+"""What all contracts have in common: rules with ids, reason and advice, and how laws run over generated values."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ import re
 from typing import Final, NamedTuple
 
 import pytest
-
-__all__ = ["Contract", "Rule", "rules_of"]
+from hypothesis import HealthCheck, settings
 
 _ID: Final = re.compile(r"([A-Z]+-\d\d+): ")
 _PARTS: Final = re.compile(r"^(Why|Do): ", re.MULTILINE)
 
+# A contract's method runs in each class that inherits it, with fixtures that live as long as one test; the methods
+# here clean up after each example themselves.
+_KNOWN = [HealthCheck.differing_executors, HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+LAW = settings(max_examples=100, deadline=None, suppress_health_check=_KNOWN)
+"""For values in memory."""
+
+SHORT_LAW = settings(max_examples=25, deadline=None, suppress_health_check=_KNOWN)
+"""For what writes to a store, or does heavy mathematics."""
+
 
 class Rule(NamedTuple):
-    """One rule of a contract, as the docstring of its test method tells it.
+    """One rule of a contract, as the docstring of its test method states it.
 
     Attributes:
         id: `FORMAT-30`; never used for another rule.
         method: the name of the test method.
         text: the rule, a sentence.
-        why: what somebody loses where it is broken.
+        why: what is lost where it is broken.
         do: what the author of a plugin that breaks it should look at.
     """
 
@@ -33,14 +42,14 @@ class Rule(NamedTuple):
 
 
 class Contract:
-    """The base of all contracts. A rule that fails is told in full below the failure: rule, reason, what to do."""
+    """The base of all contracts. A rule that fails is printed in full below the failure: rule, reason, what to do."""
 
     @pytest.fixture(autouse=True)
-    def _tell_the_rule(self, request: pytest.FixtureRequest) -> None:
-        """Below the failure, whatever style of traceback was asked for."""
-        told = inspect.getdoc(request.function) or ""
-        if _ID.match(told):
-            request.node.add_report_section("call", "rule", told)
+    def _show_the_rule(self, request: pytest.FixtureRequest) -> None:
+        """Below the failure, in any style of traceback."""
+        text = inspect.getdoc(request.function) or ""
+        if _ID.match(text):
+            request.node.add_report_section("call", "rule", text)
 
 
 def rules_of(contract: type) -> list[Rule]:

@@ -8,40 +8,12 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from keywright import Attributes, Record, RecordInfo, Secret, State, check_name
 from keywright.errors import InvalidNameError
-from keywright.keys import Attributes, check_name
-from keywright.records import Record, RecordInfo, State
-from keywright.secret import Secret
-
-__all__ = [
-    "attributes",
-    "durations",
-    "labels",
-    "names",
-    "payloads",
-    "plugin_names",
-    "record_infos",
-    "records",
-    "texts",
-    "times",
-    "versions",
-]
 
 _FIRST: Final = string.ascii_lowercase + string.digits
 _ODD_NAMES: Final = (
-    "0",
-    "a" * 200,
-    "a/b",
-    "a/1",
-    "1/1",
-    "a.b",
-    "a-",
-    "a_",
-    "z/" * 99 + "z",
-    "con-1",
-    "com10",
-    "x.tmp",
-    "meta.json",
+    *("0", "a" * 200, "a/b", "a/1", "1/1", "a.b", "a-", "a_", "z/" * 99 + "z", "con-1", "com10", "x.tmp", "meta.json"),
 )
 
 
@@ -71,7 +43,7 @@ def versions() -> st.SearchStrategy[int]:
 
 
 def texts(max_size: int = 40) -> st.SearchStrategy[str]:
-    """Any text that UTF-8 can say, NUL and line ends included."""
+    """Any text that UTF-8 can express, NUL and line ends included."""
     return st.text(st.characters(exclude_categories=["Cs"]), max_size=max_size)
 
 
@@ -86,7 +58,7 @@ def durations() -> st.SearchStrategy[timedelta]:
 
 
 def labels() -> st.SearchStrategy[dict[str, str]]:
-    """What a keeper writes on a version."""
+    """Labels of a version."""
     return st.dictionaries(texts(), texts(), max_size=4)
 
 

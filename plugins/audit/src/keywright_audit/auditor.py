@@ -36,7 +36,7 @@ class Auditor:
         """Write the intent. What cannot be logged is objected to if logging is required, and else told afterwards. Of
         a dry run nothing is written; it hears what the run would hear.
         """
-        from keywright_audit.append import append
+        from keywright_audit.log import append
 
         if request.dry_run:
             return tuple(map(_unlogged, self.examine())) if self._required else ()
@@ -55,8 +55,7 @@ class Auditor:
             StoreError: as `append`, of the outcome or of the intent before it; what happened stands all the same. Not
                 where the intent was required: what follows from an objection need not be told twice.
         """
-        from keywright_audit.append import append
-        from keywright_audit.log_file import LONGEST_WAIT_SECONDS
+        from keywright_audit.log import LONGEST_WAIT_SECONDS, append
 
         before = self._unlogged.pop(get_ident(), None)
         # Who held the file all the while that the intent waited for it will hardly let go now.
@@ -71,7 +70,7 @@ class Auditor:
 
     def examine(self) -> Iterator[str]:
         """One sentence for each thing that would keep a line from being written. Writes nothing."""
-        from keywright_audit.examine import examine
+        from keywright_audit.log import examine
 
         return examine(self._path)
 

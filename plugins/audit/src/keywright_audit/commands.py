@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from keywright.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -10,7 +15,6 @@ if TYPE_CHECKING:
     from keywright import Commands, Context
     from keywright_audit.verify import Finding, Verified
 
-__all__ = ["add_audit_commands"]
 
 _NO = 1
 _MAXIMUM_ANCHOR_BYTES = 1_048_576
@@ -78,7 +82,6 @@ def _verify(arguments: Namespace, context: Context) -> int:
 
 
 def _head(arguments: Namespace, context: Context) -> int:
-    from keywright.errors import FormatError
     from keywright_audit.verify import verify
 
     path = _path(arguments, context)
@@ -95,13 +98,11 @@ def _head(arguments: Namespace, context: Context) -> int:
 
 
 def _show(arguments: Namespace, context: Context) -> int:
-    from keywright.errors import FormatError
-    from keywright_audit.line import begins_a_log, read_line
-    from keywright_audit.reading import lines_of
-    from keywright_audit.row import header, row_of
+    from keywright_audit.log import begins_a_log, read_line
+    from keywright_audit.verify import lines_of
 
     path = _path(arguments, context)
-    is_first = not context.json
+    is_first = True
     for number, raw in lines_of(path):
         if number == 1 and not begins_a_log(raw):
             raise FormatError(f"{path}: is no audit log; name another file")
@@ -115,19 +116,14 @@ def _show(arguments: Namespace, context: Context) -> int:
         if context.json:
             context.print_json(members)
             continue
-        if is_first:
-            for text in header():
-                context.print(text)
-            is_first = False
-        context.print(row_of(members))
+        if is_first and _is_terminal():
+            context.print(_joined([name for name, _ in _COLUMNS]))
+        is_first = False
+        context.print(_row(members))
     return 0
 
 
 def _path(arguments: Namespace, context: Context) -> str:
-    import os
-
-    from keywright.errors import ConfigError
-
     if arguments.file:
         return str(arguments.file)
     if arguments.file == "":
@@ -142,8 +138,7 @@ def _path(arguments: Namespace, context: Context) -> str:
 
 
 def _expected(arguments: Namespace, context: Context) -> str | None:
-    from keywright.errors import ConfigError
-    from keywright_audit.line import is_hash
+    from keywright_audit.log import is_hash
 
     if arguments.anchor is not None:
         lines = context.read_input(arguments.anchor, limit=_MAXIMUM_ANCHOR_BYTES).reveal().split()
@@ -174,3 +169,35 @@ def _document(path: str, verified: Verified) -> dict[str, object]:
 
 def _finding(finding: Finding) -> dict[str, object]:
     return {"line": finding.line or None, "what": finding.what, "message": _told(finding)}
+
+
+_COLUMNS: Final = (("TIME", 27), ("WHO", 8), ("OPERATION", 10), ("KEY", 24), ("STORE", 8), ("OUTCOME", 0))
+
+
+def _row(members: Mapping[str, object]) -> str:
+    """time, who, operation, key, store and outcome (`…` of an intent); then the kid, where there is one."""
+    kind = members.get("kind")
+    if kind == "recovered":
+        outcome = f"{members.get('cut_bytes')} bytes before this were cut while they were written"
+        return _joined([_text(members, "time"), "", "recovered", "", "", outcome])
+    key = f"{_text(members, 'name')}@{_text(members, 'version')}"
+    outcome = "…" if kind == "intent" else _text(members, "outcome")
+    kid = _text(members, "kid")
+    told = [*(_text(members, name) for name in ("time", "who", "operation")), key, _text(members, "store")]
+    return _joined([*told, f"{outcome} (kid {kid})" if kid else outcome])
+
+
+def _text(members: Mapping[str, object], name: str) -> str:
+    text = str(members.get(name, ""))
+    # A kid can be anything, a terminal's control characters too.
+    return "".join(one if one.isprintable() and one != "\\" else one.encode("unicode_escape").decode() for one in text)
+
+
+def _joined(cells: Sequence[str]) -> str:
+    if not _is_terminal():
+        return "\t".join(cells)
+    return "  ".join(cell.ljust(width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True)).rstrip()
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from keywright.errors import FormatError
-from keywright_audit.line import Line, begins_a_log, read_line
-from keywright_audit.reading import lines_of
-
-__all__ = ["Finding", "Verified", "verify"]
+from keywright.errors import ConfigError, FormatError
+from keywright_audit.log import LONGEST_BYTES, Line, begins_a_log, read_line, settled_size
 
 
 class Finding(NamedTuple):
@@ -136,14 +135,8 @@ class _Chain:
 
 def _places(path: str, wanted: set[str]) -> dict[str, int]:
     """The numbers of the lines that have these hashes."""
-    return {line.hash: number for number, line in _whole(path) if line.hash in wanted}
-
-
-def _whole(path: str) -> Iterator[tuple[int, Line]]:
-    for number, raw in lines_of(path):
-        line = read_line(raw.removesuffix(b"\n"))
-        if line is not None:
-            yield number, line
+    lines = ((number, read_line(raw.removesuffix(b"\n"))) for number, raw in lines_of(path))
+    return {line.hash: number for number, line in lines if line is not None and line.hash in wanted}
 
 
 def _unlinked(number: int, place: int | None) -> Finding:
@@ -152,3 +145,33 @@ def _unlinked(number: int, place: int | None) -> Finding:
     return Finding(
         number, "order", f"follows line {place}, and not the one before it: lines were moved, copied or put between"
     )
+
+
+def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
+    """Each line with its number, from 1; with its line feed, if it has one.
+
+    Raises:
+        ConfigError: the file cannot be read.
+        StoreUnavailableError: a writer held it for a minute.
+        FormatError: a line is longer than any that the log has.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ConfigError(f"{path}: is no regular file; name the audit log")
+            left = settled_size(descriptor, path)
+            number = 0
+            while left > 0:
+                line = file.readline(min(left, LONGEST_BYTES))
+                number += 1
+                left -= len(line)
+                if len(line) == LONGEST_BYTES and left:
+                    raise FormatError(f"{path}: line {number} is longer than any of an audit log; name another file")
+                if not line:
+                    return  # the file was cut meanwhile
+                yield number, line
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}); check the path") from None
+    except ValueError:
+        raise ConfigError("the path of the audit log holds a character that no file name can; name another") from None

@@ -1,21 +1,36 @@
-"""`EnvStore`: versions of names as environment variables."""
+"""`EnvStore`: versions of names as environment variables, or as files that variables lead to."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+import stat
+from typing import TYPE_CHECKING, Final, Literal
 
-from keywright import Record, RecordInfo
-from keywright.errors import DamagedStoreError, KeyNotFoundError
-from keywright_env.variables import FILE, is_set, kind, read
+from keywright import Record, RecordInfo, Secret
+from keywright.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DamagedStoreError,
+    KeyNotFoundError,
+    KeywrightError,
+    UnsupportedOperationError,
+)
+from keywright.files import ErrorTable, unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["EnvStore", "default_variable", "is_default"]
-
 PREFIX: Final = "KEYWRIGHT_KEY_"
+FILE: Final = "_FILE"
+MAXIMUM_BYTES: Final = 1_048_576
 _CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+_OPENING: Final = ErrorTable(
+    denied="{subject} points to a file that this user may not read; make it readable for this user alone",
+    other="{subject} points to a file that cannot be opened: {reason}; correct the path",
+)
+_READING: Final = ErrorTable(
+    other="{subject} points to a file that cannot be read: {reason}; correct the path, or check the disk"
+)
 
 
 def default_variable(name: str) -> str | None:
@@ -25,11 +40,6 @@ def default_variable(name: str) -> str | None:
     """
     rest = "".join(character if character.isascii() and character.isalnum() else "_" for character in name.upper())
     return None if rest.endswith(FILE) else PREFIX + rest
-
-
-def is_default(variable: str) -> bool:
-    """Whether a variable of the environment is one that `default_variable` gives, or its `_FILE`."""
-    return variable.startswith(PREFIX) and _CHARACTERS.issuperset(variable)
 
 
 class EnvStore:
@@ -57,13 +67,13 @@ class EnvStore:
             raise KeyNotFoundError(
                 f"no environment variable holds {name}@{version}; name one in the setting `variables`"
             )
-        found = kind(variable)
-        if found is None:
+        payload = _read(variable)
+        if payload is None:
             raise KeyNotFoundError(
                 f"{name}@{version} would be in the environment variable {variable}, or in a file that "
                 f"{variable}{FILE} points to, and neither is set; set one, or name another in the setting `variables`"
             )
-        return Record(RecordInfo(name=name, version=version), read(variable, found))
+        return Record(RecordInfo(name=name, version=version), payload)
 
     def versions(self, name: str) -> Sequence[RecordInfo]:
         """What is set of a name, ascending; nothing is read.
@@ -75,15 +85,15 @@ class EnvStore:
         """
         numbers = sorted(version for listed, version in self._variables if listed == name) or [1]
         places = {number: place for number in numbers if (place := self._variable(name, number)) is not None}
-        there = [number for number, variable in places.items() if kind(variable) is not None]
-        if there and there[-1] < max(places):
+        found = [number for number, variable in places.items() if _kind(variable) is not None]
+        if found and found[-1] < max(places):
             newest = max(places)
             raise DamagedStoreError(
                 f"{name}@{newest} would be in the environment variable {places[newest]}, or in a file that "
-                f"{places[newest]}{FILE} points to, and neither is set although {name}@{there[-1]} is there; set one, "
+                f"{places[newest]}{FILE} points to, and neither is set although {name}@{found[-1]} is there; set one, "
                 f"or take {name}@{newest} out of the setting `variables`"
             )
-        return tuple(RecordInfo(name=name, version=number) for number in there)
+        return tuple(RecordInfo(name=name, version=number) for number in found)
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names in `variables` of which something is set, sorted.
@@ -99,20 +109,122 @@ class EnvStore:
                 yield name
 
     def _any_set(self, name: str) -> bool:
-        return any(is_set(variable) for (listed, _), variable in self._variables.items() if listed == name)
+        places = [variable for (listed, _), variable in self._variables.items() if listed == name]
+        return any(variable in os.environ or variable + FILE in os.environ for variable in places)
 
     def examine(self) -> Iterator[str]:
         """One sentence for each variable that is set twice or leads to a file that others may read.
 
         As `keywright.ExaminedStore.examine`. The default variables that are set are looked at too.
         """
-        from keywright_env.variables import faults
-
-        default = {variable.removesuffix(FILE) for variable in os.environ if is_default(variable)}
+        default = {
+            variable.removesuffix(FILE)
+            for variable in os.environ
+            if variable.startswith(PREFIX) and _CHARACTERS.issuperset(variable)
+        }
         for variable in sorted({*self._variables.values(), *default}):
-            yield from faults(variable)
+            yield from _faults(variable)
 
     def _variable(self, name: str, version: int) -> str | None:
         if name in self._names:
             return self._variables.get((name, version))
         return default_variable(name) if version == 1 else None
+
+
+# One variable, and the file that its `_FILE` points to.
+
+
+def _kind(variable: str) -> Literal["value", "file"] | None:
+    """Where the key is: in the variable, in a file, or nowhere.
+
+    Raises:
+        ConfigError: both are set.
+    """
+    value, file = variable in os.environ, variable + FILE in os.environ
+    if value and file:
+        raise ConfigError(
+            f"the environment variables {variable} and {variable}{FILE} are both set, and only one can be meant; "
+            "unset the other"
+        )
+    return "value" if value else "file" if file else None
+
+
+def _read(variable: str) -> Secret | None:
+    """The bytes exactly as they are there; None if neither the variable nor its file is set."""
+    kind = _kind(variable)
+    if kind is None:
+        return None
+    if kind == "file":
+        return _read_file(variable + FILE)
+    payload = Secret(os.fsencode(os.environ.get(variable, "")))
+    if not payload:
+        raise DamagedStoreError(f"the environment variable {variable} is set but empty; set it to the key, or unset it")
+    return payload
+
+
+def _faults(variable: str) -> Iterator[str]:
+    """One sentence for each fault of a variable, set or not, and of the file that its `_FILE` points to."""
+    try:
+        _read(variable)
+        if _kind(variable) == "file":
+            yield from _exposed(variable + FILE)
+    except KeywrightError as error:
+        yield str(error)
+
+
+def _exposed(variable: str) -> Iterator[str]:
+    descriptor = _open_file(variable)
+    try:
+        found = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    # Container secrets are root's and readable by all: whoever can read them there is inside the container already.
+    if found.st_uid != 0 and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield (
+            f"{variable} points to a file that other users may read; run `chmod go-r` on it, and replace the key if "
+            "others may have read it"
+        )
+
+
+def _read_file(variable: str) -> Secret:
+    """No message repeats the variable's value: who mixed the two up has the key itself there."""
+    descriptor = _open_file(variable)
+    try:
+        with _READING.about(variable):
+            _check_file(variable, os.fstat(descriptor))
+            with open(descriptor, "rb", closefd=False) as file:
+                payload = Secret(file.read(MAXIMUM_BYTES + 1))
+    finally:
+        os.close(descriptor)
+    if not payload:
+        raise DamagedStoreError(f"{variable} points to an empty file; write the key into it, or unset the variable")
+    if len(payload) > MAXIMUM_BYTES:
+        raise DamagedStoreError(f"{variable} points to a file of over 1 MiB, which no key has; point it to the key's")
+    return payload
+
+
+def _check_file(variable: str, found: os.stat_result) -> None:
+    reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
+    if reason == "kind":
+        raise AccessDeniedError(f"{variable} points to what is no regular file; point it to the key's file")
+    if reason:
+        raise AccessDeniedError(
+            f"{variable} points to a file that other users may write; run `chmod go-w` on it, and see that the key in "
+            "it is still yours"
+        )
+
+
+def _open_file(variable: str) -> int:
+    if not hasattr(os, "O_NONBLOCK"):
+        raise UnsupportedOperationError(
+            f"{variable}: this system cannot tell who may write a file; put the key into the variable itself"
+        )
+    if not os.environ.get(variable):
+        raise DamagedStoreError(f"the environment variable {variable} is set but empty; set it to a path, or unset it")
+    try:
+        # O_NONBLOCK: a named pipe would otherwise keep this process waiting for a writer.
+        return os.open(os.environ.get(variable, ""), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        failure = _OPENING.error(error, variable)
+    # Not in the handler: the system's error knows the variable's value, and would stay as the context of this one.
+    raise failure

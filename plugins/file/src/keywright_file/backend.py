@@ -13,22 +13,17 @@ if TYPE_CHECKING:
 
     from keywright_file.store import FileStore
 
-__all__ = ["TIMEOUT", "FileBackend"]
-
-PATH_SETTING: Final = Setting(
-    "path", "path", help="the directory that holds the keys; made by the first write, for its owner alone"
-)
 TIMEOUT: Final = timedelta(minutes=1)  # a stopped writer must not hang everybody
-TIMEOUT_SETTING: Final = Setting(
-    "timeout", "duration", default=TIMEOUT, help="how long to wait for a lock that another process holds"
-)
 
 
 class FileBackend:
     """Opens file stores."""
 
     name = "file"
-    settings = (PATH_SETTING, TIMEOUT_SETTING)
+    settings = (
+        Setting("path", "path", help="the directory that holds the keys; made by the first write, for its owner alone"),
+        Setting("timeout", "duration", default=TIMEOUT, help="how long to wait for a lock that another process holds"),
+    )
     capabilities = Capabilities(writable=True, metadata=True, signing=False, shared=True, persistent=True)
 
     def open(self, options: Options) -> AbstractContextManager[FileStore]:
@@ -43,10 +38,12 @@ class FileBackend:
                 newer keywright.
             StoreUnavailableError: it could not be read.
         """
-        try:
-            from keywright_file.store import FileStore
-        except ImportError:
+        from keywright.files import has_locks
+
+        if not has_locks():
             raise UnsupportedOperationError(
                 "the file store needs POSIX file locks, which this system does not have; use the sqlite store"
-            ) from None
+            )
+        from keywright_file.store import FileStore
+
         return FileStore(options.text("path"), options.duration("timeout"))

@@ -12,19 +12,21 @@ from typing import Self, TypeVar
 
 from keywright import Record, RecordInfo, Revision
 from keywright.errors import DamagedStoreError, StoreError, StoreUnavailableError
-from keywright_file.backend import TIMEOUT
-from keywright_file.change import create_version, remove_name, update_version
-from keywright_file.faults import Reading
-from keywright_file.files import Directory
-from keywright_file.lock import locked
-from keywright_file.lookup import no_such_version, open_version, read_versions
-from keywright_file.names import open_name, walk
-from keywright_file.recovery import has_leftovers
-from keywright_file.root import PRIVATE, gone, has_marker, holds_store, open_root
-from keywright_file.version import read_version
-from keywright_file.writer import LOCK, Writer, write
-
-__all__ = ["FileStore"]
+from keywright_file.files import READING, Directory, exists
+from keywright_file.layout import (
+    FORMAT,
+    PRIVATE,
+    gone,
+    holds_store,
+    no_such_version,
+    open_name,
+    open_root,
+    open_version,
+    read_version,
+    read_versions,
+    walk,
+)
+from keywright_file.write import Writer, create_version, has_leftovers, remove_name, under_lock, update_version, write
 
 _T = TypeVar("_T")
 
@@ -43,7 +45,7 @@ class FileStore:
     ReadOnlyStoreError and DurabilityUnknownError.
     """
 
-    def __init__(self, path: str, timeout: timedelta = TIMEOUT) -> None:
+    def __init__(self, path: str, timeout: timedelta) -> None:
         """The store at `path`, which need not exist. Nothing is touched before the context is entered.
 
         `timeout` is how long to wait for a lock that another process holds.
@@ -59,7 +61,7 @@ class FileStore:
         Raises:
             AccessDeniedError, DamagedStoreError, StoreUnavailableError: as `FileBackend.open` says.
         """
-        with Reading(self._path):
+        with READING.about(self._path):
             root = self._root()
             if root is not None:
                 with root as opened:
@@ -105,11 +107,8 @@ class FileStore:
 
         Lazy: names that come or go while it is read may be seen or not. It opens no metadata and no key.
         """
-        with Reading(self._path):
-            root = self._root()
-            if root is not None:
-                with root as opened:
-                    yield from islice(walk(opened, self._path, prefix, after), None if limit is None else max(limit, 0))
+        end = None if limit is None else max(limit, 0)
+        return self._each(lambda root: islice(walk(root, self._path, prefix, after), end))
 
     def create(self, record: Record) -> RecordInfo:
         """Add a version, and the store if there is none yet. Returns its info with the revision filled in.
@@ -146,13 +145,16 @@ class FileStore:
 
     def examine(self) -> Iterator[str]:
         """One sentence for each fault of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
-        from keywright_file.examine import examine
+        from keywright_file.check import examine
 
-        with Reading(self._path):
+        return self._each(lambda root: examine(root, self._path, self._patience))
+
+    def _each(self, look: Callable[[int], Iterator[str]]) -> Iterator[str]:
+        with READING.about(self._path):
             root = self._root()
             if root is not None:
                 with root as opened:
-                    yield from examine(opened, self._path, self._patience)
+                    yield from look(opened)
 
     def _write(self, what: str, change: Callable[[Writer], _T]) -> _T:
         def work(writer: Writer) -> _T:
@@ -178,7 +180,7 @@ class FileStore:
             return None
         try:
             identity = _identity(root.status)
-            if identity != known or not has_marker(root.descriptor):
+            if identity != known or not exists(f"{PRIVATE}/{FORMAT}", root.descriptor):
                 if holds_store(root.descriptor, self._path):
                     self._known = identity
                 elif known is not None:
@@ -193,7 +195,7 @@ class FileStore:
 
         What looks damaged may be a writer at work; so it is read again while no writer can be.
         """
-        with Reading(subject):
+        with READING.about(subject):
             root = self._root()
             if root is None:
                 return None
@@ -206,7 +208,7 @@ class FileStore:
                     suppress(FileNotFoundError),  # no lock file, so no writer
                     Directory(PRIVATE, subject, parent=opened) as private,
                 ):
-                    return locked(private, LOCK, "shared", subject, lambda _: read(opened), patience=self._patience)
+                    return under_lock(private, subject, lambda _: read(opened), patience=self._patience, shared=True)
                 return read(opened)
 
     def _recover(self, root: int) -> None:

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
         revoke_api_key,
         verify_api_key,
     )
-    from keywright_jose.jwe import jwe_decode, jwe_encode
-    from keywright_jose.jwe_decryption import Jwe, jwe_decrypt
-    from keywright_jose.jwe_encryption import jwe_encrypt
-    from keywright_jose.jwk_create import create_curve_key, create_rsa_key, create_secret_key, random_bytes
-    from keywright_jose.jwk_set import jwks
-    from keywright_jose.jwk_thumbprint import thumbprint
-    from keywright_jose.jws import jws_decode, jws_encode
-    from keywright_jose.jws_sign import TokenSigner, signer
-    from keywright_jose.jws_verify import Jws, TokenVerifier, verifier, verify
+    from keywright_jose.jwe.decryption import Jwe, jwe_decrypt
+    from keywright_jose.jwe.encryption import jwe_encrypt
+    from keywright_jose.jwk.codec import thumbprint
+    from keywright_jose.jwk.create import create_curve_key, create_rsa_key, create_secret_key, random_bytes
+    from keywright_jose.jwk.set import jwks
+    from keywright_jose.jws.signer import TokenSigner, signer
+    from keywright_jose.jws.verifier import Jws, TokenVerifier, verifier, verify
+    from keywright_jose.jwt import jwe_decode, jwe_encode, jws_decode, jws_encode
 
 __all__ = [
     "ApiKey",
@@ -56,33 +55,18 @@ __all__ = [
     "verify_api_key",
 ]
 
-_WHERE = {
-    "ApiKey": "keywright_jose.api_keys",
-    "Jwe": "keywright_jose.jwe_decryption",
-    "Jws": "keywright_jose.jws_verify",
-    "NewApiKey": "keywright_jose.api_keys",
-    "TokenSigner": "keywright_jose.jws_sign",
-    "TokenVerifier": "keywright_jose.jws_verify",
-    "create_api_key": "keywright_jose.api_keys",
-    "create_curve_key": "keywright_jose.jwk_create",
-    "create_rsa_key": "keywright_jose.jwk_create",
-    "create_secret_key": "keywright_jose.jwk_create",
-    "jwe_decode": "keywright_jose.jwe",
-    "jwe_decrypt": "keywright_jose.jwe_decryption",
-    "jwe_encode": "keywright_jose.jwe",
-    "jwe_encrypt": "keywright_jose.jwe_encryption",
-    "jwks": "keywright_jose.jwk_set",
-    "jws_decode": "keywright_jose.jws",
-    "jws_encode": "keywright_jose.jws",
-    "list_api_keys": "keywright_jose.api_keys",
-    "random_bytes": "keywright_jose.jwk_create",
-    "revoke_api_key": "keywright_jose.api_keys",
-    "signer": "keywright_jose.jws_sign",
-    "thumbprint": "keywright_jose.jwk_thumbprint",
-    "verifier": "keywright_jose.jws_verify",
-    "verify": "keywright_jose.jws_verify",
-    "verify_api_key": "keywright_jose.api_keys",
+_NAMES = {
+    "api_keys": "ApiKey NewApiKey create_api_key list_api_keys revoke_api_key verify_api_key",
+    "jwe.decryption": "Jwe jwe_decrypt",
+    "jwe.encryption": "jwe_encrypt",
+    "jwk.codec": "thumbprint",
+    "jwk.create": "create_curve_key create_rsa_key create_secret_key random_bytes",
+    "jwk.set": "jwks",
+    "jws.signer": "TokenSigner signer",
+    "jws.verifier": "Jws TokenVerifier verifier verify",
+    "jwt": "jwe_decode jwe_encode jws_decode jws_encode",
 }
+_WHERE = {name: f"keywright_jose.{module}" for module, names in _NAMES.items() for name in names.split()}
 
 
 if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object

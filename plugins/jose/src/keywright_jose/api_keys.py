@@ -1,25 +1,46 @@
 """API keys: made once, shown once, and kept as a hash.
 
 An API key is the version 1 of `api-keys/KEY_ID`: an `oct` JWK that holds the hash of the secret, not the secret, and
-whose `alg` is that of no signature, so that nothing signs or encrypts with it. Its labels say whose it is.
+whose `alg` is that of no signature, so that nothing signs or encrypts with it. Its labels name its owner.
+
+Its text is `kwk_` KEY_ID `_` SECRET CHECKSUM, made so that secret scanners find it.
+
+KEY_ID is 80 random bits, 16 of `a-z 2-7` (base32, RFC 4648 §6, in lower case). SECRET is 43 random of `0-9 A-Z a-z`,
+256 bits, drawn apart from KEY_ID. CHECKSUM is the CRC-32 (IEEE 802.3, as in zip) of all before it, 6 digits of base 62
+in that order, the highest first: who scans for keys can tell one from text that only looks like one, and a typing error
+costs no look-up. The whole is matched by `kwk_[a-z2-7]{16}_[0-9A-Za-z]{49}`.
 """
 
 from __future__ import annotations
 
+import re
+from binascii import crc32
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from keywright import Attributes, Key, KeyRing, RecordInfo, Secret, State
-from keywright.errors import ConfigError, ExpiredTokenError, InvalidSignatureError, KeyNotFoundError
-from keywright_jose.api_key_text import API_KEY, digest_of, hidden, is_key_id, key_id_of, new_api_key, new_key_id
-from keywright_jose.jwk_format import JwkFormat
-
-__all__ = ["ApiKey", "NewApiKey", "create_api_key", "find_api_key", "list_api_keys", "revoke_api_key", "verify_api_key"]
+from keywright.errors import (
+    ConfigError,
+    ExpiredTokenError,
+    InvalidSignatureError,
+    KeyNotFoundError,
+    MalformedTokenError,
+)
+from keywright_jose.jwk.format import JwkFormat
+from keywright_jose.jwk.usage import API_KEY, KEY_ID, is_key_id
 
 _PREFIX: Final = "api-keys/"
 _ATTRIBUTES: Final = Attributes({"alg": API_KEY, "key_ops": ("verify",)})
 _NO_DIGEST: Final = Secret(bytes(32))
+_BASE_62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PATTERN: Final = f"kwk_{KEY_ID}_[0-9A-Za-z]{{49}}".encode()
+_KEY_ID_BYTES: Final = 10
+_SECRET_CHARACTERS: Final = 43
+_CHECKSUM_CHARACTERS: Final = 6
+_SECRET_AT: Final = 21
+_CHECKSUM_AT: Final = _SECRET_AT + _SECRET_CHARACTERS
+_LENGTH: Final = _CHECKSUM_AT + _CHECKSUM_CHARACTERS
 
 
 class NewApiKey(NamedTuple):
@@ -180,3 +201,62 @@ def _api_key(info: RecordInfo, now: datetime) -> ApiKey:
     if status == "active" and info.expires is not None and now >= info.expires:
         status = "expired"
     return ApiKey(info.kid, info.labels, info.created, info.expires, status, info.reason)
+
+
+def new_key_id() -> str:
+    """A random key_id."""
+    from base64 import b32encode
+    from os import urandom
+
+    return b32encode(urandom(_KEY_ID_BYTES)).decode().lower()
+
+
+def new_api_key(key_id: str) -> Secret:
+    """A random API key of this key_id."""
+    from secrets import choice
+
+    start = Secret(f"kwk_{key_id}_{''.join(choice(_BASE_62) for _ in range(_SECRET_CHARACTERS))}".encode())
+    return Secret(start.reveal() + _checksum(start))
+
+
+def hidden(api_key: object) -> Secret:
+    """What a caller gave as an API key, out of sight; empty where it can be none. It raises nothing."""
+    if isinstance(api_key, str):
+        # A strict encoder would raise with the text in its error.
+        return Secret(api_key.encode("ascii", "replace") if len(api_key) == _LENGTH else b"")
+    if isinstance(api_key, bytes):
+        return Secret(api_key if len(api_key) == _LENGTH else b"")
+    return api_key if isinstance(api_key, Secret) else Secret(b"")
+
+
+def key_id_of(api_key: Secret) -> str:
+    """The key_id in the text of an API key.
+
+    Raises:
+        MalformedTokenError: it is no such text, or the checksum does not fit.
+    """
+    # No match object stays, for its `repr` shows the text.
+    if len(api_key) != _LENGTH or re.fullmatch(_PATTERN, api_key.reveal()) is None:
+        raise MalformedTokenError("an API key is kwk_, 16 characters, _ and 49 more; copy it whole, and nothing else")
+    if api_key.reveal()[_CHECKSUM_AT:] != _checksum(Secret(api_key.reveal()[:_CHECKSUM_AT])):
+        raise MalformedTokenError("the checksum of the API key does not fit, so a character is wrong; copy it again")
+    return api_key.reveal()[len("kwk_") : _SECRET_AT - 1].decode()
+
+
+def digest_of(api_key: Secret) -> Secret:
+    """SHA-256 of the SECRET in an API key: all that is needed to check it.
+
+    A slow hash would protect a secret that can be guessed. 256 random bits cannot.
+    """
+    from hashlib import sha256
+
+    return Secret(sha256(api_key.reveal()[_SECRET_AT:_CHECKSUM_AT]).digest())
+
+
+def _checksum(start: Secret) -> bytes:
+    rest = crc32(start.reveal())
+    digits = ""
+    for _ in range(_CHECKSUM_CHARACTERS):
+        rest, digit = divmod(rest, len(_BASE_62))
+        digits = _BASE_62[digit] + digits
+    return digits.encode()

@@ -19,7 +19,7 @@ KEYWRIGHT_API = 1
 @hookimpl
 def keywright_register_formats() -> Sequence[Format]:
     """The format `jwk`."""
-    from keywright_jose.jwk_format import JwkFormat
+    from keywright_jose.jwk.format import JwkFormat
 
     return [JwkFormat()]
 
@@ -27,6 +27,6 @@ def keywright_register_formats() -> Sequence[Format]:
 @hookimpl
 def keywright_add_commands(commands: Commands) -> None:
     """The commands `jose …`."""
-    from keywright_jose.commands import add_commands
+    from keywright_jose.cli import add_commands
 
     add_commands(commands)

@@ -11,14 +11,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from keywright_nix.narinfo import NarInfo
     from keywright_nix.realisation import realisation_fingerprint
-    from keywright_nix.signatures import verify_signature
+    from keywright_nix.signature import verify_signature
 
 __all__ = ["NarInfo", "realisation_fingerprint", "verify_signature"]
 
 _WHERE = {
     "NarInfo": "keywright_nix.narinfo",
     "realisation_fingerprint": "keywright_nix.realisation",
-    "verify_signature": "keywright_nix.signatures",
+    "verify_signature": "keywright_nix.signature",
 }
 
 

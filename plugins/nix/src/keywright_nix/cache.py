@@ -1,42 +1,43 @@
-"""The narinfos of a binary cache on a file system."""
+"""The narinfos of a binary cache on a file system, and its `nix-cache-info`."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Final
 
-from keywright.errors import AccessDeniedError, ConfigError, KeywrightError, StoreUnavailableError
-from keywright_nix.names import looks_like_key
-
-__all__ = ["Cache", "find_caches", "temporary"]
+from keywright.errors import AccessDeniedError, ConfigError, FormatError, KeywrightError, StoreUnavailableError
+from keywright_nix.key import looks_like_key
+from keywright_nix.store_path import is_store_directory
 
 _SUFFIX: Final = ".narinfo"
 _BEGIN: Final = ".keywright-"
-_END: Final = ".tmp"  # so that nobody who uploads `*.narinfo` meanwhile, or after a kill, takes it along
-_MARKER: Final = "nix-cache-info"
-_SORTED: Final = 4096  # at once, so that memory stays flat
+_END: Final = ".tmp"  # so that an upload of `*.narinfo` skips it, also after a kill
+_CACHE_INFO: Final = "nix-cache-info"
+_MAXIMUM_INFO_BYTES: Final = 65_536
+_SORTED: Final = 4096  # names at once, to bound memory
 
 
 class Cache:
     """The narinfos of a directory, or some of them."""
 
     def __init__(self, directory: str, names: Sequence[str] | None = None) -> None:
-        """`names` are those of the narinfos that are meant; None: all that are there."""
+        """`names` are the file names of some narinfos; None: all of the directory."""
         self.directory = directory
         self.named = names
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """Keep other writers of ours away meanwhile, and sweep what a killed one left. A kill gives the place free.
+        """Lock out other keywright writers, and sweep what a killed one left. A kill releases the lock.
 
         The value is a descriptor of the directory.
 
         Raises:
-            StoreUnavailableError: one is at work there, or the file system has no locks.
-            AccessDeniedError, ConfigError: the place cannot be read.
+            StoreUnavailableError: Another process signs here, or the file system has no locks.
+            AccessDeniedError, ConfigError: The directory cannot be read.
         """
         import fcntl
 
@@ -60,21 +61,21 @@ class Cache:
             os.close(descriptor)
 
     def sweep(self) -> None:
-        """Take away what rewritings that were not finished left beside the narinfos. Only while it is locked."""
-        ends = (_SUFFIX, _SUFFIX + _END)  # the first is how they ended once
+        """Remove what unfinished rewrites left beside the narinfos. Only while it is locked."""
+        ends = (_SUFFIX, _SUFFIX + _END)  # the first is the name that earlier versions used
         if self.named is None:
             left = (name for name in self._listed() if name.startswith(_BEGIN) and name.endswith(ends))
         else:
             left = (one for name in self.named for one in (temporary(name), _BEGIN + name))
         for name in left:
-            with suppress(OSError):  # whoever may not take it away may not write here either, and is told then
+            with suppress(OSError):  # where this fails, writing fails too, and is reported
                 os.unlink(f"{self.directory}/{name}")
 
     def names(self) -> Iterator[str]:
         """The file names of the narinfos, in no order; those that come and go meanwhile may be missed.
 
         Raises:
-            AccessDeniedError, ConfigError: the place cannot be read.
+            AccessDeniedError, ConfigError: The directory cannot be read.
         """
         if self.named is not None:
             yield from self.named
@@ -84,18 +85,18 @@ class Cache:
                 yield name
 
     def check(self) -> None:
-        """Make sure that there is something to work on.
+        """Make sure that this is a binary cache, or that the named files exist.
 
         Raises:
-            ConfigError: there is no such place or file, or it is no binary cache: it has neither a narinfo nor a
+            ConfigError: The directory or a file does not exist, or the directory has neither a narinfo nor a
                 `nix-cache-info`.
-            AccessDeniedError: it cannot be read.
+            AccessDeniedError: It cannot be read.
         """
         if self.named is None:
-            if not os.path.lexists(f"{self.directory}/{_MARKER}") and not any(True for _ in self.names()):
+            if not os.path.lexists(f"{self.directory}/{_CACHE_INFO}") and not any(True for _ in self.names()):
                 raise ConfigError(
-                    f"{self.directory}: is no binary cache, for it holds neither {_MARKER} nor a narinfo; correct the "
-                    "path"
+                    f"{self.directory}: is no binary cache, for it holds neither {_CACHE_INFO} nor a narinfo; "
+                    "correct the path"
                 )
             return
         for name in self.named:
@@ -106,14 +107,14 @@ class Cache:
                 raise _unreadable(path, error) from None
 
     def count(self) -> int:
-        """How many narinfos there are now. It takes a look at every name. Raises: as `check`."""
+        """How many narinfos exist now. It reads every name. Raises: as `check`."""
         self.check()
         return sum(1 for _ in self.names())
 
     def _listed(self) -> Iterator[str]:
-        """All names, nearly in the order of their inodes: what lies together comes together.
+        """All names, nearly in the order of their inodes, so that neighbours on the disk come together.
 
-        ext4 gives them in the order of a hash; brought to the medium in that order, they take twice as long.
+        ext4 lists them in the order of a hash; synced in that order, they take twice as long.
         """
         try:
             with os.scandir(self.directory) as entries:
@@ -125,18 +126,18 @@ class Cache:
 
 
 def temporary(name: str) -> str:
-    """What the new one of a narinfo is called while it waits beside the old one."""
+    """The file name of a new narinfo while it waits beside the old one."""
     return f"{_BEGIN}{name}{_END}"
 
 
 def find_caches(targets: Sequence[str]) -> list[Cache]:
-    """What a command line names: directories, `file://` URLs of directories, and files `*.narinfo`.
+    """The caches of a command line: directories, `file://` URLs of directories, and files `*.narinfo`.
 
-    Files of one directory make one cache, whatever stands between them. A place that is named twice, by whichever
-    path, counts once, and has the first one's name.
+    Files of one directory make one cache, in any order. A directory that is named twice, by any path, counts once, and
+    is shown as it was named first.
 
     Raises:
-        ConfigError: a target is none of these. That a place is there is seen when it is used.
+        ConfigError: A target is none of these. Whether it exists is not checked.
     """
     shown: dict[str, str] = {}
     found: dict[str, dict[str, None] | None] = {}
@@ -156,7 +157,20 @@ def find_caches(targets: Sequence[str]) -> list[Cache]:
 def _path_of(target: str) -> str:
     if not target:
         raise ConfigError("the path of the binary cache is empty; name a directory, a file:// URL or a narinfo")
-    path = _path_of_url(target) if "://" in target else target
+    path = target
+    if "://" in target:
+        from urllib.parse import unquote_to_bytes, urlsplit
+
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
+            raise ConfigError(
+                "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it is "
+                "done"
+            )
+        path = os.fsdecode(unquote_to_bytes(os.fsencode(parts.path)))
     if "\0" in path:
         raise ConfigError("the path of the binary cache holds a zero byte; correct it")
     if looks_like_key(path) and not os.path.lexists(path):
@@ -164,21 +178,62 @@ def _path_of(target: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def _path_of_url(url: str) -> str:
-    from urllib.parse import unquote_to_bytes, urlsplit
-
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
-        raise ConfigError(
-            "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it is done"
-        )
-    return os.fsdecode(unquote_to_bytes(os.fsencode(parts.path)))
-
-
 def _unreadable(path: str, error: OSError) -> KeywrightError:
     if isinstance(error, PermissionError):
         return AccessDeniedError(f"{path}: cannot be read ({error.strerror}); run as who may")
     return ConfigError(f"{path}: cannot be read ({error.strerror}); correct the path")
+
+
+# ---- nix-cache-info
+
+
+def store_dir_of(cache_info: bytes, *, where: str = _CACHE_INFO) -> bytes:
+    """The `StoreDir` in the text of a `nix-cache-info`, such as `/nix/store`; empty if it has none.
+
+    Without one, clients of any store accept the cache (`src/libstore/binary-cache-store.cc`, init). `where` names the
+    file in messages.
+
+    Raises:
+        FormatError: It has two that differ, or one that is not an absolute path without a slash at the end.
+    """
+    lines = (line.partition(b":") for line in cache_info.split(b"\n"))
+    found = {value.strip(b" \t\r\n") for name, colon, value in lines if colon and name == b"StoreDir"}
+    if len(found) > 1:
+        raise FormatError(f"{where}: has two StoreDir that differ, so that no client takes the cache; leave one")
+    if not found:
+        return b""
+    directory = found.pop()
+    if not is_store_directory(directory):
+        raise FormatError(f"{where}: the StoreDir is no directory of a store; write one, such as /nix/store")
+    return directory
+
+
+def read_store_dir(directory: str) -> bytes:
+    """As `store_dir_of` the `nix-cache-info` in the directory of a binary cache; empty if it has no such file.
+
+    Raises:
+        FormatError: As `store_dir_of`, or the file is not a regular file, or has more than 64 KiB.
+        AccessDeniedError, StoreUnavailableError: The file cannot be read.
+    """
+    path = f"{directory}/{_CACHE_INFO}"
+    try:
+        return store_dir_of(_read(path), where=path)
+    except FileNotFoundError:
+        return b""
+    except PermissionError as error:
+        raise AccessDeniedError(f"{path}: cannot be read ({error.strerror}); run as who may") from None
+    except OSError as error:
+        raise StoreUnavailableError(f"{path}: cannot be read ({error.strerror}); check the disk") from None
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FormatError(f"{path}: is no regular file; put what Nix made in its place")
+        data = os.read(descriptor, _MAXIMUM_INFO_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > _MAXIMUM_INFO_BYTES:
+        raise FormatError(f"{path}: has more than {_MAXIMUM_INFO_BYTES} bytes; put what Nix made in its place")
+    return data

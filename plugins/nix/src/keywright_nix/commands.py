@@ -8,70 +8,58 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keywright import Commands
 
-__all__ = ["KEYWRIGHT_API", "add_commands"]
-
 KEYWRIGHT_API = 1
-
-_EXAMPLE = "keywright nix key generate-secret --key-name cache.example.org-1 > secret-key"
 
 
 def add_commands(commands: Commands) -> None:
     """Add all nix commands. What they need is imported when they are asked for."""
-    commands.add(
-        "nix key generate-secret",
+
+    def add(path: str, module: str, configure: str, run: str, **options: Any) -> None:
+        commands.add(path, configure=_from(module, configure), run=_from(module, run), **options)
+
+    add(
+        *("nix key generate-secret", "key", "configure_generate", "generate_secret"),
         help="print a new secret key for signing store paths",
-        configure=_from("key_commands", "configure_generate"),
-        run=_from("key_commands", "generate_secret"),
-        examples=[_EXAMPLE],
+        examples=["keywright nix key generate-secret --key-name cache.example.org-1 > secret-key"],
         global_options=False,
     )
-    commands.add(
-        "nix key convert-secret-to-public",
+    add(
+        *("nix key convert-secret-to-public", "key", "configure_convert", "convert_secret_to_public"),
         help="print the public key of the secret key on standard input",
-        configure=_from("key_commands", "configure_convert"),
-        run=_from("key_commands", "convert_secret_to_public"),
         examples=[
             "keywright nix key convert-secret-to-public < secret-key",
             "nix store verify --trusted-public-keys $(keywright nix key convert-secret-to-public < secret-key) PATH",
         ],
         global_options=False,
     )
-    commands.add(
-        "nix key check",
+    add(
+        *("nix key check", "check", "configure_check", "run_check"),
         help="examine key files and report each deviation, without printing a key",
-        configure=_from("key_check_command", "configure_check"),
-        run=_from("key_check_command", "run_check"),
         examples=[
             "keywright nix key check /etc/nix/secret-key",
             "keywright nix key check --json secret-key public-key",
         ],
         uses="plugins",
     )
-    commands.add(
-        "nix trusted-public-keys",
+    add(
+        *("nix trusted-public-keys", "trusted", "configure_trusted", "run_trusted"),
         help="print the public keys that clients of a binary cache are to trust, announced ones too",
-        configure=_from("trusted_command", "configure_trusted"),
-        run=_from("trusted_command", "run_trusted"),
         examples=[
             "keywright nix trusted-public-keys cache.example.org",
             "keywright nix trusted-public-keys --format nixos",
         ],
     )
-    commands.add(
-        "nix sign",
+    add(
+        *("nix sign", "sign", "configure_sign", "sign"),
         help="sign the narinfos of a binary cache, or take signatures away",
-        configure=_from("sign_command", "configure_sign"),
-        run=_from("sign_command", "sign"),
         examples=[
             "keywright nix sign /srv/cache --key cache.example.org",
             "keywright nix sign file:///srv/cache --drop cache.example.org-1 --jobs 2",
         ],
     )
-    commands.add(
-        "nix verify",
+    add(
+        *("nix verify", "verify", "configure_verify", "verify"),
         help="find the narinfos of a binary cache that lack signatures of trusted keys",
-        configure=_from("verify_command", "configure_verify"),
-        run=_from("verify_command", "verify"),
         examples=['keywright nix verify /srv/cache --trusted-public-keys "$(cat public-key)" --sigs-needed 2'],
         uses="plugins",
     )
@@ -81,6 +69,6 @@ def _from(module: str, function: str) -> Callable[..., Any]:
     def call(*arguments: object) -> object:
         from importlib import import_module
 
-        return getattr(import_module(f"keywright_nix.{module}"), function)(*arguments)
+        return getattr(import_module(f"keywright_nix.cli.{module}"), function)(*arguments)
 
     return call

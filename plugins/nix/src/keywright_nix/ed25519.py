@@ -1,7 +1,7 @@
-"""Ed25519 by libsodium, by which Nix signs and verifies.
+"""Ed25519 by libsodium, with which Nix signs and verifies.
 
-RFC 8032 leaves room, and `cryptography` (OpenSSL) takes what libsodium refuses: public keys and commitments of small
-order, for which signatures hold that nobody made with a secret, and public keys that are not spelled canonically.
+RFC 8032 leaves room, and `cryptography` (OpenSSL) accepts what libsodium refuses: public keys and commitments of small
+order, for which signatures are valid without any secret, and public keys that are not encoded canonically.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from keywright.errors import InvalidKeyError, InvalidSignatureError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["generate", "is_sound_point", "public_half", "signer", "verify"]
-
 _SEED_BYTES: Final = 32
 _PUBLIC_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
@@ -29,19 +27,19 @@ _SMALL_ORDER: Final = frozenset((0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER
 
 
 def is_sound_point(raw: bytes) -> bool:
-    """Whether 32 bytes are spelled as a public key should be: y reduced modulo p, and not of small order.
+    """Whether 32 bytes are a canonical public key: y reduced modulo p, and not of small order.
 
-    That they are a point on the curve at all is seen when they are used.
+    Whether they are a point on the curve at all is checked when they are used.
     """
     y = int.from_bytes(raw, "little") & _Y
     return y < _P and y not in _SMALL_ORDER
 
 
-# Nix's key files need no key type of the registry: to find one takes longer than all that is done with the key.
+# Nix's key files need no key type of the registry: to find one takes longer than all use of the key.
 
 
 def generate() -> Secret:
-    """A fresh secret key: the seed and the public half, 64 bytes, as a Nix key holds them."""
+    """A new secret key: the seed and the public half, 64 bytes, as a Nix key holds them."""
     seed = _Hidden(os.urandom(_SEED_BYTES))
     return Secret(seed + _public(seed))
 
@@ -50,7 +48,7 @@ def public_half(both: Secret) -> bytes:
     """The public half (32 bytes) of a secret key's 64 bytes.
 
     Raises:
-        InvalidKeyError: the halves do not belong together.
+        InvalidKeyError: The halves do not belong together.
     """
     public = _public(_Hidden(both.reveal()[:_SEED_BYTES]))
     if public != both.reveal()[_SEED_BYTES:]:
@@ -61,7 +59,7 @@ def public_half(both: Secret) -> bytes:
 
 
 def signer(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
-    """The public half (32 bytes), and what makes a signature (64 bytes) of a message. Raises: as `public_half`."""
+    """The public half (32 bytes), and a function that signs a message (64 bytes). Raises: as `public_half`."""
     from nacl.bindings import crypto_sign
 
     public = public_half(both)
@@ -76,7 +74,7 @@ def _public(seed: bytes) -> bytes:
 
 
 class _Hidden(bytes):
-    """Bytes that do not show in a traceback with locals: the library's own frames hold them, and memory may run out."""
+    """Bytes that a traceback with locals does not show: the library's frames hold them, and memory may run out."""
 
     def __repr__(self) -> str:
         return "<hidden>"
@@ -88,7 +86,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     """Check a signature of 64 bytes under a public key of 32.
 
     Raises:
-        InvalidSignatureError: libsodium would not take it either.
+        InvalidSignatureError: libsodium does not accept it either.
     """
     from nacl.bindings import crypto_sign_open
     from nacl.exceptions import BadSignatureError

@@ -1,18 +1,38 @@
-"""`.narinfo` files: what a binary cache says of a store path, and what its signatures cover.
+"""`.narinfo` files: what a binary cache says about a store path, and what its signatures cover.
 
-Read more strictly than Nix does (`src/libstore/nar-info.cc`): whatever Nix would misread, read differently from another
-reader, or sign without having understood, is refused with its line.
+Parsing is stricter than in Nix (`src/libstore/nar-info.cc`): what Nix would misread, read differently from another
+reader, or sign without having understood it, is refused with its line. `read_fast_path` reads with one regular
+expression what Nix itself writes; `read_lines` reads everything else line by line and reports problems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import pairwise
+from typing import Final
 
 from keywright.errors import FormatError
-from keywright_nix.parts import MAXIMUM_BYTES
-from keywright_nix.usual import read_usual
+from keywright_nix.store_path import (
+    BASE_NAME,
+    encode_base32,
+    is_content_address,
+    is_size,
+    parse_hash,
+    parse_sha256,
+    split_store_path,
+)
 
-__all__ = ["NarInfo"]
+MAXIMUM_BYTES: Final = 8 * 1024 * 1024
+"""Of one narinfo."""
+
+MAXIMUM_SIGNATURES: Final = 1000
+"""In one narinfo. No cache has so many keys, and each costs a reader who verifies it a tenth of a millisecond."""
+
+Parts = tuple[bytes, list[bytes], bytes, bytes]
+"""What stands before the place of the signatures, their values, what stands after it, and the fingerprint."""
 
 
 class NarInfo:
@@ -21,7 +41,7 @@ class NarInfo:
     __slots__ = ("_after", "_before", "_fingerprint", "_signatures", "_text")
 
     def __init__(self, text: bytes, before: bytes, signatures: list[bytes], after: bytes, fingerprint: bytes) -> None:
-        """For `parse` alone. `before` and `after` are what stands around the place of the signatures."""
+        """Use `parse`. `before` and `after` are what stands around the place of the signatures."""
         self._text = text
         self._before = before
         self._signatures = signatures
@@ -33,20 +53,15 @@ class NarInfo:
         """Read a narinfo. `where` names it in messages: a path.
 
         Raises:
-            FormatError: it has more than 8 MiB, its last line does not end, a line has a carriage return, is empty
-                or no `Name: value`, a field is missing, empty or there twice, a hash, size or content address is
-                malformed (a NarSize of 0 too), a path or reference is no store path, or there are more than 1,000
+            FormatError: The text has more than 8 MiB, its last line does not end, a line has a carriage return, is
+                empty or not `Name: value`, a field is missing, empty or repeated, a hash, size or content address is
+                malformed (a NarSize of 0 too), a path or reference is not a store path, or there are more than 1,000
                 signatures. The message has `where` and the line.
         """
         data = text.encode(errors="surrogateescape") if isinstance(text, str) else text
         if len(data) > MAXIMUM_BYTES:
             raise FormatError(f"{where}: has more than {MAXIMUM_BYTES} bytes; this is no narinfo")
-        parts = read_usual(data)
-        if parts is None:
-            from keywright_nix.strict import read_lines
-
-            parts = read_lines(data, where)
-        return cls(data, *parts)
+        return cls(data, *(read_fast_path(data) or read_lines(data, where)))
 
     def __repr__(self) -> str:
         return f"<narinfo of {self.store_path}>"
@@ -59,8 +74,6 @@ class NarInfo:
     @property
     def nar_hash(self) -> bytes:
         """The SHA-256 of the archive, 32 bytes."""
-        from keywright_nix.hashes import parse_sha256
-
         return parse_sha256(self._value(b"NarHash"))
 
     @property
@@ -70,16 +83,16 @@ class NarInfo:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Base names, as they stand in the file."""
+        """Base names, as in the file."""
         return tuple(_text(self._value(b"References")).split())
 
     @property
     def signatures(self) -> tuple[str, ...]:
-        """The values of the `Sig` lines, as they stand in the file."""
+        """The values of the `Sig` lines, as in the file."""
         return tuple([_text(value) for value in self._signatures])
 
     def field(self, name: str) -> str | None:
-        """The value of a field of which there is one, such as `URL`; None if it is not there."""
+        """The value of a field that is not repeated, such as `URL`; None if it is missing."""
         value = self._fields().get(name.encode())
         return None if value is None else _text(value)
 
@@ -91,35 +104,39 @@ class NarInfo:
         return self._fingerprint
 
     def with_signatures(self, signatures: Iterable[str]) -> NarInfo:
-        """The same narinfo with these signatures alone, each once, sorted as texts (as Nix to 2.33 does).
+        """The same narinfo with only these signatures, each once, sorted as text (as Nix through 2.33 does).
 
-        They stand where the first stood, else before `CA`, else at the end: there Nix writes them.
+        They are placed where the first one was, else before `CA`, else at the end, where Nix writes them.
         """
         values = sorted({text.encode(errors="surrogateescape") for text in signatures})
         text = b"".join([self._before, *[b"Sig: %b\n" % value for value in values], self._after])
         return NarInfo(text, self._before, values, self._after, self._fingerprint)
 
     def render(self) -> bytes:
-        """The file's bytes; those that were parsed, if nothing was changed."""
+        """The bytes of the file: the parsed ones, if nothing was changed."""
         return self._text
 
     def verify(self, trusted: Iterable[str]) -> set[str]:
-        """The names of the keys in `trusted` (public keys, `NAME:BASE64`) of which a signature holds.
+        """The names of the keys in `trusted` (public keys, `NAME:BASE64`) that have a valid signature.
 
         Raises:
-            MalformedKeyError: one of `trusted` is no public key.
+            MalformedKeyError: One of `trusted` is not a public key.
         """
-        from keywright_nix.signatures import holding, parse_public_key
+        from keywright_nix.signature import is_valid, parse_public_key
 
         keys: dict[str, bytes] = {}
         for text in trusted:
             name, public = parse_public_key(text)
             keys.setdefault(name, public)  # of two keys of one name Nix takes the first
-        return holding(self._fingerprint, self.signatures, keys)
+        found: set[str] = set()
+        for text in self.signatures:
+            name = text.partition(":")[0]
+            if name in keys and name not in found and is_valid(keys[name], self._fingerprint, text):
+                found.add(name)
+        return found
 
     def _fields(self) -> dict[bytes, bytes]:
-        lines = (self._before + self._after).splitlines()
-        return dict(line.split(b": ", 1) for line in lines)
+        return dict(line.split(b": ", 1) for line in (self._before + self._after).splitlines())
 
     def _value(self, name: bytes) -> bytes:
         return self._fields()[name]
@@ -127,3 +144,169 @@ class NarInfo:
 
 def _text(value: bytes) -> str:
     return value.decode(errors="surrogateescape")
+
+
+def fingerprint_of(path: bytes, directory: bytes, nar_hash: bytes, size: bytes, references: bytes) -> bytes:
+    """`1;PATH;sha256:BASE32;SIZE;REFERENCES`, the references full paths, sorted, each once, joined by commas."""
+    start = directory + b"/"
+    names = sorted(set(_split_references(references)))
+    return b"1;%b;%b;%b;%b%b" % (path, nar_hash, size, start if names else b"", (b"," + start).join(names))
+
+
+def store_directory_of(fingerprint: bytes) -> bytes:
+    """`/nix/store` of `1;/nix/store/HASH-NAME;…`."""
+    return fingerprint[2 : fingerprint.index(b";", 2)].rpartition(b"/")[0]
+
+
+def _split_references(references: bytes) -> list[bytes]:
+    return references.split(b" ") if references else []
+
+
+# ---- the fast path: a narinfo as Nix writes it
+
+_NAME: Final = r"[0-9a-df-np-sv-z]{32}-(?!\.{1,2}[- \n])[0-9a-zA-Z+\-._?=]{1,211}"
+_BASE32: Final = "[0-9a-df-np-sv-z]"
+_SIZE: Final = "[1-9][0-9]{0,18}"
+_FAST_PATH: Final = re.compile(
+    rf"StorePath: ((/nix/store|(?:/(?!\.{{1,2}}/)[!-+\-.0-:<-~]+)+)/{_NAME})\n"
+    r"URL: [^\r\n]+\n"
+    r"(?:Compression: [^\r\n]*\n)?"
+    rf"(?:FileHash: sha256:[01]{_BASE32}{{51}}\n)?"
+    rf"(?:FileSize: (?:0|{_SIZE})\n)?"
+    rf"NarHash: (sha256:[01]{_BASE32}{{51}})\n"
+    rf"NarSize: ({_SIZE})\n"
+    rf"References: ((?:{_NAME}(?: {_NAME})*)?)\n"
+    rf"(?:Deriver: (?:unknown-deriver|{_NAME})\n)?"
+    r"(?:System: [^\r\n]*\n)?"
+    rf"((?:Sig: [^\r\n]*\n){{0,{MAXIMUM_SIGNATURES}}})"
+    rf"(?:CA: (?:text|fixed(?::r|:git)?):sha256:[01]{_BASE32}{{51}}\n)?".encode()
+)
+
+
+def read_fast_path(data: bytes) -> Parts | None:
+    """The parts of a narinfo, equal to those of `read_lines`; None if it is not written as Nix writes it."""
+    found = _FAST_PATH.fullmatch(data)
+    if found is None:
+        return None
+    path, directory, nar_hash, size, references, signatures = found.groups()
+    start, end = found.span(6)
+    values = _signature_values(signatures) if signatures else []
+    return data[:start], values, data[end:], fingerprint_of(path, directory, nar_hash, size, references)
+
+
+def line_to_append(data: bytes, name: str, sign: Callable[[bytes], bytes], store_dir: bytes) -> bytes | None:
+    """The `Sig` line of one more key, `name`, if signing means only to append that line to the file.
+
+    None otherwise: the narinfo is not written as Nix writes it, is of another store than `store_dir` (empty: any), has
+    a signature under that name, or its signatures are not sorted so that the new one is the last.
+    """
+    found = _FAST_PATH.fullmatch(data)
+    if found is None:
+        return None
+    path, directory, nar_hash, size, references, signatures = found.groups()
+    if found.end(6) != len(data) or (store_dir and directory != store_dir):
+        return None
+    start = f"{name}:".encode(errors="surrogateescape")
+    if signatures:
+        values = _signature_values(signatures)
+        # In a sorted list whose last value sorts before `start`, no value begins with it.
+        if values[-1] >= start or any(first >= second for first, second in pairwise(values)):
+            return None
+    message = fingerprint_of(path, directory, nar_hash, size, references)
+    return b"Sig: %b%b" % (start, b2a_base64(sign(message)))
+
+
+def _signature_values(signatures: bytes) -> list[bytes]:
+    return signatures[len("Sig: ") : -1].split(b"\nSig: ")
+
+
+# ---- the line parser: any narinfo, and what is wrong with it
+
+
+def read_lines(data: bytes, where: str) -> Parts:
+    """The parts of any narinfo.
+
+    Raises:
+        FormatError: As `NarInfo.parse`, except for the size.
+    """
+    if not data.endswith(b"\n"):
+        raise FormatError(f"{where}: the last line does not end, so the narinfo was cut short; fetch it again")
+    if b"\r" in data:
+        raise _problem(where, data[: data.index(b"\r")].count(b"\n"), "has a carriage return; write plain line feeds")
+    lines = data[:-1].split(b"\n")
+    fields = _fields(lines, where)
+    for name, is_sound, rule in _CHECKS:
+        if name in fields and not is_sound(fields[name]):
+            at = next(at for at, line in enumerate(lines) if line.startswith(name + b": "))
+            raise _problem(where, at, f"{name.decode()} {rule}; correct it or fetch the narinfo again")
+    path = fields[b"StorePath"]
+    nar_hash = b"sha256:" + encode_base32(parse_sha256(fields[b"NarHash"]))
+    directory = path.rpartition(b"/")[0]
+    return *_around_signatures(lines), fingerprint_of(
+        path, directory, nar_hash, fields[b"NarSize"], fields[b"References"]
+    )
+
+
+def _parses(parse: Callable[[bytes], object], value: bytes) -> bool:
+    try:
+        parse(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_base_name(value: bytes) -> bool:
+    return BASE_NAME.fullmatch(value) is not None
+
+
+_REQUIRED: Final = (b"StorePath", b"URL", b"NarHash", b"NarSize", b"References")
+_ONCE: Final = frozenset((*_REQUIRED, b"Compression", b"FileHash", b"FileSize", b"Deriver", b"System", b"CA"))
+_NO_SIZE: Final = "is no size in bytes: plain digits, below 2 to the 64th, and no 0"
+_CHECKS: Final[tuple[tuple[bytes, Callable[[bytes], bool], str], ...]] = (
+    (b"StorePath", partial(_parses, split_store_path), "is no store path"),
+    (b"URL", bool, "is empty"),
+    (b"NarHash", partial(_parses, parse_sha256), "is no SHA-256 in base32, hexadecimal or SRI"),
+    (b"FileHash", partial(_parses, parse_hash), "is no hash in base32, hexadecimal or SRI"),
+    (b"NarSize", partial(is_size, least=1), _NO_SIZE),
+    (b"FileSize", partial(is_size, least=0), _NO_SIZE),
+    (
+        b"References",
+        lambda value: all(map(_is_base_name, _split_references(value))),
+        "has a reference that is no store path's name",
+    ),
+    (b"Deriver", lambda value: value == b"unknown-deriver" or _is_base_name(value), "is no store path's name"),
+    (b"CA", is_content_address, "is no content address of Nix's"),
+)
+
+
+def _fields(lines: list[bytes], where: str) -> dict[bytes, bytes]:
+    fields: dict[bytes, bytes] = {}
+    signatures = 0
+    for at, line in enumerate(lines):
+        name, separator, value = line.partition(b": ")
+        if not separator or not name or b" " in name or b":" in name:  # Nix ends a name at its first colon
+            rule = "is empty" if not line else "is no field; a field is a name, a colon, a space and a value"
+            raise _problem(where, at, f"{rule}; correct it or fetch the narinfo again")
+        if name in fields and name in _ONCE:
+            raise _problem(where, at, f"has the field {name.decode()} a second time; leave the right one")
+        signatures += name == b"Sig"
+        if signatures > MAXIMUM_SIGNATURES:
+            rule = f"is a signature after {MAXIMUM_SIGNATURES} others, more than a narinfo may have"
+            raise _problem(where, at, f"{rule}; fetch the narinfo again")
+        fields[name] = value
+    for name in _REQUIRED:
+        if name not in fields:
+            raise FormatError(f"{where}: the field {name.decode()} is missing; fetch the narinfo again")
+    return fields
+
+
+def _around_signatures(lines: list[bytes]) -> tuple[bytes, list[bytes], bytes]:
+    others = [line + b"\n" for line in lines if not line.startswith(b"Sig: ")]
+    values = [line.removeprefix(b"Sig: ") for line in lines if line.startswith(b"Sig: ")]
+    begin = b"Sig: " if values else b"CA: "
+    place = next((at for at, line in enumerate(lines) if line.startswith(begin)), len(others))
+    return b"".join(others[:place]), values, b"".join(others[place:])
+
+
+def _problem(where: str, at: int, what: str) -> FormatError:
+    return FormatError(f"{where}:{at + 1}: {what}")

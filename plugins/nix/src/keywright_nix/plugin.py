@@ -11,15 +11,13 @@ if TYPE_CHECKING:
 
     from keywright import Commands, Format
 
-__all__ = ["KEYWRIGHT_API", "keywright_add_commands", "keywright_register_formats"]
-
 KEYWRIGHT_API = 1
 
 
 @hookimpl
 def keywright_register_formats() -> Sequence[Format]:
     """The format `nix`."""
-    from keywright_nix.format import NixFormat
+    from keywright_nix.key import NixFormat
 
     return [NixFormat()]
 

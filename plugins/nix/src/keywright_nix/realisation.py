@@ -1,4 +1,4 @@
-"""Realisations: which path a content-addressed derivation's output became, and what its signatures cover."""
+"""Realisations: the path of a content-addressed derivation's output, and what its signatures cover."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Final, cast
 
+from keywright import JsonProblem, read_json
 from keywright.errors import FormatError
 from keywright_nix.store_path import BASE_NAME
-
-__all__ = ["realisation_fingerprint"]
 
 _THROUGH_2_34 = {"dependentRealisations", "id", "outPath"}
 _FROM_2_35 = {"key", "value"}
@@ -27,16 +26,16 @@ def realisation_fingerprint(text: bytes | str, *, where: str = "realisation") ->
     from 2.35 `{"key":{"drvPath":…,"outputName":…},"value":{"outPath":…}}`. `text` has either shape, signatures or not.
 
     Raises:
-        FormatError: it is neither.
+        FormatError: It has neither.
     """
-    try:
-        document = json.loads(text, object_pairs_hook=_members)
-    except (ValueError, RecursionError):
-        raise _fault(where, "is no JSON document, or has a member twice") from None
+    document = read_json(text)
+    if isinstance(document, JsonProblem):
+        raise FormatError(f"{where}: is no JSON document, or has a member twice; fetch it again")
     covered = _covered(document)
     if covered is None:
-        raise _fault(where, "lacks what a realisation has, or has more than this keywright knows")
-    # As nlohmann's `dump` spells it: no spaces, members sorted. (All that is covered is ASCII.)
+        rule = "lacks what a realisation has, or has more than this keywright knows"
+        raise FormatError(f"{where}: {rule}; fetch it again")
+    # As nlohmann's `dump` writes it: no spaces, members sorted. (All that is covered is ASCII.)
     return json.dumps(covered, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -60,14 +59,3 @@ def _covered(document: object) -> dict[str, object] | None:
 
 def _all_like(pattern: re.Pattern[str], values: list[object]) -> bool:
     return all(isinstance(value, str) and pattern.fullmatch(value) for value in values)
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member twice")
-    return members
-
-
-def _fault(where: str, what: str) -> FormatError:
-    return FormatError(f"{where}: {what}; fetch it again")

@@ -1,11 +1,14 @@
-"""Keys that libsodium made, jobs with them, and what these do to a cache."""
+"""Keys that libsodium made, jobs with them, what these do to a cache, and what the tests of this folder share."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from base64 import b64encode
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from hashlib import sha512
 from pathlib import Path
@@ -21,10 +24,43 @@ from nacl.bindings import (
 
 from keywright.errors import KeywrightError
 from keywright_nix.cache import Cache
-from keywright_nix.job import Bound, Job
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.outcome import Outcome
-from keywright_nix.work import sign_all
+from keywright_nix.parallel import sign_all
+from keywright_nix.rewrite import Outcome
+from keywright_nix.signing import Bound, Job
+
+MakeCache = Callable[..., Path]
+Run = Callable[..., tuple[int, bytes, bytes]]
+Nix = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+KEYWRIGHT = str(Path(sys.executable).with_name("keywright"))
+SEED = (1).to_bytes(32)
+KEY = nacl.signing.SigningKey(SEED)
+
+
+@contextmanager
+def refusal(kind: type[BaseException], message: str, case: object = "") -> Iterator[None]:
+    """The block raises an error of this kind, with exactly this message. `case` names it in a loop."""
+    try:
+        yield
+    except kind as error:
+        found = str(error)
+    else:
+        found = f"no {kind.__name__}"
+    assert found == message, case
+
+
+def as_another_user(program: str, *places: Path | str) -> str:
+    """What a Python program prints that runs as another user (if this is root), with places as arguments."""
+    for place in map(Path, places):
+        for parent in place.parents[:-1]:
+            if parent.stat().st_uid == os.getuid():
+                parent.chmod(parent.stat().st_mode | 0o055)
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+    command = [*become, sys.executable, "-c", program, *map(str, places)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/")
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def bound(name: str, number: int = 1) -> Bound:
@@ -76,6 +112,12 @@ def sig(key: Bound, data: bytes) -> bytes:
     return b"Sig: " + key.name.encode() + b":" + text + b"\n"
 
 
+def signed_narinfo(data: bytes) -> bytes:
+    """A narinfo with the signature of the key a-1."""
+    tail = CA if data.endswith(CA) else b""
+    return data.removesuffix(tail) + sig(A, data) + tail
+
+
 def run(cache: Path, task: Job, jobs: int = 1) -> Counter[str]:
     """Sign a whole cache. Returns how many of which kind."""
     place = Cache(str(cache))
@@ -102,7 +144,6 @@ def outcome_of(path: Path, task: Job) -> Outcome:
     return outcome
 
 
-SEED = (1).to_bytes(32)
 HALF = bytes(nacl.signing.SigningKey(SEED).verify_key)
 PUBLIC = f"a-1:{b64encode(HALF).decode()}"
 HIDDEN = "looks like a key itself, and would stand in every signature"

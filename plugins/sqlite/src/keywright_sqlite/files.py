@@ -1,7 +1,7 @@
 """The database's files: found, checked and made, without ever opening a live one.
 
 Closing any descriptor of a file drops the POSIX locks that this process holds on it (sqlite.org/howtocorrupt.html
-§2.2), so what is there already is looked at by `stat` alone.
+§2.2), so what exists already is looked at by `stat` alone.
 """
 
 from __future__ import annotations
@@ -11,29 +11,75 @@ import stat
 from contextlib import suppress
 from typing import Final
 
-from keywright.errors import AccessDeniedError, DamagedStoreError, DurabilityUnknownError, StoreUnavailableError
-from keywright_sqlite.failures import lookup_error, system_error
+from keywright.errors import (
+    AccessDeniedError,
+    DamagedStoreError,
+    DurabilityUnknownError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+)
+from keywright.files import (
+    OPEN_TO_OTHERS,
+    ErrorTable,
+    WriteErrors,
+    make_directories,
+    sync_directory,
+    unsafe,
+    write_file,
+)
 
-__all__ = [
-    "SIBLINGS",
-    "accepts_writes",
-    "check",
-    "drop_index",
-    "finish_placing",
-    "is_temporary",
-    "look",
-    "place",
-    "size",
-]
-
-SIBLINGS: Final = ("-wal", "-shm", "-journal")
+READ_ONLY: Final = (
+    ": the file or its directory takes no writes from this user; nothing was written; use a writable place"
+)
+LOOKUP: Final = ErrorTable(
+    denied="{subject}: this user may not look into its directory; ask the owner for access",
+    other=(StoreUnavailableError, "{subject}: the store cannot be reached: {reason}; correct `path`"),
+)
+_PLACING: Final = ErrorTable(
+    denied=(ReadOnlyStoreError, "{subject}" + READ_ONLY),
+    other="{subject}: the store cannot be made: {reason}; nothing was written",
+)
+_UNCONFIRMED: Final = (
+    "{subject}: the system could not confirm that the new store is on the medium; check the disk, then try again"
+)
+_SYNCING: Final = ErrorTable(other=(DurabilityUnknownError, _UNCONFIRMED))
+_SIBLINGS: Final = ("-wal", "-shm", "-journal")
 _TEMPORARY: Final = (".keywright-", ".new")
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
 
 
+def resolve(path: str) -> str:
+    """`path` as an absolute path without symlinks; SQLite keeps the log beside the file, not beside a link to it.
+
+    Raises:
+        AccessDeniedError: this user may not search a directory on the way.
+        StoreUnavailableError: a link on the way leads to nothing (a volume that is not mounted is no empty store), or
+            the way changed while it was followed.
+    """
+    missing = os.path.abspath(path)
+    while not os.path.exists(missing):
+        # Of what is missing and no link, something above exists: the root at the latest.
+        if os.path.islink(missing) and _is_missing(missing):
+            raise StoreUnavailableError(
+                f"{missing}: is a link to nothing; mount or make what it leads to, or set another `path`"
+            )
+        missing = os.path.dirname(missing)
+    with LOOKUP.about(path):
+        return os.path.realpath(path)
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:  # what it leads to cannot be seen, and may exist
+        pass
+    return False
+
+
 def look(path: str) -> os.stat_result | None:
-    """What the system says of `path`; None if nothing is there.
+    """What the system says of `path`; None if nothing exists there.
 
     Raises:
         AccessDeniedError: this user may not search a directory on the way.
@@ -44,11 +90,11 @@ def look(path: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise lookup_error(path, error) from None
+        raise LOOKUP.error(error, path) from None
 
 
 def size(path: str) -> int:
-    """The length in bytes; 0 if nothing is there. Raises as `look`."""
+    """The length in bytes; 0 if nothing exists there. Raises as `look`."""
     found = look(path)
     return 0 if found is None else found.st_size
 
@@ -64,7 +110,7 @@ def check(path: str, found: os.stat_result) -> None:
     """
     _check_directories(os.path.dirname(path))
     _check_private(path, found)
-    for sibling in (path + end for end in SIBLINGS):
+    for sibling in (path + end for end in _SIBLINGS):
         beside = look(sibling)
         if beside is not None:
             _check_private(sibling, beside)
@@ -75,13 +121,14 @@ def check(path: str, found: os.stat_result) -> None:
 
 
 def _check_private(path: str, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
+    reason = unsafe(found, regular=True, forbidden=OPEN_TO_OTHERS)
+    if reason == "kind":
         raise StoreUnavailableError(f"{path} is no regular file; point the setting `path` to a file")
-    if found.st_uid not in (os.geteuid(), 0):
+    if reason == "owner":
         raise AccessDeniedError(
             f"{path} belongs to another user, who could change it; use a store of your own, or have root `chown` it"
         )
-    if found.st_mode & _OTHERS:
+    if reason == "mode":
         raise AccessDeniedError(
             f"{path} is open to other users; run `chmod 600 {path}`, and replace the keys if others may have read them"
         )
@@ -89,26 +136,27 @@ def _check_private(path: str, found: os.stat_result) -> None:
 
 def _check_directories(directory: str) -> None:
     """SQLite opens by path, so whoever may rename in a directory above could swap the whole way there."""
-    keepers = {os.geteuid(), 0}
-    _check_directory(directory, keepers)
+    owners = {os.geteuid(), 0}
+    _check_directory(directory, owners)
     outside = look("/proc")  # root's: in a user namespace, root outside has another number, as has all that is its
     if outside is not None:
-        keepers.add(outside.st_uid)
+        owners.add(outside.st_uid)
     while directory != os.path.dirname(directory):
         directory = os.path.dirname(directory)
-        _check_directory(directory, keepers)
+        _check_directory(directory, owners)
 
 
-def _check_directory(directory: str, keepers: set[int]) -> None:
+def _check_directory(directory: str, owners: set[int]) -> None:
     found = look(directory)
     if found is None:
         return
-    if found.st_uid not in keepers:
+    reason = unsafe(found, forbidden=0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH, owners=owners)
+    if reason == "owner":
         raise AccessDeniedError(
             f"{directory} belongs to another user, who could put another database in the store's place; use a "
             "directory of your own, or have root `chown` it"
         )
-    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+    if reason == "mode":
         raise AccessDeniedError(
             f"{directory} is writable by everybody, who could put another database in the store's place; run "
             f"`chmod o-w {directory}`, and see that the keys in it are still yours"
@@ -133,21 +181,17 @@ def place(path: str, image: bytes) -> None:
         DurabilityUnknownError: it, or a directory, could not be synced; it may be there or not.
     """
     directory = os.path.dirname(path)
+    errors = WriteErrors(write=_PLACING, sync=_SYNCING, finish=_SYNCING)
     temporary = os.path.join(directory, os.urandom(8).hex().join(_TEMPORARY))
+    with _PLACING.about(path):
+        if not os.path.isdir(directory):
+            make_directories(directory, subject=path, unsynced=_SYNCING)
+    _check_directories(directory)
     try:
-        _make_directories(directory, path)
-        _check_directories(directory)
-        try:
-            _write(temporary, image, path)
-            # Unlike a rename, a link never replaces a database that another process has put there meanwhile.
-            with suppress(FileExistsError):
-                os.link(temporary, path)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-    except OSError as error:
-        raise system_error(path, error) from None
-    _sync_directory(directory, path)
+        write_file(path, image, replace=False, subject=path, errors=errors, temporary=temporary)
+    except FileExistsError:
+        with _SYNCING.about(path):
+            sync_directory(directory)
 
 
 def finish_placing(path: str, found: os.stat_result) -> None:
@@ -163,60 +207,7 @@ def finish_placing(path: str, found: os.stat_result) -> None:
                 os.unlink(entry.path)
 
 
-def drop_index(path: str) -> None:
-    """Remove the index of the log, which takes 32 KiB, while this process holds the database alone."""
-    os.unlink(path + "-shm")
-
-
 def is_temporary(name: str) -> bool:
     """Whether a file of this name is one that `place` makes, and takes away."""
     start, end = _TEMPORARY
     return name.startswith(start) and name.endswith(end)
-
-
-def _write(temporary: str, content: bytes, path: str) -> None:
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)  # a umask may take away even the owner's bits
-        file.write(content)
-        file.flush()
-        _sync(descriptor, path)
-
-
-def _make_directories(directory: str, path: str) -> None:
-    """Make `directory` and what is missing above it, 0700 and durable."""
-    if os.path.isdir(directory):
-        return
-    above = os.path.dirname(directory)
-    _make_directories(above, path)
-    try:
-        os.mkdir(directory, 0o700)
-        os.chmod(directory, 0o700)
-    except FileExistsError:
-        return  # another process was faster; if it is no directory, the next step says so
-    _sync_directory(above, path)
-
-
-def _sync_directory(directory: str, path: str) -> None:
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        raise _unconfirmed(path) from None
-    try:
-        _sync(descriptor, path)
-    finally:
-        with suppress(OSError):  # it was only read from
-            os.close(descriptor)
-
-
-def _sync(descriptor: int, path: str) -> None:
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        raise _unconfirmed(path) from None
-
-
-def _unconfirmed(path: str) -> DurabilityUnknownError:
-    return DurabilityUnknownError(
-        f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
-    )

@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from threading import RLock, get_ident
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
+from weakref import WeakSet
 
-from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreError, StoreUnavailableError
+from keywright.errors import (
+    DamagedStoreError,
+    DurabilityUnknownError,
+    ReadOnlyStoreError,
+    StoreError,
+    StoreUnavailableError,
+)
 from keywright_sqlite import files
-from keywright_sqlite.connection import connect, erase_log
-from keywright_sqlite.failures import is_full, read_only, translate
-from keywright_sqlite.forks import OPENED, let_go
-from keywright_sqlite.paths import resolve
-from keywright_sqlite.schema import image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import timedelta
-
-__all__ = ["Session"]
+from keywright_sqlite.database import connect, erase_log, image, is_full, translate
 
 _PAUSE_SECONDS: Final = 0.01
 _TURN_SECONDS: Final = 0.0001  # enough for a thread that waits to wake up
@@ -36,7 +35,7 @@ class Session:
     """
 
     def __init__(self, path: str, timeout: timedelta) -> None:
-        self.path = resolve(path)
+        self.path = files.resolve(path)
         self._timeout = timeout
         self._lock = RLock()  # so that `before_fork` may take it again where it was interrupted
         self._waiting: set[int] = set()  # threads; a hint, which an interrupt may leave wrong
@@ -49,7 +48,7 @@ class Session:
 
     def open(self) -> None:
         """Check the database if there is one, and finish what a killed process left. Raises as `read`."""
-        OPENED.add(self)
+        _opened.add(self)
         self.read(lambda _: None)
 
     def close(self) -> None:
@@ -59,7 +58,7 @@ class Session:
             self._waiting.discard(get_ident())
             self._closed = True
             self._disconnect()
-            OPENED.discard(self)
+            _opened.discard(self)
 
     def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:
         """What `work` returns for the connection; None if there is no database yet.
@@ -67,32 +66,32 @@ class Session:
         Raises:
             StoreUnavailableError, AccessDeniedError, DamagedStoreError: as the protocol says.
         """
-        self._take_turn()
-        with self._lock:
-            self._waiting.discard(get_ident())
-            try:
-                connection = self._connected()
-                found = None if connection is None else work(connection)
-            except BaseException as error:
-                self._give_up(error)
-                raise
-            self._rest()
-        return found
+        return self._use(self._connected, work)
 
-    def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:
         """What `work` returns for the connection, inside a transaction: durable afterwards or, after any error, undone.
 
         Raises:
             ReadOnlyStoreError, DurabilityUnknownError and what `read` raises: as the protocol says.
         """
+
+        def transaction(connection: sqlite3.Connection) -> _T:
+            connection.execute("BEGIN IMMEDIATE")
+            done = work(connection)
+            connection.execute("COMMIT")
+            return done
+
+        return self._use(self._writable, transaction)
+
+    def _use(
+        self, connect: Callable[[], sqlite3.Connection | None], work: Callable[[sqlite3.Connection], _T]
+    ) -> _T | None:
         self._take_turn()
         with self._lock:
             self._waiting.discard(get_ident())
             try:
-                connection = self._writable()
-                connection.execute("BEGIN IMMEDIATE")
-                done = work(connection)
-                connection.execute("COMMIT")
+                connection = connect()
+                done = None if connection is None else work(connection)
             except BaseException as error:
                 self._give_up(error)
                 raise
@@ -173,7 +172,7 @@ class Session:
             files.place(self.path, image())
             connection = self._connected()
         if connection is None or not self._is_writable:
-            raise read_only(self.path)
+            raise ReadOnlyStoreError(self.path + files.READ_ONLY)
         return connection
 
     def _rest(self) -> None:
@@ -207,9 +206,50 @@ class Session:
 
     def after_fork_in_parent(self) -> None:
         """Let the threads go on; the next call opens a connection."""
-        let_go(self._lock)
+        _let_go(self._lock)
 
     def after_fork_in_child(self) -> None:
         """There is no thread that waits or holds anything."""
         self._waiting.clear()
         self._lock = RLock()
+
+
+# What a fork does with the sessions that are open: none is in use meanwhile, and the child begins again.
+
+_opened: Final[WeakSet[Session]] = WeakSet()
+_forking = RLock()  # one thread at a time, so that two do not wait for each other
+
+
+def _let_go(lock: RLock) -> None:
+    """Release a lock that this thread holds, however often it took it."""
+    with suppress(RuntimeError):  # it is not ours any more
+        while True:
+            lock.release()
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    for session in list(_opened):
+        session.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for session in list(_opened):
+        session.after_fork_in_parent()
+    _let_go(_forking)
+
+
+def _after_fork_in_child() -> None:
+    global _forking
+    for session in list(_opened):
+        session.after_fork_in_child()
+    _forking = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    # Twice, for what they do can be done twice: a signal handler that raises, perhaps for a signal that came during the
+    # fork, ends one of them anywhere, even as it begins, and the fork goes on all the same.
+    for _ in range(2):
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+from binascii import crc32
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from keywright import Record, RecordInfo, Revision, State, decode_info, encode_info, parse_reference
-from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
-from keywright_sqlite.checksums import link, payload_check, record_check
-from keywright_sqlite.links import around, relink
-from keywright_sqlite.rows import Row, read_names, read_row, read_versions
+from keywright import Record, RecordInfo, Revision, Secret, State, decode_info, encode_info, parse_reference
+from keywright.errors import (
+    ConflictError,
+    DamagedStoreError,
+    KeyExistsError,
+    KeyNotFoundError,
+    UnsupportedOperationError,
+)
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
-    from keywright import Secret
     from keywright_sqlite.session import Session
 
-__all__ = ["SqliteStore"]
 
 PAGE: Final = 256  # names fetched at once; no transaction stays open while their reader takes its time
 _AFTER_ALL: Final = "\x7f"  # sorts after every character of a name
@@ -151,7 +154,7 @@ class SqliteStore:
 
     def examine(self) -> Iterator[str]:
         """One sentence for each fault of the database and its files. As `keywright.ExaminedStore.examine`."""
-        from keywright_sqlite.examine import examine
+        from keywright_sqlite.check import examine
 
         return examine(self._session)
 
@@ -177,3 +180,205 @@ def _add_payload(connection: sqlite3.Connection, reference: str, payload: Secret
     if payload is None:
         return None
     return connection.execute(_ADD_PAYLOAD, (payload_check(reference, payload), payload.reveal())).lastrowid
+
+
+# Checksums: SQLite has none, and a flipped bit of a key is often another key. They are CRC-32 (IEEE 802.3, as in zip):
+# they show damage, and are no protection from who may write the file.
+
+
+def record_check(reference: str, revision: object, place: object, info: bytes) -> int:
+    """What `record.crc32` must be: whose the row is, which payload it has if any, and its metadata."""
+    return crc32(info, crc32(f"{reference} {revision} {place}".encode()))
+
+
+def payload_check(reference: str, payload: Secret) -> bytes:
+    """What `payload.crc32` must be: the bytes, and whose they are.
+
+    It is a blob, for its zeros are as long as itself: wiping must not change the length of the row.
+    """
+    return crc32(payload.reveal(), crc32(reference.encode())).to_bytes(4, "big")
+
+
+def link(before: str, behind: str | None) -> int:
+    """What `record.next` must be in the row `before`, if `behind` follows it; None: if it is the last."""
+    return crc32(f"{before} {behind or ''}".encode())
+
+
+# Links: each row of `record` knows the next one, so that a row which is lost is missed. SQLite finds a row by its key.
+# If a bit of a key, of a pointer or of a count of cells is flipped it may find none, and would answer "no such key". So
+# `next` holds a checksum of the row's own reference and that of the row behind, and a row with the name '' stands
+# before all others: a place between two rows is empty only if the first is linked to the second.
+
+# One statement each, so that no other process writes between two.
+KEYS: Final = (
+    "SELECT * FROM (SELECT name, version, next FROM record WHERE (name, version) < (?1, ?2)"
+    " ORDER BY name DESC, version DESC LIMIT 1)"
+    " UNION ALL SELECT name, version, next FROM record WHERE (name, version) >= (?1, ?2) ORDER BY name, version"
+)
+ROWS: Final = KEYS.replace("next", "next, revision, payload, crc32, info")
+_AROUND: Final = (
+    "SELECT name, version, next, (SELECT name || '@' || version FROM record WHERE (name, version) >= (?1, ?2)"
+    " ORDER BY name, version LIMIT 1)"
+    " FROM record WHERE (name, version) < (?1, ?2) ORDER BY name DESC, version DESC LIMIT 1"
+)
+_RELINK: Final = "UPDATE record SET next = ? WHERE name = ? AND version = ?"
+
+
+def around(connection: sqlite3.Connection, path: str, name: str, version: int) -> tuple[str, int, str | None]:
+    """Name and version of the row before (`name`, `version`), and the reference of the row there, or next behind.
+
+    Raises:
+        DamagedStoreError: the two are not linked, so a row is lost or damaged.
+    """
+    row: tuple[str, int, int, str | None] | None = connection.execute(_AROUND, (name, version)).fetchone()
+    if row is None or row[2] != link(f"{row[0]}@{row[1]}", row[3]):
+        raise _broken(path)
+    before, number, _, reference = row
+    there, _, found = (reference or f"{name}@{version}").rpartition("@")
+    # Damage may also lead a search astray, to rows that are linked and elsewhere.
+    if not (before, number) < (name, version) <= (there, int(found)):
+        raise _broken(path)
+    return before, number, reference
+
+
+def rows_from(connection: sqlite3.Connection, path: str, statement: str, name: str) -> Generator[tuple[Any, ...]]:
+    """Rows from (`name`, 1) on, by KEYS or ROWS, each linked to the one before. Close it: until then it reads.
+
+    Raises:
+        DamagedStoreError: two are not linked, so a row is lost or damaged.
+    """
+    cursor = connection.execute(statement, (name, 1))
+    try:
+        before, row = cursor.fetchone(), cursor.fetchone()
+        if before is None or not _are_linked(before, row):
+            raise _broken(path)
+        if not before[:2] < (name, 1) <= (row or (name, 1))[:2]:  # as in `around`
+            raise _broken(path)
+        while row is not None:
+            yield row
+            before, row = row, cursor.fetchone()
+            if not _are_linked(before, row):
+                raise _broken(path)
+    finally:
+        cursor.close()
+
+
+def relink(connection: sqlite3.Connection, name: str, version: int, behind: str | None) -> None:
+    """Link a row to `behind`, which follows it from now on."""
+    connection.execute(_RELINK, (link(f"{name}@{version}", behind), name, version))
+
+
+def _are_linked(before: tuple[Any, ...], behind: tuple[Any, ...] | None) -> bool:
+    following = None if behind is None else f"{behind[0]}@{behind[1]}"
+    linked: bool = before[2] == link(f"{before[0]}@{before[1]}", following)
+    return linked
+
+
+def _broken(path: str) -> DamagedStoreError:
+    return DamagedStoreError(f"{path}: a record is damaged or lost; restore the database from a backup")
+
+
+# Reading rows, whole or not at all.
+
+_GET: Final = (
+    "SELECT name, version, revision, info, payload, record.crc32, payload.crc32, bytes"
+    " FROM record LEFT JOIN payload ON id = payload WHERE name = ? AND version = ? AND version > 0"
+)
+_MOST_ROWS: Final = 1_000  # for one page of names: those of a name with very many versions are not all read
+
+
+class Row(NamedTuple):
+    """A row of `record`; `place` is the row of its payload, if it has any."""
+
+    version: int
+    revision: str
+    info: bytes
+    place: int | None
+    payload: Secret | None
+
+
+def read_row(connection: sqlite3.Connection, path: str, name: str, version: int) -> Row | None:
+    """One row with its payload; None if there is no such row, and none was lost there.
+
+    Raises:
+        DamagedStoreError: the row, its payload or a row beside it is damaged or lost.
+    """
+    row = _found(connection, path, name, version)
+    if row is not None or version <= 0:
+        return row
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")  # what is read now is of one moment, whatever other processes write
+    try:
+        row = _found(connection, path, name, version)
+        if row is None and around(connection, path, name, version)[2] == f"{name}@{version}":
+            raise _damaged(path, name, version)  # it exists, and a search does not find it
+    finally:
+        if alone:
+            connection.execute("ROLLBACK")
+    return row
+
+
+def read_versions(connection: sqlite3.Connection, path: str, name: str) -> list[Row]:
+    """All rows of `name`, ascending, without their payloads. Raises as `read_row`."""
+    versions: list[Row] = []
+    with closing(rows_from(connection, path, ROWS, name)) as rows:
+        for found, version, _, revision, place, check, info in rows:
+            if found != name:
+                break
+            if not _is_whole(f"{name}@{version}", revision, info, place, check):
+                raise _damaged(path, name, version)
+            versions.append(Row(version, revision, info, place, None))
+    return versions
+
+
+def read_names(connection: sqlite3.Connection, path: str, start: str, end: str, size: int) -> tuple[list[str], bool]:
+    """At most `size` names from `start` on and before `end`, and whether they are the last. Raises as `read_row`."""
+    names: list[str] = []
+    with closing(rows_from(connection, path, KEYS, start)) as rows:
+        for number, (name, *_) in enumerate(rows):
+            if name >= end:
+                return names, True
+            if names and name == names[-1]:
+                if number >= _MOST_ROWS:
+                    return names, False
+            elif len(names) == size:
+                return names, False
+            else:
+                names.append(name)
+    return names, True
+
+
+def _found(connection: sqlite3.Connection, path: str, name: str, version: int) -> Row | None:
+    cursor = connection.cursor()
+    cursor.row_factory = _checked
+    found: tuple[str, Row | None] | None = cursor.execute(_GET, (name, version)).fetchone()
+    cursor.close()
+    if found is None:
+        return None
+    reference, row = found
+    # A search that damage led astray may end at another row.
+    if row is None or reference != f"{name}@{version}":
+        raise _damaged(path, name, version)
+    return row
+
+
+def _checked(_cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> tuple[str, Row | None]:
+    """Whose the row is, and the row, its payload hidden before anybody sees it; None if it is not what was written."""
+    name, version, revision, info, place, check, payload_is, payload = row
+    reference = f"{name}@{version}"
+    hidden = Secret(payload) if isinstance(payload, bytes) else None
+    whole = (
+        _is_whole(reference, revision, info, place, check)
+        and (hidden is None) == (place is None)
+        and (hidden is None or payload_check(reference, hidden) == payload_is)
+    )
+    return reference, Row(version, revision, info, place, hidden) if whole else None
+
+
+def _is_whole(reference: str, revision: object, info: object, place: object, check: object) -> bool:
+    return isinstance(info, bytes) and record_check(reference, revision, place, info) == check
+
+
+def _damaged(path: str, name: str, version: int) -> DamagedStoreError:
+    return DamagedStoreError(f"{path}: the row of {name}@{version} is damaged; restore the database from a backup")

@@ -1,33 +1,54 @@
-"""The contract of formats: the object, the way there and back, and no more than that."""
+"""The contract of formats."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from types import FrameType
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keywright import Attributes, Format, Key, LenientFormat, Secret
 from keywright.errors import UnsupportedKeyError
-from keywright.keys import Attributes, Key
-from keywright.protocols import Format
-from keywright.secret import Secret
-from keywright.testing.formats.attributes import AttributeRules
-from keywright.testing.formats.damage import DamageRules
-from keywright.testing.formats.kids import KidRules
-from keywright.testing.formats.lenient import LenientRules
-from keywright.testing.formats.limits import LimitRules
-from keywright.testing.formats.purity import reached_for
-from keywright.testing.formats.samples import encoded, read
-from keywright.testing.formats.spellings import SpellingRules
-from keywright.testing.laws import LAW
-from keywright.testing.leaks import assert_hidden
+from keywright.testing import strategies
+from keywright.testing.formats.reading import ReadingRules
+from keywright.testing.formats.samples import decoded_again, encoded, read
+from keywright.testing.leaks import assert_hidden, everything_in, refusal
+from keywright.testing.rules import LAW
 
-__all__ = ["FormatContract"]
+_ODD_KIDS: Final = ("", " ", "a b", "a:b", "a\nb", "a\0b", "ä", "\ud800", '"', "\\", "a" * 10_000, "\u202e", "\ufeff")
+_VERSIONS: Final = (1, 2, 3, 9, 10, 11, 99, 100, 101, 255, 256, 65_536, 999_999_999)
+_TYPES: Final = ("ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa", "oct", "no-such-type", "")
+_CANARY: Final = "Unpublish3dCanary"
 
 
-class FormatContract(KidRules, AttributeRules, LimitRules, DamageRules, SpellingRules, LenientRules):
+def _nested(levels: int) -> object:
+    value: object = 1
+    for level in range(levels):
+        value = [value] if level % 2 else {"x": value}
+    return value
+
+
+_ODD_VALUES = (
+    pytest.param(float("nan"), id="no number"),
+    pytest.param(float("-inf"), id="infinite"),
+    pytest.param(10**5000, id="a number of 5001 digits"),
+    pytest.param("\ud800", id="half a character"),
+    pytest.param("\0", id="NUL"),
+    pytest.param(b"bytes", id="bytes"),
+    pytest.param(object(), id="no JSON"),
+    pytest.param("x" * 1_000_000, id="a megabyte"),
+    pytest.param(_nested(200), id="200 levels"),
+)
+
+
+class FormatContract(ReadingRules):
     """What every format promises. Subclass it as `TestX` and give it one fixture and an attribute:
 
     * `format`: the object under test;
@@ -220,3 +241,286 @@ class FormatContract(KidRules, AttributeRules, LimitRules, DamageRules, Spelling
             assert key.secret is None or type(format.encode_secret(key)) is Secret
             assert key.public is None or type(format.encode_public(key)) is bytes
             assert type(format.sniff(Secret(sample.data))) is bool
+
+    @pytest.mark.parametrize("kid", _ODD_KIDS, ids=range(len(_ODD_KIDS)))
+    def test_format_10_kids_are_carried_or_refused(self, format: Format, kid: str) -> None:
+        """FORMAT-10: An odd kid comes back as it was, leniently read if need be, or is refused.
+
+        Why: Signatures name the key by its kid; one that comes back cut or cleaned up names no key, or another one.
+
+        Do: Raise UnsupportedKeyError for a kid with characters that mean something in your syntax, and quote or
+        escape the rest.
+        """
+        for sample in self.samples:
+            key = replace(self.decoded(format, sample), kid=kid)
+            text = encoded(format, key)
+            if text is None:
+                continue
+            if isinstance(format, LenientFormat):
+                assert format.decode_lenient(text, default_kid=kid)[0].kid == kid
+            else:
+                assert format.decode(text, default_kid=kid).kid == kid
+
+    def test_format_11_a_key_without_kid_takes_the_default(self, format: Format) -> None:
+        """FORMAT-11: A key that is encoded without kid decodes with `default_kid` as its kid.
+
+        Why: A key whose text holds no id is known by the one that its keeper gives it; without it nobody finds it.
+
+        Do: Pass `default_kid` on to the `Key` wherever the text carries no kid.
+        """
+        for sample in self.samples:
+            again = decoded_again(format, replace(self.decoded(format, sample), kid=""), "given")
+            assert again is None or again.kid == "given"
+
+    @LAW
+    @given(data=st.data())
+    def test_format_12_the_default_kid_fits_and_gives_nothing_away(self, format: Format, data: st.DataObject) -> None:
+        """FORMAT-12: `default_kid` is the same each time, shows nothing of the secret half, and can be encoded.
+
+        Why: A kid is public: it stands in every signature. And a key that was just made must be one that the format
+        can write.
+
+        Do: Make the kid from name and version or from the public half, never from the secret one, a hash of it
+        included; return None to have it drawn at random.
+        """
+        key = data.draw(self.keys(format))
+        assert key.secret
+
+        kid = format.default_kid("cache.example.org", 3, key)
+
+        assert kid == format.default_kid("cache.example.org", 3, key)
+        if kid is not None:
+            assert_hidden(key.secret, kid, public=key.public or b"")
+            assert format.decode(format.encode_secret(replace(key, kid=kid)), default_kid="").kid == kid
+            assert key.public is None or format.default_kid("cache.example.org", 3, key.without_secret()) == kid
+
+    @LAW
+    @given(name=strategies.names(), version=strategies.versions())
+    def test_format_18_every_name_and_version_has_a_default_kid(self, format: Format, name: str, version: int) -> None:
+        """FORMAT-18: `default_kid` is None or can be encoded for every name and version; two versions never share one.
+
+        Why: A name of two hundred bytes or a tenth version that cannot be written stops a rotation; a kid that two
+        versions share makes verifiers take one key for the other.
+
+        Do: Put the whole version number into the kid, or what tells the public halves apart, and refuse no name that
+        `keywright.check_name` takes.
+        """
+        keys = self.secret_keys(format)
+        for key in keys:
+            kid = format.default_kid(name, version, key)
+            if kid is not None:
+                assert format.decode(format.encode_secret(replace(key, kid=kid)), default_kid="").kid == kid
+                # One made from the public half is the same for every version.
+                assert len({format.default_kid(name, other, key) for other in _VERSIONS}) in (1, len(_VERSIONS))
+        first = {key.public: format.default_kid(name, 1, key) for key in keys if key.public}
+        second = {key.public: format.default_kid(name, 2, key) for key in keys if key.public}
+        assert all(first[one] != second[two] for one in first for two in second if one != two)
+
+    def test_format_21_a_kid_is_always_carried_or_never(self, format: Format) -> None:
+        """FORMAT-21: If any encoding carries the key's kid, every one does, secret or public, of any type.
+
+        Why: A text without its kid takes whatever the next keeper calls it, and its signatures name a key that nobody
+        trusts.
+
+        Do: Write `key.kid` in both encodings, and raise UnsupportedKeyError where there is no room for it; or carry
+        none in either.
+        """
+        carried = {}
+        for number, sample in enumerate(self.samples):
+            key = self.decoded(format, sample)
+            named = key if key.kid else replace(key, kid="one")
+            for half, one in (("secret", named), ("public", named.without_secret())):
+                again = None if half == "secret" and key.secret is None else decoded_again(format, one, "another")
+                if again is not None:
+                    assert again.kid in (named.kid, "another")
+                    carried[f"{half} encoding of sample {number}"] = again.kid == named.kid
+
+        assert len(set(carried.values())) == 1, carried
+
+    def carries(self, format: Format, key: Key) -> None:
+        """Assert that all attributes come back, or none does, or the key is refused."""
+        again = decoded_again(format, key)
+        if again is not None:
+            assert again.attributes in (key.attributes, Attributes())
+            assert self.complete(again) == replace(key, attributes=again.attributes)
+
+    def test_format_09_attributes_come_back_or_stay_behind(self, format: Format) -> None:
+        """FORMAT-09: An attribute that nobody knows comes back with all others, or none comes back, or it is refused.
+
+        Why: Whoever sees that `use` survived takes it that the rest did: a limit on what the key is for is gone, and
+        nobody said so.
+
+        Do: Carry every attribute, or none at all (keywright then tells which were lost), or raise
+        UnsupportedKeyError for those that you cannot carry.
+        """
+        for key in self.secret_keys(format):
+            more = {**key.attributes, "x-unknown": ["value", 1, True, None]}
+            self.carries(format, replace(key, attributes=Attributes(more)))
+
+    def test_format_15_what_nobody_knows_is_not_published(self, format: Format) -> None:
+        """FORMAT-15: An attribute that nobody knows is not in the public encoding, neither its name nor its value.
+
+        Why: A member of a secret key that is unknown today may be secret: another prime, a password, a note.
+
+        Do: Publish a list of attributes that you know to be public, and drop the rest without a word.
+        """
+        for key in self.secret_keys(format):
+            more = replace(key, attributes=Attributes({**key.attributes, f"x-{_CANARY}": {"a": [_CANARY]}}))
+            try:
+                text = format.encode_public(more)
+            except UnsupportedKeyError:
+                continue
+            assert _CANARY.encode() not in text
+
+    @LAW
+    @given(attributes=strategies.attributes())
+    def test_format_22_any_attributes_come_back_or_stay_behind(self, format: Format, attributes: Attributes) -> None:
+        """FORMAT-22: Attributes of any JSON value come back as they were, or none comes back, or they are refused.
+
+        Why: An attribute that comes back as another value (`1` as `true`, a list as a text) permits what was
+        forbidden, or forbids what was permitted.
+
+        Do: Write values with a JSON encoder that keeps their types, and refuse with UnsupportedKeyError what your
+        syntax has no way to say.
+        """
+        for key in self.secret_keys(format):
+            self.carries(format, replace(key, attributes=Attributes({**key.attributes, **attributes})))
+
+    @pytest.mark.parametrize("value", _ODD_VALUES)
+    def test_format_24_odd_attributes_are_carried_or_refused(self, format: Format, value: object) -> None:
+        """FORMAT-24: Attributes that break encoders raise UnsupportedKeyError and nothing else, or are left behind.
+
+        Why: A RecursionError or ValueError out of a library ends a program that was ready for a refusal, and often
+        prints what it choked on.
+
+        Do: Check depth, length and kind of each value before you hand it to a library.
+        """
+        for key in self.secret_keys(format):
+            odd = replace(key, attributes=Attributes({**key.attributes, "x-odd": value}))
+            decoded_again(format, odd)
+            decoded_again(format, odd.without_secret())
+
+    def test_format_07_a_key_without_secret_half_has_no_secret_encoding(self, format: Format) -> None:
+        """FORMAT-07: `encode_secret` of a public key raises UnsupportedKeyError.
+
+        Why: A public key written where a secret one was asked for is a backup that turns out empty on the day that it
+        is needed.
+
+        Do: Ask for `key.secret is None` first, and say that the key has no secret half.
+        """
+        for sample in self.samples:
+            key = self.decoded(format, sample)
+
+            with pytest.raises(UnsupportedKeyError):
+                format.encode_secret(key.without_secret())
+
+    def test_format_08_foreign_key_types_are_refused(self, format: Format) -> None:
+        """FORMAT-08: Keys of a type that the format does not list raise UnsupportedKeyError, both ways of encoding.
+
+        Why: 32 bytes of x25519 look like an ed25519 seed; written as one, they sign as a key that was meant for
+        something else.
+
+        Do: Compare `key.type` with `key_types` before anything else, exactly: no upper case, no prefix, no alias.
+        """
+        for sample in self.samples:
+            key = self.decoded(format, sample)
+            foreign = {*_TYPES, key.type.upper(), f"{key.type} ", f"{key.type}ph"} - set(format.key_types)
+            for type_ in sorted(foreign):
+                for encode in (format.encode_secret, format.encode_public):
+                    error = refusal(UnsupportedKeyError, encode, replace(key, type=type_))
+                    assert len(str(error).splitlines()) == 1
+                    if key.secret is not None:
+                        assert_hidden(key.secret, everything_in(error), public=key.public or b"")
+
+    def test_format_19_halves_that_disagree_are_not_put_right(self, format: Format) -> None:
+        """FORMAT-19: A public half that belongs to another key is refused, or comes back as it was or not at all.
+
+        Why: A key whose halves disagree was damaged or forged. A format that writes the half which it thinks right
+        hides that, and gives people a key that nobody announced.
+
+        Do: Write the halves as they are given; that they belong together is for `KeyType.complete` to find. Never
+        derive one from the other.
+        """
+        keys = self.secret_keys(format)
+        for key in keys:
+            if key.public is None:
+                continue
+            others = [other.public for other in keys if other.type == key.type and other.public != key.public]
+            wrong = replace(key, public=others[0] if others else key.public[:1] + key.public[:0:-1])
+            self._comes_back(format, wrong)
+
+    def test_format_20_halves_of_a_wrong_length_are_not_put_right(self, format: Format) -> None:
+        """FORMAT-20: A half with a byte more or less is refused, or comes back exactly as it was.
+
+        Why: A seed that is filled up or cut to fit is another key: what it signs verifies under nobody's public half.
+
+        Do: Compare the length of each half with the one that its type has, and raise UnsupportedKeyError. Pad
+        nothing.
+        """
+        for key in self.secret_keys(format):
+            assert key.secret
+            wrong = [
+                replace(key, secret=Secret(key.secret.reveal()[:-1])),
+                replace(key, secret=Secret(key.secret.reveal()[1:])),
+                replace(key, secret=Secret(key.secret.reveal() + b"\0")),
+                replace(key, secret=Secret(b"")),
+            ]
+            if key.public is not None:
+                wrong += [replace(key, public=public) for public in (key.public[:-1], key.public + b"\0", b"")]
+            for one in wrong:
+                self._comes_back(format, one)
+                self._comes_back(format, one.without_secret())
+
+    def _comes_back(self, format: Format, key: Key) -> None:
+        again = decoded_again(format, key)
+        if again is not None:
+            assert again.secret == key.secret
+            assert again.public in (key.public, None)
+
+
+# By module, the functions that depend on the world.
+_WORLD: Final = {
+    **dict.fromkeys(
+        ("posix", "nt", "os", "random", "_random", "secrets", "_socket", "select", "_posixsubprocess"),
+        re.compile(r"(?!(_?fspath|fsencode|fsdecode)$).*"),
+    ),
+    "time": re.compile(
+        r"(time|monotonic|perf_counter|process_time)(_ns)?|localtime|gmtime|ctime|asctime|strftime|sleep"
+    ),
+    **dict.fromkeys(("datetime", "_datetime"), re.compile("now|today|utcnow")),
+    **dict.fromkeys(("io", "_io"), re.compile("open|open_code")),
+}
+
+
+def reached_for(action: Callable[[], object]) -> list[str]:
+    """Call `action` and name the functions of the outside world that it called, directly or not, in Python or C.
+
+    Modules that it imports on first use would count as files: call it once before. What C code does inside itself, and
+    calls of classes, are not seen.
+    """
+    found: list[str] = []
+
+    def watch(frame: FrameType, event: str, called: object) -> None:
+        if event == "c_call":
+            module, name = _origin(called)
+        elif event == "call":
+            module, name = str(frame.f_globals.get("__name__")), frame.f_code.co_name
+        else:
+            return
+        if module in _WORLD and _WORLD[module].fullmatch(name):
+            found.append(f"{module}.{name}")
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def _origin(called: object) -> tuple[str, str]:
+    """The module and the name of a built-in function or method."""
+    owner = getattr(called, "__self__", None)
+    module = getattr(called, "__module__", None) or getattr(owner, "__module__", None)
+    return str(module or type(owner).__module__), str(getattr(called, "__name__", ""))

@@ -1,4 +1,4 @@
-"""What the contract of formats is tried on: published samples, and the keys in them."""
+"""What the contract of formats is tried on: published samples, the keys in them, and damaged forms of both."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -9,13 +9,9 @@ from typing import ClassVar, NamedTuple
 import pytest
 from hypothesis import strategies as st
 
+from keywright import Format, Key, Secret
 from keywright.errors import FormatError, UnsupportedKeyError
-from keywright.keys import Key
-from keywright.protocols import Format
-from keywright.secret import Secret
 from keywright.testing.rules import Contract
-
-__all__ = ["FormatSamples", "Sample", "Spoilable", "encoded", "read"]
 
 
 class Sample(NamedTuple):
@@ -94,3 +90,9 @@ def encoded(format: Format, key: Key) -> Secret | None:
         return Secret(format.encode_public(key)) if key.secret is None else format.encode_secret(key)
     except UnsupportedKeyError:
         return None
+
+
+def decoded_again(format: Format, key: Key, default_kid: str | None = None) -> Key | None:
+    """What the encoding of a key decodes to, its own kid being the default; None if the format refuses the key."""
+    text = encoded(format, key)
+    return None if text is None else format.decode(text, default_kid=key.kid if default_kid is None else default_kid)

@@ -1,45 +1,52 @@
-"""The contract of key types: making keys, and telling good ones from bad."""
+"""The contract of key types."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import ClassVar, Final, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keywright.errors import ConfigError, InvalidKeyError
-from keywright.keys import Attributes, Key
-from keywright.protocols import KeyType
-from keywright.secret import Secret
-from keywright.settings.model import Options
-from keywright.testing.key_types.binding import BindingRules
-from keywright.testing.key_types.signatures import SignatureRules
-from keywright.testing.laws import SHORT_LAW
-from keywright.testing.leaks import assert_hidden, everything_in
+from keywright import Attributes, Key, KeyType, Options, Secret
+from keywright.errors import (
+    ConfigError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    NotExportableError,
+    UnsupportedOperationError,
+)
+from keywright.settings.model import Given
+from keywright.settings.values import check_options
+from keywright.testing.leaks import assert_hidden, everything_in, refusal
+from keywright.testing.processes import busy_threads
+from keywright.testing.rules import SHORT_LAW, Contract
 
-__all__ = ["KeyTypeContract"]
+_E = TypeVar("_E", bound=BaseException)
+
+_UNKNOWN: Final = ("", "none", "None", "NONE", "no-such-algorithm", "eddsa", "hs256", "ES256K", "HS256\0", " EdDSA")
+_REGISTERED: Final = (
+    *("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
+)
+_HMAC_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+_MESSAGES: Final = (b"", b"message", bytes(range(256)) * 256)
+_RANDOMIZED: Final = ("ES", "PS")
+_EDDSA: Final = ("EdDSA", "Ed25519")
+# Of any length, and of the lengths that signatures have.
+_SIGNATURES: Final = st.binary(max_size=150) | st.sampled_from((32, 48, 64, 96, 132, 256, 1024)).flatmap(
+    lambda length: st.binary(min_size=length, max_size=length)
+)
+_ORDER_OF_ED25519: Final = 2**252 + 27742317777372353535851937790883648493
 
 
-def _refusal(check: Callable[[Key], object], key: Key) -> InvalidKeyError:
-    # In a frame of its own, for the traceback is looked at.
-    with pytest.raises(InvalidKeyError) as caught:
-        check(key)
-    return caught.value
-
-
-def _assert_discreet(refusal: InvalidKeyError, key: Key) -> None:
-    """One line, and nothing of the secret half of the sound `key`."""
-    assert len(str(refusal).splitlines()) == 1
-    assert key.secret
-    assert_hidden(key.secret, everything_in(refusal), public=key.public or b"")
-
-
-class KeyTypeContract(BindingRules, SignatureRules):
+class KeyTypeContract(Contract):
     """What every key type promises. Subclass it as `TestX` and give it a fixture and, where they differ, attributes:
 
     * `key_type`: the object under test;
@@ -54,6 +61,41 @@ class KeyTypeContract(BindingRules, SignatureRules):
             @pytest.fixture
             def key_type(self): return Oct()
     """
+
+    option_sets: ClassVar[Sequence[Mapping[str, object]]] = ({},)
+
+    samples: ClassVar[int] = 64
+
+    synonyms: ClassVar[Sequence[frozenset[str]]] = (frozenset({"EdDSA", "Ed25519"}),)
+
+    @pytest.fixture
+    def key_type(self) -> KeyType:
+        """To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `key_type`")
+
+    def options(self, key_type: KeyType, values: Mapping[str, object]) -> Options:
+        """`values` checked as configuration checks them."""
+        given_values = {name: Given(value, f"keys.{name}", "the test", "/") for name, value in values.items()}
+        return check_options(given_values, key_type.settings, owner="the key type", path="keys", source="the test")
+
+    def keys(self, key_type: KeyType) -> list[Key]:
+        """A fresh key for each of `option_sets`."""
+        return [key_type.generate(self.options(key_type, values)) for values in self.option_sets]
+
+    def bindings(self, key_type: KeyType) -> Iterator[tuple[Key, str]]:
+        """Fresh keys, each with every algorithm that it is strong enough for."""
+        for key in self.keys(key_type):
+            for algorithm in key_type.algorithms:
+                try:
+                    key_type.verifier(key, algorithm)
+                except InvalidKeyError:
+                    continue
+                yield key, algorithm
+
+    @pytest.fixture
+    def bound(self, key_type: KeyType) -> list[tuple[Key, str]]:
+        """`bindings` made once, for laws that try many messages."""
+        return list(self.bindings(key_type))
 
     def test_keytype_01_the_object_is_a_key_type(self, key_type: KeyType) -> None:
         """KEYTYPE-01: The object has what the protocol asks for, and a name of a-z, digits and '-'.
@@ -138,7 +180,7 @@ class KeyTypeContract(BindingRules, SignatureRules):
         """
         for one, two in zip(self.keys(key_type), self.keys(key_type), strict=True):
             if one.public is not None:
-                _assert_discreet(_refusal(key_type.complete, replace(one, public=two.public)), one)
+                _assert_discreet(refusal(InvalidKeyError, key_type.complete, replace(one, public=two.public)), one)
 
     def test_keytype_08_an_empty_key_is_refused(self, key_type: KeyType) -> None:
         """KEYTYPE-08: `complete` of a key without any half, or with empty ones, raises InvalidKeyError.
@@ -232,7 +274,7 @@ class KeyTypeContract(BindingRules, SignatureRules):
             for secret in (key.secret.reveal()[:-1], key.secret.reveal()[1:], key.secret.reveal() + b"\0"):
                 cut = replace(key, secret=Secret(secret))
                 if key.public is not None:
-                    _assert_discreet(_refusal(key_type.complete, cut), key)
+                    _assert_discreet(refusal(InvalidKeyError, key_type.complete, cut), key)
                 try:
                     alone = key_type.complete(replace(cut, public=None))
                 except InvalidKeyError:
@@ -251,7 +293,7 @@ class KeyTypeContract(BindingRules, SignatureRules):
         for key in self.keys(key_type):
             for type_ in ("", "no-such-type", key.type.upper(), f"{key.type} "):
                 for check in (key_type.complete, key_type.bits):
-                    _assert_discreet(_refusal(check, replace(key, type=type_)), key)
+                    _assert_discreet(refusal(InvalidKeyError, check, replace(key, type=type_)), key)
 
     def test_keytype_24_generate_checks_its_options_itself(self, key_type: KeyType) -> None:
         """KEYTYPE-24: `generate` with a whole number out of its setting's bounds raises ConfigError.
@@ -285,3 +327,305 @@ class KeyTypeContract(BindingRules, SignatureRules):
             random.setstate(state)
 
         assert all(one.secret != two.secret for one, two in zip(first, second, strict=True))
+
+    @pytest.mark.parametrize("algorithm", _UNKNOWN)
+    def test_keytype_16_an_unknown_algorithm_is_refused(self, key_type: KeyType, algorithm: str) -> None:
+        """KEYTYPE-16: Binding with an algorithm that the type does not list raises UnsupportedOperationError.
+
+        Why: Whoever writes a token writes its `alg`. A type that takes `none`, or anything that looks like an
+        algorithm, lets the forger choose.
+
+        Do: Ask `algorithm in self.algorithms` first, exactly, before the name picks a hash or a padding.
+        """
+        assert algorithm not in key_type.algorithms
+        for key in self.keys(key_type):
+            _refused_to_bind(key_type, key, algorithm, UnsupportedOperationError)
+
+    def test_keytype_17_a_public_half_does_not_sign(self, key_type: KeyType) -> None:
+        """KEYTYPE-17: `signer` of a key without its secret half raises NotExportableError.
+
+        Why: The caller has to load the other half; any other error sends people to look for a fault in the key.
+
+        Do: Ask for `key.secret is None` in `signer`, after the algorithm and before the mathematics.
+        """
+        for key, algorithm in self.bindings(key_type):
+            with pytest.raises(NotExportableError):
+                key_type.signer(key.without_secret(), algorithm)
+
+    def test_keytype_19_no_repr_shows_a_secret(self, key_type: KeyType) -> None:
+        """KEYTYPE-19: Neither key nor type, signer or verifier shows the secret half, nor does a refusal to verify.
+
+        Why: What is bound lives long and is passed around: sooner or later a log or a traceback prints it.
+
+        Do: Keep the library's key object, or a `Secret`, and never the bytes; for HMAC, the tag that would be right is
+        a secret too. Give classes of your own no generated `repr`.
+        """
+        for key, algorithm in self.bindings(key_type):
+            assert key.secret
+            sign, verify = key_type.signer(key, algorithm), key_type.verifier(key, algorithm)
+            with pytest.raises(InvalidSignatureError) as caught:
+                verify(b"message", b"no signature")
+
+            shown = f"{key!r} {key_type!r} {sign!r} {verify!r} {everything_in(caught.value)}"
+            assert_hidden(key.secret, shown, public=key.public or b"")
+
+    def test_keytype_26_a_public_half_is_no_secret_of_another_algorithm(self, key_type: KeyType) -> None:
+        """KEYTYPE-26: Binding with an algorithm of another type, HMAC above all, raises UnsupportedOperationError.
+
+        Why: Where a public key may serve as an HMAC secret, everybody can sign: this has broken many a JWT library.
+
+        Do: List in `algorithms` what this type signs with, and hand the library a key object of this type, not bytes.
+        """
+        for key in self.keys(key_type):
+            for algorithm in set(_REGISTERED) - set(key_type.algorithms):
+                for bound in (key, key.without_secret()):
+                    with pytest.raises(UnsupportedOperationError):
+                        key_type.verifier(bound, algorithm)
+                with pytest.raises(UnsupportedOperationError):
+                    key_type.signer(key, algorithm)
+
+    def test_keytype_27_a_key_of_another_type_is_not_bound(self, key_type: KeyType) -> None:
+        """KEYTYPE-27: `signer` and `verifier` of a key that says another type raise InvalidKeyError.
+
+        Why: The bytes of one type fit another; a signature made so is valid, under a key that nobody meant.
+
+        Do: Compare `key.type` with your own `name` in both methods. A type that cannot sign refuses by
+        UnsupportedOperationError in any case.
+        """
+        for key, algorithm in self.bindings(key_type):
+            _refused_to_bind(key_type, replace(key, type="no-such-type"), algorithm, InvalidKeyError)
+
+    @SHORT_LAW
+    @given(secret=st.none() | st.binary(max_size=80), public=st.none() | st.binary(max_size=140))
+    def test_keytype_28_arbitrary_halves_are_bound_or_refused(
+        self, key_type: KeyType, secret: bytes | None, public: bytes | None
+    ) -> None:
+        """KEYTYPE-28: Binding any bytes works or raises InvalidKeyError, NotExportableError where a half is missing.
+
+        Why: A store may hold what nobody completed; the error of a library at this point is a crash in the middle of
+        signing.
+
+        Do: Check the halves in `signer` and `verifier` as `complete` checks them, by the same functions.
+        """
+        key = Key(key_type.name, secret=None if secret is None else Secret(secret), public=public)
+        for algorithm in key_type.algorithms:
+            for bind in (key_type.signer, key_type.verifier):
+                try:
+                    bind(key, algorithm)
+                except InvalidKeyError:
+                    continue
+                except NotExportableError:
+                    assert key.secret is None
+
+    def test_keytype_29_a_key_too_short_for_its_hash_is_refused(self, key_type: KeyType) -> None:
+        """KEYTYPE-29: A key shorter than the hash raises InvalidKeyError with HS256, HS384 and HS512.
+
+        Why: RFC 7518 §3.2 forbids it: such a secret is guessed from one token, on one computer.
+
+        Do: Compare the length of the octets with that of the hash in `signer` and in `verifier`.
+        """
+        for algorithm in set(key_type.algorithms) & set(_HMAC_BYTES):
+            key = Key(key_type.name, secret=Secret(bytes(range(1, _HMAC_BYTES[algorithm]))))
+            for error in _refused_to_bind(key_type, key, algorithm, InvalidKeyError):
+                assert len(str(error).splitlines()) == 1
+
+    def test_keytype_30_the_default_key_signs_by_the_default_algorithm(self, key_type: KeyType) -> None:
+        """KEYTYPE-30: A key made with every setting at its default signs with the first of `algorithms`.
+
+        Why: Somebody who asks for nothing in particular must get a key that works.
+
+        Do: Put the algorithm that the default size is strong enough for first.
+        """
+        for algorithm in key_type.algorithms[:1]:
+            key = key_type.generate(self.options(key_type, {}))
+
+            key_type.verifier(key, algorithm)(b"message", key_type.signer(key, algorithm)(b"message"))
+
+    def test_keytype_12_each_algorithm_signs_and_verifies(self, key_type: KeyType) -> None:
+        """KEYTYPE-12: Messages of 0 bytes to 64 KiB, signed by each algorithm, verify under the public half.
+
+        Why: This is what a key is for.
+
+        Do: Bind one algorithm at a time and compare hash, padding and form of signer and verifier. A good signature
+        gives None. `option_sets` must hold a key that is strong enough for each algorithm.
+        """
+        tried = set()
+        for key, algorithm in self.bindings(key_type):
+            sign = key_type.signer(key, algorithm)
+            verify: Callable[[bytes, bytes], object] = key_type.verifier(
+                key if key.public is None else key.without_secret(), algorithm
+            )
+            for message in _MESSAGES:
+                signature = sign(message)
+                assert type(signature) is bytes
+                assert verify(message, signature) is None
+            tried.add(algorithm)
+
+        assert tried == set(key_type.algorithms)
+
+    def test_keytype_13_a_changed_signature_is_refused(self, key_type: KeyType) -> None:
+        """KEYTYPE-13: A signature with a flipped bit, cut short, made longer or empty raises InvalidSignatureError.
+
+        Why: Whoever can change a signature and have it hold can get a revoked or logged token in a second time; and
+        a verifier that answers False is taken for one that is content.
+
+        Do: Compare the length first, then verify; raise, never return an answer. Compare all of an HMAC tag, in
+        constant time.
+        """
+        for key, algorithm in self.bindings(key_type):
+            signature = key_type.signer(key, algorithm)(b"message")
+            bits = len(signature) * 8
+            changed = [b"", signature[:-1], signature[1:], signature + b"\0", b"\0" + signature, bytes(len(signature))]
+            changed += [signature[: len(signature) // 2], signature * 2, b"\xff" * len(signature)]
+            changed += [
+                (int.from_bytes(signature) ^ 1 << bit).to_bytes(len(signature))
+                for bit in range(0, bits, max(1, bits // self.samples))
+            ]
+            verify = key_type.verifier(key, algorithm)
+
+            for wrong in changed:
+                refusal(InvalidSignatureError, verify, b"message", wrong)
+
+    def test_keytype_14_another_message_is_refused(self, key_type: KeyType) -> None:
+        """KEYTYPE-14: A signature does not hold for a message that differs at all.
+
+        Why: A signature that fits a second message lets its holder say what nobody signed.
+
+        Do: Hash all of the message, as it is: no strip, no case, no text decoding, no limit on its length.
+        """
+        for key, algorithm in self.bindings(key_type):
+            signature = key_type.signer(key, algorithm)(b"message")
+            verify = key_type.verifier(key, algorithm)
+
+            for message in (b"", b"massage", b"messag", b"message\0", b"Message", b"message\n", b" message"):
+                refusal(InvalidSignatureError, verify, message, signature)
+
+    def test_keytype_15_another_key_is_refused(self, key_type: KeyType) -> None:
+        """KEYTYPE-15: A signature does not hold under another key.
+
+        Why: A verifier that does not look at its key takes everybody's signatures for its own.
+
+        Do: Bind the public half of the key that was given, and nothing that is shared by all of them.
+        """
+        for (one, algorithm), (two, _) in zip(self.bindings(key_type), self.bindings(key_type), strict=True):
+            signature = key_type.signer(one, algorithm)(b"message")
+
+            refusal(InvalidSignatureError, key_type.verifier(two, algorithm), b"message", signature)
+
+    @SHORT_LAW
+    @given(message=st.binary(max_size=40), signature=_SIGNATURES)
+    @example(message=b"", signature=b"\xff" * 1024)
+    def test_keytype_18_arbitrary_signatures_are_refused(
+        self, key_type: KeyType, bound: list[tuple[Key, str]], message: bytes, signature: bytes
+    ) -> None:
+        """KEYTYPE-18: Verifying any bytes raises InvalidSignatureError and nothing else.
+
+        Why: Signatures come from strangers; the error of a library is a crash that they can cause at will.
+
+        Do: Check the form before you parse it, and catch what the library raises for nonsense.
+        """
+        for key, algorithm in bound:
+            refusal(InvalidSignatureError, key_type.verifier(key, algorithm), message, signature)
+
+    def test_keytype_20_threads_may_share_a_binding(self, key_type: KeyType) -> None:
+        """KEYTYPE-20: Eight threads that sign and verify by one binding at once all succeed.
+
+        Why: A signer is bound once and used by every request of a service; a message mixed up with another thread's
+        is signed for the wrong person.
+
+        Do: Keep nothing of a message in the object or the closure between calls; copy a hash before you feed it.
+        """
+        for key, algorithm in list(self.bindings(key_type))[:1]:
+            sign, verify = key_type.signer(key, algorithm), key_type.verifier(key, algorithm)
+            messages = [b"%d" % number * 50 for number in range(256)]
+
+            with busy_threads(), ThreadPoolExecutor(8) as pool:
+                signatures = list(pool.map(sign, messages))
+                list(pool.map(verify, messages, signatures))
+
+    def test_keytype_31_a_signature_holds_under_its_own_algorithm_alone(self, key_type: KeyType) -> None:
+        """KEYTYPE-31: A signature by one algorithm does not hold under another one of the same key.
+
+        Why: A verifier that tries what fits lets the forger choose the weakest hash or padding.
+
+        Do: Fix hash and padding when you bind, by the algorithm's name. Name real synonyms in `synonyms`.
+        """
+        bound = list(self.bindings(key_type))
+        for key, algorithm in bound:
+            signature = key_type.signer(key, algorithm)(b"message")
+            for other in [one for key_, one in bound if key_ is key and one != algorithm]:
+                if not any({algorithm, other} <= names for names in self.synonyms):
+                    refusal(InvalidSignatureError, key_type.verifier(key, other), b"message", signature)
+
+    def test_keytype_32_signatures_of_a_key_have_one_length(self, key_type: KeyType) -> None:
+        """KEYTYPE-32: Every signature by one key and algorithm has the same length.
+
+        Why: JOSE wants r ‖ s in full width (RFC 7518 §3.4). A signature in DER, or without its leading zeros, fails
+        elsewhere one time in some hundred.
+
+        Do: Turn DER into r ‖ s, and write each number with the width of the curve or modulus.
+        """
+        for key, algorithm in self.bindings(key_type):
+            sign = key_type.signer(key, algorithm)
+
+            assert len({len(sign(b"%d" % number)) for number in range(64)}) == 1
+
+    def test_keytype_33_what_the_standard_fixes_is_the_same_each_time(self, key_type: KeyType) -> None:
+        """KEYTYPE-33: EdDSA, HMAC and PKCS #1 v1.5 sign one message twice alike, and two messages not.
+
+        Why: In these algorithms a signature that varies comes from a random number where none belongs: in EdDSA one
+        that repeats gives the secret away.
+
+        Do: Use the library's plain call, without salt or nonce of your own.
+        """
+        for key, algorithm in self.bindings(key_type):
+            sign = key_type.signer(key, algorithm)
+            if not algorithm.startswith(_RANDOMIZED):
+                assert sign(b"message") == sign(b"message") == key_type.signer(key, algorithm)(b"message")
+            assert sign(b"message") != sign(b"another message")
+
+    def test_keytype_34_no_nonce_is_used_twice(self, key_type: KeyType) -> None:
+        """KEYTYPE-34: Where a signature starts with a commitment (ECDSA's r, EdDSA's R), no two messages share it.
+
+        Why: Two signatures with the same r are two equations with two unknowns: anybody computes the secret half.
+
+        Do: Leave the nonce to the library, which draws it or derives it from the message (RFC 6979, RFC 8032).
+        """
+        for key, algorithm in self.bindings(key_type):
+            if algorithm.startswith(("ES", "Ed")):
+                sign = key_type.signer(key, algorithm)
+                signatures = [sign(b"%d" % number) for number in range(64)]
+
+                assert len({signature[: len(signature) // 2] for signature in signatures}) == len(signatures)
+
+    def test_keytype_35_a_signature_has_one_form(self, key_type: KeyType) -> None:
+        """KEYTYPE-35: The s of an Ed25519 signature is taken below the group order alone (RFC 8032 §5.1.7).
+
+        Why: s plus the order is a second signature of the same message: whoever counts or blocks signatures by their
+        bytes is fooled.
+
+        Do: Verify with a library that checks s, or compare it with the order yourself.
+        """
+        for key, algorithm in self.bindings(key_type):
+            if algorithm in _EDDSA:
+                signature = key_type.signer(key, algorithm)(b"message")
+                s = int.from_bytes(signature[32:], "little") + _ORDER_OF_ED25519
+
+                refusal(
+                    InvalidSignatureError,
+                    key_type.verifier(key, algorithm),
+                    b"message",
+                    signature[:32] + s.to_bytes(32, "little"),
+                )
+
+
+def _assert_discreet(error: InvalidKeyError, key: Key) -> None:
+    """One line, and nothing of the secret half of the sound `key`."""
+    assert len(str(error).splitlines()) == 1
+    assert key.secret
+    assert_hidden(key.secret, everything_in(error), public=key.public or b"")
+
+
+def _refused_to_bind(key_type: KeyType, key: Key, algorithm: str, error: type[_E]) -> list[_E]:
+    """The errors of `signer` and `verifier`."""
+    return [refusal(error, bind, key, algorithm) for bind in (key_type.signer, key_type.verifier)]

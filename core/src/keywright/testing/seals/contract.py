@@ -1,9 +1,10 @@
-"""The contract of seals: what is sealed comes back, and gives nothing away."""
+"""The contract of seals."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Final
@@ -12,21 +13,40 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keywright.secret import Secret
-from keywright.testing.key_types.signatures import busy_threads
-from keywright.testing.laws import SHORT_LAW
-from keywright.testing.leaks import assert_hidden, everything_in
-from keywright.testing.seals.opened import CONTEXT, CONTEXTS, PAYLOAD, OpenSeal, refusal
-from keywright.testing.seals.tampering import TamperingRules
+from keywright import OpenedSeal, Options, Secret
+from keywright.errors import SealError
+from keywright.testing.damage import flipped
+from keywright.testing.leaks import assert_hidden, everything_in, refusal
+from keywright.testing.processes import busy_threads
+from keywright.testing.rules import SHORT_LAW, Contract
+from keywright.testing.seals.memory import MemorySeal
 
-__all__ = ["OpenSeal", "SealContract"]
+OpenSeal = Callable[[], OpenedSeal]
+"""Opens a seal anew, each time with the same master key."""
 
+_PAYLOAD: Final = Secret(b"a canary that must not sing")
+_CONTEXT: Final = b"a@1"
+_CONTEXTS: Final = st.sampled_from((b"", b"prod/jwt@1", b"z" * 200 + b"@999999999")) | st.binary(max_size=60)
+"""Records as the ring names them, and any others."""
 _LENGTHS: Final = (0, 1, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 1000)
 _ODD_PAYLOADS: Final = (b"\n", b"a\n", b"a\r\n", b" a ", b"\0", b"a\0", b"\0a", b"a" * 16, b"\x10" * 16, b"\xff")
 _VARIED: Final = bytes(range(250)) * 4
+_IN_THE_CLEAR: Final = (
+    pytest.param(_PAYLOAD.reveal(), id="the payload itself"),
+    pytest.param(b"", id="nothing"),
+    pytest.param(b'{"k":"AAECAwQFBgcICQoLDA0ODw","kty":"oct"}', id="a JWK"),
+    pytest.param(b"cache.example.org-1:" + b"A" * 86 + b"==", id="a Nix key"),
+    pytest.param(b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n", id="PEM"),
+    pytest.param(bytes(64), id="zeros"),
+    pytest.param(bytes(4096), id="4096 zeros"),
+)
+_OTHER_CONTEXTS: Final = (
+    *(b"", b"a@2", b"b@1", b"a@1\0", b"\0a@1", b"a@", b"@1", b"a1", b"A@1", b"1@a", b"a@11", b"aa@1", b"a/a@1"),
+    *(b"a@1 ", b"a@1" * 100),
+)
 
 
-class SealContract(TamperingRules):
+class SealContract(Contract):
     """What every seal promises. Subclass it as `TestX` and give it two fixtures:
 
     * `open_seal`: a function that opens the seal anew with one master key (see `OpenSeal`);
@@ -40,6 +60,16 @@ class SealContract(TamperingRules):
             def open_other_seal(self): return lambda: MySeal().open(Options({"master": Secret(b"another")}))
     """
 
+    @pytest.fixture
+    def open_seal(self) -> OpenSeal:
+        """To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_seal`")
+
+    @pytest.fixture
+    def open_other_seal(self) -> OpenSeal:
+        """To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_other_seal`")
+
     @pytest.mark.parametrize("data", [b"", b"\0", bytes(range(256)) * 256], ids=["empty", "NUL", "64 KiB"])
     def test_seal_01_what_was_sealed_is_unsealed_by_a_seal_opened_anew(self, open_seal: OpenSeal, data: bytes) -> None:
         """SEAL-01: A payload of any length comes back exactly from a seal opened anew.
@@ -49,13 +79,13 @@ class SealContract(TamperingRules):
 
         Do: Put everything but the master key (salt, nonce, parameters) into the sealed bytes.
         """
-        sealed = open_seal().seal(Secret(data), CONTEXT)
+        sealed = open_seal().seal(Secret(data), _CONTEXT)
 
-        assert open_seal().unseal(sealed, CONTEXT) == Secret(data)
+        assert open_seal().unseal(sealed, _CONTEXT) == Secret(data)
 
     @SHORT_LAW
-    @given(data=st.sampled_from(_ODD_PAYLOADS) | st.binary(max_size=100), context=CONTEXTS)
-    @example(data=b"\r\n \0 a key \0\r\n", context=CONTEXT)
+    @given(data=st.sampled_from(_ODD_PAYLOADS) | st.binary(max_size=100), context=_CONTEXTS)
+    @example(data=b"\r\n \0 a key \0\r\n", context=_CONTEXT)
     def test_seal_02_any_payload_and_context_come_back(self, open_seal: OpenSeal, data: bytes, context: bytes) -> None:
         """SEAL-02: Any payload under any context comes back exactly.
 
@@ -75,7 +105,7 @@ class SealContract(TamperingRules):
 
         Do: Draw a fresh nonce from `os.urandom` in every call; a counter starts again with the process.
         """
-        sealed = {open_seal().seal(PAYLOAD, CONTEXT).reveal() for _ in range(100)}
+        sealed = {open_seal().seal(_PAYLOAD, _CONTEXT).reveal() for _ in range(100)}
 
         assert len(sealed) == 100
 
@@ -86,9 +116,9 @@ class SealContract(TamperingRules):
 
         Do: Encrypt all of it, the first block and the last one included.
         """
-        sealed = open_seal().seal(Secret(PAYLOAD.reveal() * 50), CONTEXT)
+        sealed = open_seal().seal(Secret(_PAYLOAD.reveal() * 50), _CONTEXT)
 
-        assert_hidden(PAYLOAD, sealed.reveal())
+        assert_hidden(_PAYLOAD, sealed.reveal())
 
     def test_seal_10_errors_show_nothing(self, open_seal: OpenSeal, open_other_seal: OpenSeal) -> None:
         """SEAL-10: A refusal is one line and shows neither payload nor sealed bytes, locals included.
@@ -99,13 +129,13 @@ class SealContract(TamperingRules):
         Do: Authenticate before you decrypt, keep what was decrypted inside `Secret`, and raise outside the handler of
         the library's error.
         """
-        sealed = open_seal().seal(PAYLOAD, CONTEXT)
-        for opened, context in ((open_other_seal(), CONTEXT), (open_seal(), b"a@2")):
-            error = refusal(opened, sealed, context)
+        sealed = open_seal().seal(_PAYLOAD, _CONTEXT)
+        for opened, context in ((open_other_seal(), _CONTEXT), (open_seal(), b"a@2")):
+            error = refusal(SealError, opened.unseal, sealed, context)
 
             assert len(str(error).splitlines()) == 1
             assert_hidden(sealed, everything_in(error, local_variables=False))
-            assert_hidden(PAYLOAD, everything_in(error) + repr(opened) + str(opened))
+            assert_hidden(_PAYLOAD, everything_in(error) + repr(opened) + str(opened))
 
     def test_seal_11_threads_may_seal_at_once(self, open_seal: OpenSeal) -> None:
         """SEAL-11: Eight threads that use one opened seal at once all get their payloads back.
@@ -118,7 +148,7 @@ class SealContract(TamperingRules):
 
         def there_and_back(number: int) -> bool:
             payload = Secret(number.to_bytes(4) * 64)
-            return opened.unseal(opened.seal(payload, CONTEXT), CONTEXT) == payload
+            return opened.unseal(opened.seal(payload, _CONTEXT), _CONTEXT) == payload
 
         with busy_threads(), ThreadPoolExecutor(8) as pool:
             assert all(pool.map(there_and_back, range(128)))
@@ -132,12 +162,12 @@ class SealContract(TamperingRules):
 
         Do: Leave out no step where the payload is empty: the tag is computed over the context all the same.
         """
-        sealed = open_seal().seal(Secret(b""), CONTEXT)
+        sealed = open_seal().seal(Secret(b""), _CONTEXT)
 
         assert len(sealed) > 0
-        refusal(open_seal(), sealed, b"a@2")
-        refusal(open_other_seal(), sealed, CONTEXT)
-        refusal(open_seal(), Secret(b""), CONTEXT)
+        refusal(SealError, open_seal().unseal, sealed, b"a@2")
+        refusal(SealError, open_other_seal().unseal, sealed, _CONTEXT)
+        refusal(SealError, open_seal().unseal, Secret(b""), _CONTEXT)
 
     def test_seal_17_a_seal_keeps_no_payload(self, open_seal: OpenSeal) -> None:
         """SEAL-17: After sealing and unsealing, nothing that the opened seal refers to holds the payload.
@@ -148,9 +178,9 @@ class SealContract(TamperingRules):
         Do: Cache no payloads, and put none of a call's values into `self`.
         """
         opened = open_seal()
-        payload = Secret(PAYLOAD.reveal() + b", not even later")
-        sealed = opened.seal(payload, CONTEXT)
-        assert opened.unseal(sealed, CONTEXT) == payload
+        payload = Secret(_PAYLOAD.reveal() + b", not even later")
+        sealed = opened.seal(payload, _CONTEXT)
+        assert opened.unseal(sealed, _CONTEXT) == payload
 
         assert not any(payload.reveal() in held for held in _bytes_held(opened))
 
@@ -163,7 +193,7 @@ class SealContract(TamperingRules):
         Do: Use the nonce that stands in the sealed bytes for encrypting too, or derive a fresh key for each payload.
         """
         payload = Secret(bytes(range(256)))
-        one, two = (open_seal().seal(payload, CONTEXT).reveal() for _ in range(2))
+        one, two = (open_seal().seal(payload, _CONTEXT).reveal() for _ in range(2))
         header = next(at for at in range(len(one)) if one[at] != two[at])
 
         assert header <= len(one) - len(payload)
@@ -179,11 +209,136 @@ class SealContract(TamperingRules):
         """
         opened = open_seal()
         for length in _LENGTHS:
-            dull, varied = opened.seal(Secret(bytes(length)), CONTEXT), opened.seal(Secret(_VARIED[:length]), CONTEXT)
+            dull, varied = opened.seal(Secret(bytes(length)), _CONTEXT), opened.seal(Secret(_VARIED[:length]), _CONTEXT)
 
             assert type(dull) is Secret
-            assert type(opened.unseal(dull, CONTEXT)) is Secret
+            assert type(opened.unseal(dull, _CONTEXT)) is Secret
             assert len(dull) == len(varied)
+
+    @pytest.mark.parametrize("other", _OTHER_CONTEXTS)
+    def test_seal_03_another_context_is_refused(self, open_seal: OpenSeal, other: bytes) -> None:
+        """SEAL-03: A payload moved to another name or version raises SealError.
+
+        Why: Whoever can write to the disk could put an old, compromised key in the place of the new one.
+
+        Do: Hand the context to the cipher as associated data, all of it and as it is.
+        """
+        sealed = open_seal().seal(_PAYLOAD, _CONTEXT)
+
+        refusal(SealError, open_seal().unseal, sealed, other)
+
+    def test_seal_04_another_master_key_is_refused(self, open_seal: OpenSeal, open_other_seal: OpenSeal) -> None:
+        """SEAL-04: A payload sealed under another master key raises SealError.
+
+        Why: Bytes decrypted by the wrong key are noise that would be stored, exported and signed with.
+
+        Do: Derive every key that you use from the master key, and check the tag before you answer.
+        """
+        for one, other in ((open_seal, open_other_seal), (open_other_seal, open_seal)):
+            sealed = one().seal(_PAYLOAD, _CONTEXT)
+
+            refusal(SealError, other().unseal, sealed, _CONTEXT)
+
+    def test_seal_05_every_flipped_bit_is_refused(self, open_seal: OpenSeal) -> None:
+        """SEAL-05: A sealed payload with any one bit flipped raises SealError.
+
+        Why: Encryption alone lets an attacker flip chosen bits of the key inside: version, name, curve.
+
+        Do: Use authenticated encryption, and let the tag cover header, nonce and parameters too.
+        """
+        opened = open_seal()
+        sealed = opened.seal(_PAYLOAD, _CONTEXT)
+
+        for bit in range(len(sealed) * 8):
+            refusal(SealError, opened.unseal, Secret(flipped(sealed.reveal(), bit)), _CONTEXT)
+
+    def test_seal_06_every_truncation_and_extension_is_refused(self, open_seal: OpenSeal) -> None:
+        """SEAL-06: A sealed payload cut short at either end, or made longer, raises SealError.
+
+        Why: Half a payload that is taken for a whole one is half a key; bytes that are skipped hide damage.
+
+        Do: Compare lengths before you take the parts, and compare the whole tag, never as much of it as is there.
+        """
+        opened = open_seal()
+        sealed = opened.seal(_PAYLOAD, _CONTEXT)
+
+        for length in range(len(sealed)):
+            refusal(SealError, opened.unseal, Secret(sealed.reveal()[:length]), _CONTEXT)
+            refusal(SealError, opened.unseal, Secret(sealed.reveal()[length + 1 :]), _CONTEXT)
+        for more in (b"\0", b"\n", sealed.reveal()):
+            refusal(SealError, opened.unseal, Secret(sealed.reveal() + more), _CONTEXT)
+            refusal(SealError, opened.unseal, Secret(more + sealed.reveal()), _CONTEXT)
+
+    @SHORT_LAW
+    @given(data=st.binary(max_size=300))
+    def test_seal_09_arbitrary_bytes_are_refused(self, open_seal: OpenSeal, data: bytes) -> None:
+        """SEAL-09: Bytes that no seal made raise SealError and nothing else.
+
+        Why: `doctor` and the ring catch SealError and say which record is damaged; anything else ends the program.
+
+        Do: Check the length first, catch the library's errors, and raise SealError outside the handler.
+        """
+        refusal(SealError, open_seal().unseal, Secret(data), _CONTEXT)
+
+    @pytest.mark.parametrize("payload", _IN_THE_CLEAR)
+    def test_seal_12_a_payload_in_the_clear_is_refused(self, open_seal: OpenSeal, payload: bytes) -> None:
+        """SEAL-12: A payload that was never sealed raises SealError.
+
+        Why: If what is not sealed passes through, whoever can write to the store puts a key of their own there.
+
+        Do: Treat everything as sealed. That a store held records before it had a seal is for migration to handle.
+        """
+        refusal(SealError, open_seal().unseal, Secret(payload), _CONTEXT)
+
+    def test_seal_13_what_another_seal_made_is_refused(self, open_seal: OpenSeal) -> None:
+        """SEAL-13: A payload sealed by a seal of another kind raises SealError.
+
+        Why: Configuration may name the wrong seal; the answer must be that it does not fit, not a key of noise.
+
+        Do: Start the sealed bytes with a mark of your own, or rely on the tag; never fall back to another way.
+        """
+        other = MemorySeal().open(Options({"master": Secret(b"a master key that nobody else has")}))
+
+        refusal(SealError, open_seal().unseal, other.seal(_PAYLOAD, _CONTEXT), _CONTEXT)
+
+    def test_seal_14_parts_of_two_sealed_payloads_make_no_third(
+        self, open_seal: OpenSeal, open_other_seal: OpenSeal
+    ) -> None:
+        """SEAL-14: The start of one sealed payload joined to the end of another raises SealError, at every boundary.
+
+        Why: A header, wrapped key or nonce that is not bound to the rest can be exchanged for one whose key the
+        attacker knows.
+
+        Do: Let one tag cover all parts, or name them in the associated data.
+        """
+        opened = open_seal()
+        one = opened.seal(_PAYLOAD, _CONTEXT).reveal()
+        payload = Secret(_PAYLOAD.reveal()[::-1])
+        for other in (opened.seal(payload, _CONTEXT), open_other_seal().seal(payload, _CONTEXT)):
+            for at in range(1, len(one)):
+                joined = one[:at] + other.reveal()[at:]
+                if joined not in (one, other.reveal()):
+                    refusal(SealError, opened.unseal, Secret(joined), _CONTEXT)
+
+    @SHORT_LAW
+    @given(context=_CONTEXTS, another=_CONTEXTS, payload=st.binary(max_size=20))
+    @example(context=b"z" * 200 + b"@999999999", another=b"z" * 200, payload=b"payload")
+    def test_seal_15_a_context_is_itself_and_no_other(
+        self, open_seal: OpenSeal, context: bytes, another: bytes, payload: bytes
+    ) -> None:
+        """SEAL-15: A payload sealed under one context raises SealError under any other one, however like it is.
+
+        Why: As SEAL-03, for the contexts that nobody thought of.
+
+        Do: Do not cut, fold or hash the context to something short; write its length before what follows it.
+        """
+        opened = open_seal()
+        sealed = opened.seal(Secret(payload), context)
+        alike = {context + b"\0", context + b"\n", b"\0" + context, context[:-1], context[1:], context[::-1]}
+        alike |= {context.swapcase(), context + context, context + payload, another}
+
+        for other in alike - {context}:
+            refusal(SealError, opened.unseal, sealed, other)
 
 
 def _bytes_held(start: object) -> list[bytes]:

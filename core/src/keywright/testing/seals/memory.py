@@ -7,11 +7,8 @@ import hmac
 import os
 from typing import Final
 
+from keywright import Options, Secret, Setting
 from keywright.errors import SealError
-from keywright.secret import Secret
-from keywright.settings.model import Options, Setting
-
-__all__ = ["MemorySeal", "OpenedMemorySeal"]
 
 _NONCE_BYTES: Final = 32
 _TAG_BYTES: Final = 32

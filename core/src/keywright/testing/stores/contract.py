@@ -1,4 +1,4 @@
-"""The contract of every store, read-only ones included."""
+"""The contract of every store, read-only ones included, and what the contracts of stores share."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -6,24 +6,87 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pytest
 
+from keywright import Capabilities, Record, RecordInfo, Revision, Secret, Store, WritableStore
 from keywright.errors import KeyNotFoundError
-from keywright.protocols import Capabilities, Store
-from keywright.records import Record, RecordInfo, Revision
-from keywright.secret import Secret
 from keywright.testing.leaks import assert_hidden
+from keywright.testing.processes import run_in_threads
 from keywright.testing.rules import Contract
-from keywright.testing.stores.processes import run_in_threads
-
-__all__ = ["OpenStore", "StoreContract"]
 
 OpenStore = Callable[[], AbstractContextManager[Store]]
 """Opens the store under test anew, as another process would find it; leaving the context closes it."""
 
-ABSENT = "no-such/name"
+OpenWritableStore = Callable[[], AbstractContextManager[WritableStore]]
+"""As `OpenStore`, for a store that takes writes."""
+
+Held = Mapping[str, Secret | None]
+"""What a store holds: names, and the payloads of version 1."""
+
+ABSENT: Final = "no-such/name"
+OTHER_REVISION: Final = Revision("no revision of any store")
+
+
+def unrevised(info: RecordInfo) -> RecordInfo:
+    """`info` as it was before the store gave it a revision."""
+    return replace(info, revision=Revision(""))
+
+
+def revisions(store: Store, name: str) -> list[Revision]:
+    """The revisions of all versions of a name."""
+    return [info.revision for info in store.versions(name)]
+
+
+# Each of these opens the store for one call alone.
+
+
+def create(open_store: OpenWritableStore, info: RecordInfo, payload: Secret | None = None) -> RecordInfo:
+    """Create a record."""
+    with open_store() as store:
+        return store.create(Record(info, payload))
+
+
+def read(open_store: OpenStore, name: str = "a", version: int = 1) -> Record:
+    """Get a record."""
+    with open_store() as store:
+        return store.get(name, version)
+
+
+def update(
+    open_store: OpenWritableStore, info: RecordInfo, payload: Secret | None, expected: Revision | None = None
+) -> RecordInfo:
+    """Update a record, from the revision in `info` unless another one is expected."""
+    with open_store() as store:
+        return store.update(Record(info, payload), expected=info.revision if expected is None else expected)
+
+
+def remove(open_store: OpenWritableStore, name: str) -> None:
+    """Remove a name as it is now."""
+    with open_store() as store:
+        store.remove(name, expected=revisions(store, name))
+
+
+def check_only(open_store: OpenStore, record: Record) -> None:
+    """Assert that the store holds this record and no other: by `get`, `versions` and `names`."""
+    with open_store() as store:
+        assert store.get(record.info.name, record.info.version) == record
+        assert list(store.versions(record.info.name)) == [record.info]
+        assert list(store.names()) == [record.info.name]
+
+
+def listed(open_store: OpenStore) -> list[str]:
+    """All names."""
+    with open_store() as store:
+        return list(store.names())
+
+
+def clear(open_store: OpenWritableStore) -> None:
+    """Remove every name, so that the next example finds an empty store."""
+    with open_store() as store:
+        for name in list(store.names()):
+            store.remove(name, expected=revisions(store, name))
 
 
 class StoreContract(Contract):
@@ -59,7 +122,7 @@ class StoreContract(Contract):
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_store`")
 
     @pytest.fixture
-    def held(self, open_store: OpenStore) -> Mapping[str, Secret | None]:
+    def held(self, open_store: OpenStore) -> Held:
         """To be overridden."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `held`")
 
@@ -82,15 +145,13 @@ class StoreContract(Contract):
         Do: Raise KeyNotFoundError with the name in its message, once the store has answered that it holds no such
         name. What could not be asked is StoreUnavailableError.
         """
-        with open_store() as store, pytest.raises(KeyNotFoundError) as caught:
-            store.get(ABSENT, 1)
+        with pytest.raises(KeyNotFoundError) as caught:
+            read(open_store, ABSENT)
 
         assert ABSENT in str(caught.value)
         assert len(str(caught.value).splitlines()) == 1
 
-    def test_store_02_get_of_an_absent_version_is_not_found(
-        self, open_store: OpenStore, held: Mapping[str, Secret | None]
-    ) -> None:
+    def test_store_02_get_of_an_absent_version_is_not_found(self, open_store: OpenStore, held: Held) -> None:
         """STORE-02: `get` of a version that a name lacks raises KeyNotFoundError, which says the name.
 
         Why: Another version of the key in its place would sign with a key that nobody asked for.
@@ -98,8 +159,8 @@ class StoreContract(Contract):
         Do: Look for exactly this version, and fall back on no other.
         """
         for name in held:
-            with open_store() as store, pytest.raises(KeyNotFoundError) as caught:
-                store.get(name, 2)
+            with pytest.raises(KeyNotFoundError) as caught:
+                read(open_store, name, 2)
 
             assert name in str(caught.value)
 
@@ -113,9 +174,7 @@ class StoreContract(Contract):
         with open_store() as store:
             assert list(store.versions(ABSENT)) == []
 
-    def test_store_04_get_gives_the_payload_exactly(
-        self, open_store: OpenStore, held: Mapping[str, Secret | None]
-    ) -> None:
+    def test_store_04_get_gives_the_payload_exactly(self, open_store: OpenStore, held: Held) -> None:
         """STORE-04: `get` gives each record by its name and version, payload byte for byte and as a Secret.
 
         Why: A key with one byte more or less is no key, and bytes outside a Secret end up in logs.
@@ -123,13 +182,12 @@ class StoreContract(Contract):
         Do: Return what is stored, without stripping or decoding, wrapped in a Secret where it is read.
         """
         for name, payload in held.items():
-            with open_store() as store:
-                record = store.get(name, 1)
+            record = read(open_store, name)
 
             assert (record.info.name, record.info.version) == (name, 1)
             assert record.payload == payload
 
-    def test_store_05_versions_and_get_agree(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+    def test_store_05_versions_and_get_agree(self, open_store: OpenStore, held: Held) -> None:
         """STORE-05: `versions` gives the same metadata as `get`, revision included.
 
         Why: The ring decides by `versions` which key signs, and writes with the revision that it found there.
@@ -141,9 +199,7 @@ class StoreContract(Contract):
                 infos = list(store.versions(name))
                 assert infos == [store.get(name, 1).info]
 
-    def test_store_06_names_come_in_the_order_of_their_bytes(
-        self, open_store: OpenStore, held: Mapping[str, Secret | None]
-    ) -> None:
+    def test_store_06_names_come_in_the_order_of_their_bytes(self, open_store: OpenStore, held: Held) -> None:
         """STORE-06: `names` gives every name once, in the order of their bytes.
 
         Why: Lists are paged and compared between stores by that order; a migration would miss what sorts elsewhere.
@@ -151,12 +207,9 @@ class StoreContract(Contract):
         Do: Sort by bytes. A database's collation, a directory's order and a depth-first walk (`a-b` sorts before
         `a/b`) are other orders.
         """
-        with open_store() as store:
-            assert list(store.names()) == sorted(held)
+        assert listed(open_store) == sorted(held)
 
-    def test_store_07_a_prefix_is_a_plain_string(
-        self, open_store: OpenStore, held: Mapping[str, Secret | None]
-    ) -> None:
+    def test_store_07_a_prefix_is_a_plain_string(self, open_store: OpenStore, held: Held) -> None:
         """STORE-07: `names(prefix)` gives the names that start with these characters, at a segment's end or not.
 
         Why: `list prod/` and `list pro` are both asked, and a `%` that matches everything shows what was not meant.
@@ -168,9 +221,7 @@ class StoreContract(Contract):
             for prefix in sorted(prefixes):
                 assert list(store.names(prefix)) == [name for name in sorted(held) if name.startswith(prefix)]
 
-    def test_store_08_after_is_exclusive_and_need_not_be_there(
-        self, open_store: OpenStore, held: Mapping[str, Secret | None]
-    ) -> None:
+    def test_store_08_after_is_exclusive_and_need_not_be_there(self, open_store: OpenStore, held: Held) -> None:
         """STORE-08: `names(after=…)` starts with the first name that sorts after that text.
 
         Why: `after` is the last name of the page before, which may have been removed since.
@@ -182,9 +233,7 @@ class StoreContract(Contract):
                 for after in (name, name + ".", name[:-1]):
                     assert list(store.names(after=after)) == [other for other in sorted(held) if other > after]
 
-    def test_store_09_limit_is_the_most_that_comes(
-        self, open_store: OpenStore, held: Mapping[str, Secret | None]
-    ) -> None:
+    def test_store_09_limit_is_the_most_that_comes(self, open_store: OpenStore, held: Held) -> None:
         """STORE-09: `names(limit=n)` gives the first n names: none for 0, all for more than there are.
 
         Why: A page of another size makes its reader skip names, or never come to an end.
@@ -195,7 +244,7 @@ class StoreContract(Contract):
             for limit in range(len(held) + 2):
                 assert list(store.names(limit=limit)) == sorted(held)[:limit]
 
-    def test_store_10_pages_join_to_the_whole(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+    def test_store_10_pages_join_to_the_whole(self, open_store: OpenStore, held: Held) -> None:
         """STORE-10: Pages by `after` and `limit`, each of a store opened anew, give every name of a prefix once.
 
         Why: Pages are asked for by different processes, with nothing but the last name in common.
@@ -212,7 +261,7 @@ class StoreContract(Contract):
 
                 assert found == wanted
 
-    def test_store_11_threads_may_read_at_once(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+    def test_store_11_threads_may_read_at_once(self, open_store: OpenStore, held: Held) -> None:
         """STORE-11: Eight threads that read one opened store at once all see what it holds.
 
         Why: A service opens its store once and answers from many threads.
@@ -220,15 +269,15 @@ class StoreContract(Contract):
         Do: Keep no state of a call on the store object, or guard it with a lock.
         """
 
-        def read(store: Store) -> dict[str, Secret | None]:
-            return {name: store.get(name, 1).payload for name in store.names()}
+        def look(store: Store) -> list[dict[str, Secret | None]]:
+            return [{name: store.get(name, 1).payload for name in store.names()} for _ in range(4)]
 
         with open_store() as store:
-            seen = run_in_threads([lambda: [read(store) for _ in range(4)]] * 8)
+            seen = run_in_threads([lambda: look(store)] * 8)
 
         assert all(one == dict(held) for looks in seen for one in looks)
 
-    def test_store_12_a_record_shows_no_payload(self, open_store: OpenStore, held: Mapping[str, Secret | None]) -> None:
+    def test_store_12_a_record_shows_no_payload(self, open_store: OpenStore, held: Held) -> None:
         """STORE-12: Neither the store nor its records show a payload in their repr.
 
         Why: Objects are printed by debuggers, test runners and error reports.
@@ -237,7 +286,7 @@ class StoreContract(Contract):
         """
         for name in held:
             with open_store() as store:
-                record: Record = store.get(name, 1)
+                record = store.get(name, 1)
                 if record.payload is not None:
                     assert_hidden(record.payload, f"{store!r} {record!r}", public=record.info.public or b"")
 
@@ -270,9 +319,7 @@ class StoreContract(Contract):
         assert can & {"writable", "signing"} <= proven, "the store can do what this contract has no rules for"
         assert proven <= can, "the contract has rules for what the store cannot do"
 
-    def test_store_15_what_keeps_no_metadata_invents_none(
-        self, open_store: OpenStore, held: Mapping[str, Secret | None]
-    ) -> None:
+    def test_store_15_what_keeps_no_metadata_invents_none(self, open_store: OpenStore, held: Held) -> None:
         """STORE-15: A store that keeps no metadata says name and version of a record, and nothing else.
 
         Why: A guessed key type, format or time is taken for a known one, and decides which key signs.
@@ -284,7 +331,7 @@ class StoreContract(Contract):
         with open_store() as store:
             for name in held:
                 for info in (*store.versions(name), store.get(name, 1).info):
-                    assert replace(info, revision=Revision("")) == RecordInfo(name=name, version=1)
+                    assert unrevised(info) == RecordInfo(name=name, version=1)
 
     def test_store_16_only_a_signing_store_has_the_methods_that_sign(self, open_store: OpenStore) -> None:
         """STORE-16: A store that does not sign inside has no `generate` or `signer`; one that does has both.

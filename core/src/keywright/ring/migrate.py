@@ -1,0 +1,603 @@
+"""Migration: the versions of a store are copied to another, compared, and removed from the source if asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+
+from keywright.config.layers import dotted
+from keywright.errors import (
+    ConfigError,
+    ConflictError,
+    DamagedStoreError,
+    KeyExistsError,
+    KeyNotFoundError,
+    KeywrightError,
+    ReadOnlyStoreError,
+    StoreUnavailableError,
+    UnsupportedOperationError,
+)
+from keywright.keys import check_name
+from keywright.records import Record, RecordInfo, Revision, State
+from keywright.ring.stores import CHAIN
+from keywright.settings.model import Given
+
+if TYPE_CHECKING:
+    from keywright.ring.context import RingContext
+    from keywright.ring.stores import OpenStore
+    from keywright.secret import Secret
+
+Outcome = Literal["copied", "updated", "identical", "conflict", "failed", "removed", "kept"]
+
+_T = TypeVar("_T")
+_ROUNDS: Final = 20
+
+
+class MigrationResult(NamedTuple):
+    """What became of a version, or at the end of a whole name.
+
+    Attributes:
+        reference: `NAME@N`; of a whole name `NAME`.
+        outcome: of a version `copied`, `updated` (the copy that existed), `identical` (nothing was to be done),
+            `conflict` (the target has another version there), `failed`; of a name `removed` from or `kept` in the
+            source. In a dry run: what would become of it.
+        error: why not.
+        unsealed: its secret is sealed in the source, and is stored as it is in the target, which has no seal.
+    """
+
+    reference: str
+    outcome: Outcome
+    error: KeywrightError | None = None
+    unsealed: bool = False
+
+
+def migrate(
+    context: RingContext,
+    names: Sequence[str],
+    *,
+    from_: str,
+    to: str,
+    dry_run: bool,
+    update: bool,
+    delete_source: bool,
+    in_use: bool,
+) -> Iterator[MigrationResult]:
+    """`KeyRing.migrate`."""
+    if in_use and not delete_source:
+        raise ConfigError("in_use is about removing from the source; say --delete-source, or leave out --in-use")
+    source, target = context.stores.get(from_), context.stores.get(to)
+    if source.is_same_place(target):
+        raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same; name two")
+    _check_writable(source, target, delete_source=delete_source)
+    if delete_source and source.capabilities.persistent and not target.capabilities.persistent:
+        raise ConfigError(
+            f"store {target.name!r} forgets all when the process ends, so what is removed from store "
+            f"{source.name!r} would be lost; leave out --delete-source, or name another store with --to"
+        )
+    for name in names:
+        _check_exists(source, target, check_name(name))
+    if delete_source and not in_use:
+        for name in names or source.store.names():
+            _check_unused(context, name, source.name, target.name)
+    migrator = Migrator(context, source, target, dry_run=dry_run, update=update)
+    yield from migrator.copy_all(names)
+    if delete_source and migrator.is_clean:
+        yield from migrator.remove_all()
+
+
+def _check_writable(source: OpenStore, target: OpenStore, *, delete_source: bool) -> None:
+    """Refuse a read-only store before anything is read."""
+    if not target.capabilities.writable:
+        raise ReadOnlyStoreError(
+            f"store {target.name!r} is read-only, so nothing can be copied into it; name another one with --to"
+        )
+    if delete_source and not source.capabilities.writable:
+        raise ReadOnlyStoreError(
+            f"store {source.name!r} is read-only, so nothing can be removed from it; leave out --delete-source"
+        )
+    _ = target.store  # a store that cannot be opened is reported first, too
+
+
+def _check_exists(source: OpenStore, target: OpenStore, name: str) -> None:
+    if source.store.versions(name):
+        return
+    if target.store.versions(name):
+        raise KeyNotFoundError(
+            f"store {source.name!r} has no key {name}, and store {target.name!r} has it; leave it out, or exchange "
+            "--from and --to if they are mixed up"
+        )
+    raise KeyNotFoundError(f"store {source.name!r} has no key {name}; leave it out")
+
+
+def _check_unused(context: RingContext, name: str, source: str, target: str) -> None:
+    """Refuse to remove a name that the ring looks for in the source, and would not find in the target."""
+    setting = _setting_of_source(context, name, source, target)
+    if setting is not None:
+        raise setting.error(
+            f"points {name} at store {source!r}, where it is to be removed, and not at {target!r}; "
+            "change that first, or say --in-use"
+        )
+
+
+def _setting_of_source(context: RingContext, name: str, source: str, target: str) -> Given | None:
+    """The setting by which a name is looked for in the source and not in the target, if there is one."""
+    table = context.stores.table(None, name)
+    if table.backend == CHAIN:
+        stores = context.stores.chain(table).stores
+        if source in stores and target not in stores:
+            return table.given["stores"]
+        # It would still be found, and could not be changed any more: a chain writes to one store.
+        write_to = table.given.get("write_to")
+        return write_to if write_to is not None and write_to.value == source else None
+    if table.name != source:
+        return None
+    if context.stores.default is not None:
+        return Given(context.stores.default, "store", "argument", "")
+    # In `given` the settings that are in no table come first.
+    default = (one for one in context.config.given if one.path.rpartition(".")[2] == "default_store")
+    return context.config.key(name).given.get("store") or next(default)
+
+
+class Snapshot(NamedTuple):
+    """The revisions of a name's versions when all of them were compared, as hashes, for there may be millions.
+
+    Attributes:
+        source, target: the hash for each store; 0: not all versions were compared.
+        versions: which versions there are.
+    """
+
+    source: int
+    target: int
+    versions: tuple[int, ...]
+
+
+_INCOMPLETE: Final = Snapshot(0, 0, ())
+
+
+def _hash_of(revisions: Sequence[tuple[int, Revision]]) -> int:
+    """Versions and their revisions, as a hash that is not 0."""
+    return hash(tuple(revisions)) or 1
+
+
+def _hash_infos(infos: Sequence[RecordInfo]) -> int:
+    return _hash_of([(info.version, info.revision) for info in infos])
+
+
+class Step(NamedTuple):
+    """What is to be done to a version.
+
+    Attributes:
+        info: the version in the source.
+        outcome: what will have become of it.
+        version: the version as it was read.
+        revision: the revision of the copy in the target, if there is one.
+        write: copies it, reads it back and compares; returns its revision there. None: nothing is to be written.
+        error: why nothing can be done.
+        bars: for that reason nothing of the whole name is to be written.
+    """
+
+    info: RecordInfo
+    outcome: Outcome
+    version: PlainVersion | None = None
+    revision: Revision | None = None
+    write: Callable[[], Revision] | None = None
+    error: KeywrightError | None = None
+    bars: bool = False
+
+
+class Migrator:
+    """Copies names until nothing changes in the source, then removes them there. In a dry run it only reports.
+
+    Attributes:
+        is_clean: nothing failed or was in conflict so far.
+    """
+
+    def __init__(
+        self, context: RingContext, source: OpenStore, target: OpenStore, *, dry_run: bool, update: bool
+    ) -> None:
+        """As for `KeyRing.migrate`."""
+        self._operations = context.operations
+        self._source = source
+        self._target = target
+        self._dry_run = dry_run
+        self._update = update
+        self._snapshots: dict[str, Snapshot] = {}
+        self.is_clean = True
+
+    def copy_all(self, names: Sequence[str]) -> Iterator[MigrationResult]:
+        """Copy these names, or all of them, the newest version first.
+
+        Raises:
+            ConflictError: the source kept changing.
+            StoreError: the names cannot be listed.
+        """
+        for _ in range(1 if self._dry_run else _ROUNDS):
+            changed = False
+            for name in dict.fromkeys(names) if names else self._source.store.names():
+                before = self._snapshots.get(name)
+                # What failed or is in conflict is reported once.
+                if before is None or before.source not in (0, _hash_infos(self._source.store.versions(name))):
+                    changed = True
+                    # The target has our own copy, unless it was changed there.
+                    again = before is not None and before.target == self._hash_target(name, before.versions)
+                    yield from self._copy_name(name, again=again)
+            if not changed:
+                return
+        if not self._dry_run:
+            self.is_clean = False
+            raise ConflictError(
+                f"store {self._source.name!r} kept changing while it was copied; run the same command again"
+            )
+
+    def remove_all(self) -> Iterator[MigrationResult]:
+        """Remove each name from the source that has not changed since it was compared, there and in the target."""
+        for name, compared in self._snapshots.items():
+            if compared is _INCOMPLETE:
+                continue  # it was removed from the source meanwhile
+            try:
+                self._remove_name(name, compared)
+            except KeywrightError as error:
+                # What another migration removed meanwhile is where it belongs.
+                if not self._is_moved(name, compared):
+                    yield MigrationResult(name, "kept", error)
+            else:
+                yield MigrationResult(name, "removed")
+
+    def _run(
+        self,
+        operation: Literal["migrate", "remove"],
+        opened: OpenStore,
+        info: RecordInfo,
+        action: Callable[[], _T],
+        *,
+        bits: int | None = None,
+    ) -> _T | None:
+        """Run an operation; in a dry run only the reviewers are asked, and None is returned."""
+        request = partial(self._operations.describe, operation, opened, info, bits=bits, dry_run=self._dry_run)
+        if self._dry_run:
+            self._operations.rehearse(request)
+            return None
+        return self._operations.run(request, action)
+
+    def _hash_target(self, name: str, versions: Sequence[int]) -> int:
+        """The hash of the revisions that these versions have in the target."""
+        return _hash_infos([info for info in self._target.store.versions(name) if info.version in versions])
+
+    # Copying
+
+    def _copy_name(self, name: str, *, again: bool) -> Iterator[MigrationResult]:
+        """Copy the versions of a name; if the target cannot take one of them, none.
+
+        `again`: what is in the target is our own copy.
+        """
+        self._snapshots[name] = _INCOMPLETE
+        try:
+            infos = self._source.store.versions(name)
+            there = self._target.store.versions(name) if infos else ()
+            steps = [self._plan(info, infos, there, again=again) for info in reversed(infos)]
+            # Another migration may have removed it meanwhile.
+            is_gone = any(isinstance(step.error, KeyNotFoundError) for step in steps)
+            if is_gone and not self._source.store.versions(name):
+                return
+        except KeywrightError as error:
+            self.is_clean = False
+            yield _refused(name, error)
+            return
+        is_complete = bool(infos)
+        stopped = next((step.error for step in steps if step.bars), None)
+        is_barred = stopped is not None
+        revisions: dict[int, Revision] = {}
+        for step in steps:
+            left_out = None if stopped is None else self._left_out(step.info, stopped, is_barred=is_barred)
+            result = self._copy(step, left_out, revisions, again=again)
+            is_complete = is_complete and result.error is None
+            self.is_clean = self.is_clean and result.error is None
+            # An older version alone would sign in the target, where it is superseded in the source.
+            stopped = stopped or result.error
+            # What was copied before, and has not changed, was reported then.
+            if not again or result.outcome != "identical":
+                yield result
+        if is_complete:
+            compared = _hash_of(sorted(revisions.items()))
+            self._snapshots[name] = Snapshot(_hash_infos(infos), compared, tuple(sorted(revisions)))
+
+    def _plan(self, info: RecordInfo, infos: Sequence[RecordInfo], there: Sequence[RecordInfo], *, again: bool) -> Step:
+        """The step for a version of `infos`; `there` is what the target has of the name."""
+        target = self._target
+        try:
+            one = _read(self._source, info)
+        except KeywrightError as error:
+            return Step(info, "failed", error=error)
+        try:
+            _check_supported(one, target)
+            found = _find(target, info.name, info.version)
+            if found is None:
+                _check_room(one, target, infos, there)
+                return Step(info, "copied", one, write=partial(_add, one, target, _seal(one, target)))
+            if one.equals(found):
+                return Step(info, "identical", one, found.revision)
+            is_ours = again or (self._update and one.may_replace(found))
+            if not (is_ours and one.differs_in_state(found)):
+                raise self._conflict(one, found)
+        except KeywrightError as error:
+            return Step(info, "conflict" if _is_conflict(error) else "failed", error=error, bars=True)
+        return Step(info, "updated", one, found.revision, partial(_replace, one, target, found))
+
+    def _plan_again(self, info: RecordInfo, *, again: bool) -> Step:
+        """The step for a version that another process wrote there meanwhile: nothing is to be done, or why not."""
+        step = self._plan(info, (), (), again=again)
+        if step.write is None:
+            return step
+        error = ConflictError(
+            f"{info.reference} changed in store {self._target.name!r} while it was copied; run the same command again"
+        )
+        return Step(info, "conflict", error=error)
+
+    def _copy(
+        self, step: Step, left_out: KeywrightError | None, revisions: dict[int, Revision], *, again: bool
+    ) -> MigrationResult:
+        """Do a step; `revisions` gets the version's revision in the target, as it was compared."""
+        reference = step.info.reference
+        if step.error is not None:
+            return _refused(reference, step.error)
+        if step.revision is not None:
+            revisions[step.info.version] = step.revision
+        is_unsealed = self._source.seal.name is not None and self._target.seal.name is None
+        has_payload = step.version is not None and step.version.payload is not None
+        done = MigrationResult(reference, step.outcome, unsealed=is_unsealed and has_payload)
+        if step.version is None or step.write is None:
+            return done
+        if left_out is not None:
+            return _refused(reference, left_out)
+        try:
+            written = self._run("migrate", self._target, step.version.info, step.write, bits=step.version.bits)
+        except (ConflictError, KeyExistsError):
+            # Another migration may have copied the same version.
+            return self._copy(self._plan_again(step.info, again=again), None, revisions, again=again)
+        except KeywrightError as error:
+            return _refused(reference, error)
+        revisions[step.info.version] = written or Revision("")
+        return done
+
+    def _left_out(self, info: RecordInfo, stopped: KeywrightError, *, is_barred: bool) -> KeywrightError:
+        reference = info.reference
+        if _is_conflict(stopped):
+            return ConflictError(
+                f"{reference} is left out, for another version of the name is in conflict; settle that"
+            )
+        if is_barred:
+            return type(stopped)(
+                f"{reference} is left out, for store {self._target.name!r} is no place for another version of the "
+                "name; settle that"
+            )
+        return StoreUnavailableError(
+            f"{reference} is left out, for a newer version could not be copied; mend that first"
+        )
+
+    def _conflict(self, one: PlainVersion, there: PlainVersion) -> ConflictError:
+        source, target = self._source.name, self._target.name
+        reference = one.info.reference
+        subject = f"{reference} in store {target!r}"
+        if one.differs_in_state(there):
+            if one.may_replace(there):
+                return ConflictError(f"{subject} has other labels or another state; say --update to let the source win")
+            behind = target if one.info.state is State.DESTROYED else source
+            command = "compromise" if there.info.state is State.COMPROMISED and behind == source else "destroy"
+            return ConflictError(
+                f"{subject} is {there.info.state.value}, and in store {source!r} it is {one.info.state.value}, which "
+                f"no migration settles; to have it so in both, run `keywright --store {behind} {command} {reference}`, "
+                f"and then the same command with --update"
+            )
+        if one.is_same_key(there):
+            return ConflictError(
+                f"{subject} is the same key with another time of creation or end, as if imported twice; "
+                f"{_decide(one.info)}"
+            )
+        return ConflictError(f"{subject} is another key; {_decide(one.info)}")
+
+    # Removing
+
+    def _remove_name(self, name: str, compared: Snapshot) -> None:
+        """Remove a name from the source, or rehearse that. Raises: ConflictError, if it is not as it was compared."""
+        source, target = self._source, self._target
+        infos = source.store.versions(name)
+        kept = [] if self._dry_run else [_read(source, info) for info in infos]
+        is_changed = _hash_infos(infos) != compared.source
+        if is_changed or (not self._dry_run and self._hash_target(name, compared.versions) != compared.target):
+            raise ConflictError(f"{name} changed after it was copied, so it stays; run the same command again")
+        expected = [info.revision for info in infos]
+        self._run("remove", source, infos[-1], lambda: source.writable.remove(name, expected=expected))
+        if self._dry_run or self._hash_target(name, compared.versions) == compared.target:
+            return
+        # It was removed there at the same moment, or the two stores are one under two names.
+        for one in reversed(kept):
+            with suppress(KeyExistsError):  # it exists again already
+                _add(one, source, _seal(one, source))
+        raise ConflictError(f"{name} is no more in store {target.name!r}, so it was put back; look into both")
+
+    def _is_moved(self, name: str, compared: Snapshot) -> bool:
+        try:
+            is_gone = not self._source.store.versions(name)
+            return is_gone and self._hash_target(name, compared.versions) == compared.target
+        except KeywrightError:
+            return False
+
+
+def _is_conflict(error: KeywrightError) -> bool:
+    """Whether the target has another version there."""
+    return isinstance(error, ConflictError | KeyExistsError)
+
+
+def _refused(reference: str, error: KeywrightError) -> MigrationResult:
+    return MigrationResult(reference, "conflict" if _is_conflict(error) else "failed", error)
+
+
+def _decide(info: RecordInfo) -> str:
+    return (
+        f"leave both where they are, set {dotted('keys', info.name)}.store to the store whose key counts, and migrate "
+        "the other names by naming them"
+    )
+
+
+class PlainVersion(NamedTuple):
+    """A version as it is independent of its store: without revision and seal.
+
+    Attributes:
+        info: its metadata, complete.
+        payload: the format's own bytes; None as in `Record`.
+        revision: the revision in the store that it was read from.
+        bits: the size of the key as its type counts it; None if both halves are gone.
+    """
+
+    info: RecordInfo
+    payload: Secret | None
+    revision: Revision
+    bits: int | None = None
+
+    def equals(self, other: PlainVersion) -> bool:
+        """Whether the two are one version, whatever stores they come from."""
+        return self.info == other.info and self.payload == other.payload
+
+    def differs_in_state(self, other: PlainVersion) -> bool:
+        """Whether the two are one key, and differ only in labels, state, and times that follow from it."""
+        changed = other.info
+        moved = replace(
+            self.info,
+            labels=changed.labels,
+            state=changed.state,
+            state_since=changed.state_since,
+            reason=changed.reason,
+            activates=changed.activates,
+        )
+        is_destroyed = State.DESTROYED in (self.info.state, changed.state)
+        return moved == changed and (self.payload == other.payload or is_destroyed)
+
+    def may_replace(self, there: PlainVersion) -> bool:
+        """Whether an update may write the state there: nothing is destroyed, and nothing permanent is taken back."""
+        states = (self.info.state, there.info.state)
+        return states[0] is states[1] or (State.DESTROYED not in states and there.info.state is not State.COMPROMISED)
+
+    def is_same_key(self, other: PlainVersion) -> bool:
+        """Whether the two are one key, whatever else their metadata says."""
+        first, second = self.info, other.info
+        is_same = (first.key_type, first.kid, first.public) == (second.key_type, second.kid, second.public)
+        return is_same and self.payload is not None and self.payload == other.payload
+
+
+def _read(opened: OpenStore, info: RecordInfo) -> PlainVersion:
+    """Read a version, and check that it is what its metadata says, as its users would.
+
+    Raises:
+        UnsupportedOperationError: its secret half never leaves the store.
+        SealError, DamagedStoreError, FormatError, UnknownPluginError: as `OpenStore.load`.
+        KeyNotFoundError: it was removed meanwhile.
+    """
+    record = opened.store.get(info.name, info.version)
+    key = opened.unpack(record)
+    if opened.signing is not None and record.payload is None and record.info.state is not State.DESTROYED:
+        raise UnsupportedOperationError(
+            f"the secret half of {info.reference} never leaves store {opened.name!r}; rotate it into the other one"
+        )
+    complete = opened.described(record.info)
+    # As the format writes it: a store without metadata may have another spelling, which others would not take back.
+    payload = opened.codec.encode(key, complete)
+    return PlainVersion(replace(complete, revision=Revision("")), payload, record.info.revision, opened.codec.bits(key))
+
+
+def _find(opened: OpenStore, name: str, version: int) -> PlainVersion | None:
+    """A version in a store, if it exists. Raises: as `_read`."""
+    try:
+        return _read(opened, RecordInfo(name=name, version=version))
+    except KeyNotFoundError:
+        return None
+
+
+def _check_supported(one: PlainVersion, target: OpenStore) -> None:
+    """Refuse what a store of this kind would not return as it was written, before anything is written.
+
+    Raises:
+        UnsupportedOperationError: its keys never leave it, and this one is not destroyed; or it has no metadata, and
+            this version has some.
+    """
+    reference, store = one.info.reference, target.name
+    if target.capabilities.signing and one.info.state is not State.DESTROYED:
+        raise UnsupportedOperationError(
+            f"store {store!r} keeps its keys inside and gives none back, so a copy of {reference} could not be "
+            "compared; make another key there with generate"
+        )
+    if not target.capabilities.metadata and (one.payload is None or one.info != _without_metadata(one.info)):
+        raise UnsupportedOperationError(
+            f"store {store!r} keeps payloads alone, so the metadata of {reference} would be lost; name a store that "
+            "keeps metadata"
+        )
+
+
+def _without_metadata(info: RecordInfo) -> RecordInfo:
+    """What a store without metadata returns: what the payload contains."""
+    return RecordInfo(
+        name=info.name,
+        version=info.version,
+        key_type=info.key_type,
+        format=info.format,
+        kid=info.kid,
+        public=info.public,
+        attributes=info.attributes,
+    )
+
+
+def _check_room(one: PlainVersion, target: OpenStore, infos: Sequence[RecordInfo], there: Sequence[RecordInfo]) -> None:
+    """Refuse what would mix two keys of one name, or give two versions one kid."""
+    versions = {info.version for info in infos}
+    for other in there:
+        if other.kid == one.info.kid:
+            raise KeyExistsError(
+                f"store {target.name!r} has the kid of {one.info.reference} already, on version {other.version}; "
+                f"{_decide(one.info)}"
+            )
+        if other.version not in versions:
+            raise KeyExistsError(
+                f"store {target.name!r} has {other.reference}, which the source has not, and no "
+                f"{one.info.reference}, so this is another key of that name; {_decide(one.info)}"
+            )
+
+
+def _seal(one: PlainVersion, target: OpenStore) -> Record:
+    """What `_add` writes, sealed if the store has a seal. Raises: SealError, as `KeyCodec.seal`."""
+    return target.codec.seal(one.info, one.payload)
+
+
+def _add(one: PlainVersion, target: OpenStore, record: Record) -> Revision:
+    """Add a version, read it back and compare. Returns its revision there.
+
+    Raises:
+        KeyExistsError: it exists already.
+        ConflictError: it changed there before it was read back.
+        UnsupportedOperationError: the store cannot store it.
+        StoreError, SealError: the store or its seal refused or failed.
+    """
+    return _compared(one, target, target.writable.create(record).revision)
+
+
+def _replace(one: PlainVersion, target: OpenStore, old: PlainVersion) -> Revision:
+    """Update a copy that differs in its state and labels alone; read it back and compare.
+
+    Raises: as `_add`, and ConflictError: it changed there meanwhile.
+    """
+    record = target.store.get(one.info.name, one.info.version)
+    payload = None if one.info.state is State.DESTROYED else record.payload
+    written = target.writable.update(Record(replace(one.info, revision=old.revision), payload), expected=old.revision)
+    return _compared(one, target, written.revision)
+
+
+def _compared(one: PlainVersion, target: OpenStore, revision: Revision) -> Revision:
+    back = _read(target, one.info)
+    if not one.equals(back):
+        if back.revision != revision:
+            raise ConflictError(f"{one.info.reference} changed in store {target.name!r} meanwhile; look at it again")
+        raise DamagedStoreError(
+            f"{one.info.reference} came back from store {target.name!r} as another than was written; it was not moved"
+        )
+    return revision

@@ -1,0 +1,71 @@
+"""Sealing what a store has again, with the current master key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
+from keywright.records import Record, RecordInfo
+
+if TYPE_CHECKING:
+    from keywright.ring.context import RingContext
+    from keywright.ring.stores import OpenStore
+
+_RETRIES: Final = 20
+
+
+class RewrapResult(NamedTuple):
+    """What became of a version.
+
+    Attributes:
+        reference: `NAME@N`; `NAME` if the versions of the name cannot be listed.
+        is_changed: it was sealed again; otherwise it had the current master key already, or has no payload.
+        error: why it could not be sealed again.
+    """
+
+    reference: str
+    is_changed: bool
+    error: KeywrightError | None = None
+
+
+def rewrap(context: RingContext, store: str | None) -> Iterator[RewrapResult]:
+    """`KeyRing.reseal`."""
+    opened = context.stores.get(store)
+    writable = opened.writable
+    opened.seal.renewable()
+    for name in writable.names():
+        try:
+            infos = writable.versions(name)
+        except KeywrightError as error:
+            yield RewrapResult(name, is_changed=False, error=error)
+            continue
+        for info in infos:
+            try:
+                yield RewrapResult(info.reference, is_changed=_rewrap_version(context, opened, info))
+            except KeywrightError as error:
+                yield RewrapResult(info.reference, is_changed=False, error=error)
+
+
+def _rewrap_version(context: RingContext, opened: OpenStore, info: RecordInfo) -> bool:
+    for _ in range(_RETRIES):
+        try:
+            record = opened.writable.get(info.name, info.version)
+        except KeyNotFoundError:
+            return False  # removed since it was listed
+        payload = None if record.payload is None else opened.seal.renewed(record.payload, record.info)
+        if payload is None:
+            return False
+        try:
+            _replace(context, opened, Record(record.info, payload))
+        except ConflictError:
+            continue
+        return True
+    raise ConflictError(f"{info.reference} kept changing while it was to be sealed anew; run the command again")
+
+
+def _replace(context: RingContext, opened: OpenStore, record: Record) -> None:
+    context.operations.run(
+        lambda: context.operations.describe("reseal", opened, record.info),
+        lambda: opened.writable.update(record, expected=record.info.revision),
+    )

@@ -1,0 +1,114 @@
+"""Changes to a version: labels and states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from keywright import lifecycle
+from keywright.errors import ConflictError, KeywrightError
+from keywright.keys import Reference, parse_reference
+from keywright.records import Record, RecordInfo, State
+from keywright.ring.arguments import check_labels, check_reason, check_reason_fits
+
+if TYPE_CHECKING:
+    from keywright.events import Operation, ReviewRequest
+    from keywright.protocols import WritableStore
+    from keywright.ring.context import RingContext
+    from keywright.ring.stores import OpenStore
+
+_RETRIES: Final = 20
+_PERMANENT: Final = ("compromise", "destroy")
+
+
+def label(context: RingContext, reference: str, labels: Mapping[str, str | None], *, store: str | None) -> RecordInfo:
+    """`KeyRing.label`."""
+
+    def relabelled(info: RecordInfo) -> RecordInfo:
+        merged = {**info.labels, **labels}
+        return replace(info, labels=check_labels({name: text for name, text in merged.items() if text is not None}))
+
+    return _change(context, "label", reference, store, relabelled)
+
+
+def change_state(
+    context: RingContext, operation: Operation, reference: str, state: State, reason: str, store: str | None
+) -> RecordInfo:
+    """Bring a version into a state. Raises: as `KeyRing.destroy`."""
+    check_reason(reason)
+
+    def changed(info: RecordInfo) -> RecordInfo:
+        after = lifecycle.change_state(info, state, context.clock(), reason)
+        if after is not info:
+            check_reason_fits(after.reference, reason, after.reason)
+        return after
+
+    return _change(context, operation, reference, store, changed)
+
+
+def _change(
+    context: RingContext,
+    operation: Operation,
+    reference: str,
+    store: str | None,
+    change: Callable[[RecordInfo], RecordInfo],
+) -> RecordInfo:
+    """Read, change and write back one version, again if another process wrote it meanwhile.
+
+    Each attempt is reviewed and observed by itself: what was reviewed before another process wrote is not what is
+    written then.
+    """
+    resolve = context.stores.resolve
+    opened, info = resolve(parse_reference(reference), store, or_single=True, only_single=operation in _PERMANENT)
+    for _ in range(_RETRIES):
+        try:
+            return _attempt(context, operation, opened, info, change)
+        except ConflictError:
+            _, info = resolve(Reference(info.name, info.version), opened.name)
+    raise _kept_changing(info)
+
+
+def _attempt(
+    context: RingContext,
+    operation: Operation,
+    opened: OpenStore,
+    info: RecordInfo,
+    change: Callable[[RecordInfo], RecordInfo],
+) -> RecordInfo:
+    """Change a version that is as `info` says. Raises: ConflictError, if it is not any more."""
+    writable = opened.writable
+    reviewed: list[ReviewRequest] = []
+
+    def request() -> ReviewRequest:
+        try:
+            after = change(info)
+        except KeywrightError:
+            after = info  # `write` will refuse it; the attempt is reviewed and observed nevertheless
+        reviewed.append(context.operations.describe(operation, opened, after))
+        return reviewed[-1]
+
+    def write() -> RecordInfo:
+        record = _read(writable, info, operation)
+        after = change(record.info)
+        changed = Record(after, None if after.state is State.DESTROYED else record.payload)
+        if changed == record:
+            return record.info
+        if reviewed and reviewed[-1].labels != after.labels:
+            raise _kept_changing(info)  # another process wrote labels meanwhile, which no reviewer has seen
+        return writable.update(changed, expected=record.info.revision)
+
+    return context.operations.run(request, write)
+
+
+def _read(store: WritableStore, info: RecordInfo, operation: Operation) -> Record:
+    """The record; for `destroy` without its payload, so that a version whose key is damaged can be destroyed too."""
+    if operation == "destroy":
+        for found in store.versions(info.name):
+            if found.version == info.version:
+                return Record(found, None)
+    return store.get(info.name, info.version)
+
+
+def _kept_changing(info: RecordInfo) -> ConflictError:
+    return ConflictError(f"{info.reference} kept changing while it was to be changed; try again")

@@ -1,0 +1,124 @@
+"""A signing store for tests: what a hardware security module does, in this process's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+from keywright import Capabilities, Key, KeyType, Options, Record, RecordInfo, Revision, State
+from keywright.errors import NotExportableError, UnsupportedOperationError
+from keywright.stores.memory import ID_SETTING, MemoryStore
+
+
+class MemorySigningStore(MemoryStore):
+    """A `SigningStore`: generates and signs inside. No method gives a secret half out, and it takes none in."""
+
+    def __init__(self, key_types: Mapping[str, KeyType]) -> None:
+        super().__init__()
+        self._key_types = key_types
+        self._keys: dict[tuple[str, int], Key] = {}
+
+    def generate(self, info: RecordInfo, options: Options, kid: Callable[[bytes], str]) -> RecordInfo:
+        """Make a key of `info.key_type` and keep it.
+
+        Raises:
+            KeyExistsError: the version is there already.
+            UnsupportedOperationError: the store knows no such key type, or keys of this type have no public half.
+        """
+        key_type = self._key_types.get(info.key_type)
+        if key_type is None:
+            known = ", ".join(sorted(self._key_types)) or "none"
+            raise UnsupportedOperationError(
+                f"{info.reference}: this store cannot make keys of type {info.key_type!r}; it knows: {known}"
+            )
+        key = key_type.complete(key_type.generate(options))
+        if key.public is None:
+            raise UnsupportedOperationError(
+                f"{info.reference}: keys of type {info.key_type!r} have no public half, and nothing else leaves this "
+                "store; use another type or store"
+            )
+        with self._lock:
+            stored = super().create(Record(replace(info, public=key.public, kid=kid(key.public)), None))
+            self._keys[info.name, info.version] = key
+        return stored
+
+    def signer(self, name: str, version: int, algorithm: str) -> Callable[[bytes], bytes]:
+        """Bind a key for signing.
+
+        Raises:
+            KeyNotFoundError: there is no such version.
+            NotExportableError: the version has no key inside: it was destroyed, or came as a public half.
+            UnsupportedOperationError: the key cannot sign with this algorithm.
+        """
+        with self._lock:
+            info = self.get(name, version).info
+            key = self._keys.get((name, version))
+        if key is None:
+            raise NotExportableError(
+                f"{info.reference}: has no secret half in this store, it was destroyed or never came; "
+                "use another version"
+            )
+        return self._key_types[key.type].signer(key, algorithm)
+
+    def create(self, record: Record) -> RecordInfo:
+        """Add a version without a payload: a public half, or a tombstone.
+
+        Raises:
+            KeyExistsError: it is there already.
+            UnsupportedOperationError: the record has a payload.
+        """
+        _refuse_payload(record)
+        return super().create(record)
+
+    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+        """Replace a version's metadata. A destruction forgets the key.
+
+        Raises:
+            KeyNotFoundError: there is no such version.
+            ConflictError: its revision is another.
+            UnsupportedOperationError: the record has a payload.
+        """
+        _refuse_payload(record)
+        with self._lock:
+            info = super().update(record, expected=expected)
+            if info.state is State.DESTROYED:
+                self._keys.pop((info.name, info.version), None)
+        return info
+
+    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+        """Take a whole name away, keys included.
+
+        Raises:
+            KeyNotFoundError: there is no such name.
+            ConflictError: the revisions of its versions are others.
+        """
+        with self._lock:
+            super().remove(name, expected=expected)
+            for reference in [reference for reference in self._keys if reference[0] == name]:
+                del self._keys[reference]
+
+
+def _refuse_payload(record: Record) -> None:
+    if record.payload is not None:
+        raise UnsupportedOperationError(
+            f"{record.info.reference}: this store takes no secret half in; generate the key inside it"
+        )
+
+
+class MemorySigningBackend:
+    """The store backend `memory-signing`, for tests; constructed with the key types that its stores can make."""
+
+    name = "memory-signing"
+    settings = (ID_SETTING,)
+    capabilities = Capabilities(writable=True, metadata=True, signing=True, shared=False, persistent=False)
+
+    def __init__(self, key_types: Mapping[str, KeyType]) -> None:
+        self._key_types = dict(key_types)
+        self._stores: dict[str, MemorySigningStore] = {}
+
+    def open(self, options: Options) -> AbstractContextManager[MemorySigningStore]:
+        """Open the store of this id, or a fresh one for the empty id."""
+        identity = options.text("id")
+        store = MemorySigningStore(self._key_types)
+        return nullcontext(self._stores.setdefault(identity, store) if identity else store)

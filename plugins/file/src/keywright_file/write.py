@@ -1,0 +1,558 @@
+"""Writing: under the lock, by one atomic step that makes a change visible, and recovery from interrupted writes.
+
+Whatever is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
+(a key file or a checksum is to be removed, or a whole name), a note in `pending` says which before the first. Both are
+looked at under the lock, so they are never a live writer's.
+
+The sync of what made such a change visible may have failed, and to sync that again would prove nothing: the system
+reports a failure once. So it is written again before anything is removed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from typing import Final, NamedTuple, TypeVar
+
+from keywright import Record, RecordInfo, Reference, Revision, Secret, State, encode_info, parse_reference
+from keywright.errors import (
+    ConflictError,
+    DurabilityUnknownError,
+    InvalidNameError,
+    KeyExistsError,
+    StoreError,
+    UnsupportedOperationError,
+)
+from keywright.files import NewFile, WriteErrors, locked, make_directories, make_directory, sync, write_file
+from keywright_file.files import (
+    COMPLETING,
+    CONFIRMING,
+    LONGEST_FILE_BYTES,
+    SAFELY,
+    WRITING,
+    Directory,
+    confirm,
+    exists,
+    misplaced,
+    open_or_make,
+    read_file,
+    status,
+)
+from keywright_file.layout import (
+    FORMAT,
+    KEY,
+    LOCK,
+    MARKER,
+    METADATA,
+    PENDING,
+    PRIVATE,
+    PUBLIC_ONLY,
+    REMOVED,
+    TEMPORARY,
+    Version,
+    check_files,
+    checksum_of,
+    current_revision,
+    gone,
+    holds_store,
+    list_entries,
+    no_such_name,
+    open_name,
+    open_root,
+    open_version,
+    prune,
+    read_version,
+    read_versions,
+    revision_of,
+)
+
+_NEW_FILE: Final = "file"
+_NEW_VERSION: Final = "version"
+_NOTHING: Final = Secret(b"")
+_VISIBLE: Final = WriteErrors(sync=CONFIRMING, finish=COMPLETING)
+_PREPARED: Final = WriteErrors(sync=CONFIRMING, finish=CONFIRMING)
+_COARSEST_CLOCK_NANOSECONDS: Final = 2_000_000_000  # FAT keeps time in steps of two seconds
+_T = TypeVar("_T")
+
+
+# The lock.
+
+
+def under_lock(private: int, subject: str, work: Callable[[int], _T], *, patience: float, shared: bool = False) -> _T:
+    """What `work` returns, given the descriptor of the lock file in `private`, which is locked meanwhile.
+
+    Every use opens the file, so that threads exclude each other too.
+
+    Raises:
+        OSError: the file cannot be opened (FileNotFoundError: shared, and there is none) or locked.
+        DamagedStoreError: it is no plain file.
+        StoreUnavailableError: another writer held it for `patience` seconds.
+    """
+    descriptor = os.open(LOCK, SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT), 0o600, dir_fd=private)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise misplaced(subject)  # FIFOs and devices can be locked too
+        if not shared:
+            os.fchmod(descriptor, 0o600)
+        busy = (
+            f"{subject}: another process held the store's lock for longer than the setting `timeout` allows; end it, "
+            "or raise `timeout`, and try again"
+        )
+        return locked(descriptor, lambda: work(descriptor), patience=patience, busy=busy, shared=shared)
+    finally:
+        with suppress(OSError):  # what was written is written
+            os.close(descriptor)
+
+
+def next_stamp(lock: int) -> int:
+    """A time for new files, in nanoseconds since the epoch, later than any that the store gave out before.
+
+    Revisions are made of it. A clock that stands still or goes back, or a file system that keeps time coarsely, would
+    give one stamp twice; the time of the lock file, whose descriptor is `lock`, remembers the last.
+    """
+    last = os.fstat(lock).st_mtime_ns
+    for stamp in (max(time.time_ns(), last + 1), last + _COARSEST_CLOCK_NANOSECONDS):
+        os.utime(lock, ns=(stamp, stamp))
+        given = os.fstat(lock).st_mtime_ns
+        if given > last:
+            break
+    return given
+
+
+# The writer.
+
+
+class Writer(NamedTuple):
+    """What a write works with while it holds the store's lock.
+
+    Attributes:
+        root, private, temporary: descriptors of the root, its private directory, and that for what is half made.
+        stamp: the time that this write gives its files (see `next_stamp`).
+        path, subject: the store's path, and what is written there, for messages.
+    """
+
+    root: int
+    private: int
+    temporary: int
+    stamp: int
+    path: str
+    subject: str
+
+    def put(self, directory: int, name: str, data: Secret) -> None:
+        """Write a file and move it into its place, over what is there, which makes a change visible.
+
+        Raises:
+            OSError: nothing was written.
+            DurabilityUnknownError: a sync failed.
+        """
+        self._place(directory, name, data, _VISIBLE)
+
+    def prepare(self, directory: int, name: str, data: Secret) -> None:
+        """The same where the change is not visible yet, or has long been. Raises as `put`."""
+        self._place(directory, name, data, _PREPARED)
+
+    def _place(self, directory: int, name: str, data: Secret, errors: WriteErrors) -> None:
+        write_file(
+            name,
+            data,
+            replace=True,
+            subject=self.subject,
+            errors=errors,
+            directory=directory,
+            temporary=_NEW_FILE,
+            temporary_directory=self.temporary,
+            time_ns=self.stamp,
+        )
+
+    def drop(self, directory: int, names: Iterable[str]) -> None:
+        """Remove files.
+
+        Raises:
+            DurabilityUnknownError: one could not be removed, or a sync failed.
+        """
+        with COMPLETING.about(self.subject):
+            for name in names:
+                os.unlink(name, dir_fd=directory)
+            sync(directory)
+
+    def note(self, reference: Reference) -> None:
+        """Announce a change of several steps, which the next writer completes if this one cannot. Raises as `put`."""
+        with NewFile(PENDING, directory=self.private) as file:
+            file.write(f"{reference}\n".encode())
+            file.set_time(self.stamp)
+            with CONFIRMING.about(self.subject):
+                file.sync()
+        confirm(self.private, self.subject)
+
+    def strike(self) -> None:
+        """Take the note away. It need not be durable: what it asks for is done, and doing it again changes nothing.
+
+        Raises:
+            DurabilityUnknownError: it could not be removed.
+        """
+        with COMPLETING.about(self.subject):
+            os.unlink(PENDING, dir_fd=self.private)
+
+
+def write(
+    path: str,
+    subject: str,
+    work: Callable[[Writer], _T],
+    *,
+    known: bool = False,
+    patience: float,
+) -> _T:
+    """What `work` returns. The store at `path` is locked meanwhile, and made if there is none; nothing stays half made.
+
+    `known` says that there was one, which is not made again; `patience` is how long to wait for another writer, in
+    seconds.
+
+    Raises:
+        ReadOnlyStoreError, AccessDeniedError, StoreUnavailableError: nothing was written.
+        DamagedStoreError: `path` is no store, or not any more, or something in it is no part of one.
+        DurabilityUnknownError: a sync failed.
+    """
+    with WRITING.about(subject), _root(path, known=known) as root:
+        marked = holds_store(root, path)
+        if known and not marked:
+            raise gone(path)
+        with open_or_make(root, PRIVATE, subject) as private:
+
+            def do(lock: int) -> _T:
+                with open_or_make(private, TEMPORARY, subject) as temporary:
+                    writer = Writer(root, private, temporary, next_stamp(lock), path, subject)
+                    return _work(writer, work, marked=marked)
+
+            return under_lock(private, subject, do, patience=patience)
+
+
+def _root(path: str, *, known: bool) -> Directory:
+    """Open the root; make it, and what is missing above it, unless a store was known there."""
+    root = open_root(path)
+    if root is None:
+        if known:
+            raise gone(path)
+        make_directories(path, subject=path, unsynced=CONFIRMING)
+        return Directory(path, path)
+    return root
+
+
+def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
+    try:
+        _recover(writer)
+        if not marked and not holds_store(writer.root, writer.path):
+            writer._replace(subject=writer.path).prepare(writer.private, FORMAT, Secret(MARKER))
+            confirm(writer.root, writer.path)
+        return work(writer)
+    except BaseException:
+        # What cannot be removed now is by the next writer; the error that stopped this one says more.
+        with suppress(OSError, StoreError):
+            _sweep(writer.temporary)
+        raise
+
+
+# Recovery.
+
+
+def has_leftovers(private: int, subject: str) -> bool:
+    """Whether there may be something to recover.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    if exists(PENDING, private):
+        return True
+    try:
+        with Directory(TEMPORARY, subject, parent=private) as temporary:
+            return bool(os.listdir(temporary))
+    except FileNotFoundError:
+        return False
+
+
+def _recover(writer: Writer) -> None:
+    """Remove what is half made and complete what is noted."""
+    _sweep(writer.temporary)
+    try:
+        data, _ = read_file(writer.private, PENDING, writer.subject)
+    except FileNotFoundError:
+        return
+    reference = _noted(data)
+    if reference is not None:
+        _complete(writer._replace(subject=f"{reference} (left by an interrupted write)"), reference)
+    os.unlink(PENDING, dir_fd=writer.private)
+
+
+def _sweep(temporary: int) -> None:
+    """Empty the directory for what is half made."""
+    for name in os.listdir(temporary):
+        if not stat.S_ISDIR(status(name, temporary).st_mode):
+            os.unlink(name, dir_fd=temporary)
+            continue
+        os.chmod(name, 0o700, dir_fd=temporary)  # its maker may have come no further than a strange umask
+        with Directory(name, TEMPORARY, parent=temporary) as directory:
+            for file in os.listdir(directory):
+                os.unlink(file, dir_fd=directory)
+        os.rmdir(name, dir_fd=temporary)
+
+
+def _noted(data: Secret) -> Reference | None:
+    """None: the note was cut short, so its writer never came to the change that it announces."""
+    if not data.reveal().endswith(b"\n"):
+        return None
+    try:
+        return parse_reference(data.reveal().decode("ascii").removesuffix("\n"))
+    except (UnicodeDecodeError, InvalidNameError):
+        return None
+
+
+def _complete(writer: Writer, reference: Reference) -> None:
+    name, version = reference
+    try:
+        found = open_name(writer.root, name, writer.subject)
+    except FileNotFoundError:
+        return
+    with found as directory:
+        if version is None and exists(REMOVED, directory):
+            writer.prepare(directory, REMOVED, _NOTHING)
+            _finish_removal(directory, name, writer.subject)
+        elif version is not None and exists(f"@{version}", directory):
+            with Directory(f"@{version}", writer.subject, parent=directory) as opened:
+                _complete_update(writer, opened, name, version)
+    prune(writer.root, name, writer.subject)
+
+
+def _complete_update(writer: Writer, directory: int, name: str, version: int) -> None:
+    found = read_version(directory, name, version, writer.subject, with_payload=True)
+    if found.key is not None and not found.leftovers:
+        return  # it never began, or is done
+    # A directory of so few entries is written as a whole, with whatever else changed in it.
+    writer.prepare(directory, METADATA, Secret(found.metadata))
+    for file in found.leftovers:
+        os.unlink(file, dir_fd=directory)
+    confirm(directory, writer.subject)
+
+
+def _finish_removal(directory: int, name: str, subject: str) -> list[os.stat_result]:
+    """Remove the versions of `name`, whose directory says `@removed`, and then that. Returns what their key files were.
+
+    Raises:
+        OSError: something could not be removed, or a sync failed.
+        DamagedStoreError: as `list_entries`, or there is an unknown file beside a key.
+    """
+    keys = []
+    for version in list_entries(directory, name, subject, with_removed=True).versions:
+        with Directory(f"@{version}", subject, parent=directory) as opened:
+            files = os.listdir(opened)
+            check_files(files, name, version, subject)
+            if KEY in files:
+                keys.append(status(KEY, opened))
+            for file in files:
+                os.unlink(file, dir_fd=opened)
+        os.rmdir(f"@{version}", dir_fd=directory)
+    sync(directory)  # or the versions could come back without the mark
+    os.unlink(REMOVED, dir_fd=directory)
+    sync(directory)
+    return keys
+
+
+# Changes.
+
+
+def create_version(writer: Writer, record: Record) -> RecordInfo:
+    """Write a version beside, then move it into its place; the move refuses a place that is taken.
+
+    Raises:
+        KeyExistsError: the version exists.
+        UnsupportedOperationError: a destroyed version with a payload, or one that is too long.
+        OSError: nothing was written.
+        DurabilityUnknownError: a sync failed.
+    """
+    info, subject = record.info, writer.subject
+    encoded = _encoded(record)
+    if _stands(writer.root, info, subject):
+        raise _taken(info)
+    make_directory(_NEW_VERSION, directory=writer.temporary)
+    with Directory(_NEW_VERSION, subject, parent=writer.temporary) as new:
+        half, data = (PUBLIC_ONLY, _NOTHING) if record.payload is None else (KEY, record.payload)
+        if record.payload is not None:
+            _write_checksum(new, record.payload)
+        # Both are written before either is synced: the file system then has less to do.
+        with NewFile(half, directory=new) as payload, NewFile(METADATA, directory=new) as metadata:
+            payload.write(data)
+            payload.set_time(writer.stamp)
+            metadata.write(encoded)
+            metadata.set_time(writer.stamp)
+            with CONFIRMING.about(subject):
+                revision = revision_of(payload=payload.sync(), metadata=metadata.sync())
+        confirm(new, subject)
+    try:
+        _place_version(writer, info)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise _taken(info) from None
+        raise
+    return replace(info, revision=Revision(revision))
+
+
+def _stands(root: int, info: RecordInfo, subject: str) -> bool:
+    try:
+        with open_name(root, info.name, subject) as directory:
+            return exists(f"@{info.version}", directory)
+    except FileNotFoundError:
+        return False
+
+
+def _taken(info: RecordInfo) -> KeyExistsError:
+    return KeyExistsError(f"{info.reference}: is in the store already; nothing was written; take the next version")
+
+
+def _place_version(writer: Writer, info: RecordInfo) -> None:
+    """Move the new version into its name's directory, which is made where it is missing.
+
+    Every directory on the way is synced, whether it was made now or not: a writer that was killed may have made it.
+    That comes after the move, for then one commit of a journal holds all of them.
+    """
+    with ExitStack() as way:
+        parents = [writer.root]
+        for segment in info.name.split("/"):
+            parents.append(way.enter_context(open_or_make(parents[-1], segment, writer.subject)))
+        os.rename(_NEW_VERSION, f"@{info.version}", src_dir_fd=writer.temporary, dst_dir_fd=parents[-1])
+        with COMPLETING.about(writer.subject):
+            for parent in reversed(parents):
+                sync(parent)
+
+
+def update_version(writer: Writer, record: Record, expected: Revision) -> RecordInfo:
+    """Replace the metadata or the payload, or destroy.
+
+    Raises:
+        KeyNotFoundError: there is no such version.
+        ConflictError: its revision is another.
+        UnsupportedOperationError: metadata and payload change at once without a destruction, or one is too long.
+        OSError: nothing was written.
+        AccessDeniedError, DamagedStoreError: what is there cannot be trusted.
+        DurabilityUnknownError: a sync failed, or what was taken away has another name.
+    """
+    info, subject = record.info, writer.subject
+    encoded = _encoded(record)
+    destroying = info.state is State.DESTROYED
+    with open_version(writer.root, info.name, info.version, subject) as directory:
+        # What is destroyed is not read: it may be damaged.
+        old = read_version(directory, info.name, info.version, subject, with_payload=not destroying)
+        if old.info.revision != expected:
+            raise ConflictError(f"{info.reference}: changed since it was read; nothing was written, read it again")
+        if destroying and old.key is not None:
+            # Metadata first: a version without its key, but not destroyed, would be damaged.
+            writer.note(Reference(info.name, info.version))
+            writer.put(directory, METADATA, encoded)
+            _finish_change(writer, directory, old, keep={METADATA})
+        elif record.payload == old.payload:
+            if not destroying and not old.files & {KEY, PUBLIC_ONLY}:
+                # What was destroyed needs it as soon as it is not.
+                writer.prepare(directory, PUBLIC_ONLY, _NOTHING)
+            writer.put(directory, METADATA, encoded)
+        elif encoded.reveal() == old.metadata:
+            _replace_payload(writer, directory, record, old)
+        else:
+            raise UnsupportedOperationError(
+                f"{info.reference}: metadata and payload do not change in one update; make two updates"
+            )
+        with COMPLETING.about(subject):
+            return replace(info, revision=Revision(current_revision(directory)))
+
+
+def _encoded(record: Record) -> Secret:
+    """The metadata as they are written, if the record is one that can be."""
+    if record.info.state is State.DESTROYED and record.payload is not None:
+        raise UnsupportedOperationError(
+            f"{record.info.reference}: a destroyed version has no payload; leave the payload out"
+        )
+    encoded = Secret(encode_info(record.info))
+    if max(len(encoded), len(record.payload or b"")) > LONGEST_FILE_BYTES:
+        raise UnsupportedOperationError(
+            f"{record.info.reference}: the payload or its metadata are longer than {LONGEST_FILE_BYTES} bytes, which "
+            "the file store does not take; use a shorter one"
+        )
+    return encoded
+
+
+def _replace_payload(writer: Writer, directory: int, record: Record, old: Version) -> None:
+    writer.note(Reference(record.info.name, record.info.version))
+    if record.payload is None:
+        # From here on `public-only` decides; the key file is a leftover.
+        writer.put(directory, PUBLIC_ONLY, _NOTHING)
+        _finish_change(writer, directory, old, keep={METADATA})
+        return
+    # Both checksums stand there while the key is replaced, so that either key is whole.
+    _write_checksum(directory, record.payload)
+    confirm(directory, writer.subject)
+    if PUBLIC_ONLY in old.files:
+        writer.prepare(directory, KEY, record.payload)
+        os.unlink(PUBLIC_ONLY, dir_fd=directory)  # which decided until now
+    else:
+        writer.put(directory, KEY, record.payload)
+    _finish_change(writer, directory, old, keep={METADATA, KEY, PUBLIC_ONLY, checksum_of(record.payload)})
+
+
+def _finish_change(writer: Writer, directory: int, old: Version, *, keep: set[str]) -> None:
+    writer.drop(directory, old.files - keep)
+    writer.strike()
+    _report_other_names([old.key], writer.subject)
+
+
+def _write_checksum(directory: int, payload: Secret) -> None:
+    """Put the checksum of a payload into a directory, where it may stand already. Syncing that makes it durable."""
+    descriptor = os.open(checksum_of(payload), os.O_WRONLY | os.O_CREAT | SAFELY, 0o600, dir_fd=directory)
+    try:
+        os.fchmod(descriptor, 0o600)  # a umask may have taken more away than it should
+    finally:
+        os.close(descriptor)
+
+
+def _report_other_names(keys: Iterable[os.stat_result | None], subject: str) -> None:
+    links = [f"-inum {key.st_ino}" for key in keys if key is not None and key.st_nlink > 1]
+    if links:
+        raise DurabilityUnknownError(
+            f"{subject}: the change is made, but a key file that it took away has another name (a hard link), under "
+            f"which the key can still be read; look for it with `find {' -o '.join(links)}` and remove it"
+        )
+
+
+def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None:
+    """Mark a name as removed, then remove its versions; the mark makes it visible at once for all of them.
+
+    Raises:
+        KeyNotFoundError: there is no such name.
+        ConflictError: the revisions of its versions are others.
+        OSError: nothing was removed.
+        AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or somebody else put a file to a key.
+        DurabilityUnknownError: a sync failed, or what was taken away has another name.
+    """
+    try:
+        found = open_name(writer.root, name, writer.subject)
+    except FileNotFoundError:
+        raise no_such_name(name) from None
+    with found as directory:
+        infos = read_versions(directory, name, writer.path)
+        if not infos:
+            raise no_such_name(name)
+        if [info.revision for info in infos] != list(expected):
+            raise ConflictError(f"{name}: changed since it was read; nothing was removed, read it again")
+        for info in infos:
+            # While nothing is removed yet: a directory with files of others would not go, and they are theirs.
+            subject = f"{info.reference} in {writer.path}"
+            with Directory(f"@{info.version}", subject, parent=directory) as opened:
+                check_files(os.listdir(opened), info.name, info.version, subject)
+        writer.note(Reference(name, None))
+        writer.put(directory, REMOVED, _NOTHING)
+        with COMPLETING.about(writer.subject):
+            keys = _finish_removal(directory, name, writer.subject)
+    with COMPLETING.about(writer.subject):
+        prune(writer.root, name, writer.subject)
+    writer.strike()
+    _report_other_names(keys, writer.subject)

@@ -1,0 +1,574 @@
+"""What a write does, and in which order: at any step it ends in the old state or the new, and no stray secret."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from binascii import crc32
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+
+import pytest
+
+from keywright import Record, Revision, Secret, State
+from keywright.errors import DurabilityUnknownError, KeyExistsError, KeyNotFoundError
+from keywright_file.backend import TIMEOUT
+from keywright_file.store import FileStore
+
+Reopen = Callable[[], AbstractContextManager[FileStore]]
+Make = Callable[..., Record]
+OLD_CHECKSUM, NEW_CHECKSUM = (f"crc32-{crc32(payload):08x}" for payload in (b"canary-one", b"canary-two"))
+NOTE = ("make pending", "sync pending", "sync .keywright")
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """From its call on, steps are added to the list that it returns; the lock and what is only read are left out."""
+    steps: list[str] = []
+    opened: dict[int, str] = {}
+    real_open, real_sync, real_rename, real_unlink = os.open, os.fsync, os.rename, os.unlink
+
+    def open(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        descriptor = real_open(name, flags, mode, dir_fd=dir_fd)
+        opened[descriptor] = os.path.basename(name)
+        if flags & os.O_CREAT and name != "lock":
+            steps.append(f"make {name}")
+        return descriptor
+
+    def sync(descriptor: int) -> None:
+        steps.append(f"sync {opened[descriptor]}")
+        real_sync(descriptor)
+
+    def rename(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        steps.append(f"place {target}")
+        real_rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    def unlink(name: str, *, dir_fd: int) -> None:
+        steps.append(f"remove {name}")
+        real_unlink(name, dir_fd=dir_fd)
+
+    def start() -> list[str]:
+        for name, function in (("open", open), ("fsync", sync), ("rename", rename), ("unlink", unlink)):
+            monkeypatch.setattr(os, name, function)
+        return steps
+
+    return start
+
+
+def test_order_of_a_create(store: FileStore, make: Make, watch: Callable[[], list[str]]) -> None:
+    """All that is in a version is synced before it is placed, and every directory above it after that; no more."""
+    store.create(make("other"))
+    steps = watch()
+
+    store.create(make("x/y"))
+
+    assert steps == [
+        *(f"make {OLD_CHECKSUM}", "make key", "make meta.json", "sync key", "sync meta.json", "sync version"),
+        *("place @1", "sync y", "sync x", "sync keys"),
+    ]
+
+
+def test_create_of_what_is_there(store: FileStore, make: Make, watch: Callable[[], list[str]]) -> None:
+    """A create that is refused writes nothing first, least of all the key."""
+    store.create(make())
+    steps = watch()
+
+    with pytest.raises(KeyExistsError):
+        store.create(make())
+
+    assert steps == []
+
+
+def test_order_of_a_new_payload(store: FileStore, make: Make, watch: Callable[[], list[str]]) -> None:
+    """The new checksum is on the medium before the new key is placed, and the key before the old checksum goes."""
+    info = store.create(make())
+    steps = watch()
+
+    store.update(make(payload=b"canary-two"), expected=info.revision)
+
+    assert steps == [
+        *NOTE,
+        *(f"make {NEW_CHECKSUM}", "sync @1"),
+        *("make file", "sync file", "place key", "sync @1"),
+        *(f"remove {OLD_CHECKSUM}", "sync @1"),
+        "remove pending",
+    ]
+
+
+def test_order_of_a_destruction(store: FileStore, make: Make, watch: Callable[[], list[str]]) -> None:
+    """The tombstone is on the medium before the key and its checksum go, and they are gone before the note is."""
+    info = store.create(make())
+    steps = watch()
+
+    store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
+
+    assert steps[:3] == list(NOTE)
+    assert steps[3:7] == ["make file", "sync file", "place meta.json", "sync @1"]
+    assert sorted(steps[7:9]) == [f"remove {OLD_CHECKSUM}", "remove key"]
+    assert steps[9:] == ["sync @1", "remove pending"]
+
+
+def test_order_of_new_metadata(store: FileStore, make: Make, watch: Callable[[], list[str]]) -> None:
+    """One file is replaced, and nothing needs a note."""
+    info = store.create(make())
+    steps = watch()
+
+    store.update(make(x="y"), expected=info.revision)
+
+    assert steps == ["make file", "sync file", "place meta.json", "sync @1"]
+
+
+LEFT_BY_ANOTHER = [
+    pytest.param(State.DESTROYED, None, "key", id="destroy"),
+    pytest.param(State.ENABLED, None, "key", id="payload-goes"),
+    pytest.param(State.ENABLED, b"canary-two", OLD_CHECKSUM, id="payload"),
+]
+
+
+@pytest.mark.parametrize(("state", "payload", "left"), LEFT_BY_ANOTHER)
+def test_update_left_by_another(
+    reopen: Reopen,
+    make: Make,
+    root: Path,
+    watch: Callable[[], list[str]],
+    state: State,
+    payload: bytes | None,
+    left: str,
+) -> None:
+    """What may never have come to the medium is written anew, not only synced again, before anything is removed."""
+    with reopen() as store:
+        store.create(make(payload=payload, state=state))
+    leave(root / "a/@1" / left, b"")
+    leave(root / ".keywright/pending", b"a@1\n")
+    steps = watch()
+
+    with reopen():
+        pass
+
+    assert steps == [
+        *("make file", "sync file", "place meta.json", "sync @1"),
+        *(f"remove {left}", "sync @1", "remove pending"),
+    ]
+
+
+def test_removal_left_by_another(reopen: Reopen, make: Make, root: Path, watch: Callable[[], list[str]]) -> None:
+    """The mark of a removed name is made anew before a version goes, and goes after the last of them."""
+    with reopen() as store:
+        store.create(make(payload=None, state=State.DESTROYED))
+    leave(root / "a/@removed", b"")
+    leave(root / ".keywright/pending", b"a\n")
+    steps = watch()
+
+    with reopen():
+        pass
+
+    assert steps[:4] == ["make file", "sync file", "place @removed", "sync a"]
+    assert sorted(steps[4:6]) == ["remove meta.json", "remove public-only"]
+    assert steps[6:] == ["sync a", "remove @removed", "sync a", "sync keys", "remove pending"]
+
+
+def leave(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+    file.chmod(0o600)
+
+
+Fork = Callable[[Callable[[], None]], int]
+KILLED = 9
+OLD, NEW = b"canary-old", b"canary-new"
+
+
+@pytest.fixture
+def root(quick_root: Path) -> Path:
+    return quick_root
+
+
+def at_step(number: int, end: Callable[[], None]) -> None:
+    """Call `end` before the system call with this number; Python's own `posix` functions are counted."""
+    left = number
+
+    def count(_frame: FrameType, event: str, function: object) -> None:
+        nonlocal left
+        if event == "c_call" and getattr(function, "__module__", "") in ("posix", "fcntl"):
+            left -= 1
+            if left < 0:
+                sys.setprofile(None)
+                end()
+
+    sys.setprofile(count)
+
+
+def die() -> None:
+    os._exit(KILLED)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def observed(store: FileStore) -> tuple[Record, ...]:
+    """All that a reader sees, by every way to see it, without revisions."""
+    found = []
+    for name in ("a", "a/b", "other", "x/y/z"):
+        for version in (1, 2):
+            with suppress(KeyNotFoundError):
+                found.append(store.get(name, version))
+    infos = [record.info for record in found]
+    assert infos == [info for name in ("a", "a/b", "other", "x/y/z") for info in store.versions(name)]
+    assert sorted({info.name for info in infos}) == list(store.names())
+    return tuple(Record(replace(record.info, revision=Revision("")), record.payload) for record in found)
+
+
+def secrets_below(root: Path) -> set[bytes]:
+    data = [path.read_bytes() for path in root.rglob("*") if path.is_file()]
+    return {secret for secret in (OLD, NEW) if any(secret in content for content in data)}
+
+
+def files_of(record: Record) -> set[str]:
+    """The files that a version has while nobody writes."""
+    if record.payload is not None:
+        return {"key", "meta.json", f"crc32-{crc32(record.payload.reveal()):08x}"}
+    return {"meta.json"} if record.info.state is State.DESTROYED else {"meta.json", "public-only"}
+
+
+def assert_settled(root: Path, records: tuple[Record, ...]) -> None:
+    """Nothing is there but what these records have."""
+    kept = {record.payload.reveal() for record in records if record.payload is not None}
+    assert secrets_below(root) == kept
+    for record in records:
+        place = root / record.info.name / f"@{record.info.version}"
+        assert set(os.listdir(place)) == files_of(record)
+    assert os.listdir(root / ".keywright" / "tmp") == []
+    assert not (root / ".keywright" / "pending").exists()
+
+
+def update(make: Make, **change: object) -> Callable[[FileStore], object]:
+    return lambda store: store.update(make(**change), expected=store.versions("a")[-1].revision)
+
+
+def create(make: Make) -> Callable[[FileStore], object]:
+    return lambda store: store.create(make("a", 2, NEW))
+
+
+def create_name(make: Make) -> Callable[[FileStore], object]:
+    return lambda store: store.create(make("x/y/z", 1, NEW))
+
+
+def remove(_make: Make) -> Callable[[FileStore], object]:
+    return lambda store: store.remove("a", expected=[info.revision for info in store.versions("a")])
+
+
+Write = Callable[[Make], Callable[[FileStore], object]]
+WRITES = [
+    pytest.param(OLD, create, id="create"),
+    pytest.param(OLD, create_name, id="create-name"),
+    pytest.param(OLD, lambda make: update(make, payload=OLD, x="y"), id="metadata"),
+    pytest.param(OLD, lambda make: update(make, payload=NEW), id="payload"),
+    pytest.param(None, lambda make: update(make, payload=NEW), id="payload-comes"),
+    pytest.param(OLD, lambda make: update(make, payload=None), id="payload-goes"),
+    pytest.param(OLD, lambda make: update(make, payload=None, state=State.DESTROYED), id="destroy"),
+    pytest.param(OLD, remove, id="remove"),
+]
+
+
+def prepare(root: Path, make: Make, payload: bytes | None, *, versions: int = 1) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    store = FileStore(str(root), TIMEOUT)
+    for version in range(1, versions + 1):
+        store.create(make("a", version, payload))
+    store.create(make("a/b", payload=None))
+
+
+@pytest.mark.parametrize(("payload", "write"), WRITES)
+def test_death_at_every_step(
+    reopen: Reopen, make: Make, root: Path, in_child: Fork, payload: bytes | None, write: Write
+) -> None:
+    """Whatever the step, a reader sees old or new, the next open cleans up, and the write can be done then."""
+    versions = 2 if write is remove else 1
+    prepare(root, make, payload, versions=versions)
+    old = observed(FileStore(str(root), TIMEOUT))
+    write(make)(FileStore(str(root), TIMEOUT))
+    new = observed(FileStore(str(root), TIMEOUT))
+
+    for step in range(1000):
+        prepare(root, make, payload, versions=versions)
+
+        def attempt(step: int = step) -> None:
+            store = FileStore(str(root), TIMEOUT)
+            at_step(step, die)
+            write(make)(store)
+
+        status = in_child(attempt)
+        seen = observed(FileStore(str(root), TIMEOUT))  # not entered: nothing is cleaned up yet
+        with reopen() as store:
+            assert seen in (old, new)
+            assert observed(store) == seen
+            assert_settled(root, seen)
+            if seen == old:
+                write(make)(store)
+            assert observed(store) == new
+        if status == 0:
+            break
+    assert status == 0
+    assert step > 40
+
+
+@pytest.mark.parametrize(("payload", "write"), WRITES)
+def test_interrupt_at_every_step(reopen: Reopen, make: Make, root: Path, payload: bytes | None, write: Write) -> None:
+    """Ctrl-C at any step leaves old or new too, and the next write finds nothing in its way."""
+    versions = 2 if write is remove else 1
+    prepare(root, make, payload, versions=versions)
+    old = observed(FileStore(str(root), TIMEOUT))
+    write(make)(FileStore(str(root), TIMEOUT))
+    new = observed(FileStore(str(root), TIMEOUT))
+
+    for step in range(1000):
+        prepare(root, make, payload, versions=versions)
+        store = FileStore(str(root), TIMEOUT)
+        at_step(step, interrupt)
+        try:
+            write(make)(store)
+            done = True
+        except KeyboardInterrupt:
+            done = False
+        finally:
+            sys.setprofile(None)
+        seen = observed(store)
+        store.create(make("later", payload=None))
+
+        assert seen in (old, new)
+        assert_settled(root, seen)
+        if done:
+            break
+    assert done
+
+
+def files_below(root: Path) -> frozenset[str]:
+    return frozenset(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+MENDED = [
+    pytest.param(OLD, lambda make: update(make, payload=NEW), 4, id="payload"),
+    pytest.param(None, lambda make: update(make, payload=NEW), 4, id="payload-comes"),
+    pytest.param(OLD, lambda make: update(make, payload=None), 4, id="payload-goes"),
+    pytest.param(OLD, lambda make: update(make, payload=None, state=State.DESTROYED), 4, id="destroy"),
+    pytest.param(OLD, remove, 4, id="remove"),
+]
+
+
+@pytest.mark.parametrize(("payload", "write", "least"), MENDED)
+def test_death_while_it_is_mended(
+    reopen: Reopen, make: Make, root: Path, in_child: Fork, payload: bytes | None, write: Write, least: int
+) -> None:
+    """A process that dies while it completes what another left, at any step, leaves what the next one completes."""
+    saved = root.with_name("saved")
+    found: set[frozenset[str]] = set()
+    for step in range(1000):
+        prepare(root, make, payload)
+
+        def attempt(step: int = step) -> None:
+            store = FileStore(str(root), TIMEOUT)
+            at_step(step, die)
+            write(make)(store)
+
+        done = in_child(attempt) == 0
+        if files_below(root) not in found and (root / ".keywright/pending").exists():
+            found.add(files_below(root))
+            shutil.rmtree(saved, ignore_errors=True)
+            shutil.copytree(root, saved, copy_function=shutil.copy2)
+            die_while_opening(reopen, root, saved, in_child)
+        if done:
+            break
+    assert done
+    assert len(found) >= least
+
+
+def die_while_opening(reopen: Reopen, root: Path, saved: Path, in_child: Fork) -> None:
+    seen = observed(FileStore(str(saved), TIMEOUT))
+    for step in range(1000):
+        shutil.rmtree(root)
+        shutil.copytree(saved, root, copy_function=shutil.copy2)
+
+        def attempt(step: int = step) -> None:
+            store = FileStore(str(root), TIMEOUT)
+            at_step(step, die)
+            store.__enter__()
+
+        status = in_child(attempt)
+        with reopen() as store:
+            assert observed(store) == seen
+        assert_settled(root, seen)
+        if status == 0:
+            return
+    raise AssertionError("it does not come to an end")
+
+
+def test_death_in_the_first_write(make: Make, root: Path, in_child: Fork) -> None:
+    """A store whose making was interrupted is an empty store, and the next write makes it."""
+    for step in range(1000):
+        shutil.rmtree(root, ignore_errors=True)
+
+        def attempt(step: int = step) -> None:
+            store = FileStore(str(root), TIMEOUT)
+            at_step(step, die)
+            store.create(make(payload=NEW))
+
+        status = in_child(attempt)
+        with FileStore(str(root), TIMEOUT) as store:
+            seen = observed(store)
+            assert len(seen) <= 1
+            assert secrets_below(root) == ({NEW} if seen else set())
+            if not seen:
+                store.create(make(payload=NEW))
+        if status == 0:
+            break
+    assert status == 0
+
+
+def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path) -> None:
+    """What a writer at work has half made is not taken for a dead one's, and its end is not waited for."""
+    from keywright_file.write import write
+
+    with reopen() as store:
+        store.create(make())
+
+    def work(_: object) -> bytes:
+        half = root / ".keywright" / "tmp" / "file"
+        half.write_bytes(b"half")
+        begun = monotonic()
+
+        with reopen() as store:
+            assert list(store.names()) == ["a"]
+
+        assert monotonic() - begun < 10
+        return half.read_bytes()
+
+    assert write(str(root), "test", work, patience=1) == b"half"
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o777], ids=oct)
+def test_half_made_under_a_strange_umask(reopen: Reopen, make: Make, root: Path, mode: int) -> None:
+    """A version that its maker could not even make his own is swept away, whatever its mode."""
+    with reopen() as store:
+        store.create(make())
+    half = root / ".keywright/tmp/version"
+    half.mkdir()
+    (half / "key").write_bytes(NEW)
+    half.chmod(mode)
+
+    with reopen():
+        pass
+
+    assert os.listdir(root / ".keywright/tmp") == []
+
+
+def test_a_note_cut_short_is_dropped(reopen: Reopen, make: Make, root: Path) -> None:
+    """A note that was not written to its end belongs to a change that never began."""
+    with reopen() as store:
+        info = store.create(make())
+    for text in (b"", b"a@", b"a@1", b"\xff\n", b"../x\n"):
+        (root / ".keywright" / "pending").write_bytes(text)
+        (root / ".keywright" / "pending").chmod(0o600)
+
+        with reopen() as store:
+            assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
+
+        assert not (root / ".keywright" / "pending").exists()
+
+
+def test_what_open_cannot_complete_the_next_write_reports(reopen: Reopen, make: Make, root: Path) -> None:
+    """A version that a note names and that is damaged stops writers, by its own name, but no readers."""
+    from keywright.errors import DamagedStoreError
+
+    with reopen() as store:
+        store.create(make())
+        store.create(make("b"))
+    (root / ".keywright" / "pending").write_bytes(b"a@1\n")
+    (root / "a/@1/meta.json").write_bytes(b"")
+
+    with reopen() as store:
+        assert store.get("b", 1).payload is not None
+        with pytest.raises(DamagedStoreError) as found:
+            store.create(make("c"))
+
+    assert str(found.value) == ("a@1 (left by an interrupted write): the metadata is damaged; restore it from a backup")
+
+
+def link(root: Path, version: int = 1) -> int:
+    """Give a key file a second name; its inode."""
+    key = root / f"a/@{version}/key"
+    os.link(key, root / f".second-{version}")
+    return key.stat().st_ino
+
+
+@pytest.mark.parametrize("file", ["key", "meta.json"])
+def test_reading_goes_on(store: FileStore, make: Make, root: Path, file: str) -> None:
+    """A backup that links files does not stop who uses the keys; the doctor is told."""
+    info = store.create(make())
+    os.link(root / "a/@1" / file, root / ".second")
+
+    assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
+    assert store.versions("a") == (info,)
+    assert list(store.examine()) == [
+        (
+            f"a@1 in {root}: a file has a second name (a hard link), through which it may be read, changed or "
+            "outlive its end; make it a copy of its own"
+        )
+    ]
+
+
+CHANGES = [
+    pytest.param({"payload": None, "state": State.DESTROYED}, id="destroy"),
+    pytest.param({"payload": None}, id="payload-goes"),
+    pytest.param({"payload": b"canary-two"}, id="payload-replaced"),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_key_that_is_taken_away(store: FileStore, make: Make, root: Path, change: dict[str, object]) -> None:
+    """The key is gone here, and the error tells how to find the name under which it is not."""
+    info = store.create(make())
+    inode = link(root)
+
+    with pytest.raises(DurabilityUnknownError) as told:
+        store.update(make(**change), expected=info.revision)
+
+    assert str(told.value) == (
+        f"a@1 in {root}: the change is made, but a key file that it took away has another name (a hard link), "
+        f"under which the key can still be read; look for it with `find -inum {inode}` and remove it"
+    )
+    assert store.get("a", 1).payload == make(**change).payload
+    assert list(store.examine()) == []
+    assert (root / ".second-1").read_bytes() == b"canary-one"
+    assert not (root / ".keywright/pending").exists()
+
+
+def test_a_name_that_is_removed(store: FileStore, make: Make, root: Path) -> None:
+    """All the linked keys of a name are told at once."""
+    revisions: Sequence[str] = [store.create(make(version=version)).revision for version in (1, 2, 3)]
+    inodes = [link(root, version) for version in (1, 3)]
+
+    with pytest.raises(DurabilityUnknownError) as told:
+        store.remove("a", expected=[info.revision for info in store.versions("a")])
+
+    assert str(told.value) == (
+        f"a in {root}: the change is made, but a key file that it took away has another name (a hard link), under "
+        f"which the key can still be read; look for it with `find -inum {inodes[0]} -o -inum {inodes[1]}` and "
+        "remove it"
+    )
+    assert len(revisions) == 3
+    assert list(store.names()) == []
+
+
+def test_changes_that_keep_the_key(store: FileStore, make: Make, root: Path) -> None:
+    """What leaves the key where it is has nothing to report."""
+    info = store.create(make())
+    link(root)
+
+    store.update(make(x="y"), expected=info.revision)
+
+    assert store.get("a", 1).info.labels == {"x": "y"}

@@ -1,0 +1,175 @@
+"""`keywright jose api-key …`: make, check, list and revoke API keys."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from keywright.errors import ConfigError
+from keywright_jose.cli.options import labels_of, time_of
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from datetime import datetime
+
+    from keywright import Commands, Context, Secret
+    from keywright_jose.api_keys import ApiKey, NewApiKey
+
+
+_MAXIMUM_BYTES = 1024
+
+
+def add_api_key_commands(commands: Commands) -> None:
+    """Add them to the table."""
+    commands.add(
+        "jose api-key create",
+        help="make an API key, print it this once, and store only what is needed to check it",
+        configure=_configure_create,
+        run=_create,
+        examples=("keywright jose api-key create --label user_id=7 --expires 90d",),
+    )
+    commands.add(
+        "jose api-key verify",
+        help="check an API key from stdin, and print whose it is",
+        configure=_configure_nothing,
+        run=_verify,
+        examples=("keywright jose api-key verify < api-key.txt",),
+    )
+    commands.add(
+        "jose api-key list",
+        help="list the API keys, revoked ones too",
+        configure=_configure_list,
+        run=_list,
+        examples=("keywright jose api-key list --label user_id=7",),
+    )
+    commands.add(
+        "jose api-key revoke",
+        help="end an API key for good",
+        configure=_configure_revoke,
+        run=_revoke,
+        examples=("keywright jose api-key revoke mfrggzdfmztwq2lk --reason 'left the company'",),
+    )
+
+
+def _configure_nothing(_parser: ArgumentParser) -> None:
+    return
+
+
+def _configure_create(parser: ArgumentParser) -> None:
+    _add_label_option(parser, "whose it is, such as user_id=7 (repeatable)")
+    parser.add_argument("--expires", metavar="T", help="when it ends: a time, a date, or from now on (90d)")
+
+
+def _configure_list(parser: ArgumentParser) -> None:
+    _add_label_option(parser, "those that have this label (repeatable)")
+
+
+def _add_label_option(parser: ArgumentParser, help: str) -> None:
+    parser.add_argument("--label", metavar="K=V", action="append", default=[], help=help)
+
+
+def _configure_revoke(parser: ArgumentParser) -> None:
+    parser.add_argument("key_id", metavar="KEY_ID", help="which one; not the API key itself")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why, to be kept with it")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _create(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.api_keys import create_api_key
+
+    labels = labels_of(arguments.label)
+    expires = None if arguments.expires is None else time_of(arguments.expires, context.ring.now())
+    made = create_api_key(context.ring, labels=labels, expires=expires)
+    context.warn_of_forgetting(f"api-keys/{made.key_id}")
+    context.write(_shown(made, as_json=context.json))
+    return 0
+
+
+def _verify(_arguments: Namespace, context: Context) -> int:
+    from keywright_jose.api_keys import verify_api_key
+
+    given = _given(context)
+    if not given:
+        raise ConfigError(
+            "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
+        )
+    found = verify_api_key(context.ring, given)
+    if context.json:
+        context.print_json(_document(found))
+        return 0
+    context.print(f"key_id: {found.key_id}")
+    for name, value in found.labels.items():
+        context.print(f"label: {name}={value}")
+    return 0
+
+
+def _list(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.api_keys import list_api_keys
+
+    for found in list_api_keys(context.ring, labels=labels_of(arguments.label)):
+        if context.json:
+            context.print_json(_document(found))
+        else:
+            context.print(row_of(found))
+    return 0
+
+
+def _revoke(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.api_keys import find_api_key, revoke_api_key
+
+    found = find_api_key(context.ring, arguments.key_id)
+    labels = "".join(f", {name}={value}" for name, value in found.labels.items())
+    if context.confirm(f"Revoke the API key {found.key_id}{labels} for good?", yes=arguments.yes):
+        found = revoke_api_key(context.ring, found.key_id, reason=arguments.reason)
+    else:
+        context.note("keywright: nothing was revoked")
+    if context.json:
+        context.print_json(_document(found))
+    elif found.status == "revoked":
+        context.print(found.key_id)
+    return 0 if found.status == "revoked" else 1
+
+
+def row_of(found: ApiKey) -> str:
+    """key_id, status, created, expires, labels: parted by tabs, on a terminal in columns."""
+    times = (_time_text(time and time.replace(microsecond=0)) or "-" for time in (found.created, found.expires))
+    labels = " ".join(f"{name}={value}" for name, value in found.labels.items())
+    cells = (found.key_id, found.status, *times, labels)
+    if sys.stdout is None or not sys.stdout.isatty():
+        return "\t".join(cells)
+    return "  ".join((*map(str.ljust, cells[:4], (16, 8, 20, 20)), labels)).rstrip()
+
+
+def _shown(made: NewApiKey, *, as_json: bool) -> Secret:
+    from keywright import Secret
+
+    key_id, text = made.key_id.encode(), made.api_key
+    if as_json:
+        return Secret(b'{"api_key": "' + text.reveal() + b'", "key_id": "' + key_id + b'"}\n')
+    return Secret(b"key_id: " + key_id + b"\napi_key: " + text.reveal() + b"\n")
+
+
+def _given(context: Context) -> Secret:
+    """What is on standard input, without the line end; on a terminal what is typed, which is not shown."""
+    from keywright import Secret
+
+    if sys.stdin is None or not sys.stdin.isatty():
+        given = context.read_input(None, limit=_MAXIMUM_BYTES)
+        return Secret(given.reveal().removesuffix(b"\n").removesuffix(b"\r"))
+    from getpass import getpass
+
+    try:
+        return Secret(getpass("API key: ", sys.stderr).strip().encode("ascii", "replace"))
+    except EOFError:
+        return Secret(b"")
+
+
+def _document(found: ApiKey) -> dict[str, object]:
+    times = {"created": _time_text(found.created), "expires": _time_text(found.expires)}
+    return {**found._asdict(), "labels": dict(found.labels), **times}
+
+
+def _time_text(time: datetime | None) -> str | None:
+    from keywright import format_time
+
+    return None if time is None else format_time(time)

@@ -1,0 +1,152 @@
+"""`keywright jose jwk …`: the functions of the same names on the command line. They read no configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keywright_jose.cli.options import add_output_options
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Commands, Context
+    from keywright_jose.jwk.members import Members
+
+
+RECOMMENDED_SIZES = """\
+HS256 / HS384 / HS512                          256 / 384 / 512, at least (§3.2)
+A128KW, A128GCMKW, A128GCM                     128, exactly (§4.4, §4.7, §5.3)
+A192KW, A192GCMKW, A192GCM                     192, exactly
+A256KW, A256GCMKW, A256GCM                     256, exactly
+A128CBC-HS256 / A192CBC-HS384 / A256CBC-HS512  256 / 384 / 512, exactly (§5.2)\
+"""
+
+
+def add_jwk_commands(commands: Commands) -> None:
+    """Add them to the table."""
+    commands.add(
+        "jose jwk create-secret-key",
+        help="print a new symmetric key as a JWK",
+        configure=_configure_secret_key,
+        run=_create_secret_key,
+        examples=(
+            "keywright jose jwk create-secret-key --bits 256 -o hs256.jwk",
+            "keywright jose jwk create-secret-key --bits 512 --format base64",
+        ),
+        uses="plugins",
+    )
+    commands.add(
+        "jose jwk create-curve-key",
+        help="print a new private key on a curve (EC, OKP) as a JWK",
+        configure=_configure_curve_key,
+        run=_create_curve_key,
+        examples=("keywright jose jwk create-curve-key --curve Ed25519 -o signing.jwk",),
+        uses="plugins",
+    )
+    commands.add(
+        "jose jwk create-rsa-key",
+        help="print a new RSA private key as a JWK",
+        configure=_configure_rsa_key,
+        run=_create_rsa_key,
+        examples=("keywright jose jwk create-rsa-key --bits 3072 -o signing.jwk",),
+        uses="plugins",
+    )
+    commands.add(
+        "jose jwk thumbprint",
+        help="print the RFC 7638 thumbprint of an asymmetric JWK",
+        configure=_configure_thumbprint,
+        run=_thumbprint,
+        examples=("keywright jose jwk thumbprint signing.jwk", "keywright jose jwk thumbprint < signing.jwk"),
+        uses="plugins",
+    )
+
+
+def _configure_secret_key(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--bits",
+        type=int,
+        default=2048,
+        metavar="N",
+        help="size in bits: 512, 1024, 2048, 4096 or any other multiple of 8 from 128 to 8192 (default: 2048)",
+    )
+    _configure_output(parser)
+    parser.add_argument_group("recommended sizes of a secret key, in bits, by use (RFC 7518)", RECOMMENDED_SIZES)
+
+
+def _configure_curve_key(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--curve",
+        default="P-256",
+        metavar="C",
+        help="P-256, P-384, P-521 (sign, agree), Ed25519 (sign) or X25519 (agree) (default: P-256)",
+    )
+    _configure_output(parser)
+
+
+def _configure_rsa_key(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--bits",
+        type=int,
+        default=3072,
+        metavar="N",
+        help="size of the modulus in bits: a multiple of 8 from 2048 to 8192 (default: 3072)",
+    )
+    _configure_output(parser)
+
+
+def _configure_thumbprint(parser: ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the JWK, secret or public; - or nothing: stdin")
+    add_output_options(parser)
+
+
+def _configure_output(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("object", "base64"),
+        default="object",
+        help="object: JSON (the default); base64: that JSON in standard base64",
+    )
+    add_output_options(parser)
+
+
+def _create_secret_key(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.jwk.create import secret_key
+
+    return _print_key(secret_key(arguments.bits), arguments, context)
+
+
+def _create_curve_key(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.jwk.create import curve_key
+
+    return _print_key(curve_key(arguments.curve), arguments, context)
+
+
+def _create_rsa_key(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.jwk.create import rsa_key
+
+    return _print_key(rsa_key(arguments.bits), arguments, context)
+
+
+def _thumbprint(arguments: Namespace, context: Context) -> int:
+    from keywright_jose.jwk.codec import encoded_thumbprint
+
+    text = encoded_thumbprint(context.read_input(arguments.file))
+    line = f'{{"thumbprint": "{text}"}}\n' if context.json else f"{text}\n"
+    context.write_result(line.encode(), output=arguments.output, force=arguments.force)
+    return 0
+
+
+def _print_key(members: Members, arguments: Namespace, context: Context) -> int:
+    from keywright_jose.jwk.members import write_base64, write_members
+
+    is_base64 = arguments.format == "base64"
+    context.write_key(
+        write_base64(members) if is_base64 else write_members(members),
+        format="jwk",
+        secret=True,
+        is_base64=is_base64,
+        line=True,
+        output=arguments.output,
+        force=arguments.force,
+    )
+    return 0

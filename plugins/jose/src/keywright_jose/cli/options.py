@@ -1,0 +1,175 @@
+"""Options and arguments that several commands have: what they are called, and what their values mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from keywright.errors import ConfigError, FormatError, UnsupportedOperationError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from datetime import datetime
+
+    from keywright import Context
+
+
+def add_key_options(parser: ArgumentParser, key: str, key_file: str) -> None:
+    """`--key` or `--key-file`, one of which is needed."""
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("--key", metavar="REF", help=key)
+    group.add_argument("--key-file", metavar="FILE", help=f"{key_file}; - is stdin")
+
+
+def add_pairs_option(parser: ArgumentParser, option: str, help: str) -> None:
+    """An option of `NAME=TEXT` and `NAME:=JSON`; see `pairs`."""
+    parser.add_argument(
+        option,
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help=f"{help}, NAME:=JSON if it is no text; may be repeated",
+    )
+
+
+def add_output_options(parser: ArgumentParser) -> None:
+    """`-o` and `--force`, of a file for this user alone."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, mode 0600, instead of stdout")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
+
+
+def check_input(arguments: Namespace, what: str) -> None:
+    """Refuse to read two things from standard input.
+
+    Raises:
+        ConfigError: both the key and the other input, `what`, are to be read there.
+    """
+    if arguments.key_file == "-" and arguments.file in (None, "-"):
+        raise ConfigError(f"the key and the {what} cannot both be read from standard input; name a file for one")
+
+
+def read_token(arguments: Namespace, context: Context) -> bytes:
+    """The token in the file or on standard input, without the line end."""
+    return context.read_input(arguments.file).reveal().removesuffix(b"\n").removesuffix(b"\r")
+
+
+def print_token(token: str, context: Context) -> int:
+    """Print a new token. Returns the exit code."""
+    if context.json:
+        context.print_json({"token": token})
+    else:
+        context.print(token)
+    return 0
+
+
+@contextmanager
+def wrong_call() -> Iterator[None]:
+    """What is refused in here is what an option says.
+
+    Raises:
+        ConfigError: in place of FormatError and UnsupportedOperationError, which are of keys and tokens.
+    """
+    try:
+        yield
+    except (FormatError, UnsupportedOperationError) as error:
+        raise ConfigError(str(error)) from None
+
+
+def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> int:
+    """The seconds that an option says, as `15m` or `900`; `longest` is `most` in words.
+
+    Raises:
+        ConfigError: it says none, or fewer or more than it may.
+    """
+    from datetime import timedelta
+
+    from keywright import parse_duration
+
+    try:
+        seconds = parse_duration(text if text[-1:].isalpha() else f"{text}s") // timedelta(seconds=1)
+    except ValueError:
+        seconds = None
+    if seconds is None or not least <= seconds <= most:
+        raise ConfigError(
+            f"{option} takes seconds, or a whole number and a unit (s, m, h, d or w) such as 15m, from {least}s to "
+            f"{longest}"
+        )
+    return seconds
+
+
+def time_of(text: str, now: datetime) -> datetime:
+    """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from `now`.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    from contextlib import suppress
+
+    from keywright import parse_duration
+
+    with suppress(ValueError, OverflowError):
+        return now + parse_duration(text)
+    with suppress(ValueError, OverflowError):
+        return _date_or_time(text)
+    raise ConfigError(
+        "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at most "
+        "36500d"
+    )
+
+
+def _date_or_time(text: str) -> datetime:
+    import re
+    from datetime import UTC, datetime
+
+    from keywright import parse_time
+
+    if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return parse_time(text)
+
+
+def labels_of(words: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` words as labels.
+
+    Raises:
+        ConfigError: one has no `=`, or a name stands twice.
+    """
+    labels: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ConfigError("--label takes NAME=VALUE; write it so")
+        if name in labels:
+            raise ConfigError("--label names one thing twice; leave one out")
+        labels[name] = value
+    return labels
+
+
+def pairs(words: Sequence[str], option: str) -> dict[str, object]:
+    """`NAME=TEXT` and `NAME:=JSON` words as a dict; `option` names where they come from in messages: "--claim".
+
+    Raises:
+        ConfigError: one is neither, its JSON is none, or a name stands twice.
+    """
+    found: dict[str, object] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        is_json = name.endswith(":")
+        name = name.removesuffix(":")
+        if not equals or not name:
+            raise ConfigError(f"{option} takes NAME=TEXT or NAME:=JSON; write it so")
+        if name in found:
+            raise ConfigError(f"{option} names one thing twice; leave one out")
+        found[name] = _json_value(value, option) if is_json else value
+    return found
+
+
+def _json_value(text: str, option: str) -> object:
+    from keywright import JsonProblem, read_json
+    from keywright_jose.json import MAXIMUM_DEPTH
+
+    value = read_json(text, depth=MAXIMUM_DEPTH - 1)  # it is inside an object
+    if isinstance(value, JsonProblem):
+        raise ConfigError(f"{option} NAME:=JSON takes one JSON value; for text write NAME=TEXT")
+    return value

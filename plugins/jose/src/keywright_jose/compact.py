@@ -1,0 +1,148 @@
+"""Tokens in the compact serialization: their segments and their header (RFC 7515 §7.1, RFC 7516 §7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from keywright.errors import FormatError, MalformedTokenError, UnsupportedOperationError
+from keywright_jose.json import decode_segment, read_object, write_object
+
+MAXIMUM_BYTES: Final = 262_144
+
+_LONGEST_KEPT: Final = 512
+_REFUSED: Final = {
+    "crit": "extensions that must be understood, and none is understood here",
+    "b64": "an unencoded payload (RFC 7797), which is not read here",
+    "zip": "compression, which is not undone here, for its size tells of what was encrypted",
+}
+
+
+def split_token(token: str | bytes, count: int) -> list[str]:
+    """Exactly `count` segments.
+
+    Raises:
+        MalformedTokenError: it is neither text nor bytes, has more than 262144 bytes, another character than ASCII's,
+            or another number of segments.
+    """
+    text = _text(token)
+    if text is None:
+        raise MalformedTokenError(f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes; pass the token itself")
+    segments = text.split(".", count)
+    if len(segments) != count:
+        kind = "a signed token (JWS)" if count == 3 else "an encrypted token (JWE)"
+        raise MalformedTokenError(
+            f"{kind} is {count} segments parted by dots; copy it whole, without what stands around it"
+        )
+    return segments
+
+
+def _text(token: object) -> str | None:
+    if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
+        return None
+    return token if isinstance(token, str) else str(token, "ascii")
+
+
+def segment_octets(segment: str, which: str) -> bytes:
+    """The octets of a segment; `which` names it in messages: "payload".
+
+    Raises:
+        MalformedTokenError: it is not canonical base64url without padding.
+    """
+    octets = decode_segment(segment)
+    if octets is not None:
+        return octets
+    if any(character.isspace() for character in segment):
+        raise MalformedTokenError("the token holds a line break or a blank; paste it as one line")
+    raise MalformedTokenError(
+        f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
+    )
+
+
+def unpadded(segment: str) -> str:
+    """Without the padding that some issuers write, where the caller said that it may be there."""
+    bare = segment.rstrip("=")
+    padding = len(segment) - len(bare)
+    return bare if padding <= 2 and (len(bare) + padding) % 4 == 0 else segment
+
+
+def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, ...], refusal: str) -> dict[str, object]:
+    """The members that a caller adds to a header; `refusal` says of one of the `reserved`, `{}`, that it cannot.
+
+    Raises:
+        FormatError: they are nothing that JSON can carry, or a `kid`, `typ` or `cty` is no text.
+        UnsupportedOperationError: one is reserved.
+    """
+    if headers is None:
+        return {}
+    write_object(headers, "the header of a token")
+    members = dict(headers)
+    for name in reserved:
+        if name in members:
+            raise UnsupportedOperationError(refusal.format(name))
+    for name in ("kid", "typ", "cty"):
+        if name in members and not _is_text(members[name]):
+            raise FormatError(f"the {name} of a header is a text that is not empty; correct it")
+    return members
+
+
+class Header(NamedTuple):
+    """A header.
+
+    Attributes:
+        algorithm: its `alg`.
+        kid: its `kid`, or None.
+        members: all of it. Not to be changed: a header is kept, and given again for the next token like it.
+        is_flat: whether there are no objects and arrays in it.
+    """
+
+    algorithm: str
+    kid: str | None
+    members: dict[str, object]
+    is_flat: bool
+
+    def copied(self) -> dict[str, object]:
+        """The members, for whoever may change them."""
+        if self.is_flat:
+            return {**self.members}
+        from copy import deepcopy
+
+        return deepcopy(self.members)
+
+
+def read_header(segment: str) -> Header:
+    """The header that a token's first segment spells.
+
+    Raises:
+        MalformedTokenError: no canonical base64url, no JSON object (see `read_object`), no `alg` that is text, a
+            `kid`, `typ` or `cty` that is no text; it asks for extensions (`crit`), an unencoded payload (`b64`) or
+            compression (`zip`); or it says `none`, so that anybody could have written it.
+    """
+    if len(segment) > _LONGEST_KEPT:
+        return _read(segment)
+    return _read_and_keep(segment)
+
+
+def _read(segment: str) -> Header:
+    members = read_object(segment_octets(segment, "header"), "the header of the token")
+    for name, meaning in _REFUSED.items():
+        if name in members:
+            raise MalformedTokenError(f"the header of the token asks for {name}: {meaning}; have it issued without")
+    for name in ("alg", "kid", "typ", "cty"):
+        if name in members and not _is_text(members[name]):
+            raise MalformedTokenError(f"the member {name} of the token's header is no text; have it issued anew")
+    algorithm, kid = members.get("alg"), members.get("kid")
+    if not isinstance(algorithm, str):
+        raise MalformedTokenError("the header of the token has no alg; have it issued anew")
+    if algorithm.lower() == "none":
+        raise MalformedTokenError("the token is not signed at all (alg none); have it issued with a signature")
+    is_flat = not any(isinstance(value, dict | list) for value in members.values())
+    return Header(algorithm, kid if isinstance(kid, str) else None, members, is_flat)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+_read_and_keep = lru_cache(maxsize=256)(_read)

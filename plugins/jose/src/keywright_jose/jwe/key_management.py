@@ -1,0 +1,261 @@
+"""How the key of the content comes along: agreed on, encrypted under another key, or known already (RFC 7518 §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from os import urandom
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from keywright import Key, Secret
+from keywright.errors import (
+    FormatError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    MalformedTokenError,
+    NotExportableError,
+)
+from keywright_jose._jose import Encrypted, aes_wrapping_key, decrypt, encrypt, rsa_wrapping_key, unwrap, wrap
+from keywright_jose.json import decode_segment, encode_base64url
+from keywright_jose.jwe.algorithms import AGREEING, ContentAlgorithm, KeyAlgorithm, cannot_encrypt
+from keywright_jose.jwk.codec import decode_members, kind_of_type
+from keywright_jose.jwk.members import Members, checked_members
+from keywright_jose.keys import private_object, public_object
+
+if TYPE_CHECKING:
+    from keywright_jose.keys import PrivateObject, PublicObject
+
+_GCM_IV_BYTES: Final = 12
+_GCM_TAG_BYTES: Final = 16
+_WRAP_BYTES: Final = 8
+
+
+class ContentKey(NamedTuple):
+    """A fresh key for the content of one token.
+
+    Attributes:
+        key: the key.
+        encrypted: as the token carries it; empty if it does not.
+        members: what the header has to say, that it can be had again: `epk`, or `iv` and `tag`.
+    """
+
+    key: Secret
+    encrypted: bytes
+    members: dict[str, object]
+
+
+def content_key_for(
+    key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, headers: Mapping[str, object]
+) -> ContentKey:
+    """A content key that the owner of `key` can get again.
+
+    Raises:
+        InvalidKeyError: the key is weak or wrong.
+        NotExportableError: an `oct` key without its octets.
+        FormatError: `apu` or `apv` in `headers` is not canonical base64url.
+        UnsupportedOperationError: the libraries cannot encrypt so here.
+    """
+    if algorithm.way == "direct":
+        return ContentKey(_octets(key), b"", {})
+    members: dict[str, object] = {}
+    if algorithm.way == "agree":
+        agreed, members = agreed_with_ephemeral(key, content.name, content.key_bytes * 8, headers)
+        return ContentKey(agreed, b"", members)
+    fresh = Secret(urandom(content.key_bytes))
+    encrypted: bytes | None = None
+    if algorithm.way == "gcm":
+        found = encrypt(f"A{algorithm.bits}GCM", _octets(key), fresh)
+        if found:
+            encrypted = found.ciphertext
+            members = {"iv": encode_base64url(found.iv), "tag": encode_base64url(found.tag)}
+    elif algorithm.way == "rsa":
+        encrypted = wrap(rsa_wrapping_key(public_object(key), algorithm.name), fresh)
+    elif algorithm.way == "wrap":
+        encrypted = wrap(aes_wrapping_key(_octets(key)), fresh)
+    else:
+        agreed, members = agreed_with_ephemeral(key, algorithm.name, algorithm.bits, headers)
+        encrypted = wrap(aes_wrapping_key(agreed), fresh)
+    if encrypted is None:
+        raise cannot_encrypt(algorithm.name)
+    return ContentKey(fresh, encrypted, members)
+
+
+def content_key_of(
+    key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, header: Mapping[str, object], encrypted: bytes
+) -> Secret:
+    """The content key of a token; a random one where it cannot be had, so that no sender learns why (RFC 7516 §11.5).
+
+    Raises:
+        MalformedTokenError: `encrypted` cannot be such a key, for its length, or because there must be none; `epk`,
+            `apu`, `apv`, `iv` or `tag` in the header is missing or malformed.
+        InvalidSignatureError: `epk` is on another curve than the key.
+        NotExportableError: there is no secret half.
+        InvalidKeyError: the key is weak or wrong.
+    """
+    _check_length(algorithm, content, encrypted)
+    anything = Secret(urandom(content.key_bytes))
+    found = _decrypted(key, algorithm, content, header, encrypted)
+    return found if found is not None and len(found) == content.key_bytes else anything
+
+
+def _decrypted(
+    key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, header: Mapping[str, object], encrypted: bytes
+) -> Secret | None:
+    if algorithm.way == "direct":
+        return _octets(key)
+    if algorithm.way == "gcm":
+        octets = _octets(key)
+        iv = _header_octets(header, "iv", _GCM_IV_BYTES)
+        tag = _header_octets(header, "tag", _GCM_TAG_BYTES)
+        return decrypt(f"A{algorithm.bits}GCM", octets, Encrypted(iv, encrypted, tag))
+    if algorithm.way == "rsa":
+        return unwrap(rsa_wrapping_key(private_object(key, primes=False), algorithm.name), encrypted)
+    if algorithm.way == "wrap":
+        return unwrap(aes_wrapping_key(_octets(key)), encrypted)
+    if algorithm.way == "agree":
+        return agreed_with_sender(key, content.name, content.key_bytes * 8, header)
+    agreed = agreed_with_sender(key, algorithm.name, algorithm.bits, header)
+    return None if agreed is None else unwrap(aes_wrapping_key(agreed), encrypted)
+
+
+def _check_length(algorithm: KeyAlgorithm, content: ContentAlgorithm, encrypted: bytes) -> None:
+    if algorithm.way == "rsa":
+        return  # as long as the modulus, which is for the key to say
+    length = {"gcm": content.key_bytes, "direct": 0, "agree": 0}.get(algorithm.way, content.key_bytes + _WRAP_BYTES)
+    if len(encrypted) != length:
+        raise MalformedTokenError(
+            f"the encrypted key of the token has not the {length} bytes that its algorithms ask for; copy the token "
+            "whole"
+        )
+
+
+def _header_octets(header: Mapping[str, object], name: str, length: int) -> bytes:
+    value = header.get(name)
+    octets = decode_segment(value) if isinstance(value, str) else None
+    if octets is None or len(octets) != length:
+        raise MalformedTokenError(
+            f"the member {name} of the token's header is not canonical base64url of {length} bytes (RFC 7518 §4.7.1); "
+            "have it issued anew"
+        )
+    return octets
+
+
+def _octets(key: Key) -> Secret:
+    if key.secret is None:
+        raise NotExportableError("this is a key without its octets, and they are needed; load the secret key for this")
+    return key.secret
+
+
+def agreed_with_ephemeral(
+    key: Key, algorithm: str, bits: int, headers: Mapping[str, object]
+) -> tuple[Secret, dict[str, object]]:
+    """The key agreed on with whom the token is for, and the `epk` that lets them agree too.
+
+    Args:
+        key: theirs; only its public half is used.
+        algorithm: what the key is for: `enc`, or `alg` if the key wraps another (RFC 7518 §4.6.2).
+        bits: how long the key shall be.
+        headers: hold `apu` and `apv`, if anything does.
+
+    Raises:
+        InvalidKeyError: the point is not on its curve, or of low order.
+        FormatError: `apu` or `apv` is not canonical base64url.
+    """
+    parties = _parties(headers)
+    if parties is None:
+        raise FormatError(
+            "apu and apv of a header are canonical base64url without padding (RFC 7518 §4.6.1); correct them"
+        )
+    public = public_object(key)
+    ephemeral = _ephemeral(public)
+    agreed = derived(_shared(ephemeral, public), algorithm, bits, parties)
+    if agreed is None:
+        raise InvalidKeyError(
+            "the point of the X25519 key is of low order, so that anybody could decrypt; get the key again from "
+            "whoever published it"
+        )
+    return agreed, {"epk": _public_members(key.type, cast("ec.EllipticCurvePrivateKey", ephemeral).public_key())}
+
+
+def agreed_with_sender(key: Key, algorithm: str, bits: int, header: Mapping[str, object]) -> Secret | None:
+    """The key agreed on with whoever made the token; None if none can be. Args: as `agreed_with_ephemeral`.
+
+    Raises:
+        MalformedTokenError: `epk` is missing, no public key of EC or X25519, not on its curve, or holds a private
+            key; `apu` or `apv` is not canonical base64url.
+        InvalidSignatureError: `epk` is on another curve than the key.
+        NotExportableError, InvalidKeyError: as `private_object`.
+    """
+    parties = _parties(header)
+    if parties is None:
+        raise MalformedTokenError(
+            "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1); have it "
+            "issued anew"
+        )
+    private = private_object(key)
+    return derived(_shared(private, _sender(header.get("epk"), key.type)), algorithm, bits, parties)
+
+
+def derived(shared: Secret | None, algorithm: str, bits: int, parties: tuple[bytes, bytes]) -> Secret | None:
+    """A key of `bits` bits, by the Concat KDF (RFC 7518 §4.6.2); None of None. `parties`: `apu` and `apv`."""
+    if shared is None:
+        return None
+    info = b"".join(
+        (*(len(part).to_bytes(4, "big") + part for part in (algorithm.encode(), *parties)), bits.to_bytes(4, "big"))
+    )
+    return Secret(ConcatKDFHash(SHA256(), bits // 8, info).derive(shared.reveal()))
+
+
+def _sender(epk: object, type: str) -> PublicObject:
+    key: Key | None = None
+    if isinstance(epk, dict):
+        with suppress(FormatError):
+            key = decode_members(checked_members(Members(epk)))
+    if key is None or key.secret is not None or key.type not in AGREEING:
+        raise MalformedTokenError(
+            "the epk of the token's header is no public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
+            "§4.6.1.1); have the token issued anew"
+        )
+    if key.type != type:
+        raise InvalidSignatureError("the token was encrypted for a key on another curve than this one; refuse it")
+    with suppress(InvalidKeyError):
+        return public_object(key)
+    raise MalformedTokenError("the epk of the token's header is not on its curve; refuse the token")
+
+
+def _parties(members: Mapping[str, object]) -> tuple[bytes, bytes] | None:
+    values = (members.get(name, "") for name in ("apu", "apv"))
+    apu, apv = (decode_segment(value) if isinstance(value, str) else None for value in values)
+    return None if apu is None or apv is None else (apu, apv)
+
+
+def _ephemeral(public: PublicObject) -> PrivateObject:
+    if isinstance(public, X25519PublicKey):
+        return X25519PrivateKey.generate()
+    return ec.generate_private_key(cast("ec.EllipticCurvePublicKey", public).curve)
+
+
+def _shared(private: PrivateObject, public: PublicObject) -> Secret | None:
+    """The x of the shared point; None if it says nothing, for the other's point is of low order (RFC 7748 §6.1)."""
+    if isinstance(private, X25519PrivateKey):
+        try:
+            return Secret(private.exchange(cast("X25519PublicKey", public)))
+        except ValueError:
+            return None
+    agreeing = cast("ec.EllipticCurvePrivateKey", private)
+    return Secret(agreeing.exchange(ec.ECDH(), cast("ec.EllipticCurvePublicKey", public)))
+
+
+def _public_members(type: str, public: ec.EllipticCurvePublicKey | X25519PublicKey) -> dict[str, object]:
+    form = (
+        (Encoding.Raw, PublicFormat.Raw)
+        if isinstance(public, X25519PublicKey)
+        else (Encoding.X962, PublicFormat.UncompressedPoint)
+    )
+    return kind_of_type(type).public_members(Key(type, public=public.public_bytes(*form)))

@@ -1,0 +1,413 @@
+"""From a JWK to a `Key` and back, for each kind: `oct`, `EC` and `OKP` (curves), and `RSA`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, final
+
+from keywright import Attributes, Key, Secret
+from keywright.errors import MalformedKeyError, UnsupportedKeyError, UnsupportedOperationError
+from keywright_jose.json import encode_base64url
+from keywright_jose.jwk.members import EXPORT_AGAIN, Members, attributes_problem, read_members, write_members
+from keywright_jose.jwk.usage import API_KEY, is_key_id, published_attributes, usage_problem
+from keywright_jose.keys import load_rsa_private, load_rsa_public
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
+
+def decode_members(members: Members, default_kid: str = "") -> Key:
+    """The key that the members of a JWK describe. As `JwkFormat.decode`."""
+    kind = kind_of_members(members)
+    kid = members.text("kid") if "kid" in members else default_kid
+    attributes = members.attributes(NO_ATTRIBUTES)
+    problem = usage_problem(kind.type, attributes)
+    if problem:
+        raise MalformedKeyError(problem)
+    return Key(kind.type, kid, kind.read_secret(members), kind.read_public(members), attributes)
+
+
+def encode_secret(key: Key) -> Secret:
+    """As `JwkFormat.encode_secret`."""
+    members = kind_of_type(key.type).secret_members(key)
+    _check_attributes(key)
+    if key.attributes.get("alg") == API_KEY and not is_key_id(key.kid):
+        raise UnsupportedKeyError(
+            "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
+            "create`, and revoke this one"
+        )
+    return write_members(members.joined(_informative(key.kid, key.attributes)))
+
+
+def encode_public(key: Key) -> bytes:
+    """As `JwkFormat.encode_public`."""
+    public = kind_of_type(key.type).public_members(key)
+    _check_attributes(key)
+    published = Attributes(published_attributes(key.attributes))
+    return write_members(Members(public).joined(_informative(key.kid, published))).reveal()
+
+
+def _check_attributes(key: Key) -> None:
+    if not key.attributes:
+        return
+    taken = NO_ATTRIBUTES.intersection(key.attributes)
+    if taken:
+        raise UnsupportedKeyError(
+            f"{min(taken)} cannot be an attribute of a JWK, where it means something else; remove it"
+        )
+    problem = attributes_problem(key.attributes) or usage_problem(key.type, key.attributes)
+    if problem:
+        raise UnsupportedKeyError(problem)
+
+
+def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
+    return {**attributes.plain(), "kid": kid} if kid else attributes.plain()
+
+
+# Each kind of key has a class that reads its halves from the members of a JWK, and writes the members of a key. They
+# raise MalformedKeyError and UnsupportedKeyError.
+
+
+def _public_half(key: Key) -> bytes:
+    if key.public is None:
+        raise UnsupportedKeyError(
+            f"this {key.type} key has no public half, which a JWK must carry; have its key type complete it"
+        )
+    return key.public
+
+
+def _secret_half(key: Key) -> Secret:
+    if key.secret is None:
+        raise UnsupportedKeyError(f"this {key.type} key has no secret half; encode its public half instead")
+    return key.secret
+
+
+@final
+class OctKind:
+    """Octets (RFC 7518 §6.4): all of the key is secret."""
+
+    type = "oct"
+    kty = "oct"
+    parameters = frozenset({"k"})
+
+    def read_public(self, _members: Members) -> None:
+        """There is none."""
+        return
+
+    def read_secret(self, members: Members) -> Secret:
+        """`k`."""
+        return members.octets("k")
+
+    def public_members(self, _key: Key) -> dict[str, object]:
+        """Refused: what is left of an `oct` key without `k` is no key, and some programs take it for an empty one."""
+        raise UnsupportedKeyError(
+            "an oct key has no public half to encode: whoever verifies needs the secret; use an asymmetric key type"
+        )
+
+    def secret_members(self, key: Key) -> Members:
+        """`kty` and `k`."""
+        if not key.secret:
+            raise UnsupportedKeyError("this oct key has no octets, so there is nothing to encode; load the secret half")
+        return Members({"k": encode_base64url(key.secret.reveal()), "kty": "oct"})
+
+
+@final
+class CurveKind(NamedTuple):
+    """One curve: `EC` (RFC 7518 §6.2) or `OKP` (RFC 8037 §2).
+
+    Attributes:
+        type: our key type.
+        kty, crv: what the JWK says.
+        length: of the secret and of each coordinate, in bytes.
+        coordinates: the members of the public half.
+        prefix: what `Key.public` has before the coordinates.
+    """
+
+    type: str
+    kty: str
+    crv: str
+    length: int
+    coordinates: tuple[str, ...]
+    prefix: bytes
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The members that belong to the kty."""
+        return frozenset({"crv", "d", *self.coordinates})
+
+    def read_public(self, members: Members) -> bytes:
+        """The coordinates, which private keys have to carry too."""
+        return self.prefix + b"".join(self._octets(members, name).reveal() for name in self.coordinates)
+
+    def read_secret(self, members: Members) -> Secret | None:
+        """`d`."""
+        return self._octets(members, "d") if "d" in members else None
+
+    def public_members(self, key: Key) -> dict[str, object]:
+        """`kty`, `crv` and the coordinates."""
+        public = _public_half(key)
+        size = self.length * len(self.coordinates)
+        if len(public) != len(self.prefix) + size or not public.startswith(self.prefix):
+            raise UnsupportedKeyError(
+                f"the public half of this {self.type} key is not laid out as its type says; load the key again"
+            )
+        members: dict[str, object] = {"crv": self.crv, "kty": self.kty}
+        for number, name in enumerate(self.coordinates):
+            start = len(self.prefix) + number * self.length
+            members[name] = encode_base64url(public[start : start + self.length])
+        return members
+
+    def secret_members(self, key: Key) -> Members:
+        """The public members and `d`."""
+        secret = _secret_half(key)
+        if len(secret) != self.length:
+            raise UnsupportedKeyError(
+                f"the secret half of this {self.type} key has not {self.length} bytes; load the key again"
+            )
+        return Members({"d": encode_base64url(secret.reveal())}).joined(self.public_members(key))
+
+    def _octets(self, members: Members, name: str) -> Secret:
+        octets = members.octets(name)
+        if len(octets) != self.length:
+            # Leading zero octets stay (RFC 7518 §6.2.1.2): a shorter spelling is a second one for the same key.
+            raise MalformedKeyError(
+                f"the JWK member {name} must have exactly {self.length} octets on curve {self.crv}; {EXPORT_AGAIN}"
+            )
+        return octets
+
+
+MAXIMUM_RSA_BITS: Final = 8192
+"""The bound of the key type too; larger numbers are not even turned into a key."""
+
+# The members of a private key, and what `cryptography` calls the numbers.
+_PRIVATE: Final = {"d": "d", "p": "p", "q": "q", "dp": "dmp1", "dq": "dmq1", "qi": "iqmp"}
+
+
+@final
+class RsaKind:
+    """RSA with two primes (RFC 7518 §6.3); a private key carries all of its numbers. A `Key` holds them as DER."""
+
+    type = "rsa"
+    kty = "RSA"
+    parameters = frozenset({"n", "e", *_PRIVATE, "oth"})
+
+    def read_public(self, members: Members) -> bytes:
+        """`n` and `e` as SubjectPublicKeyInfo."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        try:
+            key = _public_numbers(members).public_key()
+        except ValueError:
+            key = None
+        if key is None:
+            raise MalformedKeyError(
+                f"the JWK members n and e are no RSA public key: e is odd, from 3, and less than n; {EXPORT_AGAIN}"
+            )
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def read_secret(self, members: Members) -> Secret | None:
+        """The private numbers, `n` and `e` as PKCS#8. That p q = n is checked here, the rest by the key type."""
+        if "oth" in members:
+            raise UnsupportedKeyError("an RSA key with more than two primes (oth) cannot be carried; make a new key")
+        if not any(name in members for name in _PRIVATE):
+            return None
+        for name in _PRIVATE:
+            if name not in members:
+                raise MalformedKeyError(
+                    f"the JWK member {name} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here "
+                    f"(RFC 7518 §6.3.2); {EXPORT_AGAIN}"
+                )
+            _integer(members, name)
+        secret = _private_der(members)
+        if secret is None:
+            raise MalformedKeyError(
+                f"the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2); {EXPORT_AGAIN}"
+            )
+        return secret
+
+    def public_members(self, key: Key) -> dict[str, object]:
+        """`kty`, `n` and `e`."""
+        public = load_rsa_public(_public_half(key))
+        if public is None:
+            raise UnsupportedKeyError(
+                "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key; load the key again"
+            )
+        numbers = public.public_numbers()
+        return {"e": _integer_text(numbers.e), "kty": "RSA", "n": _integer_text(numbers.n)}
+
+    def secret_members(self, key: Key) -> Members:
+        """The public members and all private numbers."""
+        # The key type has tested the primes, which takes 0.4 s at 4096 bits.
+        private = load_rsa_private(_secret_half(key), primes=False)
+        if private is None:
+            raise UnsupportedKeyError("the secret half of this rsa key is no PKCS#8 of an RSA key; load the key again")
+        public = self.public_members(key)
+        own = private.public_key().public_numbers()
+        if (public["n"], public["e"]) != (_integer_text(own.n), _integer_text(own.e)):
+            raise UnsupportedKeyError("the halves of this rsa key do not belong together; load the key again")
+        numbers = private.private_numbers()
+        members = Members({ours: _integer_text(getattr(numbers, theirs)) for ours, theirs in _PRIVATE.items()})
+        return members.joined(public)
+
+
+def _integer(members: Members, name: str) -> Secret:
+    octets = members.octets(name)
+    if not octets.reveal()[0]:
+        raise MalformedKeyError(
+            f"the JWK member {name} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {EXPORT_AGAIN}"
+        )
+    if len(octets) > MAXIMUM_RSA_BITS // 8:
+        raise UnsupportedKeyError(
+            f"the JWK member {name} has more than {MAXIMUM_RSA_BITS} bits, the largest RSA key here; use a smaller key"
+        )
+    return octets
+
+
+def _public_numbers(members: Members) -> RSAPublicNumbers:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
+    return RSAPublicNumbers(
+        e=int.from_bytes(_integer(members, "e").reveal(), "big"),
+        n=int.from_bytes(_integer(members, "n").reveal(), "big"),
+    )
+
+
+def _private_der(members: Members) -> Secret | None:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    private = {theirs: members.octets(ours) for ours, theirs in _PRIVATE.items()}
+    try:
+        return Secret(
+            RSAPrivateNumbers(
+                public_numbers=_public_numbers(members),
+                **{name: int.from_bytes(octets.reveal(), "big") for name, octets in private.items()},
+            )
+            # Hostile numbers could make a test of the primes last minutes, and the key type does it anyhow.
+            .private_key(unsafe_skip_rsa_key_validation=True)
+            .private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        )
+    except ValueError:
+        return None
+
+
+def _integer_text(number: int) -> str:
+    return encode_base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+_EC: Final = ("x", "y")
+_OKP: Final = ("x",)
+CURVES: Final = {
+    "P-256": CurveKind("ec-p256", "EC", "P-256", 32, _EC, b"\x04"),
+    "P-384": CurveKind("ec-p384", "EC", "P-384", 48, _EC, b"\x04"),
+    "P-521": CurveKind("ec-p521", "EC", "P-521", 66, _EC, b"\x04"),
+    "Ed25519": CurveKind("ed25519", "OKP", "Ed25519", 32, _OKP, b""),
+    "X25519": CurveKind("x25519", "OKP", "X25519", 32, _OKP, b""),
+}
+Kind = OctKind | CurveKind | RsaKind
+_KINDS: Final[tuple[Kind, ...]] = (OctKind(), *CURVES.values(), RsaKind())
+_BY_TYPE: Final = {kind.type: kind for kind in _KINDS}
+_BY_KTY: Final = {kind.kty: kind for kind in _KINDS if kind.kty in ("oct", "RSA")}
+
+PARAMETERS: Final = frozenset(name for kind in _KINDS for name in kind.parameters)
+"""Every member that is a parameter of some kty."""
+NO_ATTRIBUTES: Final = PARAMETERS | {"kid", "kty"}
+"""Every member that has a place of its own in a `Key`."""
+
+
+def kind_of_type(type: str) -> Kind:
+    """By the name of a key type.
+
+    Raises:
+        UnsupportedKeyError: a JWK cannot carry it here.
+    """
+    kind = _BY_TYPE.get(type)
+    if kind is None:
+        raise UnsupportedKeyError(
+            f"the format jwk carries keys of the types {', '.join(_BY_TYPE)}; use another format for this one"
+        )
+    return kind
+
+
+def kind_of_members(members: Members) -> Kind:
+    """By `kty` and `crv`.
+
+    Raises:
+        MalformedKeyError: they are missing or no text, or there is a parameter of another kty.
+        UnsupportedKeyError: they are not among ours.
+    """
+    kty = members.text("kty")
+    kind = _of_curve(kty, members) if kty in ("EC", "OKP") else _BY_KTY.get(kty)
+    if kind is None:
+        raise UnsupportedKeyError("a JWK of this kty cannot be carried; kty is oct, EC, OKP or RSA here")
+    # Programs that look at members before kty would take a key with such a member for another one.
+    foreign = members.among(PARAMETERS) - kind.parameters
+    if foreign:
+        raise MalformedKeyError(
+            f"the JWK member {min(foreign)} is no parameter of a key whose kty is {kind.kty}; "
+            "remove it, or correct kty, whichever is wrong"
+        )
+    return kind
+
+
+def _of_curve(kty: str, members: Members) -> Kind:
+    kind = CURVES.get(members.text("crv"))
+    if kind is None or kind.kty != kty:
+        curves = ", ".join(curve.crv for curve in CURVES.values() if curve.kty == kty)
+        raise UnsupportedKeyError(f"a JWK of this crv cannot be carried; with kty {kty}, crv is one of {curves} here")
+    return kind
+
+
+def thumbprint(jwk: Mapping[str, object]) -> str:
+    """The SHA-256 thumbprint of an asymmetric JWK (RFC 7638; RFC 8037 §2 for OKP), in base64url, 43 characters.
+
+    Only `kty` and the public parameters count; the secret and the public JWK of a key have the same.
+
+    Raises:
+        MalformedKeyError: `jwk` is no mapping, or `kty` or a public parameter is missing or not as JWK wants it.
+        UnsupportedKeyError: its `kty` or `crv` is none of ours.
+        UnsupportedOperationError: its `kty` is `oct`.
+    """
+    members = _hidden_members(jwk)
+    # From here on something may raise, and a traceback that prints locals must not show the key.
+    del jwk
+    if members is None:
+        raise MalformedKeyError("a JWK is a mapping of member names to values; pass the dict of one key")
+    return _members_thumbprint(members)
+
+
+def encoded_thumbprint(data: Secret) -> str:
+    """As `thumbprint`, of the JWK's JSON.
+
+    Raises:
+        MalformedKeyError: also if it is no JSON object or breaks `read_members` otherwise.
+        UnsupportedKeyError, UnsupportedOperationError: as `thumbprint`.
+    """
+    return _members_thumbprint(read_members(data))
+
+
+def key_thumbprint(key: Key) -> str:
+    """As `thumbprint`, of a key with its public half.
+
+    Raises:
+        UnsupportedKeyError: a JWK cannot carry the key, or it has no public half.
+    """
+    from hashlib import sha256
+
+    public = Members(kind_of_type(key.type).public_members(key))
+    return encode_base64url(sha256(write_members(public).reveal()).digest())
+
+
+def _hidden_members(jwk: object) -> Members | None:
+    return Members(dict(jwk)) if isinstance(jwk, Mapping) else None
+
+
+def _members_thumbprint(members: Members) -> str:
+    kind = kind_of_members(members)
+    if kind.type == "oct":
+        # RFC 7638 §7: whoever sees the hash of a symmetric key can test guesses of it.
+        raise UnsupportedOperationError(
+            "an oct key has no thumbprint here: it would be a hash of the secret, for anybody to test guesses with; "
+            "give the key a random kid"
+        )
+    return key_thumbprint(Key(kind.type, public=kind.read_public(members)))

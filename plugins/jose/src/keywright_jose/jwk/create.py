@@ -1,0 +1,176 @@
+"""Fresh keys as plain JWKs, without a ring: `create_secret_key`, `create_curve_key`, `create_rsa_key`."""
+
+from __future__ import annotations
+
+from os import urandom
+from typing import TYPE_CHECKING, Literal, cast, overload
+
+from keywright import Key, Secret
+from keywright.errors import ConfigError
+from keywright_jose.json import encode_base64url
+from keywright_jose.jwk.codec import CURVES, kind_of_type
+from keywright_jose.jwk.members import Members, write_base64
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+
+_MOST_BYTES = 1_048_576
+
+Shape = Literal["object", "base64"]
+
+
+@overload
+def create_secret_key(bits: int = 2048, format: Literal["object"] = "object") -> dict[str, str]: ...
+@overload
+def create_secret_key(bits: int = 2048, *, format: Literal["base64"]) -> str: ...
+@overload
+def create_secret_key(bits: int, format: Literal["base64"]) -> str: ...
+def create_secret_key(bits: int = 2048, format: Shape = "object") -> dict[str, str] | str:
+    """A random symmetric key: `{"kty": "oct", "k": …}` (RFC 7518 §6.4).
+
+    Args:
+        bits: its size, a multiple of 8 from 128 to 8192.
+        format: `"object"`: a dict of texts. `"base64"`: the dict's canonical JSON in standard base64 (RFC 4648 §4).
+
+    Raises:
+        ConfigError: `bits` or `format` is something else.
+    """
+    _check_format(format)
+    return _shaped(secret_key(bits), format)
+
+
+@overload
+def create_curve_key(curve: str = "P-256", format: Literal["object"] = "object") -> dict[str, str]: ...
+@overload
+def create_curve_key(curve: str = "P-256", *, format: Literal["base64"]) -> str: ...
+@overload
+def create_curve_key(curve: str, format: Literal["base64"]) -> str: ...
+def create_curve_key(curve: str = "P-256", format: Shape = "object") -> dict[str, str] | str:
+    """A random private key on a curve: `kty` (`EC` or `OKP`), `crv`, `x`, `y` (EC) and `d` (RFC 7518 §6.2, 8037 §2).
+
+    Args:
+        curve: `"P-256"`, `"P-384"`, `"P-521"` (sign and agree), `"Ed25519"` (sign) or `"X25519"` (agree).
+        format: as in `create_secret_key`.
+
+    Raises:
+        ConfigError: `curve` or `format` is something else.
+    """
+    _check_format(format)
+    return _shaped(curve_key(curve), format)
+
+
+@overload
+def create_rsa_key(bits: int = 3072, format: Literal["object"] = "object") -> dict[str, str]: ...
+@overload
+def create_rsa_key(bits: int = 3072, *, format: Literal["base64"]) -> str: ...
+@overload
+def create_rsa_key(bits: int, format: Literal["base64"]) -> str: ...
+def create_rsa_key(bits: int = 3072, format: Shape = "object") -> dict[str, str] | str:
+    """A random RSA private key, e = 65537: `kty`, `n`, `e`, `d`, `p`, `q`, `dp`, `dq`, `qi` (RFC 7518 §6.3).
+
+    Args:
+        bits: the size of its modulus, a multiple of 8 from 2048 to 8192.
+        format: as in `create_secret_key`.
+
+    Raises:
+        ConfigError: `bits` or `format` is something else.
+    """
+    _check_format(format)
+    return _shaped(rsa_key(bits), format)
+
+
+def random_bytes(length: int) -> bytes:
+    """So many bytes from the operating system's generator.
+
+    Args:
+        length: in bytes, from 1 to 1048576.
+
+    Raises:
+        ConfigError: `length` is something else.
+    """
+    _check_length(length)
+    return urandom(length)
+
+
+def secret_key(bits: int) -> Members:
+    """As `create_secret_key`, out of sight."""
+    _check_bits(bits, 128, 8192, "a symmetric key")
+    return Members({"k": encode_base64url(urandom(bits // 8)), "kty": "oct"})
+
+
+def curve_key(curve: str) -> Members:
+    """As `create_curve_key`, out of sight."""
+    _check_curve(curve)
+    return _members(_okp_key(curve) if CURVES[curve].kty == "OKP" else _ec_key(curve))
+
+
+def rsa_key(bits: int) -> Members:
+    """As `create_rsa_key`, out of sight."""
+    _check_bits(bits, 2048, 8192, "an RSA key")
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+    private = generate_private_key(65537, bits)
+    secret = Secret(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _members(Key("rsa", secret=secret, public=public))
+
+
+def _ec_key(curve: str) -> Key:
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+    private = ec.generate_private_key(curves[curve])
+    secret = Secret(private.private_numbers().private_value.to_bytes(CURVES[curve].length, "big"))
+    public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return Key(CURVES[curve].type, secret=secret, public=public)
+
+
+def _okp_key(curve: str) -> Key:
+    private: Ed25519PrivateKey | X25519PrivateKey
+    if curve == "Ed25519":
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        private = Ed25519PrivateKey.generate()
+    else:
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+        private = X25519PrivateKey.generate()
+    public = private.public_key().public_bytes_raw()
+    return Key(CURVES[curve].type, secret=Secret(private.private_bytes_raw()), public=public)
+
+
+def _members(key: Key) -> Members:
+    return kind_of_type(key.type).secret_members(key)
+
+
+def _check_bits(bits: object, lowest: int, highest: int, subject: str) -> None:
+    if not isinstance(bits, int) or isinstance(bits, bool) or not lowest <= bits <= highest or bits % 8:
+        raise ConfigError(
+            f"the bits of {subject} must be a whole number that is a multiple of 8 from {lowest} to {highest}; "
+            "choose another size"
+        )
+
+
+def _check_length(length: object) -> None:
+    if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= _MOST_BYTES:
+        raise ConfigError(f"the length of random bytes is a whole number from 1 to {_MOST_BYTES}; choose another")
+
+
+def _check_curve(curve: object) -> None:
+    if not isinstance(curve, str) or curve not in CURVES:
+        raise ConfigError(f"the curve of a key must be one of {', '.join(CURVES)}; choose one of them")
+
+
+def _check_format(format: object) -> None:
+    if format not in ("object", "base64"):
+        raise ConfigError("the format of a new key must be object or base64; choose one of them")
+
+
+def _shaped(members: Members, format: str) -> dict[str, str] | str:
+    if format == "object":
+        return cast("dict[str, str]", members.reveal())
+    return write_base64(members).reveal().decode("ascii")

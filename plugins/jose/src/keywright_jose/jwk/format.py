@@ -1,0 +1,75 @@
+"""The format `jwk`. What its methods need is loaded when they are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from keywright import Key, Secret
+
+
+@final
+class JwkFormat:
+    """JSON Web Keys (RFC 7517) of the kinds `oct`, `EC`, `RSA` (RFC 7518 §6) and `OKP` (RFC 8037)."""
+
+    name = "jwk"
+    key_types = ("oct", "ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa")
+
+    def encode_secret(self, key: Key) -> Secret:
+        """Compact JSON in UTF-8, members sorted by name, no newline. `kid` is there unless it is empty.
+
+        Raises:
+            UnsupportedKeyError: the type is not among `key_types`; a half is missing or not laid out as the type
+                says; an attribute is a parameter of a key, contradicts the type or another attribute, or is nothing
+                that JSON can carry; the result has more than 65536 bytes or 32 levels.
+        """
+        from keywright_jose.jwk.codec import encode_secret
+
+        return encode_secret(key)
+
+    def encode_public(self, key: Key) -> bytes:
+        """As `encode_secret`, of these members only: `kty`, the public parameters, `kid`, `use`, `key_ops`, `alg`,
+        `x5u`, `x5c`, `x5t`, `x5t#S256`.
+
+        In `key_ops`, `sign` becomes `verify`, `decrypt` `encrypt`, and `unwrapKey` `wrapKey`.
+
+        Raises:
+            UnsupportedKeyError: as `encode_secret`, of what is encoded; the type is `oct`.
+        """
+        from keywright_jose.jwk.codec import encode_public
+
+        return encode_public(key)
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:
+        """Read one JWK, secret or public. Members that are no parameters of the key become its attributes.
+
+        All numbers come back as they were given, so that `KeyType.complete` finds halves that disagree.
+
+        Raises:
+            MalformedKeyError: no JSON object in UTF-8, or one with a duplicate member; a parameter is missing, not
+                canonical base64url, of the wrong length or of another kty; the RSA modulus is not the product of
+                the primes, or a number is out of its range; an informative member has the wrong form or contradicts
+                the type or another one.
+            UnsupportedKeyError: the kty or crv is none of ours, or an RSA key has more than two primes or 8192 bits.
+        """
+        from keywright_jose.jwk.codec import decode_members
+        from keywright_jose.jwk.members import read_members
+
+        return decode_members(read_members(data), default_kid)
+
+    def default_kid(self, name: str, version: int, key: Key) -> str | None:  # noqa: ARG002 - the contract's names
+        """The RFC 7638 thumbprint; None for `oct`, where a hash would let anybody test guesses of the key.
+
+        Raises:
+            UnsupportedKeyError: the type is not among `key_types`, or the public half is missing or not laid out
+                as the type says.
+        """
+        if key.type == "oct":
+            return None
+        from keywright_jose.jwk.codec import key_thumbprint
+
+        return key_thumbprint(key)
+
+    def sniff(self, data: Secret) -> bool:
+        """Whether it starts with `{`, whitespace aside."""
+        return data.reveal().lstrip(b" \t\n\r").startswith(b"{")

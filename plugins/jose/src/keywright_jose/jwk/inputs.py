@@ -1,0 +1,122 @@
+"""Keys as callers pass them: a JWK, a JWK Set, or a key of a ring. Hidden before anything can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from keywright import JsonProblem, Key, Secret, Signer, Verifier
+from keywright.errors import ConfigError, InvalidKeyError, MalformedKeyError, UnsupportedKeyError
+from keywright_jose.jwk.codec import decode_members
+from keywright_jose.jwk.members import Members, checked_members, load_members
+
+KeyInput = Members | Signer | Verifier | None
+
+MOST_KEYS: Final = 1000
+
+
+class SetMessages(NamedTuple):
+    """What to say of a JWK Set in which a `kid` does not name one key: published by an issuer, or the reader's own."""
+
+    no_kid: str
+    one_kid: str
+    mixed: str
+
+
+PUBLISHED: Final = SetMessages(
+    "a key of the JWK Set has no kid, so no token can name it; have the set published anew",
+    "two keys of the JWK Set have one kid; have the set published anew",
+    "the JWK Set mixes symmetric keys with public ones, and a secret that is published is none; take it out",
+)
+OWN: Final = SetMessages(
+    "a key of the JWK Set has no kid, so no token can name it; give it one",
+    "two keys of the JWK Set have one kid; give each its own",
+    "the JWK Set mixes symmetric keys with others, and one of them is misplaced; part them",
+)
+
+
+def hide_key(key: object) -> KeyInput:
+    """The same, with a `repr` that shows nothing; None if it is nothing that can be a key.
+
+    It raises nothing. The caller drops its own reference next, so that no traceback shows a key.
+    """
+    if isinstance(key, Signer | Verifier):
+        return key
+    return Members(dict(key)) if isinstance(key, Mapping) else None
+
+
+def one_key(given: KeyInput) -> Key:
+    """The key of a JWK.
+
+    Raises:
+        ConfigError: it is no JWK.
+        MalformedKeyError, UnsupportedKeyError: as `JwkFormat.decode`; a JWK Set.
+    """
+    if not isinstance(given, Members):
+        raise ConfigError("a key is a JWK (a dict), or a signer or verifier of a ring; pass one of these")
+    if is_set(given):
+        raise MalformedKeyError("this is a JWK Set (RFC 7517 §5), and one key is needed here; pass one of its keys")
+    return decode_members(checked_members(given))
+
+
+def is_set(members: Members) -> bool:
+    """Whether this is a JWK Set (RFC 7517 §5). What has a `kty` is a JWK, whatever else it has."""
+    return "keys" in members and "kty" not in members
+
+
+def keys_of_set(members: Members, messages: SetMessages) -> tuple[Key, ...]:
+    """The keys of a set; those of a kty or crv that is none of ours are left out.
+
+    Raises:
+        MalformedKeyError: its member `keys` is no array of objects, or has more than 1000; a key is malformed.
+        InvalidKeyError: one of several has no `kid`, two have one, or symmetric keys stand beside others.
+    """
+    keys = tuple(_each_key(members))
+    kids = [key.kid for key in keys]
+    if len(keys) > 1 and not all(kids):
+        raise InvalidKeyError(messages.no_kid)
+    if len(set(kids)) < len(kids):
+        raise InvalidKeyError(messages.one_kid)
+    if len({key.type == "oct" for key in keys}) > 1:
+        raise InvalidKeyError(messages.mixed)
+    return keys
+
+
+def _each_key(members: Members) -> Iterator[Key]:
+    each = _split_set(members)
+    if each is None:
+        raise MalformedKeyError(
+            "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); get the set again from its issuer"
+        )
+    if len(each) > MOST_KEYS:
+        raise MalformedKeyError(f"a JWK Set has at most {MOST_KEYS} keys here; pass those that are needed")
+    for one in each:
+        try:
+            yield one_key(one)
+        except UnsupportedKeyError:
+            continue
+
+
+def _split_set(members: Members) -> tuple[Members, ...] | None:
+    keys = members.reveal()["keys"]
+    # One more than there may be is enough to know, however many there are.
+    some = keys[: MOST_KEYS + 1] if isinstance(keys, list | tuple) else None
+    if some is None or not all(isinstance(one, dict) for one in some):
+        return None
+    return tuple(map(Members, some))
+
+
+def read_keys(data: Secret) -> Members:
+    """The members of the JWK or JWK Set in `data`, which is JSON with or without white space around it.
+
+    Raises:
+        MalformedKeyError: no UTF-8, no JSON object, a member twice at any depth, a number that is not finite, an
+            unpaired surrogate, or more than 32 levels.
+    """
+    members = load_members(data)
+    if isinstance(members, JsonProblem):
+        raise MalformedKeyError(
+            "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and "
+            "only it"
+        )
+    return members

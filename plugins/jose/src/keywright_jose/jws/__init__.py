@@ -1,0 +1,1 @@
+"""Signed tokens (RFC 7515): algorithms, the bound signer and the bound verifier."""

@@ -1,0 +1,262 @@
+"""Verifying signed tokens (RFC 7515 §5.2): `verifier` binds the keys once, and each token is then a plain call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, NoReturn, final
+
+from keywright import BoundVerifier, Key, Verifier
+from keywright.errors import ConfigError, InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
+from keywright_jose.compact import Header, read_header, segment_octets, split_token, unpadded
+from keywright_jose.jwk.inputs import PUBLISHED, KeyInput, hide_key, is_set, keys_of_set, one_key
+from keywright_jose.jwk.members import Members
+from keywright_jose.jwk.usage import SIGNING
+from keywright_jose.jws.algorithms import algorithms_of, check_allowed
+from keywright_jose.keys import check_use, own_algorithm
+
+Holds = Callable[[bytes, bytes], bool]
+
+
+class Jws(NamedTuple):
+    """A token whose signature holds.
+
+    Attributes:
+        header: its header.
+        payload: the octets that were signed. What they say (expiry, audience) was not looked at.
+        kid: that of the key under which it holds; None if that has none.
+        reference: `NAME@N`, the version of a ring's key; None if it was none.
+    """
+
+    header: dict[str, object]
+    payload: bytes
+    kid: str | None
+    reference: str | None = None
+
+
+def verify(
+    token: str | bytes,
+    key: Mapping[str, object] | Verifier | TokenVerifier,
+    *,
+    algorithms: Collection[str] | None = None,
+    allow_padding: bool = False,
+) -> Jws:
+    """Verify a token in the compact serialization. For several, bind a `verifier`. Args and errors: as `verifier`.
+
+    Raises:
+        MalformedTokenError: it is not exactly what the RFC says a token is: three segments in canonical base64url,
+            a header of one JSON object with each member once, nothing in it that is not understood (`crit`, `b64`,
+            `zip`), an `alg` that is not `none`, 262144 bytes at most.
+        InvalidSignatureError: it was made with another key or algorithm, or changed.
+    """
+    if isinstance(key, TokenVerifier):
+        if algorithms is not None or allow_padding:
+            raise ConfigError(
+                "a token verifier was bound with its algorithms and leniency; leave them out, or bind another one"
+            )
+        return key.verify(token)
+    given = hide_key(key)
+    del key
+    return bound_verifier(given, algorithms, allow_padding=allow_padding).verify(token)
+
+
+def verifier(
+    key: Mapping[str, object] | Verifier, *, algorithms: Collection[str] | None = None, allow_padding: bool = False
+) -> TokenVerifier:
+    """Bind a key, or the keys of a set, for verifying tokens.
+
+    Args:
+        key: a JWK, a JWK Set, or a verifier of a ring.
+        algorithms: those that are allowed; each key is used with those of its kind. Needed for keys without an
+            `alg`; a ring's verifier has been bound with its own.
+        allow_padding: take base64url with padding too, as some issuers write it. Nothing else is lenient.
+
+    Raises:
+        ConfigError: `key` is no key, `algorithms` is a text or empty, or a key has no `alg` and there are none.
+        MalformedKeyError, UnsupportedKeyError: a JWK is malformed.
+        InvalidKeyError: a key is weak, wrong, too short for the algorithm, or a public key taken for a secret; a set
+            has a `kid` twice, keys without one, symmetric keys beside others, or no key that verifies.
+        UnsupportedOperationError: no algorithm that is allowed is one of the key's type.
+        NotExportableError: an `oct` key without its octets.
+        PolicyError: by its `alg`, `use` or `key_ops` the key is for something else.
+    """
+    given = hide_key(key)
+    del key
+    return bound_verifier(given, algorithms, allow_padding=allow_padding)
+
+
+@final
+class TokenVerifier:
+    """Keys bound for verifying tokens. Safe to use from threads, as a ring's `Verifier` is."""
+
+    __slots__ = ("_allow_padding", "_candidates")
+
+    def __init__(self, candidates: Callable[[], tuple[Candidate, ...]], *, allow_padding: bool) -> None:
+        """For `verifier` alone. `candidates` gives the keys that may verify now."""
+        self._candidates = candidates
+        self._allow_padding = allow_padding
+
+    def verify(self, token: str | bytes) -> Jws:
+        """What the token says, if its signature holds.
+
+        Raises:
+            MalformedTokenError, InvalidSignatureError: as `keywright_jose.verify`.
+            PolicyError, UnsupportedOperationError, KeyNotFoundError, StoreError: the ring's key verifies no more, or
+                not with these algorithms.
+        """
+        first, second, third = signed = split_token(token, 3)
+        if self._allow_padding:
+            first, second, third = map(unpadded, signed)
+        header = read_header(first)
+        payload = segment_octets(second, "payload")
+        signature = segment_octets(third, "signature")
+        message = f"{signed[0]}.{signed[1]}".encode()
+        for candidate in _fitting(self._candidates(), header):
+            if candidate.checks[header.algorithm](message, signature):
+                return Jws(header.copied(), payload, candidate.kid, candidate.reference)
+        raise InvalidSignatureError(
+            "the signature of the token does not hold; it was changed, or made with another key: refuse it"
+        )
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a TokenVerifier is not pickled: it may hold a key; bind the key there")
+
+    def __repr__(self) -> str:
+        return "<token verifier>"
+
+
+def bound_verifier(given: KeyInput, algorithms: Collection[str] | None, *, allow_padding: bool) -> TokenVerifier:
+    """As `verifier`, of a key that was hidden."""
+    allowed = check_allowed(algorithms)
+    if isinstance(given, Verifier):
+        return TokenVerifier(candidates_of_ring(given, allowed), allow_padding=allow_padding)
+    if not isinstance(given, Members):
+        raise ConfigError("a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier; pass one of these")
+    candidates = candidates_of_members(given, allowed)
+    return TokenVerifier(lambda: candidates, allow_padding=allow_padding)
+
+
+def _fitting(candidates: tuple[Candidate, ...], header: Header) -> tuple[Candidate, ...]:
+    """Those that the header's `kid` and `alg` mean.
+
+    Raises:
+        InvalidSignatureError: there are none.
+    """
+    if header.kid is None:
+        if len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
+            raise InvalidSignatureError(
+                "the token does not say which key of the set signed it (kid); have it issued with one"
+            )
+        named = candidates
+    else:
+        named = tuple(one for one in candidates if one.kid in (None, header.kid))
+    if not named:
+        raise InvalidSignatureError("the token was signed with a key that is not among these (kid); refuse it")
+    able = tuple(one for one in named if header.algorithm in one.checks)
+    if not able:
+        raise InvalidSignatureError("the token was signed with an algorithm that its key is not for; refuse it")
+    return able
+
+
+class Candidate(NamedTuple):
+    """One key.
+
+    Attributes:
+        kid: its own; None if it has none.
+        checks: by algorithm, whether a signature of a message holds.
+        reference: `NAME@N`, if it is a ring's.
+    """
+
+    kid: str | None
+    checks: dict[str, Holds]
+    reference: str | None = None
+
+
+def candidates_of_members(members: Members, allowed: frozenset[str] | None) -> tuple[Candidate, ...]:
+    """Of a JWK or JWK Set. Raises: as `keywright_jose.verifier`."""
+    if not is_set(members):
+        return (_candidate(one_key(members), allowed),)
+    found: list[Candidate] = []
+    for key in keys_of_set(members, PUBLISHED):
+        try:
+            found.append(_candidate(key, allowed))
+        except (PolicyError, UnsupportedOperationError):
+            continue  # it is for something else (RFC 7517 §5); a token that names it finds no key
+    if not found:
+        raise InvalidKeyError("this JWK Set has no key that verifies with these algorithms; get the issuer's own set")
+    return tuple(found)
+
+
+def candidates_of_ring(verifier: Verifier, allowed: frozenset[str] | None) -> Callable[[], tuple[Candidate, ...]]:
+    """Of a ring's key: its versions that may verify when it is called.
+
+    Raises:
+        UnsupportedOperationError: none of them is bound with an algorithm that is allowed.
+    """
+    last: tuple[tuple[BoundVerifier, ...], tuple[Candidate, ...]] = ((), ())
+
+    def current() -> tuple[Candidate, ...]:
+        nonlocal last
+        bound = verifier.current()
+        if bound is not last[0]:
+            # One tuple, so that no thread sees the keys of two look-ups.
+            last = (bound, _candidates_of_bound(bound, allowed))
+        return last[1]
+
+    current()
+    return current
+
+
+def _candidates_of_bound(bound: tuple[BoundVerifier, ...], allowed: frozenset[str] | None) -> tuple[Candidate, ...]:
+    found = tuple(
+        Candidate(one.kid or None, {one.algorithm: _holding(one.verify)}, f"{one.name}@{one.version}")
+        for one in bound
+        if one.algorithm in SIGNING and (allowed is None or one.algorithm in allowed)
+    )
+    if not found:
+        raise UnsupportedOperationError("no version of this key verifies with these algorithms; bind it with another")
+    return found
+
+
+def _holding(verify: Callable[[bytes, bytes], None]) -> Holds:
+    def holds(message: bytes, signature: bytes) -> bool:
+        try:
+            verify(message, signature)
+        except InvalidSignatureError:
+            return False
+        return True
+
+    return holds
+
+
+def _candidate(key: Key, allowed: frozenset[str] | None) -> Candidate:
+    check_use(key, "sig", ("verify", "sign"))
+    return Candidate(key.kid or None, {algorithm: _bound(key, algorithm) for algorithm in _algorithms(key, allowed)})
+
+
+def _algorithms(key: Key, allowed: frozenset[str] | None) -> tuple[str, ...]:
+    own = own_algorithm(key)
+    if own is None and allowed is None:
+        raise ConfigError(
+            'the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"], --algorithm ES256'
+        )
+    able = algorithms_of(key.type)
+    if own is not None and own not in able:
+        raise PolicyError("this key is for another algorithm than signatures by its own alg; use another key")
+    found = tuple(one for one in able if own in (None, one) and (allowed is None or one in allowed))
+    if not found:
+        raise UnsupportedOperationError(
+            f"a key of type {key.type} verifies with none of the algorithms that are allowed; allow its own"
+        )
+    return found
+
+
+def _bound(key: Key, algorithm: str) -> Holds:
+    from keywright_jose._jose import verifying_key
+
+    verify, length = verifying_key(key, algorithm)
+
+    def holds(message: bytes, signature: bytes) -> bool:
+        # Whatever the library's version makes of some that are shorter or longer.
+        return len(signature) == length and verify(message, signature)
+
+    return holds

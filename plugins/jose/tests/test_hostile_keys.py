@@ -1,0 +1,543 @@
+"""Hostile keys: each has one fault, and is refused by name, whether it signs or verifies."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jose_support import (
+    EC,
+    ED,
+    MODULUS,
+    ONE_KEY,
+    RSA,
+    Jwk,
+    ed_key,
+    oct_key,
+    public,
+    refusal,
+    refused,
+    rsa_key,
+    text,
+)
+
+from keywright import Key, Secret
+from keywright.errors import (
+    ConfigError,
+    FormatError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    KeywrightError,
+    MalformedKeyError,
+    NotExportableError,
+    PluginError,
+    PolicyError,
+    UnsupportedKeyError,
+    UnsupportedOperationError,
+)
+from keywright_jose import (
+    create_curve_key,
+    create_rsa_key,
+    create_secret_key,
+    jwe_decrypt,
+    jwe_encrypt,
+    jws_decode,
+    jws_encode,
+    signer,
+    verifier,
+    verify,
+)
+from keywright_jose.keys import check_rsa, is_roca, public_object
+
+SECRET = oct_key(bytes(range(64)))
+
+Call = Callable[[], object]
+
+TOO_SHORT = "{} needs a key of at least {} bits (RFC 7518 §3.2); make a longer one"
+NO_SECRET = "this is a public key, and the secret half is needed; load the secret key for this"
+NOT_A_KEY = "a key is a JWK (a dict), or a signer or verifier of a ring; pass one of these"
+NOT_A_VERIFYING_KEY = "a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier; pass one of these"
+BACKEND = (
+    "python-jose does not work with cryptography here, so its checks are not known; install python-jose[cryptography] "
+    "anew"
+)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(None, id="None"),
+        pytest.param("secret", id="text"),
+        pytest.param(b"s" * 64, id="bytes"),
+        pytest.param(EC.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), id="PEM"),
+        pytest.param([oct_key(b"s" * 64)], id="list"),
+        pytest.param(7, id="number"),
+        pytest.param(EC.public_key(), id="object of a library"),
+        pytest.param(Key("oct", "", Secret(b"s" * 64)), id="Key"),
+        pytest.param(signer(oct_key(b"s" * 64), "HS256").sign, id="method"),
+    ],
+)
+def test_what_is_no_key_is_refused(key: Any) -> None:
+    """Texts and bytes are never taken for secrets, nor library objects for keys."""
+    signing: list[Call] = [partial(signer, key, "HS256"), partial(jws_encode, {}, key, signature_algorithm="HS256")]
+    verifying: list[Call] = [partial(verifier, key), partial(verify, "a.b.c", key), partial(jws_decode, "a.b.c", key)]
+
+    for call in signing:
+        assert refused(call) == (ConfigError, NOT_A_KEY)
+    for call in verifying:
+        assert refused(call) == (ConfigError, NOT_A_VERIFYING_KEY)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        pytest.param({}, MalformedKeyError, id="empty"),
+        pytest.param({"k": text(b"s" * 64)}, MalformedKeyError, id="no kty"),
+        pytest.param({"a": text(b"s" * 64), "b": text(b"t" * 64)}, MalformedKeyError, id="secrets by name"),
+        pytest.param({"kty": None, "k": text(b"s" * 64)}, MalformedKeyError, id="kty null"),
+        pytest.param({"kty": "OCT", "k": text(b"s" * 64)}, UnsupportedKeyError, id="kty OCT"),
+        pytest.param({"kty": "oct"}, MalformedKeyError, id="no k"),
+        pytest.param(oct_key(b""), MalformedKeyError, id="no octets"),
+        pytest.param({"kty": "oct", "k": b"s" * 64}, MalformedKeyError, id="k in bytes"),
+        pytest.param({"kty": "oct", "k": text(b"s" * 64) + "=="}, MalformedKeyError, id="padding"),
+        pytest.param(oct_key(b"s" * 64, alg="none"), MalformedKeyError, id="alg none"),
+        pytest.param(oct_key(b"s" * 64, alg="RS256"), MalformedKeyError, id="alg of another kty"),
+        pytest.param(oct_key(b"s" * 64, alg=7), MalformedKeyError, id="alg no text"),
+        pytest.param(oct_key(b"s" * 64, kid=7), MalformedKeyError, id="kid no text"),
+        pytest.param(oct_key(b"s" * 64, kid=""), MalformedKeyError, id="kid empty"),
+        pytest.param(oct_key(b"s" * 64, key_ops="sign"), MalformedKeyError, id="key_ops no list"),
+        pytest.param(oct_key(b"s" * 64, key_ops=["sign", "sign"]), MalformedKeyError, id="key_ops twice"),
+        pytest.param(oct_key(b"s" * 64, use="enc", alg="HS256"), MalformedKeyError, id="use against alg"),
+        pytest.param(oct_key(b"s" * 64, a=float("nan")), MalformedKeyError, id="NaN"),
+        pytest.param(oct_key(b"s" * 64, a=object()), MalformedKeyError, id="no JSON"),
+        pytest.param({1: 2}, MalformedKeyError, id="names that are no text"),
+        pytest.param({"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}, UnsupportedKeyError, id="secp256k1"),
+        pytest.param({"kty": "OKP", "crv": "Ed448", "x": text(bytes(57))}, UnsupportedKeyError, id="Ed448"),
+        pytest.param({"kty": "EC", "crv": "P-256", "x": text(bytes(31)), "y": text(bytes(32))}, MalformedKeyError,
+                     id="short coordinate"),
+    ],
+)  # fmt: skip
+def test_malformed_jwks_are_refused(key: Jwk, kind: type[KeywrightError]) -> None:
+    """A dict is a JWK, and is read as strictly as one that comes from a file."""
+    for call in (partial(signer, key, "HS256"), partial(verifier, key, algorithms=["HS256"])):
+        assert type(refusal(call)) is kind
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_hmac_keys_have_the_length_of_the_hash(algorithm: str) -> None:
+    """A key of just as many bits as the hash is taken, and one of eight fewer is not."""
+    size = int(algorithm[2:]) // 8
+    short, long = oct_key(bytes(range(size - 1))), oct_key(bytes(range(size)))
+
+    assert verify(signer(long, algorithm).sign(b""), long, algorithms=[algorithm]).payload == b""
+    for call in (partial(signer, short, algorithm), partial(verifier, short, algorithms=[algorithm])):
+        assert refused(call) == (InvalidKeyError, TOO_SHORT.format(algorithm, size * 8))
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [
+        pytest.param(rsa_key(MODULUS), "RS256", id="RSA"),
+        pytest.param(ed_key(ED.public_key().public_bytes_raw()), "EdDSA", id="Ed25519"),
+        pytest.param(public(create_curve_key("P-256")), "ES256", id="EC"),
+    ],
+)
+def test_public_keys_do_not_sign(key: Jwk, algorithm: str) -> None:
+    """A public JWK verifies, and has nothing to sign with."""
+    assert refused(signer, key, algorithm) == (NotExportableError, NO_SECRET)
+
+
+def test_what_python_jose_refuses_is_refused_in_our_words() -> None:
+    """python-jose knows some texts as keys wherever they stand; its error does not escape."""
+    assert refused(signer, oct_key(b"x" * 40 + b" ssh-rsa AAAA"), "HS256") == (
+        InvalidKeyError,
+        "python-jose does not take this key for HS256; use another key",
+    )
+
+
+def test_types_without_a_public_half_have_no_object() -> None:
+    """An `oct` key is never turned into an object of another kind."""
+    assert refused(public_object, Key("oct", "", Secret(b"a"))) == (
+        UnsupportedOperationError,
+        "a key of type oct has no public half; use an asymmetric one",
+    )
+
+
+def test_a_public_half_that_is_no_rsa_key_is_refused() -> None:
+    """A key of another store or format may hold anything."""
+    for other in (b"", b"junk", EC.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)):
+        assert refused(public_object, Key("rsa", "", None, other)) == (
+            InvalidKeyError,
+            "the public half of the RSA key is none; export it again from the program that made it",
+        )
+
+
+@pytest.mark.parametrize("name", ["HMACKey", "RSAKey", "ECKey", "AESKey"])
+def test_another_backend_for_any_kind_of_key_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """One kind of key that python-jose does elsewhere is enough, to encrypt and to decrypt too."""
+    aes: Any = {"key_algorithm": "dir", "content_algorithm": "A256GCM"}
+    secret = oct_key(bytes(range(32)))
+    encrypted = jwe_encrypt(b"{}", secret, **aes)
+    monkeypatch.setattr(f"jose.jwk.{name}", type(name, (), {"__module__": "jose.backends.native"}))
+
+    for call in (
+        partial(signer, secret, "HS256"),
+        partial(verifier, secret, algorithms=["HS256"]),
+        partial(jwe_encrypt, b"{}", secret, **aes),
+        partial(jwe_decrypt, encrypted, secret, **aes),
+    ):
+        assert refused(call) == (PluginError, BACKEND)
+
+
+P = 2**255 - 19
+OFF_CURVE = "the point of the key is not on its curve; get the key again from whoever published it"
+LOW_ORDER = "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign; remove the key"
+HALVES = "the halves of the key do not belong together; export it again from the program that made it"
+FEW_BITS = "an RSA key has at least 2048 bits (RFC 7518 §3.3); make a larger one"
+EXPONENT = "the exponent of an RSA key is odd, 65537 at least, and has at most 256 bits; make a new key"
+EVEN = "the modulus of an RSA key is odd; export the key again from the program that made it"
+ROCA = "this RSA key was made by a faulty chip and can be factored (CVE-2017-15361); make a new one elsewhere"
+
+
+def roca_modulus(bits: int) -> int:
+    """A modulus as the faulty library made them: k·M + (65537^a mod M) (Nemec et al. 2017, §2)."""
+    product = 1
+    for prime in (number for number in range(2, 168) if all(number % divisor for divisor in range(2, number))):
+        product *= prime
+    multiple = (1 << (bits - 1)) // product + 1
+    while True:
+        modulus = multiple * product + pow(65537, 0xC0FFEE, product)
+        if modulus.bit_length() == bits and modulus % 2:
+            return modulus
+        multiple += 1
+
+
+def test_a_modulus_of_the_faulty_chips_is_known() -> None:
+    """The form is told from its remainders, and hardly any other modulus has it (CVE-2017-15361)."""
+    assert is_roca(roca_modulus(2048))
+    assert is_roca(roca_modulus(4096))
+    assert not is_roca(roca_modulus(2048) + 2)
+    assert not is_roca(RSA.public_key().public_numbers().n)
+
+
+@pytest.mark.parametrize(
+    ("modulus", "exponent", "message"),
+    [
+        pytest.param(MODULUS >> 1024 | 1, 65537, FEW_BITS, id="1024 bits"),
+        pytest.param(MODULUS >> 1 | 1, 65537, FEW_BITS, id="2047 bits"),
+        pytest.param(MODULUS, 3, EXPONENT, id="e=3"),
+        pytest.param(MODULUS, 17, EXPONENT, id="e=17"),
+        pytest.param(MODULUS, 65535, EXPONENT, id="e=65535"),
+        pytest.param(MODULUS, (1 << 256) + 1, EXPONENT, id="e of 257 bits"),
+        pytest.param(MODULUS - 1, 65537, EVEN, id="even modulus"),
+        pytest.param(roca_modulus(2048), 65537, ROCA, id="ROCA"),
+    ],
+)
+def test_weak_rsa_keys_are_refused(modulus: int, exponent: int, message: str) -> None:
+    """Fewer than 2048 bits, small and huge exponents, and moduli that can be factored."""
+    key = rsa_key(modulus, exponent)
+
+    assert refused(verifier, key, algorithms=["RS256", "PS256"]) == (InvalidKeyError, message)
+
+
+@pytest.mark.parametrize(
+    ("modulus", "exponent", "message"),
+    [
+        pytest.param(MODULUS, 65538, EXPONENT, id="even exponent"),
+        pytest.param(MODULUS, 1, EXPONENT, id="e=1"),
+    ],
+)
+def test_impossible_rsa_keys_are_refused(modulus: int, exponent: int, message: str) -> None:
+    """What no JWK can bring in, for the library refuses it before, is refused here too."""
+    assert refused(check_rsa, modulus, exponent) == (InvalidKeyError, message)
+    assert isinstance(refusal(verifier, rsa_key(modulus, exponent), algorithms=["RS256"]), MalformedKeyError)
+
+
+def test_large_exponents_are_taken() -> None:
+    """An exponent of 256 bits is within the rule (FIPS 186-5 §A.1.1)."""
+    check_rsa(MODULUS, (1 << 256) - 1)
+
+
+@pytest.mark.parametrize(
+    ("curve", "size", "algorithm"), [("P-256", 32, "ES256"), ("P-384", 48, "ES384"), ("P-521", 66, "ES512")]
+)
+def test_points_off_the_curve_are_refused(curve: Any, size: int, algorithm: str) -> None:
+    """Coordinates of no point, beyond the field, and the origin."""
+    key = dict(create_curve_key(curve))
+    x, y = (urlsafe_b64decode(key[name] + "==") for name in ("x", "y"))
+    flipped = text(y[:-1] + bytes([y[-1] ^ 1]))
+
+    for changed in ({"y": flipped}, {"x": text(y), "y": text(x)}, {"x": text(bytes(size)), "y": text(bytes(size))},
+                    {"x": text(b"\x01" + b"\xff" * (size - 1))}):  # fmt: skip
+        for call in (
+            partial(verifier, {**key, **changed}, algorithms=[algorithm]),
+            partial(signer, {**key, **changed}, algorithm),
+        ):
+            assert refused(call) == (InvalidKeyError, OFF_CURVE)
+
+
+# The y of the points of order 1, 2, 4 and 8, with either sign, and the same beyond the field prime (RFC 8032 §5.1.3).
+ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+LOW = [y | sign << 255 for y in (0, 1, P - 1, ORDER_8, P - ORDER_8, P, P + 1, P + 3, 2**255 - 1) for sign in (0, 1)]
+
+
+@pytest.mark.parametrize("point", LOW, ids=hex)
+def test_ed25519_points_under_which_anybody_signs_are_refused(point: int) -> None:
+    """Points of low order, and second spellings of points."""
+    assert refused(verifier, ed_key(point.to_bytes(32, "little"))) == (InvalidKeyError, LOW_ORDER)
+
+
+@pytest.mark.parametrize("y", [2, 7, 8])
+def test_ed25519_points_off_the_curve_are_refused(y: int) -> None:
+    """No x belongs to these."""
+    assert refused(verifier, ed_key(y.to_bytes(32, "little"))) == (InvalidKeyError, OFF_CURVE)
+
+
+@pytest.mark.parametrize(
+    ("curve", "algorithm"), [("P-256", "ES256"), ("P-384", "ES384"), ("P-521", "ES512"), ("Ed25519", "EdDSA")]
+)
+def test_halves_of_two_keys_do_not_sign(curve: Any, algorithm: str) -> None:
+    """The secret of one key beside the public half of another is refused before anything is signed."""
+    mixed = {**create_curve_key(curve), "d": create_curve_key(curve)["d"]}
+
+    assert refused(signer, mixed, algorithm) == (InvalidKeyError, HALVES)
+
+
+@pytest.mark.parametrize("scalar", [0, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551])
+def test_scalars_out_of_range_do_not_sign(scalar: int) -> None:
+    """Zero and the order of the curve are no secrets (SEC 1 §3.2.1)."""
+    key = {**create_curve_key("P-256"), "d": text(scalar.to_bytes(32))}
+
+    assert refused(signer, key, "ES256") == (InvalidKeyError, HALVES)
+
+
+def test_halves_of_two_rsa_keys_do_not_sign() -> None:
+    """Numbers of two keys are no key, and a `d` of another is none either."""
+    one, other = create_rsa_key(2048), create_rsa_key(2048)
+
+    of_two = refusal(signer, {**one, "n": other["n"]}, "RS256")
+
+    assert type(of_two) is MalformedKeyError
+    assert refused(signer, {**one, "d": other["d"]}, "RS256") == (InvalidKeyError, HALVES)
+
+
+SIGNING = (
+    "HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519; choose one of "
+    "them"
+)
+MAY_NOT = "this key may not {} by its own key_ops; use another key"
+OTHER_ALG = "this key is for another algorithm than signatures by its own alg; use another key"
+NO_SIGNATURES = "this key is not for signatures by its own use; use another key"
+
+USES = [
+    pytest.param({"use": "enc"}, NO_SIGNATURES, NO_SIGNATURES, id="use enc"),
+    pytest.param({"use": "other"}, NO_SIGNATURES, NO_SIGNATURES, id="use other"),
+    pytest.param({"key_ops": ["encrypt"]}, MAY_NOT.format("sign"), MAY_NOT.format("verify"), id="key_ops encrypt"),
+    pytest.param({"key_ops": []}, MAY_NOT.format("sign"), MAY_NOT.format("verify"), id="key_ops empty"),
+    pytest.param({"key_ops": ["verify"]}, MAY_NOT.format("sign"), "", id="key_ops verify"),
+    pytest.param({"key_ops": ["sign"]}, "", "", id="key_ops sign"),
+    pytest.param({"use": "sig", "key_ops": ["sign", "verify"]}, "", "", id="both"),
+    pytest.param({"alg": "HS384"}, "this key is for HS384 alone; leave the algorithm out, or bind another key",
+                 "a key of type oct verifies with none of the algorithms that are allowed; allow its own",
+                 id="alg HS384"),
+    pytest.param({"alg": "A256KW"}, OTHER_ALG, OTHER_ALG, id="alg A256KW"),
+    pytest.param({"alg": "k\n\x1b[31m"}, OTHER_ALG, OTHER_ALG, id="alg mine"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "of_signer", "of_verifier"), USES)
+def test_a_key_is_used_for_what_it_says_alone(more: Jwk, of_signer: str, of_verifier: str) -> None:
+    """`use`, `key_ops` and `alg` bind (RFC 7517 §4.2 to §4.4)."""
+    key = {**SECRET, **more}
+
+    for call, message in (
+        (partial(signer, key, "HS256"), of_signer),
+        (partial(verifier, key, algorithms=["HS256"]), of_verifier),
+    ):
+        if message:
+            error = refusal(call)
+            assert isinstance(error, PolicyError | UnsupportedOperationError)
+            assert str(error) == message
+        else:
+            call()
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "message"),
+    [
+        (oct_key(bytes(range(64))), "RS256", "oct does not sign with RS256; it can with: HS256, HS384, HS512"),
+        (oct_key(bytes(range(64))), "ES256", "oct does not sign with ES256; it can with: HS256, HS384, HS512"),
+        (create_curve_key("P-256"), "ES384", "ec-p256 does not sign with ES384; it can with: ES256"),
+        (create_curve_key("P-256"), "HS256", "ec-p256 does not sign with HS256; it can with: ES256"),
+        (create_curve_key("Ed25519"), "ES256", "ed25519 does not sign with ES256; it can with: EdDSA, Ed25519"),
+        (rsa_key(MODULUS), "HS256",
+         "rsa does not sign with HS256; it can with: RS256, RS384, RS512, PS256, PS384, PS512"),
+        (create_curve_key("X25519"), "EdDSA", "x25519 does not sign with EdDSA; it signs with none"),
+    ],
+)  # fmt: skip
+def test_an_algorithm_of_another_kind_is_refused(key: Jwk, algorithm: str, message: str) -> None:
+    """The key decides which algorithms it can be used with."""
+    kind = message.split()[0]
+
+    assert refused(signer, key, algorithm) == (UnsupportedOperationError, f"a key of type {message}")
+    assert refused(verifier, key, algorithms=[algorithm]) == (
+        UnsupportedOperationError,
+        f"a key of type {kind} verifies with none of the algorithms that are allowed; allow its own",
+    )
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "", "hs256", "HS2", "HS256,none", "A256KW", b"HS256", 7, ["HS256"]]
+)
+def test_what_is_no_algorithm_is_refused(algorithm: Any) -> None:
+    """Signature algorithms have exact names, and `none` is none."""
+    allowed = (UnsupportedOperationError, f"each of algorithms must be one of {SIGNING}")
+
+    assert refused(signer, SECRET, algorithm) == (
+        UnsupportedOperationError,
+        f"the algorithm of a token must be one of {SIGNING}",
+    )
+    assert refused(verifier, SECRET, algorithms=[algorithm]) == allowed
+    assert refused(jws_decode, "a.b.c", SECRET, signature_algorithm=algorithm) == allowed
+
+
+@pytest.mark.parametrize(
+    "algorithms", ["HS256", b"HS256", "", [], (), {}, 7, iter(["HS256"])], ids=lambda one: type(one).__name__
+)
+def test_what_is_no_list_of_algorithms_is_refused(algorithms: Any) -> None:
+    """A text would be matched letter by letter, and an empty list allow nothing or everything."""
+    assert refused(verifier, SECRET, algorithms=algorithms) == (
+        ConfigError,
+        'algorithms must be a list of names such as ["ES256"], and hold one at least; correct it',
+    )
+
+
+def test_a_key_without_alg_needs_an_algorithm() -> None:
+    """Nothing is guessed: neither the header nor the type of the key chooses."""
+    assert refused(signer, SECRET) == (
+        ConfigError,
+        "the key has no alg, so the algorithm must be said, such as HS256 or ES256 (--algorithm)",
+    )
+    for keys in (SECRET, {"keys": [SECRET]}):
+        assert refused(verify, "a.b.c", keys) == (
+            ConfigError,
+            'the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"], --algorithm ES256',
+        )
+
+
+A = oct_key(bytes(range(64)), kid="a", alg="HS256")
+B = oct_key(bytes(range(1, 65)), kid="b", alg="HS256")
+CURVE = {**public(create_curve_key("P-256")), "kid": "c", "alg": "ES256"}
+MIXED = "the JWK Set mixes symmetric keys with public ones, and a secret that is published is none; take it out"
+NO_KID = "a key of the JWK Set has no kid, so no token can name it; have the set published anew"
+ONE_KID = "two keys of the JWK Set have one kid; have the set published anew"
+NO_ARRAY = "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); get the set again from its issuer"
+NO_KEY = "this JWK Set has no key that verifies with these algorithms; get the issuer's own set"
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "message"),
+    [
+        pytest.param([A, {**B, "kid": "a"}], InvalidKeyError, ONE_KID, id="one kid twice"),
+        pytest.param([A, A], InvalidKeyError, ONE_KID, id="one key twice"),
+        pytest.param(
+            [A, {**B, "kid": "a", "use": "enc", "alg": "A256KW"}], InvalidKeyError, ONE_KID, id="one kid, two uses"
+        ),
+        pytest.param([A, {n: v for n, v in B.items() if n != "kid"}], InvalidKeyError, NO_KID, id="one without kid"),
+        pytest.param([A, CURVE], InvalidKeyError, MIXED, id="mixed"),
+        pytest.param(
+            [CURVE, {**A, "use": "enc", "alg": "dir"}], InvalidKeyError, MIXED, id="mixed, not for signatures"
+        ),
+        pytest.param([], InvalidKeyError, NO_KEY, id="empty"),
+        pytest.param([{**CURVE, "use": "enc", "alg": "ECDH-ES"}], InvalidKeyError, NO_KEY, id="none for signatures"),
+        pytest.param([{"kty": "new", "kid": "a"}], InvalidKeyError, NO_KEY, id="none that is known"),
+        pytest.param(None, MalformedKeyError, NO_ARRAY, id="null"),
+        pytest.param({"a": A}, MalformedKeyError, NO_ARRAY, id="object"),
+        pytest.param("keys", MalformedKeyError, NO_ARRAY, id="text"),
+        pytest.param([A, None], MalformedKeyError, NO_ARRAY, id="null inside"),
+        pytest.param([[A]], MalformedKeyError, NO_ARRAY, id="array inside"),
+        pytest.param([{"keys": [A]}], MalformedKeyError, ONE_KEY, id="set inside"),
+    ],
+)
+def test_ambiguous_and_mixed_sets_are_refused(keys: Any, kind: type[KeywrightError], message: str) -> None:
+    """A set has one key for each kid, and no secrets beside public keys."""
+    assert refused(verifier, {"keys": keys}) == (kind, message)
+
+
+def test_a_set_picks_by_kid_alone() -> None:
+    """The key that a token names is the only one that is tried, and a token that names none is refused."""
+    token = signer(B, headers={"kid": "b"}).sign({})
+    mislabelled = signer({n: v for n, v in B.items() if n != "kid"}, headers={"kid": "a"}).sign({})
+
+    assert verify(token, {"keys": [A, B]}).kid == "b"
+    assert refused(verify, token, {"keys": [A]}) == (
+        InvalidSignatureError,
+        "the token was signed with a key that is not among these (kid); refuse it",
+    )
+    assert refused(verify, signer(B).sign({}), {"keys": [A, B]}) == (
+        InvalidSignatureError,
+        "the token does not say which key of the set signed it (kid); have it issued with one",
+    )
+    assert refused(verify, mislabelled, {"keys": [A, B]})[0] is InvalidSignatureError
+
+
+def test_what_a_set_holds_for_others_is_passed_over() -> None:
+    """Keys of unknown types, for encryption, and of a type that only agrees may stand beside (RFC 7517 §5)."""
+    key = dict(create_curve_key("P-256"))
+    others = [{"kty": "new", "kid": "x"}, {"kty": "OKP", "crv": "Ed448", "x": text(bytes(57)), "kid": "y"},
+              {**CURVE, "kid": "z", "alg": "ECDH-ES", "use": "enc"},
+              {**public(create_curve_key("X25519")), "kid": "w"}]  # fmt: skip
+    token = signer(key, "ES256", headers={"kid": "c"}).sign({})
+
+    assert verify(token, {"keys": [*others, {**public(key), "kid": "c"}]}, algorithms=["ES256"]).kid == "c"
+
+
+def test_a_set_does_not_sign() -> None:
+    """One key signs."""
+    assert refused(signer, {"keys": [A]}) == (MalformedKeyError, ONE_KEY)
+
+
+def test_a_key_with_a_member_keys_is_one_key() -> None:
+    """What has a `kty` is a JWK: no key inside a member of it verifies."""
+    outer, inner = oct_key(bytes(range(32))), oct_key(bytes(range(32, 64)))
+
+    both = {**outer, "keys": [{**inner, "kid": "a"}]}
+
+    assert verify(signer(outer, "HS256").sign({}), both, algorithms=["HS256"]).payload == b"{}"
+    assert refused(verify, signer(inner, "HS256").sign({}), both, algorithms=["HS256"])[0] is InvalidSignatureError
+
+
+def test_a_set_has_so_many_keys_and_no_more() -> None:
+    """A thousand keys are taken; one more is refused without reading any."""
+    key = public(create_curve_key("P-256"))
+    unknown = [{"kty": "none-of-ours", "kid": str(number)} for number in range(1000)]
+
+    verifier({"keys": [*unknown[1:], {**key, "kid": "k"}]}, algorithms=["ES256"])
+    assert refused(verifier, {"keys": [*unknown, {**key, "kid": "k"}]}, algorithms=["ES256"]) == (
+        MalformedKeyError,
+        "a JWK Set has at most 1000 keys here; pass those that are needed",
+    )
+
+
+def test_a_member_is_no_longer_than_that_of_any_key() -> None:
+    """A number of half a million bits is no key."""
+    assert refused(signer, {"kty": "oct", "k": "A" * 65_540}, "HS256") == (
+        MalformedKeyError,
+        "the JWK member k is longer than that of any key; export the key again from the program that made it",
+    )
+
+
+def test_claims_that_fill_no_token_are_refused() -> None:
+    """Bytes and claims of many mebibytes are refused, and so is the first byte too many."""
+    tokens = signer(create_secret_key(256), "HS256")
+    for payload in (bytes(64 << 20), {"a": "a" * (1 << 20)}, bytes(195_568)):
+        assert refused(tokens.sign, payload) == (
+            FormatError,
+            "a token has at most 262144 bytes, and this one would have more; say less",
+        )
+
+    assert len(tokens.sign(bytes(195_540))) < 262_144

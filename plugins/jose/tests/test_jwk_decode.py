@@ -1,0 +1,371 @@
+"""Decoding JWKs: the published ones come back, and what the strict reader refuses, without showing it."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from jose_support import (
+    FORMAT,
+    PUBLISHED,
+    assert_nothing_shows,
+    decode,
+    hide,
+    public,
+    published,
+    refusal,
+    vectors,
+)
+
+from keywright import Secret
+from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
+from keywright_jose import thumbprint
+
+THUMBPRINTS = vectors("jwk.json")["thumbprints"]
+_AGAIN = "export the key again from the program that made it"
+_NOT_JSON = "a JWK is one JSON object in UTF-8 and nothing after it; this is no JSON: pass the whole file, and only it"
+_NO_OBJECT = "a JWK is one JSON object, with a member kty; this is JSON of another kind: pass the key itself"
+_TWICE = f"a JWK names each member once (RFC 7517 §4); remove the duplicate, or {_AGAIN}"
+_DEEP = "a JWK has at most 32 levels of objects and arrays here; remove the member that has more"
+_LARGE = "a JWK has at most 65536 bytes here; pass one key, without attachments"
+_BOM = "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1); save it as UTF-8 without one"
+_FINITE = "a JWK holds finite numbers only, no NaN or Infinity; remove that member"
+_SURROGATE = "a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2); correct that member"
+_SET = "this is a JWK Set (RFC 7517 §5), not a JWK; pass one of the keys in its member keys at a time"
+
+_K = b'"k":"Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAxMjM"'
+_OCT = b'{"kty":"oct",%s}' % _K
+_INSIDE = b'{"kty":"oct",%s,"hidden":%%s}' % _K
+
+
+@pytest.mark.parametrize("name", THUMBPRINTS)
+def test_thumbprint_is_the_published_one(name: str) -> None:
+    """`thumbprint` gives what the RFC gives, whatever else the JWK holds; it is the default kid, too."""
+    jwk, expected = THUMBPRINTS[name].values()
+
+    assert thumbprint(jwk) == expected
+    assert FORMAT.default_kid("prod/jwt", 7, decode(jwk)) == expected
+
+
+def test_oct_key_has_no_default_kid() -> None:
+    """The kid of a symmetric key is left to chance, for a hash would leak the key."""
+    key = decode(published("oct"))
+
+    assert FORMAT.default_kid("prod/jwt", 1, key) is None
+
+
+@pytest.mark.parametrize("name", ["ec-p256", "ec-p521", "ed25519", "rsa"])
+def test_secret_and_public_jwk_share_a_thumbprint(name: str) -> None:
+    """Secret members do not count in a thumbprint."""
+    assert thumbprint(published(name)) == thumbprint(public(published(name)))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_key_round_trips_canonically(name: str) -> None:
+    """A published JWK comes back with the same members, compact and sorted, without a newline."""
+    canonical = json.dumps(published(name), sort_keys=True, separators=(",", ":")).encode()
+
+    key = decode(published(name))
+
+    if name.endswith("-public"):
+        assert key.secret is None
+        assert FORMAT.encode_public(key) == canonical
+    else:
+        assert FORMAT.encode_secret(key).reveal() == canonical
+
+
+@pytest.mark.parametrize("name", ["ec-p256", "ec-p521", "ed25519"])
+def test_curve_members_become_the_layout_of_the_key_type(name: str) -> None:
+    """`d` becomes the secret half, the coordinates the public half, with the SEC 1 prefix on EC curves."""
+    jwk = published(name)
+    prefix, coordinates = (b"\x04", ("x", "y")) if jwk["kty"] == "EC" else (b"", ("x",))
+
+    key = decode(jwk)
+
+    assert key.type == name
+    assert key.secret == Secret(urlsafe_b64decode(jwk["d"] + "=="))
+    assert key.public == prefix + b"".join(urlsafe_b64decode(jwk[one] + "==") for one in coordinates)
+
+
+def test_rsa_members_become_pkcs8_and_spki() -> None:
+    """The halves of an RSA key are DER with the JWK's own numbers."""
+
+    def number(member: str) -> int:
+        return int.from_bytes(urlsafe_b64decode(published("rsa")[member] + "=="), "big")
+
+    key = decode(published("rsa"))
+
+    assert key.secret is not None
+    assert key.public is not None
+    private = load_der_private_key(key.secret.reveal(), None)
+    public = load_der_public_key(key.public)
+    assert isinstance(private, RSAPrivateKey)
+    assert isinstance(public, RSAPublicKey)
+    numbers = private.private_numbers()
+    assert [numbers.d, numbers.p, numbers.q, numbers.dmp1, numbers.dmq1, numbers.iqmp] == [
+        number(member) for member in ("d", "p", "q", "dp", "dq", "qi")
+    ]
+    assert numbers.public_numbers == public.public_numbers()
+    assert (public.public_numbers().n, public.public_numbers().e) == (number("n"), 65537)
+
+
+def test_kid_and_attributes_come_along() -> None:
+    """`kid` becomes the kid of the key, everything that is no parameter an attribute."""
+    jwk = published("oct") | {"https://example.org/note": {"a": [1, 2.5, None, True]}}
+
+    key = FORMAT.decode(hide(jwk), default_kid="other")
+
+    assert key.kid == "018c0ae5-4d9b-471b-bfd6-eef314bc7037"
+    assert key.attributes.plain() == {
+        "use": "sig",
+        "alg": "HS256",
+        "https://example.org/note": {"a": [1, 2.5, None, True]},
+    }
+
+
+def test_default_kid_stands_in() -> None:
+    """A JWK without `kid` gets the one that the caller has for it."""
+    key = FORMAT.decode(hide(published("ed25519")), default_kid="prod/jwt-1")
+
+    assert key.kid == "prod/jwt-1"
+
+
+@pytest.mark.parametrize("around", [b"%s\n", b" \t\r\n%s\r\n", b"%s"])
+def test_whitespace_around_the_object_is_tolerated(around: bytes) -> None:
+    """JSON whitespace before and after the object changes nothing; it is sniffed too."""
+    plain = hide(published("oct"))
+    data = Secret(around % plain.reveal())
+
+    assert FORMAT.decode(data, default_kid="") == FORMAT.decode(plain, default_kid="")
+    assert FORMAT.sniff(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"cache.example.org-1:AAAA", b"-----BEGIN PRIVATE KEY-----", b"[{}]", b"\xff{"])
+def test_other_data_is_not_sniffed(data: bytes) -> None:
+    """What does not start with `{` is nothing of ours."""
+    assert not FORMAT.sniff(Secret(data))
+
+
+@pytest.mark.parametrize("name", ["ec-p256", "ed25519"])
+def test_disagreeing_halves_both_come_back(name: str) -> None:
+    """A public half that does not belong to the secret is handed on as given, for the key type to refuse."""
+    jwk = published(name) | {"x": "A" * 43}
+
+    key = decode(jwk)
+
+    assert key.public is not None
+    assert bytes(32) in key.public
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(b"", _NOT_JSON, id="empty"),
+        pytest.param(b" \n", _NOT_JSON, id="whitespace alone"),
+        pytest.param(b"\xef\xbb\xbf" + _OCT, _BOM, id="byte order mark"),
+        pytest.param(_OCT.decode().encode("utf-16"), _NOT_JSON, id="UTF-16"),
+        pytest.param(_OCT[:-1] + b',"note":"\xff"}', _NOT_JSON, id="invalid UTF-8"),
+        pytest.param(_OCT[:-1] + b',"note":"\xed\xa0\x80"}', _NOT_JSON, id="surrogate in UTF-8"),
+        pytest.param(_OCT[:-1], _NOT_JSON, id="truncated"),
+        pytest.param(_OCT + b"}", _NOT_JSON, id="trailing brace"),
+        pytest.param(_OCT + _OCT, _NOT_JSON, id="two objects"),
+        pytest.param(_OCT + b"\x00", _NOT_JSON, id="trailing NUL"),
+        pytest.param(b"\x0b" + _OCT, _NOT_JSON, id="whitespace that is none in JSON"),
+        pytest.param(_OCT.replace(b'"', b"'"), _NOT_JSON, id="single quotes"),
+        pytest.param(_OCT[:-1] + b",}", _NOT_JSON, id="trailing comma"),
+        pytest.param(_OCT[:-1] + b',"note":"\n"}', _NOT_JSON, id="raw line feed in text"),
+        pytest.param(_INSIDE % (b"9" * 5000), _NOT_JSON, id="number without end"),
+        pytest.param(b"[%s]" % _OCT, _NO_OBJECT, id="array"),
+        pytest.param(b'"canary-canary-canary"', _NO_OBJECT, id="text"),
+        pytest.param(b"null", _NO_OBJECT, id="null"),
+        pytest.param(_OCT[:-1] + b',"kty":"oct"}', _TWICE, id="kty twice"),
+        pytest.param(b"{%s,%s}" % (_K, _K), _TWICE, id="k twice"),
+        pytest.param(_OCT[:-1] + b',"\\u006b":"AAAA"}', _TWICE, id="k twice, once escaped"),
+        pytest.param(_INSIDE % b'[{"a":1,"a":1}]', _TWICE, id="twice, deeper"),
+        pytest.param(_INSIDE % (b"[" * 32 + b"]" * 32), _DEEP, id="33 levels"),
+        pytest.param(_INSIDE % (b"[" * 30_000 + b"]" * 30_000), _DEEP, id="30000 levels"),
+        pytest.param(b'{"a":' * 9000 + b"1" + b"}" * 9000, _DEEP, id="9000 objects deep"),
+        pytest.param(_OCT + b" " * (65_537 - len(_OCT)), _LARGE, id="65537 bytes"),
+        pytest.param(_INSIDE % b"NaN", _FINITE, id="NaN"),
+        pytest.param(_INSIDE % b"[-Infinity]", _FINITE, id="-Infinity"),
+        pytest.param(_INSIDE % b"1e999", _FINITE, id="number over the range"),
+        pytest.param(_INSIDE % b'"\\ud800"', _SURROGATE, id="unpaired surrogate in a value"),
+        pytest.param(_INSIDE % b'{"\\udfff":1}', _SURROGATE, id="unpaired surrogate in a name"),
+        pytest.param(b'{"keys":[%s]}' % _OCT, _SET, id="JWK Set"),
+        pytest.param(b'{"keys":[]}', _SET, id="empty JWK Set"),
+    ],
+)
+def test_bad_json_is_refused(data: bytes, message: str) -> None:
+    """What is not exactly one JSON object in UTF-8 is refused, and says why without showing it."""
+    error = refusal(FORMAT.decode, Secret(data), default_kid="")
+
+    assert (type(error), str(error)) == (MalformedKeyError, message)
+    assert_nothing_shows(error, data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(_INSIDE % (b"[" * 31 + b"]" * 31), id="32 levels"),
+        pytest.param(_OCT + b" " * (65_536 - len(_OCT)), id="65536 bytes"),
+    ],
+)
+def test_bounds_are_inclusive(data: bytes) -> None:
+    """Exactly 32 levels and exactly 65536 bytes are still read."""
+    assert FORMAT.decode(Secret(data), default_kid="").type == "oct"
+
+
+def _missing(member: str) -> str:
+    return f"the JWK member {member} is missing; {_AGAIN}"
+
+
+def _text(member: str) -> str:
+    return f"the JWK member {member} must be text that is not empty; {_AGAIN}"
+
+
+def _base64url(member: str) -> str:
+    return (
+        f"the JWK member {member} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, "
+        f"no spare bits (RFC 7515 §2); {_AGAIN}"
+    )
+
+
+def _length(member: str, octets: int, curve: str) -> str:
+    return f"the JWK member {member} must have exactly {octets} octets on curve {curve}; {_AGAIN}"
+
+
+def _foreign(member: str, kty: str) -> str:
+    return (
+        f"the JWK member {member} is no parameter of a key whose kty is {kty}; "
+        "remove it, or correct kty, whichever is wrong"
+    )
+
+
+def _zero(member: str) -> str:
+    return f"the JWK member {member} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {_AGAIN}"
+
+
+def _partial(member: str) -> str:
+    return (
+        f"the JWK member {member} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here "
+        f"(RFC 7518 §6.3.2); {_AGAIN}"
+    )
+
+
+def _large(member: str) -> str:
+    return f"the JWK member {member} has more than 8192 bits, the largest RSA key here; use a smaller key"
+
+
+_NO_PUBLIC = f"the JWK members n and e are no RSA public key: e is odd, from 3, and less than n; {_AGAIN}"
+_NOT_TOGETHER = f"the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2); {_AGAIN}"
+_NO_KTY = "a JWK of this kty cannot be carried; kty is oct, EC, OKP or RSA here"
+_NO_EC = "a JWK of this crv cannot be carried; with kty EC, crv is one of P-256, P-384, P-521 here"
+_NO_OKP = "a JWK of this crv cannot be carried; with kty OKP, crv is one of Ed25519, X25519 here"
+_OTH = "an RSA key with more than two primes (oth) cannot be carried; make a new key"
+_CANARY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAxMjM"
+_GONE = object()
+_33_OCTETS = "Q" * 44
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "kind", "message"),
+    [
+        pytest.param("oct", {"kty": _GONE}, MalformedKeyError, _missing("kty"), id="no kty"),
+        pytest.param("oct", {"kty": 1}, MalformedKeyError, _text("kty"), id="kty a number"),
+        pytest.param("oct", {"kty": ""}, MalformedKeyError, _text("kty"), id="kty empty"),
+        pytest.param("oct", {"kty": "OCT"}, UnsupportedKeyError, _NO_KTY, id="kty OCT"),
+        pytest.param("oct", {"kty": "AKP"}, UnsupportedKeyError, _NO_KTY, id="kty AKP"),
+        pytest.param("oct", {"k": _GONE}, MalformedKeyError, _missing("k"), id="no k"),
+        pytest.param("oct", {"k": ""}, MalformedKeyError, _text("k"), id="k empty"),
+        pytest.param("oct", {"k": None}, MalformedKeyError, _text("k"), id="k null"),
+        pytest.param("oct", {"k": [_CANARY]}, MalformedKeyError, _text("k"), id="k an array"),
+        pytest.param("oct", {"k": _CANARY + "="}, MalformedKeyError, _base64url("k"), id="k padded"),
+        pytest.param("oct", {"k": _CANARY[:-1] + "N"}, MalformedKeyError, _base64url("k"), id="k with spare bits"),
+        pytest.param("oct", {"k": _CANARY[:-1] + "+"}, MalformedKeyError, _base64url("k"), id="k with plus"),
+        pytest.param("oct", {"k": _CANARY[:-2]}, MalformedKeyError, _base64url("k"), id="k cut to 4n + 2"),
+        pytest.param("oct", {"k": _CANARY + "AA"}, MalformedKeyError, _base64url("k"), id="k of 4n + 1"),
+        pytest.param("oct", {"k": _CANARY + "/AAA"}, MalformedKeyError, _base64url("k"), id="k with slash"),
+        pytest.param(
+            "oct", {"k": _CANARY[:20] + "\n" + _CANARY[20:]}, MalformedKeyError, _base64url("k"), id="k broken"
+        ),
+        pytest.param("oct", {"k": _CANARY + " "}, MalformedKeyError, _base64url("k"), id="k with space"),
+        pytest.param("oct", {"k": _CANARY + "ä"}, MalformedKeyError, _base64url("k"), id="k with umlaut"),
+        pytest.param("oct", {"k": "===="}, MalformedKeyError, _base64url("k"), id="k only padding"),
+        pytest.param("oct", {"d": _CANARY}, MalformedKeyError, _foreign("d", "oct"), id="oct with d"),
+        pytest.param("oct", {"x": None, "n": 1}, MalformedKeyError, _foreign("n", "oct"), id="oct with x and n"),
+        pytest.param("oct", {"crv": "P-256"}, MalformedKeyError, _foreign("crv", "oct"), id="oct with crv"),
+        pytest.param("oct", {"kid": ""}, MalformedKeyError, _text("kid"), id="kid empty"),
+        pytest.param("oct", {"kid": 7}, MalformedKeyError, _text("kid"), id="kid a number"),
+        pytest.param("ec-p256", {"crv": _GONE}, MalformedKeyError, _missing("crv"), id="no crv"),
+        pytest.param("ec-p256", {"crv": ["P-256"]}, MalformedKeyError, _text("crv"), id="crv an array"),
+        pytest.param("ec-p256", {"crv": "secp256k1"}, UnsupportedKeyError, _NO_EC, id="secp256k1"),
+        pytest.param("ec-p256", {"crv": "P-192"}, UnsupportedKeyError, _NO_EC, id="P-192"),
+        pytest.param("ec-p256", {"crv": "Ed25519"}, UnsupportedKeyError, _NO_EC, id="EC with Ed25519"),
+        pytest.param("ed25519", {"crv": "Ed448"}, UnsupportedKeyError, _NO_OKP, id="Ed448"),
+        pytest.param("ed25519", {"crv": "P-256"}, UnsupportedKeyError, _NO_OKP, id="OKP with P-256"),
+        pytest.param("ec-p256", {"x": _GONE}, MalformedKeyError, _missing("x"), id="EC without x"),
+        pytest.param("ec-p256", {"y": _GONE}, MalformedKeyError, _missing("y"), id="EC without y"),
+        pytest.param("ec-p256", {"d": ""}, MalformedKeyError, _text("d"), id="d empty"),
+        pytest.param("ec-p256", {"d": 5}, MalformedKeyError, _text("d"), id="d a number"),
+        pytest.param("ec-p256", {"k": _CANARY}, MalformedKeyError, _foreign("k", "EC"), id="EC with k"),
+        pytest.param("ec-p256", {"p": _CANARY}, MalformedKeyError, _foreign("p", "EC"), id="EC with p"),
+        pytest.param("ec-p256", {"x": "AAAA"}, MalformedKeyError, _length("x", 32, "P-256"), id="x short"),
+        pytest.param("ec-p256", {"y": _33_OCTETS}, MalformedKeyError, _length("y", 32, "P-256"), id="y long"),
+        pytest.param("ec-p256", {"d": _CANARY + "AAAA"}, MalformedKeyError, _length("d", 32, "P-256"), id="d long"),
+        pytest.param("ec-p256", {"crv": "P-384"}, MalformedKeyError, _length("d", 48, "P-384"), id="crv of another"),
+        pytest.param("ec-p521", {"d": "AQAB"}, MalformedKeyError, _length("d", 66, "P-521"), id="d not filled up"),
+        pytest.param("ed25519", {"x": _GONE}, MalformedKeyError, _missing("x"), id="OKP without x"),
+        pytest.param("ed25519", {"x": "AAAA"}, MalformedKeyError, _length("x", 32, "Ed25519"), id="OKP x short"),
+        pytest.param("ed25519", {"d": _33_OCTETS}, MalformedKeyError, _length("d", 32, "Ed25519"), id="OKP d long"),
+        pytest.param("ed25519", {"y": _33_OCTETS}, MalformedKeyError, _foreign("y", "OKP"), id="OKP with y"),
+        pytest.param("x25519-public", {"x": "AQ"}, MalformedKeyError, _length("x", 32, "X25519"), id="X25519 short"),
+        pytest.param("rsa", {"n": _GONE}, MalformedKeyError, _missing("n"), id="no n"),
+        pytest.param("rsa", {"e": _GONE}, MalformedKeyError, _missing("e"), id="no e"),
+        pytest.param("rsa-public", {"n": _GONE}, MalformedKeyError, _missing("n"), id="public, no n"),
+        pytest.param("rsa-public", {"e": 65537}, MalformedKeyError, _text("e"), id="e a number"),
+        pytest.param("rsa-public", {"e": "AAEAAQ"}, MalformedKeyError, _zero("e"), id="e with leading zero"),
+        pytest.param("rsa-public", {"e": "AA"}, MalformedKeyError, _zero("e"), id="e zero"),
+        pytest.param("rsa-public", {"e": "AQ"}, MalformedKeyError, _NO_PUBLIC, id="e one"),
+        pytest.param("rsa-public", {"e": "AQAA"}, MalformedKeyError, _NO_PUBLIC, id="e even"),
+        pytest.param("rsa-public", {"n": "AQAB"}, MalformedKeyError, _NO_PUBLIC, id="e not less than n"),
+        pytest.param("rsa-public", {"n": "_" * 1368}, UnsupportedKeyError, _large("n"), id="n of 8208 bits"),
+        pytest.param("rsa-public", {"e": "_" * 1368}, UnsupportedKeyError, _large("e"), id="e of 8208 bits"),
+        pytest.param("rsa", {"p": "_" * 1368}, UnsupportedKeyError, _large("p"), id="p of 8208 bits"),
+        pytest.param("rsa", {"d": "AAAA" + "_" * 340}, MalformedKeyError, _zero("d"), id="d with leading zeros"),
+        pytest.param("rsa", {"d": _GONE}, MalformedKeyError, _partial("d"), id="primes without d"),
+        *(
+            pytest.param("rsa", {member: _GONE}, MalformedKeyError, _partial(member), id=f"no {member}")
+            for member in ("p", "q", "dp", "dq", "qi")
+        ),
+        pytest.param(
+            "rsa",
+            dict.fromkeys(("p", "q", "dp", "dq", "qi"), _GONE),
+            MalformedKeyError,
+            _partial("p"),
+            id="d alone",
+        ),
+        pytest.param("rsa", {"oth": []}, UnsupportedKeyError, _OTH, id="more primes"),
+        pytest.param("rsa", {"k": _CANARY}, MalformedKeyError, _foreign("k", "RSA"), id="RSA with k"),
+        pytest.param("rsa", {"crv": "P-256"}, MalformedKeyError, _foreign("crv", "RSA"), id="RSA with crv"),
+        pytest.param("rsa", {"p": "_" * 171 + "w"}, MalformedKeyError, _NOT_TOGETHER, id="another p"),
+        pytest.param("rsa", {"n": "_" * 341 + "w"}, MalformedKeyError, _NOT_TOGETHER, id="another n"),
+        pytest.param("rsa", {"dp": "_" * 341 + "w"}, MalformedKeyError, _NOT_TOGETHER, id="dp out of range"),
+    ],
+)
+def test_bad_parameters_are_refused(
+    name: str,
+    change: dict[str, object],
+    kind: type[KeywrightError],
+    message: str,
+) -> None:
+    """A published key with one thing wrong is refused by name of the member, without showing any of it."""
+    jwk = {member: value for member, value in (published(name) | change).items() if value is not _GONE}
+    data = json.dumps(jwk).encode()
+
+    error = refusal(FORMAT.decode, Secret(data), default_kid="")
+
+    assert (type(error), str(error)) == (kind, message)
+    assert_nothing_shows(error, data)

@@ -1,0 +1,203 @@
+"""`nix sign`: sign the narinfos of a binary cache, or fingerprints."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING, Final
+
+from keywright.errors import ConfigError, MalformedKeyError
+from keywright_nix.cache import find_caches, read_store_dir
+from keywright_nix.cli.problems import Problems
+from keywright_nix.parallel import TERMINATED, TerminatedError, jobs_for, processors, raising_on_sigterm, sign_all
+from keywright_nix.signature import parse_public_key
+from keywright_nix.signing import Job, lets_several_sign, signing_keys
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Context
+    from keywright_nix.cache import Cache
+
+_MAXIMUM_JOBS: Final = 64
+
+
+def configure_sign(parser: ArgumentParser) -> None:
+    """Add the arguments of `nix sign`."""
+    parser.add_argument(
+        "cache",
+        nargs="+",
+        metavar="CACHE",
+        help="a directory or file:// URL of a binary cache, or a file *.narinfo; or - alone: JSON lines on stdin, "
+        "each an object with a fingerprint, which get signatures",
+    )
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="REF", help="a key of the ring, NAME or NAME@N; repeatable"
+    )
+    parser.add_argument(
+        "--key-file", action="append", default=[], metavar="FILE", help="a secret key file of Nix's; repeatable"
+    )
+    parser.add_argument(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="KEYNAME",
+        help="take away the signatures made under this key name; repeatable",
+    )
+    parser.add_argument(
+        "--only-signed-by",
+        metavar="PUBLICKEY",
+        help="leave alone what carries no valid signature of this key, NAME:BASE64",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and touch nothing")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes that work at once (default: by size, a processor each)"
+    )
+
+
+def sign(arguments: Namespace, context: Context) -> int:
+    """Sign, and print what was done: a line, or with `--json` a document.
+
+    Raises:
+        ConfigError: The arguments do not fit, or a directory is not a binary cache.
+        MalformedKeyError: A public key or key file is malformed.
+        KeywrightError: As `signing_keys` and `sign_all`.
+    """
+    if "-" in arguments.cache:
+        from keywright_nix.cli.fingerprints import sign_fingerprints
+
+        _check_fingerprint_arguments(arguments)
+        return sign_fingerprints(context, signing_keys(context, arguments.key, arguments.key_file, jobs=1))
+    caches = find_caches(arguments.cache)
+    run = _Run(context, _job(arguments, context), jobs=arguments.jobs, most=_most_jobs(arguments, context))
+    try:
+        with raising_on_sigterm():
+            for cache in caches:
+                run.sign(cache)
+    except TerminatedError:
+        run.note_stop()
+        context.say("keywright: terminated")
+        if context.json:
+            error = {"type": TerminatedError.__name__, "message": "terminated", "exit": TERMINATED}
+            context.print_json({"error": error})
+        return TERMINATED
+    except BaseException:
+        run.note_stop()
+        raise
+    return run.report()
+
+
+def _check_fingerprint_arguments(arguments: Namespace) -> None:
+    if len(arguments.cache) > 1:
+        raise ConfigError("- stands for fingerprints on standard input; leave the other caches out")
+    if arguments.drop or arguments.only_signed_by or arguments.dry_run or arguments.jobs is not None:
+        raise ConfigError("--drop, --only-signed-by, --dry-run and --jobs are for narinfos; leave them out with -")
+    if "-" in arguments.key_file:
+        raise ConfigError("standard input cannot hold both the key and the fingerprints; name a key file")
+    if not (arguments.key or arguments.key_file):
+        raise ConfigError("there is no key to sign with; name one with --key or --key-file")
+
+
+def _most_jobs(arguments: Namespace, context: Context) -> int:
+    """How many processes to use at most if `--jobs` is not given."""
+    # Each process binds a key of the ring again; an observer, such as an audit log, would see each of them.
+    alone = arguments.key and context.ring.observers.listens
+    several = not alone and all(lets_several_sign(context, reference) for reference in arguments.key)
+    return processors() if several else 1
+
+
+def _job(arguments: Namespace, context: Context) -> Job:
+    jobs = 1 if arguments.jobs is None else arguments.jobs
+    if not 1 <= jobs <= _MAXIMUM_JOBS:
+        raise ConfigError(f"--jobs takes a number from 1 to {_MAXIMUM_JOBS}")
+    if not (arguments.key or arguments.key_file or arguments.drop):
+        raise ConfigError("there is nothing to do; name a key with --key or --key-file, or one to --drop")
+    if any(not name or ":" in name for name in arguments.drop):
+        raise ConfigError("--drop takes the name of a key, what stands before the colon")
+    vouching = None
+    if arguments.only_signed_by is not None:
+        try:
+            vouching = parse_public_key(arguments.only_signed_by)
+        except MalformedKeyError as error:
+            raise MalformedKeyError(f"--only-signed-by: {error}") from None
+    keys = signing_keys(context, arguments.key, arguments.key_file, jobs=jobs)
+    return Job(keys, frozenset(arguments.drop), vouching, arguments.dry_run)
+
+
+class _Run:
+    """What was done so far."""
+
+    def __init__(self, context: Context, job: Job, *, jobs: int | None, most: int) -> None:
+        """`jobs` processes work; None: as many as a cache is worth, `most` at most."""
+        self._context = context
+        self._job = job
+        self._jobs = jobs
+        self._most = most
+        self._problems = Problems(context)
+        self._counts: Counter[str] = Counter()
+        self._clashing: Counter[str] = Counter()
+
+    def sign(self, cache: Cache) -> None:
+        """Do the job on a cache."""
+        with nullcontext() if self._job.dry_run else cache.locked() as descriptor:
+            cache.check()
+            job = self._job._replace(store_dir=read_store_dir(cache.directory))
+            jobs = jobs_for(cache, self._most) if self._jobs is None else self._jobs
+            # The count, which reads every name once more, is needed for the progress bar only.
+            total = cache.count() if _is_watched(self._context) else None
+            with (
+                self._context.progress(total, "narinfos") as progress,
+                closing(sign_all(cache, descriptor, job, jobs=jobs, insists=self._jobs is not None)) as outcomes,
+            ):
+                for _, outcome in outcomes:
+                    self._counts[outcome.kind] += 1
+                    if outcome.clashing:
+                        self._clashing.update(outcome.clashing)
+                    if outcome.error is not None:
+                        progress.clear()
+                        self._problems.add(outcome.error)
+                    progress.advance()
+
+    def note_stop(self) -> None:
+        """Print what was done by now. (It may be more: what a worker did since, and renames that were under way.)"""
+        if self._counts:
+            self._context.note(
+                f"keywright: stopped early, with at least this done: {self._summary()}; run the same command again to "
+                "finish"
+            )
+
+    def _summary(self) -> str:
+        """One line: `signed 12, already signed 3, not vouched for 2, faults 1`."""
+        if self._job.keys:
+            changed, unchanged = "to sign" if self._job.dry_run else "signed", "already signed"
+        else:
+            changed, unchanged = "to change" if self._job.dry_run else "changed", "unchanged"
+        counts = self._counts
+        shown = [f"{changed} {counts['changed']}", f"{unchanged} {counts['unchanged']}"]
+        rare = {"not vouched for": "not vouched for", "gone": "gone", "faulty": "faults"}
+        return ", ".join(shown + [f"{word} {counts[kind]}" for kind, word in rare.items() if counts[kind]])
+
+    def report(self) -> int:
+        """Print the result. Returns the exit code."""
+        for name, count in sorted(self._clashing.items()):
+            self._context.warn(
+                f"{count} narinfos have a signature under {name} that does not hold, and Nix fails on such; "
+                f"--drop {name} takes it away"
+            )
+        if self._context.json:
+            kinds = ("changed", "unchanged", "not vouched for", "gone")
+            document: dict[str, object] = {kind.replace(" ", "_"): self._counts[kind] for kind in kinds}
+            document["faults"] = self._counts["faulty"]
+            document |= {"clashing": dict(self._clashing), "dry_run": self._job.dry_run}
+            if self._problems.first is not None:
+                document["error"] = self._problems.document(self._problems.first)
+            self._context.print_json(document)
+        else:
+            self._context.print(self._summary())
+        return self._problems.exit_code
+
+
+def _is_watched(context: Context) -> bool:
+    """Whether `Context.progress` draws."""
+    return sys.stderr is not None and sys.stderr.isatty() and not (context.quiet or context.json)

@@ -1,0 +1,174 @@
+"""`nix verify`: which narinfos of a binary cache lack signatures of trusted keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from keywright.errors import ConfigError, FormatError, KeywrightError
+from keywright_nix.cache import find_caches, read_store_dir
+from keywright_nix.cli.problems import Problems
+from keywright_nix.narinfo import NarInfo, store_directory_of
+from keywright_nix.rewrite import read_narinfo
+from keywright_nix.signature import judge, sentence
+from keywright_nix.trusted import TrustedKeys, parse_trusted
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright import Context
+    from keywright_nix.cache import Cache
+
+
+def configure_verify(parser: ArgumentParser) -> None:
+    """Add the arguments of `nix verify`."""
+    parser.add_argument(
+        "cache",
+        nargs="+",
+        metavar="CACHE",
+        help="a directory or file:// URL of a binary cache, or a file *.narinfo",
+    )
+    parser.add_argument(
+        "--trusted-public-keys",
+        required=True,
+        metavar="KEYS",
+        help="public keys, NAME:BASE64, parted by spaces, as in nix.conf",
+    )
+    parser.add_argument(
+        "--sigs-needed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many distinct keys must have signed (default 1), content-addressed paths too",
+    )
+
+
+def verify(arguments: Namespace, context: Context) -> int:
+    """Print a line for each narinfo that lacks signatures, and a summary; with `--json` a JSON line each.
+
+    Returns 0 if every one has them, else 1, or the exit code of the first that could not be read. It is also 1 if Nix
+    would refuse to work at all, because a trusted key is malformed.
+
+    Raises:
+        ConfigError: The arguments do not fit, no key is trusted, or a directory is not a binary cache.
+        AccessDeniedError: It cannot be read.
+    """
+    trusted = parse_trusted(arguments.trusted_public_keys)
+    run = _Run(context, trusted, arguments.sigs_needed)
+    for warning in trusted.warnings:
+        run.warn(f"--trusted-public-keys: {warning}")
+    if not trusted.keys:
+        raise ConfigError("--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces")
+    if arguments.sigs_needed < 1:
+        raise ConfigError("--sigs-needed takes a number from 1 upwards")
+    distinct = len(set(trusted.keys.values()))
+    if distinct < arguments.sigs_needed:
+        run.warn(f"--sigs-needed {arguments.sigs_needed}: no path can have so many, for {distinct} keys are trusted")
+    for cache in find_caches(arguments.cache):
+        run.verify(cache)
+    return run.report()
+
+
+class _Run:
+    """What was found so far."""
+
+    def __init__(self, context: Context, trusted: TrustedKeys, needed: int) -> None:
+        self._context = context
+        self._trusted = trusted
+        self._needed = needed
+        self._problems = Problems(context)
+        self._counts: Counter[str] = Counter()
+        self._stray: Counter[str] = Counter()
+        self._warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Print a warning, and keep it for the summary in JSON."""
+        self._context.warn(text)
+        self._warnings.append(text)
+
+    def verify(self, cache: Cache) -> None:
+        """Check the narinfos of a cache."""
+        total = cache.count()
+        try:
+            store = read_store_dir(cache.directory)
+        except KeywrightError as error:
+            store = b""
+            self._report_problem(error)
+        with self._context.progress(total, "narinfos") as progress:
+            for name in cache.names():
+                try:
+                    document = self._verify(f"{cache.directory}/{name}", store)
+                except KeywrightError as error:
+                    progress.clear()
+                    self._report_problem(error)
+                else:
+                    if document is not None:
+                        progress.clear()
+                        self._report_bad(document)
+                progress.advance()
+
+    def _verify(self, path: str, store: bytes) -> dict[str, object] | None:
+        """Check one narinfo of a cache for `store` (empty: any). Returns a document if it lacks signatures.
+
+        Raises:
+            KeywrightError: It cannot be read, or is malformed.
+        """
+        try:
+            info = NarInfo.parse(read_narinfo(path)[0], where=path)
+        except FileNotFoundError:
+            self._counts["gone"] += 1
+            return None
+        if store and store_directory_of(info.fingerprint()) != store:
+            raise FormatError(
+                f"{path}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+            )
+        verdict = judge(info.fingerprint(), info.signatures, self._trusted.keys)
+        self._stray.update(verdict.stray)
+        self._counts["odd"] += not verdict.is_canonical
+        if verdict.keys >= self._needed:
+            self._counts["verified"] += 1
+            return None
+        self._counts["bad"] += 1
+        return {
+            "file": path,
+            "path": info.store_path,
+            "needed": self._needed,
+            "holding": list(verdict.holding),
+            "not_holding": list(verdict.broken),
+            "message": f"{info.store_path}: {sentence(verdict, self._needed)}",
+        }
+
+    def _report_problem(self, error: KeywrightError) -> None:
+        self._counts["faults"] += 1
+        self._problems.add(error)
+        if self._context.json:
+            self._context.print_json({"error": self._problems.document(error)})
+
+    def _report_bad(self, document: dict[str, object]) -> None:
+        if self._context.json:
+            self._context.print_json(document)
+        else:
+            self._context.print(str(document["message"]))
+
+    def report(self) -> int:
+        """Print the summary. Returns the exit code."""
+        for name, count in sorted(self._stray.items()):
+            self.warn(
+                f"{count} narinfos have a signature under {name} that does not hold, beside one that does; "
+                "nix store verify fails on such"
+            )
+        if self._counts["odd"]:
+            self.warn(
+                f"{self._counts['odd']} narinfos have a signature that is not spelled as Nix writes it, and other "
+                "programs may refuse it; drop it and sign again"
+            )
+        malformed = self._trusted.malformed
+        counts = {kind: self._counts[kind] for kind in ("verified", "bad", "gone", "faults")}
+        if self._context.json:
+            self._context.print_json({**counts, "malformed_keys": malformed, "warnings": self._warnings})
+        else:
+            always = ("verified", "bad")
+            shown = [f"{kind} {count}" for kind, count in counts.items() if kind in always or count]
+            shown += [f"malformed keys {malformed}, and Nix would refuse to work at all"] if malformed else []
+            self._context.print(", ".join(shown))
+        return self._problems.exit_code or int(self._counts["bad"] > 0 or malformed > 0)

@@ -1,0 +1,175 @@
+"""Signatures as text, `NAME:BASE64`, and which of them are valid under which keys."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from keywright import Secret
+from keywright.errors import InvalidSignatureError, MalformedKeyError
+from keywright_nix.ed25519 import is_sound_point, verify
+from keywright_nix.key import SECRET_BYTES, decode_base64, decode_base64_leniently, hides_key, read_key
+
+
+class Signature(NamedTuple):
+    """A signature.
+
+    Attributes:
+        name: The name of the key that made it.
+        raw: 64 bytes.
+    """
+
+    name: str
+    raw: bytes
+
+
+def signature_text(name: str, raw: bytes) -> str:
+    """`NAME:BASE64` of a signature's 64 bytes."""
+    return f"{name}:{b2a_base64(raw, newline=False).decode()}"
+
+
+def parse_signature(text: str) -> Signature:
+    """Read `NAME:BASE64`, 64 bytes in canonical base64.
+
+    Raises:
+        InvalidSignatureError: `text` is anything else.
+    """
+    return _read(text, decode_base64)
+
+
+def parse_signature_leniently(text: str) -> Signature:
+    """Read `NAME:BASE64` as Nix reads it (`src/libutil/base-n.cc`), which accepts signatures that are spelled so.
+
+    It stops at the first '=', skips line feeds, needs no padding and ignores bits that belong to no byte.
+
+    Raises:
+        InvalidSignatureError: Nix would refuse it too.
+    """
+    return _read(text, lambda encoded: decode_base64_leniently(encoded)[0])
+
+
+def _read(text: str, decode: Callable[[Secret], Secret]) -> Signature:
+    name, _, encoded = text.partition(":")
+    if name:
+        try:
+            raw = decode(Secret(encoded.encode(errors="surrogatepass")))
+        except MalformedKeyError:
+            raw = Secret(b"")
+        if len(raw) == SECRET_BYTES:
+            return Signature(name, raw.reveal())
+    raise InvalidSignatureError("this is no signature of Nix's; it must be NAME:BASE64 of 64 bytes: copy it whole")
+
+
+def parse_public_key(text: str) -> tuple[str, bytes]:
+    """Name and 32 bytes of `NAME:BASE64`.
+
+    Raises:
+        MalformedKeyError: `text` is not a public Nix key, is a secret one, or is a point under which anyone could
+            sign.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise MalformedKeyError("the Nix key is no Unicode text; it must be NAME:BASE64") from None
+    name, raw = read_key(Secret(data))
+    shown = "the Nix key" if hides_key(name) else f"the Nix key {name}"
+    if len(raw) == SECRET_BYTES:
+        raise MalformedKeyError(f"{shown} is a secret one; give its public half, and make it a new one")
+    if not is_sound_point(raw.reveal()):
+        raise MalformedKeyError(f"{shown} is no sound Ed25519 key: anybody could sign under it; remove it")
+    return name, raw.reveal()
+
+
+def verify_signature(public_key: str, message: bytes, signature: str) -> None:
+    """Check a Nix signature (`NAME:BASE64`) of `message` under a Nix public key (`NAME:BASE64`).
+
+    Raises:
+        MalformedKeyError: `public_key` is not a public Nix key.
+        InvalidSignatureError: The signature is malformed, made by a key of another name, or not valid.
+    """
+    name, public = parse_public_key(public_key)
+    parsed = parse_signature(signature)
+    if parsed.name != name:
+        raise InvalidSignatureError(f"the signature was made by another key than {name}; verify it under that one")
+    verify(public, message, parsed.raw)
+
+
+def is_valid(public: bytes, message: bytes, text: str) -> bool:
+    """Whether `text` is a signature of `message` in canonical base64 that is valid under `public` (32 bytes)."""
+    try:
+        verify(public, message, parse_signature(text).raw)
+    except InvalidSignatureError:
+        return False
+    return True
+
+
+def valid_spelling(public: bytes, message: bytes, text: str) -> str | None:
+    """A signature that Nix accepts under `public`, spelled as Nix writes it; None if it is not valid."""
+    try:
+        name, raw = parse_signature_leniently(text)
+        verify(public, message, raw)
+    except InvalidSignatureError:
+        return None
+    return signature_text(name, raw)
+
+
+class Verdict(NamedTuple):
+    """Which signatures of a narinfo are valid.
+
+    Attributes:
+        holding: The names of trusted keys with a valid signature, sorted.
+        broken: The names of trusted keys with invalid signatures only, sorted.
+        stray: The names of trusted keys with both valid and invalid signatures, sorted.
+        others: How many signatures are of keys that are not trusted.
+        keys: How many distinct keys `holding` stands for: one key under two names counts once.
+        is_canonical: Whether every valid signature is spelled as Nix writes it.
+    """
+
+    holding: tuple[str, ...]
+    broken: tuple[str, ...]
+    stray: tuple[str, ...]
+    others: int
+    keys: int
+    is_canonical: bool
+
+
+def judge(message: bytes, signatures: Iterable[str], trusted: Mapping[str, bytes]) -> Verdict:
+    """Check every signature of a message, read as Nix reads it. `trusted`: name → 32 bytes."""
+    held: set[str] = set()
+    failed: set[str] = set()
+    others = 0
+    is_canonical = True
+    for text in signatures:
+        name = text.partition(":")[0]
+        if name not in trusted:
+            others += 1
+            continue
+        spelled = valid_spelling(trusted[name], message, text)
+        if spelled is None:
+            failed.add(name)
+        else:
+            held.add(name)
+            is_canonical = is_canonical and text == spelled
+    return Verdict(
+        tuple(sorted(held)),
+        tuple(sorted(failed - held)),
+        tuple(sorted(failed & held)),
+        others,
+        len({trusted[name] for name in held}),
+        is_canonical,
+    )
+
+
+def sentence(verdict: Verdict, needed: int) -> str:
+    """Why a narinfo that fewer than `needed` keys have signed is not trusted."""
+    held = f"{verdict.keys} of {needed} signatures needed hold"
+    if verdict.holding:
+        held += f" ({', '.join(verdict.holding)})"
+    if len(verdict.holding) > verdict.keys:
+        held += ", for one key under two names counts once"
+    if verdict.broken:
+        return f"{held}; under {', '.join(verdict.broken)} there is one that does not"
+    if verdict.others:
+        return f"{held}; {verdict.others} are of keys that are not trusted"
+    return held if verdict.holding else f"{held}; it has none"

@@ -1,0 +1,366 @@
+"""Signing that is killed, meets faults at any system call, or finds what no cache should have: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from nix_signing import CA, KEYWRIGHT, A, MakeCache, contents, job, run, signed_narinfo
+
+from keywright.errors import StoreUnavailableError
+
+SCRIPT = """
+import os, sys
+from keywright_nix.cache import Cache
+from keywright_nix.signing import Bound, Job
+from keywright_nix.parallel import sign_all
+from nacl.signing import SigningKey
+key = SigningKey((1).to_bytes(32))
+bound = Bound("a-1", bytes(key.verify_key), lambda message: key.sign(message).signature)
+cache = Cache(sys.argv[1])
+with cache.locked() as descriptor:
+    print("locked", flush=True)
+    for name, outcome in sign_all(cache, descriptor, Job((lambda: bound,)), jobs=int(sys.argv[2])):
+        pass
+"""
+
+APPENDING = ["openat", "flock", "write", "close", "syncfs"]
+REPLACING = [*APPENDING, "fchown", "fchmod", "rename"]
+
+
+def killed(cache: Path, call: str, which: int) -> bool:
+    """Sign a cache and be killed as the system enters `call` for the n-th time on it. Returns whether that came."""
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(cache), *_watched(cache)]
+    command += ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={which}"]
+    done = subprocess.run([*command, sys.executable, "-c", SCRIPT, str(cache), "1"], capture_output=True, timeout=60)
+    return done.returncode != 0
+
+
+def _watched(cache: Path) -> Iterator[str]:
+    for path in cache.glob("*.narinfo"):
+        yield from ("-P", str(path), "-P", str(path.with_name(f".keywright-{path.name}.tmp")))
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("tail", "call"),
+    [
+        *(pytest.param(b"", call, id=f"append-{call}") for call in APPENDING),
+        *(pytest.param(CA, call, id=f"new file-{call}") for call in REPLACING),
+    ],
+)
+def test_a_kill_at_each_step(make_cache: MakeCache, call: str, tail: bytes, strace: None) -> None:
+    """Killed at any system call, each narinfo is the old one or the new one, and the next run finishes and sweeps."""
+    cache = make_cache(2, tail=tail)
+    olds = contents(cache)
+    news = {name: signed_narinfo(data) if name.endswith(".narinfo") else data for name, data in olds.items()}
+    for which in (1, 2, 3):
+        for name, data in olds.items():
+            (cache / name).write_bytes(data)
+
+        was_killed = killed(cache, call, which)
+
+        after = {name: data for name, data in contents(cache).items() if not name.startswith(".")}
+        assert after.keys() == olds.keys()
+        assert all(data in (olds[name], news[name]) for name, data in after.items())
+        run(cache, job(A))
+        assert contents(cache) == news
+        if not was_killed:
+            assert which > 1, "the call was never made"
+            break
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupted_run_is_finished_by_the_next(make_cache: MakeCache, jobs: int, how: signal.Signals) -> None:
+    """Wherever it was stopped, each narinfo is old or new, no worker stays, and the same job does the rest."""
+    cache = make_cache(800, tail=CA)
+    olds = contents(cache)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(cache), str(jobs)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(0.02)
+    (os.killpg if how == signal.SIGINT else os.kill)(process.pid, how)
+    process.wait(30)
+    process.stdout.close()
+
+    after = {name: data for name, data in contents(cache).items() if name in olds}
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            kinds = run(cache, job(A))
+            break
+        except StoreUnavailableError:  # a worker finishes its piece
+            assert time.monotonic() < deadline
+
+    assert after.keys() == olds.keys()
+    assert all(data == olds[name] or (b"Sig: a-1:" in data and data.endswith(CA)) for name, data in after.items())
+    assert set(kinds) <= {"changed", "unchanged"}
+    assert kinds.total() == 800
+    assert not [name for name in os.listdir(cache) if name.startswith(".")]
+
+
+# What a run changes things by: three narinfos are appended to, and three written beside and renamed, after one sync.
+WRITING = [*(f"write:when={number}" for number in range(1, 7)), "syncfs:when=1"]
+RENAMING = [f"rename:when={number}" for number in range(1, 4)]
+OWNING = [f"{call}:when={number}" for call in ("fchown", "fchmod") for number in range(1, 4)]
+
+
+class Place(NamedTuple):
+    """A cache, all of whose files are watched.
+
+    Attributes:
+        directory: with six narinfos: three that are appended to, and three that are replaced.
+        key: the file with the key that signs them.
+        olds, news: what each is before and after.
+    """
+
+    directory: Path
+    key: str
+    olds: dict[str, bytes]
+    news: dict[str, bytes]
+
+    def reset(self) -> None:
+        """As it was before."""
+        for name in os.listdir(self.directory):
+            if name != "nix-cache-info":
+                (self.directory / name).unlink()
+        for name, data in self.olds.items():
+            (self.directory / name).write_bytes(data)
+
+    def narinfos(self) -> dict[str, bytes]:
+        """What each narinfo is now."""
+        return {path.name: path.read_bytes() for path in self.directory.glob("*.narinfo") if path.name[0] != "."}
+
+    def left(self) -> list[str]:
+        """What is half done."""
+        return [name for name in os.listdir(self.directory) if name.startswith(".")]
+
+    @property
+    def command(self) -> list[str]:
+        """It signs the cache."""
+        return [KEYWRIGHT, "nix", "sign", str(self.directory), "--key-file", self.key]
+
+    def sign(self) -> subprocess.CompletedProcess[str]:
+        """Without a fault."""
+        return subprocess.run(self.command, capture_output=True, text=True, timeout=60)
+
+    def traced(self, output: str, *options: str, jobs: int = 1) -> subprocess.CompletedProcess[str]:
+        """With strace, which looks at what concerns the directory and the files in it alone."""
+        watched = [self.directory, *(self.directory / name for name in self.olds)]
+        watched += [self.directory / f".keywright-{name}.tmp" for name in self.olds]
+        paths = [word for path in watched for word in ("-P", str(path))]
+        command = ["strace", "-f", "-qq", "-o", output, *paths, *options, *self.command, "--jobs", str(jobs)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def place(key_file: str, make_cache: MakeCache, strace: None) -> Place:
+    """Six narinfos, three of which end with a content address."""
+    directory = make_cache(6)
+    for number in range(3):
+        path = directory / f"{number:032}.narinfo"
+        path.write_bytes(path.read_bytes() + CA)
+    olds = {path.name: path.read_bytes() for path in directory.glob("*.narinfo")}
+    return Place(directory, key_file, olds, {name: signed_narinfo(data) for name, data in olds.items()})
+
+
+def check(place: Place, rules: Sequence[str], codes: set[int], *, jobs: int = 1) -> None:
+    """Let faults strike a run. Whatever they were, nothing is lost, it was told, and the same command finishes."""
+    place.reset()
+
+    run = place.traced("/dev/null", *rules, jobs=jobs)
+
+    told = f"{rules}: {run.returncode} {run.stdout}{run.stderr}"
+    now = place.narinfos()
+    assert run.returncode in codes, told
+    assert now.keys() == place.olds.keys(), told
+    assert all(data in (place.olds[name], place.news[name]) for name, data in now.items()), told
+    done = sum(now[name] == place.news[name] for name in now)
+    if run.returncode >= 0:
+        assert "internal error" not in run.stderr, told
+        assert run.stderr.startswith("keywright: "), told
+        if run.stdout:
+            assert run.stdout.startswith(f"signed {done}, "), told
+    again = place.sign()
+    assert (again.returncode, again.stderr) == (0, ""), told
+    assert again.stdout == f"signed {6 - done}, already signed {done}\n", told
+    assert (place.narinfos(), place.left()) == (place.news, []), told
+
+
+def injected(call: str, fault: str) -> list[str]:
+    """strace's options for a fault at a call."""
+    name, _, when = call.partition(":")
+    return ["-e", f"trace={name}", "-e", f"inject={name}:{fault}:{when}"]
+
+
+@pytest.mark.peer
+def test_the_calls_that_are_made(place: Place, tmp_path: Path) -> None:
+    """The faults below strike at every call that changes anything."""
+    log = tmp_path / "log"
+    kinds = "write,pwrite64,writev,rename,renameat,renameat2,link,syncfs,sync,fsync,fdatasync,fchown,fchmod,ftruncate"
+
+    assert place.traced(str(log), "-e", f"trace={kinds},truncate,unlink,unlinkat,mkdir,utimensat").returncode == 0
+
+    made: list[str] = re.findall(r"(?m)^\d+ +(\w+)\(", log.read_text())
+    numbered = [f"{name}:when={made[: at + 1].count(name)}" for at, name in enumerate(made)]
+    assert sorted(numbered) == sorted([*WRITING, *RENAMING, *OWNING])
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("fault", "calls", "code"),
+    [
+        pytest.param("error=EIO", [*WRITING, *RENAMING, *OWNING], 6, id="EIO"),
+        pytest.param("error=ENOSPC", [*WRITING, *RENAMING], 6, id="ENOSPC"),
+        pytest.param("signal=SIGKILL", [*WRITING, *RENAMING, *OWNING], -9, id="SIGKILL"),
+        pytest.param("signal=SIGTERM", [*WRITING, *RENAMING], 143, id="SIGTERM"),
+    ],
+)
+def test_a_fault_at_each_call(place: Place, fault: str, calls: Sequence[str], code: int) -> None:
+    """An error, a kill and a request to stop at each call that changes anything."""
+    for call in calls:
+        check(place, injected(call, fault), {code})
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("call", ["write:when=1+", "rename:when=1+", "syncfs:when=1+", "openat:when=4+"])
+def test_a_disk_that_fails_permanently(place: Place, call: str, jobs: int) -> None:
+    """From some call on every one of its kind fails."""
+    check(place, injected(call, "error=EIO"), {6}, jobs=jobs)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    "second",
+    ["unlink:error=EIO:when=1+", "unlink:signal=SIGKILL:when=1", "unlink:signal=SIGTERM:when=1"],
+)
+def test_a_fault_while_a_fault_is_cleared_up(place: Place, second: str) -> None:
+    """What is half done may stay then, and the next run takes it away."""
+    rules = ["-e", f"trace=write,{second.partition(':')[0]}", "-e", "inject=write:error=ENOSPC:when=1+"]
+
+    check(place, [*rules, "-e", f"inject={second}"], {6, -9, 143})
+
+
+@pytest.mark.peer
+def test_a_file_that_vanishes(place: Place) -> None:
+    """A narinfo that goes away between being listed and being read is told and is no fault."""
+    place.reset()
+    name = f"{5:032}.narinfo"
+    rules = ["-P", str(place.directory / name), "-e", "trace=openat", "-e", "inject=openat:error=ENOENT"]
+
+    run = subprocess.run(
+        ["strace", "-f", "-qq", "-o", "/dev/null", *rules, *place.command], capture_output=True, text=True, timeout=60
+    )
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, "signed 5, already signed 0, gone 1\n", "")
+    assert place.narinfos() == {**place.news, name: place.olds[name]}
+
+
+Sign = Callable[[Path], tuple[int, str, str]]
+
+
+@pytest.fixture
+def sign(key_file: str) -> Sign:
+    """Runs `keywright nix sign` with a key called a-1: exit code, stdout, stderr."""
+
+    def sign_it(cache: Path) -> tuple[int, str, str]:
+        command = [KEYWRIGHT, "nix", "sign", str(cache), "--key-file", key_file]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout, done.stderr
+
+    return sign_it
+
+
+def test_a_narinfo_of_100_megabytes(sign: Sign, make_cache: MakeCache) -> None:
+    """It is named, not read and left alone; the others are signed."""
+    cache = make_cache(2)
+    large = cache / "large.narinfo"
+    large.touch()
+    os.truncate(large, 100_000_000)
+    before = large.stat()
+
+    out = sign(cache)
+
+    assert out == (
+        65,
+        "signed 2, already signed 0, faults 1\n",
+        f"keywright: {large}: has more than 8388608 bytes; this is no narinfo\n",
+    )
+    after = large.stat()
+    assert (after.st_size, after.st_blocks, after.st_ctime_ns) == (before.st_size, before.st_blocks, before.st_ctime_ns)
+
+
+def test_a_narinfo_of_a_million_lines(sign: Sign, make_cache: MakeCache) -> None:
+    """It is signed like any other if it is sound, and named with its line if not; both keep every byte."""
+    cache = make_cache(1)
+    [path] = cache.glob("*.narinfo")
+    long = path.read_bytes() + b"".join(b"%x: \n" % number for number in range(1_000_000))
+    path.write_bytes(long)
+    bad = cache / "bad.narinfo"
+    bad.write_bytes(long + b"x\n")
+
+    out = sign(cache)
+
+    rule = "is no field; a field is a name, a colon, a space and a value; correct it or fetch the narinfo again"
+    assert out == (65, "signed 1, already signed 0, faults 1\n", f"keywright: {bad}:1000007: {rule}\n")
+    assert (path.read_bytes() == signed_narinfo(long), bad.read_bytes() == long + b"x\n") == (True, True)
+
+
+def test_signing_a_directory_of_other_files(sign: Sign, tmp_path: Path) -> None:
+    """It is no binary cache, and nothing in it is touched."""
+    place = tmp_path / "photos"
+    place.mkdir()
+    for name in ("a.jpeg", ".keywright-a.tmp", "narinfo"):
+        (place / name).write_bytes(b"x")
+    before = {path.name: path.stat().st_ctime_ns for path in [place, *place.iterdir()]}
+
+    out = sign(place)
+
+    rule = "is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
+    assert out == (2, "", f"keywright: {place}: {rule}\n")
+    assert {path.name: path.stat().st_ctime_ns for path in [place, *place.iterdir()]} == before
+
+
+@pytest.mark.parametrize("tail", [b"", CA], ids=["append", "new file"])
+def test_a_full_disk(sign: Sign, make_cache: MakeCache, small: Path, tail: bytes) -> None:
+    """What there is no room for stays as it was and is named; with room the same command finishes."""
+    olds = {}
+    for path in make_cache(3, tail=tail).iterdir():
+        data = path.read_bytes()
+        # Pages that are full: the signature needs a new one of each.
+        olds[path.name] = data if path.name == "nix-cache-info" else filled(data, tail)
+        (small / path.name).write_bytes(olds[path.name])
+    with pytest.raises(OSError, match="No space"):
+        (small / "filler").write_bytes(bytes(65536))
+
+    code, out, err = sign(small)
+
+    assert (code, out) == (6, "signed 0, already signed 0, faults 3\n")
+    rule = "cannot be written (No space left on device); the narinfo is as it was"
+    assert sorted(err.splitlines()) == [f"keywright: {small}/{number:032}.narinfo: {rule}" for number in range(3)]
+    (small / "filler").unlink()
+    assert {path.name: path.read_bytes() for path in small.iterdir()} == olds
+    assert sign(small) == (0, "signed 3, already signed 0\n", "")
+    news = {name: signed_narinfo(data) if name.endswith(".narinfo") else data for name, data in olds.items()}
+    assert {path.name: path.read_bytes() for path in small.iterdir()} == news
+
+
+def filled(data: bytes, tail: bytes) -> bytes:
+    """A narinfo of one page, `tail` at its end."""
+    start = data.removesuffix(tail)
+    return start + b"X: %b\n" % (b"x" * (4096 - len(data) - 4)) + tail
