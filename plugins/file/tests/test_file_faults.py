@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 from refusals import refuses
 
-from keywright import Record, RecordInfo, Secret, State
+from keywright import Record, RecordInfo, Secret
 from keywright.errors import (
     AccessDeniedError,
     DurabilityUnknownError,
-    KeyNotFoundError,
     ReadOnlyStoreError,
     StoreError,
     StoreUnavailableError,
@@ -151,48 +150,6 @@ def shared_root(in_child: Fork) -> Iterator[str]:
         yield directory
 
 
-def test_read_only_directory(shared_root: str, make: Make, in_child: Fork) -> None:
-    """Who may read but not write reads, and is refused writes without a change."""
-    path = os.path.join(shared_root, "keys")
-
-    def check() -> None:
-        become_nobody()
-        with FileStore(path, TIMEOUT) as store:
-            info = store.create(make())
-        for directory, _, _ in os.walk(path):
-            os.chmod(directory, 0o500)
-        os.chmod(os.path.join(path, ".keywright", "lock"), 0o400)
-        with FileStore(path, TIMEOUT) as store:
-            assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
-            assert store.versions("a") == (info,)
-            with pytest.raises(AccessDeniedError) as denied:
-                store.create(make("b"))
-        assert str(denied.value) == (
-            f"b@1 in {path}: the system denies access (Permission denied); nothing was written; run as the store's "
-            "owner, or correct the permissions"
-        )
-
-    assert in_child(check) == 0
-
-
-def test_unreadable_root(shared_root: str, make: Make, in_child: Fork) -> None:
-    """A root that this user may not read is no empty store."""
-    path = os.path.join(shared_root, "keys")
-    with FileStore(path, TIMEOUT) as store:
-        store.create(make())
-
-    def check() -> None:
-        become_nobody()
-        with pytest.raises(AccessDeniedError) as denied, FileStore(path, TIMEOUT):
-            pass
-        assert str(denied.value) == (
-            f"{path}: the system denies access (Permission denied); run as the store's owner, or correct the "
-            "permissions"
-        )
-
-    assert in_child(check) == 0
-
-
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
 def test_owner_only_under_any_umask(shared_root: str, make: Make, in_child: Fork, umask: int) -> None:
     """Files are 0600 and directories 0700, whatever the umask, and the store works under it."""
@@ -287,51 +244,6 @@ def strace(path: Path, code: str, *inject: str) -> subprocess.CompletedProcess[s
 
 CREATE = "store.create(rec('new'))"
 DESTROY = "store.update(rec('old', None, state=State.DESTROYED), expected=store.versions('old')[0].revision)"
-SYNCS = [
-    *(pytest.param(CREATE, when, False, id=f"create-{when}") for when in (1, 2, 3)),
-    *(pytest.param(CREATE, when, True, id=f"create-{when}") for when in (4, 5)),
-    *(pytest.param(DESTROY, when, False, id=f"destroy-{when}") for when in (1, 2, 3)),
-    *(pytest.param(DESTROY, when, True, id=f"destroy-{when}") for when in (4, 5)),
-]
-
-
-@pytest.mark.peer
-@pytest.mark.parametrize(("code", "when", "visible"), SYNCS)
-def test_failed_sync(reopen: Reopen, make: Make, root: Path, code: str, when: int, visible: bool) -> None:
-    """A sync that fails is reported as such, whichever it is; before the change is visible, it is given up."""
-    with reopen() as store:
-        store.create(make("old", payload=b"canary-old"))
-
-    done = strace(root, code, f"fsync:error=EIO:when={when}")
-
-    assert (done.stdout, done.returncode) == ("DurabilityUnknownError\n", 0)
-    with reopen() as store:
-        if code == CREATE:
-            assert list(store.names()) == (["new", "old"] if visible else ["old"])
-        else:
-            destroyed = store.get("old", 1).info.state is State.DESTROYED
-            assert destroyed == visible
-            assert (root / "old/@1/key").exists() != visible
-        assert os.listdir(root / ".keywright/tmp") == []
-
-
-@pytest.mark.peer
-@pytest.mark.parametrize("when", [1, 3, 5])
-def test_killed_in_a_sync(reopen: Reopen, make: Make, root: Path, when: int) -> None:
-    """A process killed while it syncs leaves the old state or the new, and no stray secret after the next open."""
-    with reopen() as store:
-        store.create(make("old", payload=b"canary-old"))
-
-    done = strace(root, CREATE, f"fsync:signal=SIGKILL:when={when}")
-
-    assert done.stdout == ""
-    with reopen() as store:
-        assert list(store.names()) == (["new", "old"] if when == 5 else ["old"])
-        if when != 5:
-            with pytest.raises(KeyNotFoundError):
-                store.get("new", 1)
-    strays = [path for path in root.rglob("*") if path.is_file() and b"canary-new" in path.read_bytes()]
-    assert strays == ([root / "new/@1/key"] if when == 5 else [])
 
 
 REFUSALS = [

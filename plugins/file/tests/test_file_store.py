@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refusals import refuses
 
-from keywright import Options, Record, RecordInfo, Revision, Secret, State, StoreBackend, decode_info, encode_info
+from keywright import Options, Record, RecordInfo, Revision, Secret, State, decode_info, encode_info
 from keywright.errors import (
     ConflictError,
     DamagedStoreError,
@@ -38,17 +38,6 @@ Make = Callable[..., Record]
 
 def files_below(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-
-
-def test_backend_is_a_store_backend() -> None:
-    """The plugin's object satisfies the contract and says what it can do."""
-    backend = FileBackend()
-
-    assert isinstance(backend, StoreBackend)
-    assert (backend.name, [setting.name for setting in backend.settings]) == ("file", ["path", "timeout"])
-    assert backend.capabilities.writable
-    assert backend.capabilities.metadata
-    assert not backend.capabilities.signing
 
 
 def test_import_loads_nothing_heavy() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from refusals import refuses
 
-from keywright import Options, Record, Secret, State, StoreBackend, WritableStore
+from keywright import Options, Record, Secret, State, WritableStore
 from keywright.errors import (
     ConfigError,
     DamagedStoreError,
@@ -249,16 +249,6 @@ with SqliteBackend().open(Options({"path": sys.argv[1], "timeout": timedelta(sec
         f"DurabilityUnknownError {path}: the system could not confirm that the write is on the medium; check the "
         "disk, then look what the store holds before trying again\na\n"
     )
-
-
-def test_the_backend_is_one(path: str) -> None:
-    """It has what the protocol asks for, and says what its stores can do."""
-    backend: StoreBackend = SqliteBackend()
-
-    assert isinstance(backend, StoreBackend)
-    assert [setting.name for setting in backend.settings] == ["path", "timeout"]
-    assert backend.capabilities.writable
-    assert backend.capabilities.metadata
 
 
 def test_a_timeout_beyond_what_sqlite_counts_is_refused(path: str, opened: Opener) -> None:

@@ -41,22 +41,6 @@ def _destroy(store: WritableStore, info_of: Record) -> None:
     store.update(Record(replace(info, state=State.DESTROYED, reason="r" * 30), None), expected=info.revision)
 
 
-@pytest.mark.parametrize("length", [pytest.param(n, id=f"{n} bytes") for n in (24, 1_000, 4_000, 20_000)])
-def test_a_destroyed_secret_is_in_no_file(path: str, store: WritableStore, make: Make, length: int) -> None:
-    """Neither the database nor its log holds a byte of it, at once and while the store stays open."""
-    canary = os.urandom(24)
-    store.create(make("before"))
-    store.create(make("a", payload=canary.ljust(length, b"x")))
-    store.create(make("behind"))
-    assert _traces(path, canary) == ["keys.db-wal"]
-
-    _destroy(store, store.get("a", 1))
-
-    assert _traces(path, canary) == []
-    assert _traces(path, b"x" * 16) == []
-    assert store.get("a", 1).payload is None
-
-
 @pytest.mark.parametrize("change", ["destroy", "replace", "remove"])
 def test_no_checksum_of_a_secret_outlives_it(path: str, store: WritableStore, make: Make, change: str) -> None:
     """32 bits of what is gone would tell a guess that is right from one that is wrong."""

@@ -18,7 +18,7 @@ _SECOND_WAIT_SECONDS: Final = 1.0
 
 
 class Auditor:
-    """Writes a line before and a line after. Every line is written by itself, so it may be told from any thread.
+    """Writes a line before and a line after. Every line is written by itself, so any thread may call it.
 
     What happens to a key is reviewed and observed in one thread: that is how an outcome finds what its intent met.
     """
@@ -33,8 +33,8 @@ class Auditor:
 
     @hookimpl
     def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-        """Write the intent. What cannot be logged is objected to if logging is required, and else told afterwards. Of
-        a dry run nothing is written; it hears what the run would hear.
+        """Write the intent. What cannot be logged is objected to if logging is required, and else reported afterwards.
+        Of a dry run nothing is written; it gets the objections that the run would get.
         """
         from keywright_audit.log import append
 
@@ -53,12 +53,12 @@ class Auditor:
 
         Raises:
             StoreError: as `append`, of the outcome or of the intent before it; what happened stands all the same. Not
-                where the intent was required: what follows from an objection need not be told twice.
+                where the intent was required: what follows from an objection is not reported twice.
         """
         from keywright_audit.log import LONGEST_WAIT_SECONDS, append
 
         before = self._unlogged.pop(get_ident(), None)
-        # Who held the file all the while that the intent waited for it will hardly let go now.
+        # A process that held the file for as long as the intent waited will hardly release it now.
         patience = LONGEST_WAIT_SECONDS if before is None else _SECOND_WAIT_SECONDS
         try:
             append(self._path, "outcome", {**_members(event), "outcome": event.outcome}, patience=patience)
@@ -94,15 +94,15 @@ def _unlogged(why: object) -> str:
     return f"what cannot be logged is not done: {why}"
 
 
-def _members(told: ReviewRequest | KeyEvent) -> Mapping[str, object]:
+def _members(event: ReviewRequest | KeyEvent) -> Mapping[str, object]:
     from keywright import format_time
 
     return {
-        "time": format_time(told.time),
-        "who": told.who,
-        "operation": told.operation,
-        "name": told.name,
-        "version": told.version,
-        "kid": told.kid,
-        "store": told.store,
+        "time": format_time(event.time),
+        "who": event.who,
+        "operation": event.operation,
+        "name": event.name,
+        "version": event.version,
+        "kid": event.kid,
+        "store": event.store,
     }

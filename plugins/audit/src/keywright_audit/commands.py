@@ -73,9 +73,9 @@ def _verify(arguments: Namespace, context: Context) -> int:
         context.print_json(_document(path, verified))
         return _NO if verified.faults else 0
     for note in verified.notes:
-        context.note(f"keywright: {path}: {_told(note)}")
+        context.note(f"keywright: {path}: {_text_of(note)}")
     for fault in verified.faults:
-        context.print(f"{path}: {_told(fault)}")
+        context.print(f"{path}: {_text_of(fault)}")
     if not verified.faults:
         context.print(f"{path}: {verified.lines} lines, one chain; the last hash is {verified.hash or 'of no line'}")
     return _NO if verified.faults else 0
@@ -153,7 +153,7 @@ def _expected(arguments: Namespace, context: Context) -> str | None:
     return expected
 
 
-def _told(finding: Finding) -> str:
+def _text_of(finding: Finding) -> str:
     return f"line {finding.line} {finding.sentence}" if finding.line else finding.sentence
 
 
@@ -168,7 +168,7 @@ def _document(path: str, verified: Verified) -> dict[str, object]:
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    return {"line": finding.line or None, "what": finding.what, "message": _told(finding)}
+    return {"line": finding.line or None, "what": finding.what, "message": _text_of(finding)}
 
 
 _COLUMNS: Final = (("TIME", 27), ("WHO", 8), ("OPERATION", 10), ("KEY", 24), ("STORE", 8), ("OUTCOME", 0))
@@ -183,8 +183,8 @@ def _row(members: Mapping[str, object]) -> str:
     key = f"{_text(members, 'name')}@{_text(members, 'version')}"
     outcome = "…" if kind == "intent" else _text(members, "outcome")
     kid = _text(members, "kid")
-    told = [*(_text(members, name) for name in ("time", "who", "operation")), key, _text(members, "store")]
-    return _joined([*told, f"{outcome} (kid {kid})" if kid else outcome])
+    cells = [*(_text(members, name) for name in ("time", "who", "operation")), key, _text(members, "store")]
+    return _joined([*cells, f"{outcome} (kid {kid})" if kid else outcome])
 
 
 def _text(members: Mapping[str, object], name: str) -> str:

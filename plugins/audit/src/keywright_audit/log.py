@@ -171,7 +171,7 @@ def _tail_of(data: bytes, path: str, size: int, *, is_whole: bool) -> Tail | Non
         if line is not None:
             if not line.is_sound:
                 raise _changed(path)
-            # A line that lacks nothing but its line feed is none that was cut.
+            # A line that lacks only its line feed was not cut.
             return Tail(line.hash, data[end + 1 :], is_ended, size)
         if is_ended:
             raise _changed(path)
@@ -276,7 +276,7 @@ def under_lock(path: str, work: Callable[[int, int], _T], *, patience: float = L
 
 
 def settled_size(descriptor: int, path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> int:
-    """How many bytes an open log has while nobody writes: a line that is being written is no damage.
+    """How many bytes an open log has while there is no writer: a line that is being written is no damage.
 
     Raises:
         OSError: it cannot be locked.

@@ -45,8 +45,8 @@ class Verified(NamedTuple):
 def verify(path: str, *, expected: str | None = None) -> Verified:
     """Read a log from its first line to its last.
 
-    `expected` is the hash of a line that was seen before, as `keywright audit head` prints it. Without one, nobody can
-    tell that whole lines are missing at the end, or that all hashes were made anew.
+    `expected` is the hash of a line that was seen before, as `keywright audit head` prints it. Without one, it
+    cannot be seen that whole lines are missing at the end, or that all hashes were made again.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -102,11 +102,13 @@ class _Chain:
             self._blame()
         elif self._foreign:
             number, size = self._foreign[0][0], sum(len(raw) for _, raw in self._foreign)
-            told = f"was cut while it was written ({size} bytes); the next line will be preceded by one that says so"
-            self.notes.append(Finding(number, "cut", told))
+            sentence = (
+                f"was cut while it was written ({size} bytes); the next line will be preceded by one that says so"
+            )
+            self.notes.append(Finding(number, "cut", sentence))
         if self._expected is not None:
-            told = "no line has the expected hash: the end was cut off, or all was written anew"
-            self.faults.append(Finding(0, "end", told))
+            sentence = "no line has the expected hash: the end was cut off, or all was written anew"
+            self.faults.append(Finding(0, "end", sentence))
 
     def _link(self, number: int, previous: str | None) -> None:
         if previous is not None and self.last is not None:
@@ -120,8 +122,8 @@ class _Chain:
         """What is no line is accounted for by the `recovered` line right after it."""
         cut = b"".join(raw for _, raw in self._foreign)[:-1]  # without the line feed that the recovery put there
         members = line.members() or {}
-        told = (members.get("cut_bytes"), members.get("cut_sha256"))
-        if line.kind != "recovered" or told != (len(cut), sha256(cut).hexdigest()):
+        reported = (members.get("cut_bytes"), members.get("cut_sha256"))
+        if line.kind != "recovered" or reported != (len(cut), sha256(cut).hexdigest()):
             self._blame()
             return
         sentence = f"was cut while it was written ({len(cut)} bytes), as line {number} says"

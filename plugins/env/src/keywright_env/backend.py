@@ -18,7 +18,7 @@ __all__ = ["EnvBackend"]
 
 
 class EnvBackend:
-    """Keys that somebody put into environment variables, or into files that variables point to. Read-only."""
+    """Keys in environment variables, or in files that variables point to. Read-only."""
 
     name: Final = "env"
     settings: Final = (

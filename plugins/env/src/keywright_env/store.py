@@ -178,7 +178,7 @@ def _exposed(variable: str) -> Iterator[str]:
         found = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    # Container secrets are root's and readable by all: whoever can read them there is inside the container already.
+    # Container secrets are root's and readable by all: only processes inside the container can read them.
     if found.st_uid != 0 and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
         yield (
             f"{variable} points to a file that other users may read; run `chmod go-r` on it, and replace the key if "
@@ -187,7 +187,7 @@ def _exposed(variable: str) -> Iterator[str]:
 
 
 def _read_file(variable: str) -> Secret:
-    """No message repeats the variable's value: who mixed the two up has the key itself there."""
+    """No message repeats the variable's value: if the two were mixed up, it is the key itself."""
     descriptor = _open_file(variable)
     try:
         with _READING.about(variable):

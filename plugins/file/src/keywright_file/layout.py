@@ -37,6 +37,8 @@ REMOVED: Final = "@removed"
 KEY: Final = "key"
 METADATA: Final = "meta.json"
 PUBLIC_ONLY: Final = "public-only"
+_FILES: Final = frozenset((KEY, METADATA, PUBLIC_ONLY))
+_CHECKSUM: Final = re.compile("crc32-[0-9a-f]{8}")
 
 _LOST_AND_FOUND: Final = "lost+found"  # the root of an ext4 file system has it
 _LONGEST_VERSION: Final = 9  # digits
@@ -71,7 +73,7 @@ def misplaced_file(name: str, entry: str, subject: str) -> DamagedStoreError:
 
 
 def _shown(place: str) -> str:
-    """The path in the store, unless its end is one that nobody chose as a file's name: it may be a key."""
+    """The path in the store, unless its end does not look like a file's name: it may be a key."""
     entry = place.rpartition("/")[2]
     if entry.isprintable() and len(entry) <= _LONGEST_SHOWN and not _RUN.search(entry):
         return f"`{place}`"
@@ -374,7 +376,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
 
     No lock is needed: each file is replaced as a whole, metadata or payload, never both. If the metadata is the same
     before and after the payload was read, both belong together. A reader that met a writer may see damage where
-    there is none; who reads again under the lock knows.
+    there is none; a second reading under the lock tells them apart.
 
     Files that start with a dot, which a file manager or an editor leaves, are passed over and left where they are.
 
@@ -400,7 +402,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
             payload, second = read_file(directory, KEY, subject)
         elif KEY in files:
             second = status(KEY, directory)
-        again = status(METADATA, directory)
+        again = os.stat(METADATA, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         raise damaged(subject, "a file is missing") from None
     if (first.st_ino, first.st_mtime_ns) != (again.st_ino, again.st_mtime_ns):
@@ -426,18 +428,18 @@ def check_files(files: Iterable[str], name: str, version: int, subject: str) -> 
     Raises:
         DamagedStoreError: there is one.
     """
-    for file in sorted(files):
-        if not is_file(file):
-            raise unexpected(subject, BESIDE_THE_KEY, f"{name}/@{version}/{file}")
+    unknown = [file for file in files if not is_file(file)]
+    if unknown:
+        raise unexpected(subject, BESIDE_THE_KEY, f"{name}/@{version}/{min(unknown)}")
 
 
 def is_file(name: str) -> bool:
     """Whether a version may have a file of this name."""
-    return name in (KEY, METADATA, PUBLIC_ONLY) or is_checksum(name)
+    return name in _FILES or _CHECKSUM.fullmatch(name) is not None
 
 
 def current_revision(directory: int) -> str:
-    """The revision of the version in a directory, for who holds the lock.
+    """The revision of the version in a directory, to be asked for under the lock.
 
     Raises:
         OSError: it cannot be read.
@@ -459,14 +461,11 @@ def revision_of(metadata: os.stat_result, payload: os.stat_result | None) -> str
     return first if payload is None else f"{first}-{payload.st_ino:x}-{payload.st_mtime_ns:x}"
 
 
-_CHECKSUM: Final = re.compile("crc32-[0-9a-f]{8}")
-
-
 def checksum_of(payload: Secret) -> str:
     """`crc32-XXXXXXXX`: the CRC-32 (IEEE 802.3, as in zip) of the payload in lower-case hexadecimal digits.
 
-    It shows damage that would otherwise read as another key; it is no protection from who may write the file. 32 bits
-    in a directory that is its owner's alone tell nobody anything about a key.
+    It shows damage that would otherwise read as another key; it does not protect from those who can write the file.
+    32 bits in a directory that only its owner can read reveal nothing about a key.
     """
     return f"crc32-{crc32(payload.reveal()):08x}"
 

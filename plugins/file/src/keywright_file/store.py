@@ -38,8 +38,8 @@ def _identity(root: os.stat_result) -> tuple[int, int]:
 class FileStore:
     """Keys in a directory; a `WritableStore`. Safe to use from threads and processes, and after a fork.
 
-    It keeps nothing open between two calls. Reading takes no lock and writes nothing. A store that was there and is
-    not any more is damage, until it is opened anew: it is neither taken for an empty one nor made again.
+    It keeps nothing open between two calls. Reading takes no lock and writes nothing. A store that existed and does
+    not any more is damage, until it is opened again: it is neither taken for an empty one nor made again.
 
     Every method may raise AccessDeniedError, DamagedStoreError and StoreUnavailableError; those that write also
     ReadOnlyStoreError and DurabilityUnknownError.
@@ -212,7 +212,7 @@ class FileStore:
                 return read(opened)
 
     def _recover(self, root: int) -> None:
-        # Who may only read can do without; if it fails, the next write tries again and says why.
+        # A user who may only read can do without; if it fails, the next write tries again and reports why.
         with suppress(OSError, StoreError):
             with Directory(PRIVATE, self._path, parent=root) as private:
                 found = has_leftovers(private, self._path)

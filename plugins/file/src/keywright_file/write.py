@@ -1,6 +1,6 @@
 """Writing: under the lock, by one atomic step that makes a change visible, and recovery from interrupted writes.
 
-Whatever is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
+What is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
 (a key file or a checksum is to be removed, or a whole name), a note in `pending` says which before the first. Both are
 looked at under the lock, so they are never a live writer's.
 
@@ -74,8 +74,6 @@ from keywright_file.layout import (
 _NEW_FILE: Final = "file"
 _NEW_VERSION: Final = "version"
 _NOTHING: Final = Secret(b"")
-_VISIBLE: Final = WriteErrors(sync=CONFIRMING, finish=COMPLETING)
-_PREPARED: Final = WriteErrors(sync=CONFIRMING, finish=CONFIRMING)
 _COARSEST_CLOCK_NANOSECONDS: Final = 2_000_000_000  # FAT keeps time in steps of two seconds
 _T = TypeVar("_T")
 
@@ -143,26 +141,21 @@ class Writer(NamedTuple):
     path: str
     subject: str
 
-    def put(self, directory: int, name: str, data: Secret) -> None:
+    def put(self, directory: int, name: str, data: Secret, *, visible: bool = True) -> None:
         """Write a file and move it into its place, over what is there, which makes a change visible.
+
+        `visible` is False where the change is not visible yet, or has long been.
 
         Raises:
             OSError: nothing was written.
             DurabilityUnknownError: a sync failed.
         """
-        self._place(directory, name, data, _VISIBLE)
-
-    def prepare(self, directory: int, name: str, data: Secret) -> None:
-        """The same where the change is not visible yet, or has long been. Raises as `put`."""
-        self._place(directory, name, data, _PREPARED)
-
-    def _place(self, directory: int, name: str, data: Secret, errors: WriteErrors) -> None:
         write_file(
             name,
             data,
             replace=True,
             subject=self.subject,
-            errors=errors,
+            errors=WriteErrors(sync=CONFIRMING, finish=COMPLETING if visible else CONFIRMING),
             directory=directory,
             temporary=_NEW_FILE,
             temporary_directory=self.temporary,
@@ -246,7 +239,7 @@ def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
     try:
         _recover(writer)
         if not marked and not holds_store(writer.root, writer.path):
-            writer._replace(subject=writer.path).prepare(writer.private, FORMAT, Secret(MARKER))
+            writer._replace(subject=writer.path).put(writer.private, FORMAT, Secret(MARKER), visible=False)
             confirm(writer.root, writer.path)
         return work(writer)
     except BaseException:
@@ -318,7 +311,7 @@ def _complete(writer: Writer, reference: Reference) -> None:
         return
     with found as directory:
         if version is None and exists(REMOVED, directory):
-            writer.prepare(directory, REMOVED, _NOTHING)
+            writer.put(directory, REMOVED, _NOTHING, visible=False)
             _finish_removal(directory, name, writer.subject)
         elif version is not None and exists(f"@{version}", directory):
             with Directory(f"@{version}", writer.subject, parent=directory) as opened:
@@ -330,8 +323,8 @@ def _complete_update(writer: Writer, directory: int, name: str, version: int) ->
     found = read_version(directory, name, version, writer.subject, with_payload=True)
     if found.key is not None and not found.leftovers:
         return  # it never began, or is done
-    # A directory of so few entries is written as a whole, with whatever else changed in it.
-    writer.prepare(directory, METADATA, Secret(found.metadata))
+    # A directory of so few entries is written as a whole, with all that changed in it.
+    writer.put(directory, METADATA, Secret(found.metadata), visible=False)
     for file in found.leftovers:
         os.unlink(file, dir_fd=directory)
     confirm(directory, writer.subject)
@@ -454,7 +447,7 @@ def update_version(writer: Writer, record: Record, expected: Revision) -> Record
         elif record.payload == old.payload:
             if not destroying and not old.files & {KEY, PUBLIC_ONLY}:
                 # What was destroyed needs it as soon as it is not.
-                writer.prepare(directory, PUBLIC_ONLY, _NOTHING)
+                writer.put(directory, PUBLIC_ONLY, _NOTHING, visible=False)
             writer.put(directory, METADATA, encoded)
         elif encoded.reveal() == old.metadata:
             _replace_payload(writer, directory, record, old)
@@ -492,7 +485,7 @@ def _replace_payload(writer: Writer, directory: int, record: Record, old: Versio
     _write_checksum(directory, record.payload)
     confirm(directory, writer.subject)
     if PUBLIC_ONLY in old.files:
-        writer.prepare(directory, KEY, record.payload)
+        writer.put(directory, KEY, record.payload, visible=False)
         os.unlink(PUBLIC_ONLY, dir_fd=directory)  # which decided until now
     else:
         writer.put(directory, KEY, record.payload)
@@ -530,7 +523,7 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         KeyNotFoundError: there is no such name.
         ConflictError: the revisions of its versions are others.
         OSError: nothing was removed.
-        AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or somebody else put a file to a key.
+        AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or an unknown file is beside a key.
         DurabilityUnknownError: a sync failed, or what was taken away has another name.
     """
     try:

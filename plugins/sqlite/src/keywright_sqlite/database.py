@@ -153,7 +153,7 @@ def connect(path: str, timeout: timedelta, *, writable: bool) -> tuple[sqlite3.C
         # It is alone, and has no -shm file; or others keep that, or a sync failed, which closing would try again.
         return connection, lasting
     # SQLite may have copied memory of this process, secrets perhaps, into the -shm file: where the log had no whole
-    # frame, `walIndexRecover` (3.40) writes there what it never filled. Whoever closes last removes that file.
+    # frame, `walIndexRecover` (3.40) writes there what it never filled. The last one to close removes that file.
     connection.close()
     if not cleared:
         with suppress(sqlite3.Error), closing(_connect_alone(path, timedelta())) as alone:

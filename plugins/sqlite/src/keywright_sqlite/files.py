@@ -135,7 +135,7 @@ def _check_private(path: str, found: os.stat_result) -> None:
 
 
 def _check_directories(directory: str) -> None:
-    """SQLite opens by path, so whoever may rename in a directory above could swap the whole way there."""
+    """SQLite opens by path, so a user who may rename in a directory above could replace the way there."""
     owners = {os.geteuid(), 0}
     _check_directory(directory, owners)
     outside = look("/proc")  # root's: in a user namespace, root outside has another number, as has all that is its
@@ -172,7 +172,7 @@ def accepts_writes(path: str) -> bool:
 
 
 def place(path: str, image: bytes) -> None:
-    """Put a whole new database at `path`, 0600 under any umask. Whoever comes second finds the first one's.
+    """Put a whole new database at `path`, 0600 under any umask. One that another process put there first stays.
 
     Raises:
         AccessDeniedError: others may change what is in the directory.

@@ -52,7 +52,7 @@ class Session:
         self.read(lambda _: None)
 
     def close(self) -> None:
-        """Close for good; later calls raise StoreUnavailableError."""
+        """Close permanently; later calls raise StoreUnavailableError."""
         self._take_turn()
         with self._lock:
             self._waiting.discard(get_ident())
@@ -107,7 +107,7 @@ class Session:
         deadline = time.monotonic() + self._timeout.total_seconds()
         erased = self._erased()
         while not erased and time.monotonic() < deadline:
-            # Whoever else is at the log just now holds a lock that SQLite does not wait for.
+            # Another process at the log holds a lock that SQLite does not wait for.
             time.sleep(_PAUSE_SECONDS)
             erased = self._erased()
         if not erased:
@@ -119,7 +119,7 @@ class Session:
     def _erased(self) -> bool:
         try:
             return self.read(erase_log) is True
-        except StoreError:  # whatever it is, the change is made: `erase` says so
+        except StoreError:  # the change is made all the same: `erase` reports it
             return False
 
     def _take_turn(self) -> None:
@@ -182,7 +182,7 @@ class Session:
     def _give_up(self, error: BaseException) -> None:
         """After an error: undo the transaction. An error of SQLite's is raised as one of ours."""
         # Where an interrupt stopped a query, its frames hold a cursor, and that a snapshot which keeps the log from
-        # being cut, for as long as anybody looks at the traceback.
+        # being cut, for as long as the traceback lives.
         trace = error.__traceback__
         while trace is not None:
             with suppress(RuntimeError):  # it still runs
@@ -195,11 +195,11 @@ class Session:
             self._disconnect()
         self._rest()
         if is_full(error):
-            self._disconnect()  # whoever connects next looks for room in the log
+            self._disconnect()  # the next connection looks for room in the log
         translate(self.path, error)
 
     def before_fork(self) -> None:
-        """Wait until nobody uses the connection, and close it: it would break the locks of both processes."""
+        """Wait until the connection is not in use, and close it: it would break the locks of both processes."""
         self._take_turn()
         self._lock.acquire()
         self._disconnect()

@@ -183,7 +183,7 @@ def _add_payload(connection: sqlite3.Connection, reference: str, payload: Secret
 
 
 # Checksums: SQLite has none, and a flipped bit of a key is often another key. They are CRC-32 (IEEE 802.3, as in zip):
-# they show damage, and are no protection from who may write the file.
+# they show damage, and do not protect from those who can write the file.
 
 
 def record_check(reference: str, revision: object, place: object, info: bytes) -> int:
@@ -308,7 +308,7 @@ def read_row(connection: sqlite3.Connection, path: str, name: str, version: int)
         return row
     alone = not connection.in_transaction
     if alone:
-        connection.execute("BEGIN")  # what is read now is of one moment, whatever other processes write
+        connection.execute("BEGIN")  # what is read now is of one moment, though other processes write
     try:
         row = _found(connection, path, name, version)
         if row is None and around(connection, path, name, version)[2] == f"{name}@{version}":
@@ -364,7 +364,7 @@ def _found(connection: sqlite3.Connection, path: str, name: str, version: int) -
 
 
 def _checked(_cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> tuple[str, Row | None]:
-    """Whose the row is, and the row, its payload hidden before anybody sees it; None if it is not what was written."""
+    """Whose the row is, and the row, its payload hidden at once; None if it is not what was written."""
     name, version, revision, info, place, check, payload_is, payload = row
     reference = f"{name}@{version}"
     hidden = Secret(payload) if isinstance(payload, bytes) else None
