@@ -183,7 +183,7 @@ import builtins, sys
 from keywright.cli import main
 imported = builtins.__import__
 def interrupted(name, *given, **settings):
-    if name == MODULE:
+    if name.startswith(MODULE):
         raise KeyboardInterrupt
     return imported(name, *given, **settings)
 builtins.__import__ = interrupted
