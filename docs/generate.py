@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keywright import Registry, errors, testing
-from keywright.cli.arguments import Parser, command_parser
-from keywright.cli.builtin import add_core_commands
-from keywright.cli.exit_codes import exit_code
+from keywright.cli.commands import add_core_commands
+from keywright.cli.failures import exit_code
+from keywright.cli.parser import Parser, command_parser
 from keywright.config.model import KEY_SETTINGS
 from keywright.plugins import hooks
 from keywright.plugins.commands import Command, Commands

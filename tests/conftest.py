@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from support import COMMAND, Keywright, Shell, Told
 
+from keywright.cli import app
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
@@ -64,7 +66,6 @@ def shell(home: Path, environment: dict[str, str], keywright: Keywright) -> Shel
 @pytest.fixture
 def told(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
     """Runs a command line in this process, in an empty home: exit code, stdout, stderr."""
-    from keywright.cli import dispatch
 
     monkeypatch.chdir(home)
     monkeypatch.setenv("HOME", str(home))
@@ -72,7 +73,7 @@ def told(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = dispatch.run(arguments)
+        code = app.run(arguments)
         return (code, *capsys.readouterr())
 
     return run

@@ -10,7 +10,7 @@ import pytest
 from made_plugins import plugin
 
 from keywright import Registry
-from keywright.cli.arguments import first_word
+from keywright.cli.parser import CommandLine
 from keywright.plugins.commands import Commands, commands_of
 
 Install = Callable[..., str]
@@ -211,4 +211,4 @@ def test_a_plugins_own_name_is_its_own(owners: list[str], winner: str) -> None:
 )
 def test_first_word(arguments: str, word: str | None) -> None:
     """The first that is neither a global option nor the value of one."""
-    assert first_word(arguments.split()) == word
+    assert CommandLine(arguments.split()).find(Commands()).stray == word

@@ -13,8 +13,7 @@ import pytest
 from made_plugins import FORMAT, HAS, LACKS_ALL, NO_FORMAT, REQUEST, SOUND, failures, plugin, returning
 
 from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
-from keywright.cli.making import configure_generate
-from keywright.cli.rotating import configure_rotate
+from keywright.cli.commands.keys import configure_generate, configure_rotate
 from keywright.config.model import KEY_SETTINGS
 from keywright.errors import PluginError, PolicyError, UnknownPluginError
 from keywright.plugins.validation import RESERVED_SETTINGS, fault_of
@@ -503,8 +502,8 @@ def test_a_fault_is_found(role: str, values: dict[str, object], fault: str) -> N
 def test_key_types_cannot_declare_what_every_key_has() -> None:
     """Reserved is what `[keys.NAME]`, and the methods and commands that make keys, call their own."""
     parsers = ArgumentParser(), ArgumentParser()
-    configure_generate(parsers[0], Registry())
-    configure_rotate(parsers[1], Registry())
+    configure_generate(parsers[0], Registry)
+    configure_rotate(parsers[1], Registry)
     of_commands = {action.dest for parser in parsers for action in parser._actions}
     of_methods = {
         name

@@ -18,7 +18,7 @@ from typing import Final
 import keywright
 from fuzz_targets.contract import check_sentence, require
 from fuzz_targets.target import Target, emptied, scratch_directory
-from keywright.cli.dispatch import run
+from keywright.cli.app import run
 
 _CONFIG: Final = b"""
 default_store = "local"

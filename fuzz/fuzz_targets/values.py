@@ -11,7 +11,7 @@ from typing import Final
 from fuzz_targets.contract import attempt, check_sentence, require
 from fuzz_targets.target import Target
 from keywright import Secret, Setting, check_name, format_time, parse_reference, parse_time
-from keywright.cli.values import attributes_of, duration_of, pairs_of, time_of
+from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import ConfigError, InvalidNameError
 from keywright.settings.model import Given, SettingType
 from keywright.settings.values import parse_setting

@@ -19,7 +19,7 @@ import pytest
 from support import COMMAND, Keywright, feed, started
 
 import keywright as library
-from keywright.cli import dispatch
+from keywright.cli import app
 from keywright.errors import KeywrightError
 from keywright.testing import assert_hidden, traceback_with_locals
 
@@ -143,7 +143,7 @@ def test_no_command_that_reads_a_key_shows_it(
 
 def _error_of(arguments: list[str]) -> KeywrightError | None:
     try:
-        dispatch.dispatch(arguments)
+        app.dispatch(arguments)
     except KeywrightError as error:
         return error
     return None

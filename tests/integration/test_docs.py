@@ -13,7 +13,7 @@ import pytest
 
 import keywright
 from keywright import Registry, errors, testing
-from keywright.cli.builtin import add_core_commands
+from keywright.cli.commands import add_core_commands
 from keywright.plugins import hooks
 from keywright.plugins.commands import Command, Commands
 from keywright.testing.rules import rules_of

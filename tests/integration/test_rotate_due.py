@@ -190,6 +190,20 @@ def test_json_has_a_line_for_each_that_failed(home: Path, keywright: Keywright) 
     assert (lines[1]["error"]["type"], lines[1]["error"]["exit"]) == ("ConfigError", 2)
 
 
+@pytest.mark.usefixtures("due")
+def test_each_name_that_fails_is_reported(home: Path, keywright: Keywright) -> None:
+    """Not only the first of them."""
+    path = home / "keywright.toml"
+    path.write_text(
+        path.read_text().replace("[keys.a]", "[keys.a]\nbits = 7").replace("[keys.b]", "[keys.b]\nbits = 7")
+    )
+
+    plain, documents = keywright("rotate", "--due"), keywright("rotate", "--due", "--json")
+
+    assert [line.partition(b": ")[2][:3] for line in plain.stderr.splitlines()] == [b"a: ", b"b: "]
+    assert [json.loads(line)["name"] for line in documents.stdout.splitlines()] == ["a", "b"]
+
+
 def test_a_store_that_was_swapped_is_told(home: Path, keywright: Keywright) -> None:
     """Cron hears that the configuration points at a store without the key, as `rotate` says it, with its exit code."""
     config = home / "keywright.toml"

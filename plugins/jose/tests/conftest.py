@@ -66,7 +66,8 @@ def command(
             monkeypatch.setattr("sys.stdin", stdin)
             plugins = (lambda: ring.plugins) if ring else Registry
             context = Context(plugins, read_config=no_config, json=as_json, quiet=quiet)
-            context._ring = ring
+            if ring is not None:
+                context.ring = ring
             code = chosen.run(parser.parse_args(arguments), context)
         (tmp_path / "stdin").unlink()
         return Outcome(code, *capfdbinary.readouterr())

@@ -62,7 +62,6 @@ def test_create(ring: KeyRing, run: Run) -> None:
 
 
 def test_create_json(ring: KeyRing, run: Run) -> None:
-    """One document."""
     document = json.loads(run("create", as_json=True)[1])
 
     assert document.keys() == {"key_id", "api_key"}
@@ -219,7 +218,6 @@ def test_revoke_asks(ring: KeyRing, run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_revoke_what_is_not_there(run: Run) -> None:
-    """Before anybody is asked."""
     assert refused(run, "revoke", "mfrggzdfmztwq2lk")[0] is KeyNotFoundError
 
 

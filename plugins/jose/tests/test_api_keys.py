@@ -1,4 +1,4 @@
-"""API keys from Python: made once, checked by hash, ended for good, and good for nothing else."""
+"""API keys from Python: made once, checked by hash, ended, and good for nothing else; and their text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import json
 import logging
 import pickle
 import random
-from collections.abc import Callable, Iterator
+import re
+from binascii import crc32
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jose_support import MEMORY, Clock, hide, oct_key, refused
+from hypothesis import given
+from hypothesis import strategies as st
+from jose_support import MEMORY, Clock, hide, oct_key, refusal, refused
 
 import keywright
 from keywright import KeyEvent, KeyRing, Record, Registry, ReviewRequest, Secret, State, hookimpl
@@ -40,7 +44,8 @@ from keywright_jose import (
     revoke_api_key,
     verify_api_key,
 )
-from keywright_jose.api_keys import find_api_key, new_api_key, new_key_id
+from keywright_jose.api_keys import digest_of, find_api_key, hidden, key_id_of, new_api_key, new_key_id
+from keywright_jose.jwk.usage import is_key_id
 
 DAY = timedelta(days=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -309,12 +314,12 @@ def test_the_secret_is_nowhere(ring: KeyRing, tmp_path: Path, caplog: pytest.Log
     found = verify_api_key(ring, made.api_key)
     wrong = Secret(made.api_key.reveal()[:-1] + b"\n")
     errors = [
-        _error_of(lambda: verify_api_key(ring, wrong)),
-        _error_of(lambda: verify_api_key(ring, wrong.reveal().decode())),
-        _error_of(lambda: verify_api_key(ring, b"kwk" + made.api_key.reveal())),
+        refusal(verify_api_key, ring, wrong),
+        refusal(verify_api_key, ring, wrong.reveal().decode()),
+        refusal(verify_api_key, ring, b"kwk" + made.api_key.reveal()),
     ]
     revoke_api_key(ring, made.key_id)
-    errors.append(_error_of(lambda: verify_api_key(ring, made.api_key)))
+    errors.append(refusal(verify_api_key, ring, made.api_key))
     with pytest.raises(TypeError):
         pickle.dumps(made)
 
@@ -348,19 +353,10 @@ def test_a_refusal_of_the_store_shows_no_secret(clock: Clock, monkeypatch: pytes
 
     monkeypatch.setattr("keywright_jose.api_keys.NewApiKey", watched)
     with keywright.open(config, clock=clock) as ring:
-        shown = everything_in(_error_of(lambda: create_api_key(ring)))
+        shown = everything_in(refusal(create_api_key, ring))
 
     assert_hidden(Secret(made[0].api_key.reveal()[21:]), shown)
     assert_hidden(Secret(sha256(made[0].api_key.reveal()[21:64]).digest()), shown)
-
-
-def _error_of(call: Callable[[], object]) -> KeywrightError:
-    # Its frame holds no secret, as that of a test may.
-    try:
-        call()
-    except KeywrightError as error:
-        return error
-    raise AssertionError("nothing was refused")
 
 
 @pytest.mark.parametrize("kid", [None, "k-{version}"])
@@ -411,3 +407,99 @@ def test_another_store_need_not_be_asked(monkeypatch: pytest.MonkeyPatch) -> Non
     stores = {"here": {"backend": "memory"}, "prod": {"backend": "file", "path": {"env": "KEYS_DIR"}}}
     with keywright.open({"default_store": "here", "stores": stores}) as ring:
         assert verify_api_key(ring, create_api_key(ring).api_key).status == "active"
+
+
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+KEY_ID = "mfrggzdfmztwq2lk"
+SECRET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+# The checksum by another program: `printf '%s' kwk_…abcdefg | gzip -c | tail -c8 | od -An -N4 -tu4`, then base 62.
+API_KEY = f"kwk_{KEY_ID}_{SECRET}2GdLBY"
+SHAPE = "an API key is kwk_, 16 characters, _ and 49 more; copy it whole, and nothing else"
+CHECKSUM = "the checksum of the API key does not fit, so a character is wrong; copy it again"
+
+
+def test_the_shape() -> None:
+    """The documented pattern matches it, and its parts are what they are said to be."""
+    key_id = new_key_id()
+    text = new_api_key(key_id).reveal().decode()
+
+    assert re.fullmatch("kwk_[a-z2-7]{16}_[0-9A-Za-z]{49}", text)
+    assert text[4:20] == key_id == key_id_of(hidden(text))
+    checksum = 0
+    for digit in text[-6:]:
+        checksum = checksum * 62 + DIGITS.index(digit)
+    assert checksum == crc32(text[:-6].encode())
+
+
+def test_a_known_one() -> None:
+    assert key_id_of(hidden(API_KEY)) == KEY_ID
+    assert (
+        digest_of(hidden(API_KEY)).reveal().hex() == "71d84b1859bad11abcb3dfd9353c8d1873aafd883ffaf6f2c9df7cbcfc3e1850"
+    )
+
+
+def test_each_is_another() -> None:
+    """Neither key_id nor secret comes twice; all characters come; one key_id has many secrets."""
+    ids = {new_key_id() for _ in range(200)}
+    secrets = [new_api_key(KEY_ID).reveal()[21:64].decode() for _ in range(200)]
+
+    assert len(ids) == len(set(secrets)) == 200
+    assert set("".join(ids)) == set("abcdefghijklmnopqrstuvwxyz234567")
+    assert set("".join(secrets)) == set(DIGITS)
+
+
+@pytest.mark.parametrize(
+    "given_as", [API_KEY, API_KEY.encode(), Secret(API_KEY.encode())], ids=["str", "bytes", "Secret"]
+)
+def test_how_it_may_be_given(given_as: object) -> None:
+    assert key_id_of(hidden(given_as)) == KEY_ID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(None, id="nothing"),
+        pytest.param(7, id="a number"),
+        pytest.param(bytearray(API_KEY.encode()), id="a bytearray"),
+        pytest.param(API_KEY[:-1], id="truncated"),
+        pytest.param(API_KEY + "0", id="longer"),
+        pytest.param(API_KEY + "\n", id="a line feed after it"),
+        pytest.param(" " + API_KEY, id="a space before it"),
+        pytest.param(API_KEY[:-1] + "\n", id="a line feed in place of the last character"),
+        pytest.param(API_KEY[:-1] + "\ud800", id="a surrogate"),
+        pytest.param(API_KEY[:-1] + "é", id="a letter outside of ASCII"),
+        pytest.param(API_KEY.upper(), id="capitals"),
+        pytest.param(API_KEY.replace("kwk_", "kwp_"), id="another prefix"),
+        pytest.param(API_KEY.replace("_", "-"), id="hyphens"),
+        pytest.param(API_KEY.replace("mfrg", "mfr1"), id="a key_id with a 1"),
+        pytest.param(API_KEY.replace(SECRET, SECRET[:-1] + "-"), id="a secret with a hyphen"),
+        pytest.param("kwk_" * 2**24, id="64 MiB"),
+        pytest.param(b"\xff" * 70, id="no ASCII"),
+    ],
+)
+def test_what_is_none(text: object) -> None:
+    assert refused(key_id_of, hidden(text)) == (MalformedTokenError, SHAPE)
+
+
+@given(st.integers(0, 69), st.sampled_from(DIGITS))
+def test_one_wrong_character(place: int, character: str) -> None:
+    """A single character that is another is always noticed."""
+    wrong = API_KEY[:place] + character + API_KEY[place + 1 :]
+    if wrong == API_KEY:
+        return
+
+    kind, message = refused(key_id_of, hidden(wrong))
+    assert kind is MalformedTokenError
+    assert message in (SHAPE, CHECKSUM)
+
+
+def test_a_wrong_checksum() -> None:
+    """It is told as what it is: a typing error."""
+    for text in (API_KEY.replace("FGH", "FHG"), API_KEY[:-1] + "A"):
+        assert refused(key_id_of, hidden(text)) == (MalformedTokenError, CHECKSUM)
+
+
+def test_key_ids() -> None:
+    assert is_key_id(KEY_ID)
+    assert not any(map(is_key_id, ("", KEY_ID[:-1], KEY_ID + "a", KEY_ID.upper(), KEY_ID + "\n", None, 7, API_KEY)))

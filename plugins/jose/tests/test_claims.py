@@ -79,7 +79,6 @@ def test_tokens_that_are_good_now(claims: dict[str, object], drift: int) -> None
 def test_tokens_that_are_not_good_now(
     claims: dict[str, object], drift: int, kind: type[KeywrightError], message: str
 ) -> None:
-    """Expired, not valid yet, or issued in the future."""
     assert refused(decode, claims, time_drift=drift) == (kind, message)
 
 
@@ -133,7 +132,6 @@ def test_times_to_live_that_are_none(ttl: Any) -> None:
 
 @pytest.mark.parametrize("name", ["iat", "nbf", "exp"])
 def test_a_ttl_beside_times_is_refused(name: str) -> None:
-    """Which of the two would count?"""
     assert refused(jws_encode, {name: 1}, KEY, signature_algorithm="HS256", ttl=60) == (
         ConfigError,
         "the claims say iat, nbf or exp, which the ttl would set; leave out one or the other",
@@ -247,7 +245,6 @@ def test_claims_that_differ(claims: dict[str, object], expected: dict[str, objec
 
 @pytest.mark.parametrize("name", ["", "a b", "a\n", "\N{LATIN SMALL LETTER E WITH ACUTE}", "a" * 65])
 def test_a_claim_of_an_odd_name_is_not_named(name: str) -> None:
-    """What is no plain word stays out of the message."""
     assert refused(decode, {}, check_claims={name: 1})[1] == LACKS.format("a claim")
     assert refused(decode, {name: 2}, check_claims={name: 1})[1] == DIFFERS.format("a claim")
 
@@ -262,7 +259,6 @@ def test_expectations_that_are_none(expected: object) -> None:
 
 
 def test_nothing_is_read_before_the_signature_holds() -> None:
-    """A forged token is a forged token, whatever it claims."""
     forged = signer(create_secret_key(256), "HS256").sign(b'{"exp":"no time"')
 
     assert type(refusal(jws_decode, forged, KEY, signature_algorithm="HS256")) is InvalidSignatureError

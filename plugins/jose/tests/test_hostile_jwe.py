@@ -94,7 +94,6 @@ def with_part(number: int, part: str) -> str:
 
 
 def test_what_these_tokens_are_made_of_decrypts() -> None:
-    """Without a fault, both ways to make them here are right."""
     assert jwe_decode(WHOLE, oct_key(KEY), **DIRECT) == {}
     found = jwe_decrypt(sealed_with_cbc(b"{}" + b"\x0e" * 14), oct_key(KEY), **CBC_DIRECT)
     assert found.plaintext.reveal() == b"{}"
@@ -182,7 +181,6 @@ def test_malformed_tokens(token: Any, message: str) -> None:
     ],
 )
 def test_malformed_tokens_of_cbc(token: str, message: str) -> None:
-    """Whole blocks, a whole IV, a tag of half the hash."""
     assert refused(jwe_decrypt, token, oct_key(KEY), **CBC_DIRECT) == (MalformedTokenError, message)
 
 
@@ -204,7 +202,6 @@ def flipped(part: str, at: int) -> str:
     ],
 )
 def test_changed_tokens(token: str) -> None:
-    """Whatever was changed, the refusal is the same."""
     assert refused(jwe_decrypt, token, oct_key(KEY), **DIRECT) == (InvalidSignatureError, CANNOT)
 
 
@@ -229,7 +226,6 @@ def test_wrong_padding_under_a_right_tag_is_no_other_refusal(padding: bytes) -> 
     ids=lambda header: f"{header['alg']} {header['enc']}",
 )
 def test_other_algorithms_than_those_that_are_allowed(header: dict[str, Any]) -> None:
-    """The caller says the algorithms; the token has no say."""
     token = sealed(header)
 
     assert refused(jwe_decrypt, token, oct_key(KEY), **DIRECT) == (InvalidSignatureError, OTHER_ALGORITHMS)

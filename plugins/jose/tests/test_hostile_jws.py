@@ -120,7 +120,6 @@ def test_what_is_no_token_is_refused(token: Any) -> None:
     ],
 )
 def test_another_number_of_segments_is_refused(token: str) -> None:
-    """A signed token has exactly three segments."""
     assert refused(verify, token, KEY) == (MalformedTokenError, SEGMENTS)
 
 
@@ -172,19 +171,13 @@ def test_the_digits_of_standard_base64_are_refused() -> None:
     assert refused(verify, seal(FIRST, "+//+"), KEY)[1] == BASE64.format("payload")
 
 
-# One object each, with a fault. {} stands for a good member.
+# What is not JSON is tested with the reader itself, `keywright.read_json`; these are one of each kind.
 OBJECTS = [
     pytest.param(b"", id="empty"),
     pytest.param(b"null", id="null"),
-    pytest.param(b"true", id="true"),
-    pytest.param(b"7", id="number"),
-    pytest.param(b'"HS256"', id="text"),
-    pytest.param(b"[]", id="array"),
     pytest.param(b'[["alg","HS256"]]', id="array of pairs"),
     pytest.param(b'{"alg":"HS256"', id="open end"),
     pytest.param(b'{"alg":"HS256",}', id="trailing comma"),
-    pytest.param(b"{'alg':'HS256'}", id="single quotes"),
-    pytest.param(b'{alg:"HS256"}', id="bare name"),
     pytest.param(b'{"alg":"HS256"}{}', id="two objects"),
     pytest.param(b'{"alg":"HS256"}//}', id="comment"),
     pytest.param(b' {"alg":"HS256"}', id="space before"),
@@ -192,25 +185,12 @@ OBJECTS = [
     pytest.param(b'\xef\xbb\xbf{"alg":"HS256"}', id="byte order mark"),
     pytest.param('{"alg":"HS256"}'.encode("utf-16"), id="UTF-16"),
     pytest.param(b'{"alg":"HS256","a":"\xff"}', id="no UTF-8"),
-    pytest.param(b'{"alg":"HS256","a":"\xc0\xaf"}', id="overlong UTF-8"),
-    pytest.param(b'{"alg":"HS256","a":"\xed\xa0\x80"}', id="surrogate in UTF-8"),
-    pytest.param(b'{"alg":"HS256","a":"\n"}', id="control character"),
-    pytest.param(b'{"alg":"HS256","a":"\\x41"}', id="escape that is none"),
-    pytest.param(b'{"alg":"HS256"}\0', id="NUL after"),
-    pytest.param(b'{"alg":"HS256","alg":"HS256"}', id="twice the same"),
     pytest.param(b'{"alg":"none","alg":"HS256"}', id="twice, last is good"),
     pytest.param(b'{"alg":"HS256","\\u0061lg":"none"}', id="twice, one escaped"),
     pytest.param(b'{"alg":"HS256","a":{"b":1,"b":2}}', id="twice, inside"),
-    pytest.param(b'{"alg":"HS256","a":[[{"b":1,"b":1}]]}', id="twice, deep inside"),
     pytest.param(b'{"alg":"HS256","a":NaN}', id="NaN"),
-    pytest.param(b'{"alg":"HS256","a":Infinity}', id="Infinity"),
-    pytest.param(b'{"alg":"HS256","a":[-Infinity]}', id="-Infinity"),
-    pytest.param(b'{"alg":"HS256","a":1e999}', id="1e999"),
     pytest.param(b'{"alg":"HS256","a":{"b":-1e999}}', id="-1e999"),
-    pytest.param(b'{"alg":"HS256","a":%s.0}' % (b"9" * 5000), id="float too large"),
     pytest.param(b'{"alg":"HS256","a":%s}' % (b"9" * 5000), id="integer of 5000 digits"),
-    pytest.param(b'{"alg":"HS256","a":01}', id="leading zero"),
-    pytest.param(b'{"alg":"HS256","a":0x10}', id="hexadecimal"),
 ]
 
 
@@ -362,7 +342,6 @@ def test_padding_is_taken_where_the_caller_says_so() -> None:
 
 
 def test_64_mebibytes_are_refused_at_once() -> None:
-    """Input that is far too large costs nothing, be it text or bytes."""
     text, octets = "A." * (32 << 20), b"A." * (32 << 20)
 
     for token in (text, octets):
@@ -372,7 +351,6 @@ def test_64_mebibytes_are_refused_at_once() -> None:
 
 
 def test_a_token_of_the_largest_size_is_taken() -> None:
-    """262144 bytes are a token; one more are none."""
     room = 262_144 - len(FIRST) - len(THIRD) - 2
     payload = b"a" * (room * 3 // 4)
     token = seal(FIRST, text(payload))

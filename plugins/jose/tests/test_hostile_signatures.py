@@ -110,7 +110,6 @@ def test_the_librarys_own_signature_holds(algorithm: str) -> None:
 )
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_changed_signature_does_not_hold(algorithm: str, change: Callable[[bytes], bytes]) -> None:
-    """Of each algorithm, whatever the change, the length included."""
     check(algorithm, lambda message: change(signature(algorithm, message)))
 
 

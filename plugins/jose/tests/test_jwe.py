@@ -70,7 +70,6 @@ def test_each_pair_of_algorithms_there_and_back(algorithm: str, encryption: str)
 
 
 def test_two_tokens_of_one_plaintext_have_nothing_in_common() -> None:
-    """Each token has its own content key and initialization vector."""
     jwk = create_secret_key(256)
 
     first, second = (jwe_encrypt(b"the same", jwk, **WRAP).split(".")[1:] for _ in range(2))
@@ -216,7 +215,6 @@ def test_another_key_decrypts_nothing(algorithm: str) -> None:
 
 
 def test_claims_are_checked() -> None:
-    """Times and what is expected, as for signed tokens."""
     jwk = create_secret_key(256)
     made = datetime(2027, 1, 1, tzinfo=UTC)
     token = jwe_encode({"aud": ["a", "b"], "exp": made.timestamp() + 60}, jwk, **WRAP)

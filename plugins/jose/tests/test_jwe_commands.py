@@ -146,7 +146,6 @@ def test_keys_of_the_ring(run: Run, ring: KeyRing) -> None:
 
 @pytest.mark.parametrize(("change", "state"), [("compromise", "compromised"), ("destroy", "destroyed")])
 def test_nothing_is_encrypted_for_a_key_that_ended(run: Run, ring: KeyRing, change: str, state: str) -> None:
-    """What would be lost, or read by others, is not encrypted."""
     getattr(ring, change)("box@1")
 
     assert refused(run, "encrypt", "--key", "box", *AGREEMENT, given=b"hi") == (

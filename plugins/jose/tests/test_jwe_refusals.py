@@ -199,7 +199,6 @@ def test_refused_to_decrypt_with(
 
 @pytest.mark.parametrize("kind", ["signer", "verifier", "encrypter", "decrypter"])
 def test_what_a_ring_gives_for_something_else(ring: KeyRing, kind: str) -> None:
-    """It is told what it does not, and what does."""
     names: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A256GCM"}
     ring.generate("box", type="ec-p256")
     given: Any = getattr(ring, kind)("box")
@@ -252,7 +251,6 @@ def test_parties_that_are_no_base64url_are_refused(algorithm: str, value: object
 
 @pytest.mark.parametrize("plaintext", ["text", 7, None, [1]])
 def test_a_plaintext_is_bytes(plaintext: Any) -> None:
-    """Text is not encoded in silence."""
     assert refused(jwe_encrypt, plaintext, OCT, **WRAP) == (
         FormatError,
         "the plaintext of a token is bytes; encode text before",
@@ -294,7 +292,6 @@ def test_claims_are_a_mapping_of_json(claims: Any) -> None:
     ids=["too much drift", "a list", "a clock that gives a number"],
 )
 def test_options_of_decoding_that_are_refused(options: dict[str, Any], message: str) -> None:
-    """They are arguments that are wrong, not tokens."""
     assert refused(jwe_decode, jwe_encode({}, OCT, **WRAP), OCT, **WRAP, **options) == (ConfigError, message)
 
 

@@ -110,7 +110,6 @@ def test_only_what_is_needed_is_opened(ring: KeyRing, clock: Clock, observer: Ob
 
 
 def test_symmetric_keys(ring: KeyRing, observer: Observer) -> None:
-    """To encrypt with one is an export, once a look."""
     to, of = ring.encrypter("wrapping"), ring.decrypter("wrapping")
 
     tokens = [jwe_encrypt(b"any", to, **WRAP) for _ in range(3)]
@@ -179,7 +178,6 @@ def test_a_key_without_kid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_never_mix_a_kid_and_a_key(ring: KeyRing) -> None:
-    """While a key is rotated again and again, every token decrypts with the version that its header names."""
     to, of = ring.encrypter("box"), ring.decrypter("box")
 
     def work(_: int) -> list[str]:

@@ -128,7 +128,6 @@ def test_output_is_replaced_by_force_alone(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("-",), ("FILE",)])
 def test_thumbprint_reads_stdin_or_a_file(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """The thumbprint of the JWK in a file or on standard input is printed on a line."""
     jwk = json.dumps(published("ed25519")).encode() + b"\n"
     (tmp_path / "key").write_bytes(jwk)
     given = b"" if arguments == ("FILE",) else jwk
@@ -139,7 +138,6 @@ def test_thumbprint_reads_stdin_or_a_file(run: Run, tmp_path: Path, arguments: t
 
 
 def test_thumbprint_as_json(run: Run) -> None:
-    """With `--json`, the thumbprint is a member of an object."""
     out = run("thumbprint", given=json.dumps(published("rsa")).encode(), as_json=True)
 
     assert json.loads(out) == {"thumbprint": thumbprint(published("rsa"))}
@@ -159,7 +157,6 @@ def test_thumbprint_of_a_symmetric_key_is_refused(run: Run) -> None:
     ],
 )
 def test_wrong_sizes_and_curves_are_refused(run: Run, arguments: tuple[str, ...]) -> None:
-    """The commands refuse what the functions refuse, as configuration mistakes."""
     assert refused(run, *arguments)[0] is ConfigError
 
 

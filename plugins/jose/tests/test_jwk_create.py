@@ -63,7 +63,6 @@ def test_rsa_key_has_all_its_numbers() -> None:
 
 
 def test_the_defaults() -> None:
-    """2048 bits of a symmetric key, P-256, 3072 bits of RSA."""
     assert len(_octets(create_secret_key()["k"])) == 256
     assert create_curve_key()["crv"] == "P-256"
     assert len(_octets(create_rsa_key()["n"])) == 384
@@ -84,7 +83,6 @@ def test_base64_is_of_the_canonical_json() -> None:
 
 
 def test_new_keys_are_read_and_written_the_same() -> None:
-    """What the functions make is what the strict reader takes and the writer gives."""
     for jwk in (create_secret_key(128), *map(create_curve_key, _CURVES), create_rsa_key(2048)):
         assert json.loads(FORMAT.encode_secret(decode(jwk)).reveal()) == jwk
 
@@ -151,7 +149,6 @@ class _Thumbprint:
 
 @pytest.mark.parametrize("jwk", [None, "text", 1, [("kty", "oct")]])
 def test_thumbprint_wants_a_mapping(jwk: Any) -> None:
-    """Something else than a dict is refused."""
     assert refused(thumbprint, jwk) == (
         MalformedKeyError,
         "a JWK is a mapping of member names to values; pass the dict of one key",

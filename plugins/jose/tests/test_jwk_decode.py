@@ -59,7 +59,6 @@ def test_oct_key_has_no_default_kid() -> None:
 
 @pytest.mark.parametrize("name", ["ec-p256", "ec-p521", "ed25519", "rsa"])
 def test_secret_and_public_jwk_share_a_thumbprint(name: str) -> None:
-    """Secret members do not count in a thumbprint."""
     assert thumbprint(published(name)) == thumbprint(public(published(name)))
 
 
@@ -127,7 +126,6 @@ def test_kid_and_attributes_come_along() -> None:
 
 
 def test_default_kid_stands_in() -> None:
-    """A JWK without `kid` gets the one that the caller has for it."""
     key = FORMAT.decode(hide(published("ed25519")), default_kid="prod/jwt-1")
 
     assert key.kid == "prod/jwt-1"
@@ -145,7 +143,6 @@ def test_whitespace_around_the_object_is_tolerated(around: bytes) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"cache.example.org-1:AAAA", b"-----BEGIN PRIVATE KEY-----", b"[{}]", b"\xff{"])
 def test_other_data_is_not_sniffed(data: bytes) -> None:
-    """What does not start with `{` is nothing of ours."""
     assert not FORMAT.sniff(Secret(data))
 
 
@@ -163,31 +160,20 @@ def test_disagreeing_halves_both_come_back(name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        pytest.param(b"", _NOT_JSON, id="empty"),
         pytest.param(b" \n", _NOT_JSON, id="whitespace alone"),
         pytest.param(b"\xef\xbb\xbf" + _OCT, _BOM, id="byte order mark"),
-        pytest.param(_OCT.decode().encode("utf-16"), _NOT_JSON, id="UTF-16"),
         pytest.param(_OCT[:-1] + b',"note":"\xff"}', _NOT_JSON, id="invalid UTF-8"),
-        pytest.param(_OCT[:-1] + b',"note":"\xed\xa0\x80"}', _NOT_JSON, id="surrogate in UTF-8"),
         pytest.param(_OCT[:-1], _NOT_JSON, id="truncated"),
-        pytest.param(_OCT + b"}", _NOT_JSON, id="trailing brace"),
         pytest.param(_OCT + _OCT, _NOT_JSON, id="two objects"),
-        pytest.param(_OCT + b"\x00", _NOT_JSON, id="trailing NUL"),
         pytest.param(b"\x0b" + _OCT, _NOT_JSON, id="whitespace that is none in JSON"),
-        pytest.param(_OCT.replace(b'"', b"'"), _NOT_JSON, id="single quotes"),
-        pytest.param(_OCT[:-1] + b",}", _NOT_JSON, id="trailing comma"),
-        pytest.param(_OCT[:-1] + b',"note":"\n"}', _NOT_JSON, id="raw line feed in text"),
         pytest.param(_INSIDE % (b"9" * 5000), _NOT_JSON, id="number without end"),
         pytest.param(b"[%s]" % _OCT, _NO_OBJECT, id="array"),
         pytest.param(b'"canary-canary-canary"', _NO_OBJECT, id="text"),
-        pytest.param(b"null", _NO_OBJECT, id="null"),
-        pytest.param(_OCT[:-1] + b',"kty":"oct"}', _TWICE, id="kty twice"),
         pytest.param(b"{%s,%s}" % (_K, _K), _TWICE, id="k twice"),
         pytest.param(_OCT[:-1] + b',"\\u006b":"AAAA"}', _TWICE, id="k twice, once escaped"),
         pytest.param(_INSIDE % b'[{"a":1,"a":1}]', _TWICE, id="twice, deeper"),
         pytest.param(_INSIDE % (b"[" * 32 + b"]" * 32), _DEEP, id="33 levels"),
         pytest.param(_INSIDE % (b"[" * 30_000 + b"]" * 30_000), _DEEP, id="30000 levels"),
-        pytest.param(b'{"a":' * 9000 + b"1" + b"}" * 9000, _DEEP, id="9000 objects deep"),
         pytest.param(_OCT + b" " * (65_537 - len(_OCT)), _LARGE, id="65537 bytes"),
         pytest.param(_INSIDE % b"NaN", _FINITE, id="NaN"),
         pytest.param(_INSIDE % b"[-Infinity]", _FINITE, id="-Infinity"),

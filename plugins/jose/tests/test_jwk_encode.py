@@ -172,14 +172,12 @@ def test_canonical_form_is_sorted_compact_utf8() -> None:
 
 
 def test_empty_kid_is_left_out() -> None:
-    """A key without kid becomes a JWK without `kid`."""
     encoded = FORMAT.encode_secret(Key("oct", "", Secret(b"\x00\x01")))
 
     assert json.loads(encoded.reveal()) == {"k": "AAE", "kty": "oct"}
 
 
 def test_kid_default_needs_a_type_of_ours() -> None:
-    """There is no thumbprint of a key that no JWK can carry."""
     assert refused(FORMAT.default_kid, "a", 1, Key("ed448", public=b"p"))[1] == _TYPE
 
 

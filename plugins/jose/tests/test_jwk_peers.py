@@ -77,7 +77,6 @@ def test_jose_signs_and_verifies_with_ours(jose: Jose, algorithm: str) -> None:
 @pytest.mark.peer
 @pytest.mark.parametrize("algorithm", [name for name in _ASYMMETRIC if name not in ("EdDSA", "ECDH-ES")])
 def test_jose_gives_the_same_thumbprint(jose: Jose, algorithm: str) -> None:
-    """`jose jwk thp` and `thumbprint` agree."""
     jwk = _ASYMMETRIC[algorithm]
 
     assert jose("jwk", "thp", "-i-", "-a", "S256", given=json.dumps(jwk).encode()).decode() == thumbprint(jwk)
@@ -85,7 +84,6 @@ def test_jose_gives_the_same_thumbprint(jose: Jose, algorithm: str) -> None:
 
 @pytest.mark.parametrize("algorithm", _ASYMMETRIC)
 def test_joserfc_reads_ours_and_agrees_on_the_thumbprint(algorithm: str) -> None:
-    """joserfc takes our secret and public JWK, and computes the same thumbprint."""
     jwk = _ASYMMETRIC[algorithm]
 
     secret = joserfc.jwk.import_key(dict(jwk))
@@ -119,7 +117,6 @@ def test_jwcrypto_reads_ours_and_agrees(algorithm: str) -> None:
     ids=json.dumps,
 )
 def test_keys_of_jwcrypto_are_read(options: dict[str, Any]) -> None:
-    """What jwcrypto generates comes back with the same members."""
     exported = jwcrypto.jwk.JWK.generate(**options).export()
 
     key: Key = FORMAT.decode(Secret(exported.encode()), default_kid="")
@@ -129,7 +126,6 @@ def test_keys_of_jwcrypto_are_read(options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("algorithm", _OURS)
 def test_python_jose_signs_with_ours(algorithm: str) -> None:
-    """python-jose signs with our secret JWK and verifies with our public one."""
     jwk = _OURS[algorithm]
     public = jwk if jwk["kty"] == "oct" else json.loads(_public(jwk))
 

@@ -286,7 +286,6 @@ def test_refusals(ring: KeyRing, names: Any, kind: type[KeywrightError], message
 
 
 def test_names_are_names(ring: KeyRing) -> None:
-    """A name that is none, or that is not there, is told as everywhere."""
     assert refused(jwks, ring, ["../jwt"])[0] is InvalidNameError
     assert refused(jwks, ring, ["jwt@1"])[0] is InvalidNameError
     assert refused(jwks, ring, ["jwt"])[0] is KeyNotFoundError
@@ -314,7 +313,6 @@ def test_records_that_cannot_be_published(ring: KeyRing, changes: dict[str, Any]
 
 
 def test_a_token_of_a_key_that_is_not_in_the_set(ring: KeyRing) -> None:
-    """The set vouches for nobody else."""
     generate(ring, "jwt")
     token = jws_encode({}, create_curve_key("Ed25519"), signature_algorithm="EdDSA", headers={"kid": "x"})
 

@@ -101,7 +101,6 @@ def test_a_file_is_kept_up_to_date(ring: KeyRing, run: Run, tmp_path: Path) -> N
 
 
 def test_no_key_leaves_the_file_as_it_was(run: Run, tmp_path: Path) -> None:
-    """What cannot be published does not empty the file that is."""
     path = tmp_path / "jwks.json"
     path.write_bytes(OLD)
 
@@ -110,7 +109,6 @@ def test_no_key_leaves_the_file_as_it_was(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_set_is_not_replaced(run: Run, tmp_path: Path) -> None:
-    """Unless somebody insists."""
     path = tmp_path / "key.jwk"
     path.write_text("a key")
 
@@ -171,7 +169,6 @@ def test_other_names_keep_the_old_bytes(tmp_path: Path) -> None:
 
 
 def test_same_length_other_bytes(tmp_path: Path) -> None:
-    """That the length is right proves nothing."""
     path = tmp_path / "set"
     path.write_bytes(NEW.swapcase())
 
@@ -238,7 +235,6 @@ def test_what_cannot_be_a_file(tmp_path: Path, name: str, message: str) -> None:
 
 
 def test_no_room(tmp_path: Path) -> None:
-    """A write that fails leaves the old file, and nothing else."""
     path = tmp_path / "set"
     path.write_bytes(OLD)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -406,7 +402,6 @@ def test_nothing_else_is(tmp_path: Path, held: str) -> None:
 
 
 def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
-    """16 MiB are more than any set."""
     path = tmp_path / "set"
     with path.open("wb") as file:
         file.write(b'{"keys":[]}')

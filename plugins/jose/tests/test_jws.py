@@ -181,7 +181,6 @@ def test_claims_that_json_cannot_carry_are_refused(claims: Any) -> None:
 
 @pytest.mark.parametrize("headers", [7, "", "typ", b"", [], [("typ", "JWT")], {1: 2}, {"a": object()}])
 def test_headers_that_json_cannot_carry_are_refused(headers: Any) -> None:
-    """They are a mapping, as claims are."""
     assert refused(signer, KEY, headers=headers) == (FormatError, NO_HEADER)
 
 
@@ -215,7 +214,6 @@ def test_a_header_has_what_was_asked_for_and_no_more() -> None:
 
 
 def test_another_kid_than_the_keys_is_refused() -> None:
-    """Nobody would verify the token."""
     assert refused(signer, {**KEY, "kid": "a"}, headers={"kid": "b"}) == (
         PolicyError,
         "headers say another kid than the key's own, so nobody would verify the token; leave it out",
@@ -233,7 +231,6 @@ def test_headers_are_the_signers_own() -> None:
 
 
 def test_a_token_that_would_be_too_large_is_not_made() -> None:
-    """What a signer makes, a verifier takes."""
     bound = signer(create_curve_key("P-521"), "ES512")
 
     assert len(bound.sign(b"a" * 195_000)) < 262_144
@@ -245,7 +242,6 @@ def test_a_token_that_would_be_too_large_is_not_made() -> None:
 
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_what_is_bound_is_not_pickled(duplicate: Callable[[object], object]) -> None:
-    """A pickle would hold a key, and end up in caches and queues."""
     with pytest.raises(TypeError) as of_signer:
         duplicate(signer(KEY))
     with pytest.raises(TypeError) as of_verifier:
@@ -262,7 +258,6 @@ def test_what_is_bound_shows_no_key() -> None:
 
 
 def test_a_bound_signer_is_used_again() -> None:
-    """The functions take a bound signer and a bound verifier in place of a key."""
     bound, checks = signer(KEY), verifier(KEY)
 
     assert verify(jws_encode({"a": 1}, bound), checks) == verify(jws_encode({"a": 1}, bound), KEY)

@@ -75,7 +75,6 @@ def test_sign_writes_the_members_that_were_asked_for(run: Run) -> None:
 
 
 def test_sign_reads_the_key_from_stdin(run: Run, tmp_path: Path) -> None:
-    """A key by stdin and claims in a file go together."""
     (tmp_path / "claims").write_bytes(b"{}")
 
     out = run("sign", "--key-file", "-", "claims", given=json.dumps(KEY).encode())
@@ -204,7 +203,6 @@ def test_key_files_that_are_none(run: Run, tmp_path: Path, change: Callable[[str
 
 
 def test_a_key_in_a_file_does_not_show(run: Run, tmp_path: Path) -> None:
-    """Nor where it was read and then refused."""
     (tmp_path / "key.jwk").write_text(json.dumps({**KEY, "use": "enc"}))
 
     for arguments in (SIGN, VERIFY):
@@ -214,7 +212,6 @@ def test_a_key_in_a_file_does_not_show(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ttl", "seconds"), [("900", 900), ("15m", 900), ("2h", 7200), ("1w", 604_800)])
 def test_a_ttl_in_units(run: Run, ttl: str, seconds: int) -> None:
-    """As people write it; a number alone is seconds. So is a drift."""
     token = run("sign", "--key-file", "key.jwk", "--ttl", ttl, given=b"{}")
 
     claims = json.loads(run("verify", "--key-file", "key.jwk", "--time-drift", "10m", given=token))
@@ -223,7 +220,6 @@ def test_a_ttl_in_units(run: Run, ttl: str, seconds: int) -> None:
 
 
 def test_a_token_in_two_lines(run: Run) -> None:
-    """As a terminal breaks it where it is copied from."""
     token = run("sign", "--key-file", "key.jwk", given=b"{}")
 
     assert refused(run, "verify", "--key-file", "key.jwk", given=token[:20] + b"\n" + token[20:]) == (

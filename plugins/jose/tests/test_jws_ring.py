@@ -87,7 +87,6 @@ def test_a_rings_key_has_one_algorithm(ring: KeyRing) -> None:
 
 
 def test_a_signer_does_not_verify_nor_a_verifier_sign(ring: KeyRing) -> None:
-    """Each is taken for what it is."""
     assert refused(verifier, ring.signer("jwt"))[0] is ConfigError
     assert refused(signer, ring.verifier("jwt"))[0] is ConfigError
 
@@ -175,7 +174,6 @@ def _fork_and_sign(ring: KeyRing) -> None:
 
 
 def test_an_oct_key_of_a_ring(ring: KeyRing) -> None:
-    """Symmetric keys sign and verify with HS256 of their own accord."""
     ring.generate("hs", type="oct", bits=512)
 
     token = signer(ring.signer("hs", algorithm="HS384")).sign({})
@@ -188,7 +186,6 @@ def test_an_oct_key_of_a_ring(ring: KeyRing) -> None:
 
 
 def test_a_name_that_is_not_there(ring: KeyRing) -> None:
-    """The ring's own errors come through."""
     assert refused(lambda: signer(ring.signer("other")))[0] is KeyNotFoundError
     assert refused(lambda: verify("a.b.c", ring.verifier("other")))[0] is KeyNotFoundError
 

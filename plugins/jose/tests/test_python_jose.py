@@ -97,7 +97,6 @@ def test_secrets_that_python_jose_takes(octets: bytes) -> None:
 
 
 def test_no_octets_at_all() -> None:
-    """To python-jose the empty text is a key."""
     token = sealed(text(b'{"alg":"HS256"}'), text(b"{}"), b"")
 
     assert python_jws.verify(token, "", ["HS256"]) == b"{}"
@@ -105,7 +104,6 @@ def test_no_octets_at_all() -> None:
 
 
 def test_small_rsa_keys() -> None:
-    """1024 bits sign and verify there."""
     private = rsa.generate_private_key(65537, 1024)
     numbers = private.public_key().public_numbers()
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -271,7 +271,7 @@ def test_any_bytes_are_read_or_refused(text: bytes) -> None:
 
 
 def test_the_file_of_a_cache(tmp_path: Path) -> None:
-    """It is read where it is, by a symbolic link too; where there is none, the cache says none."""
+    """It is read where it is, by a symbolic link too; without the file, the cache names no store."""
     assert read_store_dir(str(tmp_path)) == b""
 
     (tmp_path / "elsewhere").write_bytes(b"StoreDir: /nix/store\n" + b"x" * (65_536 - 21))

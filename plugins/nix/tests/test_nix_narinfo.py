@@ -168,7 +168,10 @@ REFUSED = {
         [f"NarSize: {value}" for value in ("", "0", "-1", "+1", "01", "1.0", "1_0", " 1", "١", str(2**64), "9" * 5000)],
     ),
     "FileSize: 4029176": (f"5: FileSize {NO_SIZE}", ["FileSize: many"]),
-    "FileHash: sha256:1w": ("4: FileHash is no hash in base32, hexadecimal or SRI", ["FileHash: sha256:ew"]),
+    "FileHash: sha256:1w": (
+        "4: FileHash is no hash in base32, hexadecimal or SRI",
+        ["FileHash: sha256:ew", "FileHash: sha224:1w"],
+    ),
     f"{TWO} {ONE} {TWO}": (
         "8: References has a reference that is no store path's name",
         [

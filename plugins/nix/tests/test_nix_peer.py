@@ -169,18 +169,9 @@ def cache(nix: Nix, tmp_path: Path) -> Path:
       let leaf = n: builtins.toFile "leaf-${toString n}" "hello ${toString n}";
       in builtins.genList (n: builtins.toFile "root-${toString n}" "${leaf n} ${leaf (n + 1)}") 5
     """
+    options = ["--eval", "--read-write-mode", "--strict", "--json", "-E"]
     made = subprocess.run(
-        [
-            "nix-instantiate",
-            "--store",
-            str(store),
-            "--eval",
-            "--read-write-mode",
-            "--strict",
-            "--json",
-            "-E",
-            expression,
-        ],
+        ["nix-instantiate", "--store", str(store), *options, expression],
         capture_output=True,
         check=True,
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
@@ -199,44 +190,57 @@ def narinfos(place: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in place.glob("*.narinfo")}
 
 
-def test_both_sign_the_same(nix: Nix, nix_command: Run, cache: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def make_key(nix: Nix, tmp_path: Path) -> Callable[[str], tuple[str, str]]:
+    """Makes a key by Nix: the path of its file, and its public half."""
+
+    def make(name: str) -> tuple[str, str]:
+        secret = tmp_path / name
+        secret.write_bytes(nix("key", "generate-secret", "--key-name", name).stdout)
+        secret.chmod(0o600)
+        return str(secret), nix("key", "convert-secret-to-public", given=secret.read_bytes()).stdout.decode()
+
+    return make
+
+
+def verified_by_nix(nix: Nix, cache: Path, trusted: str, needed: int) -> bool:
+    done = nix(
+        *("store", "verify", "--all", "--no-contents", "--sigs-needed", str(needed)),
+        *("--option", "trusted-public-keys", trusted, "--store", f"file://{cache}"),
+    )
+    assert done.returncode in (0, 2), done.stderr
+    return done.returncode == 0
+
+
+def test_both_sign_the_same(
+    nix: Nix, nix_command: Run, cache: Path, tmp_path: Path, make_key: Callable[[str], tuple[str, str]]
+) -> None:
     """Two keys after one another, the second sorting before the first: both tools leave the same files."""
     theirs = shutil.copytree(cache, tmp_path / "theirs")
     publics = []
     for name in ("m-1", "a-1"):
-        secret = tmp_path / name
-        secret.write_bytes(nix("key", "generate-secret", "--key-name", name).stdout)
-        secret.chmod(0o600)
-        publics.append(nix("key", "convert-secret-to-public", given=secret.read_bytes()).stdout.decode())
+        secret, public = make_key(name)
+        publics.append(public)
 
-        assert nix_command("sign", str(cache), "--key-file", str(secret))[0] == 0
-        assert nix("store", "sign", "--all", "--store", f"file://{theirs}", "-k", str(secret)).returncode == 0
+        assert nix_command("sign", str(cache), "--key-file", secret)[0] == 0
+        assert nix("store", "sign", "--all", "--store", f"file://{theirs}", "-k", secret).returncode == 0
 
         assert narinfos(cache) == narinfos(theirs)
     trusted = " ".join(publics)
-    verified = nix(
-        *("store", "verify", "--all", "--no-contents", "--sigs-needed", "2"),
-        *("--option", "trusted-public-keys", trusted, "--store", f"file://{cache}"),
-    )
-    assert verified.returncode == 0, verified.stderr
+    assert verified_by_nix(nix, cache, trusted, needed=2)
     ours = nix_command("verify", str(theirs), "--trusted-public-keys", trusted, "--sigs-needed", "2")
     assert ours == (0, f"verified {len(narinfos(theirs))}, bad 0\n".encode(), b"")
 
 
-def test_what_is_dropped_nix_refuses(nix: Nix, nix_command: Run, cache: Path, tmp_path: Path) -> None:
-    """A signature that was taken away is gone for Nix too."""
-    secret = tmp_path / "secret"
-    secret.write_bytes(nix("key", "generate-secret", "--key-name", "a-1").stdout)
-    secret.chmod(0o600)
-    trusted = nix("key", "convert-secret-to-public", given=secret.read_bytes()).stdout.decode()
+def test_what_is_dropped_nix_refuses(
+    nix: Nix, nix_command: Run, cache: Path, make_key: Callable[[str], tuple[str, str]]
+) -> None:
+    """A signature that was removed is gone for Nix too."""
+    secret, trusted = make_key("a-1")
     bare = narinfos(cache)
-    nix_command("sign", str(cache), "--key-file", str(secret))
+    nix_command("sign", str(cache), "--key-file", secret)
 
     nix_command("sign", str(cache), "--drop", "a-1")
 
-    verified = nix(
-        *("store", "verify", "--all", "--no-contents", "--sigs-needed", "1"),
-        *("--option", "trusted-public-keys", trusted, "--store", f"file://{cache}"),
-    )
-    assert verified.returncode == 2
+    assert not verified_by_nix(nix, cache, trusted, needed=1)
     assert narinfos(cache) == bare

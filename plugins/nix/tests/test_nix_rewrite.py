@@ -87,7 +87,7 @@ def test_another_change_makes_a_new_file(file: Path, new: bytes, mode: int) -> N
 
 
 def test_where_an_addition_makes_a_new_file(file: Path) -> None:
-    """If its owner may not write the file, whoever we are; or if it has another name, which keeps the old bytes."""
+    """If its owner may not write the file, even for root; or if it has another name, which keeps the old bytes."""
     snapshot = file.parent / "snapshot"
     os.link(file, snapshot)
     assert rewritten(file, OLD + TAIL)
@@ -405,7 +405,7 @@ def test_it_is_full_at_1024(batch: Batch, tmp_path: Path, count: int) -> None:
 def test_the_next_is_gathered_while_one_is_synced(
     batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is put in place before its own batch is on the medium; nobody waits for that but the next one's end."""
+    """Nothing is renamed before its own batch is on the medium; only the end of the next batch waits for that."""
     may_end, synced = Event(), []
 
     def sync(_descriptor: int) -> None:
@@ -453,7 +453,7 @@ def test_a_sync_that_fails_is_reported(
 
 
 def test_closing_waits_for_what_is_under_way(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Afterwards nobody uses the descriptor any more; twice, or with nothing under way, does no harm."""
+    """Afterwards the descriptor is not in use; twice, or with nothing under way, does no harm."""
     synced = []
 
     def sync(_descriptor: int) -> None:

@@ -222,7 +222,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("watched", [False, True])
-def test_the_directory_is_not_read_for_a_bar_that_nobody_sees(
+def test_the_directory_is_not_read_for_a_bar_that_is_not_drawn(
     nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch, watched: bool
 ) -> None:
     """The narinfos are counted beforehand only where a bar is drawn, which says of how many."""

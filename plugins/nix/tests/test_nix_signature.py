@@ -48,7 +48,7 @@ def times(number: int, point: Point) -> Point:
 
 
 def root(y: int) -> int | None:
-    """The even x of the point with this y; None if there is none."""
+    """The even x of the point with this y; None if no point has it."""
     x2 = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(x2, (P + 3) // 8, P)
     if (x * x - x2) % P:
@@ -231,7 +231,7 @@ def test_other_lengths_do_not_hold() -> None:
 
 
 def test_a_signature_is_read_as_nix_reads_it() -> None:
-    """What Nix takes is the same signature, and strictly it is none (`src/libutil/base-n.cc`)."""
+    """What Nix takes is the same signature, and is refused strictly (`src/libutil/base-n.cc`)."""
     signature = Signature("k-1", KEY.sign(b"m").signature)
     assert parse_signature(SIGNATURE) == parse_signature_leniently(SIGNATURE) == signature
     for text in (

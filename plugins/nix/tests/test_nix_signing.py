@@ -144,7 +144,7 @@ class TestSignaturesThatDiffer:
 
     @pytest.mark.parametrize("key", [A, varying("a-1")], ids=["in this process", "in a store"])
     def test_one_that_is_spelled_otherwise(self, file: Path, key: Bound) -> None:
-        """A signature that Nix reads and would not write so is spelled anew, and nobody else's is touched."""
+        """A signature that Nix reads and would not write so is respelled, and no other is touched."""
         bare = file.read_bytes()
         line = sig(A, bare)
         other = sig(B, bare).replace(b"=", b"")

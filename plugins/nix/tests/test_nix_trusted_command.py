@@ -60,7 +60,7 @@ def trusted(ring: KeyRing, registry: Registry, capfdbinary: pytest.CaptureFixtur
         parser = ArgumentParser(allow_abbrev=False)
         found.configure(parser)
         context = Context(registry, read_config=no_config, json=as_json)  # type: ignore[arg-type]  # it never returns
-        context._ring = ring  # one with a clock of its own
+        context.ring = ring  # one with a clock of its own
         code = found.run(parser.parse_args(arguments), context)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()

@@ -14,7 +14,7 @@ from faults.operations import OPERATIONS, open_ring, open_store
 from faults.tracing import Run, failed_syncs, is_rewritten, target
 
 from keywright import Record, RecordInfo, Registry, Secret, WritableStore, encode_info
-from keywright.cli.exit_codes import BUG
+from keywright.cli.failures import BUG
 
 _WINDOW = 8  # bytes: what counts as a trace of a secret
 

@@ -23,7 +23,7 @@ from faults.operations import BACKENDS, OPERATIONS, STARTS, open_ring, open_stor
 from faults.tracing import Call, Run
 
 from keywright import Record, Registry, WritableStore, encode_info
-from keywright.cli.exit_codes import BUG, exit_code
+from keywright.cli.failures import BUG, exit_code
 from keywright.errors import KeywrightError
 
 Tell = Callable[[bytes], None]

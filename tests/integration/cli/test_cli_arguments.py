@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support import COMMAND, Keywright, Told
 
-from keywright.cli import dispatch
-from keywright.cli.loading import Loading
+from keywright.cli import app
+from keywright.cli.app import Loading
 from keywright.plugins.commands import Command, Commands
 
 CANARY = "canary-7f3b-sings-not"
@@ -141,7 +141,7 @@ def test_init_writes_where_config_says(told: Told, home: Path) -> None:
 @pytest.mark.parametrize("stop", ["SystemExit('boom')", "SystemExit()", "SystemExit(0)", "GeneratorExit", "ValueError"])
 def test_a_plugin_that_stops_the_program_is_a_bug(told: Told, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
     """Only our own parser ends a command early; whatever else does is told, with exit 70."""
-    monkeypatch.setattr("keywright.cli.reading.run_list", lambda *_: exec(f"raise {stop}"))
+    monkeypatch.setattr("keywright.cli.commands.read.run_list", lambda *_: exec(f"raise {stop}"))
 
     code, out, err = told("list")
 
@@ -237,7 +237,7 @@ def test_what_is_no_exit_code_is_a_bug_of_the_command(returned: object) -> None:
     command: Command = commands.table["odd",]
 
     with pytest.raises(TypeError):
-        dispatch._run(command, Namespace(output="-"), Loading([], command))
+        app._run(command, Namespace(output="-"), Loading(Namespace(), command))
 
 
 @pytest.mark.parametrize(

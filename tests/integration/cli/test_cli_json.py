@@ -11,8 +11,8 @@ import pytest
 from support import COMMAND, Keywright, Told, started
 
 from keywright import Registry, errors
-from keywright.cli.builtin import add_core_commands
-from keywright.cli.exit_codes import exit_code
+from keywright.cli.commands import add_core_commands
+from keywright.cli.failures import exit_code
 from keywright.plugins.commands import Commands
 
 PUBLIC = b"test-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032 §7.1, TEST 1
@@ -227,7 +227,7 @@ def test_every_class_of_error_has_its_document(error: str, told: Told, monkeypat
     def fail(*_: object) -> int:
         raise kind("it is so; do this")
 
-    monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
+    monkeypatch.setattr("keywright.cli.commands.config.run_config_path", fail)
 
     code, out, err = told("config", "path", "--json")
 
@@ -245,7 +245,7 @@ def test_what_is_no_error_of_ours_has_a_document_too(
     def fail(*_: object) -> int:
         raise stop("canary")
 
-    monkeypatch.setattr("keywright.cli.setup.run_config_path", fail)
+    monkeypatch.setattr("keywright.cli.commands.config.run_config_path", fail)
 
     code, out, err = told("config", "path", "--json")
 

@@ -12,8 +12,9 @@ import pytest
 from support import COMMAND, Keywright, Shell, ctrl_c, feed, started
 
 from keywright import Context, Registry
-from keywright.cli import dispatch, using
-from keywright.cli.progress import Progress
+from keywright.cli import app
+from keywright.cli.commands import use
+from keywright.cli.io import Progress
 
 CLOSED = "keywright: standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE\n"
 
@@ -98,7 +99,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(shell: Shell, home: Path) ->
     """With all streams closed, what a library writes to descriptor 2 does not end up in a store."""
     (home / "loud.py").write_text(
         "import os, sys\n"
-        "from keywright.cli.dispatch import run\n"
+        "from keywright.cli.app import run\n"
         "from keywright import KeyRing\n"
         "made = KeyRing.generate\n"
         "def loud(*given, **settings):\n"
@@ -205,7 +206,7 @@ argparse.ArgumentParser.parse_intermixed_args = interrupted
     [
         *(
             pytest.param(IMPORTING.replace("MODULE", repr(module)), ("", "keywright: interrupted\n"), id=module)
-            for module in ("keywright.cli.dispatch", "argparse", "pluggy", "keywright.config")
+            for module in ("keywright.cli.app", "argparse", "pluggy", "keywright.config.load")
         ),
         pytest.param(FINISHING, ("keywright: interrupted\n",), id="another error over it"),
     ],
@@ -271,11 +272,11 @@ def test_a_message_has_a_limit_of_its_own(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     """What is signed is no key, and the message does not say so."""
-    monkeypatch.setattr(using, "_MAXIMUM_MESSAGE_BYTES", 10)
+    monkeypatch.setattr(use, "_MAXIMUM_MESSAGE_BYTES", 10)
     (home / "long").write_bytes(bytes(11))
     more = ["--signature", "AA=="] if command == "verify" else []
 
-    code = dispatch.run([command, "a", str(home / "long"), *more])
+    code = app.run([command, "a", str(home / "long"), *more])
 
     told = "has more than 10 bytes, the most that is read here; check that it is what you meant"
     assert (code, capsys.readouterr()) == (65, ("", f"keywright: {home / 'long'}: {told}\n"))
@@ -370,7 +371,7 @@ def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> Non
     """It is drawn on one line, not more often than ten times a second, and nothing of it stays."""
     terminal = _terminal(monkeypatch)
     now = iter([1.0, 1.0, 1.05, 1.2, 1.2])
-    monkeypatch.setattr("keywright.cli.progress.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("keywright.cli.io.time.monotonic", lambda: next(now))
 
     with _context().progress(2048, "narinfos") as progress:
         progress.advance(512)

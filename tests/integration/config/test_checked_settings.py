@@ -466,3 +466,17 @@ def test_one_that_cannot_be_made_stops_no_other(home: Path, keywright: Keywright
     document = json.loads(again.stdout)
     assert (document["name"], document["error"]["exit"]) == ("b", 4)
     assert keywright("ensure", "a", "unknown").returncode == 2
+
+
+def test_each_key_that_cannot_be_created_is_reported(home: Path, keywright: Keywright) -> None:
+    """Not only the first of them."""
+    (home / "keywright.toml").write_text(
+        f'default_store = "main"\n{STORE}[stores.other]\nbackend = "file"\npath = "other"\n[keys.a]\n[keys.b]\n'
+    )
+    for name in ("a", "b"):
+        assert keywright("generate", name, "--store", "other").returncode == 0
+
+    plain, documents = keywright("ensure"), keywright("ensure", "--json")
+
+    assert plain.stderr.count(b"keywright: store 'other' has ") == 2
+    assert [json.loads(line)["name"] for line in documents.stdout.splitlines()] == ["a", "b"]

@@ -9,14 +9,14 @@ def main() -> int:
     """The entry point of the command `keywright`. Returns the exit code."""
     import gc
 
-    # Nothing that a start allocates is garbage; looking for some takes a tenth of it. Collected again from then on.
+    # Nothing that a start allocates is garbage, and a search for some takes a tenth of it.
     gc.disable()
     try:
-        from keywright.cli.dispatch import run
+        from keywright.cli.app import run
 
         return run()
     except KeyboardInterrupt:
-        # Ctrl-C while modules are imported, or while something else is being told.
+        # Ctrl-C while modules are imported, or while another error is printed.
         return 130
     finally:
         gc.enable()

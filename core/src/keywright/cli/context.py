@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from keywright.cli.streams import is_terminal, printable, say, shown_path, write_stdout
+from keywright.cli.io import Progress, is_terminal, printable, say, shown_path, write_file, write_stdout
 from keywright.errors import ConfigError, FormatError
 from keywright.secret import Secret
 
 if TYPE_CHECKING:
-    from keywright.cli.progress import Progress
     from keywright.config.load import Config
     from keywright.errors import KeywrightError
     from keywright.plugins.registry import Registry
+    from keywright.records import RecordInfo
     from keywright.ring.keyring import KeyRing
-
-__all__ = ["MAXIMUM_KEY_BYTES", "Context"]
 
 MAXIMUM_KEY_BYTES = 1_048_576
 _OTHERS = 0o077
@@ -50,51 +49,43 @@ class Context:
         self.verbose = verbose
         self.store = store
         self._load_plugins = load_plugins
-        self._registry: Registry | None = None
         self._read_config = read_config
-        self._config: Config | None = None
-        self._ring: KeyRing | None = None
 
-    @property
+    @cached_property
     def registry(self) -> Registry:
         """The plugins, loaded when first asked for.
 
         Raises:
             ConfigError, PluginError: the core's command needs a configuration, and it is wrong.
         """
-        if self._registry is None:
-            self._registry = self._load_plugins()
-            self._registry.report = self.warn
-        return self._registry
+        registry = self._load_plugins()
+        registry.report = self.warn
+        return registry
 
-    @property
+    @cached_property
     def config(self) -> Config:
         """The configuration, read when first asked for.
 
         Raises:
             ConfigError: it is wrong.
         """
-        if self._config is None:
-            self._config = self._read_config()
-        return self._config
+        return self._read_config()
 
-    @property
+    @cached_property
     def ring(self) -> KeyRing:
         """The key ring, opened when first asked for. Commands that never ask read no configuration.
 
         Raises:
             ConfigError: the configuration is wrong.
         """
-        if self._ring is None:
-            from keywright.ring.keyring import KeyRing
+        from keywright.ring.keyring import KeyRing
 
-            self._ring = KeyRing(self.config, self.registry, store=self.store)
-        return self._ring
+        return KeyRing(self.config, self.registry, store=self.store)
 
     def close(self) -> None:
         """Close the ring, if it was opened."""
-        if self._ring is not None:
-            self._ring.close()
+        if "ring" in vars(self):
+            self.ring.close()
 
     def print(self, text: str) -> None:
         """A line of the result, on stdout. Raises: as `write`."""
@@ -120,14 +111,12 @@ class Context:
 
         Raises:
             KeyExistsError, ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityUnknownError: as
-                `keywright.cli.output.write_file` says.
+                `keywright.cli.io.write_file` says.
         """
         if output is None or output == "-":
             self.write(data)
-            return
-        from keywright.cli.output import write_file
-
-        write_file(output, data, force=force)
+        else:
+            write_file(output, data, force=force)
 
     def write_key(
         self,
@@ -151,12 +140,10 @@ class Context:
         """
         to_file = output is not None and output != "-"
         if self.json:
-            from keywright.cli.documents import key_document
-
             about = {"format": format, "half": "secret" if secret else "public"}
             about |= {} if reference is None else {"reference": reference}
             if not to_file:
-                self.write(key_document(about, data, is_base64=is_base64))
+                self.write(_key_document(about, data, is_base64=is_base64))
                 return
             self.write_result(_ended(data) if line else data, output=output, force=force)
             self.print_json(about | {"output": output})
@@ -178,14 +165,14 @@ class Context:
         self.note(f"keywright: warning: {text}")
 
     def warn_if_exposed(self, path: str) -> None:
-        """Warn if others may read or change the file of a secret key at `path`; of what is no file say nothing."""
+        """Warn if others may read or change the file of a secret key at `path`, if that is a file."""
         try:
             mode = os.stat(path).st_mode
         except OSError:
             return
         if stat.S_ISREG(mode) and mode & _OTHERS:
-            way_out = "chmod 600 it, and make a new one if they did"
-            self.warn(f"{shown_path(path)}: others may read or change this secret key; {way_out}")
+            hint = "chmod 600 it, and make a new one if they did"
+            self.warn(f"{shown_path(path)}: others may read or change this secret key; {hint}")
 
     def warn_of_forgetting(self, name: str) -> None:
         """Warn if the key that was just stored as `name` is gone when the process ends. Raises: as `open_store`."""
@@ -197,17 +184,15 @@ class Context:
 
     def exit_code(self, error: KeywrightError) -> int:
         """The exit code that goes with an error, for commands that go on after one and end with it."""
-        from keywright.cli.exit_codes import exit_code
+        from keywright.cli.failures import exit_code
 
         return exit_code(error)
 
     def progress(self, total: int | None, noun: str) -> Progress:
-        """A bar for a long piece of work over `total` `noun` (None: nobody knows how many); use it as a context.
+        """A bar for a long piece of work over `total` `noun` (None: it is unknown how many); use it as a context.
 
         It is drawn on stderr if that is a terminal, and neither quiet nor JSON was asked for.
         """
-        from keywright.cli.progress import Progress
-
         is_seen = sys.stderr is not None and sys.stderr.isatty()
         return Progress(total, noun, shown=is_seen and not self.quiet and not self.json)
 
@@ -251,19 +236,41 @@ class Context:
         return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")
 
 
+def print_info(context: Context, info: RecordInfo) -> int:
+    """Print a version: its reference, with `--json` its metadata. Returns 0."""
+    if context.json:
+        from keywright.cli.render import info_document
+
+        context.print_json(info_document(info))
+    else:
+        context.print(info.reference)
+    return 0
+
+
+def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
+    """Print an error that ends nothing, with its subject if it does not name that. Returns its exit code."""
+    context.say(f"keywright: {error}" if subject in str(error) else f"keywright: {subject}: {error}")
+    return context.exit_code(error)
+
+
+def print_either(context: Context, document: Mapping[str, object], text: str) -> None:
+    """Print the document with `--json`, else the text."""
+    if context.json:
+        context.print_json(document)
+    else:
+        context.print(text)
+
+
 def _read_stdin(limit: int) -> Secret:
     if sys.stdin is None:
         raise ConfigError("standard input is closed, so there is nothing to read; name a file")
-    if not _blocks(sys.stdin):
+    try:
+        blocks = os.get_blocking(sys.stdin.fileno())
+    except OSError:
+        blocks = True  # it is not a file
+    if not blocks:
         raise ConfigError("standard input does not block, so a part could be taken for the whole; name a file")
     return Secret(sys.stdin.buffer.read(limit))
-
-
-def _blocks(stream: TextIO) -> bool:
-    try:
-        return os.get_blocking(stream.fileno())
-    except OSError:
-        return True  # no descriptor stands behind it
 
 
 def _read_file(path: str, limit: int) -> Secret:
@@ -273,3 +280,22 @@ def _read_file(path: str, limit: int) -> Secret:
 
 def _ended(data: bytes | Secret) -> bytes | Secret:
     return Secret(data.reveal() + b"\n") if isinstance(data, Secret) else data + b"\n"
+
+
+def _key_document(about: dict[str, str], data: bytes | Secret, *, is_base64: bool) -> Secret:
+    """`about` with the key's bytes as text, one line of JSON."""
+    import json
+
+    hidden = data if isinstance(data, Secret) else Secret(data)
+    return Secret(json.dumps(about | _as_text(hidden, is_base64=is_base64), sort_keys=True).encode() + b"\n")
+
+
+def _as_text(data: Secret, *, is_base64: bool) -> dict[str, str]:
+    if is_base64:
+        return {"data": data.reveal().decode(), "encoding": "base64"}
+    try:
+        return {"data": data.reveal().decode()}
+    except UnicodeDecodeError:
+        from base64 import b64encode
+
+        return {"data": b64encode(data.reveal()).decode(), "encoding": "base64"}

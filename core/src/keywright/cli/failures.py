@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from keywright.cli.arguments import FinishedError, asked
-from keywright.cli.exit_codes import BUG, CLOSED_PIPE, INTERRUPTED, exit_code
-from keywright.cli.streams import ReaderGoneError, printable, say, write_stdout
+from keywright import errors
+from keywright.cli.io import ReaderGoneError, printable, say, write_stdout
+from keywright.cli.parser import CommandLine, FinishedError
 from keywright.errors import KeywrightError
 
-__all__ = ["failure_document", "print_failure", "tell"]
+NO = 1
+USAGE = 2
+CONFLICT = 4
+BUG = 70
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+# A subclass stands before its base: the first that fits counts.
+_CODES = (
+    ((errors.InvalidSignatureError, errors.InvalidClaimError), NO),
+    ((errors.ConfigError, errors.PluginError, errors.InvalidNameError), USAGE),
+    ((errors.KeyNotFoundError,), 3),
+    ((errors.KeyExistsError, errors.ConflictError), CONFLICT),
+    ((errors.ReadOnlyStoreError, errors.AccessDeniedError, errors.PolicyError, errors.NotExportableError), 5),
+    ((errors.StoreError, errors.SealError), 6),
+    ((errors.FormatError, errors.InvalidKeyError, errors.UnsupportedOperationError), 65),
+)
 
 
-def failure_document(kind: str, message: str, code: int) -> dict[str, Any]:
-    """The JSON document of a failure; `kind` is the name of the error's class."""
-    return {"error": {"type": kind, "message": message, "exit": code}}
+def exit_code(error: errors.KeywrightError) -> int:
+    """The exit code for an error of our own."""
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), BUG)
 
 
-def print_failure(kind: str, message: str, code: int) -> int:
-    """Print that document, if stdout takes it. Returns the exit code."""
-    document = json.dumps(failure_document(kind, message, code), sort_keys=True)
-    try:
-        write_stdout(document.encode() + b"\n")
-    except (KeywrightError, ReaderGoneError):
-        return code  # stdout was no use, and stderr has been told
-    return code
+def failure_document(error: KeywrightError) -> dict[str, Any]:
+    """The JSON document of an error of our own."""
+    return _document(error, str(error), exit_code(error))
 
 
-def tell(given: Sequence[str], error: BaseException) -> int:
-    """Tell what ended the command line `given`. Returns the exit code."""
+def _document(error: BaseException, message: str, code: int) -> dict[str, Any]:
+    return {"error": {"type": type(error).__name__, "message": message, "exit": code}}
+
+
+def report(given: Sequence[str], error: BaseException) -> int:
+    """Print what ended the command line `given`, with `--json` a document too. Returns the exit code."""
     if isinstance(error, FinishedError):
         return error.code
     if isinstance(error, ReaderGoneError):
         return CLOSED_PIPE
     if _interrupted(error):
         error = KeyboardInterrupt()
-    message, code = _told(given, error)
+    options = CommandLine(given).options
+    message, code = _message(error, debug=options.debug)
     say(printable(f"keywright: {message}"))
-    return print_failure(type(error).__name__, message, code) if asked(given, "--json") else code
+    if options.json:
+        import json
+
+        document = json.dumps(_document(error, message, code), sort_keys=True)
+        with suppress(KeywrightError, ReaderGoneError):  # stdout is of no use, and stderr has the message
+            write_stdout(document.encode() + b"\n")
+    return code
 
 
 def _interrupted(error: BaseException) -> bool:
@@ -50,13 +72,13 @@ def _interrupted(error: BaseException) -> bool:
     return context is not None
 
 
-def _told(given: Sequence[str], error: BaseException) -> tuple[str, int]:
+def _message(error: BaseException, *, debug: bool) -> tuple[str, int]:
     if isinstance(error, KeywrightError):
         return str(error), exit_code(error)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     kind, hint = type(error).__name__, "; --debug shows more (check it for secrets before you send it)"
-    if asked(given, "--debug"):
+    if debug:
         import traceback
 
         say("".join(traceback.format_exception(error)), end="")

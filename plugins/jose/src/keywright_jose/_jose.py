@@ -59,7 +59,7 @@ def signing_key(key: Key, algorithm: str) -> Callable[[bytes], bytes]:
 
 
 def verifying_key(key: Key, algorithm: str) -> tuple[Callable[[bytes, bytes], bool], int]:
-    """The call that says whether a signature holds, and how many bytes a signature has.
+    """The call that says whether a signature is valid, and how many bytes a signature has.
 
     Raises:
         InvalidKeyError, PluginError: as `signing_key`.
@@ -262,7 +262,7 @@ def wrap(wrapping: JoseKey, key: Secret) -> bytes | None:
 
 
 def unwrap(wrapping: JoseKey, encrypted: bytes) -> Secret | None:
-    """The key that was wrapped; None if it is not to be had."""
+    """The key that was wrapped; None if it cannot be unwrapped."""
     try:
         return Secret(wrapping.unwrap_key(encrypted))
     except JOSEError:

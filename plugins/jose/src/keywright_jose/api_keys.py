@@ -7,7 +7,7 @@ Its text is `kwk_` KEY_ID `_` SECRET CHECKSUM, made so that secret scanners find
 
 KEY_ID is 80 random bits, 16 of `a-z 2-7` (base32, RFC 4648 §6, in lower case). SECRET is 43 random of `0-9 A-Z a-z`,
 256 bits, drawn apart from KEY_ID. CHECKSUM is the CRC-32 (IEEE 802.3, as in zip) of all before it, 6 digits of base 62
-in that order, the highest first: who scans for keys can tell one from text that only looks like one, and a typing error
+in that order, the highest first: a scanner can tell one from text that only looks like one, and a typing error
 costs no look-up. The whole is matched by `kwk_[a-z2-7]{16}_[0-9A-Za-z]{49}`.
 """
 
@@ -48,7 +48,7 @@ class NewApiKey(NamedTuple):
 
     Attributes:
         key_id: its public half, so to speak: for logs, lists and `revoke_api_key`.
-        api_key: the text for whoever is to use it. It is to be had here, and never again.
+        api_key: the text for its user. It is available here, and never again.
     """
 
     key_id: str
@@ -60,11 +60,11 @@ class ApiKey(NamedTuple):
 
     Attributes:
         key_id: as in `NewApiKey`.
-        labels: what its keeper wrote on it, such as `user_id`.
+        labels: set by the operator, such as `user_id`.
         created: when it was made, in UTC; None where the store cannot know.
         expires: when it ends, in UTC; None: never.
         status: `active`, `expired`, `disabled` (it may be enabled again) or `revoked`.
-        reason: why it was disabled or revoked, in its keeper's words.
+        reason: why it was disabled or revoked, set by the operator.
     """
 
     key_id: str
@@ -86,7 +86,7 @@ def create_api_key(
         expires: when it ends, with a zone; None: never.
 
     Raises:
-        ConfigError: a label is none, or `expires` has no zone or has passed.
+        ConfigError: a label is not valid, or `expires` has no zone or has passed.
         PolicyError: a plugin objects.
         StoreError: the store refused or failed.
     """
@@ -110,7 +110,7 @@ def verify_api_key(ring: KeyRing, api_key: Secret | str | bytes) -> ApiKey:
         MalformedTokenError: it is no API key, or a character of it is wrong. The store was not asked.
         InvalidSignatureError: it is unknown, has another secret, or was revoked or disabled: no telling which.
         ExpiredTokenError: it is right, and its time is over.
-        StoreError: the store failed; nothing is said of the key.
+        StoreError: the store failed; whether the key is valid is unknown.
     """
     text = hidden(api_key)
     del api_key
@@ -140,7 +140,7 @@ def find_api_key(ring: KeyRing, key_id: str) -> ApiKey:
     """What is known of one API key.
 
     Raises:
-        ConfigError: `key_id` is none.
+        ConfigError: `key_id` is not a key_id.
         KeyNotFoundError: there is no such API key.
         StoreError: the store failed.
     """
@@ -156,10 +156,12 @@ def find_api_key(ring: KeyRing, key_id: str) -> ApiKey:
 
 
 def revoke_api_key(ring: KeyRing, key_id: str, *, reason: str = "") -> ApiKey:
-    """End an API key for good. Its hash is destroyed; a record that it was revoked stays. Twice is as good as once.
+    """Revoke an API key permanently. Its hash is destroyed; a record that it was revoked stays.
+
+    Revoking it again changes nothing.
 
     Raises:
-        ConfigError: `key_id` is none, or `reason` no printable text of at most 1000 characters.
+        ConfigError: `key_id` is not a key_id, or `reason` not printable text of at most 1000 characters.
         KeyNotFoundError: there is no such API key.
         PolicyError: a plugin objects.
         StoreError: the store refused or failed.
@@ -177,7 +179,7 @@ def _document(key_id: str, digest: Secret) -> Secret:
 
 
 def _stored(ring: KeyRing, key_id: str) -> tuple[RecordInfo | None, Secret]:
-    """What the store has of it, and the hash; where there is none, much the same work for one that nothing matches."""
+    """What the store has of it, and the hash; without one, about the same work for a hash that nothing matches."""
     name = _PREFIX + key_id
     opened = ring.open_store(name=name)
     try:
@@ -220,7 +222,7 @@ def new_api_key(key_id: str) -> Secret:
 
 
 def hidden(api_key: object) -> Secret:
-    """What a caller gave as an API key, out of sight; empty where it can be none. It raises nothing."""
+    """What a caller passed as an API key, hidden; empty if it cannot be one. It raises nothing."""
     if isinstance(api_key, str):
         # A strict encoder would raise with the text in its error.
         return Secret(api_key.encode("ascii", "replace") if len(api_key) == _LENGTH else b"")

@@ -61,7 +61,7 @@ def segment_octets(segment: str, which: str) -> bytes:
 
 
 def unpadded(segment: str) -> str:
-    """Without the padding that some issuers write, where the caller said that it may be there."""
+    """Without the padding that some issuers write, if the caller allows it."""
     bare = segment.rstrip("=")
     padding = len(segment) - len(bare)
     return bare if padding <= 2 and (len(bare) + padding) % 4 == 0 else segment
@@ -71,7 +71,7 @@ def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, .
     """The members that a caller adds to a header; `refusal` says of one of the `reserved`, `{}`, that it cannot.
 
     Raises:
-        FormatError: they are nothing that JSON can carry, or a `kid`, `typ` or `cty` is no text.
+        FormatError: JSON cannot represent them, or a `kid`, `typ` or `cty` is not text.
         UnsupportedOperationError: one is reserved.
     """
     if headers is None:
@@ -103,7 +103,7 @@ class Header(NamedTuple):
     is_flat: bool
 
     def copied(self) -> dict[str, object]:
-        """The members, for whoever may change them."""
+        """A copy of the members, which the caller may change."""
         if self.is_flat:
             return {**self.members}
         from copy import deepcopy
@@ -117,7 +117,7 @@ def read_header(segment: str) -> Header:
     Raises:
         MalformedTokenError: no canonical base64url, no JSON object (see `read_object`), no `alg` that is text, a
             `kid`, `typ` or `cty` that is no text; it asks for extensions (`crit`), an unencoded payload (`b64`) or
-            compression (`zip`); or it says `none`, so that anybody could have written it.
+            compression (`zip`); or it says `none`, so that anyone could have written it.
     """
     if len(segment) > _LONGEST_KEPT:
         return _read(segment)

@@ -73,7 +73,7 @@ def write_object(document: Mapping[str, object], what: str) -> bytes:
     """Compact JSON in UTF-8, members in the order they have.
 
     Raises:
-        FormatError: it is no mapping, a name is no text, a value is nothing that JSON can carry or no Unicode, or
+        FormatError: it is not a mapping, a name is not text, JSON cannot represent a value, text is not Unicode, or
             there are more than 32 levels.
     """
     try:
@@ -120,7 +120,7 @@ def _fast_encoder() -> Callable[[dict[str, object]], str]:
     encode = JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     if c_make_encoder is None:
         return encode.encode
-    # No markers: what holds itself was refused for its depth.
+    # No markers: a value that contains itself was refused for its depth.
     chunks = c_make_encoder(None, encode.default, encode_basestring, None, ":", ",", False, False, False)
     return lambda document: "".join(chunks(document, 0))
 

@@ -39,7 +39,7 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
     """The claims, and with a `ttl` in seconds `iat` and `nbf` (now) and `exp` (now and `ttl`).
 
     Raises:
-        ConfigError: `ttl` is no whole number from 1 to ten years, the claims hold one of the three already, or the
+        ConfigError: `ttl` is not a whole number from 1 to ten years, the claims hold one of the three already, or the
             clock gives no time with a zone.
         FormatError: the claims are no mapping, or as `check_time_claims`.
     """
@@ -78,7 +78,7 @@ def check_drift(time_drift: object) -> int:
     """How many seconds the issuer's clock may be off.
 
     Raises:
-        ConfigError: it is no whole number from 0 to 600.
+        ConfigError: it is not a whole number from 0 to 600.
     """
     if not isinstance(time_drift, int) or not _is_whole(time_drift, 0, MAXIMUM_DRIFT):
         raise ConfigError(f"time_drift is a whole number of seconds from 0 to {MAXIMUM_DRIFT}; mend the clock instead")
@@ -90,14 +90,14 @@ def validate_claims(
 ) -> None:
     """Check the times, if the token has any, and that each expected claim is there and is just that.
 
-    `aud` may be a list: then the expected one must be in it. A token that has an `aud` is refused by who does not say
-    which audience it is (RFC 7519 §4.1.3).
+    `aud` may be a list: then the expected one must be in it. A token that has an `aud` is refused if none is
+    expected (RFC 7519 §4.1.3).
 
     Raises:
         ExpiredTokenError: it is past `exp`.
-        InvalidClaimError: it is before `nbf`, issued in the future, or says something else than was expected.
-        MalformedTokenError: a time is no number.
-        ConfigError: `expected` is no mapping of texts, or the clock gives no time with a zone.
+        InvalidClaimError: it is before `nbf`, issued in the future, or a claim is not the expected one.
+        MalformedTokenError: a time is not a number.
+        ConfigError: `expected` is not a mapping of texts, or the clock gives no time with a zone.
     """
     if not _is_expectation(expected):
         raise ConfigError("check_claims is a mapping of claims to what they must be; correct it")
@@ -195,9 +195,9 @@ def jws_encode(
         clock: the time; that of the system by default.
 
     Raises:
-        ConfigError: `ttl` is none, or the claims set those times themselves; something is said beside a token
-            signer that it was bound with; as `signer`.
-        FormatError: the claims are nothing that JSON can carry, or too much; `iat`, `nbf` or `exp` is no time.
+        ConfigError: `ttl` is not valid, or the claims set those times themselves; an argument is passed that the
+            token signer was bound with; as `signer`.
+        FormatError: JSON cannot represent the claims, or they are too long; `iat`, `nbf` or `exp` is not a time.
         KeywrightError: as `signer`.
     """
     given = key if isinstance(key, TokenSigner) else hide_key(key)
@@ -223,7 +223,7 @@ def jws_decode(
     clock: Clock | None = None,
     allow_padding: bool = False,
 ) -> dict[str, object]:
-    """The claims of a token whose signature holds, that is valid now, and that says what is expected.
+    """The claims of a token whose signature is valid, that is valid now, and that has the expected claims.
 
     Args:
         token: in the compact serialization.
@@ -236,10 +236,11 @@ def jws_decode(
         clock: the time; that of the system by default.
 
     Raises:
-        MalformedTokenError: it is no token, or its payload no JSON object with each member once, or a time no number.
+        MalformedTokenError: it is not a token, its payload not a JSON object with each member once, or a time not a
+            number.
         InvalidSignatureError: it was made with another key or algorithm, or changed.
         ExpiredTokenError, InvalidClaimError: it is not good now, or for this.
-        ConfigError: `time_drift` or `check_claims` is wrong; something is said beside a token verifier that it was
+        ConfigError: `time_drift` or `check_claims` is wrong; an argument is passed that the token verifier was
             bound with; as `verifier`.
         KeywrightError: as `verifier`.
     """
@@ -274,7 +275,7 @@ def jwe_encode(
         headers: the same.
 
     Raises:
-        FormatError: the claims are nothing that JSON can carry, or too much; `iat`, `nbf` or `exp` is no time.
+        FormatError: JSON cannot represent the claims, or they are too long; `iat`, `nbf` or `exp` is not a time.
         KeywrightError: as `keywright_jose.jwe_encrypt`.
     """
     given, written = hide_jwe_key(key), _written(claims)
@@ -296,7 +297,7 @@ def jwe_decode(
     time_drift: int = 0,
     clock: Clock | None = None,
 ) -> dict[str, object]:
-    """The claims of an encrypted token that is valid now, and that says what is expected.
+    """The claims of an encrypted token that is valid now, and that has the expected claims.
 
     Args:
         token: in the compact serialization.
@@ -308,7 +309,8 @@ def jwe_decode(
         clock: the time; that of the system by default.
 
     Raises:
-        MalformedTokenError: it is no token, or its plaintext no JSON object with each member once, or a time no number.
+        MalformedTokenError: it is not a token, its plaintext not a JSON object with each member once, or a time not a
+            number.
         InvalidSignatureError: it was encrypted for another key or with another algorithm, or changed.
         ExpiredTokenError, InvalidClaimError: it is not good now, or for this.
         ConfigError: `time_drift` or `check_claims` is wrong, or the clock gives no time with a zone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import a2b_base64
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from keywright import Key, Secret
+from keywright import Key, PointProblem, Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError, NotExportableError, PolicyError, UnsupportedOperationError
 
 if TYPE_CHECKING:
@@ -124,27 +124,14 @@ def _ec_public(type: str, public: bytes) -> ec.EllipticCurvePublicKey:
 def _ed25519_public(public: bytes) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    problem = _ed25519_problem(public)
+    problem = ed25519_point_problem(public)
+    if problem is PointProblem.NOT_ON_CURVE:
+        raise InvalidKeyError(_OFF_CURVE)
     if problem:
-        raise InvalidKeyError(problem)
-    return Ed25519PublicKey.from_public_bytes(public)
-
-
-_P: Final = 2**255 - 19
-_D: Final = -121665 * pow(121666, -1, _P) % _P
-_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-
-
-def _ed25519_problem(public: bytes) -> str:
-    """What is wrong with a point, as a message; `""` if nothing."""
-    y = int.from_bytes(public, "little") & (2**255 - 1)
-    if y >= _P or y in (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8):
-        return (
+        raise InvalidKeyError(
             "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign; remove the key"
         )
-    # x² = u/v (RFC 8032 §5.1.3), which is a square where u·v is one.
-    u, v = y * y - 1, _D * y * y + 1
-    return "" if pow(u * v, (_P - 1) // 2, _P) == 1 else _OFF_CURVE
+    return Ed25519PublicKey.from_public_bytes(public)
 
 
 def _rsa_public(public: bytes) -> RSAPublicKey:
@@ -157,7 +144,7 @@ def _rsa_public(public: bytes) -> RSAPublicKey:
 
 
 def load_rsa_public(der: bytes) -> RSAPublicKey | None:
-    """The RSA key in a SubjectPublicKeyInfo; None if it is none."""
+    """The RSA key in a SubjectPublicKeyInfo; None if it is not one."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -170,7 +157,7 @@ def load_rsa_public(der: bytes) -> RSAPublicKey | None:
 
 
 def load_rsa_private(der: Secret, *, primes: bool) -> RSAPrivateKey | None:
-    """The RSA key in a PKCS#8, its `primes` tested or not; None if it is none."""
+    """The RSA key in a PKCS#8, its `primes` tested or not; None if it is not one."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key
@@ -241,7 +228,7 @@ _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 def is_public_key(octets: Secret) -> bool:
     """Whether the octets are a public key or certificate: PEM, DER, OpenSSH, Nix, JWK, or base64 of one of these.
 
-    Used as an HMAC secret, it would let anybody sign. Private keys in text are among them: where one was given for a
+    Used as an HMAC secret, it would let anyone sign. Private keys in text are among them: where one was given for a
     secret, its public half may have been as well.
     """
     return _is_one(octets) or _is_nix(octets) or _is_base64_of_one(octets)
@@ -294,7 +281,7 @@ def _is_base64_of_one(octets: Secret) -> bool:
 
 
 def _decoded(text: Secret) -> Secret:
-    """What base64 spells, in either alphabet, padded or not; nothing if it is none."""
+    """What base64 spells, in either alphabet, padded or not; nothing if it is not base64."""
     try:
         return Secret(a2b_base64(text.reveal().translate(_TO_STANDARD) + b"=" * (-len(text) % 4), strict_mode=True))
     except ValueError:

@@ -7,6 +7,7 @@ order, for which signatures are valid without any secret, and public keys that a
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from keywright import Secret
@@ -92,10 +93,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     from nacl.exceptions import BadSignatureError
 
     if len(signature) == _SIGNATURE_BYTES and len(public) == _PUBLIC_BYTES:
-        try:
+        with suppress(BadSignatureError):
             crypto_sign_open(signature + message, public)
-        except BadSignatureError:
-            pass
-        else:
             return
     raise InvalidSignatureError("the signature does not hold; what was signed, or the signature, was changed")

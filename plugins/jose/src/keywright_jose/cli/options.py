@@ -65,7 +65,7 @@ def print_token(token: str, context: Context) -> int:
 
 @contextmanager
 def wrong_call() -> Iterator[None]:
-    """What is refused in here is what an option says.
+    """Refusals inside are about the value of an option.
 
     Raises:
         ConfigError: in place of FormatError and UnsupportedOperationError, which are of keys and tokens.
@@ -77,10 +77,10 @@ def wrong_call() -> Iterator[None]:
 
 
 def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> int:
-    """The seconds that an option says, as `15m` or `900`; `longest` is `most` in words.
+    """The seconds in the value of an option, such as `15m` or `900`; `longest` is `most` in words.
 
     Raises:
-        ConfigError: it says none, or fewer or more than it may.
+        ConfigError: it is not a duration, or too short or too long.
     """
     from datetime import timedelta
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-from contextlib import suppress
 from typing import Final
 
 from keywright import JsonProblem, Secret
-from keywright.errors import (
-    AccessDeniedError,
-    ConfigError,
-    DurabilityUnknownError,
-    KeyExistsError,
-    KeywrightError,
-    StoreUnavailableError,
-)
+from keywright.errors import AccessDeniedError, ConfigError, DurabilityUnknownError, KeyExistsError
+from keywright.files import ErrorTable, WriteErrors, write_file
 from keywright_jose.jwk.members import load_members
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_MODE: Final = 0o644
-_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_CANNOT: Final = "{subject}: cannot be written ({reason}) and is as it was; choose another directory"
+_UNSYNCED: Final = (
+    "{subject}: is written, but the system would not confirm that it is on the disk ({reason}); check the disk"
+)
+_WRITING: Final = ErrorTable(denied=_CANNOT, other=_CANNOT)
+_ERRORS: Final = WriteErrors(write=_WRITING, finish=ErrorTable(other=(DurabilityUnknownError, _UNSYNCED)))
 _MAXIMUM_BYTES: Final = 16_777_216
 _SECRET_MEMBERS: Final = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 §6, RFC 8037 §2
 
@@ -86,19 +82,8 @@ def write_public(path: str, data: bytes) -> bool:
     old = _status(path)
     if old is not None and old.st_size == len(data) and _holds(path, data):
         return False
-    directory = os.path.dirname(path) or os.curdir
-    # Not made of the file's own name, which may be as long as names can be.
-    beside = os.path.join(directory, f".keywright.{os.urandom(8).hex()}.tmp")
-    try:
-        _write(beside, data, old)
-        os.replace(beside, path)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(beside)
-        if isinstance(error, OSError):
-            raise _failed(path, error) from None
-        raise
-    _sync(path, directory)
+    mode = _NEW_MODE if old is None else stat.S_IMODE(old.st_mode) & 0o777
+    write_file(path, data, replace=True, subject=path, errors=_ERRORS, mode=mode, owner=old)
     return True
 
 
@@ -115,7 +100,7 @@ def _status(path: str) -> os.stat_result | None:
             raise ConfigError(f"{path}: its directory does not exist; make it first") from None
         return None
     except PermissionError as error:
-        raise _failed(path, error) from None
+        raise _WRITING.error(error, path) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be an output file ({error.strerror}); choose another path") from None
     except ValueError:
@@ -137,37 +122,3 @@ def _holds(path: str, data: bytes) -> bool:
             return file.read(len(data) + 1) == data
     except OSError:
         return False
-
-
-def _write(beside: str, data: bytes, old: os.stat_result | None) -> None:
-    descriptor = os.open(beside, _CREATE, 0o600)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        if old is not None:
-            with suppress(PermissionError):  # who may not give files away keeps them
-                os.fchown(descriptor, old.st_uid, old.st_gid)
-        os.fchmod(descriptor, _NEW_MODE if old is None else stat.S_IMODE(old.st_mode) & 0o777)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _failed(path: str, error: OSError) -> KeywrightError:
-    kind = AccessDeniedError if error.errno in _REFUSED else StoreUnavailableError
-    return kind(f"{path}: cannot be written ({error.strerror}) and is as it was; choose another directory")
-
-
-def _sync(path: str, directory: str) -> None:
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise DurabilityUnknownError(
-            f"{path}: is written, but the system would not confirm that it is on the disk ({error.strerror}); "
-            "check the disk"
-        ) from None

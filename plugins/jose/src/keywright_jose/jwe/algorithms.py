@@ -102,7 +102,7 @@ def check_content_algorithm(name: object, what: str = "content_algorithm") -> Co
     """By its name; `what` as above.
 
     Raises:
-        UnsupportedOperationError: it is none that is done here.
+        UnsupportedOperationError: it is not supported here.
     """
     algorithm = CONTENT_ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:

@@ -26,8 +26,8 @@ class Jwe(NamedTuple):
 
     Attributes:
         header: its header.
-        plaintext: the octets that were encrypted. What they say (expiry, audience) was not looked at. Who has an
-            asymmetric key's public half can encrypt for it, so this tells nothing of who did.
+        plaintext: the octets that were encrypted. Claims in them (expiry, audience) were not checked. Anyone with
+            the public half of an asymmetric key can encrypt for it, so this says nothing about the sender.
         kid: that of the key; None if it has none.
         reference: `NAME@N`, the version that a ring's decrypter decrypted with; None if it was none.
     """
@@ -56,11 +56,11 @@ def jwe_decrypt(
             not of its `alg`; keys, IV, tag and ciphertext of the lengths that the algorithms ask for; an `epk` that
             is a public key on its curve; 262144 bytes at most.
         InvalidSignatureError: it was encrypted for another key or with another algorithm, or changed.
-        ConfigError: `key` is no key, or what a ring gives for something else.
+        ConfigError: `key` is not a key, or an object of a ring for another purpose.
         MalformedKeyError, UnsupportedKeyError: a JWK is malformed.
         InvalidKeyError: the key is weak, wrong, or of another size than the algorithm's; a set has a `kid` twice, keys
             without one, symmetric keys beside others, or no key for this.
-        UnsupportedOperationError: an algorithm is none that is done here, or not one of the key's type.
+        UnsupportedOperationError: an algorithm is not supported here, or not one of the key's type.
         NotExportableError: there is no secret half.
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or a ring's decrypts no more.
         KeyNotFoundError, StoreError, SealError: a ring's key cannot be read.

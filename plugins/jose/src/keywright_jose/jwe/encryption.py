@@ -39,12 +39,12 @@ def jwe_encrypt(
             added that was not asked for, but what the algorithm needs: `epk`, or `iv` and `tag`.
 
     Raises:
-        ConfigError: `key` is no key, or what a ring gives for something else.
-        FormatError: `plaintext` is no bytes or too long, or `headers` are nothing that JSON can carry, or wrong.
+        ConfigError: `key` is not a key, or an object of a ring for another purpose.
+        FormatError: `plaintext` is not bytes or too long, or JSON cannot represent `headers`, or they are wrong.
         MalformedKeyError, UnsupportedKeyError: the JWK is malformed, or a JWK Set.
         InvalidKeyError: the key is weak, wrong, or of another size than the algorithm's.
-        UnsupportedOperationError: an algorithm is none that is done here, or not one of the key's type; `headers` say
-            what is the algorithms' to say, `zip` or `crit`.
+        UnsupportedOperationError: an algorithm is not supported here, or not one of the key's type; `headers` have
+            a member that the algorithms set, `zip` or `crit`.
         NotExportableError: an `oct` key without its octets.
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or `headers` say another `kid`
             than the key's, or a ring has no version to encrypt for any more.

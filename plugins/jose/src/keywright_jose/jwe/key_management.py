@@ -42,7 +42,7 @@ class ContentKey(NamedTuple):
     Attributes:
         key: the key.
         encrypted: as the token carries it; empty if it does not.
-        members: what the header has to say, that it can be had again: `epk`, or `iv` and `tag`.
+        members: what the header needs so that the key can be recovered: `epk`, or `iv` and `tag`.
     """
 
     key: Secret
@@ -126,7 +126,7 @@ def _decrypted(
 
 def _check_length(algorithm: KeyAlgorithm, content: ContentAlgorithm, encrypted: bytes) -> None:
     if algorithm.way == "rsa":
-        return  # as long as the modulus, which is for the key to say
+        return  # as long as the modulus, which the library checks
     length = {"gcm": content.key_bytes, "direct": 0, "agree": 0}.get(algorithm.way, content.key_bytes + _WRAP_BYTES)
     if len(encrypted) != length:
         raise MalformedTokenError(
@@ -155,7 +155,7 @@ def _octets(key: Key) -> Secret:
 def agreed_with_ephemeral(
     key: Key, algorithm: str, bits: int, headers: Mapping[str, object]
 ) -> tuple[Secret, dict[str, object]]:
-    """The key agreed on with whom the token is for, and the `epk` that lets them agree too.
+    """The key agreed on with the recipient, and the `epk` with which the recipient agrees on it.
 
     Args:
         key: theirs; only its public half is used.
@@ -184,7 +184,7 @@ def agreed_with_ephemeral(
 
 
 def agreed_with_sender(key: Key, algorithm: str, bits: int, header: Mapping[str, object]) -> Secret | None:
-    """The key agreed on with whoever made the token; None if none can be. Args: as `agreed_with_ephemeral`.
+    """The key agreed on with the sender; None if there cannot be one. Args: as `agreed_with_ephemeral`.
 
     Raises:
         MalformedTokenError: `epk` is missing, no public key of EC or X25519, not on its curve, or holds a private
@@ -242,7 +242,7 @@ def _ephemeral(public: PublicObject) -> PrivateObject:
 
 
 def _shared(private: PrivateObject, public: PublicObject) -> Secret | None:
-    """The x of the shared point; None if it says nothing, for the other's point is of low order (RFC 7748 §6.1)."""
+    """The x of the shared point; None if the other point is of low order (RFC 7748 §6.1)."""
     if isinstance(private, X25519PrivateKey):
         try:
             return Secret(private.exchange(cast("X25519PublicKey", public)))

@@ -51,7 +51,7 @@ def encrypting_key(given: JweKeyInput, algorithm: KeyAlgorithm, content: Content
     """The key to encrypt for.
 
     Raises:
-        ConfigError: it is no key, or what a ring gives for something else.
+        ConfigError: it is not a key, or an object of a ring for another purpose.
         MalformedKeyError, UnsupportedKeyError: as `one_key`.
         PolicyError, KeyNotFoundError, StoreError: a ring's encrypter found no key to encrypt for any more.
         UnsupportedOperationError: the algorithm is not one of the key's type.

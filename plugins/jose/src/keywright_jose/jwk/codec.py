@@ -333,7 +333,7 @@ def kind_of_members(members: Members) -> Kind:
     """By `kty` and `crv`.
 
     Raises:
-        MalformedKeyError: they are missing or no text, or there is a parameter of another kty.
+        MalformedKeyError: they are missing or not text, or there is a parameter of another kty.
         UnsupportedKeyError: they are not among ours.
     """
     kty = members.text("kty")
@@ -364,8 +364,8 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
     Only `kty` and the public parameters count; the secret and the public JWK of a key have the same.
 
     Raises:
-        MalformedKeyError: `jwk` is no mapping, or `kty` or a public parameter is missing or not as JWK wants it.
-        UnsupportedKeyError: its `kty` or `crv` is none of ours.
+        MalformedKeyError: `jwk` is not a mapping, or `kty` or a public parameter is missing or not as JWK wants it.
+        UnsupportedKeyError: its `kty` or `crv` is not supported.
         UnsupportedOperationError: its `kty` is `oct`.
     """
     members = _hidden_members(jwk)
@@ -405,7 +405,7 @@ def _hidden_members(jwk: object) -> Members | None:
 def _members_thumbprint(members: Members) -> str:
     kind = kind_of_members(members)
     if kind.type == "oct":
-        # RFC 7638 §7: whoever sees the hash of a symmetric key can test guesses of it.
+        # RFC 7638 §7: with the hash of a symmetric key, guesses of the key can be tested.
         raise UnsupportedOperationError(
             "an oct key has no thumbprint here: it would be a hash of the secret, for anybody to test guesses with; "
             "give the key a random kid"

@@ -95,19 +95,19 @@ def random_bytes(length: int) -> bytes:
 
 
 def secret_key(bits: int) -> Members:
-    """As `create_secret_key`, out of sight."""
+    """As `create_secret_key`, hidden."""
     _check_bits(bits, 128, 8192, "a symmetric key")
     return Members({"k": encode_base64url(urandom(bits // 8)), "kty": "oct"})
 
 
 def curve_key(curve: str) -> Members:
-    """As `create_curve_key`, out of sight."""
+    """As `create_curve_key`, hidden."""
     _check_curve(curve)
     return _members(_okp_key(curve) if CURVES[curve].kty == "OKP" else _ec_key(curve))
 
 
 def rsa_key(bits: int) -> Members:
-    """As `create_rsa_key`, out of sight."""
+    """As `create_rsa_key`, hidden."""
     _check_bits(bits, 2048, 8192, "an RSA key")
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat

@@ -50,7 +50,7 @@ class JwkFormat:
                 canonical base64url, of the wrong length or of another kty; the RSA modulus is not the product of
                 the primes, or a number is out of its range; an informative member has the wrong form or contradicts
                 the type or another one.
-            UnsupportedKeyError: the kty or crv is none of ours, or an RSA key has more than two primes or 8192 bits.
+            UnsupportedKeyError: the kty or crv is not supported, or an RSA key has more than two primes or 8192 bits.
         """
         from keywright_jose.jwk.codec import decode_members
         from keywright_jose.jwk.members import read_members
@@ -58,7 +58,7 @@ class JwkFormat:
         return decode_members(read_members(data), default_kid)
 
     def default_kid(self, name: str, version: int, key: Key) -> str | None:  # noqa: ARG002 - the contract's names
-        """The RFC 7638 thumbprint; None for `oct`, where a hash would let anybody test guesses of the key.
+        """The RFC 7638 thumbprint; None for `oct`, where a hash would let anyone test guesses of the key.
 
         Raises:
             UnsupportedKeyError: the type is not among `key_types`, or the public half is missing or not laid out

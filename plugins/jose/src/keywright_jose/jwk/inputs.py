@@ -49,7 +49,7 @@ def one_key(given: KeyInput) -> Key:
     """The key of a JWK.
 
     Raises:
-        ConfigError: it is no JWK.
+        ConfigError: it is not a JWK.
         MalformedKeyError, UnsupportedKeyError: as `JwkFormat.decode`; a JWK Set.
     """
     if not isinstance(given, Members):
@@ -65,10 +65,10 @@ def is_set(members: Members) -> bool:
 
 
 def keys_of_set(members: Members, messages: SetMessages) -> tuple[Key, ...]:
-    """The keys of a set; those of a kty or crv that is none of ours are left out.
+    """The keys of a set; those whose kty or crv is not supported are left out.
 
     Raises:
-        MalformedKeyError: its member `keys` is no array of objects, or has more than 1000; a key is malformed.
+        MalformedKeyError: its member `keys` is not an array of objects, or has more than 1000; a key is malformed.
         InvalidKeyError: one of several has no `kid`, two have one, or symmetric keys stand beside others.
     """
     keys = tuple(_each_key(members))

@@ -73,7 +73,7 @@ class Members:
         """A member that is text. Not for secrets.
 
         Raises:
-            MalformedKeyError: it is missing, no text, or empty.
+            MalformedKeyError: it is missing, not text, or empty.
         """
         self._require_text(name)
         return str(self._values[name])
@@ -82,7 +82,7 @@ class Members:
         """The octets of a base64url member, at least one.
 
         Raises:
-            MalformedKeyError: it is missing, no text, empty, longer than 65536 characters, or not canonical base64url
+            MalformedKeyError: it is missing, not text, empty, longer than 65536 characters, or not canonical base64url
                 without padding.
         """
         self._require_text(name)
@@ -132,7 +132,7 @@ def checked_members(members: Members) -> Members:
     """The same members, which come from a program and not from JSON, once they were checked like those that do.
 
     Raises:
-        MalformedKeyError: too deep, or something in them is nothing that JSON can carry.
+        MalformedKeyError: too deep, or JSON cannot represent something in them.
     """
     problem = json_problem(members.reveal(), depth=MAXIMUM_DEPTH)
     if problem:

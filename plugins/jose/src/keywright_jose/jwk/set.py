@@ -1,4 +1,4 @@
-"""The public JWK Set of a ring's keys (RFC 7517 §5): what everybody may know, so that tokens can be verified."""
+"""The public JWK Set of a ring's keys (RFC 7517 §5): what is published so that others can verify tokens."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def jwks(ring: KeyRing, names: Collection[str] = ()) -> dict[str, list[dict[str,
 
     Raises:
         KeyNotFoundError: there is no such name, or no such key at all.
-        InvalidNameError: a name is none.
+        InvalidNameError: a name is not a valid key name.
         PolicyError: no version of a name verifies, or two keys have one kid.
-        UnsupportedKeyError: a key that was asked for is symmetric, has no kid, or is none that a JWK can carry.
-        InvalidKeyError: a key is weak or wrong, so that whoever verifies would refuse the set.
-        ConfigError: `names` is no list of texts.
+        UnsupportedKeyError: a key that was asked for is symmetric, has no kid, or cannot be a JWK.
+        InvalidKeyError: a key is weak or wrong, so that verifiers would refuse the set.
+        ConfigError: `names` is not a list of texts.
     """
     from json import loads
 
@@ -50,7 +50,7 @@ def jwks(ring: KeyRing, names: Collection[str] = ()) -> dict[str, list[dict[str,
 
 
 def public_keys(ring: KeyRing, names: Collection[str], *, report: Callable[[str], None]) -> list[PublicKey]:
-    """The keys of the set. `report` hears what was passed over, which happens only without names. As `jwks`."""
+    """The keys of the set. `report` is called with what was passed over, if no names are given. As `jwks`."""
     if not _is_list_of_texts(names):
         raise ConfigError("names must be a list of key names; for a single key pass a list of one")
     infos = _of_names(ring, names) if names else _of_ring(ring, report)

@@ -17,7 +17,7 @@ def check_algorithm(algorithm: object, what: str) -> str:
     """The name of a signature algorithm; `what` names the argument in messages.
 
     Raises:
-        UnsupportedOperationError: it is none.
+        UnsupportedOperationError: it is not one.
     """
     if not isinstance(algorithm, str) or algorithm not in SIGNING:
         raise UnsupportedOperationError(f"{what} must be one of {', '.join(SIGNING)}; choose one of them")
@@ -28,8 +28,8 @@ def check_allowed(algorithms: object, what: str = "each of algorithms") -> froze
     """The allow-list, checked; None if there is none. `what` names one of them in messages.
 
     Raises:
-        ConfigError: it is a text, which would be taken apart letter by letter, or nothing to go through, or empty.
-        UnsupportedOperationError: one of them is no signature algorithm.
+        ConfigError: it is a text, which would be taken apart letter by letter, or not a collection, or empty.
+        UnsupportedOperationError: one of them is not a signature algorithm.
     """
     if algorithms is None:
         return None

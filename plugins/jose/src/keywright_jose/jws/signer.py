@@ -29,11 +29,11 @@ def signer(
         headers: more members of the header. Nothing is added that was not asked for: no `typ`, no `kid` of a JWK.
 
     Raises:
-        ConfigError: `key` is no key, or no algorithm is known.
-        FormatError: `headers` are nothing that JSON can carry, or a `kid`, `typ` or `cty` in them is no text.
+        ConfigError: `key` is not a key, or no algorithm is known.
+        FormatError: JSON cannot represent `headers`, or a `kid`, `typ` or `cty` in them is not text.
         MalformedKeyError, UnsupportedKeyError: the JWK is malformed, or a JWK Set.
         InvalidKeyError: the key is weak, wrong, too short for the algorithm, or a public key taken for a secret.
-        UnsupportedOperationError: the algorithm is none, or not one of the key's type; `headers` say `alg`, `crit`,
+        UnsupportedOperationError: the algorithm is unknown, or not one of the key's type; `headers` have `alg`, `crit`,
             `b64` or `zip`.
         NotExportableError: there is no secret half.
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or `headers` say another `kid`
@@ -61,7 +61,7 @@ class TokenSigner:
         """A token of these claims, or of these very bytes, in the compact serialization.
 
         Raises:
-            FormatError: the claims are nothing that JSON can carry, or too much.
+            FormatError: JSON cannot represent the claims, or they are too long.
             PolicyError, KeyNotFoundError, StoreError: the ring's key signs no more.
             UnsupportedOperationError: the version that took over signs with an algorithm that no token has.
         """

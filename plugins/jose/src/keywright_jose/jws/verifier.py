@@ -18,12 +18,12 @@ Holds = Callable[[bytes, bytes], bool]
 
 
 class Jws(NamedTuple):
-    """A token whose signature holds.
+    """A token whose signature is valid.
 
     Attributes:
         header: its header.
-        payload: the octets that were signed. What they say (expiry, audience) was not looked at.
-        kid: that of the key under which it holds; None if that has none.
+        payload: the octets that were signed. Claims in them (expiry, audience) were not checked.
+        kid: that of the key that verified it; None if the key has none.
         reference: `NAME@N`, the version of a ring's key; None if it was none.
     """
 
@@ -71,7 +71,7 @@ def verifier(
         allow_padding: take base64url with padding too, as some issuers write it. Nothing else is lenient.
 
     Raises:
-        ConfigError: `key` is no key, `algorithms` is a text or empty, or a key has no `alg` and there are none.
+        ConfigError: `key` is not a key, `algorithms` is a text or empty, or a key has no `alg` and there are none.
         MalformedKeyError, UnsupportedKeyError: a JWK is malformed.
         InvalidKeyError: a key is weak, wrong, too short for the algorithm, or a public key taken for a secret; a set
             has a `kid` twice, keys without one, symmetric keys beside others, or no key that verifies.
@@ -96,7 +96,7 @@ class TokenVerifier:
         self._allow_padding = allow_padding
 
     def verify(self, token: str | bytes) -> Jws:
-        """What the token says, if its signature holds.
+        """What the token contains, if its signature is valid.
 
         Raises:
             MalformedTokenError, InvalidSignatureError: as `keywright_jose.verify`.
@@ -162,7 +162,7 @@ class Candidate(NamedTuple):
 
     Attributes:
         kid: its own; None if it has none.
-        checks: by algorithm, whether a signature of a message holds.
+        checks: by algorithm, whether a signature of a message is valid.
         reference: `NAME@N`, if it is a ring's.
     """
 

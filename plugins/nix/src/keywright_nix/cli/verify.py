@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 def configure_verify(parser: ArgumentParser) -> None:
     """Add the arguments of `nix verify`."""
     parser.add_argument(
-        "cache",
-        nargs="+",
-        metavar="CACHE",
-        help="a directory or file:// URL of a binary cache, or a file *.narinfo",
+        "cache", nargs="+", metavar="CACHE", help="a directory or file:// URL of a binary cache, or a file *.narinfo"
     )
     parser.add_argument(
         "--trusted-public-keys",

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywright import RecordInfo, State
-from keywright.cli.outlook import in_words, what_happened, what_next
-from keywright.cli.timeline import Axis, axis_of, bar, cut, filled, folded, legend
+from keywright.cli.render import Axis, axis_of, bar, cut, filled, folded, history, in_words, legend, upcoming
 from keywright.lifecycle import Phase, VersionPhase, phases
 
 NOW = datetime(2027, 1, 11, tzinfo=UTC)
@@ -80,7 +79,7 @@ def test_a_bar_says_at_now_what_the_phase_says(lives: list[tuple[int, int | None
 
 
 def test_a_version_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Expiry and a keeper's hand end the bar; a terminal without such characters gets plain ones."""
+    """Expiry and a change of state end the bar; a terminal without such characters gets plain ones."""
     expiring = replace(FIRST, expires=NOW + 2 * DAY)
     disabled = replace(FIRST, state=State.DISABLED, state_since=NOW - DAY)
     assert drawn(expiring) == ["1███████████        "]
@@ -143,7 +142,7 @@ def test_the_axis_holds_all_that_is_known() -> None:
 def sentences(*infos: RecordInfo, rotate_every: timedelta | None = None) -> list[str]:
     """What comes next, each with its time in words."""
     versions: tuple[VersionPhase, ...] = phases(infos, NOW)
-    return [f"{in_words(one.time, NOW)}: {one.what}" for one in what_next(versions, NOW, rotate_every)]
+    return [f"{in_words(one.time, NOW)}: {one.what}" for one in upcoming(versions, NOW, rotate_every)]
 
 
 def test_what_comes_next_is_said_soonest_first() -> None:
@@ -188,7 +187,7 @@ def test_what_comes_next_has_a_word_for_programs() -> None:
     gone = replace(FIRST, state=State.DESTROYED, state_since=NOW)
 
     def events(*infos: RecordInfo, rotate_every: timedelta | None = None) -> list[tuple[str, int | None]]:
-        return [(one.event, one.version) for one in what_next(phases(infos, NOW), NOW, rotate_every)]
+        return [(one.event, one.version) for one in upcoming(phases(infos, NOW), NOW, rotate_every)]
 
     assert events(FIRST, SECOND, THIRD, rotate_every=30 * DAY) == [("ends", 1), ("starts", 3), ("ends", 2), ("due", 3)]
     assert events(FIRST) == [("nothing", 1)]
@@ -224,7 +223,7 @@ def test_the_version_to_enable_is_named() -> None:
     assert "enable" not in sentences(late, gone[1])[0]
 
 
-def test_what_happened_is_said_with_its_reason() -> None:
+def test_history_is_said_with_its_reason() -> None:
     """Of each version that was put away, and of one that was enabled for a reason."""
     versions = phases(
         (
@@ -236,7 +235,7 @@ def test_what_happened_is_said_with_its_reason() -> None:
         NOW,
     )
 
-    assert [f"{in_words(time, NOW)}: {what}" for time, what in what_happened(versions)] == [
+    assert [f"{in_words(time, NOW)}: {what}" for time, what in history(versions)] == [
         "2 days ago (2027-01-09 00:00 UTC): version 1 was destroyed: old; was compromised: leaked",
         "1 day ago (2027-01-10 00:00 UTC): version 2 was disabled",
         "in 0 seconds (2027-01-11 00:00 UTC): version 3 was enabled: back",
@@ -245,7 +244,7 @@ def test_what_happened_is_said_with_its_reason() -> None:
 
 @pytest.mark.parametrize(("state", "mark"), [(State.DISABLED, "‖"), (State.COMPROMISED, "!"), (State.DESTROYED, "×")])
 def test_what_was_put_away_is_marked(state: State, mark: str) -> None:
-    """Where a keeper put a version away stands a mark, alone and among others, and the legend tells it."""
+    """A mark stands where a version was disabled, compromised or destroyed, and the legend explains it."""
     late = replace(FIRST, state=state, state_since=NOW - 3 * DAY)
     at_once = replace(FIRST, state=state, state_since=NOW - 10 * DAY + timedelta(minutes=5))
     swapped = replace(FIRST, state=state, state_since=NOW - 5 * DAY)

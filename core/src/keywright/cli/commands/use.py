@@ -1,4 +1,4 @@
-"""sign, verify."""
+"""sign, verify: what a key does."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from argparse import ArgumentParser, Namespace
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
-from keywright.cli.documents import info_document
+from keywright.cli.context import print_either, print_info
 from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context
-    from keywright.plugins.registry import Registry
 
 _MAXIMUM_MESSAGE_BYTES = 1 << 30
 
 
-def configure_sign(parser: ArgumentParser, _plugins: Registry) -> None:
+def configure_sign(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `sign`."""
     parser.add_argument("reference", metavar="REF", help="the name whose primary signs")
     parser.add_argument("file", metavar="FILE", nargs="?", help="what to sign, at most 1 GiB; default and -: stdin")
@@ -29,17 +28,12 @@ def run_sign(arguments: Namespace, context: Context) -> int:
     message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
     bound = context.ring.signer(arguments.reference, algorithm=arguments.algorithm).current()
     signature = b64encode(bound.sign(message.reveal())).decode()
-    if context.json:
-        reference = f"{bound.name}@{bound.version}"
-        context.print_json(
-            {"reference": reference, "kid": bound.kid, "algorithm": bound.algorithm, "signature": signature}
-        )
-    else:
-        context.print(signature)
+    about = {"reference": f"{bound.name}@{bound.version}", "kid": bound.kid, "algorithm": bound.algorithm}
+    print_either(context, {**about, "signature": signature}, signature)
     return 0
 
 
-def configure_verify(parser: ArgumentParser, _plugins: Registry) -> None:
+def configure_verify(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `verify`."""
     parser.add_argument("reference", metavar="REF", help="NAME tries every version that may verify; or NAME@N")
     parser.add_argument("file", metavar="FILE", nargs="?", help="what was signed, at most 1 GiB; default and -: stdin")
@@ -55,8 +49,4 @@ def run_verify(arguments: Namespace, context: Context) -> int:
         raise ConfigError("--signature takes base64, as `keywright sign` prints it") from None
     message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
     info = context.ring.verify(arguments.reference, message.reveal(), signature, algorithm=arguments.algorithm)
-    if context.json:
-        context.print_json(info_document(info))
-    else:
-        context.print(info.reference)
-    return 0
+    return print_info(context, info)

@@ -1,52 +1,43 @@
-"""export, convert, list, show."""
+"""export, convert, list, show: what is printed of keys."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from keywright.cli.documents import escaped, phase_document, table
-from keywright.cli.streams import is_terminal
-from keywright.cli.values import pairs_of
+from keywright.cli import render
+from keywright.cli.io import is_terminal
+from keywright.cli.parser import add_output, pairs_of
 from keywright.errors import ConfigError
 from keywright.keys import parse_reference
 from keywright.lifecycle import Phase
 from keywright.records import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime, timedelta
 
     from keywright.cli.context import Context
-    from keywright.cli.outlook import Event
     from keywright.lifecycle import VersionPhase
     from keywright.plugins.registry import Registry
     from keywright.secret import Secret
 
-
-_NARROW = 30
-_WIDE = 60
-_LEAST = 10
-_KID = 12
+# Characters: of a bar in `list` and in `show` at most, of any bar and of a kid at least, and between columns.
+_NARROW, _WIDE = 30, 60
+_LEAST, _KID = 10, 12
 _GAP = 2
-_HEADER = ("VERSION", "PHASE", "TYPE", "FORMAT", "CREATED", "SIGNS FROM", "ENDS", "LABELS", "KID")
+_LIST_HEADER = ("NAME", "PHASE", "TYPE", "KID")
+_SHOW_HEADER = ("VERSION", "PHASE", "TYPE", "FORMAT", "CREATED", "SIGNS FROM", "ENDS", "LABELS", "KID")
 _OVER = (Phase.COMPROMISED, Phase.DESTROYED)
 _NEVER_SIGNING = (Phase.DISABLED, Phase.COMPROMISED, Phase.DESTROYED)
 
 
-def add_output(parser: ArgumentParser) -> None:
-    """`-o FILE` and `--force`."""
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write to this file, created 0600, instead of stdout (-)"
-    )
-    parser.add_argument("--force", action="store_true", help="let -o replace a file")
-
-
-def configure_export(parser: ArgumentParser, plugins: Registry) -> None:
+def configure_export(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `export`."""
+    registry = plugins()
     parser.add_argument("reference", metavar="REF", help="NAME for the primary, or NAME@N")
     parser.add_argument("--secret", action="store_true", help="the secret half too")
-    parser.add_argument("--format", metavar="F", help=f"another format than its own: {', '.join(plugins.formats)}")
+    parser.add_argument("--format", metavar="F", help=f"another format than its own: {', '.join(registry.formats)}")
     parser.add_argument(
         "--strict", action="store_true", help="refuse if the format cannot carry all that is on the key"
     )
@@ -58,12 +49,9 @@ def run_export(arguments: Namespace, context: Context) -> int:
     reference, format_ = arguments.reference, arguments.format
     if context.json:
         reference, format_ = _named(context, reference, format_)
-    strict, report = arguments.strict, context.warn
-    data: bytes | Secret
-    if arguments.secret:
-        data = context.ring.export(reference, secret=True, format=format_, strict=strict, report=report)
-    else:
-        data = context.ring.export(reference, format=format_, strict=strict, report=report)
+    data: bytes | Secret = context.ring.export(
+        reference, secret=arguments.secret, format=format_, strict=arguments.strict, report=context.warn
+    )
     return _write(context, arguments, data, format=format_, reference=reference)
 
 
@@ -76,9 +64,10 @@ def _named(context: Context, reference: str, format_: str | None) -> tuple[str, 
     return reference, format_
 
 
-def configure_convert(parser: ArgumentParser, plugins: Registry) -> None:
+def configure_convert(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `convert`."""
-    formats = ", ".join(plugins.formats)
+    registry = plugins()
+    formats = ", ".join(registry.formats)
     parser.add_argument("--from", dest="from_", metavar="F", required=True, help=f"the format on stdin: {formats}")
     parser.add_argument("--to", metavar="F", required=True, help=f"the format on stdout: {formats}")
     parser.add_argument("--secret", action="store_true", help="the secret half too; default: the public half")
@@ -122,16 +111,11 @@ def _write(
     return 0
 
 
-def configure_list(parser: ArgumentParser, _plugins: Registry) -> None:
+def configure_list(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `list`."""
     parser.add_argument("prefix", metavar="PREFIX", nargs="?", default="", help="names that start with this text")
-    parser.add_argument(
-        "--label",
-        metavar="K=V",
-        action="append",
-        default=[],
-        help="names whose newest version has this label (repeatable)",
-    )
+    label = "names whose newest version has this label (repeatable)"
+    parser.add_argument("--label", metavar="K=V", action="append", default=[], help=label)
 
 
 def run_list(arguments: Namespace, context: Context) -> int:
@@ -140,14 +124,16 @@ def run_list(arguments: Namespace, context: Context) -> int:
     listed: list[tuple[VersionPhase, ...]] = []
     for name, versions in context.ring.list(arguments.prefix, labels=pairs_of(arguments.label, "--label")):
         if context.json:
-            context.print_json({"name": name, "versions": [phase_document(one) for one in versions]})
+            context.print_json({"name": name, "versions": [render.phase_document(one) for one in versions]})
         else:
-            rows.append(_row(_foremost(versions)))
+            # The version that stands for its name: the primary, else the newest.
+            shown = next((one for one in versions if one.phase is Phase.SIGNING), versions[-1])
+            rows.append((shown.info.reference, shown.phase.value, shown.info.key_type, shown.info.kid))
             listed.append(versions)
     if rows and is_terminal():
         _print_drawn(context, rows, listed)
     elif rows:
-        context.print(table(("NAME", "PHASE", "TYPE", "KID"), rows))
+        context.print(render.table(_LIST_HEADER, rows))
     elif not context.json and is_terminal():
         store = context.config.store(context.store).name
         none = "no keys; make one with keywright generate NAME"
@@ -157,7 +143,7 @@ def run_list(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def configure_show(parser: ArgumentParser, _plugins: Registry) -> None:
+def configure_show(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `show`."""
     parser.add_argument("name", metavar="NAME", help="the name to show")
 
@@ -171,7 +157,7 @@ def run_show(arguments: Namespace, context: Context) -> int:
         raise ConfigError("show takes a NAME without @N; leave that out, and every version is shown")
     name, versions = context.ring.show(arguments.name)
     if context.json:
-        documents = [phase_document(one) for one in versions]
+        documents = [render.phase_document(one) for one in versions]
         planned = [
             one._asdict() | {"time": one.time and format_time(one.time)} for one in _next(context, name, versions)
         ]
@@ -182,88 +168,72 @@ def run_show(arguments: Namespace, context: Context) -> int:
         _print_time(context, name, versions)
     else:
         reasons = [(one.info.reason,) if one.info.reason else () for one in versions]
-        context.print(table((), [(*_details(one), *reason) for one, reason in zip(versions, reasons, strict=True)]))
+        context.print(
+            render.table((), [(*_details(one), *reason) for one, reason in zip(versions, reasons, strict=True)])
+        )
     return 0
 
 
 def _print_drawn(context: Context, rows: list[tuple[str, ...]], listed: list[tuple[VersionPhase, ...]]) -> None:
-    from keywright.cli.timeline import axis_of, bar, columns, cut, filled, legend
-
-    header = ("NAME", "PHASE", "TYPE", "KID")
-    taken = sum(max(map(len, column)) + _GAP for column in list(zip(header, *rows, strict=True))[:-1])
-    room = columns() - taken
+    taken = sum(max(map(len, column)) + _GAP for column in list(zip(_LIST_HEADER, *rows, strict=True))[:-1])
+    room = render.columns() - taken
     width = min(_NARROW, room - _GAP - _KID)
-    # What is left of a longer kid tells it from others; all of it is told by show, --json and a pipe.
-    rows = [(*row, cut(kid, max(room - (width + _GAP if width >= _LEAST else 0), _KID))) for *row, kid in rows]
+    # What is left of a longer kid distinguishes it from others; show, --json and a pipe have all of it.
+    rows = [(*row, render.cut(kid, max(room - (width + _GAP if width >= _LEAST else 0), _KID))) for *row, kid in rows]
     if width < _LEAST:
-        context.print(table(header, rows))
+        context.print(render.table(_LIST_HEADER, rows))
         return
-    axis = axis_of([one for versions in listed for one in versions], context.ring.now(), width)
-    bars = [bar(versions, axis) for versions in listed]
+    axis = render.axis_of([one for versions in listed for one in versions], context.ring.now(), width)
+    bars = [render.bar(versions, axis) for versions in listed]
     drawn = [(line, *row) for line, row in zip(bars, rows, strict=True)]
-    context.print(table((f"{'TIME':{width}}", *header), drawn))
-    below, words = legend(axis, bars)
-    for line in (*below, filled(words, columns())):
+    context.print(render.table((f"{'TIME':{width}}", *_LIST_HEADER), drawn))
+    below, words = render.legend(axis, bars)
+    for line in (*below, render.filled(words, render.columns())):
         context.print(line)
 
 
 def _versions_table(rows: list[tuple[str, ...]]) -> str:
     """For a terminal: a table, or if it is too narrow for that a few lines for each version."""
-    from keywright.cli.timeline import columns, folded
-
-    text, width = table(_HEADER, rows), columns()
+    text, width = render.table(_SHOW_HEADER, rows), render.columns()
     if max(map(len, text.split("\n"))) <= width:
         return text
     lines: list[str] = []
     for reference, phase, *cells in rows:
-        named = [f"{name.lower()} {escaped(cell)}" for name, cell in zip(_HEADER[2:], cells, strict=True) if cell]
-        lines += [f"{reference}  {phase}", *(f"  {line}" for line in folded(named, width - _GAP))]
+        named = [
+            f"{name.lower()} {render.escaped(cell)}" for name, cell in zip(_SHOW_HEADER[2:], cells, strict=True) if cell
+        ]
+        lines += [f"{reference}  {phase}", *(f"  {line}" for line in render.folded(named, width - _GAP))]
     return "\n".join(lines)
 
 
 def _print_time(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> None:
-    from keywright.cli.outlook import in_words, what_happened
-    from keywright.cli.timeline import axis_of, bar, columns, filled, legend
-
     now = context.ring.now()
     beside = {one.info.version: f"{one.info.reference} {one.phase.value}" for one in versions}
-    room = columns() - 2 * _GAP - max(map(len, beside.values()))
-    axis = axis_of(versions, now, max(min(_WIDE, room), _LEAST))
+    room = render.columns() - 2 * _GAP - max(map(len, beside.values()))
+    axis = render.axis_of(versions, now, max(min(_WIDE, room), _LEAST))
     context.print("")
-    bars = [bar([one], axis) for one in versions]
+    bars = [render.bar([one], axis) for one in versions]
     for line, one in zip(bars, versions, strict=True):
         context.print(f"  {line}  {beside[one.info.version]}")
-    below, words = legend(axis, bars)
+    below, words = render.legend(axis, bars)
     for line in below:
         context.print(f"  {line}")
-    happened = (f"{in_words(time, now)}: {escaped(what)}" for time, what in what_happened(versions))
-    planned = (f"{in_words(one.time, now)}: {one.what}" for one in _next(context, name, versions))
+    happened = (f"{render.in_words(time, now)}: {render.escaped(what)}" for time, what in render.history(versions))
+    planned = (f"{render.in_words(one.time, now)}: {one.what}" for one in _next(context, name, versions))
     for text in (words, "", *happened, *planned):
-        context.print(filled(text, columns(), indent=_GAP))
+        context.print(render.filled(text, render.columns(), indent=_GAP))
 
 
-def _next(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> list[Event]:
-    from keywright.cli.outlook import what_next
-
+def _next(context: Context, name: str, versions: tuple[VersionPhase, ...]) -> list[render.Event]:
     rotate_every = cast("timedelta | None", context.config.key(name).common()["rotate_every"])
-    return what_next(versions, context.ring.now(), rotate_every)
-
-
-def _foremost(versions: Iterable[VersionPhase]) -> VersionPhase:
-    """The version that stands for its name: the primary, else the newest."""
-    ascending = list(versions)
-    return next((one for one in ascending if one.phase is Phase.SIGNING), ascending[-1])
-
-
-def _row(one: VersionPhase) -> tuple[str, str, str, str]:
-    return (one.info.reference, one.phase.value, one.info.key_type, one.info.kid)
+    return render.upcoming(versions, context.ring.now(), rotate_every)
 
 
 def _details(one: VersionPhase) -> tuple[str, ...]:
     info = one.info
     labels = " ".join(f"{name}={value}" for name, value in info.labels.items())
     signs_from = None if one.phase in _NEVER_SIGNING or _is_passed_over(one) else info.activates or info.created
-    # What was put away for good ended then, whatever the others would have let it do.
+    # A version that was compromised or destroyed ended then, whatever the others would have let it do.
     ends = (one.verifies_until, info.state_since if one.phase in _OVER else None)
     end = min((time for time in ends if time is not None), default=None)
     times = (_second(time) for time in (info.created, signs_from, end))

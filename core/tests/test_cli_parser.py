@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from keywright import Commands, Registry
-from keywright.cli.arguments import command_parser, config_options, split_command
-from keywright.cli.builtin import add_core_commands
-from keywright.cli.exit_codes import BUG, exit_code
-from keywright.cli.failures import tell
-from keywright.errors import ConfigError, KeywrightError
+from keywright.cli.commands import add_core_commands
+from keywright.cli.failures import BUG, exit_code, report
+from keywright.cli.parser import CommandLine, command_parser, no_such_command
+from keywright.errors import KeywrightError
 
 
 @pytest.fixture(scope="module")
@@ -63,59 +62,89 @@ def test_options_that_repeat_are_all_kept(commands: Commands) -> None:
     assert (read.option, read.verbose, read.version) == ([["a", "1"], ["b", "2"]], 2, True)
 
 
-def test_the_configuration_is_found_before_the_command_is_known() -> None:
-    """`--config`, `--profile` and `--option` are read from anywhere before `--`, the last of each kind wins."""
-    line = "--config a list --config=b --profile p --option k 1 --option l 2 -- --config c"
+@pytest.mark.parametrize(
+    ("line", "config", "profile", "option"),
+    [
+        pytest.param(
+            "--config a list --config=b --profile p --option k 1 --option l 2 -- --config c",
+            "b", "p", [["k", "1"], ["l", "2"]], id="the last wins, and options add up",
+        ),
+        pytest.param("export a -qo out --config b", "b", None, [], id="behind letters of a command"),
+        pytest.param("list --json=x --option k --profile p", None, "p", [], id="what does not fit is passed over"),
+        pytest.param("list --option k v --profile --config b --json=", "b", None, [["k", "v"]], id="several times"),
+        pytest.param("list --profile --json=x --option", None, None, [], id="none that fits"),
+        pytest.param("list --config --prof p", None, None, [], id="nothing that is abbreviated"),
+        pytest.param("list", None, None, [], id="none"),
+    ],
+)  # fmt: skip
+def test_the_configuration_is_found_before_the_command_is_known(
+    line: str, config: str | None, profile: str | None, option: list[list[str]]
+) -> None:
+    """`--config`, `--profile` and `--option` are read from anywhere before `--`."""
+    options = CommandLine(line.split()).options
 
-    assert config_options(line.split()) == ("b", "p", [("k", "1"), ("l", "2")])
+    assert (options.config, options.profile, options.option) == (config, profile, option)
 
 
 @pytest.mark.parametrize(
-    ("line", "words", "rest"),
+    ("line", "flags"),
     [
-        pytest.param("config show --json", ("config", "show"), ["--json"], id="words"),
-        pytest.param("-q config -vv show x", ("config", "show"), ["-q", "-vv", "x"], id="flags between"),
-        pytest.param("--store s list", ("list",), ["--store", "s"], id="a value before"),
-        pytest.param("--option k v list", ("list",), ["--option", "k", "v"], id="two values before"),
-        pytest.param("--store=s list list", ("list",), ["--store=s", "list"], id="a value joined"),
-        pytest.param("config", ("config",), [], id="half a command"),
+        pytest.param("list -h", {"help"}, id="a letter"),
+        pytest.param("--json list --debug --version --help", {"json", "debug", "version", "help"}, id="anywhere"),
+        pytest.param("show b --reason=--json -- --help", set(), id="in a value and behind the end"),
+        pytest.param("list -- -h", set(), id="a letter behind the end"),
+        pytest.param("list --json=x", set(), id="with a value"),
     ],
 )
-def test_words_are_told_from_options(commands: Commands, line: str, words: tuple[str, ...], rest: list[str]) -> None:
+def test_flags_are_found_before_the_command_is_known(line: str, flags: set[str]) -> None:
+    """What an error and an overview must know is read from anywhere before `--`."""
+    options = vars(CommandLine(line.split()).options)
+
+    assert {name for name in ("json", "debug", "version", "help") if options[name]} == flags
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "rest", "stray"),
+    [
+        pytest.param("config show --json", "config show", "--json", None, id="words"),
+        pytest.param("-q config -vv show x", "config show", "-q -vv x", None, id="flags between"),
+        pytest.param("--store s list", "list", "--store s", None, id="a value before"),
+        pytest.param("--option k v list", "list", "--option k v", None, id="two values before"),
+        pytest.param("--store=s list list", "list", "--store=s list", None, id="a value joined"),
+        pytest.param("config", "config", "", None, id="half a command"),
+        pytest.param("-q config --json shwo x", "config", "-q --json shwo x", "shwo", id="a word that leads nowhere"),
+    ],
+)
+def test_words_are_told_from_options(commands: Commands, line: str, words: str, rest: str, stray: str | None) -> None:
     """Global options may stand before, between and after the words of a command."""
-    assert split_command(line.split(), commands) == (words, rest)
+    assert CommandLine(line.split()).find(commands) == (tuple(words.split()), rest.split(), stray, None)
+
+
+@pytest.mark.parametrize(("word", "hint"), [("shwo", " (did you mean 'show'?)"), ("zzz", "")])
+def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> None:
+    """The error says what exists."""
+    error = no_such_command(CommandLine(["config", word]).find(commands), commands)
+
+    assert str(error) == f"there is no such command{hint}; keywright config has: check, path, schema, show"
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("line", "group", "problem"),
     [
-        pytest.param(
-            "config shwo",
-            "there is no such command (did you mean 'show'?); keywright config has: check, path, schema, show",
-            id="near",
-        ),
-        pytest.param(
-            "config zzz", "there is no such command; keywright config has: check, path, schema, show", id="far"
-        ),
         *(
-            pytest.param(
-                f"{option} list", "an option of a command goes after its words; see keywright --help", id=option
-            )
-            for option in ("-z", "-qz", "-", "--type", "--bits=8")
+            (f"{option} list", "keywright", "an option of a command goes after its words")
+            for option in ("-z", "-qz", "-", "--", "--type", "--bits=8")
         ),
-        pytest.param(
-            "config --type show",
-            "an option of a command goes after its words; see keywright config --help",
-            id="between words",
-        ),
+        ("config --type show", "keywright config", "an option of a command goes after its words"),
+        ("--json=x list", "keywright", "argument --json: takes no value"),
+        ("--config --json -q list", "keywright", "argument --config: expected one argument"),
+        ("config --store", "keywright config", "--store takes a value, and the command line ends before that"),
+        ("--option a", "keywright", "--option takes two values, and the command line ends before that"),
     ],
 )
-def test_what_is_no_command_line_is_refused(commands: Commands, line: str, message: str) -> None:
-    """A word that leads nowhere, and an option that no one knows yet, are refused with what there is."""
-    with pytest.raises(ConfigError) as caught:
-        split_command(line.split(), commands)
-
-    assert str(caught.value) == message
+def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group: str, problem: str) -> None:
+    """An option that is not known before the command is, or lacks its value, is refused."""
+    assert str(CommandLine(line.split()).find(commands).error) == f"{problem}; see {group} --help"
 
 
 @pytest.fixture
@@ -157,8 +186,8 @@ def test_reasons_are_passed_on(run: Callable[..., bytes]) -> None:
     assert shown == [True, True, True]
 
 
-def test_the_overview_of_all(run: Callable[..., bytes]) -> None:
-    """`keywright --help` says what it is, lists every command, and ends with what to try first."""
+def test_the_overview(run: Callable[..., bytes]) -> None:
+    """`--help` says what it is and what to try first, and lists every command, or those of the group in one column."""
     text = run("--help").decode()
 
     assert text.startswith(
@@ -168,10 +197,6 @@ def test_the_overview_of_all(run: Callable[..., bytes]) -> None:
         "\n\nkeywright COMMAND --help tells more, with an example for each.\n"
         "First try: keywright generate cache.example.org\n"
     )
-
-
-def test_the_overview_of_a_group(run: Callable[..., bytes]) -> None:
-    """`keywright config --help` lists the commands of the group, their help in one column."""
     assert run("config", "--help").decode() == (
         "usage: keywright config COMMAND …\n"
         "\n"
@@ -200,7 +225,7 @@ def test_an_internal_error_is_told(
     capsys: pytest.CaptureFixture[str], given: list[str], traceback: bool, hint: str
 ) -> None:
     """What is no error of ours is told by its class; its text and traceback only where `--debug` asks for them."""
-    code = tell(given, RuntimeError("of a plugin"))
+    code = report(given, RuntimeError("of a plugin"))
 
     told = capsys.readouterr().err
     assert code == BUG

@@ -1,0 +1,257 @@
+"""From the arguments to an exit code: find the command, and load what it runs with."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from keywright.cli.io import check_stdout, fill_closed, flush_stdout, say, write_text
+from keywright.errors import ConfigError, KeywrightError, PluginError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from keywright.cli.parser import CommandLine, Found
+    from keywright.config.load import Config
+    from keywright.plugins.commands import Command, Commands
+    from keywright.plugins.registry import Registry
+
+_HIGHEST_CODE = 255
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line. Returns the exit code; nothing is raised, whatever happens."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        fill_closed()
+        code = dispatch(given)
+        flush_stdout()
+    except BaseException as error:  # noqa: BLE001  (the last guard: a traceback shown to a user is a bug)
+        from keywright.cli.failures import report
+
+        code = report(given, error)
+    return code
+
+
+def dispatch(given: Sequence[str]) -> int:
+    """Find the command that the arguments name and run it. Returns the exit code; errors are raised."""
+    from keywright.cli.parser import CommandLine, command_parser, no_such_command
+
+    line = CommandLine(given)
+    options, loading = line.options, Loading(line.options)
+    commands, found = _find(line, loading)
+    if found.error is not None:
+        raise found.error
+    if found.stray is not None:
+        raise no_such_command(found, commands)
+    command = commands.table.get(found.words)
+    if options.version and (command is None or command.global_options):
+        return print_version(json=options.json)
+    if command is None:
+        return _without_command(found, commands, options)
+    loading.command = command
+    return _run(command, command_parser(command).parse(found.rest), loading)
+
+
+def _find(line: CommandLine, loading: Loading) -> tuple[Commands, Found]:
+    """Find the command that the arguments name, and the table that has it; other plugins are loaded if need be."""
+    from keywright.cli.commands import add_core_commands
+    from keywright.plugins.commands import Commands
+
+    commands = Commands()
+    add_core_commands(commands, lambda: loading.plugins)
+    found = line.find(commands)
+    plugin = None if found.words else found.stray
+    if plugin is not None:
+        from keywright.plugins.commands import commands_of
+
+        commands.extend(commands_of(plugin, allowed=loading.allowed))
+        found = line.find(commands)
+    if found.words in commands.table:
+        return commands, found
+    commands = Commands()
+    add_core_commands(commands, lambda: loading.plugins)
+    loading.plugins.add_commands(commands)
+    if plugin is not None and not commands.below((plugin,)):
+        loading.check_allowed(plugin)
+    return commands, line.find(commands)
+
+
+def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
+    from keywright.cli.context import Context
+
+    as_json = getattr(arguments, "json", False)
+    if as_json or getattr(arguments, "output", None) in (None, "-"):
+        # Before the command runs, or it could make a key and not print which.
+        check_stdout()
+    context = Context(lambda: loading.plugins, read_config=lambda: loading.config, json=as_json)
+    if command.global_options:
+        context.quiet, context.verbose = arguments.quiet, arguments.verbose
+        context.store = getattr(arguments, "store", None)
+    # What the start left behind stays; from here on garbage is collected again.
+    gc.freeze()
+    gc.enable()
+    try:
+        code: object = command.run(arguments, context)
+        if not isinstance(code, int) or not 0 <= code <= _HIGHEST_CODE:
+            raise TypeError("a command returns an exit code")
+        return code
+    finally:
+        context.close()
+
+
+def _without_command(found: Found, commands: Commands, options: Namespace) -> int:
+    """Print the list of commands, as help or because no command was named."""
+    group = " ".join(("keywright", *found.words))
+    text = _overview(group, commands.below(found.words))
+    if options.help:
+        write_text(f"{text}\n")
+        return 0
+    say(text)
+    if found.rest:
+        raise ConfigError(f"no command is named; see {group} --help")
+    from keywright.cli.failures import USAGE
+
+    return USAGE  # the beginning of a command alone asks what exists
+
+
+def _overview(group: str, listed: Sequence[Command]) -> str:
+    width = max((len(" ".join(command.path)) for command in listed), default=0)
+    lines = [f"usage: {group} COMMAND …", ""]
+    if group == "keywright":
+        lines += ["Make, encode, keep and use cryptographic keys.", ""]
+    lines += [f"  {' '.join(command.path):{width}}  {command.help}" for command in listed]
+    lines += ["", f"{group} COMMAND --help tells more, with an example for each."]
+    if group == "keywright":
+        lines += ["First try: keywright generate cache.example.org"]
+    return "\n".join(lines)
+
+
+def print_version(*, json: bool) -> int:
+    """Print the version of the installed distribution. Returns the exit code."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        name, number = "keywright", version("keywright")
+    except PackageNotFoundError:
+        name, number = "keywright-core", version("keywright-core")
+    write_text(f'{{"name": "{name}", "version": "{number}"}}\n' if json else f"{name} {number}\n")
+    return 0
+
+
+class Loading:
+    """What a command runs with: the configuration, and the plugins that it allows. Each is loaded when first asked for.
+
+    Attributes:
+        command: the command that was found; None: not yet.
+    """
+
+    def __init__(self, options: Namespace, command: Command | None = None) -> None:
+        """`options` are those of every command, as `CommandLine` reads them."""
+        self.command = command
+        self._options = options
+        self._missing: PluginError | None = None
+
+    @cached_property
+    def plugins(self) -> Registry:
+        """The plugins.
+
+        If a command of the core needs a configuration, what is wrong with that is raised here, else by `config`:
+        `--help` and the commands that need none go on with every plugin that is installed.
+
+        Raises:
+            ConfigError: the configuration is wrong.
+            PluginError: it allows a plugin that is not installed.
+        """
+        from keywright.plugins.registry import Registry
+
+        if self._is_strict:
+            return Registry.load(self.config.plugins)
+        try:
+            return Registry.load(self.allowed)
+        except PluginError as error:
+            from keywright.plugins.discovery import find_entry_points
+
+            self._missing = error
+            installed = {one.name for one in find_entry_points()}
+            return Registry.load([name for name in self.allowed or () if name in installed])
+
+    @property
+    def _is_strict(self) -> bool:
+        """Whether nothing goes on with a configuration that is wrong."""
+        command = self.command
+        uses_it = command is not None and not command.owner and command.uses in ("config", "ring")
+        return uses_it and not (self._options.help or self._options.version)
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration.
+
+        Raises:
+            ConfigError: it is wrong.
+            PluginError: it allows a plugin that is not installed.
+        """
+        from keywright.config.load import load_config
+
+        if self.command is not None and not self.command.global_options:
+            return load_config()  # the options of such a command are its own
+        if not self._is_strict:
+            _ = self.plugins  # sets `_missing`
+        if self._missing is not None:
+            raise self._missing
+        options = [(name, value) for name, value in self._options.option]
+        return load_config(self._options.config, profile=self._options.profile, options=options)
+
+    @cached_property
+    def allowed(self) -> tuple[str, ...] | None:
+        """The allow-list of a configuration that need not exist; None: it has none, or cannot be read."""
+        from keywright.config.find import find_config
+
+        profile = self._options.profile
+        try:
+            found = find_config(self._options.config)
+            if found is None:
+                return None
+            from keywright.config.find import read_config
+            from keywright.config.load import load_config
+
+            try:
+                # Without `--option`: it cannot name plugins, and a plugin's command may have its own option of that
+                # name.
+                return load_config(found, profile=profile).plugins
+            except KeywrightError:
+                # Whatever else is wrong with it, its list of plugins applies.
+                return _listed_plugins(read_config(found).value, profile or os.environ.get("KEYWRIGHT_PROFILE"))
+        except KeywrightError:
+            return None
+
+    def check_allowed(self, word: str) -> None:
+        """Check that `word`, which no command begins with, is not a plugin that the allow-list leaves out.
+
+        Raises:
+            ConfigError: it is the name of such a plugin, which is installed.
+        """
+        if self.allowed is None or word in self.allowed:
+            return
+        from keywright.plugins.discovery import find_entry_points
+
+        if any(one.name == word for one in find_entry_points()):
+            raise ConfigError(
+                f"there is no such command: the setting `plugins` leaves the plugin {word!r} out; add it there"
+            )
+
+
+def _listed_plugins(document: object, profile: str | None) -> tuple[str, ...] | None:
+    """The list that the profile has, else the document itself, of what is wrong in another place."""
+    whole = document if isinstance(document, Mapping) else {}
+    profiles = whole.get("profiles")
+    chosen = profiles.get(profile) if isinstance(profiles, Mapping) else None
+    for table in (chosen, whole):
+        listed = table.get("plugins") if isinstance(table, Mapping) else None
+        if isinstance(listed, list):
+            return tuple(name for name in listed if isinstance(name, str))
+    return None

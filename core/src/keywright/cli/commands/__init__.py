@@ -1,0 +1,125 @@
+"""The core's commands: this table says what each is for, and the module beside it has its arguments and its output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from keywright.cli.context import Context
+    from keywright.plugins.commands import Commands, Uses
+    from keywright.plugins.registry import Registry
+
+# Path, module of this package, what it uses, help, examples. The module has `run_PATH`, and `configure_PATH` if the
+# command has arguments. Commands that do not use the configuration work whatever is wrong with it. (`migrate` does use
+# the ring, but names its two stores itself.)
+_COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
+    ("generate", "keys", "ring", "make a key: version 1 of a name", (
+        "keywright generate cache.example.org",
+        "keywright generate prod/jwt --type ec-p256 --attribute use=sig",
+        "keywright generate session --format jwk --bits 512 --label team=web",
+    )),
+    ("ensure", "keys", "ring", "make what the configuration declares and no version of was ever made", (
+        "keywright ensure",
+        "keywright ensure cache.example.org",
+    )),
+    ("import", "keys", "ring", "store a key that was made elsewhere as version 1 of a name, or as its --next", (
+        "keywright import cache.example.org ./secret-key",
+        "keywright import partner/jwt --public < partner.jwk",
+        "keywright import partner/jwt --public --next --overlap 14d < partners-next.jwk",
+    )),
+    ("rotate", "keys", "ring", "make the next version of a name, or of every name that is due", (
+        "keywright rotate cache.example.org",
+        "keywright rotate prod/jwt --activate-in 7d --overlap 14d",
+        "keywright rotate --due",
+    )),
+    ("export", "read", "ring", "print a key in its format or another: the public half unless --secret is said", (
+        "keywright export cache.example.org",
+        "keywright export cache.example.org@1 --secret -o secret-key",
+        "keywright export prod/jwt --format jwk",
+    )),
+    ("convert", "read", "plugins", "turn a key on stdin into another format on stdout; nothing is stored", (
+        "keywright convert --from nix --to jwk < secret-key",
+        "keywright convert --from jwk --to nix --secret --kid cache.example.org-1 < key.jwk",
+    )),
+    ("list", "read", "ring", "list the names in a store", (
+        "keywright list",
+        "keywright list prod/ --label team=web --json",
+    )),
+    ("show", "read", "ring", "show the versions of a name", ("keywright show cache.example.org",)),
+    ("label", "state", "ring", "write labels on a version; K= takes one off", (
+        "keywright label cache.example.org team=infra",
+        "keywright label cache.example.org@1 team=",
+    )),
+    ("disable", "state", "ring", "stop a version from signing and verifying, until it is enabled again", (
+        "keywright disable prod/jwt@2 --reason 'audit'",
+    )),
+    ("enable", "state", "ring", "let a disabled version sign and verify again", ("keywright enable prod/jwt@2",)),
+    ("compromise", "state", "ring", "stop a version from signing and verifying, at once and for good", (
+        "keywright compromise prod/jwt@2 --reason 'laptop stolen'",
+    )),
+    ("destroy", "state", "ring", "take the secret of a version away for good; a tombstone stays", (
+        "keywright destroy prod/jwt@1",
+        "keywright destroy prod/jwt@1 --yes --reason 'retired'",
+    )),
+    ("sign", "use", "ring", "sign a file or stdin with the primary; prints the signature in base64", (
+        "keywright sign prod/jwt message.txt",
+        "keywright sign prod/rsa --algorithm RS256 < message.txt",
+    )),
+    ("verify", "use", "ring", "check a signature of a file or stdin; prints the version that made it", (
+        "keywright verify prod/jwt --signature \"$(cat message.sig)\" message.txt",
+    )),
+    ("migrate", "migrate", "config", "copy keys from one store to another, and compare; remove them there if asked", (
+        "keywright migrate --from files --to db --dry-run",
+        "keywright migrate --from files --to db prod/jwt cache.example.org",
+        "keywright migrate --from files --to db --delete-source",
+    )),
+    ("reseal", "migrate", "ring", "seal a store anew, with the seal's current master key", (
+        "keywright reseal --store prod",
+    )),
+    ("doctor", "config", "ring", "look for faults in every store, record and plugin, and say what to do", (
+        "keywright doctor",
+        "keywright doctor --json",
+    )),
+    ("plugins", "config", "config", "list the plugins and what failed to load", (
+        "keywright plugins",
+        "keywright plugins --check",
+    )),
+    ("config show", "config", "config", "print the configuration in force, each value with its source", (
+        "keywright config show --profile ci",
+    )),
+    ("config check", "config", "config", "check the whole configuration, stores that no command uses included", (
+        "keywright config check",
+    )),
+    ("config schema", "config", "config", "print a JSON Schema of the configuration file", (
+        "keywright config schema > keywright.schema.json",
+    )),
+    ("config path", "config", "nothing", "print the path of the configuration file in use", ("keywright config path",)),
+    ("init", "config", "nothing", "write a keywright.toml to start from", (
+        "keywright init",
+        "keywright init --backend file",
+    )),
+)  # fmt: skip
+
+
+def add_core_commands(commands: Commands, plugins: Callable[[], Registry]) -> None:
+    """Add them all. A module is imported, and `plugins` called, for a command that was asked for."""
+    for path, module, uses, help_, examples in _COMMANDS:
+        of_path = f"{__name__}.{module}", path.replace(" ", "_")
+        configure, run = partial(_configure, *of_path, plugins), partial(_run, *of_path)
+        commands.add(path, help=help_, configure=configure, run=run, examples=examples, uses=uses)
+
+
+def _configure(module: str, name: str, plugins: Callable[[], Registry], parser: ArgumentParser) -> None:
+    configure = getattr(import_module(module), f"configure_{name}", None)
+    if configure is not None:
+        configure(parser, plugins)
+
+
+def _run(module: str, name: str, arguments: Namespace, context: Context) -> int:
+    code: int = getattr(import_module(module), f"run_{name}")(arguments, context)
+    return code

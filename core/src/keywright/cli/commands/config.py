@@ -1,0 +1,280 @@
+"""doctor, plugins, config show, config check, config schema, config path, init: what is installed and configured."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from keywright.cli.commands import add_core_commands
+from keywright.cli.context import print_either
+from keywright.cli.failures import NO, exit_code, failure_document
+from keywright.cli.io import printable, write_file
+from keywright.cli.parser import add_output
+from keywright.config.model import KEY_SETTINGS
+from keywright.errors import ConfigError, KeywrightError
+from keywright.plugins.commands import Commands
+from keywright.settings.model import is_indirection
+from keywright.settings.pointers import shown
+
+if TYPE_CHECKING:
+    from keywright.cli.context import Context
+    from keywright.config.load import Config
+    from keywright.plugins.registry import Registry
+    from keywright.settings.model import Given, Setting, SettingType
+
+_REDACTED: Final = "<secret>"
+_PATHS: Final = {"sqlite": "keys.db", "file": "keys"}
+_STARTER: Final = """\
+# keywright.toml: which stores there are, and what keys should be. `keywright config check` checks it.
+# Any setting may be { env = "VARIABLE" } or { file = "PATH" }. Relative paths start from this file.
+
+default_store = "local"
+
+[stores.local]
+backend = "BACKEND"
+path = "KEYS"
+
+# What `generate`, `ensure` and `rotate` do for this name:
+# [keys."cache.example.org"]
+# type = "ed25519"
+# format = "nix"
+# overlap = "14d"
+
+# Chosen by --profile ci or KEYWRIGHT_PROFILE=ci:
+# [profiles.ci]
+# default_store = "ci"
+# [profiles.ci.stores.ci]
+# backend = "env"
+"""
+
+
+def run_doctor(_arguments: Namespace, context: Context) -> int:
+    """A line for each finding, `SUBJECT: PROBLEM; HINT`; one document with `--json`. Exit 1 if there is any."""
+    _add_all_commands(context)
+    findings = []
+    for finding in context.ring.examine():
+        findings.append(finding._asdict())
+        if not context.json:
+            context.print(str(finding))
+    if context.json:
+        context.print_json({"findings": findings})
+    elif not findings:
+        context.note("keywright: nothing found")
+    return NO if findings else 0
+
+
+def _add_all_commands(context: Context) -> None:
+    """Add every command, as no other command line does, so that the registry notes what fails or clashes."""
+    commands = Commands()
+    add_core_commands(commands, lambda: context.registry)
+    context.registry.add_commands(commands)
+
+
+def configure_plugins(parser: ArgumentParser, _plugins: object) -> None:
+    """Arguments of `plugins`."""
+    parser.add_argument("--check", action="store_true", help="exit 1 if anything failed to load")
+
+
+def run_plugins(arguments: Namespace, context: Context) -> int:
+    """A line for each plugin and what it provides; failures on stderr, in the document with `--json`."""
+    _add_all_commands(context)
+    plugins, failures = context.registry.plugins, context.registry.failures
+    if context.json:
+        loaded = [plugin._asdict() for plugin in plugins]
+        context.print_json({"plugins": loaded, "failures": [failure._asdict() for failure in failures]})
+    else:
+        for plugin in plugins:
+            context.print(f"{plugin.name}\t{plugin.distribution} {plugin.version}\t{', '.join(plugin.provides) or '-'}")
+        for failure in failures:
+            context.note(f"keywright: failed: {failure}")
+    return NO if arguments.check and failures else 0
+
+
+def run_config_show(_arguments: Namespace, context: Context) -> int:
+    """A line for each value: `PATH = VALUE  # SOURCE`; JSON lines with `--json`. Secrets are redacted."""
+    config = context.config
+    for given in config.values():
+        value = _shown_value(given, config, context.registry)
+        document = {"path": given.path, "value": value, "source": given.source}
+        print_either(context, document, printable(f"{given.path} = {_toml(value)}  # {given.source}"))
+    return 0
+
+
+def _toml(value: object) -> str:
+    """A value as TOML would write it on one line; JSON's texts, numbers and booleans are TOML's too."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {_toml(item)}" for name, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def configure_config_schema(parser: ArgumentParser, _plugins: object) -> None:
+    """Arguments of `config schema`."""
+    add_output(parser)
+
+
+def run_config_schema(arguments: Namespace, context: Context) -> int:
+    """Print the JSON Schema of a configuration file with the plugins that are installed."""
+    from keywright.config.schema import config_schema
+
+    plugins = context.registry
+    schema = config_schema(
+        {name: one.settings for name, one in plugins.store_backends.items()},
+        {name: one.settings for name, one in plugins.seals.items()},
+        {name: one.settings for name, one in plugins.key_types.items()},
+        plugins.settings,
+    )
+    text = json.dumps(schema, indent=2) + "\n"
+    context.write_result(text.encode(), output=arguments.output, force=arguments.force)
+    if context.json and arguments.output not in (None, "-"):
+        context.print_json({"output": arguments.output})
+    return 0
+
+
+def run_config_path(arguments: Namespace, context: Context) -> int:
+    """Print the path of the file in use; exit 1 if there is none."""
+    from keywright.config.find import find_config
+
+    path = find_config(arguments.config)
+    if path is None:
+        context.note("keywright: no configuration file is found, the built-in defaults are in use; init writes one")
+    if context.json:
+        context.print_json({"path": path})
+    elif path is not None:
+        context.print(path)
+    return NO if path is None else 0
+
+
+def configure_init(parser: ArgumentParser, _plugins: object) -> None:
+    """Arguments of `init`."""
+    parser.add_argument(
+        "--backend", metavar="B", default="sqlite", help="where keys are kept: sqlite (default) or file"
+    )
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def run_init(arguments: Namespace, context: Context) -> int:
+    """Write the file of `--config`, else `keywright.toml` in the current directory, and print its path."""
+    if arguments.backend not in _PATHS:
+        raise ConfigError(
+            f"--backend must be one of {', '.join(_PATHS)} here; for others edit keywright.toml after init"
+        )
+    text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
+    from keywright.config.find import working_directory
+
+    name = arguments.config or "keywright.toml"
+    path = os.path.normpath(name if os.path.isabs(name) else os.path.join(working_directory(), name))
+    write_file(path, text.encode(), force=arguments.force, option="--config")
+    print_either(context, {"path": path}, path)
+    _note_keys_elsewhere(context)
+    return 0
+
+
+def _note_keys_elsewhere(context: Context) -> None:
+    """Where no file was, keys are in the built-in default store; a new file does not look there."""
+    from keywright.config.load import config_from
+
+    try:
+        default = config_from({}).stores["default"].given["path"].value
+    except ConfigError:
+        return  # the current directory is gone
+    if isinstance(default, str) and os.path.exists(default):
+        context.note(f"keywright: keys made so far are in {default}; set stores.local.path to it to go on with them")
+
+
+def run_config_check(arguments: Namespace, context: Context) -> int:
+    """Check every store, seal and key that is configured, and print every fault; the last one has the exit code."""
+    faults: list[KeywrightError] = []
+    try:
+        config = context.config
+        for sentence in _replaced_lists(config):
+            context.note(f"keywright: note: {sentence}")
+        faults += context.ring.examine_settings()
+    except KeywrightError as fault:
+        faults.append(fault)  # and what comes after it cannot be looked at
+    if faults:
+        return _print_faults(arguments, context, faults)
+    what = f"stores {len(config.stores)}, seals {len(config.seals)}, keys {len(config.keys)}"
+    document = {"source": config.source, "faults": []}
+    print_either(context, document, printable(f"{config.source}: configured soundly: {what}"))
+    return 0
+
+
+def _print_faults(arguments: Namespace, context: Context, faults: list[KeywrightError]) -> int:
+    """With `--json` the document has `error`, the last one; `faults`, all; `source`, None if it is unknown."""
+    # A seal that is wrong is wrong for each of its stores.
+    faults = list({str(fault): fault for fault in faults}.values())
+    for fault in faults:
+        context.say(f"keywright: {fault}")
+    if context.json:
+        errors = [failure_document(fault)["error"] for fault in faults]
+        context.print_json({"error": errors[-1], "faults": errors, "source": _source(arguments, context)})
+    return exit_code(faults[-1])
+
+
+def _source(arguments: Namespace, context: Context) -> str | None:
+    """The file that is checked, wrong or not."""
+    from keywright.config.find import find_config
+
+    with suppress(KeywrightError):
+        return context.config.source
+    with suppress(KeywrightError):
+        return find_config(arguments.config)
+    return None
+
+
+def _replaced_lists(config: Config) -> Iterator[str]:
+    """One sentence for each list of a plugin's settings that the chosen profile replaces.
+
+    Lists replace each other wherever they stand, but rules that are gone are easily missed.
+    """
+    if config.profile is None:
+        return
+    from keywright.config.find import read_config
+    from keywright.config.layers import document_layer
+
+    below = document_layer(read_config(config.source), None).tables["plugin"]
+    for name, table in config.plugin.items():
+        for setting, given in table.given.items():
+            other = below.get(name, {}).get(setting)
+            if other is not None and other.source != given.source and isinstance(other.value, list):
+                yield f"{given.source}: {given.path} replaces the whole list of {other.source}; repeat what should hold"
+
+
+def _shown_value(given: Given, config: Config, plugins: Registry) -> object:
+    """The value, unless its plugin declares it secret, or does not declare it: then only where it comes from."""
+    kind = _type_of(given.path, config, plugins)
+    pointers: list[object] = given.value if isinstance(given.value, list) else [given.value]
+    is_list = pointers is given.value
+    if kind in ("table", "values") or (kind == "tables" and is_list):
+        return given.value  # what reads as a pointer there is a table that has such a name in it
+    if pointers and all(map(is_indirection, pointers)):
+        sources = [shown(given._replace(value=pointer)) for pointer in pointers]
+        return sources if is_list else sources[0]
+    return _REDACTED if kind in ("secret", "secrets") else given.value
+
+
+def _type_of(path: str, config: Config, plugins: Registry) -> SettingType:
+    """The type of the setting at `path`, as its owner declares it; what is not declared may be a secret."""
+    name = path.rpartition(".")[2]
+    for store in config.stores.values():
+        if path.startswith(f"{store.path}."):
+            backend = plugins.store_backends.get(store.backend)
+            return "text" if name in ("backend", "seal") else _among(backend.settings if backend else (), name)
+    for table in config.seals.values():
+        if path.startswith(f"{table.path}."):
+            seal = plugins.seals.get(table.seal)
+            return "text" if name == "seal" else _among(seal.settings if seal else (), name)
+    for plugin, one in config.plugin.items():
+        if path.startswith(f"{one.path}."):
+            return _among(plugins.settings.get(plugin, ()), name)
+    return _among(KEY_SETTINGS, name, "text")
+
+
+def _among(settings: Sequence[Setting], name: str, otherwise: SettingType = "secret") -> SettingType:
+    return next((setting.type for setting in settings if setting.name == name), otherwise)

@@ -1,0 +1,260 @@
+"""generate, ensure, import, rotate: versions that begin."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from keywright.cli.context import print_either, print_info, say_failure
+from keywright.cli.failures import NO, exit_code, failure_document
+from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
+from keywright.errors import ConfigError, KeywrightError
+from keywright.lifecycle import Phase
+from keywright.records import format_time
+from keywright.settings.model import REQUIRED
+
+if TYPE_CHECKING:
+    from keywright.cli.context import Context
+    from keywright.plugins.registry import Registry
+    from keywright.records import RecordInfo
+    from keywright.ring.schedule import Due
+
+_TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
+_FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
+
+
+def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
+    """Arguments of `generate`."""
+    registry = plugins()
+    parser.add_argument("name", metavar="NAME", help="such as cache.example.org or prod/jwt")
+    parser.add_argument(
+        "--type", metavar="T", help=f"key type: {', '.join(registry.key_types)}; default: by the format, else ed25519"
+    )
+    parser.add_argument("--format", metavar="F", help=f"format: {', '.join(registry.formats)}; default: by the type")
+    parser.add_argument("--kid", metavar="K", help="the id for the outside world; may hold {name} and {version}")
+    parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
+    parser.add_argument(
+        "--attribute", metavar="K=V", action="append", default=[],
+        help="an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {_TIME}; default: at once")
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
+    _add_new_here(parser)
+    _add_type_settings(parser, registry)
+
+
+def run_generate(arguments: Namespace, context: Context) -> int:
+    """Make a key and print `NAME@1`."""
+    ring = context.ring
+    now = ring.now()
+    info = ring.generate(
+        arguments.name,
+        type=arguments.type,
+        format=arguments.format,
+        kid=arguments.kid,
+        labels=pairs_of(arguments.label, "--label"),
+        attributes=attributes_of(arguments.attribute),
+        activates=time_of(arguments.activates, "--activates", now),
+        expires=time_of(arguments.expires, "--expires", now),
+        new_here=arguments.new_here,
+        **_type_settings(arguments, context.registry),
+    )
+    return _print_new(context, info)
+
+
+def configure_ensure(parser: ArgumentParser, _plugins: object) -> None:
+    """Arguments of `ensure`."""
+    parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that are declared")
+    _add_new_here(parser)
+
+
+def run_ensure(arguments: Namespace, context: Context) -> int:
+    """Make what is missing and print a reference for each that was made; one that cannot be made stops no other."""
+    ring, code = context.ring, 0
+    for name in arguments.names:
+        if name not in ring.config.keys:
+            ring.ensure(name)  # refused, before anything is made
+    for name in arguments.names or ring.config.keys:
+        try:
+            for info in ring.ensure(name, new_here=arguments.new_here):
+                _print_new(context, info)
+        except KeywrightError as error:
+            failed = say_failure(context, name, error)
+            code = code or failed
+            if context.json:
+                context.print_json({"name": name} | failure_document(error))
+    return code
+
+
+def configure_import(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
+    """Arguments of `import`."""
+    registry = plugins()
+    parser.add_argument("name", metavar="NAME", help="the name to store it as")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
+    parser.add_argument(
+        "--format", metavar="F", help=f"its format, if the data does not tell: {', '.join(registry.formats)}"
+    )
+    parser.add_argument("--public", action="store_true", help="it is a public key, for verifying alone")
+    parser.add_argument("--next", action="store_true", help="store it as the next version of a name that is there")
+    parser.add_argument("--activate-in", metavar="D", help="with --next: when it takes over; default: at once")
+    parser.add_argument("--overlap", metavar="D", help="with --next: how long versions before still verify")
+    parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
+    parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
+    parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
+    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
+    _add_new_here(parser)
+
+
+def run_import(arguments: Namespace, context: Context) -> int:
+    """Store a key and print its reference."""
+    ring = context.ring
+    announced = _announced_versions(context, arguments.name) if arguments.next else []
+    info = ring.import_key(
+        arguments.name,
+        context.read_input(arguments.file),
+        format=arguments.format,
+        public=arguments.public,
+        lenient=arguments.lenient,
+        as_next=arguments.next,
+        activate_in=duration_of(arguments.activate_in, "--activate-in"),
+        overlap=duration_of(arguments.overlap, "--overlap"),
+        kid=arguments.kid,
+        labels=pairs_of(arguments.label, "--label"),
+        expires=time_of(arguments.expires, "--expires", ring.now()),
+        new_here=arguments.new_here,
+        report=context.warn,
+    )
+    _warn_of_passed_over(context, announced, info)
+    if not arguments.public and arguments.file not in (None, "-"):
+        context.warn_if_exposed(arguments.file)
+    return _print_new(context, info)
+
+
+def configure_rotate(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
+    """Arguments of `rotate`."""
+    registry = plugins()
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="the name to make the next version of; with --due any number"
+    )
+    parser.add_argument(
+        "--due", action="store_true", help="rotate every name whose rotate_every has passed, and no other; for cron"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --due: say which, and rotate none; exit 1 if there are any"
+    )
+    parser.add_argument("--activate-in", metavar="D", help="announce it now, sign with it after this time, such as 7d")
+    parser.add_argument("--overlap", metavar="D", help="how long the versions before still verify after that")
+    parser.add_argument("--kid", metavar="K", help="the id of the new version; may hold {name} and {version}")
+    parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {_TIME}; default: never")
+    parser.add_argument("--attribute", metavar="K=V", action="append", default=[], help="as for generate (repeatable)")
+    parser.add_argument(
+        "--no-attributes", action="store_true", help="the new version has none, whatever the last one had"
+    )
+    _add_type_settings(parser, registry)
+
+
+def run_rotate(arguments: Namespace, context: Context) -> int:
+    """Make the next version and print `NAME@N`; with `--due` of each name that is."""
+    if arguments.due:
+        return _rotate_due(arguments, context)
+    if arguments.dry_run:
+        raise ConfigError("--dry-run goes with --due; leave it out, or ask keywright show")
+    if len(arguments.names) != 1:
+        raise ConfigError("one NAME is rotated at a time; name it, or say --due for all that are")
+    (name,) = arguments.names
+    ring = context.ring
+    activate_in = duration_of(arguments.activate_in, "--activate-in")
+    overlap = duration_of(arguments.overlap, "--overlap")
+    if arguments.no_attributes and arguments.attribute:
+        raise ConfigError("--no-attributes and --attribute exclude each other; leave one out")
+    attributes = {} if arguments.no_attributes else attributes_of(arguments.attribute) or None
+    announced = _announced_versions(context, name)
+    info = ring.rotate(
+        name,
+        activate_in=activate_in,
+        overlap=overlap,
+        kid=arguments.kid,
+        expires=time_of(arguments.expires, "--expires", ring.now()),
+        attributes=attributes,
+        **_type_settings(arguments, context.registry),
+    )
+    _warn_of_passed_over(context, announced, info)
+    if info.activates is not None and all(one.phase is not Phase.SIGNING for one in ring.show(name).versions):
+        context.warn(
+            f"{name} has no version that signs until then; rotate with --activate-in 0s for one that signs now"
+        )
+    return _print_new(context, info)
+
+
+def _rotate_due(arguments: Namespace, context: Context) -> int:
+    if any(getattr(arguments, one) for one in _FOR_ONE) or _type_settings(arguments, context.registry):
+        raise ConfigError("--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME")
+    code = 0
+    found = context.ring.due if arguments.dry_run else context.ring.rotate_due
+    for one in found(*arguments.names):
+        if one.error is not None:
+            code = code or exit_code(one.error)
+            context.say(f"keywright: {one.name}: {one.error}")
+            if context.json:
+                context.print_json(_due_document(one) | failure_document(one.error))
+        elif one.made is not None:
+            _print_new(context, one.made)
+        else:
+            code = code or NO
+            document = _due_document(one)
+            print_either(context, document, f"{document['newest']}: due since {document['since']}")
+    if not any("rotate_every" in table.given for table in context.config.keys.values()):
+        context.note("keywright: no key has a rotate_every, so none is ever due; set it in its [keys.NAME] table")
+    return code
+
+
+def _due_document(one: Due) -> dict[str, object]:
+    since = None if one.since is None else format_time(one.since.replace(microsecond=0))
+    return {"name": one.name, "newest": None if one.newest is None else one.newest.reference, "since": since}
+
+
+def _print_new(context: Context, info: RecordInfo) -> int:
+    """Print the version that was made, and warn if it does not stay. Returns 0."""
+    context.warn_of_forgetting(info.name)
+    return print_info(context, info)
+
+
+def _announced_versions(context: Context, name: str) -> list[RecordInfo]:
+    return [one.info for one in context.ring.show(name).versions if one.phase is Phase.ANNOUNCED]
+
+
+def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: RecordInfo) -> None:
+    """Warn of each of `announced` that will never sign, because the new version `info` takes its place."""
+    for passed_over in announced:
+        if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
+            context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
+
+
+def _add_new_here(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--new-here",
+        action="store_true",
+        help="have a key of its own here, though another configured store has one of this name",
+    )
+
+
+def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
+    """Add an option for each setting that a key type declares, `--bits` among them."""
+    declared: dict[str, list[str]] = {}
+    for key_type in plugins.key_types.values():
+        for setting in key_type.settings:
+            declared.setdefault(setting.name, []).append(
+                f"{key_type.name}: {setting.rule()}, "
+                + ("required" if setting.default is REQUIRED else f"default {setting.default}")
+            )
+    for name, rules in declared.items():
+        flag = "--" + name.replace("_", "-")
+        parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules).replace("%", "%%"))
+
+
+def _type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:
+    """The settings of key types that were given, by name."""
+    names = {setting.name for key_type in plugins.key_types.values() for setting in key_type.settings}
+    given = {name: getattr(arguments, f"setting_{name}") for name in names}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,325 @@
+"""The standard streams, files that take a result, the progress bar, and Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Final, Self, TextIO
+
+from keywright.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DurabilityUnknownError,
+    KeyExistsError,
+    StoreUnavailableError,
+)
+from keywright.secret import Secret
+
+_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_SECONDS: Final = 0.1
+_WIDTH: Final = 24
+
+
+class ReaderGoneError(Exception):
+    """The reader of stdout has closed it."""
+
+
+def fill_closed() -> None:
+    """Open the null device for each standard stream that is closed, or the next file would get its number.
+
+    What a library then writes to "stderr" would end up in a store.
+    """
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            _null_at(number)
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Text for people, on stderr; lost if that is closed or full."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(text + end)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _silence(sys.stderr)
+
+
+def check_stdout() -> None:
+    """Refuse a closed stdout.
+
+    Raises:
+        ConfigError: it is closed.
+    """
+    if sys.stdout is None:
+        raise ConfigError("standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE")
+
+
+def write_stdout(data: bytes | Secret) -> None:
+    """Bytes, exactly, on stdout.
+
+    Raises:
+        ConfigError: it is closed.
+        StoreUnavailableError: it cannot be written.
+        ReaderGoneError: its reader has closed it.
+    """
+    check_stdout()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data.reveal() if isinstance(data, Secret) else data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise _failed(error) from None
+
+
+def write_text(text: str) -> None:
+    """Text for people, on stdout; what its encoding lacks is replaced. Raises: as `write_stdout`."""
+    check_stdout()
+    write_stdout(text.encode(sys.stdout.encoding or "utf-8", "replace"))
+
+
+def flush_stdout() -> None:
+    """Pass on what a plugin printed by itself. Raises: as `write_stdout`, but not for a closed one."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            raise _failed(error) from None
+
+
+def is_terminal() -> bool:
+    """Whether stdout is one."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def shown_path(path: str) -> str:
+    """A path as it was given, for a message; not shown if it looks like a key or a token given in its place."""
+    from keywright.secret import looks_like_a_secret
+
+    return "the file named there, whose name looks like a key or token," if looks_like_a_secret(path) else path
+
+
+def printable(text: str) -> str:
+    """The text with a backslash escape for what would steer a terminal or break a line or column."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _failed(error: OSError) -> Exception:
+    _silence(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return ReaderGoneError()
+    return StoreUnavailableError(
+        f"standard output: cannot be written ({error.strerror}); what was done stands, so look before you repeat it"
+    )
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is left in a buffer go nowhere, or Python complains once more when it flushes at exit."""
+    try:
+        _null_at(stream.fileno())
+    except (OSError, ValueError):
+        return
+
+
+def _null_at(number: int) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
+
+
+def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-o") -> None:
+    """Create `path` with `data`, mode 0600, synced, by way of a temporary file beside it.
+
+    A symbolic link at `path` is never followed: it counts as an existing file. With `force` it is replaced.
+    `option` is the one that `path` may come from, for messages: only without `-o` is a result printed.
+
+    Raises:
+        KeyExistsError: something is at `path` and `force` is False.
+        ConfigError: `path` cannot be a file: it is empty, ends in a slash, is a directory or device, its directory
+            does not exist, or no file can have such a name.
+        AccessDeniedError: this user may not create a file in the directory.
+        StoreUnavailableError: writing failed (disk full, I/O error); nothing is left behind.
+        DurabilityUnknownError: the file is in place, but a sync of its directory failed.
+    """
+    directory = os.path.dirname(path) or os.curdir
+    _check_place(path, directory, force=force, option=option)
+    # Not made of the file's own name, which may be as long as names can be.
+    temporary = os.path.join(directory, f".keywright.{os.urandom(8).hex()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        kind = AccessDeniedError if error.errno in _REFUSED else StoreUnavailableError
+        raise kind(f"{path}: cannot be created ({error.strerror}); choose another directory") from None
+    try:
+        try:
+            rest = memoryview(data.reveal() if isinstance(data, Secret) else data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if force:
+            os.replace(temporary, path)
+        else:
+            # A hard link refuses a name that appeared meanwhile; a rename would take its place in silence.
+            os.link(temporary, path)
+            os.unlink(temporary)
+    except BaseException as error:
+        with suppress(OSError):  # what went wrong before is what the user must hear
+            os.unlink(temporary)
+        if isinstance(error, FileExistsError):
+            raise _taken(path, option) from None
+        if isinstance(error, OSError):
+            raise StoreUnavailableError(
+                f"{path}: cannot be written ({error.strerror}); nothing was left there"
+            ) from None
+        raise
+    _sync_directory(path, directory)
+
+
+def _check_place(path: str, directory: str, *, force: bool, option: str) -> None:
+    if not path:
+        raise ConfigError("the output path is empty; name a file, or leave -o out to print the result")
+    if not os.path.basename(path):
+        raise ConfigError(f"{path}: names a directory; name a file in it")
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        if not os.path.isdir(directory):
+            raise ConfigError(f"{path}: its directory does not exist; make it first") from None
+        return
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be an output file ({error.strerror}); choose another path") from None
+    except ValueError:
+        raise ConfigError("the output path holds a character that no file name can; choose another path") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        way_out = "choose another path, or leave -o out to print the result" if option == "-o" else _other_path(option)
+        raise ConfigError(f"{path}: is no regular file; {way_out}")
+    if not force:
+        raise _taken(path, option)
+
+
+def _taken(path: str, option: str) -> KeyExistsError:
+    return KeyExistsError(f"{path}: exists already and is not overwritten; {_other_path(option)}, or say --force")
+
+
+def _other_path(option: str) -> str:
+    return "choose another path" if option == "-o" else f"choose another path with {option}"
+
+
+def _sync_directory(path: str, directory: str) -> None:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise DurabilityUnknownError(
+            f"{path}: is written, but the system would not confirm that it is on the disk ({error.strerror}); "
+            "check the disk"
+        ) from None
+
+
+class Progress:
+    """A bar on stderr, drawn ten times a second at most and taken away at the end."""
+
+    def __init__(self, total: int | None, noun: str, *, shown: bool) -> None:
+        """`total` is how many `noun` exist, None if that is unknown. Not `shown`: it counts and draws nothing."""
+        self.done = 0
+        self._total = total
+        self._noun = noun
+        self._shown = shown
+        self._next = 0.0
+        self._drawn = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self.clear()
+
+    def expect(self, count: Callable[[], int]) -> None:
+        """Set the total; it is counted only if the bar is drawn. Raises: as `count`."""
+        if self._shown:
+            self._total = count()
+
+    def advance(self, count: int = 1) -> None:
+        """Count as done."""
+        self.done += count
+        if self._shown and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _SECONDS
+            self._drawn = True
+            say(f"\r\x1b[K{self.line()}", end="")
+
+    def clear(self) -> None:
+        """Take the bar away, so that a line can be printed; the next `advance` draws it again."""
+        if self._drawn:
+            say("\r\x1b[K", end="")
+            self._drawn = False
+            self._next = 0.0
+
+    def line(self) -> str:
+        """The bar as text: `############             1,024 of 2,048 narinfos`."""
+        if self._total is None:
+            return f"{self.done:,} {self._noun}"
+        filled = _WIDTH * min(self.done, self._total) // max(self._total, 1)
+        return f"{'#' * filled}{' ' * (_WIDTH - filled)} {self.done:,} of {self._total:,} {self._noun}"
+
+
+class Step:
+    """A block that Ctrl-C does not interrupt, entered for each step of a long command."""
+
+    def __init__(self) -> None:
+        self._is_inside = False
+        self._is_interrupted = False
+
+    def __enter__(self) -> None:
+        self._is_inside = True
+
+    def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._is_inside = False
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+
+    def interrupt(self, _number: int, _frame: object) -> None:
+        """Handle the signal: wait for the end of the step. A second one does not wait, for the step may hang.
+
+        Raises:
+            KeyboardInterrupt: no step is half done, or this is the second signal.
+        """
+        if not self._is_inside or self._is_interrupted:
+            raise KeyboardInterrupt
+        self._is_interrupted = True
+
+
+@contextmanager
+def in_whole_steps() -> Iterator[Step]:
+    """Let Ctrl-C come between two steps only. A handler that the program has set stays.
+
+    Raises:
+        KeyboardInterrupt: the signal came, after the step that it found half done.
+    """
+    import signal
+
+    step = Step()
+    is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_ours:
+        try:
+            signal.signal(signal.SIGINT, step.interrupt)
+        except ValueError:  # only the main thread may set handlers
+            is_ours = False
+    try:
+        yield step
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,370 @@
+"""Arguments: what holds for every command, the parser of one command, and values as people write them.
+
+A command line is read in two stages. `CommandLine` reads the options of every command, wherever they stand, and finds
+the words that name the command. Then the command's own parser reads all of it but those words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from keywright.cli.io import write_text
+from keywright.errors import ConfigError
+from keywright.text import did_you_mean
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from keywright.plugins.commands import Command, Commands, Uses
+
+_VALUES = {"--config": "a value", "--profile": "a value", "--store": "a value", "--option": "two values"}
+_READ_FIRST = ("--config", "--profile", "--option", "--json", "--debug", "--version", "-h", "--help")
+_FLAG_LETTERS = frozenset("hqv")
+_PLAIN_OPTION = "--[a-z][a-z-]{0,27}"
+
+
+def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, letters: bool = True) -> None:
+    """Add the options that every command has, without those that would have no effect; `letters`: `-q` and `-v` too."""
+    group = parser.add_argument_group("options of every command")
+    group.add_argument("--config", metavar="FILE", help="the configuration file to use")
+    if uses in ("ring", "config"):
+        group.add_argument("--profile", metavar="NAME", help="the profile of the configuration to use")
+    if uses == "ring":
+        group.add_argument("--store", metavar="NAME", help="the configured store to use")
+    if uses in ("ring", "config"):
+        group.add_argument(
+            "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
+            help="set one setting, such as --option stores.local.path keys.db",
+        )  # fmt: skip
+    quiet, verbose = (("-q", "--quiet"), ("-v", "--verbose")) if letters else (("--quiet",), ("--verbose",))
+    group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
+    group.add_argument(*quiet, action="store_true", help="print no notes and warnings")
+    group.add_argument(*verbose, action="count", default=0, help="say more")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
+    group.add_argument("--version", action="store_true", help="print the version and exit")
+
+
+class Found(NamedTuple):
+    """What the words of a command line lead to.
+
+    Attributes:
+        words: those that name a command, or the beginning of one.
+        rest: the arguments without them.
+        stray: the next word, if it leads nowhere.
+        error: what is wrong before the next word.
+    """
+
+    words: tuple[str, ...]
+    rest: list[str]
+    stray: str | None = None
+    error: ConfigError | None = None
+
+
+class CommandLine:
+    """The first stage: the arguments, read before the command is known.
+
+    Attributes:
+        options: what the options of every command say, wherever they stand before `--`. What does not fit is passed
+            over: the command's parser reports it.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = list(arguments)
+        self.options = argparse.Namespace(
+            config=None, profile=None, option=[], json=False, debug=False, version=False, help=False
+        )
+        before_end = self._arguments[: self._arguments.index("--")] if "--" in self._arguments else self._arguments
+        # Most command lines have none of them, and a parser takes a millisecond to make.
+        if any(one.startswith(_READ_FIRST) for one in before_end):
+            self._read_options(before_end)
+
+    def _read_options(self, arguments: list[str]) -> None:
+        parser = _first_stage()
+        for _ in tuple(arguments):
+            try:
+                self.options, unknown = parser.parse_known_args(arguments)
+            except argparse.ArgumentError as error:
+                arguments = [one for one in arguments if one.partition("=")[0] != error.argument_name]
+            else:
+                self.options.help = self.options.help or "-h" in unknown
+                break
+
+    @cached_property
+    def _word_parser(self) -> argparse.ArgumentParser:
+        parser = _first_stage()
+        parser.add_argument("following", nargs=argparse.REMAINDER)
+        return parser
+
+    def find(self, commands: Commands) -> Found:
+        """Find the words that name a command. Options of every command may stand before and between them."""
+        words: tuple[str, ...] = ()
+        before: list[str] = []
+        rest = self._arguments
+        while words not in commands.table:
+            group = " ".join(("keywright", *words))
+            try:
+                place = self._next_word(rest)
+            except ConfigError as error:
+                return Found(words, before + rest, None, ConfigError(f"{error}; see {group} --help"))
+            before += rest[:place]
+            rest = rest[place:]
+            if not rest or not commands.below((*words, rest[0])):
+                return Found(words, before + rest, rest[0] if rest else None)
+            words += (rest[0],)
+            rest = rest[1:]
+        return Found(words, before + rest)
+
+    def _next_word(self, arguments: list[str]) -> int:
+        """The place of the first argument that is not an option of every command or its value."""
+        if arguments and not arguments[0].startswith("-"):
+            return 0
+        try:
+            read, unknown = self._word_parser.parse_known_args(arguments)
+        except argparse.ArgumentError as error:
+            name = error.argument_name or ""
+            if name in _VALUES and name in arguments[-2:]:
+                raise ConfigError(f"{name} takes {_VALUES[name]}, and the command line ends before that") from None
+            raise ConfigError(_unquoted(str(error))) from None
+        following: list[str] = read.following
+        # All but letters such as `-qv`, and what argparse does not take for an option: `-` and `--`.
+        options = [*unknown, *(one for one in following[:1] if one.startswith("-"))]
+        if not all(len(one) > 1 and _FLAG_LETTERS.issuperset(one[1:]) for one in options):
+            raise ConfigError("an option of a command goes after its words")
+        return len(arguments) - len(following)
+
+
+def _first_stage() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, exit_on_error=False, formatter_class=_formatter
+    )
+    # Without the letters, which may stand in one word with those of the command, as in `-qo FILE`.
+    add_global_options(parser, letters=False)
+    parser.add_argument("--help", action="store_true")
+    return parser
+
+
+def no_such_command(found: Found, commands: Commands) -> ConfigError:
+    """The error for a stray word."""
+    following = sorted({command.path[len(found.words)] for command in commands.below(found.words)})
+    hint, group = did_you_mean(found.stray or "", following), " ".join(("keywright", *found.words))
+    return ConfigError(f"there is no such command{hint}; {group} has: {', '.join(following)}")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add `-o FILE` and `--force`."""
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write to this file, created 0600, instead of stdout (-)"
+    )
+    parser.add_argument("--force", action="store_true", help="let -o replace a file")
+
+
+class FinishedError(Exception):
+    """The parser itself did what was asked for, such as `--help`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Once(argparse.Action):
+    """Stores the value of an option that stands once and is not empty. Where the last one shall win: `store`."""
+
+    _is_given = False
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if option_string is not None:
+            if self._is_given:
+                parser.error(f"{option_string} is given twice: leave one out")
+            if values == "":
+                parser.error(f"{option_string} is empty: give it a value, or leave it out")
+            self._is_given = True
+        setattr(namespace, self.dest, values)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours, and quote no argument: it could be a secret in the wrong place."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register("action", None, _Once)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the usage error.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(f"{_unquoted(message)}; see {self.prog} --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise, instead of `SystemExit`, which a plugin may raise by mistake.
+
+        Raises:
+            FinishedError: always.
+        """
+        self._print_message(message or "")
+        raise FinishedError(status)
+
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002  (argparse's signature)
+        write_text(message)
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Parse all arguments.
+
+        Raises:
+            ConfigError: they do not fit; an unknown option is named only if it is nearly a known one, or short and of
+                lowercase letters: any other could be a secret.
+            FinishedError: help was printed.
+        """
+        parsed, rest = self.parse_known_intermixed_args(arguments)
+        if not rest:
+            return parsed
+        known = [option for action in self._actions for option in action.option_strings]
+        option = next((word.partition("=")[0] for word in rest if word.startswith("-") and word not in ("-", "--")), "")
+        if option in _VALUES:
+            self.error(f"{option} has no meaning for {self.prog}: leave it out")
+        hint = did_you_mean(option, known) if option.isprintable() else ""
+        if hint or re.fullmatch(_PLAIN_OPTION, option):
+            self.error(f"there is no option {option}{hint}")
+        return self.error("there is no such option" if option else "there is an argument too many")
+
+
+def _unquoted(message: str) -> str:
+    """A message of argparse without the argument that it quotes."""
+    before, found, _ = message.partition("ignored explicit argument ")
+    if found:
+        return f"{before}takes no value"
+    before, found, after = message.partition("invalid choice: ")
+    if found:
+        return f"{before}takes one of {after.rpartition('(choose from ')[2].removesuffix(')')}"
+    before, found, after = message.partition(": invalid ")
+    kind, found, _ = after.partition(" value: ")
+    return f"{before}: takes a value of type {kind}" if found else message
+
+
+def command_parser(command: Command) -> Parser:
+    """The parser of one command, with its own options and, where it wants them, the global ones."""
+    parser = Parser(
+        prog=" ".join(("keywright", *command.path)),
+        description=command.help,
+        allow_abbrev=False,
+        formatter_class=_formatter,
+        epilog="\n".join(["examples:", *(f"  {example}" for example in command.examples)]),
+    )
+    command.configure(parser)
+    if command.global_options:
+        add_global_options(parser, command.uses)
+    return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    # Given a width, argparse leaves out an import that costs more than parsing does.
+    return argparse.RawDescriptionHelpFormatter(prog, width=_help_width())
+
+
+@cache
+def _help_width() -> int:
+    try:
+        return min(os.get_terminal_size(1).columns, 100) - 2
+    except OSError:
+        return 98
+
+
+def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
+    """`K=V` words as a dict.
+
+    Raises:
+        ConfigError: one has no `=`, or a name stands twice.
+    """
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{option} takes NAME=VALUE; write it so")
+        if name in pairs:
+            raise ConfigError(f"{option} names one thing twice; leave one out")
+        pairs[name] = value
+    return pairs
+
+
+def attributes_of(words: Sequence[str]) -> dict[str, object]:
+    """`K=TEXT` and `K:=JSON` words as a dict.
+
+    Raises:
+        ConfigError: one is neither, or a name stands twice, in either way of writing or inside the JSON.
+    """
+    attributes: dict[str, object] = {}
+    for word, value in pairs_of(words, "--attribute").items():
+        name = word.removesuffix(":")
+        if not name:
+            raise ConfigError("--attribute takes NAME=VALUE; write it so")
+        if name in attributes:
+            raise ConfigError("--attribute names one thing twice; leave one out")
+        attributes[name] = value if name == word else _json_value(value)
+    return attributes
+
+
+def _json_value(text: str) -> object:
+    import json
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len(dict(pairs)) < len(pairs):
+            raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
+        return dict(pairs)
+
+    def constant(_: str) -> object:
+        raise ValueError("NaN and Infinity are not JSON")
+
+    try:
+        return json.loads(text, object_pairs_hook=members, parse_constant=constant)
+    except (ValueError, RecursionError):
+        raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE") from None
+
+
+def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
+    """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from now.
+
+    Raises:
+        ConfigError: it is not one of these, or a duration that is too long.
+    """
+    if text is None:
+        return None
+    from datetime import UTC, datetime
+
+    from keywright.records import parse_time
+    from keywright.text import parse_duration
+
+    try:
+        return now + parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        if len(text) == len("2027-01-31"):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"{option} takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at "
+            "most 36500d"
+        ) from None
+
+
+def duration_of(text: str | None, option: str) -> timedelta | None:
+    """A duration.
+
+    Raises:
+        ConfigError: it is not a duration, or too long.
+    """
+    if text is None:
+        return None
+    from keywright.text import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} takes {error}") from None
