@@ -49,7 +49,9 @@ _ODD_VALUES = (
 
 
 class FormatContract(ReadingRules):
-    """What every format promises. Subclass it as `TestX` and give it one fixture and an attribute:
+    """What every format promises.
+
+    Subclass it as `TestX` and give it one fixture and an attribute:
 
     * `format`: the object under test;
     * `samples`: published encodings (see `Sample`), at least one of a secret key for each key type.

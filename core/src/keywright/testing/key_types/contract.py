@@ -47,7 +47,9 @@ _ORDER_OF_ED25519: Final = 2**252 + 27742317777372353535851937790883648493
 
 
 class KeyTypeContract(Contract):
-    """What every key type promises. Subclass it as `TestX` and give it a fixture and, where they differ, attributes:
+    """What every key type promises.
+
+    Subclass it as `TestX` and give it a fixture and, where they differ, attributes:
 
     * `key_type`: the object under test;
     * `option_sets`: what `generate` is told, one mapping of setting to value for each try; `({},)` is the defaults

@@ -51,7 +51,9 @@ _TYPES: Final[Mapping[str, Any]] = {
 
 
 class PluginContract(Contract):
-    """What every plugin module promises. Subclass it as `TestX` and say which module, of an installed distribution:
+    """What every plugin module promises.
+
+    Subclass it as `TestX` and say which module, of an installed distribution:
 
         class TestPlugin(PluginContract):
             module = "keywright_sqlite"

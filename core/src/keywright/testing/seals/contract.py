@@ -47,7 +47,9 @@ _OTHER_CONTEXTS: Final = (
 
 
 class SealContract(Contract):
-    """What every seal promises. Subclass it as `TestX` and give it two fixtures:
+    """What every seal promises.
+
+    Subclass it as `TestX` and give it two fixtures:
 
     * `open_seal`: a function that opens the seal anew with one master key (see `OpenSeal`);
     * `open_other_seal`: the same with another master key.

@@ -90,7 +90,9 @@ def clear(open_store: OpenWritableStore) -> None:
 
 
 class StoreContract(Contract):
-    """What every store promises. Subclass it as `TestX`, say what the store can do, and give it two fixtures:
+    """What every store promises.
+
+    Subclass it as `TestX`, say what the store can do, and give it two fixtures:
 
     * `capabilities`: as the store's backend declares them; rules for what it declines say so and are skipped;
     * `open_store`: a function that opens the store anew each time it is called (see `OpenStore`);

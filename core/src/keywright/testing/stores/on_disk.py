@@ -133,7 +133,7 @@ def _broken(data: bytes, others: dict[str, bytes]) -> Iterable[tuple[str, bytes]
 
 
 class OnDiskStoreContract(WritableStoreContract):
-    """What a writable store promises that keeps its records in files of its own, besides `WritableStoreContract`.
+    r"""What a writable store promises that keeps its records in files of its own, besides `WritableStoreContract`.
 
     Subclass it as `TestX`, say what the store can do, and give it two fixtures and a method:
 
@@ -157,7 +157,7 @@ class OnDiskStoreContract(WritableStoreContract):
                 return lambda: FileBackend().open(options)
 
             def newer(self, place):
-                (place / ".keywright" / "format").write_bytes(b"keywright file store 2\\n")
+                (place / ".keywright" / "format").write_bytes(b"keywright file store 2\n")
     """
 
     proves: ClassVar[frozenset[str]] = frozenset({"persistent"})

@@ -40,8 +40,9 @@ def _check_signs(open_store: OpenSigningStore, key_type: KeyType, stored: Record
 
 
 class SigningStoreContract(WritableStoreContract):
-    """What a store promises that generates and signs inside. Subclass it as `TestX`, say what
-    the store can do, and give it two fixtures:
+    """What a store promises that generates and signs inside.
+
+    Subclass it as `TestX`, say what the store can do, and give it two fixtures:
 
     * `capabilities`: as the store's backend declares them;
     * `open_store`: a function that opens the store anew each time it is called, empty at first;

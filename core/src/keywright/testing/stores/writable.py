@@ -63,7 +63,9 @@ def findings(store: Store) -> list[str]:
 
 
 class WritableStoreContract(ConcurrencyRules):
-    """What a writable store promises. Subclass it as `TestX`, say what the store can do, and give it one fixture:
+    """What a writable store promises.
+
+    Subclass it as `TestX`, say what the store can do, and give it one fixture:
 
     * `capabilities`: as the store's backend declares them;
     * `open_store`: a function that opens the store anew each time it is called, empty at first and with what was
