@@ -39,7 +39,7 @@ EXPORTED = [name for name in keywright.__all__ if isinstance(getattr(keywright, 
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_says_when_it_is_called_and_what_happens_when_it_raises(hook: str) -> None:
-    """A hook's docstring answers the questions of whoever implements it, and the reference page names it."""
+    """A hook's docstring answers the questions of anyone who implements it, and the reference page names it."""
     words = inspect.getdoc(getattr(hooks, hook)) or ""
 
     assert re.search(r"\bcalled\b", words, re.IGNORECASE)
@@ -106,7 +106,7 @@ def test_no_id_stands_for_two_rules() -> None:
 
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_every_contract_is_in_the_guide(contract: str) -> None:
-    """Whoever writes a plugin finds each contract in the guide and in the index of contracts."""
+    """Anyone who writes a plugin finds each contract in the guide and in the index of contracts."""
     for page in ("guides/write-a-plugin.md", "reference/contracts/index.md"):
         assert f"`{contract}`" in (HOUSE / "docs" / page).read_text(), page
 

@@ -60,7 +60,7 @@ class EnvStore:
             ConfigError: the variable and its `_FILE` are both set.
             DamagedStoreError: the variable or file is empty, or the file over 1 MiB.
             StoreUnavailableError: the file cannot be opened or read.
-            AccessDeniedError: the file may not be read, is no regular file, or others may write it.
+            AccessDeniedError: the file may not be read, is not a regular file, or others may write it.
         """
         variable = self._variable(name, version)
         if variable is None:
@@ -98,7 +98,7 @@ class EnvStore:
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names in `variables` of which something is set, sorted.
 
-        A default variable does not tell its name (`a.b` and `a-b` share one), so what stands there is not listed.
+        A default variable does not tell its name (`a.b` and `a-b` share one), so what is there is not listed.
         """
         left = limit
         for name in sorted(self._names):
@@ -163,7 +163,7 @@ def _read(variable: str) -> Secret | None:
 
 
 def _faults(variable: str) -> Iterator[str]:
-    """One sentence for each fault of a variable, set or not, and of the file that its `_FILE` points to."""
+    """One sentence for each problem of a variable, set or not, and of the file that its `_FILE` points to."""
     try:
         if _kind(variable) != "file":
             _read(variable)
