@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keywright import Registry, errors, testing
-from keywright.cli.commands import add_core_commands
+from keywright.cli.commands import core_commands
 from keywright.cli.failures import exit_code
 from keywright.cli.parser import Parser, command_parser
 from keywright.config.model import KEY_SETTINGS
 from keywright.plugins import hooks
-from keywright.plugins.commands import Command, Commands
+from keywright.plugins.commands import Command
 from keywright.settings.model import REQUIRED, Setting
 from keywright.testing.rules import Rule, rules_of
 
@@ -56,8 +56,7 @@ def pages() -> dict[str, str]:
 
 
 def _command_line(plugins: Registry) -> Iterator[str]:
-    commands = Commands()
-    add_core_commands(commands, lambda: plugins)
+    commands = core_commands(lambda: plugins)
     plugins.add_commands(commands)
     yield f"{NOTE}\n# Command line\n"
     yield (
