@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 from made_plugins import FORMAT, HAS, LACKS_ALL, NO_FORMAT, REQUEST, SOUND, failures, plugin, returning
+from refusals import refuses
+from tables import cases
 
 from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
 from keywright.cli.commands.keys import configure_generate, configure_rotate
@@ -99,29 +101,25 @@ def test_one_module_under_two_names(install: Install) -> None:
 
 
 def test_an_allow_list_keeps_others_out(install: Install) -> None:
-    """What is not on the list is never imported, and neither its faults nor its clashes matter."""
+    """What is not on the list is never imported, and its faults and clashes do not matter; an empty list is a list.
+
+    Who looks for what a plugin that is not on the list would have is told that it was left out.
+    """
     install("sound", SOUND)
     install("other", SOUND)
     install("bad", "raise RuntimeError")
 
+    assert Registry.load([]).plugins == ()
+    assert "kw_sound" not in sys.modules
     registry = Registry.load(["sound"])
 
-    assert list(registry.formats) == ["sound"]
-    assert failures(registry) == []
+    assert (list(registry.formats), failures(registry)) == (["sound"], [])
     assert {"kw_other", "kw_bad"}.isdisjoint(sys.modules)
-
-
-def test_what_an_allow_list_leaves_out_is_named_where_something_is_missing(install: Install) -> None:
-    """Who looks for what a plugin that is not on the list would have is told that it was left out."""
-    install("sound", SOUND)
-    install("other", SOUND)
-
-    with pytest.raises(UnknownPluginError) as missing:
-        Registry.load(["sound"]).format("other")
-
-    assert str(missing.value) == (
-        "no format is called 'other'; installed: sound; left out by the setting `plugins`: other"
-    )
+    with refuses(
+        UnknownPluginError,
+        "no format is called 'other'; installed: sound; left out by the setting `plugins`: bad, other",
+    ):
+        registry.format("other")
 
 
 def test_a_plugin_that_reviews_observes_or_adds_commands_says_so(install: Install) -> None:
@@ -134,62 +132,37 @@ def test_a_plugin_that_reviews_observes_or_adds_commands_says_so(install: Instal
     assert plugin.provides == ("format sound", "commands", "reviews", "observes")
 
 
-def test_an_empty_allow_list_lets_nothing_in(install: Install) -> None:
-    """An empty list is a list: nothing is imported."""
-    install("sound", SOUND)
-
-    registry = Registry.load([])
-
-    assert registry.plugins == ()
-    assert "kw_sound" not in sys.modules
-
-
-@pytest.mark.parametrize(
-    ("named", "message"),
-    [
-        pytest.param(
-            "sund",
-            "plugins names 'sund', which is not installed (did you mean 'sound'?); installed: other, sound",
-            id="near",
-        ),
-        pytest.param("xyz", "plugins names 'xyz', which is not installed; installed: other, sound", id="far"),
-    ],
+@cases(
+    ("installed", "named", "rule"),
+    {
+        "near": ("sound other", "sund", " (did you mean 'sound'?); installed: other, sound"),
+        "far": ("sound other", "xyz", "; installed: other, sound"),
+        "nothing": ("", "sound", "; installed: none"),
+    },
 )
-def test_an_allow_list_with_a_name_that_is_not_installed(install: Install, named: str, message: str) -> None:
+def test_an_allow_list_with_a_name_that_is_not_installed(
+    install: Install, installed: str, named: str, rule: str
+) -> None:
     """An unknown name on the list is refused before anything is imported."""
-    install("sound", SOUND)
-    install("other", SOUND)
+    for name in installed.split():
+        install(name, SOUND)
 
-    with pytest.raises(PluginError) as caught:
-        Registry.load(["sound", named])
+    with refuses(PluginError, f"plugins names {named!r}, which is not installed{rule}"):
+        Registry.load([*installed.split(), named])
 
-    assert str(caught.value) == message
     assert "kw_sound" not in sys.modules
 
 
-def test_an_allow_list_where_nothing_is_installed(install: Install) -> None:
-    """Where there are no plugins at all, the message says so."""
-    with pytest.raises(PluginError) as caught:
-        Registry.load(["sound"])
-
-    assert str(caught.value) == "plugins names 'sound', which is not installed; installed: none"
-
-
-@pytest.mark.parametrize(
-    ("look_up", "role"),
-    [
-        pytest.param(Registry.key_type, "key type", id="key-type"),
-        pytest.param(Registry.format, "format", id="format"),
-        pytest.param(Registry.store_backend, "store backend", id="store-backend"),
-        pytest.param(Registry.seal, "seal", id="seal"),
-    ],
-)
-def test_not_found_among_nothing(look_up: Callable[[Registry, str], object], role: str) -> None:
+def test_not_found_among_nothing() -> None:
     """Each role says that it has nothing of that name."""
-    with pytest.raises(UnknownPluginError) as caught:
-        look_up(Registry(), "sound")
-
-    assert str(caught.value) == f"no {role} is called 'sound'; installed: none"
+    for look_up, role in (
+        (Registry.key_type, "key type"),
+        (Registry.format, "format"),
+        (Registry.store_backend, "store backend"),
+        (Registry.seal, "seal"),
+    ):
+        with refuses(UnknownPluginError, f"no {role} is called 'sound'; installed: none"):
+            look_up(Registry(), "sound")
 
 
 def test_not_found_names_what_there_is_and_what_failed(install: Install) -> None:
@@ -199,14 +172,13 @@ def test_not_found_names_what_there_is_and_what_failed(install: Install) -> None
     install("worse", "")
     registry = Registry.load()
 
-    with pytest.raises(UnknownPluginError) as caught:
-        registry.format("sond")
-
-    assert str(caught.value) == (
+    with refuses(
+        UnknownPluginError,
         "no format is called 'sond' (did you mean 'sound'?); installed: sound. plugin 'bad' of bad 1.0: failed on "
         "import with RuntimeError: boom. plugin 'worse' of worse 1.0: does not say which keywright API it is for; "
-        f"{HAS}"
-    )
+        f"{HAS}",
+    ):
+        registry.format("sond")
 
 
 def test_objects_are_listed_by_name(install: Install) -> None:
@@ -351,7 +323,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("source", "reason"), [pytest.param(*case, id=name) for name, case in BROKEN.items()])
+@cases(("source", "reason"), BROKEN)
 def test_a_broken_plugin_leaves_the_rest_working(install: Install, source: str, reason: str) -> None:
     """What is wrong with a plugin is remembered in one line, and its neighbours load."""
     install("after", FORMAT.format(name="after"))
@@ -374,8 +346,10 @@ def test_an_interrupt_is_no_failure_of_a_plugin(install: Install) -> None:
 
 def test_a_refused_plugin_has_no_say(install: Install) -> None:
     """Of a plugin with one wrong hook, the others are not called either."""
-    source = START + "@hookimpl\ndef keywright_review(request): return ['no']\n@hookimpl\ndef keywright_revue(): ...\n"
-    install("bad", source)
+    install(
+        "bad",
+        START + "@hookimpl\ndef keywright_review(request): return ['no']\n@hookimpl\ndef keywright_revue(): ...\n",
+    )
     registry = Registry.load()
 
     registry.observers().review(REQUEST)
@@ -424,57 +398,57 @@ NO_NAME = "the name of a setting is none: use a-z, 0-9 and '_', and start with a
 NO_TEXTS = "its setting 'x' has a help that is no text, or choices that are no tuple of texts"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("role", "values", "fault"),
-    [
-        pytest.param("key type", {"settings": ("bits",)}, "its settings hold str, where a Setting belongs", id="texts"),
-        pytest.param("seal", {"settings": None}, "its settings are no list or tuple", id="settings-none"),
-        pytest.param("seal", {"settings": "bits"}, "its settings are no list or tuple", id="settings-text"),
-        pytest.param("key type", {"settings": [("bits", "integer")]},
-                     "its settings hold tuple, where a Setting belongs", id="plain-tuples"),
-        pytest.param("key type", {"settings": [Setting("x", "text"), Setting("x", "text")]},
-                     "its setting 'x' is declared twice", id="twice"),
-        pytest.param("seal", {"settings": [Setting("", "text")]}, NO_NAME, id="nameless"),
-        pytest.param("seal", {"settings": [Setting("Path", "text")]}, NO_NAME, id="upper-case"),
-        pytest.param("seal", {"settings": [Setting("my-path", "text")]}, NO_NAME, id="hyphen"),
-        pytest.param("seal", {"settings": [Setting("pathX", "text")]}, NO_NAME, id="upper-case-inside"),
-        pytest.param("seal", {"settings": [Setting("2nd", "text")]}, NO_NAME, id="digit-first"),
-        pytest.param("seal", {"settings": [Setting("_x", "text")]}, NO_NAME, id="underscore-first"),
-        pytest.param("seal", {"settings": [Setting(7, "text")]},  # type: ignore[arg-type]  # that is the fault
-                     NO_NAME, id="a-number"),
-        pytest.param("seal", {"settings": [Setting("a__b", "text")]},
-                     "its setting 'a__b' could not be set by an environment variable: leave out '__'", id="double"),
-        pytest.param("seal", {"settings": [Setting("seal", "text")]}, TAKEN.format("seal", "seal"), id="seal"),
-        pytest.param("store backend", {"settings": [Setting("seal", "text")]},
-                     TAKEN.format("seal", "store backend"), id="store-seal"),
-        pytest.param("store backend", {"settings": [Setting("backend", "text")]},
-                     TAKEN.format("backend", "store backend"), id="store-backend"),
-        pytest.param("key type", {"settings": [Setting("kid", "text")]}, TAKEN.format("kid", "key type"), id="kid"),
-        pytest.param("seal", {"settings": [Setting("x", "number")]},  # type: ignore[arg-type]  # that is the fault
-                     "its setting 'x' is of a type that is none", id="type"),
-        pytest.param("seal", {"settings": [Setting("x", ["text"])]},  # type: ignore[arg-type]  # that is the fault
-                     "its setting 'x' is of a type that is none", id="type-list"),
-        pytest.param("seal", {"settings": [Setting("x", "text", help=None)]},  # type: ignore[arg-type]  # as above
-                     NO_TEXTS, id="help"),
-        pytest.param("seal", {"settings": [Setting("x", "text", choices="ab")]},  # type: ignore[arg-type]  # as above
-                     NO_TEXTS, id="choices"),
-        pytest.param("key type", {"algorithms": "EdDSA"}, "its algorithms are no tuple of texts", id="algorithms-text"),
-        pytest.param("key type", {"algorithms": ["EdDSA"]}, "its algorithms are no tuple of texts", id="algorithms"),
-        pytest.param("key type", {"algorithms": (1,)}, "its algorithms are no tuple of texts", id="numbers"),
-        pytest.param("format", {"key_types": "oct"},
-                     "its key_types are no tuple of texts, one at least", id="key-types-text"),
-        pytest.param("format", {"key_types": ()}, "its key_types are no tuple of texts, one at least", id="no-types"),
-        pytest.param("format", {"key_types": ("",)}, "its key_types are no tuple of texts, one at least", id="empty"),
-        pytest.param("store backend", {"capabilities": (True, True)},
-                     "its capabilities are no Capabilities", id="capabilities"),
-        pytest.param("format", {"sniff": None}, "its sniff is no method", id="sniff"),
-        pytest.param("seal", {"open": "sesame"}, "its open is no method", id="open"),
-        pytest.param("format", {"name": "Odd Format"}, "its name is none: use a-z, 0-9 and '-'", id="name"),
-        pytest.param("seal", {"name": "Odd Seal"}, "its name is none: use a-z, 0-9 and '-'", id="seal-name"),
-        pytest.param("seal", {"name": "ä"}, "its name is none: use a-z, 0-9 and '-'", id="letter"),
-        pytest.param("seal", {"name": "sealX"}, "its name is none: use a-z, 0-9 and '-'", id="upper-case-in-name"),
-        pytest.param("seal", {"name": "x\n"}, "its name is none: use a-z, 0-9 and '-'", id="line-feed"),
-    ],
+    {
+        "texts": ("key type", {"settings": ("bits",)}, "its settings hold str, where a Setting belongs"),
+        "settings-none": ("seal", {"settings": None}, "its settings are no list or tuple"),
+        "settings-text": ("seal", {"settings": "bits"}, "its settings are no list or tuple"),
+        "plain-tuples": ("key type", {"settings": [("bits", "integer")]},
+                     "its settings hold tuple, where a Setting belongs"),
+        "twice": ("key type", {"settings": [Setting("x", "text"), Setting("x", "text")]},
+                     "its setting 'x' is declared twice"),
+        "nameless": ("seal", {"settings": [Setting("", "text")]}, NO_NAME),
+        "upper-case": ("seal", {"settings": [Setting("Path", "text")]}, NO_NAME),
+        "hyphen": ("seal", {"settings": [Setting("my-path", "text")]}, NO_NAME),
+        "upper-case-inside": ("seal", {"settings": [Setting("pathX", "text")]}, NO_NAME),
+        "digit-first": ("seal", {"settings": [Setting("2nd", "text")]}, NO_NAME),
+        "underscore-first": ("seal", {"settings": [Setting("_x", "text")]}, NO_NAME),
+        "a-number": ("seal", {"settings": [Setting(7, "text")]},  # type: ignore[arg-type]  # that is the fault
+                     NO_NAME),
+        "double": ("seal", {"settings": [Setting("a__b", "text")]},
+                     "its setting 'a__b' could not be set by an environment variable: leave out '__'"),
+        "seal": ("seal", {"settings": [Setting("seal", "text")]}, TAKEN.format("seal", "seal")),
+        "store-seal": ("store backend", {"settings": [Setting("seal", "text")]},
+                     TAKEN.format("seal", "store backend")),
+        "store-backend": ("store backend", {"settings": [Setting("backend", "text")]},
+                     TAKEN.format("backend", "store backend")),
+        "kid": ("key type", {"settings": [Setting("kid", "text")]}, TAKEN.format("kid", "key type")),
+        "type": ("seal", {"settings": [Setting("x", "number")]},  # type: ignore[arg-type]  # that is the fault
+                     "its setting 'x' is of a type that is none"),
+        "type-list": ("seal", {"settings": [Setting("x", ["text"])]},  # type: ignore[arg-type]  # that is the fault
+                     "its setting 'x' is of a type that is none"),
+        "help": ("seal", {"settings": [Setting("x", "text", help=None)]},  # type: ignore[arg-type]  # as above
+                     NO_TEXTS),
+        "choices": ("seal", {"settings": [Setting("x", "text", choices="ab")]},  # type: ignore[arg-type]  # as above
+                     NO_TEXTS),
+        "algorithms-text": ("key type", {"algorithms": "EdDSA"}, "its algorithms are no tuple of texts"),
+        "algorithms": ("key type", {"algorithms": ["EdDSA"]}, "its algorithms are no tuple of texts"),
+        "numbers": ("key type", {"algorithms": (1,)}, "its algorithms are no tuple of texts"),
+        "key-types-text": ("format", {"key_types": "oct"},
+                     "its key_types are no tuple of texts, one at least"),
+        "no-types": ("format", {"key_types": ()}, "its key_types are no tuple of texts, one at least"),
+        "empty": ("format", {"key_types": ("",)}, "its key_types are no tuple of texts, one at least"),
+        "capabilities": ("store backend", {"capabilities": (True, True)},
+                     "its capabilities are no Capabilities"),
+        "sniff": ("format", {"sniff": None}, "its sniff is no method"),
+        "open": ("seal", {"open": "sesame"}, "its open is no method"),
+        "name": ("format", {"name": "Odd Format"}, "its name is none: use a-z, 0-9 and '-'"),
+        "seal-name": ("seal", {"name": "Odd Seal"}, "its name is none: use a-z, 0-9 and '-'"),
+        "letter": ("seal", {"name": "ä"}, "its name is none: use a-z, 0-9 and '-'"),
+        "upper-case-in-name": ("seal", {"name": "sealX"}, "its name is none: use a-z, 0-9 and '-'"),
+        "line-feed": ("seal", {"name": "x\n"}, "its name is none: use a-z, 0-9 and '-'"),
+    },
 )  # fmt: skip
 def test_a_fault_is_found(role: str, values: dict[str, object], fault: str) -> None:
     """An object that would make a command fail is refused as it registers, and no other with it."""

@@ -140,7 +140,7 @@ def test_init_writes_where_config_says(told: Told, home: Path) -> None:
 
 @pytest.mark.parametrize("stop", ["SystemExit('boom')", "SystemExit()", "SystemExit(0)", "GeneratorExit", "ValueError"])
 def test_a_plugin_that_stops_the_program_is_a_bug(told: Told, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
-    """Only our own parser ends a command early; whatever else does is told, with exit 70."""
+    """Only our own parser ends a command early; whatever else does is reported, with exit 70."""
     monkeypatch.setattr("keywright.cli.commands.read.run_list", lambda *_: exec(f"raise {stop}"))
 
     code, out, err = told("list")

@@ -203,7 +203,7 @@ def test_an_option_without_its_value_and_a_command(keywright: Keywright, line: s
 
 @pytest.mark.parametrize(("words", "group"), [("", "keywright"), ("nix key", "keywright nix key")])
 def test_no_command(keywright: Keywright, words: str, group: str) -> None:
-    """People get the list of commands, programs a document; who gave options is told below the list."""
+    """People get the list of commands, programs a document; options without a command are reported below the list."""
     done, bare = keywright(*words.split(), "--json"), keywright(*words.split())
 
     message = f"no command is named; see {group} --help"

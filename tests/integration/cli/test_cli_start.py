@@ -79,7 +79,7 @@ def test_it_loads_what_it_asks_for(home: Path, environment: dict[str, str]) -> N
 
 
 def told(commands: Commands) -> list[tuple[object, ...]]:
-    """What a table says of each command, but for the functions, which are made anew each time."""
+    """What a table says of each command, but for the functions, which are made again each time."""
     of_functions = ("configure", "run")
     return [
         tuple(value for field, value in one._asdict().items() if field not in of_functions)
@@ -109,7 +109,7 @@ def test_ours_take_it() -> None:
 def test_a_fault_of_the_configuration_is_told_where_it_is_read(
     home: Path, environment: dict[str, str], cache: Path
 ) -> None:
-    """A plugin on the allow-list that is not installed stops who uses the ring, and nobody else."""
+    """A plugin on the allow-list that is not installed stops who uses the ring, and no one else."""
     (home / "keywright.toml").write_text('plugins = ["nix", "keytypes", "absent"]\n')
     line = [sys.executable, "-m", "keywright", "nix", "sign", str(cache)]
 

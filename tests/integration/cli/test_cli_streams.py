@@ -183,7 +183,7 @@ import builtins, sys
 from keywright.cli import main
 imported = builtins.__import__
 def interrupted(name, *given, **settings):
-    if name == MODULE:
+    if name.startswith(MODULE):
         raise KeyboardInterrupt
     return imported(name, *given, **settings)
 builtins.__import__ = interrupted
@@ -323,7 +323,7 @@ def test_who_types_is_told_how_to_end(
     ],
 )
 def test_a_secret_key_that_others_may_read_is_told(shell: Shell, line: str, warned: bool) -> None:
-    """Whoever imports it learns that it may be known; of a public key or a stream there is nothing to say."""
+    """Anyone who imports it learns that it may be known; of a public key or a stream there is nothing to say."""
     shell("umask 077; keywright export a --secret > hidden; cp hidden key; keywright export a > public")
     shell("chmod 644 key public; keywright destroy a --yes")
 
@@ -336,7 +336,7 @@ def test_a_secret_key_that_others_may_read_is_told(shell: Shell, line: str, warn
 
 
 def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
-    """A directory that is gone is told, as by every command, but for a path in full; so is what is no file."""
+    """A directory that is gone is reported, as by every command, but for a path in full; so is what is no file."""
     shell("mkdir taken gone")
     gone = f"cd gone; rmdir ../gone; keywright init --config {home}/new.toml; cd ..; mkdir gone; cd gone; rmdir ../gone"
 
@@ -357,7 +357,7 @@ class _Terminal(io.StringIO):
 
 
 def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
-    """stderr becomes a terminal; not in a fixture, for pytest sets stderr anew when the test begins."""
+    """stderr becomes a terminal; not in a fixture, for pytest sets stderr again when the test begins."""
     terminal = _Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     return terminal
@@ -395,7 +395,7 @@ def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_the_line(total: int | None, done: int, line: str) -> None:
-    """Counts are told with separators, and the bar never leaves its bounds."""
+    """Counts are reported with separators, and the bar never leaves its bounds."""
     progress = Progress(total, "keys", shown=False)
 
     progress.advance(done)
@@ -443,7 +443,7 @@ def typed_in(home: Path, environment: dict[str, str], text: str) -> tuple[int, s
 
 
 def test_it_asks_for_the_key(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
-    """Somebody at a terminal is asked, and what they type is not shown; who types nothing is told."""
+    """Someone at a terminal is asked, and what they type is not shown; typing nothing is an error."""
     (home / "keywright.toml").write_text('[stores.a]\nbackend = "sqlite"\npath = "k"\n')
     made = dict(line.split(": ") for line in keywright("jose", "api-key", "create").stdout.decode().splitlines())
 

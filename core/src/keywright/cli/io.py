@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from keywright.errors import (
-    AccessDeniedError,
-    ConfigError,
-    DurabilityUnknownError,
-    KeyExistsError,
-    StoreUnavailableError,
-)
+from keywright.errors import ConfigError, DurabilityUnknownError, KeyExistsError, StoreUnavailableError
 from keywright.secret import Secret
 
-_REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_UNCONFIRMED: Final = (
+    "{subject}: is written, but the system would not confirm that it is on the disk ({reason}); check the disk"
+)
 _SECONDS: Final = 0.1
 _WIDTH: Final = 24
 
@@ -147,46 +142,31 @@ def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-
         ConfigError: `path` cannot be a file: it is empty, ends in a slash, is a directory or device, its directory
             does not exist, or no file can have such a name.
         AccessDeniedError: this user may not create a file in the directory.
-        StoreUnavailableError: writing failed (disk full, I/O error); nothing is left behind.
+        StoreUnavailableError: writing failed (disk full, I/O error); no part of the file stays.
         DurabilityUnknownError: the file is in place, but a sync of its directory failed.
     """
-    directory = os.path.dirname(path) or os.curdir
-    _check_place(path, directory, force=force, option=option)
-    # Not made of the file's own name, which may be as long as names can be.
-    temporary = os.path.join(directory, f".keywright.{os.urandom(8).hex()}.tmp")
+    from keywright import files  # few commands write a file
+
+    other_path = "choose another path" if option == "-o" else f"choose another path with {option}"
+    not_a_file = f"{other_path}, or leave -o out to print the result" if option == "-o" else other_path
+    create = "{subject}: cannot be created ({reason}); choose another directory"
+    write = "{subject}: cannot be written ({reason}); nothing was left there"
+    errors = files.WriteErrors(
+        create=files.ErrorTable(denied=create, other=create),
+        write=files.ErrorTable(other=write),
+        finish=files.ErrorTable(other=(DurabilityUnknownError, _UNCONFIRMED)),
+    )
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        kind = AccessDeniedError if error.errno in _REFUSED else StoreUnavailableError
-        raise kind(f"{path}: cannot be created ({error.strerror}); choose another directory") from None
-    try:
-        try:
-            rest = memoryview(data.reveal() if isinstance(data, Secret) else data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if force:
-            os.replace(temporary, path)
-        else:
-            # A hard link refuses a name that appeared meanwhile; a rename would take its place in silence.
-            os.link(temporary, path)
-            os.unlink(temporary)
-    except BaseException as error:
-        with suppress(OSError):  # what went wrong before is what the user must hear
-            os.unlink(temporary)
-        if isinstance(error, FileExistsError):
-            raise _taken(path, option) from None
-        if isinstance(error, OSError):
-            raise StoreUnavailableError(
-                f"{path}: cannot be written ({error.strerror}); nothing was left there"
-            ) from None
-        raise
-    _sync_directory(path, directory)
+        if _exists(path, not_a_file) and not force:
+            raise FileExistsError
+        files.write_file(path, data, replace=force, subject=path, errors=errors)
+    except FileExistsError:
+        message = f"{path}: exists already and is not overwritten; {other_path}, or say --force"
+        raise KeyExistsError(message) from None
 
 
-def _check_place(path: str, directory: str, *, force: bool, option: str) -> None:
+def _exists(path: str, not_a_file: str) -> bool:
+    """Whether a file or a link is at `path`. Raises: ConfigError, if there cannot be a file."""
     if not path:
         raise ConfigError("the output path is empty; name a file, or leave -o out to print the result")
     if not os.path.basename(path):
@@ -194,40 +174,16 @@ def _check_place(path: str, directory: str, *, force: bool, option: str) -> None
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        if not os.path.isdir(directory):
+        if not os.path.isdir(os.path.dirname(path) or os.curdir):
             raise ConfigError(f"{path}: its directory does not exist; make it first") from None
-        return
+        return False
     except OSError as error:
         raise ConfigError(f"{path}: cannot be an output file ({error.strerror}); choose another path") from None
     except ValueError:
         raise ConfigError("the output path holds a character that no file name can; choose another path") from None
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        way_out = "choose another path, or leave -o out to print the result" if option == "-o" else _other_path(option)
-        raise ConfigError(f"{path}: is no regular file; {way_out}")
-    if not force:
-        raise _taken(path, option)
-
-
-def _taken(path: str, option: str) -> KeyExistsError:
-    return KeyExistsError(f"{path}: exists already and is not overwritten; {_other_path(option)}, or say --force")
-
-
-def _other_path(option: str) -> str:
-    return "choose another path" if option == "-o" else f"choose another path with {option}"
-
-
-def _sync_directory(path: str, directory: str) -> None:
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise DurabilityUnknownError(
-            f"{path}: is written, but the system would not confirm that it is on the disk ({error.strerror}); "
-            "check the disk"
-        ) from None
+        raise ConfigError(f"{path}: is no regular file; {not_a_file}")
+    return True
 
 
 class Progress:

@@ -310,20 +310,14 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
 
 
 def _json_value(text: str) -> object:
-    import json
+    from keywright.strict_json import JsonProblem, read_json
 
-    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        if len(dict(pairs)) < len(pairs):
-            raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
-        return dict(pairs)
-
-    def constant(_: str) -> object:
-        raise ValueError("NaN and Infinity are not JSON")
-
-    try:
-        return json.loads(text, object_pairs_hook=members, parse_constant=constant)
-    except (ValueError, RecursionError):
-        raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE") from None
+    value = read_json(text)
+    if value is JsonProblem.DUPLICATE_MEMBER:
+        raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
+    if isinstance(value, JsonProblem):
+        raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE")
+    return value
 
 
 def time_of(text: str | None, option: str, now: datetime) -> datetime | None:

@@ -136,7 +136,7 @@ def children(given: Given, rule: str) -> dict[str, Given]:
     """What a table holds, by name.
 
     Raises:
-        ConfigError: it is no table (`rule` says what it must be), or a name in it is no text.
+        ConfigError: it is not a table (`rule` says what it must be), or a name in it is not a text.
     """
     here = given._replace(path=given.path or "the whole")
     if not isinstance(given.value, Mapping):

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import PluginError, UnknownPluginError
+from keywright.plugins.calls import call, guarded, sequence
 from keywright.plugins.commands import load_commands
 from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, EntryPoint, find_entry_points
 from keywright.plugins.hooks import hook_manager, unfit_hook
-from keywright.plugins.validation import call, fault_of, guarded, sequence
+from keywright.plugins.validation import fault_of
 from keywright.protocols import Format, KeyType, Known, Seal, StoreBackend
 from keywright.secret import shown_name
 from keywright.settings.model import Setting

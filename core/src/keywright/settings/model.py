@@ -38,7 +38,7 @@ class Setting(NamedTuple):
             timedelta, `secret` → Secret, `secrets` → tuple of Secret, `list` → tuple of str, `table` → dict of str
             to str, `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them),
             `tables` → tuple of such dicts.
-        default: used when nobody gave one; `REQUIRED` if somebody must.
+        default: used when no one gave one; `REQUIRED` if someone must.
         help: one sentence for people, with the unit.
         minimum, maximum: bounds of an `integer`, both allowed.
         multiple_of: an `integer` must be a multiple of it.
@@ -81,7 +81,7 @@ _RULES: Final[dict[str, str]] = {
 
 
 class Given(NamedTuple):
-    """One value as somebody gave it. Its `repr` leaves the value out: a secret may have been written there by mistake.
+    """One value as someone gave it. Its `repr` leaves the value out: a secret may have been written there by mistake.
 
     Attributes:
         value: a TOML value, or text where `textual`.
@@ -127,7 +127,7 @@ def is_indirection(value: object) -> bool:
 class Options(Mapping[str, object]):
     """Checked settings. Read them by the method that says their type; `options["name"]` gives them untyped.
 
-    Every method raises `KeyError` for an undeclared name: a fault of the plugin's, not of its user.
+    Every method raises `KeyError` for an undeclared name: a problem of the plugin's, not of its user.
     """
 
     __slots__ = ("_values",)

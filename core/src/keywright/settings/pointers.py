@@ -23,7 +23,7 @@ def follow(setting: Setting, given: Given) -> Given:
     """The text that `{ env = … }` or `{ file = … }` points to, in the place of the pointer.
 
     Raises:
-        ConfigError: it is no pointer, or what it points to cannot be read.
+        ConfigError: it is not a pointer, or what it points to cannot be read.
     """
     target = given._replace(value=_target(given.value))
     if target.value is None:
@@ -36,8 +36,8 @@ def follow(setting: Setting, given: Given) -> Given:
 def exposed(given: Given) -> Iterator[str]:
     """One sentence for each file that a pointer, or a list of them, leads to and others than its owner may read.
 
-    Secrets of containers are root's and readable by all: whoever can read them there is inside already. They are
-    links, or not to be written; a plain file that root itself could mend is none of them.
+    Secrets of containers are root's and readable by all: anyone who can read them there is inside already. They are
+    links, or not to be written; a plain file that root itself could fix is none of them.
     """
     pointers = given.value if isinstance(given.value, list | tuple) else (given.value,)
     for pointer in [given._replace(value=value) for value in pointers]:
@@ -88,7 +88,7 @@ def _from_environment(target: Given) -> str:
 
 
 def _is_variable(target: Given) -> bool:
-    """Whether it can be shown. Whoever wrote the secret itself where its variable belongs must not find it in a log."""
+    """Whether it can be shown. Anyone who wrote the secret itself where its variable belongs must not find it in a log."""
     return re.fullmatch("[A-Z_][A-Z0-9_]{0,99}", str(target.value)) is not None
 
 
@@ -124,7 +124,7 @@ def _place(target: Given) -> Given:
 def _read(place: Given) -> Secret | str:
     """What the file holds, or what is wrong with it."""
     try:
-        # Not blocking, or a FIFO would stop the program until somebody writes into it.
+        # Not blocking, or a FIFO would stop the program until someone writes into it.
         descriptor = os.open(cast(str, place.value), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         return _unreadable(error)

@@ -49,7 +49,9 @@ _ODD_VALUES = (
 
 
 class FormatContract(ReadingRules):
-    """What every format promises. Subclass it as `TestX` and give it one fixture and an attribute:
+    """What every format promises.
+
+    Subclass it as `TestX` and give it one fixture and an attribute:
 
     * `format`: the object under test;
     * `samples`: published encodings (see `Sample`), at least one of a secret key for each key type.
@@ -97,7 +99,7 @@ class FormatContract(ReadingRules):
     def test_format_03_published_samples_are_the_keys_they_say(self, format: Format) -> None:
         """FORMAT-03: Each published sample decodes to the key that was published with it, of a type it can carry.
 
-        Why: A decoder and an encoder that are wrong in the same way agree with each other and with nobody else.
+        Why: A decoder and an encoder that are wrong in the same way agree with each other and with no other program.
 
         Do: Lay out the halves as `keywright.Key` says for the type (seed or DER, point or DER), and list the type in
         `key_types`.
@@ -113,7 +115,7 @@ class FormatContract(ReadingRules):
     def test_format_04_secret_keys_round_trip(self, format: Format, data: st.DataObject) -> None:
         """FORMAT-04: A key comes back from its secret encoding as it was, kid and attributes included.
 
-        Why: What a store holds is this encoding and nothing beside it: what is lost here is lost for good.
+        Why: What a store holds is this encoding and nothing beside it: what is lost here is lost permanently.
 
         Do: Decode what you encode and look at the member that differs. Refuse with UnsupportedKeyError what you
         cannot carry.
@@ -130,7 +132,7 @@ class FormatContract(ReadingRules):
     def test_format_05_public_keys_round_trip(self, format: Format, data: st.DataObject) -> None:
         """FORMAT-05: A key comes back from its public encoding without secret half; no public half is refused.
 
-        Why: Whoever verifies has nothing but this text; one that means another key rejects good signatures.
+        Why: Anyone who verifies has nothing but this text; one that means another key rejects good signatures.
 
         Do: Encode kid and public half of the same key, whether its secret half is there or not, and raise
         UnsupportedKeyError where `public` is None.
@@ -182,7 +184,7 @@ class FormatContract(ReadingRules):
         """FORMAT-14: The same key gives the same text and the same data the same answer, and the key stays as it was.
 
         Why: A stored key is compared with what it encodes to; a text that differs each time looks like damage, and a
-        key changed in passing is wrong for whoever uses it next.
+        key changed in passing is wrong for the next user.
 
         Do: Write members in one order and without salt, date or counter. Never write into `key`, `key.attributes` or
         a cache that they are read from.
@@ -264,7 +266,7 @@ class FormatContract(ReadingRules):
     def test_format_11_a_key_without_kid_takes_the_default(self, format: Format) -> None:
         """FORMAT-11: A key that is encoded without kid decodes with `default_kid` as its kid.
 
-        Why: A key whose text holds no id is known by the one that its keeper gives it; without it nobody finds it.
+        Why: A key whose text holds no id is known by the one that its store gives it; without it the key cannot be found.
 
         Do: Pass `default_kid` on to the `Key` wherever the text carries no kid.
         """
@@ -319,7 +321,7 @@ class FormatContract(ReadingRules):
     def test_format_21_a_kid_is_always_carried_or_never(self, format: Format) -> None:
         """FORMAT-21: If any encoding carries the key's kid, every one does, secret or public, of any type.
 
-        Why: A text without its kid takes whatever the next keeper calls it, and its signatures name a key that nobody
+        Why: A text without its kid takes any kid that the next store gives it, and its signatures name a key that no one
         trusts.
 
         Do: Write `key.kid` in both encodings, and raise UnsupportedKeyError where there is no room for it; or carry
@@ -345,10 +347,10 @@ class FormatContract(ReadingRules):
             assert self.complete(again) == replace(key, attributes=again.attributes)
 
     def test_format_09_attributes_come_back_or_stay_behind(self, format: Format) -> None:
-        """FORMAT-09: An attribute that nobody knows comes back with all others, or none comes back, or it is refused.
+        """FORMAT-09: An unknown attribute comes back with all others, or none comes back, or it is refused.
 
-        Why: Whoever sees that `use` survived takes it that the rest did: a limit on what the key is for is gone, and
-        nobody said so.
+        Why: Anyone who sees that `use` survived takes it that the rest did: a limit on what the key is for is gone, and
+        no one said so.
 
         Do: Carry every attribute, or none at all (keywright then tells which were lost), or raise
         UnsupportedKeyError for those that you cannot carry.
@@ -358,11 +360,11 @@ class FormatContract(ReadingRules):
             self.carries(format, replace(key, attributes=Attributes(more)))
 
     def test_format_15_what_nobody_knows_is_not_published(self, format: Format) -> None:
-        """FORMAT-15: An attribute that nobody knows is not in the public encoding, neither its name nor its value.
+        """FORMAT-15: An unknown attribute is not in the public encoding, neither its name nor its value.
 
         Why: A member of a secret key that is unknown today may be secret: another prime, a password, a note.
 
-        Do: Publish a list of attributes that you know to be public, and drop the rest without a word.
+        Do: Publish a list of attributes that you know to be public, and drop the rest silently.
         """
         for key in self.secret_keys(format):
             more = replace(key, attributes=Attributes({**key.attributes, f"x-{_CANARY}": {"a": [_CANARY]}}))
@@ -436,7 +438,7 @@ class FormatContract(ReadingRules):
         """FORMAT-19: A public half that belongs to another key is refused, or comes back as it was or not at all.
 
         Why: A key whose halves disagree was damaged or forged. A format that writes the half which it thinks right
-        hides that, and gives people a key that nobody announced.
+        hides that, and gives users a key that was never announced.
 
         Do: Write the halves as they are given; that they belong together is for `KeyType.complete` to find. Never
         derive one from the other.
@@ -452,7 +454,7 @@ class FormatContract(ReadingRules):
     def test_format_20_halves_of_a_wrong_length_are_not_put_right(self, format: Format) -> None:
         """FORMAT-20: A half with a byte more or less is refused, or comes back exactly as it was.
 
-        Why: A seed that is filled up or cut to fit is another key: what it signs verifies under nobody's public half.
+        Why: A seed that is filled up or cut to fit is another key: what it signs verifies under no public half.
 
         Do: Compare the length of each half with the one that its type has, and raise UnsupportedKeyError. Pad
         nothing.
@@ -493,7 +495,7 @@ _WORLD: Final = {
 
 
 def reached_for(action: Callable[[], object]) -> list[str]:
-    """Call `action` and name the functions of the outside world that it called, directly or not, in Python or C.
+    """Call `action` and name the functions of other systems that it called, directly or not, in Python or C.
 
     Modules that it imports on first use would count as files: call it once before. What C code does inside itself, and
     calls of classes, are not seen.

@@ -70,7 +70,7 @@ def damaged(whole: list[Spoilable]) -> Iterator[Spoilable]:
 
 
 def respelt(text: bytes) -> Iterator[bytes]:
-    """`text` with the base64 and hexadecimal digits in it spelt in the ways that lenient readers take for the same."""
+    """`text` with the base64 and hexadecimal digits in it spelled in the ways that lenient readers take for the same."""
     for run in _RUN.finditer(text):
         for other in _respellings(run[0]):
             if other != run[0]:
@@ -100,7 +100,7 @@ def _read(format: LenientFormat, data: Secret, kid: str) -> tuple[Key, tuple[str
 
 
 def _spoilt(whole: list[Spoilable]) -> Iterator[Spoilable]:
-    """Data as a lenient reading meets them: damaged, or only spelt in another way."""
+    """Data as a lenient reading meets them: damaged, or only spelled in another way."""
     yield from damaged(whole)
     for one in whole:
         text = one.data.reveal()
@@ -115,7 +115,7 @@ class ReadingRules(FormatSamples):
         """FORMAT-30: Data cut short anywhere raises MalformedKeyError; only line ends at the end may be missing.
 
         Why: Files are cut by full disks and by people who copy from a terminal; half a key that is taken for a whole
-        one signs what nobody can verify.
+        one signs what no one can verify.
 
         Do: Count: compare the length of what you decoded with the one it must have, and ask for the text's last
         character or end mark.
@@ -143,7 +143,7 @@ class ReadingRules(FormatSamples):
     def test_format_32_junk_around_a_key_is_refused_or_another_key(self, format: Format, junk: bytes) -> None:
         """FORMAT-32: Junk before or after a key, or the key twice, raises a FormatError or is another key.
 
-        Why: What stands beside a key was meant to say something: a second key, a password, the rest of a file that
+        Why: What is beside a key was meant to say something: a second key, a password, the rest of a file that
         was pasted. To skip it is to guess.
 
         Do: Anchor your pattern at both ends (`fullmatch`), and refuse when anything is left over after parsing.
@@ -157,7 +157,7 @@ class ReadingRules(FormatSamples):
     def test_format_33_hostile_data_are_refused(self, format: Format, data: bytes) -> None:
         """FORMAT-33: Data made to break parsers raise a FormatError and nothing else.
 
-        Why: Keys are read from strangers; a RecursionError or a MemoryError ends a service that should have said no.
+        Why: Keys are read from untrusted sources; a RecursionError or a MemoryError ends a service that should have said no.
 
         Do: Look at the length before you parse, catch what your parser raises (RecursionError, ValueError and
         UnicodeError among it) and raise MalformedKeyError outside the handler.
@@ -170,7 +170,7 @@ class ReadingRules(FormatSamples):
     def test_format_34_arbitrary_data_are_refused_or_a_key(self, format: Format, data: bytes) -> None:
         """FORMAT-34: Any bytes raise a FormatError or are a key; `sniff` answers yes or no.
 
-        Why: Whoever reads a key catches keywright's errors; any other one is a crash, and its text may quote the key.
+        Why: Anyone who reads a key catches keywright's errors; any other one is a crash, and its text may quote the key.
 
         Do: Decode text with `errors` in mind, and let no exception of a library out of `decode` or `sniff`.
         """
@@ -182,7 +182,7 @@ class ReadingRules(FormatSamples):
     def test_format_35_no_message_quotes_the_input(self, format: Format) -> None:
         """FORMAT-35: A refusal is one line, and it quotes nothing of the data, nor do its notes, causes and contexts.
 
-        Why: Messages go to logs, tickets and error trackers; what stands in a broken key file is most of a key.
+        Why: Messages go to logs, tickets and error trackers; what is in a broken key file is most of a key.
 
         Do: Say which rule was broken, not what was found. Raise outside the `except` block: `from None` hides the
         error of a library from tracebacks, but it stays in `__context__`, the input in its arguments.
@@ -213,7 +213,7 @@ class ReadingRules(FormatSamples):
     def test_format_39_decoded_halves_have_the_length_of_their_type(self, format: Format) -> None:
         """FORMAT-39: Halves decoded from data with something left out are as long as their key type says.
 
-        Why: A seed of 31 bytes is no key: a library fills it up or crashes, in a place where nobody expects it.
+        Why: A seed of 31 bytes is not a key: a library fills it up or crashes, in an unexpected place.
 
         Do: Compare the number of decoded bytes with the type's own, for each half, before you make the `Key`.
         """
@@ -279,7 +279,7 @@ class ReadingRules(FormatSamples):
     def test_format_41_every_byte_counts(self, format: Format) -> None:
         """FORMAT-41: Data with any one byte twice or left out, or in UTF-16 or UTF-32, are refused or another key.
 
-        Why: A byte that does not count is room in which damage, or somebody's mark, goes unseen.
+        Why: A byte that does not count is room in which damage, or a hidden mark, goes unseen.
 
         Do: Find what your parser skips at the byte that the failure names: blanks, empty fields, a byte order mark.
         Only line ends at the end may be left out.
@@ -323,8 +323,8 @@ class ReadingRules(FormatSamples):
     def test_format_42_every_deviation_is_told(self, format: Format) -> None:
         """FORMAT-42: What only the lenient reading takes comes with deviations, a line each; what both take is one key.
 
-        Why: Whoever reads leniently must learn what was wrong with the file, or the next program refuses it and
-        nobody knows why.
+        Why: Anyone who reads leniently must learn what was wrong with the file, or the next program refuses it and
+        no one knows why.
 
         Do: Add a sentence wherever the lenient reading passes over something that `decode` refuses, and nowhere else.
         """

@@ -47,7 +47,9 @@ _ORDER_OF_ED25519: Final = 2**252 + 27742317777372353535851937790883648493
 
 
 class KeyTypeContract(Contract):
-    """What every key type promises. Subclass it as `TestX` and give it a fixture and, where they differ, attributes:
+    """What every key type promises.
+
+    Subclass it as `TestX` and give it a fixture and, where they differ, attributes:
 
     * `key_type`: the object under test;
     * `option_sets`: what `generate` is told, one mapping of setting to value for each try; `({},)` is the defaults
@@ -70,7 +72,7 @@ class KeyTypeContract(Contract):
 
     @pytest.fixture
     def key_type(self) -> KeyType:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `key_type`")
 
     def options(self, key_type: KeyType, values: Mapping[str, object]) -> Options:
@@ -79,11 +81,11 @@ class KeyTypeContract(Contract):
         return check_options(given_values, key_type.settings, owner="the key type", path="keys", source="the test")
 
     def keys(self, key_type: KeyType) -> list[Key]:
-        """A fresh key for each of `option_sets`."""
+        """A new key for each of `option_sets`."""
         return [key_type.generate(self.options(key_type, values)) for values in self.option_sets]
 
     def bindings(self, key_type: KeyType) -> Iterator[tuple[Key, str]]:
-        """Fresh keys, each with every algorithm that it is strong enough for."""
+        """New keys, each with every algorithm that it is strong enough for."""
         for key in self.keys(key_type):
             for algorithm in key_type.algorithms:
                 try:
@@ -135,7 +137,7 @@ class KeyTypeContract(Contract):
     def test_keytype_04_each_key_is_fresh(self, key_type: KeyType) -> None:
         """KEYTYPE-04: Keys generated one after the other have different halves.
 
-        Why: Two names with one secret are one key: whoever is given one of them has both.
+        Why: Two names with one secret are one key: anyone who gets one of them has both.
 
         Do: Draw from `os.urandom` or the library's own generator in every call, and cache nothing.
         """
@@ -173,7 +175,7 @@ class KeyTypeContract(Contract):
     def test_keytype_07_halves_of_two_keys_are_refused(self, key_type: KeyType) -> None:
         """KEYTYPE-07: `complete` of halves that do not belong together raises InvalidKeyError, and shows no secret.
 
-        Why: Such a key signs, and what it signs verifies under nobody's public half. Nix takes it; here it is found
+        Why: Such a key signs, and what it signs verifies under no public half. Nix takes it; here it is found
         before it is stored.
 
         Do: Derive the public half from the secret one and compare, whenever both are there.
@@ -245,7 +247,7 @@ class KeyTypeContract(Contract):
     def test_keytype_21_settings_refuse_what_is_out_of_bounds(self, key_type: KeyType) -> None:
         """KEYTYPE-21: Whole-number settings have bounds, a default within them, and refuse what lies outside.
 
-        Why: Without a lower bound somebody makes a key that can be guessed, without an upper one a typing error keeps
+        Why: Without a lower bound someone makes a key that can be guessed, without an upper one a typing error keeps
         a machine busy for hours.
 
         Do: Give the `Setting` a `minimum`, a `maximum` and, where it applies, `multiple_of`.
@@ -265,7 +267,7 @@ class KeyTypeContract(Contract):
     def test_keytype_22_cut_secret_halves_are_refused_or_another_key(self, key_type: KeyType) -> None:
         """KEYTYPE-22: A secret half with a byte more or less is refused, alone or with the public half, or another key.
 
-        Why: A seed that lost its last byte in a copy must not be filled up in silence, nor may the surplus be cut off.
+        Why: A seed that lost its last byte in a copy must not be filled up silently, nor may the surplus be cut off.
 
         Do: Compare the length with the type's own before the bytes reach a library.
         """
@@ -298,8 +300,7 @@ class KeyTypeContract(Contract):
     def test_keytype_24_generate_checks_its_options_itself(self, key_type: KeyType) -> None:
         """KEYTYPE-24: `generate` with a whole number out of its setting's bounds raises ConfigError.
 
-        Why: Python code builds `Options` by hand, past configuration; the bound is there against weak keys, whoever
-        asks.
+        Why: Python code builds `Options` by hand, past configuration; the bound is there against weak keys, for any caller.
 
         Do: Compare the value with the `Setting` once more in `generate`, before anything is drawn.
         """
@@ -332,7 +333,7 @@ class KeyTypeContract(Contract):
     def test_keytype_16_an_unknown_algorithm_is_refused(self, key_type: KeyType, algorithm: str) -> None:
         """KEYTYPE-16: Binding with an algorithm that the type does not list raises UnsupportedOperationError.
 
-        Why: Whoever writes a token writes its `alg`. A type that takes `none`, or anything that looks like an
+        Why: Anyone who writes a token writes its `alg`. A type that takes `none`, or anything that looks like an
         algorithm, lets the forger choose.
 
         Do: Ask `algorithm in self.algorithms` first, exactly, before the name picks a hash or a padding.
@@ -344,7 +345,7 @@ class KeyTypeContract(Contract):
     def test_keytype_17_a_public_half_does_not_sign(self, key_type: KeyType) -> None:
         """KEYTYPE-17: `signer` of a key without its secret half raises NotExportableError.
 
-        Why: The caller has to load the other half; any other error sends people to look for a fault in the key.
+        Why: The caller has to load the other half; any other error sends people to look for a problem in the key.
 
         Do: Ask for `key.secret is None` in `signer`, after the algorithm and before the mathematics.
         """
@@ -387,7 +388,7 @@ class KeyTypeContract(Contract):
     def test_keytype_27_a_key_of_another_type_is_not_bound(self, key_type: KeyType) -> None:
         """KEYTYPE-27: `signer` and `verifier` of a key that says another type raise InvalidKeyError.
 
-        Why: The bytes of one type fit another; a signature made so is valid, under a key that nobody meant.
+        Why: The bytes of one type fit another; a signature made so is valid, under a key that was not meant.
 
         Do: Compare `key.type` with your own `name` in both methods. A type that cannot sign refuses by
         UnsupportedOperationError in any case.
@@ -402,7 +403,7 @@ class KeyTypeContract(Contract):
     ) -> None:
         """KEYTYPE-28: Binding any bytes works or raises InvalidKeyError, NotExportableError where a half is missing.
 
-        Why: A store may hold what nobody completed; the error of a library at this point is a crash in the middle of
+        Why: A store may hold keys that were never completed; the error of a library at this point is a crash in the middle of
         signing.
 
         Do: Check the halves in `signer` and `verifier` as `complete` checks them, by the same functions.
@@ -432,7 +433,7 @@ class KeyTypeContract(Contract):
     def test_keytype_30_the_default_key_signs_by_the_default_algorithm(self, key_type: KeyType) -> None:
         """KEYTYPE-30: A key made with every setting at its default signs with the first of `algorithms`.
 
-        Why: Somebody who asks for nothing in particular must get a key that works.
+        Why: A caller who passes no options must get a key that works.
 
         Do: Put the algorithm that the default size is strong enough for first.
         """
@@ -466,7 +467,7 @@ class KeyTypeContract(Contract):
     def test_keytype_13_a_changed_signature_is_refused(self, key_type: KeyType) -> None:
         """KEYTYPE-13: A signature with a flipped bit, cut short, made longer or empty raises InvalidSignatureError.
 
-        Why: Whoever can change a signature and have it hold can get a revoked or logged token in a second time; and
+        Why: Anyone who can change a signature and have it hold can get a revoked or logged token in a second time; and
         a verifier that answers False is taken for one that is content.
 
         Do: Compare the length first, then verify; raise, never return an answer. Compare all of an HMAC tag, in
@@ -487,9 +488,9 @@ class KeyTypeContract(Contract):
                 refusal(InvalidSignatureError, verify, b"message", wrong)
 
     def test_keytype_14_another_message_is_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-14: A signature does not hold for a message that differs at all.
+        """KEYTYPE-14: A signature is not valid for a message that differs at all.
 
-        Why: A signature that fits a second message lets its holder say what nobody signed.
+        Why: A signature that fits a second message lets its holder say what was never signed.
 
         Do: Hash all of the message, as it is: no strip, no case, no text decoding, no limit on its length.
         """
@@ -501,7 +502,7 @@ class KeyTypeContract(Contract):
                 refusal(InvalidSignatureError, verify, message, signature)
 
     def test_keytype_15_another_key_is_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-15: A signature does not hold under another key.
+        """KEYTYPE-15: A signature is not valid under another key.
 
         Why: A verifier that does not look at its key takes everybody's signatures for its own.
 
@@ -520,7 +521,7 @@ class KeyTypeContract(Contract):
     ) -> None:
         """KEYTYPE-18: Verifying any bytes raises InvalidSignatureError and nothing else.
 
-        Why: Signatures come from strangers; the error of a library is a crash that they can cause at will.
+        Why: Signatures come from untrusted sources; the error of a library is a crash that they can cause at will.
 
         Do: Check the form before you parse it, and catch what the library raises for nonsense.
         """
@@ -544,7 +545,7 @@ class KeyTypeContract(Contract):
                 list(pool.map(verify, messages, signatures))
 
     def test_keytype_31_a_signature_holds_under_its_own_algorithm_alone(self, key_type: KeyType) -> None:
-        """KEYTYPE-31: A signature by one algorithm does not hold under another one of the same key.
+        """KEYTYPE-31: A signature by one algorithm is not valid under another one of the same key.
 
         Why: A verifier that tries what fits lets the forger choose the weakest hash or padding.
 
@@ -601,7 +602,7 @@ class KeyTypeContract(Contract):
     def test_keytype_35_a_signature_has_one_form(self, key_type: KeyType) -> None:
         """KEYTYPE-35: The s of an Ed25519 signature is taken below the group order alone (RFC 8032 §5.1.7).
 
-        Why: s plus the order is a second signature of the same message: whoever counts or blocks signatures by their
+        Why: s plus the order is a second signature of the same message: anyone who counts or blocks signatures by their
         bytes is fooled.
 
         Do: Verify with a library that checks s, or compare it with the order yourself.

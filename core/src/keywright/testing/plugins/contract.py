@@ -51,7 +51,9 @@ _TYPES: Final[Mapping[str, Any]] = {
 
 
 class PluginContract(Contract):
-    """What every plugin module promises. Subclass it as `TestX` and say which module, of an installed distribution:
+    """What every plugin module promises.
+
+    Subclass it as `TestX` and say which module, of an installed distribution:
 
         class TestPlugin(PluginContract):
             module = "keywright_sqlite"
@@ -117,7 +119,7 @@ class PluginContract(Contract):
     def test_plugin_03_its_hooks_exist(self, manager: pluggy.PluginManager, plugin: ModuleType) -> None:
         """PLUGIN-03: It implements at least one hook, and none that keywright does not have.
 
-        Why: A misspelt hook is never called: the plugin is installed, listed, and does nothing.
+        Why: A misspelled hook is never called: the plugin is installed, listed, and does nothing.
 
         Do: Compare the function's name with the page of hooks, letter by letter, and mark it with
         `@keywright.hookimpl`.
@@ -139,7 +141,7 @@ class PluginContract(Contract):
     def test_plugin_05_its_objects_do_what_their_role_asks(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-05: Each object has the members of its protocol, and methods that take what the protocol's take.
 
-        Why: The ring calls by these names and keywords; what is missing shows up in the middle of somebody's rotation.
+        Why: The ring calls by these names and keywords; what is missing shows up in the middle of a rotation.
 
         Do: Compare the signature with the protocol's. Parameters of your own come last and have defaults.
         """
@@ -184,7 +186,7 @@ class PluginContract(Contract):
 
         Why: A program may open several rings, each with a registry of its own.
 
-        Do: Make the objects anew in each call, or keep them in a tuple; hand out no generator that is used up.
+        Do: Create the objects again in each call, or keep them in a tuple; hand out no generator that is used up.
         """
         first, second = ([item.name for _role, item in self.registered(manager)] for _ in range(2))
 
@@ -225,7 +227,7 @@ class PluginContract(Contract):
         assert [str(failure) for failure in registry.failures] == []
 
     def test_plugin_11_the_order_of_its_hooks_does_not_matter(self) -> None:
-        """PLUGIN-11: In a fresh process the hooks give the same names in whatever order they are called, or alone.
+        """PLUGIN-11: In a new process the hooks give the same names in whatever order they are called, or alone.
 
         Why: keywright asks for roles in an order that may change, and only for those that it needs.
 
@@ -240,7 +242,7 @@ class PluginContract(Contract):
     def test_plugin_12_its_objects_are_explained(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-12: The module and the class of each object have a docstring that starts with a sentence.
 
-        Why: It is what somebody reads who found the name in a configuration file and asks what it is.
+        Why: It is what someone reads who found the name in a configuration file and asks what it is.
 
         Do: Say in one line what the object is and by which standard or program its data can be read.
         """
@@ -252,7 +254,7 @@ class PluginContract(Contract):
     def test_plugin_13_its_defaults_keep_their_own_rules(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-13: The default of a setting is of its type, in its bounds and one of its choices; no secret has one.
 
-        Why: A default that could not be written down by a user works until somebody writes it down; a secret that
+        Why: A default that could not be written down by a user works until someone writes it down; a secret that
         comes with the program is none.
 
         Do: Let the default be what parsing gives (a `timedelta` for a duration, a tuple for a list), None for "not
@@ -282,7 +284,7 @@ class PluginContract(Contract):
         assert _run(_CHANGES, self.module) == ""
 
 
-# Programs that look at a plugin module in a fresh interpreter, where nothing is loaded and nothing was asked yet.
+# Programs that look at a plugin module in a new interpreter, where nothing is loaded and nothing was asked yet.
 
 _KEPT: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 

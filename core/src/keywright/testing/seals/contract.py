@@ -22,7 +22,7 @@ from keywright.testing.rules import SHORT_LAW, Contract
 from keywright.testing.seals.memory import MemorySeal
 
 OpenSeal = Callable[[], OpenedSeal]
-"""Opens a seal anew, each time with the same master key."""
+"""Opens a seal, each time with the same master key."""
 
 _PAYLOAD: Final = Secret(b"a canary that must not sing")
 _CONTEXT: Final = b"a@1"
@@ -47,9 +47,11 @@ _OTHER_CONTEXTS: Final = (
 
 
 class SealContract(Contract):
-    """What every seal promises. Subclass it as `TestX` and give it two fixtures:
+    """What every seal promises.
 
-    * `open_seal`: a function that opens the seal anew with one master key (see `OpenSeal`);
+    Subclass it as `TestX` and give it two fixtures:
+
+    * `open_seal`: a function that opens the seal again with one master key (see `OpenSeal`);
     * `open_other_seal`: the same with another master key.
 
         class TestMySeal(SealContract):
@@ -62,17 +64,17 @@ class SealContract(Contract):
 
     @pytest.fixture
     def open_seal(self) -> OpenSeal:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_seal`")
 
     @pytest.fixture
     def open_other_seal(self) -> OpenSeal:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_other_seal`")
 
     @pytest.mark.parametrize("data", [b"", b"\0", bytes(range(256)) * 256], ids=["empty", "NUL", "64 KiB"])
     def test_seal_01_what_was_sealed_is_unsealed_by_a_seal_opened_anew(self, open_seal: OpenSeal, data: bytes) -> None:
-        """SEAL-01: A payload of any length comes back exactly from a seal opened anew.
+        """SEAL-01: A payload of any length comes back exactly from a seal that was reopened.
 
         Why: What is unsealed tomorrow is unsealed by another process; a key that only its own session can open is
         lost.
@@ -103,7 +105,7 @@ class SealContract(Contract):
         Why: Equal texts tell that two records hold the same key, and a nonce that starts again with each opening
         gives both away.
 
-        Do: Draw a fresh nonce from `os.urandom` in every call; a counter starts again with the process.
+        Do: Draw a new nonce from `os.urandom` in every call; a counter starts again with the process.
         """
         sealed = {open_seal().seal(_PAYLOAD, _CONTEXT).reveal() for _ in range(100)}
 
@@ -112,7 +114,7 @@ class SealContract(Contract):
     def test_seal_08_the_sealed_bytes_hold_nothing_of_the_payload(self, open_seal: OpenSeal) -> None:
         """SEAL-08: No stretch of the payload is found in what was sealed.
 
-        Why: That is the whole point of a seal: whoever copies the disk must not have the keys.
+        Why: That is the whole point of a seal: anyone who copies the disk must not have the keys.
 
         Do: Encrypt all of it, the first block and the last one included.
         """
@@ -123,7 +125,7 @@ class SealContract(Contract):
     def test_seal_10_errors_show_nothing(self, open_seal: OpenSeal, open_other_seal: OpenSeal) -> None:
         """SEAL-10: A refusal is one line and shows neither payload nor sealed bytes, locals included.
 
-        Why: A payload that fails its check is still a key to whoever reads the log; and the master key opens all of
+        Why: A payload that fails its check is still a key to anyone who reads the log; and the master key opens all of
         them.
 
         Do: Authenticate before you decrypt, keep what was decrypted inside `Secret`, and raise outside the handler of
@@ -190,7 +192,7 @@ class SealContract(Contract):
         Why: With the same keystream, the XOR of two sealed payloads is that of the payloads: one known key opens all
         the others.
 
-        Do: Use the nonce that stands in the sealed bytes for encrypting too, or derive a fresh key for each payload.
+        Do: Use the nonce that stands in the sealed bytes for encrypting too, or derive a new key for each payload.
         """
         payload = Secret(bytes(range(256)))
         one, two = (open_seal().seal(payload, _CONTEXT).reveal() for _ in range(2))
@@ -219,7 +221,7 @@ class SealContract(Contract):
     def test_seal_03_another_context_is_refused(self, open_seal: OpenSeal, other: bytes) -> None:
         """SEAL-03: A payload moved to another name or version raises SealError.
 
-        Why: Whoever can write to the disk could put an old, compromised key in the place of the new one.
+        Why: Anyone who can write to the disk could put an old, compromised key in the place of the new one.
 
         Do: Hand the context to the cipher as associated data, all of it and as it is.
         """
@@ -284,7 +286,7 @@ class SealContract(Contract):
     def test_seal_12_a_payload_in_the_clear_is_refused(self, open_seal: OpenSeal, payload: bytes) -> None:
         """SEAL-12: A payload that was never sealed raises SealError.
 
-        Why: If what is not sealed passes through, whoever can write to the store puts a key of their own there.
+        Why: If what is not sealed passes through, anyone who can write to the store puts a key of their own there.
 
         Do: Treat everything as sealed. That a store held records before it had a seal is for migration to handle.
         """
@@ -328,7 +330,7 @@ class SealContract(Contract):
     ) -> None:
         """SEAL-15: A payload sealed under one context raises SealError under any other one, however like it is.
 
-        Why: As SEAL-03, for the contexts that nobody thought of.
+        Why: As SEAL-03, for the contexts that were not considered.
 
         Do: Do not cut, fold or hash the context to something short; write its length before what follows it.
         """

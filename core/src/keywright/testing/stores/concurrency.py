@@ -1,4 +1,4 @@
-"""The contract of stores that take records: threads, processes, forks, kills and interrupts."""
+"""The contract of writable stores: threads, processes, forks, kills and interrupts."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class ConcurrencyRules(StoreContract):
         _check_count(open_store)
 
     def test_store_63_readers_beside_writers_see_whole_records(self, open_store: OpenWritableStore) -> None:
-        """STORE-63: Who reads while others create, replace, destroy and remove sees whole records or none, no fault.
+        """STORE-63: Who reads while others create, replace, destroy and remove sees whole records or none, no problem.
 
         Why: A payload beside the metadata of another key signs under the wrong kid; a false alarm of damage makes
         people restore old backups.
@@ -323,7 +323,7 @@ class ConcurrencyRules(StoreContract):
         Why: Web servers open their stores and then fork their workers; a connection that two processes talk through
         mixes up both.
 
-        Do: Notice the fork (`os.register_at_fork`, or compare `os.getpid()`), and open connections anew in the child.
+        Do: Notice the fork (`os.register_at_fork`, or compare `os.getpid()`), and open new connections in the child.
         """
         self.needs("shared")
         with open_store() as store:
@@ -344,7 +344,7 @@ class ConcurrencyRules(StoreContract):
     def test_store_65_a_fork_beside_a_writing_thread_does_not_hang(self, open_store: OpenWritableStore) -> None:
         """STORE-65: A process that forks while its threads write has children whose store works.
 
-        Why: A lock that another thread held at the fork is locked for ever in the child: a worker that hangs at its
+        Why: A lock that another thread held at the fork is locked forever in the child: a worker that hangs at its
         first signature.
 
         Do: Take the store's locks before a fork and release them on both sides (`os.register_at_fork`), or replace a
@@ -442,12 +442,12 @@ class ConcurrencyRules(StoreContract):
     def test_store_71_an_interrupt_leaves_all_or_nothing(self, open_store: OpenWritableStore) -> None:
         """STORE-71: Of a call in which a signal handler raises, all is done or nothing, and the store works on.
 
-        Why: Ctrl-C and time limits raise between any two steps. A lock that nobody lets go of hangs the next call for
+        Why: Ctrl-C and time limits raise between any two steps. A lock that is not released hangs the next call for
         ever, and be it the one that closes the store.
 
         Do: Take a lock, use what it guards, undo what was begun and let go in one function: `with` on a lock of
         `threading`'s, or `try` and `finally`. An `__enter__`, `__exit__` or generator of your own leaves moments in
-        which nobody lets go, or not before the interrupt's traceback is forgotten.
+        which the lock is not released, or only when the interrupt's traceback is deleted.
         """
         if not hasattr(signal, "setitimer"):
             pytest.skip("this system has no timer that sends signals")

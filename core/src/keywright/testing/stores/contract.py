@@ -17,10 +17,10 @@ from keywright.testing.processes import run_in_threads
 from keywright.testing.rules import Contract
 
 OpenStore = Callable[[], AbstractContextManager[Store]]
-"""Opens the store under test anew, as another process would find it; leaving the context closes it."""
+"""Opens the store under test as another process would; leaving the context closes it."""
 
 OpenWritableStore = Callable[[], AbstractContextManager[WritableStore]]
-"""As `OpenStore`, for a store that takes writes."""
+"""As `OpenStore`, for a writable store."""
 
 Held = Mapping[str, Secret | None]
 """What a store holds: names, and the payloads of version 1."""
@@ -90,10 +90,12 @@ def clear(open_store: OpenWritableStore) -> None:
 
 
 class StoreContract(Contract):
-    """What every store promises. Subclass it as `TestX`, say what the store can do, and give it two fixtures:
+    """What every store promises.
+
+    Subclass it as `TestX`, say what the store can do, and give it two fixtures:
 
     * `capabilities`: as the store's backend declares them; rules for what it declines say so and are skipped;
-    * `open_store`: a function that opens the store anew each time it is called (see `OpenStore`);
+    * `open_store`: a function that opens the store again each time it is called (see `OpenStore`);
     * `held`: what the store then holds, names to payloads of version 1. At least three names, of which two start
       alike, and none that starts with `no-such`.
 
@@ -106,7 +108,7 @@ class StoreContract(Contract):
             @pytest.fixture
             def held(self): return {"a": Secret(b"1"), "a/b": Secret(b"2"), "c": Secret(b"3")}
 
-    A store that takes writes subclasses `WritableStoreContract` instead, one that signs `SigningStoreContract`, and one
+    A store that can be written subclasses `WritableStoreContract` instead, one that signs `SigningStoreContract`, and one
     that keeps its records in files of its own `OnDiskStoreContract`.
     """
 
@@ -118,12 +120,12 @@ class StoreContract(Contract):
 
     @pytest.fixture
     def open_store(self) -> OpenStore:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_store`")
 
     @pytest.fixture
     def held(self, open_store: OpenStore) -> Held:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `held`")
 
     def needs(self, capability: str) -> None:
@@ -140,7 +142,7 @@ class StoreContract(Contract):
         """STORE-01: `get` of a name that is not there raises KeyNotFoundError, which says the name in one line.
 
         Why: "There is no such key" sends people to another store or to a typo; any other error sends them to look for
-        a fault.
+        a problem.
 
         Do: Raise KeyNotFoundError with the name in its message, once the store has answered that it holds no such
         name. What could not be asked is StoreUnavailableError.
@@ -154,7 +156,7 @@ class StoreContract(Contract):
     def test_store_02_get_of_an_absent_version_is_not_found(self, open_store: OpenStore, held: Held) -> None:
         """STORE-02: `get` of a version that a name lacks raises KeyNotFoundError, which says the name.
 
-        Why: Another version of the key in its place would sign with a key that nobody asked for.
+        Why: Another version of the key in its place would sign with a key that was not requested.
 
         Do: Look for exactly this version, and fall back on no other.
         """
@@ -177,7 +179,7 @@ class StoreContract(Contract):
     def test_store_04_get_gives_the_payload_exactly(self, open_store: OpenStore, held: Held) -> None:
         """STORE-04: `get` gives each record by its name and version, payload byte for byte and as a Secret.
 
-        Why: A key with one byte more or less is no key, and bytes outside a Secret end up in logs.
+        Why: A key with one byte more or less is not a key, and bytes outside a Secret end up in logs.
 
         Do: Return what is stored, without stripping or decoding, wrapped in a Secret where it is read.
         """
@@ -245,7 +247,7 @@ class StoreContract(Contract):
                 assert list(store.names(limit=limit)) == sorted(held)[:limit]
 
     def test_store_10_pages_join_to_the_whole(self, open_store: OpenStore, held: Held) -> None:
-        """STORE-10: Pages by `after` and `limit`, each of a store opened anew, give every name of a prefix once.
+        """STORE-10: Pages by `after` and `limit`, each of a store that was reopened, give every name of a prefix once.
 
         Why: Pages are asked for by different processes, with nothing but the last name in common.
 
@@ -305,7 +307,7 @@ class StoreContract(Contract):
     def test_store_14_the_contract_is_that_of_the_capabilities(self) -> None:
         """STORE-14: The test class says what the store can do, and is the contract for that.
 
-        Why: A capability without the rules that prove it is a claim that nobody checked.
+        Why: A capability without the rules that prove it is an unchecked claim.
 
         Do: Set `capabilities` to what the backend declares. Subclass WritableStoreContract for writable=True,
         SigningStoreContract for signing=True, StoreContract for neither; OnDiskStoreContract needs persistent=True.

@@ -133,7 +133,7 @@ def _broken(data: bytes, others: dict[str, bytes]) -> Iterable[tuple[str, bytes]
 
 
 class OnDiskStoreContract(WritableStoreContract):
-    """What a writable store promises that keeps its records in files of its own, besides `WritableStoreContract`.
+    r"""What a writable store promises that keeps its records in files of its own, besides `WritableStoreContract`.
 
     Subclass it as `TestX`, say what the store can do, and give it two fixtures and a method:
 
@@ -141,7 +141,7 @@ class OnDiskStoreContract(WritableStoreContract):
     * `place`: the path of the file or directory that the store keeps its records in. It lies in the fixture
       `directory`, which the contract provides, and does not exist yet; what the store keeps beside it has a longer
       name that begins with the same;
-    * `open_store`: a function that opens the store at `place` anew each time it is called;
+    * `open_store`: a function that opens the store at `place` again each time it is called;
     * `newer(place)`: makes a closed store look as a newer keywright would have written it;
     * `syncs_in_python = False` if a library calls fsync for you.
 
@@ -157,7 +157,7 @@ class OnDiskStoreContract(WritableStoreContract):
                 return lambda: FileBackend().open(options)
 
             def newer(self, place):
-                (place / ".keywright" / "format").write_bytes(b"keywright file store 2\\n")
+                (place / ".keywright" / "format").write_bytes(b"keywright file store 2\n")
     """
 
     proves: ClassVar[frozenset[str]] = frozenset({"persistent"})
@@ -175,11 +175,11 @@ class OnDiskStoreContract(WritableStoreContract):
 
     @pytest.fixture
     def place(self) -> Path:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `place`")
 
     def newer(self, place: Path) -> None:
-        """To be overridden: make a closed store look as a newer keywright would have written it."""
+        """Override this: make a closed store look as a newer keywright would have written it."""
         raise NotImplementedError(f"{type(self).__name__} needs a method `newer`")
 
     def furnished(self, open_store: OpenWritableStore, place: Path) -> Furnished:
@@ -257,7 +257,7 @@ class OnDiskStoreContract(WritableStoreContract):
     ) -> None:
         """DISK-02: That does not hang on a later chmod: without one, all is still its owner's alone.
 
-        Why: Between the making of a file and its chmod, anybody may open it, and keeps it open.
+        Why: Between the creation of a file and its chmod, anybody may open it, and keeps it open.
 
         Do: Give the mode when you make the file: `os.open(path, flags, 0o600)`, `os.mkdir(path, 0o700)`. A chmod
         afterwards only gives back what a umask took from the owner.
@@ -286,7 +286,7 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_04_what_came_and_went_leaves_no_file(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-04: A name that was made, changed, destroyed and removed leaves no file, and nothing lies elsewhere.
 
-        Why: Files left beside hold old keys, and nobody knows whether they may be removed.
+        Why: Files left beside hold old keys, and it is unclear whether they may be removed.
 
         Do: Remove temporary files also when a write is refused or fails. Keep everything in the place, or beside it
         under a name that begins with the place's.
@@ -340,7 +340,7 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_06_a_secret_that_went_is_in_no_file(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-06: After a replacement, a destruction or a removal, no 8 bytes of the secret are in any file.
 
-        Why: A destroyed key that is still in a journal, in a free page or in a file nobody opens is not destroyed.
+        Why: A destroyed key that is still in a journal, in a free page or in a file that is never opened is not destroyed.
 
         Do: Remove the files themselves; in a database, overwrite (`secure_delete`) and clear the log before you return.
         """
@@ -380,7 +380,7 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_10_what_may_not_be_read_is_denied(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-10: A place that its user may not read raises AccessDeniedError for every question, never "no keys".
 
-        Why: A store that looks empty invites the next program to make the keys anew, over those of its owner.
+        Why: A store that looks empty invites the next program to create the keys again, over those of its owner.
 
         Do: Tell "may not" (EACCES, EPERM) from "is not there" (ENOENT) in every call of the system.
         """
@@ -440,7 +440,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
         Why: As DISK-10; and what cannot be read must not be written over.
 
-        Do: As DISK-10. Do not fall back to another place, nor to a store made anew.
+        Do: As DISK-10. Do not fall back to another place, nor to a store created again.
         """
         made = self.furnished(open_store, place)
         if not is_root():
@@ -458,11 +458,11 @@ class OnDiskStoreContract(WritableStoreContract):
         assert set(outcomes) <= _REFUSED
 
     def test_disk_14_a_store_that_others_can_change_is_denied(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-14: A place that everybody may write raises AccessDeniedError, and is not repaired in silence.
+        """DISK-14: A place that everybody may write raises AccessDeniedError, and is not repaired silently.
 
-        Why: Keys that others could put there are not its owner's; to use them is to sign for somebody else.
+        Why: Keys that others could put there are not its owner's; to use them is to sign for another owner.
 
-        Do: Look at owner and mode of what you open (`os.fstat`) before you trust what is in it, and say how to mend it.
+        Do: Look at owner and mode of what you open (`os.fstat`) before you trust what is in it, and say how to fix it.
         """
         made = self.furnished(open_store, place)
         made.place.protect(files=0o666, directories=0o777)
@@ -559,7 +559,7 @@ class OnDiskStoreContract(WritableStoreContract):
         """DISK-30: With any file cut at any length, 0 included, each record is whole or refused; none is missing.
 
         Why: Full disks, interrupted copies and crashed file systems cut files; an emptied store that reads as "no
-        keys" is filled anew, and the backup is not looked for.
+        keys" is filled again, and the backup is not looked for.
 
         Do: Store each part with its length or a checksum, and refuse what does not fit as DamagedStoreError. An empty
         file is never a new store.
@@ -606,7 +606,7 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_33_swapped_files_are_noticed(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-33: With files of two records swapped, some or all, each record is whole or refused.
 
-        Why: A key under another name or version signs for somebody else.
+        Why: A key under another name or version signs for another owner.
 
         Do: Say in each file whose it is, or bind the files of a record together by a checksum over name, version and
         payload.
@@ -633,7 +633,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
         Why: A version whose payload file is gone is damaged; read as "not there", its number would be used again.
 
-        Do: Let each part of a record say that the others must be there. What is gone without a trace, nobody can tell.
+        Do: Let each part of a record say that the others must be there. What is gone without a trace cannot be detected.
         """
         made = self.furnished(open_store, place)
         for name, _ in made.contents():
@@ -729,9 +729,9 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_38_something_else_in_the_place_of_a_file_is_noticed(
         self, open_store: OpenWritableStore, place: Path
     ) -> None:
-        """DISK-38: A directory, pipe or link in the place of a file, or the reverse, is noticed, and nobody waits.
+        """DISK-38: A directory, pipe or link in the place of a file, or the reverse, is noticed, and no call waits.
 
-        Why: A named pipe makes a careless reader wait for ever; a link leads a writer to another user's file.
+        Why: A named pipe makes a careless reader wait forever; a link leads a writer to another user's file.
 
         Do: Open with O_NOFOLLOW and O_NONBLOCK, and look at what was opened (`os.fstat`) before you read.
         """

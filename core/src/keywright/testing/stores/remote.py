@@ -11,7 +11,7 @@ class RemoteStoreContract(WritableStoreContract):
     """What a writable store promises that is somewhere else, such as a server that several machines use.
 
     Subclass it as `TestX`, say what the store can do, and give it the fixture that `WritableStoreContract` asks for.
-    `open_store` connects anew each time; what it opens is one store for all processes that open it.
+    `open_store` connects again each time; what it opens is one store for all processes that open it.
 
     It has the rules of `WritableStoreContract`, of which none may be declined that other machines rely on: what was
     written is there after reopening and after the writer was killed (STORE-69), one of many writers wins a version

@@ -40,11 +40,12 @@ def _check_signs(open_store: OpenSigningStore, key_type: KeyType, stored: Record
 
 
 class SigningStoreContract(WritableStoreContract):
-    """What a store promises that generates and signs inside. Subclass it as `TestX`, say what
-    the store can do, and give it two fixtures:
+    """What a store promises that generates and signs inside.
+
+    Subclass it as `TestX`, say what the store can do, and give it two fixtures:
 
     * `capabilities`: as the store's backend declares them;
-    * `open_store`: a function that opens the store anew each time it is called, empty at first;
+    * `open_store`: a function that opens the store again each time it is called, empty at first;
     * `key_type`: a key type that the store can make, to check its signatures with; it has a public half.
 
     It has the rules of `WritableStoreContract` too. Those about payloads (STORE-50 to STORE-59) are skipped, for
@@ -55,7 +56,7 @@ class SigningStoreContract(WritableStoreContract):
 
     @pytest.fixture
     def key_type(self) -> KeyType:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `key_type`")
 
     def options(self, key_type: KeyType) -> Options:
@@ -78,7 +79,7 @@ class SigningStoreContract(WritableStoreContract):
     ) -> None:
         """SIGNING-01: `generate` stores the info with public half, kid and revision; its record has no payload.
 
-        Why: What is seen of a key that never leaves its store is its public half; without that nobody can
+        Why: What is seen of a key that never leaves its store is its public half; without that no one can
         verify, and with more it is not inside any more.
 
         Do: Return the info as it was given, with `public`, the `kid` that the callback named and a revision;
@@ -95,7 +96,7 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_02_signatures_hold_under_the_public_half(
         self, open_store: OpenSigningStore, key_type: KeyType
     ) -> None:
-        """SIGNING-02: What `signer` signs, in the store opened anew, the key type verifies, for that message alone.
+        """SIGNING-02: What `signer` signs, in the store that was reopened, the key type verifies, for that message alone.
 
         Why: A signature that only this store accepts is of no use to anybody.
 
@@ -225,7 +226,7 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_10_a_removed_key_signs_no_more(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
         """SIGNING-10: After removal the key is gone, and a public half stored under its name has no signer.
 
-        Why: A key that goes on signing under a record made later signs for somebody else.
+        Why: A key that goes on signing under a record made later signs for another owner.
 
         Do: Remove the keys inside with the records of their name, and never find a key by name alone.
         """
@@ -257,7 +258,7 @@ class SigningStoreContract(WritableStoreContract):
     ) -> None:
         """SIGNING-12: Whatever `kid` raises comes out as it is, and the version can be generated afterwards.
 
-        Why: A version that is taken by a key which nobody has seen makes every later rotation fail.
+        Why: A version that is taken by a key that no one has seen makes every later rotation fail.
 
         Do: Undo in a `finally` or `except BaseException`, not for errors that you expect alone.
         """
@@ -278,7 +279,7 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_13_a_key_inside_is_not_replaced(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
         """SIGNING-13: `update` with a payload raises UnsupportedOperationError, and the key inside goes on signing.
 
-        Why: A payload put over a key that is held inside leaves a record of which nobody can say which key it is.
+        Why: A payload put over a key that is held inside leaves a record for which the key is unknown.
 
         Do: Refuse every payload in `update`, destroyed or not, before anything is written.
         """
@@ -293,7 +294,7 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_14_a_payload_does_not_come_back(self, open_store: OpenSigningStore) -> None:
         """SIGNING-14: `create` with a payload is refused and stores nothing, or takes the key in and gives it no more.
 
-        Why: A store from which keys come back is no signing store, and its owner relies on it that it is.
+        Why: A store from which keys come back is not a signing store, and its owner relies on it that it is.
 
         Do: Raise UnsupportedOperationError; or import the key into the module, and answer `get` with payload None.
         """

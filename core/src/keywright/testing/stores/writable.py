@@ -1,4 +1,4 @@
-"""The contract of stores that take records."""
+"""The contract of writable stores."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -63,10 +63,12 @@ def findings(store: Store) -> list[str]:
 
 
 class WritableStoreContract(ConcurrencyRules):
-    """What a writable store promises. Subclass it as `TestX`, say what the store can do, and give it one fixture:
+    """What a writable store promises.
+
+    Subclass it as `TestX`, say what the store can do, and give it one fixture:
 
     * `capabilities`: as the store's backend declares them;
-    * `open_store`: a function that opens the store anew each time it is called, empty at first and with what was
+    * `open_store`: a function that opens the store again each time it is called, empty at first and with what was
       written from then on.
 
         class TestSqlite(WritableStoreContract):
@@ -89,7 +91,7 @@ class WritableStoreContract(ConcurrencyRules):
         return payloads
 
     def test_store_20_what_was_created_is_there_after_reopening(self, open_store: OpenWritableStore) -> None:
-        """STORE-20: `create` returns the info with a revision, and the store, opened anew, holds just that.
+        """STORE-20: `create` returns the info with a revision, and the store, reopened, contains just that.
 
         Why: A key that was handed out and is not there after the next start is lost, with all that it signed.
 
@@ -108,7 +110,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_21_a_taken_version_is_refused(self, open_store: OpenWritableStore) -> None:
         """STORE-21: `create` of a version that is there raises KeyExistsError and changes nothing.
 
-        Why: Overwriting a key loses it for good; and rotation relies on it that of two who make a version one is told.
+        Why: Overwriting a key loses it permanently; and rotation relies on it that of two who make a version one is told.
 
         Do: Create only what is absent, by one atomic step of the storage (a unique row, a link, a rename that refuses);
         looking first and writing then is two steps.
@@ -129,7 +131,7 @@ class WritableStoreContract(ConcurrencyRules):
         Why: Names are chosen by people; one that only this store refuses or confuses shows up in the middle of a
         migration.
 
-        Do: Map names to the storage without loss and without a collision: `a` stands beside `a/1`, and one name has
+        Do: Map names to the storage without loss and without a collision: `a` is beside `a/1`, and one name has
         up to 200 bytes.
         """
         clear(open_store)
@@ -181,7 +183,7 @@ class WritableStoreContract(ConcurrencyRules):
 
         Why: Labels and states change while the key lives on, and who else has read it must notice.
 
-        Do: Replace all members of the info (what is left out is gone), leave the payload alone, make a fresh revision.
+        Do: Replace all members of the info (what is left out is gone), leave the payload alone, make a new revision.
         """
         self.needs("metadata")
         old = self.make(open_store, labels={"x": "1"})
@@ -195,7 +197,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_26_an_update_from_another_revision_is_refused(self, open_store: OpenWritableStore) -> None:
         """STORE-26: `update` with a revision that is not the record's raises ConflictError and changes nothing.
 
-        Why: Somebody who read the record before it was marked as compromised would enable it again.
+        Why: Someone who read the record before it was marked as compromised would enable it again.
 
         Do: Compare `expected` with the stored revision in the transaction, or under the lock, that writes.
         """
@@ -230,7 +232,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_28_an_update_of_what_is_absent_is_not_found(self, open_store: OpenWritableStore) -> None:
         """STORE-28: `update` of an absent name or version raises KeyNotFoundError and makes nothing.
 
-        Why: A record that an update brings back after somebody removed it has lost its neighbours, and its history.
+        Why: A record that an update brings back after someone removed it has lost its neighbours, and its history.
 
         Do: Never insert in `update`; say KeyNotFoundError even if the revision would not fit either.
         """
@@ -376,7 +378,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_39_hard_names_stand_side_by_side(self, open_store: OpenWritableStore) -> None:
         """STORE-39: Names of 200 bytes or 100 segments, and such as a store's own files may have, share a store.
 
-        Why: The longest name and the one called `lock` are the ones that nobody tries before a customer does.
+        Why: The longest name and the one called `lock` are the ones that are not tried before a customer does.
 
         Do: Keep names apart from the store's own files, from version numbers and from each other; leave room for 200
         bytes and whatever you add to them.
@@ -413,7 +415,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_41_what_cannot_be_kept_is_refused(self, open_store: OpenWritableStore) -> None:
         """STORE-41: A store that keeps no metadata refuses a record with any, and writes nothing of it.
 
-        Why: A key whose expiry or state was dropped in silence is valid for ever.
+        Why: A key whose expiry or state was dropped silently is valid forever.
 
         Do: With metadata=False, raise UnsupportedOperationError in `create` and `update` for every info that says more
         than name and version.
@@ -487,11 +489,11 @@ class WritableStoreContract(ConcurrencyRules):
         assert unrevised(stored) == info
 
     def test_store_53_a_payload_is_replaced_and_the_metadata_stay(self, open_store: OpenWritableStore) -> None:
-        """STORE-53: `update` of the payload alone, as sealing anew does, keeps the metadata and moves the revision.
+        """STORE-53: `update` of the payload alone, as resealing does, keeps the metadata and moves the revision.
 
-        Why: When a master key is replaced, every payload is written anew, while labels and states live on.
+        Why: When a master key is replaced, every payload is rewritten, while labels and states live on.
 
-        Do: Write the new payload beside the old, then let it take its place in one step, with a fresh revision.
+        Do: Write the new payload beside the old, then let it take its place in one step, with a new revision.
         """
         self.declines("signing")
         old = self.make(open_store, b"old", labels={"x": "1"})
@@ -561,7 +563,7 @@ class WritableStoreContract(ConcurrencyRules):
 
         Why: A doctor that cries wolf is not asked again.
 
-        Do: Report what is wrong, not what is unusual; files of a write that is under way are no fault.
+        Do: Report what is wrong, not what is unusual; files of a write that is under way are no problem.
         """
         self.declines("signing")
 
@@ -587,7 +589,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_58_a_payload_is_not_replaced_from_another_revision(self, open_store: OpenWritableStore) -> None:
         """STORE-58: `update` of the payload with a revision that is not the record's raises ConflictError.
 
-        Why: Who seals a key anew from what it read before a rotation of the master key would bring back the old seal.
+        Why: A process that reseals a key from what it read before a rotation of the master key would bring back the old seal.
 
         Do: Compare `expected` whatever is updated, before anything is written.
         """
