@@ -335,7 +335,7 @@ class _Terminal(io.StringIO):
 
 
 def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
-    """stderr becomes a terminal; not in a fixture, for pytest sets stderr anew when the test begins."""
+    """stderr becomes a terminal; not in a fixture, for pytest sets stderr again when the test begins."""
     terminal = _Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     return terminal
