@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from keywright import Commands, Registry
+from keywright.cli import app
 from keywright.cli.commands import core_commands
 from keywright.cli.failures import BUG, exit_code, report
 from keywright.cli.parser import CommandLine, command_parser, no_such_command
@@ -27,8 +25,6 @@ def commands() -> Commands:
 AFTER_WORDS = "an option of a command goes after its words"
 EVERYWHERE = {"--config", "--json", "--quiet", "--verbose", "--debug", "--version", "--help"}
 OF_CONFIGURATION = {"--profile", "--option"}
-
-
 WITH_RING = {*OF_CONFIGURATION, "--store"}
 
 
@@ -137,53 +133,49 @@ def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., bytes]:
-    """Runs `keywright ARGUMENTS` where one store is configured, and gives its stdout."""
-    (tmp_path / "keywright.toml").write_text('[stores.main]\nbackend = "sqlite"\npath = "keys.db"\n')
-    coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """Runs a command line where one store is configured, and returns its stdout."""
+    monkeypatch.chdir(tmp_path)
+    Path("keywright.toml").write_text('[stores.main]\nbackend = "sqlite"\npath = "keys.db"\n')
 
-    def run(*arguments: str) -> bytes:
-        return subprocess.run(
-            [sys.executable, "-m", "keywright", *arguments],
-            check=True, capture_output=True, cwd=tmp_path, env={"HOME": str(tmp_path), **coverage}, timeout=60,
-        ).stdout  # fmt: skip
+    def run(line: str) -> str:
+        assert app.run(line.split()) == 0
+        return capsys.readouterr().out
 
     return run
 
 
-def test_a_document_says_where_the_key_went(run: Callable[..., bytes], tmp_path: Path) -> None:
-    """With `--json`, `-o -` puts the key into the document, and a file is told by its path, replaced with `--force`."""
-    run("generate", "a", "--type", "oct")
-    (tmp_path / "key").write_bytes(b"old")
+def test_a_document_says_where_the_key_went(run: Callable[[str], str]) -> None:
+    """With `--json`, `-o -` puts the key into the document; a file, replaced with `--force`, is named in it."""
+    run("generate a --type oct")
+    Path("key").write_bytes(b"old")
 
-    inside = json.loads(run("export", "a", "--secret", "--json", "-o", "-"))
-    outside = json.loads(run("export", "a", "--secret", "--json", "-o", "key", "--force"))
+    inside = json.loads(run("export a --secret --json -o -"))
+    outside = json.loads(run("export a --secret --json -o key --force"))
 
     assert (inside["half"], "output" in inside) == ("secret", False)
     assert (outside["output"], "data" in outside) == ("key", False)
-    assert (tmp_path / "key").read_text().strip() == inside["data"]
+    assert Path("key").read_text().strip() == inside["data"]
 
 
-def test_reasons_are_passed_on(run: Callable[..., bytes]) -> None:
+def test_reasons_are_passed_on(run: Callable[[str], str]) -> None:
     """The `--reason` of each change of state is shown with the version."""
-    run("generate", "a", "--type", "oct")
+    run("generate a --type oct")
     for state in ("disable", "enable", "compromise"):
-        run(state, "a@1", "--reason", f"{state} it")
-        assert f"{state} it" in run("show", "a", "--json").decode()
+        run(f"{state} a@1 --reason because-of-{state}")
+        assert f"because-of-{state}" in run("show a --json")
 
 
-def test_the_overview(run: Callable[..., bytes]) -> None:
-    """`--help` says what it is and what to try first, and lists every command, or those of the group in one column."""
-    text = run("--help").decode()
+def test_the_overview(run: Callable[[str], str]) -> None:
+    """`--help` has a purpose and a first example, and lists every command, or those of the group in one column."""
+    more = "keywright COMMAND --help tells more, with an example for each.\n"
+    text = run("--help")
 
     assert text.startswith(
-        "usage: keywright COMMAND …\n\nMake, encode, keep and use cryptographic keys.\n\n  generate  "
+        "usage: keywright COMMAND …\n\nMake, encode, keep and use cryptographic keys.\n\n  generate "
     )
-    assert text.endswith(
-        "\n\nkeywright COMMAND --help tells more, with an example for each.\n"
-        "First try: keywright generate cache.example.org\n"
-    )
-    assert run("config", "--help").decode() == (
+    assert text.endswith(f"\n\n{more}First try: keywright generate cache.example.org\n")
+    assert run("config --help") == (
         "usage: keywright config COMMAND …\n"
         "\n"
         "  config show    print the configuration in force, each value with its source\n"

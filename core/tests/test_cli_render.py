@@ -200,7 +200,7 @@ def test_an_overlap_is_told_where_something_overlaps() -> None:
 
 
 def test_the_version_to_enable_is_named() -> None:
-    """The newest disabled version that would sign, also one that was put away before its time; no other."""
+    """The newest disabled version that would sign, also one that was disabled before it was to sign; no other."""
     gone = [replace(info, state=State.DESTROYED, state_since=NOW) for info in (FIRST, SECOND)]
     early = replace(THIRD, activates=NOW - DAY, state=State.DISABLED, state_since=NOW - 2 * DAY)
     late = replace(SECOND, version=1, state=State.DISABLED, state_since=NOW)
@@ -211,7 +211,7 @@ def test_the_version_to_enable_is_named() -> None:
 
 
 def test_history_is_said_with_its_reason() -> None:
-    """Of each version that was put away, and of one that was enabled for a reason."""
+    """Of each version that was disabled or destroyed, and of one that was enabled for a reason."""
     versions = phases(
         (
             replace(FIRST, state=State.DESTROYED, state_since=NOW - 2 * DAY, reason="old; was compromised: leaked"),

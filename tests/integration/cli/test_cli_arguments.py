@@ -117,7 +117,7 @@ def test_init_writes_where_config_says(told: Told, home: Path) -> None:
 
 @pytest.mark.parametrize("stop", ["SystemExit('boom')", "SystemExit()", "SystemExit(0)", "GeneratorExit", "ValueError"])
 def test_a_plugin_that_stops_the_program_is_a_bug(told: Told, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
-    """Only our own parser ends a command early; whatever else does is reported, with exit 70."""
+    """Only our own parser ends a command early; anything else that does is reported, with exit 70."""
     monkeypatch.setattr("keywright.cli.commands.read.run_list", lambda *_: exec(f"raise {stop}"))
 
     code, out, err = told("list")
@@ -267,11 +267,11 @@ def test_the_allow_list_holds_whatever_else_is_wrong(
     """Help and commands that need no configuration load what is allowed, though the configuration has a fault."""
     (home / "keywright.toml").write_text(f'plugins = ["nix", "keytypes"]\n{more}')
 
-    told = keywright("--help", env=variables)
+    done = keywright("--help", env=variables)
 
-    assert told.returncode == 0
-    assert b"nix key generate-secret" in told.stdout
-    assert b"jose jwk" not in told.stdout
+    assert done.returncode == 0
+    assert b"nix key generate-secret" in done.stdout
+    assert b"jose jwk" not in done.stdout
     assert keywright("nix", "key", "generate-secret", "--key-name", "a-1", env=variables).returncode == 0
 
 

@@ -143,7 +143,7 @@ def test_what_is_done_is_told_in_json(ready: Keywright, command: str) -> None:
 
 @pytest.mark.parametrize("command", commands())
 def test_wrong_arguments_are_told_in_json(ready: Keywright, command: str) -> None:
-    """An option that is none ends every command in exit 2 and the document of the error."""
+    """An unknown option ends every command in exit 2 and the document of the error."""
     done = ready("--json", *command.split(), "--there-is-no-such-option")
 
     assert done.returncode == 2
@@ -166,7 +166,7 @@ def test_wrong_arguments_are_told_in_json(ready: Keywright, command: str) -> Non
         pytest.param(["import", "b", "ed.jwk", "--format", "nix"], "MalformedKeyError", 65, id="malformed"),
         pytest.param(["verify", "a", "--signature", "AAAA"], "InvalidSignatureError", 1, id="the answer is no"),
         pytest.param(["export", "a", "-o", "ed.jwk"], "KeyExistsError", 4, id="file exists"),
-        pytest.param(["destroy", "a@1"], "ConfigError", 2, id="nobody to ask"),
+        pytest.param(["destroy", "a@1"], "ConfigError", 2, id="no terminal to ask on"),
     ],
 )
 def test_every_failure_is_told_in_json(ready: Keywright, arguments: list[str], kind: str, code: int) -> None:

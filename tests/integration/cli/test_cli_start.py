@@ -74,7 +74,7 @@ def test_it_loads_what_it_asks_for(home: Path, environment: dict[str, str]) -> N
 
 def values(commands: Commands) -> list[dict[str, object]]:
     """The fields of each command, but for the functions, which are new ones each time."""
-    return [{**one._asdict(), "configure": None, "run": None} for one in commands.table.values()]
+    return [one._asdict() | {"configure": None, "run": None} for one in commands.table.values()]
 
 
 @pytest.mark.parametrize("plugin", WITH_COMMANDS)

@@ -1,4 +1,4 @@
-"""Standard streams and terminals: closed, full, without a reader or too long; told, and never a traceback."""
+"""Standard streams and terminals: closed, full, without a reader or with too much input, but never a traceback."""
 
 from __future__ import annotations
 
@@ -176,8 +176,7 @@ def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
 
 
 IMPORTING = """
-import builtins, sys
-from keywright.cli import main
+import builtins
 imported = builtins.__import__
 def interrupted(name, *given, **settings):
     if name.startswith(MODULE):
@@ -186,8 +185,7 @@ def interrupted(name, *given, **settings):
 builtins.__import__ = interrupted
 """
 FINISHING = """
-import argparse, sys
-from keywright.cli import main
+import argparse
 def interrupted(self, given):
     try:
         raise KeyboardInterrupt
@@ -212,14 +210,12 @@ def test_ctrl_c_at_an_awkward_moment(
     home: Path, environment: dict[str, str], program: str, said: tuple[str, ...]
 ) -> None:
     """Exit 130 without a traceback, whichever module is being imported, or where a `finally` raises over it."""
-    program += "sys.argv[1:] = ['generate', 'b']\nsys.exit(main())\n"
+    program = f"import sys\nfrom keywright.cli import main\n{program}\nsys.exit(main())"
+    command = [sys.executable, "-c", program, "generate", "b"]
 
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=home, env=environment, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=60)
 
-    assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr in said
+    assert (done.returncode, done.stdout, done.stderr in said) == (130, "", True)
 
 
 def test_a_message_is_read_before_the_key_is_bound(home: Path, environment: dict[str, str], shell: Shell) -> None:
@@ -257,8 +253,8 @@ def test_more_than_is_read_is_refused(shell: Shell, home: Path, line: str) -> No
 
     done = shell(f"keywright {line} large")
 
-    told = f"keywright: large: {TOO_MUCH.format(1_048_576)}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (65, "", told)
+    message = f"keywright: large: {TOO_MUCH.format(1_048_576)}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (65, "", message)
 
 
 @pytest.mark.parametrize("line", ["sign a long", "verify a long --signature AA=="])
@@ -309,8 +305,8 @@ def test_a_secret_key_that_others_may_read_is_reported(shell: Shell, line: str, 
     done = shell(f"keywright {line}")
 
     path = line.split()[2]
-    told = f"{path}: others may read or change this secret key; chmod 600 it, and make a new one if they did"
-    assert (f"keywright: warning: {told}\n" == done.stderr) == warned
+    message = f"{path}: others may read or change this secret key; chmod 600 it, and make a new one if they did"
+    assert (f"keywright: warning: {message}\n" == done.stderr) == warned
     assert ("others may read" in done.stderr) == warned
 
 
@@ -322,36 +318,33 @@ def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
     assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (0, f"{home}/new.toml\n", "")
     for arguments in ("", "--force", "--config newer.toml", "--json"):
         done = shell(f"{gone} {arguments}")
-        told = "keywright: the current directory does not exist any more; change to another\n"
-        assert (done.returncode, done.stderr) == (2, told), arguments
+        message = "keywright: the current directory does not exist any more; change to another\n"
+        assert (done.returncode, done.stderr) == (2, message), arguments
     over = shell("keywright init --config taken --force")
-    told = f"keywright: {home}/taken: is no regular file; choose another path with --config\n"
-    assert (over.returncode, over.stderr) == (2, told)
+    message = f"keywright: {home}/taken: is no regular file; choose another path with --config\n"
+    assert (over.returncode, over.stderr) == (2, message)
+
+
+def _progress(total: int, noun: str, *, json: bool = False, quiet: bool = False) -> Progress:
+    context = Context(Registry, read_config=lambda: pytest.fail("no configuration is read"), json=json, quiet=quiet)
+    return context.progress(total, noun)
 
 
 class _Terminal(io.StringIO):
+    """What takes the place of stderr, in the test itself: pytest sets stderr again when the test begins."""
+
     def isatty(self) -> bool:
         return True
 
 
-def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
-    """stderr becomes a terminal; not in a fixture, for pytest sets stderr again when the test begins."""
-    terminal = _Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    return terminal
-
-
-def _context(*, json: bool = False, quiet: bool = False) -> Context:
-    return Context(Registry, read_config=lambda: pytest.fail("no configuration is read"), json=json, quiet=quiet)
-
-
 def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is drawn on one line, not more often than ten times a second, and nothing of it stays."""
-    terminal = _terminal(monkeypatch)
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
     now = iter([1.0, 1.0, 1.05, 1.2, 1.2])
     monkeypatch.setattr("keywright.cli.io.time.monotonic", lambda: next(now))
 
-    with _context().progress(2048, "narinfos") as progress:
+    with _progress(2048, "narinfos") as progress:
         progress.advance(512)
         progress.advance()
         progress.advance(511)
@@ -381,19 +374,22 @@ def test_the_line(total: int | None, done: int, line: str) -> None:
     assert progress.line() == line
 
 
+@pytest.mark.parametrize(
+    ("stderr", "json", "quiet"),
+    [(io.StringIO, False, False), (_Terminal, True, False), (_Terminal, False, True)],
+    ids=["log file", "json", "quiet"],
+)
 def test_nothing_is_drawn_for_programs_and_log_files(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, stderr: type[io.StringIO], json: bool, quiet: bool
 ) -> None:
-    """`--json`, `--quiet` and what is no terminal draw nothing."""
-    with _context().progress(2, "keys") as progress:
-        progress.advance()
-    assert capsys.readouterr() == ("", "")
+    """`--json`, `--quiet` and what is not a terminal draw nothing."""
+    output = stderr()
+    monkeypatch.setattr("sys.stderr", output)
 
-    for json, quiet in ((True, False), (False, True)):
-        terminal = _terminal(monkeypatch)
-        with _context(json=json, quiet=quiet).progress(2, "keys") as progress:
-            progress.advance()
-        assert terminal.getvalue() == ""
+    with _progress(2, "keys", json=json, quiet=quiet) as progress:
+        progress.advance()
+
+    assert output.getvalue() == ""
 
 
 PROMPT = b"API key: "
@@ -421,7 +417,7 @@ def typed_in(home: Path, environment: dict[str, str], text: str) -> tuple[int, s
 
 
 def test_it_asks_for_the_key(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
-    """Someone at a terminal is asked, and what they type is not shown; typing nothing is an error."""
+    """A user at a terminal is asked, and their input is not shown; empty input is an error."""
     (home / "keywright.toml").write_text('[stores.a]\nbackend = "sqlite"\npath = "k"\n')
     made = dict(line.split(": ") for line in keywright("jose", "api-key", "create").stdout.decode().splitlines())
 

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,14 +60,9 @@ def terminal(home: Path, environment: dict[str, str]) -> Terminal:
         process = subprocess.Popen([COMMAND, *arguments], cwd=home, env=env, stdout=theirs, stderr=theirs, stdin=theirs)
         os.close(theirs)
         said = b""
-        while True:
-            try:
-                data = os.read(ours, 65536)
-            except OSError:  # the last one has closed it
-                break
-            if not data:
-                break
-            said += data
+        with suppress(OSError):  # the last one has closed it
+            while data := os.read(ours, 65536):
+                said += data
         os.close(ours)
         assert process.wait(30) == 0
         text = re.sub(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "YYYY-MM-DDThh:mm:ssZ", said.decode())
@@ -133,7 +129,7 @@ def test_show_on_a_narrow_terminal(terminal: Terminal) -> None:
 
 @pytest.mark.usefixtures("keys")
 def test_twelve_versions_in_every_state(terminal: Terminal) -> None:
-    """Numbers of two digits are whole; what was put away for good ended then, and has no time from which it signs."""
+    """Numbers of two digits are whole; a compromised or destroyed version ended then, and never signs."""
     drawn = terminal("show", "prod/jwt", columns=80)
 
     assert drawn[-31:] == [
@@ -254,10 +250,9 @@ def test_what_is_not_there_is_told(home: Path, terminal: Terminal, keywright: Ke
 
 def test_what_was_passed_over_never_signs(keywright: Keywright) -> None:
     """A version that another took the place of before its time has no time from which it signs."""
-    keywright("generate", "a", "--activates", "5d")
-    before = keywright("show", "a").stdout.decode().splitlines()
-    keywright("rotate", "a")
-    after = keywright("show", "a").stdout.decode().splitlines()
+    rows = []
+    for line in ("generate a --activates 5d", "rotate a"):
+        keywright(*line.split())
+        rows += [row.split("\t") for row in keywright("show", "a").stdout.decode().splitlines()]
 
-    assert [row.split("\t")[1] for row in (*before, *after)] == ["announced", "verifying", "signing"]
-    assert [bool(row.split("\t")[5]) for row in (*before, *after)] == [True, False, True]
+    assert [(row[1], bool(row[5])) for row in rows] == [("announced", True), ("verifying", False), ("signing", True)]

@@ -18,7 +18,7 @@ TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_transcript(transcript: Path, home: Path, environment: dict[str, str]) -> None:
     """Each command prints what the transcript says and exits as it says."""
-    told = []
+    failures = []
     for step in steps(transcript.read_text()):
         done = subprocess.run(
             ["bash", "-c", step.command],
@@ -32,9 +32,9 @@ def test_transcript(transcript: Path, home: Path, environment: dict[str, str]) -
         # A key in its own format ends without a newline; the transcript cannot show that.
         stdout += "\n" if stdout and not stdout.endswith("\n") else ""
         if not (matches(step.stdout, stdout) and matches(step.stderr, stderr) and done.returncode == step.code):
-            told.append(f"$ {step.command}\n{stdout}! {stderr}[{done.returncode}]")
+            failures.append(f"$ {step.command}\n{stdout}! {stderr}[{done.returncode}]")
 
-    assert not told, "\n\n".join(told)
+    assert not failures, "\n\n".join(failures)
 
 
 def test_transcripts_are_there() -> None:

@@ -1,4 +1,4 @@
-"""From the arguments to an exit code: find the command, and load what it runs with."""
+"""From the arguments to an exit code: find the command, load what it needs, and run it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
 
     as_json = getattr(arguments, "json", False)
     if as_json or getattr(arguments, "output", None) in (None, "-"):
-        # Before the command runs, or it could make a key and not print which.
+        # Checked before the command runs, or it could create a key and not print its name.
         check_stdout()
     context = Context(lambda: loading.plugins, read_config=lambda: loading.config, json=as_json)
     if command.global_options:
@@ -101,7 +102,7 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
 
 
 def _without_command(found: Found, commands: Commands, options: Namespace) -> int:
-    """Print the list of commands, as help or because no command was named."""
+    """Print the list of commands, for `--help` or because no command was named."""
     group = " ".join(("keywright", *found.words))
     text = _overview(group, commands.below(found.words))
     if options.help:
@@ -140,10 +141,10 @@ def print_version(*, json: bool) -> int:
 
 
 class Loading:
-    """What a command runs with: the configuration, and the plugins that it allows. Each is loaded when first asked for.
+    """The configuration of a command, and the plugins that it allows. Each is loaded when first used.
 
     Attributes:
-        command: the command that was found; None: not yet.
+        command: the command that was found; None before that.
     """
 
     def __init__(self, options: Namespace, command: Command | None = None) -> None:
@@ -156,11 +157,11 @@ class Loading:
     def plugins(self) -> Registry:
         """The plugins.
 
-        If a command of the core needs a configuration, what is wrong with that is raised here, else by `config`:
-        `--help` and the commands that need none go on with every plugin that is installed.
+        If a core command needs a configuration, a problem of the configuration is raised here, else by `config`:
+        `--help` and commands without a configuration go on with all installed plugins.
 
         Raises:
-            ConfigError: the configuration is wrong.
+            ConfigError: the configuration is invalid.
             PluginError: it allows a plugin that is not installed.
         """
         from keywright.plugins.registry import Registry
@@ -170,15 +171,13 @@ class Loading:
         try:
             return Registry.load(self.allowed)
         except PluginError as error:
-            from keywright.plugins.discovery import find_entry_points
-
             self._missing = error
-            installed = {one.name for one in find_entry_points()}
+            installed = _installed_plugins()
             return Registry.load([name for name in self.allowed or () if name in installed])
 
     @property
     def _is_strict(self) -> bool:
-        """Whether nothing goes on with a configuration that is wrong."""
+        """Whether the command needs a valid configuration."""
         command = self.command
         uses_it = command is not None and not command.owner and command.uses in ("config", "ring")
         return uses_it and not (self._options.help or self._options.version)
@@ -188,13 +187,13 @@ class Loading:
         """The configuration.
 
         Raises:
-            ConfigError: it is wrong.
+            ConfigError: it is invalid.
             PluginError: it allows a plugin that is not installed.
         """
         from keywright.config.load import load_config
 
         if self.command is not None and not self.command.global_options:
-            return load_config()  # the options of such a command are its own
+            return load_config()  # such a command has options of its own
         if not self._is_strict:
             _ = self.plugins  # sets `_missing`
         if self._missing is not None:
@@ -204,11 +203,11 @@ class Loading:
 
     @cached_property
     def allowed(self) -> tuple[str, ...] | None:
-        """The allow-list of a configuration that need not exist; None: it has none, or cannot be read."""
+        """The allow-list of the configuration; None without a configuration or a list, or if it cannot be read."""
         from keywright.config.find import find_config
 
         profile = self._options.profile
-        try:
+        with suppress(KeywrightError):
             found = find_config(self._options.config)
             if found is None:
                 return None
@@ -220,34 +219,36 @@ class Loading:
                 # name.
                 return load_config(found, profile=profile).plugins
             except KeywrightError:
-                # Whatever else is wrong with it, its list of plugins applies.
+                # The list of plugins applies even if the rest is invalid.
                 return _listed_plugins(read_config(found).value, profile or os.environ.get("KEYWRIGHT_PROFILE"))
-        except KeywrightError:
-            return None
+        return None
 
     def check_allowed(self, word: str) -> None:
-        """Check that `word`, which no command begins with, is not a plugin that the allow-list leaves out.
+        """Check that an unknown command does not begin with the name of a plugin that the allow-list leaves out.
 
         Raises:
-            ConfigError: it is the name of such a plugin, which is installed.
+            ConfigError: `word` is the name of such a plugin, and it is installed.
         """
         if self.allowed is None or word in self.allowed:
             return
-        from keywright.plugins.discovery import find_entry_points
-
-        if any(one.name == word for one in find_entry_points()):
+        if word in _installed_plugins():
             raise ConfigError(
                 f"there is no such command: the setting `plugins` leaves the plugin {word!r} out; add it there"
             )
 
 
+def _installed_plugins() -> set[str]:
+    from keywright.plugins.discovery import find_entry_points
+
+    return {one.name for one in find_entry_points()}
+
+
 def _listed_plugins(document: object, profile: str | None) -> tuple[str, ...] | None:
-    """The list that the profile has, else the document itself, of what is wrong in another place."""
-    whole = document if isinstance(document, Mapping) else {}
-    profiles = whole.get("profiles")
-    chosen = profiles.get(profile) if isinstance(profiles, Mapping) else None
-    for table in (chosen, whole):
-        listed = table.get("plugins") if isinstance(table, Mapping) else None
-        if isinstance(listed, list):
-            return tuple(name for name in listed if isinstance(name, str))
+    """The allow-list of an invalid document: the profile's list, else its own."""
+    for path in (("profiles", profile, "plugins"), ("plugins",)):
+        found = document
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if isinstance(found, list):
+            return tuple(name for name in found if isinstance(name, str))
     return None

@@ -28,8 +28,8 @@ class Context:
     """One run of the command line. stdout is the result and nothing else; stderr is for people.
 
     Attributes:
-        json: the user asked for JSON.
-        quiet: notes and warnings are held back.
+        json: `--json` was given.
+        quiet: notes and warnings are not printed.
         verbose: how often `-v` was given.
         store: the `--store` option, or None.
     """
@@ -53,10 +53,10 @@ class Context:
 
     @cached_property
     def registry(self) -> Registry:
-        """The plugins, loaded when first asked for.
+        """The plugins, loaded when first used.
 
         Raises:
-            ConfigError, PluginError: the core's command needs a configuration, and it is wrong.
+            ConfigError, PluginError: a core command needs a configuration, and it is invalid.
         """
         registry = self._load_plugins()
         registry.report = self.warn
@@ -64,19 +64,19 @@ class Context:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration, read when first asked for.
+        """The configuration, read when first used.
 
         Raises:
-            ConfigError: it is wrong.
+            ConfigError: it is invalid.
         """
         return self._read_config()
 
     @cached_property
     def ring(self) -> KeyRing:
-        """The key ring, opened when first asked for. Commands that never ask read no configuration.
+        """The key ring, opened when first used. Commands that do not use it read no configuration.
 
         Raises:
-            ConfigError: the configuration is wrong.
+            ConfigError: the configuration is invalid.
         """
         from keywright.ring.keyring import KeyRing
 
@@ -132,9 +132,9 @@ class Context:
     ) -> None:
         """A key's bytes, as `write_result`, with a line feed after them if `line` (on a terminal always).
 
-        With `--json` stdout gets a document: `format`, `half` (`public`, `secret`), `reference` where there is one,
-        `data`, and `encoding` (`base64`) where `data` is that: the key is no text, or `is_base64` was said. With a
-        file it has `output` in place of `data`, and the file holds the key as ever.
+        With `--json` stdout gets a document: `format`, `half` (`public`, `secret`), `reference` if there is one,
+        `data`, and `encoding` (`base64`) if `data` is that: the key is not text, or `is_base64` is set. With a file the
+        document has `output` in place of `data`, and the file has the same bytes as without `--json`.
 
         Raises: as `write_result`.
         """
@@ -152,16 +152,16 @@ class Context:
             self.print_json(about | {"output": output})
 
     def say(self, text: str) -> None:
-        """A line for people, on stderr, quiet or not: what went wrong."""
+        """Print a line for people on stderr, also with `--quiet`: an error."""
         say(printable(text))
 
     def note(self, text: str) -> None:
-        """A line for people, on stderr, unless they asked for quiet."""
+        """Print a line for people on stderr, unless `--quiet` is given."""
         if not self.quiet:
             self.say(text)
 
     def warn(self, text: str) -> None:
-        """A warning for people, on stderr, unless they asked for quiet."""
+        """Print a warning for people on stderr, unless `--quiet` is given."""
         self.note(f"keywright: warning: {text}")
 
     def warn_if_exposed(self, path: str) -> None:
@@ -175,7 +175,7 @@ class Context:
             self.warn(f"{shown_path(path)}: others may read or change this secret key; {hint}")
 
     def warn_of_forgetting(self, name: str) -> None:
-        """Warn if the key that was just stored as `name` is gone when the process ends. Raises: as `open_store`."""
+        """Warn if the store of the new key `name` lasts only as long as the process. Raises: as `open_store`."""
         opened = self.ring.open_store(name=name)
         if not opened.capabilities.persistent:
             self.warn(
@@ -183,21 +183,21 @@ class Context:
             )
 
     def exit_code(self, error: KeywrightError) -> int:
-        """The exit code that goes with an error, for commands that go on after one and end with it."""
+        """The exit code of an error, for commands that continue after an error."""
         from keywright.cli.failures import exit_code
 
         return exit_code(error)
 
     def progress(self, total: int | None, noun: str) -> Progress:
-        """A bar for a long piece of work over `total` `noun` (None: it is unknown how many); use it as a context.
+        """A progress bar for work on `total` `noun` (None if the number is unknown); use it in a `with` statement.
 
-        It is drawn on stderr if that is a terminal, and neither quiet nor JSON was asked for.
+        It is drawn on stderr if that is a terminal, without `--quiet` and `--json`.
         """
         is_seen = sys.stderr is not None and sys.stderr.isatty()
         return Progress(total, noun, shown=is_seen and not self.quiet and not self.json)
 
     def read_input(self, path: str | None, *, limit: int = MAXIMUM_KEY_BYTES) -> Secret:
-        """All bytes of a file, or of stdin for None or `-`. `limit` is in bytes. On a terminal a note says how to end.
+        """All bytes of a file, or of stdin for None or `-`. `limit` is in bytes. For a terminal a note says how to end.
 
         Raises:
             ConfigError: the file cannot be read, or stdin does not block.
@@ -225,7 +225,7 @@ class Context:
         return data
 
     def confirm(self, question: str, *, yes: bool) -> bool:
-        """Ask on the terminal; True at once with `yes`.
+        """Ask on the terminal; True without asking if `yes`.
 
         Raises:
             ConfigError: there is no terminal to ask on.
@@ -250,7 +250,7 @@ def print_info(context: Context, info: RecordInfo) -> int:
 
 
 def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
-    """Print an error that ends nothing, with its subject if it does not name that. Returns its exit code."""
+    """Print an error after which the command continues, with its subject if needed. Returns its exit code."""
     context.say(f"keywright: {error}" if subject in str(error) else f"keywright: {subject}: {error}")
     return context.exit_code(error)
 

@@ -1,4 +1,4 @@
-"""What goes wrong becomes one line for people, with `--json` a document for programs, and an exit code."""
+"""How an error is reported: one line for people, with `--json` a document for programs, and an exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUG = 70
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 
-# A subclass stands before its base: the first that fits counts.
+# A subclass stands before its base class: the first match counts.
 _CODES = (
     ((errors.InvalidSignatureError, errors.InvalidClaimError), NO),
     ((errors.ConfigError, errors.PluginError, errors.InvalidNameError), USAGE),
@@ -31,12 +31,12 @@ _CODES = (
 
 
 def exit_code(error: errors.KeywrightError) -> int:
-    """The exit code for an error of our own."""
+    """The exit code of a keywright error."""
     return next((code for kinds, code in _CODES if isinstance(error, kinds)), BUG)
 
 
 def failure_document(error: KeywrightError) -> dict[str, Any]:
-    """The JSON document of an error of our own."""
+    """The JSON document of a keywright error."""
     return _document(error, str(error), exit_code(error))
 
 
@@ -45,7 +45,7 @@ def _document(error: BaseException, message: str, code: int) -> dict[str, Any]:
 
 
 def report(given: Sequence[str], error: BaseException) -> int:
-    """Print what ended the command line `given`, with `--json` a document too. Returns the exit code."""
+    """Print the error that ended the command line `given`, with `--json` a document too. Returns the exit code."""
     if isinstance(error, FinishedError):
         return error.code
     if isinstance(error, ReaderGoneError):
@@ -59,13 +59,13 @@ def report(given: Sequence[str], error: BaseException) -> int:
         import json
 
         document = json.dumps(_document(error, message, code), sort_keys=True)
-        with suppress(KeywrightError, ReaderGoneError):  # stdout is of no use, and stderr has the message
+        with suppress(KeywrightError, ReaderGoneError):  # stdout cannot be written, and stderr has the message
             write_stdout(document.encode() + b"\n")
     return code
 
 
 def _interrupted(error: BaseException) -> bool:
-    """Whether Ctrl-C came first: a `finally` that it found half done (argparse has one) may raise over it."""
+    """Whether Ctrl-C came first: a `finally` block that it interrupts (argparse has one) may raise another error."""
     context = error.__context__ if not isinstance(error, KeywrightError) else None
     while context is not None and not isinstance(context, KeyboardInterrupt):
         context = context.__context__

@@ -22,13 +22,13 @@ _WIDTH: Final = 24
 
 
 class ReaderGoneError(Exception):
-    """The reader of stdout has closed it."""
+    """The reader of stdout has closed the pipe."""
 
 
 def fill_closed() -> None:
-    """Open the null device for each standard stream that is closed, or the next file would get its number.
+    """Open the null device for each standard stream that is closed.
 
-    What a library then writes to "stderr" would end up in a store.
+    Otherwise the next opened file gets its number, and what a library writes to "stderr" ends up in a store.
     """
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None:
@@ -36,7 +36,7 @@ def fill_closed() -> None:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Text for people, on stderr; lost if that is closed or full."""
+    """Write text for people to stderr; it is lost if that is closed or full."""
     if sys.stderr is None:
         return
     try:
@@ -47,7 +47,7 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def check_stdout() -> None:
-    """Refuse a closed stdout.
+    """Check that stdout is open.
 
     Raises:
         ConfigError: it is closed.
@@ -57,7 +57,7 @@ def check_stdout() -> None:
 
 
 def write_stdout(data: bytes | Secret) -> None:
-    """Bytes, exactly, on stdout.
+    """Write exactly these bytes to stdout.
 
     Raises:
         ConfigError: it is closed.
@@ -74,13 +74,13 @@ def write_stdout(data: bytes | Secret) -> None:
 
 
 def write_text(text: str) -> None:
-    """Text for people, on stdout; what its encoding lacks is replaced. Raises: as `write_stdout`."""
+    """Write text for people to stdout; characters that its encoding lacks are replaced. Raises: as `write_stdout`."""
     check_stdout()
     write_stdout(text.encode(sys.stdout.encoding or "utf-8", "replace"))
 
 
 def flush_stdout() -> None:
-    """Pass on what a plugin printed by itself. Raises: as `write_stdout`, but not for a closed one."""
+    """Flush what a plugin has printed. Raises: as `write_stdout`, except that stdout may be closed."""
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -89,17 +89,17 @@ def flush_stdout() -> None:
 
 
 def is_terminal() -> bool:
-    """Whether stdout is one."""
+    """Whether stdout is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def shown_path(path: str) -> str:
-    """A path as it was given, for a message; not shown if it looks like a key or a token given in its place."""
+    """A path as given, for a message; a placeholder if it looks like a key or a token instead."""
     return "the file named there, whose name looks like a key or token," if looks_like_a_secret(path) else path
 
 
 def printable(text: str) -> str:
-    """The text with a backslash escape for what would steer a terminal or break a line or column."""
+    """The text with backslash escapes for characters that control a terminal or break a line or column."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
@@ -115,7 +115,7 @@ def _failed(error: OSError) -> Exception:
 
 
 def _silence(stream: TextIO) -> None:
-    """Let what is left in a buffer go nowhere, or Python complains once more when it flushes at exit."""
+    """Discard what is left in the buffer, or Python reports the error again when it flushes at exit."""
     try:
         _null_at(stream.fileno())
     except (OSError, ValueError):
@@ -185,10 +185,10 @@ def _exists(path: str, not_a_file: str) -> bool:
 
 
 class Progress:
-    """A bar on stderr, drawn ten times a second at most and taken away at the end."""
+    """A bar on stderr, drawn at most ten times a second and removed at the end."""
 
     def __init__(self, total: int | None, noun: str, *, shown: bool) -> None:
-        """`total` is how many `noun` exist, None if that is unknown. Not `shown`: it counts and draws nothing."""
+        """`total` is how many `noun` exist, None if that is unknown. Without `shown` it counts and draws nothing."""
         self.done = 0
         self._total = total
         self._noun = noun
@@ -216,7 +216,7 @@ class Progress:
             say(f"\r\x1b[K{self.line()}", end="")
 
     def clear(self) -> None:
-        """Take the bar away, so that a line can be printed; the next `advance` draws it again."""
+        """Remove the bar, so that a line can be printed; the next `advance` draws it again."""
         if self._drawn:
             say("\r\x1b[K", end="")
             self._drawn = False
@@ -246,10 +246,10 @@ class Step:
             raise KeyboardInterrupt
 
     def interrupt(self, _number: int, _frame: object) -> None:
-        """Handle the signal: wait for the end of the step. A second one does not wait, for the step may hang.
+        """Handle the signal: wait for the end of the step. A second signal does not wait, for the step may hang.
 
         Raises:
-            KeyboardInterrupt: no step is half done, or this is the second signal.
+            KeyboardInterrupt: no step is running, or this is the second signal.
         """
         if not self._is_inside or self._is_interrupted:
             raise KeyboardInterrupt
@@ -258,10 +258,10 @@ class Step:
 
 @contextmanager
 def in_whole_steps() -> Iterator[Step]:
-    """Let Ctrl-C come between two steps only. A handler that the program has set stays.
+    """Delay Ctrl-C until the running step is done. A handler that the program has set is kept.
 
     Raises:
-        KeyboardInterrupt: the signal came, after the step that it found half done.
+        KeyboardInterrupt: the signal came; if a step was running, at its end.
     """
     import signal
 

@@ -1,4 +1,4 @@
-"""Arguments: what holds for every command, the parser of one command, and values as people write them.
+"""Arguments: the options of every command, the parser of one command, and values as people write them.
 
 A command line is read in two stages. `CommandLine` reads the options of every command, wherever they stand, and finds
 the words that name the command. Then the command's own parser reads all of it but those words.
@@ -10,7 +10,7 @@ import argparse
 import os
 import re
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from keywright.cli.io import write_text
@@ -56,7 +56,7 @@ class Found(NamedTuple):
         words: those that name a command, or the beginning of one.
         rest: the arguments without them.
         stray: the next word, if it leads nowhere.
-        error: what is wrong before the next word.
+        error: the problem before the next word.
     """
 
     words: tuple[str, ...]
@@ -69,8 +69,8 @@ class CommandLine:
     """The first stage: the arguments, read before the command is known.
 
     Attributes:
-        options: what the options of every command say, wherever they stand before `--`. What does not fit is passed
-            over: the command's parser reports it.
+        options: the values of the options of every command, from anywhere before `--`. Invalid ones are skipped: the
+            command's parser reports them.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -79,7 +79,7 @@ class CommandLine:
             config=None, profile=None, option=[], json=False, debug=False, version=False, help=False
         )
         before_end = self._arguments[: self._arguments.index("--")] if "--" in self._arguments else self._arguments
-        # Most command lines have none of them, and a parser takes a millisecond to make.
+        # Most command lines have none of them, and making a parser takes a millisecond.
         if any(one.startswith(_READ_FIRST) for one in before_end):
             self._read_options(before_end)
 
@@ -178,7 +178,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 class FinishedError(Exception):
-    """The parser itself did what was asked for, such as `--help`."""
+    """The parser has done what was requested, such as `--help`."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -186,7 +186,7 @@ class FinishedError(Exception):
 
 
 class _Once(argparse.Action):
-    """Stores the value of an option that stands once and is not empty. Where the last one shall win: `store`."""
+    """Store the value of an option that is given once and is not empty. Use `store` where the last value wins."""
 
     _is_given = False
 
@@ -201,7 +201,7 @@ class _Once(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours, and quote no argument: it could be a secret in the wrong place."""
+    """An argument parser that raises `ConfigError`. Messages quote no argument: it could be a misplaced secret."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -277,16 +277,12 @@ def command_parser(command: Command) -> Parser:
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    # Given a width, argparse leaves out an import that costs more than parsing does.
-    return argparse.RawDescriptionHelpFormatter(prog, width=_help_width())
-
-
-@cache
-def _help_width() -> int:
     try:
-        return min(os.get_terminal_size(1).columns, 100) - 2
+        width = min(os.get_terminal_size(1).columns, 100) - 2
     except OSError:
-        return 98
+        width = 98
+    # Given a width, argparse leaves out an import that costs more than parsing does.
+    return argparse.RawDescriptionHelpFormatter(prog, width=width)
 
 
 def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:

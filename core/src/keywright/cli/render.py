@@ -1,4 +1,4 @@
-"""What commands print of records: JSON documents, tables, what happened and comes next, and bars over time."""
+"""What commands print about records: JSON documents, the text of `list` and `show`, bars over time, and events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keywright.text import format_duration
 
 _UNITS: Final = ((86_400 * 365, "year"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _IN_USE: Final = (Phase.SIGNING, Phase.VERIFYING, Phase.ANNOUNCED)
-_MARKED: Final = (Phase.DISABLED, Phase.DESTROYED, Phase.COMPROMISED)  # the gravest last, over the others
+_MARKED: Final = (Phase.DISABLED, Phase.DESTROYED, Phase.COMPROMISED)  # drawn in this order, the most serious last
 _SIGNS: Final = (Phase.ANNOUNCED, Phase.SIGNING, Phase.VERIFYING, *_MARKED)
 _DRAWN: Final = dict(zip(_SIGNS, "·█▒‖×!", strict=True))
 _PLAIN: Final = dict(zip(_SIGNS, ".#-=x!", strict=True))
@@ -62,7 +62,7 @@ def phase_document(one: VersionPhase) -> dict[str, Any]:
     }
 
 
-def names_text(listed: Sequence[Sequence[VersionPhase]], now: datetime) -> str:
+def list_text(listed: Sequence[Sequence[VersionPhase]], now: datetime) -> str:
     """What `list` prints: a line for each name. On a terminal a bar stands before each, if there is room."""
     # The version that stands for its name: the primary, else the newest.
     shown = [next((one for one in versions if one.phase is Phase.SIGNING), versions[-1]) for versions in listed]
@@ -85,7 +85,7 @@ def names_text(listed: Sequence[Sequence[VersionPhase]], now: datetime) -> str:
     return "\n".join((drawn, *below, filled(words, columns())))
 
 
-def versions_text(versions: Sequence[VersionPhase], events: Sequence[Event], now: datetime) -> str:
+def show_text(versions: Sequence[VersionPhase], events: Sequence[Event], now: datetime) -> str:
     """What `show` prints: a line for each version; on a terminal their bars, their history and `events` below."""
     rows = [_cells(one) for one in versions]
     if not is_terminal():
@@ -116,7 +116,7 @@ def _versions_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cells(one: VersionPhase) -> tuple[str, ...]:
-    """A version as a row below `_SHOW_HEADER`."""
+    """One version as a row below `_SHOW_HEADER`."""
     info = one.info
     labels = " ".join(f"{name}={value}" for name, value in info.labels.items())
     activates = info.activates
@@ -153,13 +153,13 @@ def _time(time: datetime | None) -> str | None:
 
 
 class Event(NamedTuple):
-    """What will happen to a name by itself, or is the case.
+    """What will happen to a name without a command, or is the case now.
 
     Attributes:
         time: when; None: already.
-        event: a word for programs: `starts` (to sign), `ends` (verifies no more), `expires`, `due` (for rotation),
+        event: a word for programs: `starts` (to sign), `ends` (no longer verifies), `expires`, `due` (for rotation),
             `unknown` (when it is due), `unsigned` (no version signs), `nothing` (is planned).
-        version: the version that it is about; None: the name.
+        version: the version that it is about; None for the name.
         what: a sentence.
     """
 
@@ -170,7 +170,7 @@ class Event(NamedTuple):
 
 
 def upcoming(versions: Sequence[VersionPhase], now: datetime, rotate_every: timedelta | None = None) -> list[Event]:
-    """What will happen to a name by itself, soonest first."""
+    """What will happen to a name without a command, soonest first."""
     found = list(_events(versions, now))
     infos = [one.info for one in versions]
     signing = [one.info for one in versions if one.phase is Phase.SIGNING]
@@ -191,9 +191,9 @@ def upcoming(versions: Sequence[VersionPhase], now: datetime, rotate_every: time
 def history(versions: Sequence[VersionPhase]) -> list[tuple[datetime, str]]:
     """When the state of a version was changed, and why, by version: a time and a sentence."""
     return [
-        (one.info.state_since, f"version {one.info.version} was {one.info.state.value}{_because(one.info.reason)}")
-        for one in versions
-        if one.info.state_since is not None and (one.info.state is not State.ENABLED or one.info.reason)
+        (info.state_since, f"version {info.version} was {info.state.value}{f': {info.reason}' if info.reason else ''}")
+        for info in (one.info for one in versions)
+        if info.state_since is not None and (info.state is not State.ENABLED or info.reason)
     ]
 
 
@@ -206,10 +206,6 @@ def in_words(time: datetime | None, now: datetime) -> str:
     count = round(seconds / size)
     ahead = f"{count} {unit}{'s' if count != 1 else ''}"
     return f"{f'in {ahead}' if time >= now else f'{ahead} ago'} ({time:%Y-%m-%d %H:%M} UTC)"
-
-
-def _because(reason: str) -> str:
-    return f": {reason}" if reason else ""
 
 
 def _events(versions: Sequence[VersionPhase], now: datetime) -> Iterator[Event]:
@@ -244,7 +240,7 @@ def _rotation(newest: RecordInfo, rotate_every: timedelta, now: datetime) -> Eve
 
 
 def _enabling(infos: Sequence[RecordInfo], now: datetime) -> str:
-    """The command that lets a disabled version sign, if there is one that would."""
+    """The command that enables a disabled version, if that version would then sign; else empty."""
     for info in reversed(infos):
         if info.state is State.DISABLED:
             enabled = change_state(info, State.ENABLED, now)
@@ -255,7 +251,7 @@ def _enabling(infos: Sequence[RecordInfo], now: datetime) -> str:
 
 
 class Axis(NamedTuple):
-    """A stretch of time as so many characters."""
+    """A period of time, drawn as `width` characters."""
 
     start: datetime
     end: datetime
@@ -272,7 +268,7 @@ class Axis(NamedTuple):
 
 
 def axis_of(versions: Sequence[VersionPhase], now: datetime, width: int) -> Axis:
-    """From the first version's making to the last change that is known, and a little beyond."""
+    """From the creation of the first version to the last known change, and a twelfth more."""
     times = [now]
     for one in versions:
         info = one.info
@@ -287,7 +283,7 @@ def axis_of(versions: Sequence[VersionPhase], now: datetime, width: int) -> Axis
 def bar(versions: Sequence[VersionPhase], axis: Axis) -> str:
     """What these versions of one name do, character by character; where one starts to sign stands its number.
 
-    A number for which there is no room is left out: what is left of it, or it beside the next, would be another's.
+    A number without enough room is left out: cut off, or next to another number, it would read as another version.
     A mark stands where a version was disabled, compromised or destroyed.
     """
     glyphs = _glyphs()
@@ -299,7 +295,7 @@ def bar(versions: Sequence[VersionPhase], axis: Axis) -> str:
 
 
 def _phases_of(one: VersionPhase, axis: Axis) -> list[Phase | None]:
-    """What a version does, character by character; one that does it for less than a character has one all the same."""
+    """What a version does, character by character. A period shorter than a character still gets one."""
     phases = [_phase_at(one, axis.at(place)) for place in range(axis.width)]
     begin = one.info.created or one.info.activates
     if begin is not None and begin >= axis.start and not any(phases):
@@ -336,22 +332,16 @@ def _draw_marks(drawn: list[str], versions: Sequence[VersionPhase], axis: Axis) 
 
 
 def legend(axis: Axis, bars: Sequence[str]) -> tuple[list[str], str]:
-    """Lines below the bars: where now is, from when to when they go if there is room; and what their characters say."""
+    """Lines below the bars: where now is, and both dates if there is room; and what the characters mean."""
     glyphs = _glyphs()
     shown = [phase for phase in _SIGNS if phase not in _MARKED or any(glyphs[phase] in line for line in bars)]
     words = ", ".join(f"{glyphs[phase]}\xa0{phase.value}" for phase in shown)
-    lines = [" " * axis.place(axis.now) + "^ now", *_ends(axis)]
-    return lines, f"{words}; a number: that version starts to sign"
-
-
-def _ends(axis: Axis) -> Iterator[str]:
-    """The dates of both ends of the axis, and within one day the times."""
     start, end = f"{axis.start:%Y-%m-%d}", f"{axis.end:%Y-%m-%d}"
     if start == end:
         start, end = f"{axis.start:%Y-%m-%d %H:%M}", f"{axis.end:%H:%M} UTC"
     room = axis.width - len(start)
-    if len(end) < room:
-        yield f"{start}{end:>{room}}"
+    dates = [f"{start}{end:>{room}}"] if len(end) < room else []
+    return [" " * axis.place(axis.now) + "^ now", *dates], f"{words}; a number: that version starts to sign"
 
 
 def columns() -> int:
@@ -387,7 +377,7 @@ def filled(text: str, width: int, *, indent: int = 0) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """The text, or as much of it as fits into the width, with a sign that it goes on."""
+    """The text, cut to the width with an ellipsis if it is longer."""
     return text if len(text) <= width else text[: width - 1] + ("…" if _glyphs() is _DRAWN else "~")
 
 
@@ -398,7 +388,7 @@ def _phase_at(one: VersionPhase, time: datetime) -> Phase | None:
         return None
     if (one.verifies_until is not None and time >= one.verifies_until) or (ended is not None and time >= ended):
         return None
-    # Superseded first, as in `keywright.lifecycle`: what another passed over is announced no more.
+    # Superseded first, as in `keywright.lifecycle`: a version that was passed over is no longer announced.
     if one.superseded is not None and time >= one.superseded:
         return Phase.VERIFYING
     return Phase.SIGNING if info.activates is None or time >= info.activates else Phase.ANNOUNCED

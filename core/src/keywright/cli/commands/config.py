@@ -131,7 +131,7 @@ def run_config_schema(arguments: Namespace, context: Context) -> int:
 
 
 def run_config_path(arguments: Namespace, context: Context) -> int:
-    """Print the path of the file in use; exit 1 if there is none."""
+    """Print the path of the file in use; exit 1 without one."""
     from keywright.config.find import find_config
 
     path = find_config(arguments.config)
@@ -168,7 +168,7 @@ def run_init(arguments: Namespace, context: Context) -> int:
 
 
 def _note_keys_elsewhere(context: Context) -> None:
-    """Where no file was, keys are in the built-in default store; a new file does not look there."""
+    """Note where earlier keys are: without a file they went to the built-in default store, which the new one lacks."""
     from keywright.config.load import config_from
 
     try:
@@ -180,7 +180,7 @@ def _note_keys_elsewhere(context: Context) -> None:
 
 
 def run_config_check(arguments: Namespace, context: Context) -> int:
-    """Check every store, seal and key that is configured, and print every fault; the last one has the exit code."""
+    """Check all configured stores, seals and keys, and print every problem; the exit code is that of the last one."""
     faults: list[KeywrightError] = []
     try:
         config = context.config
@@ -188,7 +188,7 @@ def run_config_check(arguments: Namespace, context: Context) -> int:
             context.note(f"keywright: note: {sentence}")
         faults += context.ring.examine_settings()
     except KeywrightError as fault:
-        faults.append(fault)  # and what comes after it cannot be looked at
+        faults.append(fault)  # without a ring, nothing more can be checked
     if faults:
         return _print_faults(arguments, context, faults)
     what = f"stores {len(config.stores)}, seals {len(config.seals)}, keys {len(config.keys)}"
@@ -199,7 +199,7 @@ def run_config_check(arguments: Namespace, context: Context) -> int:
 
 def _print_faults(arguments: Namespace, context: Context, faults: list[KeywrightError]) -> int:
     """With `--json` the document has `error`, the last one; `faults`, all; `source`, None if it is unknown."""
-    # A seal that is wrong is wrong for each of its stores.
+    # An invalid seal is found once for each of its stores.
     faults = list({str(fault): fault for fault in faults}.values())
     for fault in faults:
         context.say(f"keywright: {fault}")
@@ -210,7 +210,7 @@ def _print_faults(arguments: Namespace, context: Context, faults: list[Keywright
 
 
 def _source(arguments: Namespace, context: Context) -> str | None:
-    """The file that is checked, wrong or not."""
+    """The file that is checked, valid or not."""
     from keywright.config.find import find_config
 
     with suppress(KeywrightError):
@@ -223,7 +223,7 @@ def _source(arguments: Namespace, context: Context) -> str | None:
 def _replaced_lists(config: Config) -> Iterator[str]:
     """One sentence for each list of a plugin's settings that the chosen profile replaces.
 
-    Lists replace each other wherever they stand, but rules that are gone are easily missed.
+    That is how all lists work, but for rules it is easily missed.
     """
     if config.profile is None:
         return
@@ -239,12 +239,12 @@ def _replaced_lists(config: Config) -> Iterator[str]:
 
 
 def _shown_value(given: Given, config: Config, plugins: Registry) -> object:
-    """The value, unless its plugin declares it secret, or does not declare it: then only where it comes from."""
+    """The value; if its plugin declares it secret, or does not declare it, only where it comes from."""
     kind = _type_of(given.path, config, plugins)
     pointers: list[object] = given.value if isinstance(given.value, list) else [given.value]
     is_list = pointers is given.value
     if kind in ("table", "values") or (kind == "tables" and is_list):
-        return given.value  # what reads as a pointer there is a table that has such a name in it
+        return given.value  # a table that looks like an indirection is just a table there
     if pointers and all(map(is_indirection, pointers)):
         sources = [shown(given._replace(value=pointer)) for pointer in pointers]
         return sources if is_list else sources[0]
@@ -252,7 +252,7 @@ def _shown_value(given: Given, config: Config, plugins: Registry) -> object:
 
 
 def _type_of(path: str, config: Config, plugins: Registry) -> SettingType:
-    """The type of the setting at `path`, as its owner declares it; what is not declared may be a secret."""
+    """The type of the setting at `path`, as its owner declares it; an undeclared setting may be a secret."""
     name = path.rpartition(".")[2]
     backends, seals, own = plugins.store_backends, plugins.seals, ("backend", "seal")
     owners: list[tuple[str, tuple[str, ...], Any]] = [

@@ -1,4 +1,4 @@
-"""generate, ensure, import, rotate: versions that begin."""
+"""generate, ensure, import, rotate: commands that create versions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) 
 
 
 def run_generate(arguments: Namespace, context: Context) -> int:
-    """Make a key and print `NAME@1`."""
+    """Create a key and print `NAME@1`."""
     ring = context.ring
     now = ring.now()
     info = ring.generate(
@@ -68,11 +68,11 @@ def configure_ensure(parser: ArgumentParser, _plugins: object) -> None:
 
 
 def run_ensure(arguments: Namespace, context: Context) -> int:
-    """Make what is missing and print a reference for each that was made; one that cannot be made stops no other."""
+    """Create the missing keys and print their references; if one fails, the others are still created."""
     ring, code = context.ring, 0
     for name in arguments.names:
         if name not in ring.config.keys:
-            ring.ensure(name)  # refused, before anything is made
+            ring.ensure(name)  # raises, before any key is created
     for name in arguments.names or ring.config.keys:
         try:
             for info in ring.ensure(name, new_here=arguments.new_here):
@@ -144,7 +144,7 @@ def configure_rotate(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
 
 
 def run_rotate(arguments: Namespace, context: Context) -> int:
-    """Make the next version and print `NAME@N`; with `--due` of each name that is."""
+    """Create the next version and print `NAME@N`; with `--due` for each name that is due."""
     if arguments.due:
         return _rotate_due(arguments, context)
     if arguments.dry_run:
@@ -204,7 +204,7 @@ def _due_document(one: Due) -> dict[str, object]:
 
 
 def _print_new(context: Context, info: RecordInfo) -> int:
-    """Print the version that was made, and warn if it does not stay. Returns 0."""
+    """Print the new version, and warn if its store does not last. Returns 0."""
     context.warn_of_forgetting(info.name)
     return print_info(context, info)
 
@@ -214,7 +214,7 @@ def _announced_versions(context: Context, name: str) -> list[RecordInfo]:
 
 
 def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: RecordInfo) -> None:
-    """Warn of each of `announced` that will never sign, because the new version `info` takes its place."""
+    """Warn about each announced version that will never sign, because the new version `info` takes its place."""
     for passed_over in announced:
         if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
             context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
@@ -235,7 +235,7 @@ def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
 
 
 def _type_settings(arguments: Namespace) -> dict[str, Any]:
-    """The settings of key types that were given, by name."""
+    """The settings of key types that were passed as options, by name."""
     return {
         name.removeprefix("setting_"): value
         for name, value in vars(arguments).items()

@@ -1,16 +1,16 @@
-"""migrate, reseal: long commands that go through all versions, and go on where they stopped."""
+"""migrate, reseal: commands that go through all versions, and continue where they were stopped."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from keywright.cli.context import print_either, say_failure
 from keywright.cli.failures import CONFLICT, INTERRUPTED
-from keywright.cli.io import Progress, Step, in_whole_steps
+from keywright.cli.io import Step, in_whole_steps
 from keywright.cli.parser import add_flag
 from keywright.errors import ConflictError, KeywrightError
 
@@ -37,33 +37,31 @@ def configure_migrate(parser: ArgumentParser, _plugins: object) -> None:
 
 
 def run_migrate(arguments: Namespace, context: Context) -> int:
-    """A line for each version that is not as it was, and a summary; JSON lines with `--json`."""
-    with context.progress(None, "names") as progress:
-        migration = _Migration(arguments, context, progress)
-        with migration.tally.steps() as step:
-            migration.run(step)
+    """Print a line for each version that changed or failed, and a summary; or JSON lines."""
+    migration = _Migration(arguments, context)
+    with migration.tally.steps() as step:
+        migration.run(step)
     return migration.report()
 
 
 class _Migration:
-    """What was moved so far."""
+    """A run of `migrate`: what was copied so far, and how it is printed."""
 
-    def __init__(self, arguments: Namespace, context: Context, progress: Progress) -> None:
-        self.tally = _Tally(context, progress)
+    def __init__(self, arguments: Namespace, context: Context) -> None:
+        self.tally = _Tally(context)
         self._arguments = arguments
         self._context = context
-        self._progress = progress
         self._unsealed: set[str] = set()
 
     def run(self, step: Step) -> None:
-        """Move all of it; each version is counted and printed in a `step`."""
+        """Migrate all versions; each is counted and printed in a `step`."""
         arguments, ring = self._arguments, self._context.ring
         if not arguments.delete_source and not ring.open_store(arguments.to).capabilities.persistent:
-            # Before anything is copied, so that time is not lost on what does not stay.
+            # Before anything is copied, so that no time is lost on copies that do not last.
             target = f"store {arguments.to!r}"
             self._context.warn(f"{target} forgets all when the process ends, so nothing that is copied there stays")
         phases = 2 if arguments.delete_source else 1
-        self._progress.expect(
+        self.tally.progress.expect(
             lambda: phases * (len(arguments.names) or sum(1 for _ in ring.names(store=arguments.from_)))
         )
         try:
@@ -79,34 +77,30 @@ class _Migration:
                 with step:
                     self._print(moved)
         except ConflictError as error:
-            self.tally.fail(error)  # not all of it could be settled
+            self.tally.fail(error)  # some versions could not be settled
 
     def report(self) -> int:
-        """Print notes and the summary. Returns the exit code: a conflict before whatever else failed."""
-        arguments, context, tally = self._arguments, self._context, self.tally
+        """Print notes and the summary. Returns the exit code: a conflict comes before other errors."""
+        arguments, tally = self._arguments, self.tally
         if arguments.delete_source and tally.code and not tally.counts["removed"]:
             self._note_nothing_removed()
         if self._unsealed:
             self._warn_of_unsealed(len(self._unsealed))
         if not tally.counts and not tally.code:
             self._note_nothing_found()
-        counts = {outcome: tally.counts[outcome] for outcome in _OUTCOMES}
-        shown = (
-            f"{self._word(one)} {count}" for one, count in counts.items() if count or one in ("copied", "identical")
-        )
         about = {"dry_run": arguments.dry_run, "unsealed": len(self._unsealed)}
-        print_either(context, {**about, **counts, **tally.interrupted}, ", ".join(shown))
-        return tally.code
+        words = {outcome: self._word(outcome) for outcome in _OUTCOMES}
+        return tally.report(about, words, always=("copied", "identical"))
 
     def _print(self, moved: MigrationResult) -> None:
-        """Count one version, and print what became of it."""
+        """Count one version, and print its outcome."""
         self.tally.counts[moved.outcome] += 1
         if moved.unsealed:
             self._unsealed.add(moved.reference)
         elif moved.error is None:
             self._unsealed.discard(moved.reference)  # destroyed meanwhile
         if moved.outcome != "identical":
-            self._progress.clear()
+            self.tally.progress.clear()
         if moved.error is not None and self.tally.fail(moved.error, moved.reference) == CONFLICT:
             self.tally.code = CONFLICT
         if self._context.json:
@@ -123,7 +117,7 @@ class _Migration:
     def _note_nothing_removed(self) -> None:
         counts = self.tally.counts
         settled = counts["copied"] or counts["updated"] or counts["identical"]
-        # Some of it is in the target, and some cannot be; what was interrupted just goes on.
+        # Some versions are in the target, and some cannot be; an interrupted migration is just repeated.
         is_partly_settled = settled and (counts["conflict"] or counts["failed"]) and not self.tally.is_interrupted
         would, is_ = ("would be", "would be") if self._arguments.dry_run else ("was", "is")
         way = "; name the names that are settled, and these are removed" if is_partly_settled else ""
@@ -137,67 +131,65 @@ class _Migration:
         self._context.warn(f"store {self._arguments.to!r} has no seal: {what}")
 
     def _note_nothing_found(self) -> None:
-        """The two stores may have been mixed up."""
+        """Note that the source is empty, and whether the two stores were mixed up."""
         from_, to = self._arguments.from_, self._arguments.to
         try:
             is_full = next(self._context.ring.names(store=to), None) is not None
         except KeywrightError:
-            is_full = False  # nothing was to be done there, so it is no error now
+            is_full = False  # the command did not need it, so this is not an error
         hint = f"; did you mean --from {to} --to {from_}?" if is_full else ""
         self._context.note(f"keywright: store {from_!r} lists no keys{hint}")
 
 
 def run_reseal(_arguments: Namespace, context: Context) -> int:
     """Seal again what is not sealed with the current master key; a summary on stdout."""
-    with context.progress(None, "names") as progress:
-        tally = _Tally(context, progress)
-        with tally.steps() as step:
-            ring = context.ring
-            progress.expect(lambda: sum(1 for _ in ring.names()))
-            for one in ring.reseal():
-                with step:
-                    if one.error is not None:
-                        tally.counts["failed"] += 1
-                        tally.fail(one.error, one.reference)
-                    else:
-                        tally.counts["resealed" if one.is_changed else "current"] += 1
-                    tally.advance(one.reference)
-    counts = {outcome: tally.counts[outcome] for outcome in ("resealed", "current", "failed")}
-    shown = (f"{one} {count}" for one, count in counts.items() if count or one != "failed")
-    print_either(context, {**counts, **tally.interrupted}, ", ".join(shown))
-    return tally.code
+    tally = _Tally(context)
+    with tally.steps() as step:
+        ring = context.ring
+        tally.progress.expect(lambda: sum(1 for _ in ring.names()))
+        for one in ring.reseal():
+            with step:
+                if one.error is not None:
+                    tally.counts["failed"] += 1
+                    tally.fail(one.error, one.reference)
+                else:
+                    tally.counts["resealed" if one.is_changed else "current"] += 1
+                tally.advance(one.reference)
+    words = {outcome: outcome for outcome in ("resealed", "current", "failed")}
+    return tally.report({}, words, always=("resealed", "current"))
 
 
 class _Tally:
-    """What a command did so far that goes through all versions of all names."""
+    """What a command that goes through all versions of all names has done so far.
 
-    def __init__(self, context: Context, progress: Progress) -> None:
+    Attributes:
+        counts: versions by outcome.
+        code: the exit code so far.
+        is_interrupted: whether Ctrl-C ended it.
+        progress: the bar, which counts names.
+    """
+
+    def __init__(self, context: Context) -> None:
         self.counts: Counter[str] = Counter()
         self.code = 0
         self.is_interrupted = False
+        self.progress = context.progress(None, "names")
         self._context = context
-        self._progress = progress
         self._last = ("", "")
 
     @contextmanager
     def steps(self) -> Iterator[Step]:
         """Let Ctrl-C, which ends the block, come between two steps only."""
         try:
-            with in_whole_steps() as step:
+            with self.progress, in_whole_steps() as step:
                 yield step
         except KeyboardInterrupt:
-            self._progress.clear()
             self._context.say("keywright: interrupted; the same command goes on where it stopped")
             self.is_interrupted, self.code = True, INTERRUPTED
 
-    @property
-    def interrupted(self) -> dict[str, bool]:
-        """A member for the summary if Ctrl-C ended it."""
-        return {"interrupted": True} if self.is_interrupted else {}
-
     def fail(self, error: KeywrightError, subject: str = "") -> int:
         """Print an error. Returns its exit code, which becomes the command's if it is the first."""
-        self._progress.clear()
+        self.progress.clear()
         code = say_failure(self._context, subject, error)
         self.code = self.code or code
         return code
@@ -205,5 +197,13 @@ class _Tally:
     def advance(self, reference: str) -> None:
         """Count for the bar: versions of one name that follow each other are one, and a name at the end another."""
         name, at, _ = reference.partition("@")
-        self._progress.advance(int((name, at) != self._last))
+        self.progress.advance(int((name, at) != self._last))
         self._last = (name, at)
+
+    def report(self, about: Mapping[str, object], words: Mapping[str, str], *, always: Sequence[str]) -> int:
+        """Print the counts of the outcomes in `words`, as text 0 only for those in `always`. Returns the exit code."""
+        counts = {outcome: self.counts[outcome] for outcome in words}
+        shown = (f"{words[one]} {count}" for one, count in counts.items() if count or one in always)
+        interrupted = {"interrupted": True} if self.is_interrupted else {}
+        print_either(self._context, {**about, **counts, **interrupted}, ", ".join(shown))
+        return self.code

@@ -1,4 +1,4 @@
-"""export, convert, list, show: what is printed of keys."""
+"""export, convert, list, show: commands that print keys. The text of `list` and `show` is in `keywright.cli.render`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run_export(arguments: Namespace, context: Context) -> int:
 
 
 def _named(context: Context, reference: str, format_: str | None) -> tuple[str, str | None]:
-    """The version and format that are meant, for the document to name what it holds; as given if there is none."""
+    """The version and format that `reference` resolves to, for the JSON document; as given if there is none."""
     name, version = parse_reference(reference)
     for one in context.ring.show(name).versions:
         if one.phase is Phase.SIGNING if version is None else one.info.version == version:
@@ -100,7 +100,7 @@ def configure_list(parser: ArgumentParser, _plugins: object) -> None:
 
 
 def run_list(arguments: Namespace, context: Context) -> int:
-    """A line for each name: its reference, phase, type and kid, on a terminal its time; JSON lines with `--json`."""
+    """Print a line for each name: reference, phase, type and kid, on a terminal its times; or JSON lines."""
     listed: list[tuple[VersionPhase, ...]] = []
     for name, versions in context.ring.list(arguments.prefix, labels=pairs_of(arguments.label, "--label")):
         if context.json:
@@ -108,7 +108,7 @@ def run_list(arguments: Namespace, context: Context) -> int:
         else:
             listed.append(versions)
     if listed:
-        context.print(render.names_text(listed, context.ring.now()))
+        context.print(render.list_text(listed, context.ring.now()))
     elif not context.json and is_terminal():
         store = context.config.store(context.store).name
         none = "no keys; make one with keywright generate NAME"
@@ -124,10 +124,7 @@ def configure_show(parser: ArgumentParser, _plugins: object) -> None:
 
 
 def run_show(arguments: Namespace, context: Context) -> int:
-    """A line for each version, ascending, on a terminal their time, what happened and comes next; or a document.
-
-    Not on a terminal, a version's reason is the last column, where there is one.
-    """
+    """Print a line for each version, on a terminal also their times and events; or a JSON document."""
     if "@" in arguments.name:
         raise ConfigError("show takes a NAME without @N; leave that out, and every version is shown")
     name, versions = context.ring.show(arguments.name)
@@ -141,5 +138,5 @@ def run_show(arguments: Namespace, context: Context) -> int:
         planned = [one._asdict() | {"time": one.time and format_time(one.time)} for one in events]
         context.print_json({"name": name, "versions": documents, "next": planned})
     else:
-        context.print(render.versions_text(versions, events, now))
+        context.print(render.show_text(versions, events, now))
     return 0

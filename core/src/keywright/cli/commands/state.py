@@ -1,4 +1,4 @@
-"""label, disable, enable, compromise, destroy: what is written on a version that exists."""
+"""label, disable, enable, compromise, destroy: commands that change an existing version."""
 
 from __future__ import annotations
 

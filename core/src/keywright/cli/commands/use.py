@@ -1,4 +1,4 @@
-"""sign, verify: what a key does."""
+"""sign, verify: commands that use a key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def configure_sign(parser: ArgumentParser, _plugins: object) -> None:
 
 def run_sign(arguments: Namespace, context: Context) -> int:
     """Print the signature in base64."""
-    # The message first: it may take its time, and a key that is compromised meanwhile must not sign.
+    # The message is read first: that can take long, and a key that is compromised meanwhile must not sign.
     message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
     bound = context.ring.signer(arguments.reference, algorithm=arguments.algorithm).current()
     signature = b64encode(bound.sign(message.reveal())).decode()
@@ -42,7 +42,7 @@ def configure_verify(parser: ArgumentParser, _plugins: object) -> None:
 
 
 def run_verify(arguments: Namespace, context: Context) -> int:
-    """Print the version that made the signature; exit 1 if none did."""
+    """Print the version that made the signature; exit 1 if it is not valid."""
     try:
         signature = b64decode(arguments.signature, validate=True)
     except ValueError:
