@@ -309,7 +309,9 @@ class Migrator:
             return Step(info, "failed", error=error)
         try:
             _check_supported(one, target)
-            found = _find(target, info.name, info.version)
+            found = None
+            with suppress(KeyNotFoundError):
+                found = _read(target, RecordInfo(name=info.name, version=info.version))
             if found is None:
                 _check_room(one, target, infos, there)
                 sealed = target.codec.seal(one.info, one.payload)
@@ -504,14 +506,6 @@ def _read(opened: OpenStore, info: RecordInfo) -> PlainVersion:
     return PlainVersion(replace(complete, revision=Revision("")), payload, record.info.revision, opened.codec.bits(key))
 
 
-def _find(opened: OpenStore, name: str, version: int) -> PlainVersion | None:
-    """A version in a store, if it exists. Raises: as `_read`."""
-    try:
-        return _read(opened, RecordInfo(name=name, version=version))
-    except KeyNotFoundError:
-        return None
-
-
 def _check_supported(one: PlainVersion, target: OpenStore) -> None:
     """Refuse what a store of this kind would not return as it was written, before anything is written.
 
@@ -525,24 +519,20 @@ def _check_supported(one: PlainVersion, target: OpenStore) -> None:
             f"store {store!r} keeps its keys inside and gives none back, so a copy of {reference} could not be "
             "compared; make another key there with generate"
         )
-    if not target.capabilities.metadata and (one.payload is None or one.info != _without_metadata(one.info)):
+    in_payload = RecordInfo(
+        name=one.info.name,
+        version=one.info.version,
+        key_type=one.info.key_type,
+        format=one.info.format,
+        kid=one.info.kid,
+        public=one.info.public,
+        attributes=one.info.attributes,
+    )
+    if not target.capabilities.metadata and (one.payload is None or one.info != in_payload):
         raise UnsupportedOperationError(
             f"store {store!r} keeps payloads alone, so the metadata of {reference} would be lost; name a store that "
             "keeps metadata"
         )
-
-
-def _without_metadata(info: RecordInfo) -> RecordInfo:
-    """What a store without metadata returns: what the payload contains."""
-    return RecordInfo(
-        name=info.name,
-        version=info.version,
-        key_type=info.key_type,
-        format=info.format,
-        kid=info.kid,
-        public=info.public,
-        attributes=info.attributes,
-    )
 
 
 def _check_room(one: PlainVersion, target: OpenStore, infos: Sequence[RecordInfo], there: Sequence[RecordInfo]) -> None:
