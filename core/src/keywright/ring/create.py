@@ -136,7 +136,7 @@ def ensure(context: RingContext, names: Sequence[str], *, store: str | None, new
 def rotate(context: RingContext, name: str, wanted: NewVersion, *, store: str | None) -> RecordInfo:
     """`KeyRing.rotate`."""
     opened = context.stores.get(store, name=check_name(name))
-    opened.writable  # noqa: B018  (a read-only store is refused before its keys are opened)
+    _ = opened.writable  # a read-only store is refused before its keys are opened
     return rotate_after(context, opened, context.stores.versions(opened, name), wanted)
 
 
