@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from keywright.cli.io import in_whole_steps, write_file
-from keywright.errors import ConfigError, KeyExistsError, KeywrightError
+from keywright.errors import ConfigError, DurabilityUnknownError, KeyExistsError, KeywrightError
 from keywright.secret import Secret
 from keywright.testing import assert_hidden, traceback_with_locals
 
@@ -42,16 +43,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def open_umask() -> Iterator[None]:
-    """A umask that takes nothing away."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
-
-
 def contents(directory: Path) -> dict[str, tuple[int, int, int]]:
-    """What lies in a directory: file number, size and time of change by name."""
+    """The entries of a directory: file number, size and time of change by name."""
     return {
         entry.name: (entry.inode(), entry.stat(follow_symlinks=False).st_size, entry.stat().st_mtime_ns)
         for entry in os.scandir(directory)
@@ -59,49 +52,44 @@ def contents(directory: Path) -> dict[str, tuple[int, int, int]]:
     }
 
 
-@pytest.mark.usefixtures("open_umask")
+@pytest.mark.parametrize("name", ["key", "k" * 255], ids=["short", "longest"])
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("data", [b"", b"\0\xff", bytes(range(256)) * 1024], ids=["empty", "two bytes", "256 KiB"])
-def test_a_new_file_is_the_owners_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, force: bool
-) -> None:
-    """It has the bytes and mode 0600 under a umask of 000; a Secret may be given unrevealed; nothing lies beside it."""
-    monkeypatch.chdir(tmp_path)
+def test_a_new_file_is_the_owners_alone(tmp_path: Path, name: str, force: bool) -> None:
+    """It has the bytes and mode 0600, and nothing lies beside it."""
+    path = tmp_path / name
 
-    write_file("key", data, force=force)
-    write_file(f"{tmp_path}/{'k' * 255}", Secret(data), force=force)  # the longest name that there is
+    write_file(str(path), SECRET, force=force)
 
-    assert sorted(os.listdir()) == ["key", "k" * 255]
-    for path in map(Path, os.listdir()):
-        assert path.read_bytes() == data
-        assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_nlink) == (0o600, 1)
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (SECRET.reveal(), 0o600)
+    assert os.listdir(tmp_path) == [name]
 
 
-@pytest.mark.parametrize(
-    ("path", "force", "error", "message"),
-    [
-        *(pytest.param(name, False, KeyExistsError, EXISTS, id=name) for name in ("file", "link", "dangling")),
-        *(
-            pytest.param(path, force, ConfigError, message, id=f"{words}-force" if force else words)
-            for force in (False, True)
-            for words, path, message in (
-                ("directory", "directory", NOT_A_FILE),
-                ("fifo", "fifo", NOT_A_FILE),
-                ("socket", "socket", NOT_A_FILE),
-                ("device", "/dev/full", NOT_A_FILE),
-                ("no directory", "missing/key", NO_DIRECTORY),
-                ("no directory, dot", "missing/.", NO_DIRECTORY),
-                ("through no directory", "missing/../key", NO_DIRECTORY),
-                ("slash", "missing/", "{}: names a directory; name a file in it"),
-                ("through a file", "file/key", NO_PLACE.format("{}", "Not a directory")),
-                ("a name too long", "k" * 256, NO_PLACE.format("{}", "File name too long")),
-                ("NUL", "a\0b", CHARACTER),
-                ("half a character", "a\ud800b", CHARACTER),
-                ("empty", "", "the output path is empty; name a file, or leave -o out to print the result"),
-            )
-        ),
-    ],
-)
+NO_FILES = {
+    "directory": ("directory", NOT_A_FILE),
+    "fifo": ("fifo", NOT_A_FILE),
+    "socket": ("socket", NOT_A_FILE),
+    "device": ("/dev/full", NOT_A_FILE),
+    "no directory": ("missing/key", NO_DIRECTORY),
+    "no directory, dot": ("missing/.", NO_DIRECTORY),
+    "through no directory": ("missing/../key", NO_DIRECTORY),
+    "slash": ("missing/", "{}: names a directory; name a file in it"),
+    "through a file": ("file/key", NO_PLACE.format("{}", "Not a directory")),
+    "a name too long": ("k" * 256, NO_PLACE.format("{}", "File name too long")),
+    "NUL": ("a\0b", CHARACTER),
+    "half a character": ("a\ud800b", CHARACTER),
+    "empty": ("", "the output path is empty; name a file, or leave -o out to print the result"),
+}
+REFUSED = [
+    *(pytest.param(name, False, KeyExistsError, EXISTS, id=name) for name in ("file", "link", "dangling")),
+    *(pytest.param(path, False, ConfigError, message, id=words) for words, (path, message) in NO_FILES.items()),
+    *(
+        pytest.param(path, True, ConfigError, message, id=f"{words}-force")
+        for words, (path, message) in NO_FILES.items()
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "force", "error", "message"), REFUSED)
 def test_what_cannot_be_written_to_is_left_alone(
     place: Path, path: str, force: bool, error: type[KeywrightError], message: str
 ) -> None:
@@ -116,33 +104,28 @@ def test_what_cannot_be_written_to_is_left_alone(
     assert_hidden(SECRET, traceback_with_locals(caught.value))
 
 
-def test_force_replaces_a_file(place: Path) -> None:
-    """A file that others may read becomes the owner's own, and who has the old one open sees nothing of the new."""
+@pytest.mark.parametrize("name", ["file", "link"])
+def test_force_replaces_what_has_the_name(place: Path, name: str) -> None:
+    """It becomes a file of the owner's own; what a link pointed to, or an open file, stays as it is."""
     before = sorted(os.listdir())
     with Path("file").open("rb") as reader:
-        write_file("file", SECRET, force=True)
+        write_file(name, SECRET, force=True)
 
         assert reader.read() == b"before"
-    assert Path("file").read_bytes() == SECRET.reveal()
-    assert stat.S_IMODE(Path("file").stat().st_mode) == 0o600
+    assert not Path(name).is_symlink()
+    assert (Path(name).read_bytes(), stat.S_IMODE(Path(name).stat().st_mode)) == (SECRET.reveal(), 0o600)
+    assert Path("file").read_bytes() == (SECRET.reveal() if name == "file" else b"before")
     assert sorted(os.listdir()) == before
 
 
-def test_force_replaces_the_link_itself(place: Path) -> None:
-    """The link makes way for a file, and what it pointed to stays as it is."""
-    write_file("link", b"after", force=True)
-
-    assert not Path("link").is_symlink()
-    assert (Path("link").read_bytes(), Path("file").read_bytes()) == (b"after", b"before")
-
-
-def in_child(act: Callable[[], None]) -> str:
-    """What `act` raises in a process of its own: `CLASS: MESSAGE`, or `""`."""
+def in_child(prepare: Callable[[], None], path: Path, *, force: bool) -> str:
+    """The error of writing a file in a child process that has called `prepare`: `CLASS: MESSAGE`, or `""`."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            act()
+            prepare()
+            write_file(str(path), SECRET, force=force)
             text = ""
         except KeywrightError as error:
             text = f"{type(error).__name__}: {error}"
@@ -157,17 +140,12 @@ def in_child(act: Callable[[], None]) -> str:
     return text
 
 
-def as_nobody(path: Path, *, force: bool) -> str:
-    """What writing a file raises for a user who owns nothing."""
-
-    def drop_and_write() -> None:
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setresgid(65_534, 65_534, 65_534)
-            os.setresuid(65_534, 65_534, 65_534)
-        write_file(str(path), SECRET, force=force)
-
-    return in_child(drop_and_write)
+def become_another_user() -> None:
+    """Be a user who owns nothing, if this user may."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(65_534, 65_534, 65_534)
+        os.setresuid(65_534, 65_534, 65_534)
 
 
 @pytest.fixture
@@ -190,10 +168,10 @@ def test_a_directory_that_is_not_ours_is_refused(reachable: Path, mode: int, out
     directory = reachable / "directory"
     directory.mkdir(mode)
 
-    told = as_nobody(directory / "key", force=False)
+    error = in_child(become_another_user, directory / "key", force=False)
 
     directory.chmod(0o700)
-    assert told == outcome.format(directory / "key")
+    assert error == outcome.format(directory / "key")
     assert os.listdir(directory) == []
 
 
@@ -207,9 +185,11 @@ def test_a_file_of_another_user_is_not_replaced_in_a_sticky_directory(reachable:
     path = directory / "key"
     path.write_bytes(b"before")
 
-    told = as_nobody(path, force=True)
+    error = in_child(become_another_user, path, force=True)
 
-    assert told == f"StoreUnavailableError: {path}: cannot be written (Operation not permitted); nothing was left there"
+    assert (
+        error == f"StoreUnavailableError: {path}: cannot be written (Operation not permitted); nothing was left there"
+    )
     assert (path.read_bytes(), os.listdir(directory)) == (b"before", ["key"])
 
 
@@ -217,7 +197,7 @@ def test_a_file_of_another_user_is_not_replaced_in_a_sticky_directory(reachable:
 @pytest.mark.parametrize(
     ("limit", "most", "problem"),
     [
-        (resource.RLIMIT_FSIZE, 4096, "cannot be written (File too large); nothing was left there"),
+        (resource.RLIMIT_FSIZE, 16, "cannot be written (File too large); nothing was left there"),
         (resource.RLIMIT_NOFILE, 3, "cannot be created (Too many open files); choose another directory"),
     ],
     ids=["full", "no descriptor"],
@@ -226,26 +206,29 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, force: bool, limit: i
     """Neither the file nor a piece of it stays, and that is not a matter of permission."""
     path = tmp_path / "key"
 
-    def write_under_limit() -> None:
-        resource.setrlimit(limit, (most, most))
-        write_file(str(path), b"x" * 10_000, force=force)
+    error = in_child(lambda: resource.setrlimit(limit, (most, most)), path, force=force)
 
-    assert in_child(write_under_limit) == f"StoreUnavailableError: {path}: {problem}"
+    assert error == f"StoreUnavailableError: {path}: {problem}"
     assert os.listdir(tmp_path) == []
 
 
-def test_interrupted_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the middle of writing takes the temporary file away and stays Ctrl-C."""
+def test_a_file_that_the_disk_may_not_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If its directory is not synced, the file is there and the message says so."""
 
-    def interrupted(_descriptor: int) -> None:
-        raise KeyboardInterrupt
+    def fail(_path: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(os, "fsync", interrupted)
+    monkeypatch.setattr("keywright.files.sync_directory", fail)
+    path = tmp_path / "key"
 
-    with pytest.raises(KeyboardInterrupt):
-        write_file(str(tmp_path / "key"), b"data", force=False)
+    with pytest.raises(DurabilityUnknownError) as caught:
+        write_file(str(path), b"data", force=False)
 
-    assert os.listdir(tmp_path) == []
+    assert path.read_bytes() == b"data"
+    assert str(caught.value) == (
+        f"{path}: is written, but the system would not confirm that it is on the disk (Input/output error); check the "
+        "disk"
+    )
 
 
 @pytest.fixture
@@ -304,8 +287,8 @@ def test_an_error_of_the_step_is_not_lost() -> None:
 
 
 @pytest.mark.usefixtures("handler")
-def test_the_way_of_a_program_stays() -> None:
-    """A program that ignores Ctrl-C goes on ignoring it."""
+def test_a_handler_of_the_program_stays() -> None:
+    """A program that ignores Ctrl-C still ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     with in_whole_steps() as step, step:
@@ -328,5 +311,4 @@ def test_outside_the_main_thread_it_does_nothing() -> None:
     thread.start()
     thread.join()
 
-    assert done == ["print"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert (done, signal.getsignal(signal.SIGINT)) == (["print"], signal.default_int_handler)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from keywright import Commands, Registry
-from keywright.cli.commands import add_core_commands
+from keywright.cli.commands import core_commands
 from keywright.cli.failures import BUG, exit_code, report
 from keywright.cli.parser import CommandLine, command_parser, no_such_command
 from keywright.errors import KeywrightError
@@ -21,34 +21,30 @@ from keywright.errors import KeywrightError
 @pytest.fixture(scope="module")
 def commands() -> Commands:
     """The core's own commands."""
-    commands = Commands()
-    add_core_commands(commands, Registry)
-    return commands
+    return core_commands(Registry)
 
 
+AFTER_WORDS = "an option of a command goes after its words"
 EVERYWHERE = {"--config", "--json", "--quiet", "--verbose", "--debug", "--version", "--help"}
 OF_CONFIGURATION = {"--profile", "--option"}
+
+
+WITH_RING = {*OF_CONFIGURATION, "--store"}
 
 
 @pytest.mark.parametrize(
     ("words", "beside"),
     [
-        ("list", {*OF_CONFIGURATION, "--store"}),
-        ("doctor", {*OF_CONFIGURATION, "--store"}),
-        ("config show", OF_CONFIGURATION),
-        ("config check", OF_CONFIGURATION),
-        ("config schema", OF_CONFIGURATION),
-        ("plugins", OF_CONFIGURATION),
-        ("config path", set()),
-        ("convert", set()),
-        ("init", set()),
+        *((words, WITH_RING) for words in ("list", "doctor")),
+        *((words, OF_CONFIGURATION) for words in ("config show", "config check", "config schema", "plugins")),
+        *((words, set()) for words in ("config path", "convert", "init")),
     ],
 )
 def test_no_command_has_an_option_without_effect(commands: Commands, words: str, beside: set[str]) -> None:
     """`--store` goes with the key ring, `--profile` and `--option` with the configuration, the rest with all."""
     help_text = command_parser(commands.table[tuple(words.split())]).format_help()
 
-    options = {option for option in (*EVERYWHERE, *OF_CONFIGURATION, "--store") if f"{option} " in f"{help_text} "}
+    options = {option for option in (*EVERYWHERE, *WITH_RING) if f"{option} " in f"{help_text} "}
 
     assert options - EVERYWHERE == beside
 
@@ -63,44 +59,40 @@ def test_options_that_repeat_are_all_kept(commands: Commands) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "config", "profile", "option"),
+    ("line", "found"),
     [
         pytest.param(
             "--config a list --config=b --profile p --option k 1 --option l 2 -- --config c",
-            "b", "p", [["k", "1"], ["l", "2"]], id="the last wins, and options add up",
+            {"config": "b", "profile": "p", "option": [["k", "1"], ["l", "2"]]},
+            id="the last wins, and options add up",
         ),
-        pytest.param("export a -qo out --config b", "b", None, [], id="behind letters of a command"),
-        pytest.param("list --json=x --option k --profile p", None, "p", [], id="what does not fit is passed over"),
-        pytest.param("list --option k v --profile --config b --json=", "b", None, [["k", "v"]], id="several times"),
-        pytest.param("list --profile --json=x --option", None, None, [], id="none that fits"),
-        pytest.param("list --config --prof p", None, None, [], id="nothing that is abbreviated"),
-        pytest.param("list", None, None, [], id="none"),
-    ],
-)  # fmt: skip
-def test_the_configuration_is_found_before_the_command_is_known(
-    line: str, config: str | None, profile: str | None, option: list[list[str]]
-) -> None:
-    """`--config`, `--profile` and `--option` are read from anywhere before `--`."""
-    options = CommandLine(line.split()).options
-
-    assert (options.config, options.profile, options.option) == (config, profile, option)
-
-
-@pytest.mark.parametrize(
-    ("line", "flags"),
-    [
-        pytest.param("list -h", {"help"}, id="a letter"),
-        pytest.param("--json list --debug --version --help", {"json", "debug", "version", "help"}, id="anywhere"),
-        pytest.param("show b --reason=--json -- --help", set(), id="in a value and behind the end"),
-        pytest.param("list -- -h", set(), id="a letter behind the end"),
-        pytest.param("list --json=x", set(), id="with a value"),
+        pytest.param("export a -qo out --config b", {"config": "b"}, id="behind letters of a command"),
+        pytest.param("list --json=x --option k --profile p", {"profile": "p"}, id="what does not fit is passed over"),
+        pytest.param(
+            "list --option k v --profile --config b --json=",
+            {"config": "b", "option": [["k", "v"]]},
+            id="several times",
+        ),
+        pytest.param("list --profile --json=x --option", {}, id="none that fits"),
+        pytest.param("list --config --prof p", {}, id="nothing that is abbreviated"),
+        pytest.param("list", {}, id="none"),
+        pytest.param("list -h", {"help": True}, id="a letter"),
+        pytest.param(
+            "--json list --debug --version --help",
+            {"json": True, "debug": True, "version": True, "help": True},
+            id="flags anywhere",
+        ),
+        pytest.param("show b --reason=--json -- --help", {}, id="in a value and behind the end"),
+        pytest.param("list -- -h", {}, id="a letter behind the end"),
+        pytest.param("list --json=x", {}, id="a flag with a value"),
     ],
 )
-def test_flags_are_found_before_the_command_is_known(line: str, flags: set[str]) -> None:
-    """What an error and an overview must know is read from anywhere before `--`."""
+def test_options_are_found_before_the_command_is_known(line: str, found: dict[str, object]) -> None:
+    """The configuration, and what an error and an overview need, are read from anywhere before `--`."""
     options = vars(CommandLine(line.split()).options)
 
-    assert {name for name in ("json", "debug", "version", "help") if options[name]} == flags
+    names = ("config", "profile", "option", "json", "debug", "version", "help")
+    assert {name: options[name] for name in names if options[name]} == found
 
 
 @pytest.mark.parametrize(
@@ -131,20 +123,17 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
 @pytest.mark.parametrize(
     ("line", "group", "problem"),
     [
-        *(
-            (f"{option} list", "keywright", "an option of a command goes after its words")
-            for option in ("-z", "-qz", "-", "--", "--type", "--bits=8")
-        ),
-        ("config --type show", "keywright config", "an option of a command goes after its words"),
-        ("--json=x list", "keywright", "argument --json: takes no value"),
-        ("--config --json -q list", "keywright", "argument --config: expected one argument"),
-        ("config --store", "keywright config", "--store takes a value, and the command line ends before that"),
-        ("--option a", "keywright", "--option takes two values, and the command line ends before that"),
+        *((f"{option} list", "", AFTER_WORDS) for option in ("-z", "-qz", "-", "--", "--type", "--bits=8")),
+        ("config --type show", " config", AFTER_WORDS),
+        ("--json=x list", "", "argument --json: takes no value"),
+        ("--config --json -q list", "", "argument --config: expected one argument"),
+        ("config --store", " config", "--store takes a value, and the command line ends before that"),
+        ("--option a", "", "--option takes two values, and the command line ends before that"),
     ],
 )
 def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group: str, problem: str) -> None:
     """An option that is not known before the command is, or lacks its value, is refused."""
-    assert str(CommandLine(line.split()).find(commands).error) == f"{problem}; see {group} --help"
+    assert str(CommandLine(line.split()).find(commands).error) == f"{problem}; see keywright{group} --help"
 
 
 @pytest.fixture
@@ -176,14 +165,11 @@ def test_a_document_says_where_the_key_went(run: Callable[..., bytes], tmp_path:
 
 
 def test_reasons_are_passed_on(run: Callable[..., bytes]) -> None:
-    """What `--reason` says of a version is shown with it, whichever way the version went."""
+    """The `--reason` of each change of state is shown with the version."""
     run("generate", "a", "--type", "oct")
-    shown = []
     for state in ("disable", "enable", "compromise"):
         run(state, "a@1", "--reason", f"{state} it")
-        shown.append(f"{state} it" in run("show", "a", "--json").decode())
-
-    assert shown == [True, True, True]
+        assert f"{state} it" in run("show", "a", "--json").decode()
 
 
 def test_the_overview(run: Callable[..., bytes]) -> None:
@@ -214,22 +200,14 @@ def test_an_error_of_no_kind_is_our_bug() -> None:
     assert exit_code(KeywrightError("raised by mistake")) == BUG
 
 
-@pytest.mark.parametrize(
-    ("given", "traceback", "hint"),
-    [
-        pytest.param(["list"], False, "; --debug shows more (check it for secrets before you send it)", id="plain"),
-        pytest.param(["list", "--debug"], True, "", id="debug"),
-    ],
-)
-def test_an_internal_error_is_told(
-    capsys: pytest.CaptureFixture[str], given: list[str], traceback: bool, hint: str
-) -> None:
-    """What is no error of ours is told by its class; its text and traceback only where `--debug` asks for them."""
-    code = report(given, RuntimeError("of a plugin"))
+@pytest.mark.parametrize("debug", [False, True], ids=["plain", "debug"])
+def test_an_internal_error_is_reported(capsys: pytest.CaptureFixture[str], debug: bool) -> None:
+    """The message has the class of an unknown error; its text and traceback are printed with `--debug` only."""
+    code = report(["list", "--debug"] if debug else ["list"], RuntimeError("of a plugin"))
 
-    told = capsys.readouterr().err
+    err = capsys.readouterr().err
+    hint = "" if debug else "; --debug shows more (check it for secrets before you send it)"
+    problem = "internal error (RuntimeError): this is a bug in keywright or a plugin, please report it"
     assert code == BUG
-    assert ("RuntimeError: of a plugin\n" in told) == traceback
-    assert told.endswith(
-        f"keywright: internal error (RuntimeError): this is a bug in keywright or a plugin, please report it{hint}\n"
-    )
+    assert ("RuntimeError: of a plugin\n" in err) == debug
+    assert err.endswith(f"keywright: {problem}{hint}\n")

@@ -40,14 +40,8 @@ def test_a_version_that_is_passed_over_before_its_time() -> None:
     """It is drawn as announced until another takes its place, and then as its phase says: never as a signing one."""
     announced = replace(FIRST, activates=NOW + 5 * DAY)
 
-    assert drawn(announced, SECOND) == [
-        "·····▒▒▒▒▒▒▒▒       ",
-        "     2██████████████",
-    ]
-    assert drawn(announced, replace(SECOND, created=NOW - DAY)) == [
-        "·········▒▒▒▒▒▒▒▒   ",
-        "         2██████████",
-    ]
+    assert drawn(announced, SECOND) == ["·····▒▒▒▒▒▒▒▒       ", "     2██████████████"]
+    assert drawn(announced, replace(SECOND, created=NOW - DAY)) == ["·········▒▒▒▒▒▒▒▒   ", "         2██████████"]
 
 
 @given(
@@ -61,8 +55,8 @@ def test_a_bar_says_at_now_what_the_phase_says(lives: list[tuple[int, int | None
     """Whatever activates and overlaps when: at `now` the bar of a version in use shows its phase."""
     made = sorted(min(day, 0) for day, _, _ in lives)
     infos = [
-        RecordInfo(
-            name="a",
+        replace(
+            FIRST,
             version=number,
             created=NOW + day * DAY,
             activates=None if wait is None else NOW + (day + wait) * DAY,
@@ -155,31 +149,28 @@ def test_what_comes_next_is_said_soonest_first() -> None:
     ]
 
 
+NO_VERSION = "now: no version signs: version {} is {}, and an older one never takes its place; {}"
+DUE = "now: it is due for rotation; `keywright rotate --due a` makes the next version"
+HAND = "so it is never due for rotation by the clock; rotate it by hand"
+
+
 def test_where_nothing_comes_that_is_said() -> None:
     """A key without any end, one that is overdue, one that expires, and a name that does not sign."""
+    unknown, expired = replace(FIRST, created=None), replace(FIRST, expires=NOW)
+    disabled = replace(FIRST, state=State.DISABLED, state_since=NOW)
+    command = " (`keywright enable a@1` enables version 1)"
+
     assert sentences(FIRST) == ["now: nothing is planned: version 1 signs until somebody rotates it"]
-    assert sentences(FIRST, rotate_every=DAY) == [
-        "now: it is due for rotation; `keywright rotate --due a` makes the next version"
-    ]
-    assert sentences(replace(FIRST, created=None), rotate_every=DAY) == [
-        "now: it is not known when version 1 was made, so it is never due for rotation by the clock; rotate it by hand"
-    ]
-    assert sentences(replace(FIRST, expires=NOW), rotate_every=30 * DAY) == [
-        (
-            "now: no version signs: version 1 is expired, and an older one never takes its place; rotate to make a new "
-            "one"
-        ),
-        "now: it is due for rotation; `keywright rotate --due a` makes the next version",
+    assert sentences(FIRST, rotate_every=DAY) == [DUE]
+    assert sentences(unknown, rotate_every=DAY) == [f"now: it is not known when version 1 was made, {HAND}"]
+    assert sentences(expired, rotate_every=30 * DAY) == [
+        NO_VERSION.format(1, "expired", "rotate to make a new one"),
+        DUE,
     ]
     assert sentences(replace(FIRST, expires=NOW + timedelta(hours=1))) == [
         "in 1 hour (2027-01-11 01:00 UTC): version 1 expires"
     ]
-    assert sentences(replace(FIRST, state=State.DISABLED, state_since=NOW)) == [
-        (
-            "now: no version signs: version 1 is disabled, and an older one never takes its place; enable it again, or "
-            "rotate (`keywright enable a@1` enables version 1)"
-        )
-    ]
+    assert sentences(disabled) == [NO_VERSION.format(1, "disabled", "enable it again, or rotate") + command]
 
 
 def test_what_comes_next_has_a_word_for_programs() -> None:
@@ -214,12 +205,8 @@ def test_the_version_to_enable_is_named() -> None:
     early = replace(THIRD, activates=NOW - DAY, state=State.DISABLED, state_since=NOW - 2 * DAY)
     late = replace(SECOND, version=1, state=State.DISABLED, state_since=NOW)
 
-    assert sentences(*gone, early) == [
-        (
-            "now: no version signs: version 2 is destroyed, and an older one never takes its place; rotate to make a "
-            "new one (`keywright enable a@3` enables version 3)"
-        )
-    ]
+    command = " (`keywright enable a@3` enables version 3)"
+    assert sentences(*gone, early) == [NO_VERSION.format(2, "destroyed", "rotate to make a new one") + command]
     assert "enable" not in sentences(late, gone[1])[0]
 
 
@@ -296,18 +283,18 @@ def test_text_is_filled_between_words() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("ahead", "words"),
-    [
-        (timedelta(seconds=0), "in 0 seconds"),
-        (timedelta(seconds=1), "in 1 second"),
-        (timedelta(seconds=59), "in 59 seconds"),
-        (timedelta(minutes=1), "in 1 minute"),
-        (timedelta(hours=23), "in 23 hours"),
-        (timedelta(days=364), "in 364 days"),
-        (timedelta(days=800), "in 2 years"),
-    ],
-)
-def test_how_far_ahead(ahead: timedelta, words: str) -> None:
+AHEAD = {
+    "in 0 seconds": timedelta(0),
+    "in 1 second": timedelta(seconds=1),
+    "in 59 seconds": timedelta(seconds=59),
+    "in 1 minute": timedelta(minutes=1),
+    "in 23 hours": timedelta(hours=23),
+    "in 364 days": timedelta(days=364),
+    "in 2 years": timedelta(days=800),
+}
+
+
+@pytest.mark.parametrize(("words", "ahead"), AHEAD.items(), ids=AHEAD)
+def test_how_far_ahead(words: str, ahead: timedelta) -> None:
     """In the largest unit that fits, rounded."""
     assert in_words(NOW + ahead, NOW).startswith(f"{words} (20")

@@ -127,10 +127,7 @@ MISTAKES = {
     ),
     # seals
     "seal is no table": ('[seals]\nmaster = "passphrase"', "seals.master must be a table: [seals.master]"),
-    "no kind of seal": (
-        "[seals.master]",
-        "seals.master.seal is missing: name a seal; `keywright plugins` lists them",
-    ),
+    "no kind of seal": ("[seals.master]", "seals.master.seal is missing: name a seal; `keywright plugins` lists them"),
     "kind of seal is no text": ("[seals.master]\nseal = 1.5", "seals.master.seal must be text"),
     "seal name": ('[seals."a b"]\nseal = "a"', f'seals."a b" is no seal name: {TABLE_NAMES}'),
     # keys

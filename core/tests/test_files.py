@@ -66,39 +66,32 @@ NOBODY = 65_534
 # --- What the system reports ---
 
 
-@pytest.mark.parametrize(
-    ("table", "number", "kind", "message"),
-    [
-        pytest.param(FULL, errno.EACCES, AccessDeniedError, "x: denied (Permission denied)", id="EACCES"),
-        pytest.param(FULL, errno.EPERM, AccessDeniedError, "x: denied (Operation not permitted)", id="EPERM"),
-        pytest.param(FULL, errno.EROFS, ReadOnlyStoreError, "x: read-only", id="EROFS"),
-        *(
-            pytest.param(FULL, number, StoreUnavailableError, "x: full", id=errno.errorcode[number])
-            for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        ),
-        *(
-            pytest.param(FULL, number, DamagedStoreError, "x: misplaced", id=errno.errorcode[number])
-            for number in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
-        ),
-        pytest.param(FULL, errno.ENOENT, StoreUnavailableError, "x: missing", id="ENOENT"),
-        pytest.param(FULL, errno.EIO, StoreUnavailableError, "x: other (Input/output error)", id="EIO"),
-        pytest.param(FULL, None, StoreUnavailableError, "x: other (Success)", id="no-number"),
-        pytest.param(SHORT, errno.EPERM, PolicyError, "x: no", id="class-given"),
-        pytest.param(SHORT, errno.EROFS, PolicyError, "x: no", id="read-only-as-denied"),
-        pytest.param(SHORT, errno.ENOSPC, DurabilityUnknownError, "x: unknown", id="no-entry"),
-    ],
+@cases(
+    ("table", "numbers", "kind", "message"),
+    {
+        "denied": (FULL, (errno.EACCES, errno.EPERM), AccessDeniedError, "x: denied ({})"),
+        "read-only": (FULL, (errno.EROFS,), ReadOnlyStoreError, "x: read-only"),
+        "full": (FULL, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), StoreUnavailableError, "x: full"),
+        "misplaced": (FULL, (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO), DamagedStoreError, "x: misplaced"),
+        "missing": (FULL, (errno.ENOENT,), StoreUnavailableError, "x: missing"),
+        "other, or no number": (FULL, (errno.EIO, None), StoreUnavailableError, "x: other ({})"),
+        "a class is given": (SHORT, (errno.EPERM,), PolicyError, "x: no"),
+        "read-only is denied": (SHORT, (errno.EROFS,), PolicyError, "x: no"),
+        "no entry": (SHORT, (errno.ENOSPC,), DurabilityUnknownError, "x: unknown"),
+    },
 )
 def test_an_error_of_the_system_has_the_callers_words(
-    table: ErrorTable, number: int | None, kind: type[KeywrightError], message: str
+    table: ErrorTable, numbers: tuple[int | None, ...], kind: type[KeywrightError], message: str
 ) -> None:
     """The class and the message follow from the reason; what the system's error held is not repeated."""
-    with pytest.raises(kind) as caught, table.about("x"):
-        raise OSError(number, "a reason that holds input")
+    for number in numbers:
+        with pytest.raises(kind) as caught, table.about("x"):
+            raise OSError(number, "a reason that holds input")
 
-    assert type(caught.value) is kind
-    assert str(caught.value) == message
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+        assert type(caught.value) is kind
+        assert str(caught.value) == message.format(os.strerror(number or 0))
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
 
 
 def test_what_is_no_error_of_the_system_passes() -> None:

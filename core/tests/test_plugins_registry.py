@@ -5,16 +5,17 @@ from __future__ import annotations
 import inspect
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from made_plugins import FORMAT, HAS, LACKS_ALL, NO_FORMAT, REQUEST, SOUND, failures, plugin, returning
 from refusals import refuses
 from tables import cases
 
-from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
+from keywright import Capabilities, KeyRing, Registry, Setting
 from keywright.cli.commands.keys import configure_generate, configure_rotate
 from keywright.config.model import KEY_SETTINGS
 from keywright.errors import PluginError, PolicyError, UnknownPluginError
@@ -237,10 +238,7 @@ BROKEN = {
     "raises without a word": ("raise ValueError", "failed on import with ValueError"),
     "is no Python": ("def", "failed on import with SyntaxError: invalid syntax (kw_bad.py, line 1)"),
     "misses a module": ("import kw_absent", "failed on import with ModuleNotFoundError: No module named 'kw_absent'"),
-    "raises what is no Exception": (
-        "raise BaseException('boom')",
-        "failed on import with BaseException: boom",
-    ),
+    "raises what is no Exception": ("raise BaseException('boom')", "failed on import with BaseException: boom"),
     "raises what leaves a generator": ("raise GeneratorExit", "failed on import with GeneratorExit"),
     "exits at import": ("import sys; sys.exit('bye')", "failed on import with SystemExit: bye"),
     "raises what cannot be printed": (
@@ -393,84 +391,61 @@ def test_a_sound_object(role: str) -> None:
     assert fault_of(plugin_object(role), role) == ""
 
 
+def declares(*settings: tuple[Any, ...], **more: Any) -> dict[str, object]:
+    """Members with these settings, sound or not."""
+    return {"settings": [Setting(*setting, **more) for setting in settings]}
+
+
+NO_NAME = "its name is none: use a-z, 0-9 and '-'"
 TAKEN = "its setting {!r} has a name that means something else for a {}: choose another"
-NO_NAME = "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"
-NO_TEXTS = "its setting 'x' has a help that is no text, or choices that are no tuple of texts"
+FAULTS: dict[tuple[str, str], list[dict[str, object]]] = {
+    ("key type", "its settings hold str, where a Setting belongs"): [{"settings": ("bits",)}],
+    ("key type", "its settings hold tuple, where a Setting belongs"): [{"settings": [("bits", "integer")]}],
+    ("seal", "its settings are no list or tuple"): [{"settings": None}, {"settings": "bits"}],
+    ("key type", "its setting 'x' is declared twice"): [declares(("x", "text"), ("x", "text"))],
+    ("seal", "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"): [
+        declares((name, "text")) for name in ("", "Path", "my-path", "pathX", "2nd", "_x", 7)
+    ],
+    ("seal", "its setting 'a__b' could not be set by an environment variable: leave out '__'"): [
+        declares(("a__b", "text"))
+    ],
+    ("seal", TAKEN.format("seal", "seal")): [declares(("seal", "text"))],
+    ("store backend", TAKEN.format("seal", "store backend")): [declares(("seal", "text"))],
+    ("store backend", TAKEN.format("backend", "store backend")): [declares(("backend", "text"))],
+    ("key type", TAKEN.format("kid", "key type")): [declares(("kid", "text"))],
+    ("seal", "its setting 'x' is of a type that is none"): [declares(("x", "number")), declares(("x", ["text"]))],
+    ("seal", "its setting 'x' has a help that is no text, or choices that are no tuple of texts"): [
+        declares(("x", "text"), help=None),
+        declares(("x", "text"), choices="ab"),
+    ],
+    ("key type", "its algorithms are no tuple of texts"): [
+        {"algorithms": value} for value in ("EdDSA", ["EdDSA"], (1,))
+    ],
+    ("format", "its key_types are no tuple of texts, one at least"): [
+        {"key_types": value} for value in ("oct", (), ("",))
+    ],
+    ("store backend", "its capabilities are no Capabilities"): [{"capabilities": (True, True)}],
+    ("format", "its sniff is no method"): [{"sniff": None}],
+    ("seal", "its open is no method"): [{"open": "sesame"}],
+    ("format", NO_NAME): [{"name": "Odd Format"}],
+    ("seal", NO_NAME): [{"name": value} for value in ("Odd Seal", "ä", "sealX", "x\n")],
+}
 
 
-@cases(
-    ("role", "values", "fault"),
-    {
-        "texts": ("key type", {"settings": ("bits",)}, "its settings hold str, where a Setting belongs"),
-        "settings-none": ("seal", {"settings": None}, "its settings are no list or tuple"),
-        "settings-text": ("seal", {"settings": "bits"}, "its settings are no list or tuple"),
-        "plain-tuples": ("key type", {"settings": [("bits", "integer")]},
-                     "its settings hold tuple, where a Setting belongs"),
-        "twice": ("key type", {"settings": [Setting("x", "text"), Setting("x", "text")]},
-                     "its setting 'x' is declared twice"),
-        "nameless": ("seal", {"settings": [Setting("", "text")]}, NO_NAME),
-        "upper-case": ("seal", {"settings": [Setting("Path", "text")]}, NO_NAME),
-        "hyphen": ("seal", {"settings": [Setting("my-path", "text")]}, NO_NAME),
-        "upper-case-inside": ("seal", {"settings": [Setting("pathX", "text")]}, NO_NAME),
-        "digit-first": ("seal", {"settings": [Setting("2nd", "text")]}, NO_NAME),
-        "underscore-first": ("seal", {"settings": [Setting("_x", "text")]}, NO_NAME),
-        "a-number": ("seal", {"settings": [Setting(7, "text")]},  # type: ignore[arg-type]  # that is the fault
-                     NO_NAME),
-        "double": ("seal", {"settings": [Setting("a__b", "text")]},
-                     "its setting 'a__b' could not be set by an environment variable: leave out '__'"),
-        "seal": ("seal", {"settings": [Setting("seal", "text")]}, TAKEN.format("seal", "seal")),
-        "store-seal": ("store backend", {"settings": [Setting("seal", "text")]},
-                     TAKEN.format("seal", "store backend")),
-        "store-backend": ("store backend", {"settings": [Setting("backend", "text")]},
-                     TAKEN.format("backend", "store backend")),
-        "kid": ("key type", {"settings": [Setting("kid", "text")]}, TAKEN.format("kid", "key type")),
-        "type": ("seal", {"settings": [Setting("x", "number")]},  # type: ignore[arg-type]  # that is the fault
-                     "its setting 'x' is of a type that is none"),
-        "type-list": ("seal", {"settings": [Setting("x", ["text"])]},  # type: ignore[arg-type]  # that is the fault
-                     "its setting 'x' is of a type that is none"),
-        "help": ("seal", {"settings": [Setting("x", "text", help=None)]},  # type: ignore[arg-type]  # as above
-                     NO_TEXTS),
-        "choices": ("seal", {"settings": [Setting("x", "text", choices="ab")]},  # type: ignore[arg-type]  # as above
-                     NO_TEXTS),
-        "algorithms-text": ("key type", {"algorithms": "EdDSA"}, "its algorithms are no tuple of texts"),
-        "algorithms": ("key type", {"algorithms": ["EdDSA"]}, "its algorithms are no tuple of texts"),
-        "numbers": ("key type", {"algorithms": (1,)}, "its algorithms are no tuple of texts"),
-        "key-types-text": ("format", {"key_types": "oct"},
-                     "its key_types are no tuple of texts, one at least"),
-        "no-types": ("format", {"key_types": ()}, "its key_types are no tuple of texts, one at least"),
-        "empty": ("format", {"key_types": ("",)}, "its key_types are no tuple of texts, one at least"),
-        "capabilities": ("store backend", {"capabilities": (True, True)},
-                     "its capabilities are no Capabilities"),
-        "sniff": ("format", {"sniff": None}, "its sniff is no method"),
-        "open": ("seal", {"open": "sesame"}, "its open is no method"),
-        "name": ("format", {"name": "Odd Format"}, "its name is none: use a-z, 0-9 and '-'"),
-        "seal-name": ("seal", {"name": "Odd Seal"}, "its name is none: use a-z, 0-9 and '-'"),
-        "letter": ("seal", {"name": "ä"}, "its name is none: use a-z, 0-9 and '-'"),
-        "upper-case-in-name": ("seal", {"name": "sealX"}, "its name is none: use a-z, 0-9 and '-'"),
-        "line-feed": ("seal", {"name": "x\n"}, "its name is none: use a-z, 0-9 and '-'"),
-    },
-)  # fmt: skip
-def test_a_fault_is_found(role: str, values: dict[str, object], fault: str) -> None:
+@pytest.mark.parametrize(("role", "fault"), FAULTS, ids=[f"{role}: {fault[:50]}" for role, fault in FAULTS])
+def test_a_fault_is_found(role: str, fault: str) -> None:
     """An object that would make a command fail is refused as it registers, and no other with it."""
-    registry = Registry()
-    sound = plugin_object(role, name="sound")
+    hook = f"register_{role.replace(' ', '_')}s"
+    for values in FAULTS[role, fault]:
+        registry = Registry()
+        objects = (plugin_object(role, **values), plugin_object(role, name="sound"))
 
-    class Plugin:
-        KEYWRIGHT_API = 1
+        registry.add(plugin(**{hook: lambda objects=objects: objects}), "mine")
 
-    hook = f"keywright_register_{role.replace(' ', '_')}s"
-
-    def register() -> Sequence[object]:
-        return (plugin_object(role, **values), sound)
-
-    plugin = Plugin()
-    setattr(plugin, hook, hookimpl(register))
-    registry.add(plugin, "mine")
-
-    assert [str(one) for one in registry.failures] == [
-        f"plugin 'mine': returned an object from {hook} that is no {role}: {fault}"
-    ]
-    assert registry.plugins[0].provides == (f"{role} sound",)
+        assert failures(registry) == [
+            f"plugin 'mine': returned an object from keywright_{hook} that is no {role}: {fault}"
+        ], values
+        assert registry.plugins[0].provides == (f"{role} sound",)
 
 
 def test_key_types_cannot_declare_what_every_key_has() -> None:

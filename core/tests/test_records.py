@@ -255,33 +255,33 @@ _FORM = "a date, a time and a zone, such as 2026-11-21T20:52:13Z"
 _NONE = "a date and time that exist"
 
 
-@cases(
-    ("text", "message"),
-    {
-        "empty": ("", _FORM),
-        "word": ("tomorrow", _FORM),
-        "date alone": ("2026-11-21", _FORM),
-        "no zone": ("2026-11-21T20:52:13", _FORM),
-        "ISO 8601 basic form": ("20261121T205213Z", _FORM),
-        "week date": ("2026-W47-6T20:52:13Z", _FORM),
-        "another separator": ("2026-11-21x20:52:13Z", _FORM),
-        "no seconds": ("2026-11-21T20:52Z", _FORM),
-        "less than a microsecond": ("2026-11-21T20:52:13.1234567Z", _FORM),
-        "newline": ("2026-11-21T20:52:13Z\n", _FORM),
-        "Arabic digits": ("٢٠٢٦-11-21T20:52:13Z", _FORM),
-        "no such day": ("2026-02-30T20:52:13Z", _NONE),
-        "no such hour": ("2026-11-21T24:52:13Z", _NONE),
-        "leap second": ("2026-11-21T20:52:60Z", _NONE),
-        "no such zone": ("2026-11-21T20:52:13+99:00", _NONE),
-        "year zero": ("0000-01-01T00:00:00Z", _NONE),
-        "past the last year": ("9999-12-31T23:59:59-01:00", _NONE),
-        "before the first year": ("0001-01-01T00:00:00+01:00", _NONE),
-    },
-)
-def test_what_is_no_time_is_refused(text: str, message: str) -> None:
+_NO_TIMES = {
+    "": _FORM,
+    "tomorrow": _FORM,
+    "2026-11-21": _FORM,
+    "2026-11-21T20:52:13": _FORM,  # no zone
+    "20261121T205213Z": _FORM,  # ISO 8601, basic form
+    "2026-W47-6T20:52:13Z": _FORM,
+    "2026-11-21x20:52:13Z": _FORM,
+    "2026-11-21T20:52Z": _FORM,
+    "2026-11-21T20:52:13.1234567Z": _FORM,
+    "2026-11-21T20:52:13Z\n": _FORM,
+    "٢٠٢٦-11-21T20:52:13Z": _FORM,
+    "2026-02-30T20:52:13Z": _NONE,
+    "2026-11-21T24:52:13Z": _NONE,
+    "2026-11-21T20:52:60Z": _NONE,
+    "2026-11-21T20:52:13+99:00": _NONE,
+    "0000-01-01T00:00:00Z": _NONE,
+    "9999-12-31T23:59:59-01:00": _NONE,
+    "0001-01-01T00:00:00+01:00": _NONE,
+}
+
+
+def test_what_is_no_time_is_refused() -> None:
     """What is no RFC 3339 time raises ValueError, whose message says what is."""
-    with refuses(ValueError, message):
-        parse_time(text)
+    for text, message in _NO_TIMES.items():
+        with refuses(ValueError, message):
+            parse_time(text)
 
 
 @given(text=st.text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -94,62 +94,63 @@ def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object
 
 
 @cases(
-    ("setting", "value", "rule"),
+    ("setting", "rule", "values"),
     {
-        "text: number": (Setting("s", "text"), written(1), "must be text"),
-        "text: NUL": (Setting("s", "text"), written("a\0"), "must be text"),
-        "choice: other": (COLOUR, written("blue"), "must be one of red, green"),
-        "choice: number": (COLOUR, written(1), "must be one of red, green"),
-        "low": (SIZE, written(120), SIZE_RULE),
-        "high": (SIZE, written(8200), SIZE_RULE),
-        "odd": (SIZE, written(129), SIZE_RULE),
-        "integer: boolean": (Setting("s", "integer"), written(value=True), "must be a whole number"),
-        "integer: fraction": (Setting("s", "integer"), written(1.0), "must be a whole number"),
-        "integer: text in a file": (Setting("s", "integer"), written("1"), "must be a whole number"),
-        "no maximum": (Setting("s", "integer", minimum=1), typed("0"), "must be a whole number from 1"),
-        "integer: underscore": (Setting("s", "integer"), typed("1_0"), "must be a whole number"),
-        "integer: other digits": (Setting("s", "integer"), typed("١"), "must be a whole number"),
-        "integer: 5000 digits": (Setting("s", "integer"), typed("9" * 5000), "must be a whole number"),
-        "boolean: text in a file": (Setting("s", "boolean"), written("true"), "must be true or false"),
-        "boolean: number": (Setting("s", "boolean"), written(1), "must be true or false"),
-        "boolean: yes": (Setting("s", "boolean"), typed("yes"), "must be true or false"),
-        "path: number": (Setting("s", "path"), written(1), "must be a path, as text"),
-        "path: NUL": (Setting("s", "path"), written("\0"), "must be a path, as text"),
-        "path: empty": (Setting("s", "path"), written(""), "must be a path, as text, and not empty"),
-        "path: no such home": (
-            Setting("s", "path"),
-            written("~keywright-nobody/a"),
-            "starts with ~, and no such home directory is known; write the path in full",
+        "text": (Setting("s", "text"), "must be text", (written(1), written("a\0"))),
+        "choice": (COLOUR, "must be one of red, green", (written("blue"), written(1))),
+        "integer in bounds": (SIZE, SIZE_RULE, (written(120), written(8200), written(129))),
+        "integer": (
+            Setting("s", "integer"),
+            "must be a whole number",
+            (written(value=True), written(1.0), written("1"), typed("1_0"), typed("١"), typed("9" * 5000)),
         ),
-        "duration: number": (Setting("s", "duration"), written(90), DURATION_RULE),
-        "duration: no unit": (Setting("s", "duration"), typed("90"), DURATION_RULE),
-        "duration: too long": (Setting("s", "duration"), written("36501d"), "must be at most 36500d"),
-        "secret: written out": (Setting("s", "secret"), written("hunter2"), WRITTEN_OUT),
-        "secret: as text": (Setting("s", "secret"), typed("hunter2"), WRITTEN_OUT),
-        "secret: other pointer": (Setting("s", "secret"), written({"value": "hunter2"}), SECRET_RULE),
-        "list: text in a file": (Setting("s", "list"), written("a"), "must be a list of texts"),
-        "list: number inside": (Setting("s", "list"), written(["a", 1]), "must be a list of texts"),
-        "table: text": (Setting("s", "table"), written("a"), "must be a table of texts"),
-        "table: as text": (Setting("s", "table"), typed("a=b"), "must be a table of texts"),
-        "table: number inside": (Setting("s", "table"), written({"a": 1}), "must be a table of texts"),
-        "table: number as name": (Setting("s", "table"), written({1: "a"}), "must be a table of texts"),
-        "values: list": (Setting("s", "values"), written(["a"]), VALUES_RULE),
-        "values: as text": (Setting("s", "values"), typed("{}"), VALUES_RULE),
-        "values: fraction": (Setting("s", "values"), written({"a": 1.0}), VALUES_RULE),
-        "values: nothing": (Setting("s", "values"), written({"a": None}), VALUES_RULE),
-        "values: date": (Setting("s", "values"), written({"a": [[date(2030, 1, 1)]]}), VALUES_RULE),
-        "values: number as name": (Setting("s", "values"), written({"a": {1: "b"}}), VALUES_RULE),
-        "values: without end": (Setting("s", "values"), written({"a": CIRCLE}), VALUES_RULE),
-        "pointer: empty": (Setting("s", "text"), written({}), f"must be text{INDIRECT}"),
-        "pointer: to nothing": (Setting("s", "text"), written({"env": ""}), f"must be text{INDIRECT}"),
-        "pointer: number": (Setting("s", "text"), written({"env": 1}), f"must be text{INDIRECT}"),
-        "pointer: NUL": (Setting("s", "text"), written({"file": "a\0"}), f"must be text{INDIRECT}"),
-        "pointer: two": (Setting("s", "text"), written({"env": "A", "file": "b"}), f"must be text{INDIRECT}"),
+        "integer without a maximum": (
+            Setting("s", "integer", minimum=1),
+            "must be a whole number from 1",
+            (typed("0"),),
+        ),
+        "boolean": (Setting("s", "boolean"), "must be true or false", (written("true"), written(1), typed("yes"))),
+        "path": (Setting("s", "path"), "must be a path, as text", (written(1), written("\0"))),
+        "empty path": (Setting("s", "path"), "must be a path, as text, and not empty", (written(""),)),
+        "path of no such home": (
+            Setting("s", "path"),
+            "starts with ~, and no such home directory is known; write the path in full",
+            (written("~keywright-nobody/a"),),
+        ),
+        "duration": (Setting("s", "duration"), DURATION_RULE, (written(90), typed("90"))),
+        "duration too long": (Setting("s", "duration"), "must be at most 36500d", (written("36501d"),)),
+        "secret written out": (Setting("s", "secret"), WRITTEN_OUT, (written("hunter2"), typed("hunter2"))),
+        "secret by another pointer": (Setting("s", "secret"), SECRET_RULE, (written({"value": "hunter2"}),)),
+        "list": (Setting("s", "list"), "must be a list of texts", (written("a"), written(["a", 1]))),
+        "table": (
+            Setting("s", "table"),
+            "must be a table of texts",
+            (written("a"), typed("a=b"), written({"a": 1}), written({1: "a"})),
+        ),
+        "values": (
+            Setting("s", "values"),
+            VALUES_RULE,
+            (
+                written(["a"]),
+                typed("{}"),
+                written({"a": 1.0}),
+                written({"a": None}),
+                written({"a": [[date(2030, 1, 1)]]}),
+                written({"a": {1: "b"}}),
+                written({"a": CIRCLE}),
+            ),
+        ),
+        "pointer": (
+            Setting("s", "text"),
+            f"must be text{INDIRECT}",
+            tuple(map(written, ({}, {"env": ""}, {"env": 1}, {"file": "a\0"}, {"env": "A", "file": "b"}))),
+        ),
     },
 )
-def test_a_value_that_breaks_the_rule_is_refused(setting: Setting, value: Given, rule: str) -> None:
+def test_a_value_that_breaks_the_rule_is_refused(setting: Setting, rule: str, values: Sequence[Given]) -> None:
     """The message has the source, the path and the rule."""
-    assert refusal(setting, value) == f"{value.source}: stores.a.s {rule}"
+    for value in values:
+        assert refusal(setting, value) == f"{value.source}: stores.a.s {rule}", value.value
 
 
 @pytest.mark.parametrize(
@@ -389,11 +390,7 @@ NO = "file: stores.a.s is no setting of X"
 @cases(
     ("given", "declared", "message"),
     {
-        "near": (
-            {"bit": written(1)},
-            (BITS,),
-            "file: stores.a.s is no setting of X (did you mean 'bits'?); it has: bits",
-        ),
+        "near": ({"bit": written(1)}, (BITS,), f"{NO} (did you mean 'bits'?); it has: bits"),
         "far": ({"zzz": written("1")}, (BITS, Setting("colour", "text", None)), f"{NO}; it has: bits, colour"),
         "none": ({"bit": written(1)}, (), f"{NO}; it has: none"),
         "missing": (

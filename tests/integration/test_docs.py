@@ -12,9 +12,9 @@ import pytest
 
 import keywright
 from keywright import Registry, errors, testing
-from keywright.cli.commands import add_core_commands
+from keywright.cli.commands import core_commands
 from keywright.plugins import hooks
-from keywright.plugins.commands import Command, Commands
+from keywright.plugins.commands import Command
 from keywright.testing.rules import rules_of
 
 HOUSE = Path(__file__).parents[2]
@@ -25,8 +25,7 @@ DOCS = "\n".join(path.read_text() for path in sorted((HOUSE / "docs").rglob("*.m
 
 def commands() -> list[Command]:
     """All commands, the core's and the plugins'."""
-    table = Commands()
-    add_core_commands(table, lambda: PLUGINS)
+    table = core_commands(lambda: PLUGINS)
     PLUGINS.add_commands(table)
     return list(table.table.values())
 

@@ -56,7 +56,7 @@ class InvalidNameError(KeywrightError):
 
 
 class InvalidKeyError(KeywrightError):
-    """A key is well-formed but not valid: halves that differ, a point off the curve, a size out of bounds. Exit code 65."""
+    """A key is well-formed but not valid: halves that differ, a point off the curve, a wrong size. Exit code 65."""
 
 
 class InvalidSignatureError(KeywrightError):
@@ -76,7 +76,7 @@ class UnsupportedOperationError(KeywrightError):
 
 
 class NotExportableError(UnsupportedOperationError):
-    """The secret half is not available: it stays inside its store, was destroyed, or was never imported. Exit code 5."""
+    """The secret half is not available: it never leaves its store, was destroyed, or never came. Exit code 5."""
 
 
 class PolicyError(KeywrightError):

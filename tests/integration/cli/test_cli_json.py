@@ -10,29 +10,27 @@ from typing import Any
 import pytest
 from support import COMMAND, Keywright, Told, started
 
-from keywright import Registry, errors
-from keywright.cli.commands import add_core_commands
+from keywright import Context, Registry, Secret, errors
+from keywright.cli.commands import core_commands
 from keywright.cli.failures import exit_code
-from keywright.plugins.commands import Commands
 
 PUBLIC = b"test-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="  # RFC 8032 §7.1, TEST 1
 
 SIGNATURE = "AAAA"
 
-# Each command at its best: arguments, and the keys of its document (of each line, for lists).
-JWE = ("--key-file", "oct.jwk", "--key-algorithm", "dir", "--content-algorithm", "A256GCM")
-
+JWE = ["--key-file", "oct.jwk", "--key-algorithm", "dir", "--content-algorithm", "A256GCM"]
 API_KEY = "KEY_ID"
-
 INFO = {"reference", "kid", "state"}
+KEY = {"format", "half", "data"}
 
+# For each command: arguments that succeed, and the keys of its document (of each line, for lists).
 DONE: dict[str, tuple[list[str], set[str]]] = {
     "generate": (["new"], INFO),
     "ensure": ([], INFO),
     "import": (["new", "--public"], INFO),
     "rotate": (["a"], INFO),
-    "export": (["a"], {"reference", "format", "half", "data"}),
-    "convert": (["--from", "nix", "--to", "jwk"], {"format", "half", "data"}),
+    "export": (["a"], {"reference", *KEY}),
+    "convert": (["--from", "nix", "--to", "jwk"], KEY),
     "list": ([], {"name", "versions"}),
     "show": (["a"], {"name", "versions"}),
     "label": (["a", "x=y"], INFO),
@@ -54,21 +52,21 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "config schema": ([], {"properties"}),
     "config path": ([], {"path"}),
     "init": (["--config", "other.toml"], {"path"}),
-    "nix key generate-secret": (["--key-name", "a"], {"format", "half", "data"}),
-    "nix key convert-secret-to-public": ([], {"format", "half", "data"}),
+    "nix key generate-secret": (["--key-name", "a"], KEY),
+    "nix key convert-secret-to-public": ([], KEY),
     "nix key check": (["a.pub"], {"file", "deviations"}),
     "nix sign": (["cache", "--key", "a"], {"changed", "unchanged", "faults"}),
     "nix verify": (["cache", "--trusted-public-keys", PUBLIC.decode()], {"verified", "bad"}),
     "nix trusted-public-keys": ([], {"keys"}),
-    "jose jwk create-secret-key": ([], {"format", "half", "data"}),
-    "jose jwk create-curve-key": ([], {"format", "half", "data"}),
-    "jose jwk create-rsa-key": (["--bits", "2048"], {"format", "half", "data"}),
+    "jose jwk create-secret-key": ([], KEY),
+    "jose jwk create-curve-key": ([], KEY),
+    "jose jwk create-rsa-key": (["--bits", "2048"], KEY),
     "jose jwk thumbprint": (["ed.jwk"], {"thumbprint"}),
     "jose jwks": (["a"], {"keys"}),
     "jose jws sign": (["--key", "a"], {"token"}),
     "jose jws verify": (["--key", "a"], {"header", "claims", "kid", "reference"}),
-    "jose jwe encrypt": ([*JWE], {"token"}),
-    "jose jwe decrypt": ([*JWE], {"header", "plaintext"}),
+    "jose jwe encrypt": (JWE, {"token"}),
+    "jose jwe decrypt": (JWE, {"header", "plaintext"}),
     "jose api-key create": ([], {"key_id", "api_key"}),
     "jose api-key verify": ([], {"key_id", "labels"}),
     "jose api-key list": ([], {"key_id", "status"}),
@@ -108,8 +106,8 @@ def documents(stdout: bytes) -> list[dict[str, Any]]:
 
 def commands() -> list[str]:
     """The paths of all commands."""
-    table, plugins = Commands(), Registry.load()
-    add_core_commands(table, lambda: plugins)
+    plugins = Registry.load()
+    table = core_commands(lambda: plugins)
     plugins.add_commands(table)
     return [" ".join(path) for path in table.table]
 
@@ -126,7 +124,6 @@ def test_what_is_done_is_told_in_json(ready: Keywright, command: str) -> None:
     if command == "verify":
         signature = json.loads(ready("sign", "a", "--json", input=given).stdout)["signature"]
         arguments = [signature if word == SIGNATURE else word for word in arguments]
-
     if command.startswith("jose j"):
         given = b"{}"
     if command.endswith(("jws verify", "jwe decrypt")):
@@ -182,101 +179,82 @@ def test_every_failure_is_told_in_json(ready: Keywright, arguments: list[str], k
     assert document["error"]["message"] == _message(done.stderr)
 
 
-@pytest.mark.parametrize(
-    ("line", "words", "group"),
-    [
-        ("--config", "a value", ""),
-        ("--profile", "a value", ""),
-        ("config --store", "a value", " config"),
-        ("--option", "two values", ""),
-        ("--option a.b", "two values", ""),
-    ],
-)
-def test_an_option_without_its_value_and_a_command(keywright: Keywright, line: str, words: str, group: str) -> None:
+@pytest.mark.parametrize("line", ["--config", "--profile", "config --store", "--option", "--option a.b"])
+def test_an_option_without_its_value_and_a_command(told: Told, line: str) -> None:
     """One line says what is missing, and no list of commands hides it."""
-    done = keywright(*line.split())
+    *group, option = line.removesuffix(" a.b").split()
+    words = "two values" if option == "--option" else "a value"
+    end = f"and the command line ends before that; see {' '.join(('keywright', *group))} --help"
 
-    option = line.removeprefix("config ").split()[0]
-    message = f"{option} takes {words}, and the command line ends before that; see keywright{group} --help"
-    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", f"keywright: {message}\n")
+    assert told(*line.split()) == (2, "", f"keywright: {option} takes {words}, {end}\n")
 
 
-@pytest.mark.parametrize(("words", "group"), [("", "keywright"), ("nix key", "keywright nix key")])
-def test_no_command(keywright: Keywright, words: str, group: str) -> None:
-    """People get the list of commands, programs a document; options without a command are reported below the list."""
-    done, bare = keywright(*words.split(), "--json"), keywright(*words.split())
+@pytest.mark.parametrize("words", ["", "nix key"])
+def test_no_command(told: Told, words: str) -> None:
+    """People get the list of commands, programs a document; after options, a message stands below the list."""
+    (bare, _, overview), (code, out, listed) = told(*words.split()), told(*words.split(), "--json")
 
+    group = f"keywright {words}".rstrip()
     message = f"no command is named; see {group} --help"
-    assert documents(done.stdout) == [{"error": {"exit": 2, "message": message, "type": "ConfigError"}}]
-    assert (done.returncode, done.stderr[:20]) == (2, f"usage: {group} COMMAND"[:20].encode())
+    assert json.loads(out) == {"error": {"exit": 2, "message": message, "type": "ConfigError"}}
+    assert (code, bare, listed) == (2, 2, f"{overview}keywright: {message}\n")
+    assert overview.startswith(f"usage: {group} COMMAND")
     for line in ("--store a", "-q", "--option a.b c") if not words else ():
-        told = keywright(*line.split())
-        assert (told.returncode, bare.returncode) == (2, 2)
-        assert told.stderr == bare.stderr + f"keywright: {message}\n".encode()
+        assert told(*line.split()) == (2, "", listed)
 
 
 def _message(stderr: bytes) -> str:
     return stderr.decode().removeprefix("keywright: ").removesuffix("\n")
 
 
-@pytest.mark.parametrize("error", [*(name for name in errors.__all__ if name != "KeywrightError")])
-def test_every_class_of_error_has_its_document(error: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a command raises, the document names its class and exit code."""
-    kind: type[errors.KeywrightError] = getattr(errors, error)
+def stop_with(error: BaseException, told: Told, monkeypatch: pytest.MonkeyPatch) -> tuple[int, dict[str, Any], str]:
+    """The exit code, the member `error` of the document, and stderr of a command that raises `error`."""
 
     def fail(*_: object) -> int:
-        raise kind("it is so; do this")
+        raise error
 
     monkeypatch.setattr("keywright.cli.commands.config.run_config_path", fail)
-
     code, out, err = told("config", "path", "--json")
+    document = json.loads(out)
+    assert document.keys() == {"error"}
+    return code, document["error"], err
 
-    assert code == exit_code(kind(""))
-    assert json.loads(out) == {"error": {"type": error, "message": "it is so; do this", "exit": code}}
+
+@pytest.mark.parametrize("error", [name for name in errors.__all__ if name != "KeywrightError"])
+def test_every_class_of_error_has_its_document(error: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For any error that a command raises, the document has its class and exit code."""
+    raised: errors.KeywrightError = getattr(errors, error)("it is so; do this")
+
+    code, document, err = stop_with(raised, told, monkeypatch)
+
+    assert code == exit_code(raised)
+    assert document == {"type": error, "message": "it is so; do this", "exit": code}
     assert err == "keywright: it is so; do this\n"
 
 
-@pytest.mark.parametrize("stop", [RuntimeError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize(("stop", "expected"), [(RuntimeError, 70), (SystemExit, 70), (KeyboardInterrupt, 130)])
 def test_what_is_no_error_of_ours_has_a_document_too(
-    stop: type[BaseException], told: Told, monkeypatch: pytest.MonkeyPatch
+    stop: type[BaseException], expected: int, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bug and Ctrl-C are told in JSON; the words of a bug are not repeated."""
+    """A bug and Ctrl-C have one in JSON; the message of a bug is not repeated."""
+    code, document, err = stop_with(stop("canary"), told, monkeypatch)
 
-    def fail(*_: object) -> int:
-        raise stop("canary")
-
-    monkeypatch.setattr("keywright.cli.commands.config.run_config_path", fail)
-
-    code, out, err = told("config", "path", "--json")
-
-    document = json.loads(out)["error"]
-    assert code == document["exit"] == (130 if stop is KeyboardInterrupt else 70)
-    assert document["type"] == stop.__name__
+    assert (code, document["exit"], document["type"]) == (expected, expected, stop.__name__)
     assert err == f"keywright: {document['message']}\n"
-    assert "canary" not in out + err
+    assert "canary" not in f"{document} {err}"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["show", "b"], ["show", "b", "--reason=--json"], ["show", "b", "--", "--json"], ["verify", "--", "--json", "x"]],
-    ids=" ".join,
-)
-def test_no_document_is_printed_unasked(ready: Keywright, arguments: list[str]) -> None:
+@pytest.mark.parametrize("line", ["show b", "show b --reason=--json", "show b -- --json", "verify -- --json x"])
+def test_no_document_is_printed_unasked(told: Told, line: str) -> None:
     """`--json` in a value or after `--` is not the option."""
-    done = ready(*arguments)
+    code, out, _ = told(*line.split())
 
-    assert done.returncode in (2, 3)
-    assert done.stdout == b""
+    assert (code in (2, 3), out) == (True, "")
 
 
 def test_a_key_that_is_no_text_is_in_base64(capsys: pytest.CaptureFixture[str]) -> None:
     """`encoding` says so."""
-    from keywright import Context, Secret
-
-    def no_config() -> Any:
-        raise AssertionError
-
-    context = Context(Registry, read_config=no_config, json=True)
+    context = Context(Registry, read_config=lambda: pytest.fail("no configuration is read"), json=True)
 
     context.write_key(Secret(b"\xff\x00"), format="raw", secret=True, reference="a@1")
 
@@ -352,11 +330,9 @@ def test_what_is_destroyed_is_not_destroyed_again(keywright: Keywright) -> None:
 
     again, with_reason = keywright("destroy", "a@1"), keywright("destroy", "a", "--reason", "second")
 
-    assert (again.returncode, again.stdout) == (with_reason.returncode, with_reason.stdout) == (0, b"a@1\n")
-    assert again.stderr == b"keywright: a@1 is destroyed already; nothing was changed\n"
-    assert with_reason.stderr == (
-        b"keywright: a@1 is destroyed already; nothing was changed, and the reason is not kept\n"
-    )
+    note = "keywright: a@1 is destroyed already; nothing was changed"
+    for done, words in ((again, note), (with_reason, f"{note}, and the reason is not kept")):
+        assert (done.returncode, done.stdout, done.stderr.decode()) == (0, b"a@1\n", f"{words}\n")
     assert keywright("show", "a", "--json").stdout == before
 
 
@@ -368,9 +344,9 @@ def test_a_reason_that_is_not_kept_is_told(keywright: Keywright, change: str, st
 
     second = keywright(change, "a", "--reason", "second")
 
+    note = f"keywright: a@1 is {state} already; the reason is not kept\n".encode()
     assert (first.returncode, first.stderr) == (0, b"")
-    assert (second.returncode, second.stdout) == (0, b"a@1\n")
-    assert second.stderr == f"keywright: a@1 is {state} already; the reason is not kept\n".encode()
+    assert (second.returncode, second.stdout, second.stderr) == (0, b"a@1\n", note)
 
 
 @pytest.mark.usefixtures("key")

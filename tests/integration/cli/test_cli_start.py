@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nacl.signing
 import pytest
+from support import Keywright
 
 from keywright import Commands, Registry
 from keywright.plugins.commands import commands_of
@@ -42,31 +43,24 @@ def cache(home: Path) -> Path:
     return home / "cache"
 
 
+NOT_NEEDED = {"pluggy", "keywright.plugins.registry", "keywright_sqlite", "keywright_keytypes", "keywright_file"}
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    "line",
     [
-        ["nix", "sign", "cache", "--key-file", "key"],
-        ["nix", "sign", "--help"],
-        ["nix", "key", "generate-secret", "--version"],
-        ["jose", "jwk", "create-secret-key"],
+        "nix sign cache --key-file key",
+        "nix sign --help",
+        "nix key generate-secret --version",
+        "jose jwk create-secret-key",
     ],
-    ids=" ".join,
 )
 @pytest.mark.usefixtures("cache")
-def test_it_loads_no_plugin_that_it_does_not_need(
-    home: Path, environment: dict[str, str], arguments: list[str]
-) -> None:
+def test_it_loads_no_plugin_that_it_does_not_need(home: Path, environment: dict[str, str], line: str) -> None:
     """A start is most of what a short command takes, and all plugins are most of a start."""
-    code, modules = loaded(home, environment, *arguments)
+    code, modules = loaded(home, environment, *line.split())
 
-    assert code == 0
-    assert not modules & {
-        "pluggy",
-        "keywright.plugins.registry",
-        "keywright_sqlite",
-        "keywright_keytypes",
-        "keywright_file",
-    }
+    assert (code, modules & NOT_NEEDED) == (0, set())
 
 
 @pytest.mark.usefixtures("cache")
@@ -78,13 +72,9 @@ def test_it_loads_what_it_asks_for(home: Path, environment: dict[str, str]) -> N
     assert modules >= {"pluggy", "keywright.plugins.registry", "keywright_keytypes"}
 
 
-def told(commands: Commands) -> list[tuple[object, ...]]:
-    """What a table says of each command, but for the functions, which are made again each time."""
-    of_functions = ("configure", "run")
-    return [
-        tuple(value for field, value in one._asdict().items() if field not in of_functions)
-        for one in commands.table.values()
-    ]
+def values(commands: Commands) -> list[dict[str, object]]:
+    """The fields of each command, but for the functions, which are new ones each time."""
+    return [{**one._asdict(), "configure": None, "run": None} for one in commands.table.values()]
 
 
 @pytest.mark.parametrize("plugin", WITH_COMMANDS)
@@ -98,7 +88,7 @@ def test_it_is_what_the_hook_adds(plugin: str) -> None:
     registry.add_commands(by_hook)
 
     assert by_module.table
-    assert told(by_module) == told(by_hook)
+    assert values(by_module) == values(by_hook)
 
 
 def test_ours_take_it() -> None:
@@ -106,34 +96,13 @@ def test_ours_take_it() -> None:
     assert WITH_COMMANDS == ["jose", "nix"]
 
 
-def test_a_fault_of_the_configuration_is_told_where_it_is_read(
-    home: Path, environment: dict[str, str], cache: Path
-) -> None:
-    """A plugin on the allow-list that is not installed stops who uses the ring, and no one else."""
+@pytest.mark.usefixtures("cache")
+def test_a_fault_of_the_configuration_is_told_where_it_is_read(home: Path, keywright: Keywright) -> None:
+    """A plugin on the allow-list that is not installed stops the commands that use the ring, and no others."""
     (home / "keywright.toml").write_text('plugins = ["nix", "keytypes", "absent"]\n')
-    line = [sys.executable, "-m", "keywright", "nix", "sign", str(cache)]
 
-    by_file = subprocess.run([*line, "--key-file", "key"], cwd=home, env=environment, capture_output=True, text=True)
-    by_ring = subprocess.run([*line, "--key", "a"], cwd=home, env=environment, capture_output=True, text=True)
+    by_file, by_ring = (keywright("nix", "sign", "cache", *key) for key in (("--key-file", "key"), ("--key", "a")))
 
-    assert (by_file.returncode, by_file.stdout, by_file.stderr) == (0, "signed 0, already signed 0\n", "")
+    assert (by_file.returncode, by_file.stdout, by_file.stderr) == (0, b"signed 0, already signed 0\n", b"")
     assert by_ring.returncode == 2
-    assert by_ring.stderr.startswith("keywright: plugins names 'absent', which is not installed; installed: ")
-
-
-def test_a_command_of_a_plugin_that_is_not_allowed(home: Path, environment: dict[str, str]) -> None:
-    """It is no command there."""
-    (home / "keywright.toml").write_text('plugins = ["keytypes"]\n')
-
-    done = subprocess.run(
-        [sys.executable, "-m", "keywright", "nix", "sign", "."],
-        cwd=home,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-
-    assert done.returncode == 2
-    assert done.stderr.startswith(
-        "keywright: there is no such command: the setting `plugins` leaves the plugin 'nix' out"
-    )
+    assert by_ring.stderr.startswith(b"keywright: plugins names 'absent', which is not installed; installed: ")

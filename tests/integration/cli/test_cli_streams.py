@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import COMMAND, Keywright, Shell, ctrl_c, feed, started
+from support import COMMAND, Keywright, Shell, Told, ctrl_c, feed, started
 
 from keywright import Context, Registry
-from keywright.cli import app
 from keywright.cli.commands import use
 from keywright.cli.io import Progress
 
@@ -152,10 +151,8 @@ def test_a_stdin_that_does_not_block_is_refused(home: Path, environment: dict[st
 
     os.close(reading)
     os.close(writing)
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == (
-        b"keywright: standard input does not block, so a part could be taken for the whole; name a file\n"
-    )
+    message = b"keywright: standard input does not block, so a part could be taken for the whole; name a file\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", message)
 
 
 def test_a_dash_is_a_stream_and_an_empty_path_is_nothing(shell: Shell, home: Path) -> None:
@@ -248,52 +245,39 @@ def test_a_kid_does_not_steer_the_terminal(keywright: Keywright) -> None:
     assert shown.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "import b",
-        "jose jws sign --key a",
-        "jose jwe encrypt --key a --key-algorithm dir --content-algorithm A256GCM",
-    ],
-)
+TOO_MUCH = "has more than {} bytes, the most that is read here; check that it is what you meant"
+JWE = "jose jwe encrypt --key a --key-algorithm dir --content-algorithm A256GCM"
+
+
+@pytest.mark.parametrize("line", ["import b", "jose jws sign --key a", JWE])
 def test_more_than_is_read_is_refused(shell: Shell, home: Path, line: str) -> None:
-    """Whatever it would have been: the message says how much a command reads."""
+    """For any kind of input the message says how much a command reads."""
     (home / "large").touch()
     os.truncate(home / "large", 1_048_577)
 
     done = shell(f"keywright {line} large")
 
-    told = "has more than 1048576 bytes, the most that is read here; check that it is what you meant"
-    assert (done.returncode, done.stdout, done.stderr) == (65, "", f"keywright: large: {told}\n")
+    told = f"keywright: large: {TOO_MUCH.format(1_048_576)}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (65, "", told)
 
 
-@pytest.mark.parametrize("command", ["sign", "verify"])
-def test_a_message_has_a_limit_of_its_own(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
-) -> None:
-    """What is signed is no key, and the message does not say so."""
+@pytest.mark.parametrize("line", ["sign a long", "verify a long --signature AA=="])
+def test_a_message_has_a_limit_of_its_own(told: Told, home: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """The input of `sign` is not a key, and the message does not call it one."""
     monkeypatch.setattr(use, "_MAXIMUM_MESSAGE_BYTES", 10)
     (home / "long").write_bytes(bytes(11))
-    more = ["--signature", "AA=="] if command == "verify" else []
 
-    code = app.run([command, "a", str(home / "long"), *more])
-
-    told = "has more than 10 bytes, the most that is read here; check that it is what you meant"
-    assert (code, capsys.readouterr()) == (65, ("", f"keywright: {home / 'long'}: {told}\n"))
+    assert told(*line.split()) == (65, "", f"keywright: long: {TOO_MUCH.format(10)}\n")
 
 
 @pytest.mark.parametrize(
     ("line", "noted"),
     [
-        ("import b", True),
-        ("sign a", True),
-        ("sign a -", True),
-        ("convert --from nix --to jwk", True),
-        ("sign a -q", False),
-        ("sign a out", False),
+        *((line, True) for line in ("import b", "sign a", "sign a -", "convert --from nix --to jwk")),
+        *((line, False) for line in ("sign a -q", "sign a out")),
     ],
 )
-def test_who_types_is_told_how_to_end(
+def test_input_from_a_terminal_is_noted(
     shell: Shell, home: Path, environment: dict[str, str], line: str, noted: bool
 ) -> None:
     """A command that reads from a terminal says so, once, unless it is to be quiet."""
@@ -313,17 +297,12 @@ def test_who_types_is_told_how_to_end(
 @pytest.mark.parametrize(
     ("line", "warned"),
     [
-        ("import b key", True),
-        ("import b ./key", True),
-        ("import b key -q", False),
-        ("import b - < key", False),
-        ("import b --public public", False),
-        ("import b public", False),
-        ("import b hidden", False),
+        *((line, True) for line in ("import b key", "import b ./key")),
+        *((f"import b {more}", False) for more in ("key -q", "- < key", "--public public", "public", "hidden")),
     ],
 )
-def test_a_secret_key_that_others_may_read_is_told(shell: Shell, line: str, warned: bool) -> None:
-    """Anyone who imports it learns that it may be known; of a public key or a stream there is nothing to say."""
+def test_a_secret_key_that_others_may_read_is_reported(shell: Shell, line: str, warned: bool) -> None:
+    """An import warns that it may be known; not of a public key or a stream."""
     shell("umask 077; keywright export a --secret > hidden; cp hidden key; keywright export a > public")
     shell("chmod 644 key public; keywright destroy a --yes")
 
@@ -336,14 +315,13 @@ def test_a_secret_key_that_others_may_read_is_told(shell: Shell, line: str, warn
 
 
 def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
-    """A directory that is gone is reported, as by every command, but for a path in full; so is what is no file."""
-    shell("mkdir taken gone")
-    gone = f"cd gone; rmdir ../gone; keywright init --config {home}/new.toml; cd ..; mkdir gone; cd gone; rmdir ../gone"
+    """A directory that is gone is an error, as for every command, but not for an absolute path; so is a directory."""
+    gone = "mkdir -p gone taken; cd gone; rmdir ../gone; keywright init"
 
-    elsewhere = shell(gone)
+    elsewhere = shell(f"{gone} --config {home}/new.toml")
     assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (0, f"{home}/new.toml\n", "")
     for arguments in ("", "--force", "--config newer.toml", "--json"):
-        done = shell(f"mkdir -p gone; cd gone; rmdir ../gone; keywright init {arguments}")
+        done = shell(f"{gone} {arguments}")
         told = "keywright: the current directory does not exist any more; change to another\n"
         assert (done.returncode, done.stderr) == (2, told), arguments
     over = shell("keywright init --config taken --force")
@@ -395,7 +373,7 @@ def test_the_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_the_line(total: int | None, done: int, line: str) -> None:
-    """Counts are reported with separators, and the bar never leaves its bounds."""
+    """Counts have separators, and the bar never leaves its bounds."""
     progress = Progress(total, "keys", shown=False)
 
     progress.advance(done)

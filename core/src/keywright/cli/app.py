@@ -24,7 +24,7 @@ _HIGHEST_CODE = 255
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line. Returns the exit code; nothing is raised, whatever happens."""
+    """Run one command line. Returns the exit code; no exception is raised."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         fill_closed()
@@ -58,23 +58,19 @@ def dispatch(given: Sequence[str]) -> int:
 
 
 def _find(line: CommandLine, loading: Loading) -> tuple[Commands, Found]:
-    """Find the command that the arguments name, and the table that has it; other plugins are loaded if need be."""
-    from keywright.cli.commands import add_core_commands
-    from keywright.plugins.commands import Commands
+    """Find the command that the arguments name, and the table that has it; all plugins are loaded only if needed."""
+    from keywright.cli.commands import core_commands
+    from keywright.plugins.commands import commands_of
 
-    commands = Commands()
-    add_core_commands(commands, lambda: loading.plugins)
+    commands = core_commands(lambda: loading.plugins)
     found = line.find(commands)
     plugin = None if found.words else found.stray
     if plugin is not None:
-        from keywright.plugins.commands import commands_of
-
         commands.extend(commands_of(plugin, allowed=loading.allowed))
         found = line.find(commands)
     if found.words in commands.table:
         return commands, found
-    commands = Commands()
-    add_core_commands(commands, lambda: loading.plugins)
+    commands = core_commands(lambda: loading.plugins)
     loading.plugins.add_commands(commands)
     if plugin is not None and not commands.below((plugin,)):
         loading.check_allowed(plugin)
@@ -92,7 +88,7 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
     if command.global_options:
         context.quiet, context.verbose = arguments.quiet, arguments.verbose
         context.store = getattr(arguments, "store", None)
-    # What the start left behind stays; from here on garbage is collected again.
+    # The objects of the start stay; from here on garbage is collected again.
     gc.freeze()
     gc.enable()
     try:

@@ -1,4 +1,4 @@
-"""What a command is given beside its arguments: the ring, the registry, and where to read and write."""
+"""What a command gets besides its arguments: the ring, the registry, and where to read and write."""
 
 from __future__ import annotations
 
@@ -139,17 +139,17 @@ class Context:
         Raises: as `write_result`.
         """
         to_file = output is not None and output != "-"
+        about = {"format": format, "half": "secret" if secret else "public"}
+        if reference is not None:
+            about["reference"] = reference
+        if self.json and not to_file:
+            self.write(_key_document(about, data, is_base64=is_base64))
+            return
+        if line or (not to_file and is_terminal()):
+            data = Secret(data.reveal() + b"\n") if isinstance(data, Secret) else data + b"\n"
+        self.write_result(data, output=output, force=force)
         if self.json:
-            about = {"format": format, "half": "secret" if secret else "public"}
-            about |= {} if reference is None else {"reference": reference}
-            if not to_file:
-                self.write(_key_document(about, data, is_base64=is_base64))
-                return
-            self.write_result(_ended(data) if line else data, output=output, force=force)
             self.print_json(about | {"output": output})
-        else:
-            ended = line or (not to_file and is_terminal())
-            self.write_result(_ended(data) if ended else data, output=output, force=force)
 
     def say(self, text: str) -> None:
         """A line for people, on stderr, quiet or not: what went wrong."""
@@ -205,20 +205,22 @@ class Context:
         """
         if path == "":
             raise ConfigError("the path of the file to read is empty; name a file, or - for standard input")
-        is_stdin = path is None or path == "-"
-
-        def subject() -> str:
-            return "standard input" if is_stdin else shown_path(str(path))
-
+        if path == "-":
+            path = None
+        subject = "standard input" if path is None else shown_path(path)
         try:
-            if is_stdin and sys.stdin is not None and sys.stdin.isatty():
-                self.note("keywright: reading from the terminal; end with Ctrl-D")
-            data = _read_stdin(limit + 1) if is_stdin else _read_file(str(path), limit + 1)
+            if path is not None:
+                with open(path, "rb") as file:
+                    data = Secret(file.read(limit + 1))
+            else:
+                if sys.stdin is not None and sys.stdin.isatty():
+                    self.note("keywright: reading from the terminal; end with Ctrl-D")
+                data = _read_stdin(limit + 1)
         except OSError as error:
-            raise ConfigError(f"{subject()}: cannot be read ({error.strerror}); check the path") from None
+            raise ConfigError(f"{subject}: cannot be read ({error.strerror}); check the path") from None
         if len(data) > limit:
             raise FormatError(
-                f"{subject()}: has more than {limit} bytes, the most that is read here; check that it is what you meant"
+                f"{subject}: has more than {limit} bytes, the most that is read here; check that it is what you meant"
             )
         return data
 
@@ -273,29 +275,16 @@ def _read_stdin(limit: int) -> Secret:
     return Secret(sys.stdin.buffer.read(limit))
 
 
-def _read_file(path: str, limit: int) -> Secret:
-    with open(path, "rb") as file:
-        return Secret(file.read(limit))
-
-
-def _ended(data: bytes | Secret) -> bytes | Secret:
-    return Secret(data.reveal() + b"\n") if isinstance(data, Secret) else data + b"\n"
-
-
 def _key_document(about: dict[str, str], data: bytes | Secret, *, is_base64: bool) -> Secret:
     """`about` with the key's bytes as text, one line of JSON."""
     import json
 
-    hidden = data if isinstance(data, Secret) else Secret(data)
-    return Secret(json.dumps(about | _as_text(hidden, is_base64=is_base64), sort_keys=True).encode() + b"\n")
-
-
-def _as_text(data: Secret, *, is_base64: bool) -> dict[str, str]:
-    if is_base64:
-        return {"data": data.reveal().decode(), "encoding": "base64"}
+    octets = data.reveal() if isinstance(data, Secret) else data
     try:
-        return {"data": data.reveal().decode()}
+        text = octets.decode()
     except UnicodeDecodeError:
         from base64 import b64encode
 
-        return {"data": b64encode(data.reveal()).decode(), "encoding": "base64"}
+        text, is_base64 = b64encode(octets).decode(), True
+    encoding = {"encoding": "base64"} if is_base64 else {}
+    return Secret(json.dumps({**about, "data": text, **encoding}, sort_keys=True).encode() + b"\n")

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, Self, TextIO
 
 from keywright.errors import ConfigError, DurabilityUnknownError, KeyExistsError, StoreUnavailableError
-from keywright.secret import Secret
+from keywright.secret import Secret, looks_like_a_secret
 
 _UNCONFIRMED: Final = (
     "{subject}: is written, but the system would not confirm that it is on the disk ({reason}); check the disk"
@@ -95,8 +95,6 @@ def is_terminal() -> bool:
 
 def shown_path(path: str) -> str:
     """A path as it was given, for a message; not shown if it looks like a key or a token given in its place."""
-    from keywright.secret import looks_like_a_secret
-
     return "the file named there, whose name looks like a key or token," if looks_like_a_secret(path) else path
 
 

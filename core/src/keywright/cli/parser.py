@@ -155,12 +155,26 @@ def no_such_command(found: Found, commands: Commands) -> ConfigError:
     return ConfigError(f"there is no such command{hint}; {group} has: {', '.join(following)}")
 
 
+def add_flag(parser: argparse.ArgumentParser, name: str, help_: str) -> None:
+    """Add an option without a value."""
+    parser.add_argument(name, action="store_true", help=help_)
+
+
+def add_value(parser: argparse.ArgumentParser, name: str, metavar: str, help_: str, default: str | None = None) -> None:
+    """Add an option with a value."""
+    parser.add_argument(name, metavar=metavar, default=default, help=help_)
+
+
+def add_list(parser: argparse.ArgumentParser, name: str, metavar: str, help_: str) -> None:
+    """Add an option that may stand any number of times, with the list of its values."""
+    parser.add_argument(name, metavar=metavar, action="append", default=[], help=help_)
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add `-o FILE` and `--force`."""
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write to this file, created 0600, instead of stdout (-)"
-    )
-    parser.add_argument("--force", action="store_true", help="let -o replace a file")
+    output = "write to this file, created 0600, instead of stdout (-)"
+    parser.add_argument("-o", "--output", metavar="FILE", help=output)
+    add_flag(parser, "--force", "let -o replace a file")
 
 
 class FinishedError(Exception):

@@ -1,4 +1,4 @@
-"""The store backend `memory`: for tests and throw-away rings. What it holds ends with the process."""
+"""The store backend `memory`: for tests and temporary rings. Its content ends with the process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MemoryStore:
 
         self._lock = RLock()
         self._records: dict[str, dict[int, Record]] = {}
-        self._names: list[str] = []  # the keys of _records, in order; an interrupted call may leave one that is none
+        self._names: list[str] = []  # the keys of _records, in order; an interrupted call may leave an extra one
         self._writes = 0  # never goes back, so that no revision comes twice
 
     def get(self, name: str, version: int) -> Record:
@@ -156,7 +156,7 @@ def _refuse_payload_of_destroyed(record: Record) -> None:
 
 
 def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:
-    """A copy whose labels no one else can change."""
+    """A copy with labels of its own."""
     return replace(info, labels=dict(info.labels), revision=info.revision if revision is None else revision)
 
 

@@ -90,7 +90,7 @@ def open_root(path: str) -> Directory | None:
         OSError: it cannot be opened.
         AccessDeniedError: another user owns it or may change what is in it.
         DamagedStoreError: it is not a directory.
-        StoreUnavailableError: it is a link to nothing: a volume that is not mounted is not a empty store.
+        StoreUnavailableError: it is a link to nothing: a volume that is not mounted is not an empty store.
     """
     try:
         return Directory(path, path)

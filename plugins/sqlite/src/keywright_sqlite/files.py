@@ -53,8 +53,8 @@ def resolve(path: str) -> str:
 
     Raises:
         AccessDeniedError: this user may not search a directory on the way.
-        StoreUnavailableError: a link on the way leads to nothing (a volume that is not mounted is not a empty store), or
-            the way changed while it was followed.
+        StoreUnavailableError: a link on the path leads to nothing (an unmounted volume is not an empty store), or the
+            path changed while it was followed.
     """
     missing = os.path.abspath(path)
     while not os.path.exists(missing):

@@ -1,11 +1,11 @@
-"""The core's commands: this table says what each is for, and the module beside it has its arguments and its output."""
+"""The core's commands. This table has their help; the module named beside each has its arguments and its output."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from keywright.plugins.registry import Registry
 
 # Path, module of this package, what it uses, help, examples. The module has `run_PATH`, and `configure_PATH` if the
-# command has arguments. Commands that do not use the configuration work whatever is wrong with it. (`migrate` does use
-# the ring, but names its two stores itself.)
+# command has arguments. Commands that do not use the configuration work even if it is invalid. (`migrate` does use the
+# ring, but has its own options for its two stores.)
 _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
     ("generate", "keys", "ring", "make a key: version 1 of a name", (
         "keywright generate cache.example.org",
@@ -106,20 +106,27 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-def add_core_commands(commands: Commands, plugins: Callable[[], Registry]) -> None:
-    """Add them all. A module is imported, and `plugins` called, for a command that was asked for."""
+def core_commands(plugins: Callable[[], Registry]) -> Commands:
+    """A table of them all. A module is imported, and `plugins` called, only for a command that runs or is parsed."""
+    from keywright.plugins.commands import Commands
+
+    commands = Commands()
     for path, module, uses, help_, examples in _COMMANDS:
-        of_path = f"{__name__}.{module}", path.replace(" ", "_")
-        configure, run = partial(_configure, *of_path, plugins), partial(_run, *of_path)
+        configure, run = partial(_configure, module, path, plugins), partial(_run, module, path)
         commands.add(path, help=help_, configure=configure, run=run, examples=examples, uses=uses)
+    return commands
 
 
-def _configure(module: str, name: str, plugins: Callable[[], Registry], parser: ArgumentParser) -> None:
-    configure = getattr(import_module(module), f"configure_{name}", None)
+def _configure(module: str, path: str, plugins: Callable[[], Registry], parser: ArgumentParser) -> None:
+    configure = _function(module, f"configure_{path}")
     if configure is not None:
         configure(parser, plugins)
 
 
-def _run(module: str, name: str, arguments: Namespace, context: Context) -> int:
-    code: int = getattr(import_module(module), f"run_{name}")(arguments, context)
+def _run(module: str, path: str, arguments: Namespace, context: Context) -> int:
+    code: int = _function(module, f"run_{path}")(arguments, context)
     return code
+
+
+def _function(module: str, name: str) -> Any:
+    return getattr(import_module(f"{__name__}.{module}"), name.replace(" ", "_"), None)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from keywright.cli.commands import add_core_commands
+from keywright.cli.commands import core_commands
 from keywright.cli.context import print_either
 from keywright.cli.failures import NO, exit_code, failure_document
 from keywright.cli.io import printable, write_file
-from keywright.cli.parser import add_output
+from keywright.cli.parser import add_flag, add_output, add_value
 from keywright.config.model import KEY_SETTINGS
 from keywright.errors import ConfigError, KeywrightError
-from keywright.plugins.commands import Commands
 from keywright.settings.model import is_indirection
 from keywright.settings.pointers import shown
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.config.load import Config
     from keywright.plugins.registry import Registry
-    from keywright.settings.model import Given, Setting, SettingType
+    from keywright.settings.model import Given, SettingType
 
 _REDACTED: Final = "<secret>"
 _PATHS: Final = {"sqlite": "keys.db", "file": "keys"}
@@ -54,7 +53,7 @@ path = "KEYS"
 
 def run_doctor(_arguments: Namespace, context: Context) -> int:
     """A line for each finding, `SUBJECT: PROBLEM; HINT`; one document with `--json`. Exit 1 if there is any."""
-    _add_all_commands(context)
+    _add_all_commands(context.registry)
     findings = []
     for finding in context.ring.examine():
         findings.append(finding._asdict())
@@ -67,21 +66,19 @@ def run_doctor(_arguments: Namespace, context: Context) -> int:
     return NO if findings else 0
 
 
-def _add_all_commands(context: Context) -> None:
+def _add_all_commands(registry: Registry) -> None:
     """Add every command, as no other command line does, so that the registry notes what fails or clashes."""
-    commands = Commands()
-    add_core_commands(commands, lambda: context.registry)
-    context.registry.add_commands(commands)
+    registry.add_commands(core_commands(lambda: registry))
 
 
 def configure_plugins(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `plugins`."""
-    parser.add_argument("--check", action="store_true", help="exit 1 if anything failed to load")
+    add_flag(parser, "--check", "exit 1 if anything failed to load")
 
 
 def run_plugins(arguments: Namespace, context: Context) -> int:
     """A line for each plugin and what it provides; failures on stderr, in the document with `--json`."""
-    _add_all_commands(context)
+    _add_all_commands(context.registry)
     plugins, failures = context.registry.plugins, context.registry.failures
     if context.json:
         loaded = [plugin._asdict() for plugin in plugins]
@@ -123,12 +120,9 @@ def run_config_schema(arguments: Namespace, context: Context) -> int:
     from keywright.config.schema import config_schema
 
     plugins = context.registry
-    schema = config_schema(
-        {name: one.settings for name, one in plugins.store_backends.items()},
-        {name: one.settings for name, one in plugins.seals.items()},
-        {name: one.settings for name, one in plugins.key_types.items()},
-        plugins.settings,
-    )
+    tables: tuple[Mapping[str, Any], ...] = (plugins.store_backends, plugins.seals, plugins.key_types)
+    backends, seals, key_types = ({name: one.settings for name, one in table.items()} for table in tables)
+    schema = config_schema(backends, seals, key_types, plugins.settings)
     text = json.dumps(schema, indent=2) + "\n"
     context.write_result(text.encode(), output=arguments.output, force=arguments.force)
     if context.json and arguments.output not in (None, "-"):
@@ -152,10 +146,8 @@ def run_config_path(arguments: Namespace, context: Context) -> int:
 
 def configure_init(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `init`."""
-    parser.add_argument(
-        "--backend", metavar="B", default="sqlite", help="where keys are kept: sqlite (default) or file"
-    )
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_value(parser, "--backend", "B", "where keys are kept: sqlite (default) or file", default="sqlite")
+    add_flag(parser, "--force", "replace a file that is there")
 
 
 def run_init(arguments: Namespace, context: Context) -> int:
@@ -262,19 +254,14 @@ def _shown_value(given: Given, config: Config, plugins: Registry) -> object:
 def _type_of(path: str, config: Config, plugins: Registry) -> SettingType:
     """The type of the setting at `path`, as its owner declares it; what is not declared may be a secret."""
     name = path.rpartition(".")[2]
-    for store in config.stores.values():
-        if path.startswith(f"{store.path}."):
-            backend = plugins.store_backends.get(store.backend)
-            return "text" if name in ("backend", "seal") else _among(backend.settings if backend else (), name)
-    for table in config.seals.values():
-        if path.startswith(f"{table.path}."):
-            seal = plugins.seals.get(table.seal)
-            return "text" if name == "seal" else _among(seal.settings if seal else (), name)
-    for plugin, one in config.plugin.items():
-        if path.startswith(f"{one.path}."):
-            return _among(plugins.settings.get(plugin, ()), name)
-    return _among(KEY_SETTINGS, name, "text")
-
-
-def _among(settings: Sequence[Setting], name: str, otherwise: SettingType = "secret") -> SettingType:
-    return next((setting.type for setting in settings if setting.name == name), otherwise)
+    backends, seals, own = plugins.store_backends, plugins.seals, ("backend", "seal")
+    owners: list[tuple[str, tuple[str, ...], Any]] = [
+        *((one.path, own, getattr(backends.get(one.backend), "settings", ())) for one in config.stores.values()),
+        *((one.path, own[1:], getattr(seals.get(one.seal), "settings", ())) for one in config.seals.values()),
+        *((one.path, (), plugins.settings.get(plugin, ())) for plugin, one in config.plugin.items()),
+    ]
+    place, known, settings = next((one for one in owners if path.startswith(f"{one[0]}.")), ("", (), KEY_SETTINGS))
+    if name in known:
+        return "text"
+    undeclared: SettingType = "secret" if place else "text"
+    return next((setting.type for setting in settings if setting.name == name), undeclared)

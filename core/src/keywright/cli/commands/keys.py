@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keywright.cli.context import print_either, print_info, say_failure
 from keywright.cli.failures import NO, exit_code, failure_document
-from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
+from keywright.cli.parser import add_flag, add_list, add_value, attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import ConfigError, KeywrightError
 from keywright.lifecycle import Phase
 from keywright.records import format_time
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keywright.ring.schedule import Due
 
 _TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
+_NEW_HERE = "have a key of its own here, though another configured store has one of this name"
 _FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
 
 
@@ -28,19 +29,16 @@ def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) 
     """Arguments of `generate`."""
     registry = plugins()
     parser.add_argument("name", metavar="NAME", help="such as cache.example.org or prod/jwt")
-    parser.add_argument(
-        "--type", metavar="T", help=f"key type: {', '.join(registry.key_types)}; default: by the format, else ed25519"
-    )
-    parser.add_argument("--format", metavar="F", help=f"format: {', '.join(registry.formats)}; default: by the type")
-    parser.add_argument("--kid", metavar="K", help="the id for the outside world; may hold {name} and {version}")
-    parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
-    parser.add_argument(
-        "--attribute", metavar="K=V", action="append", default=[],
-        help="an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)",
-    )  # fmt: skip
-    parser.add_argument("--activates", metavar="T", help=f"when it starts to sign: {_TIME}; default: at once")
-    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
-    _add_new_here(parser)
+    types = f"key type: {', '.join(registry.key_types)}; default: by the format, else ed25519"
+    add_value(parser, "--type", "T", types)
+    add_value(parser, "--format", "F", f"format: {', '.join(registry.formats)}; default: by the type")
+    add_value(parser, "--kid", "K", "the id for the outside world; may hold {name} and {version}")
+    add_list(parser, "--label", "K=V", "a label (repeatable)")
+    attribute = "an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)"
+    add_list(parser, "--attribute", "K=V", attribute)
+    add_value(parser, "--activates", "T", f"when it starts to sign: {_TIME}; default: at once")
+    add_value(parser, "--expires", "T", f"when it ends: {_TIME}; default: never")
+    add_flag(parser, "--new-here", _NEW_HERE)
     _add_type_settings(parser, registry)
 
 
@@ -58,7 +56,7 @@ def run_generate(arguments: Namespace, context: Context) -> int:
         activates=time_of(arguments.activates, "--activates", now),
         expires=time_of(arguments.expires, "--expires", now),
         new_here=arguments.new_here,
-        **_type_settings(arguments, context.registry),
+        **_type_settings(arguments),
     )
     return _print_new(context, info)
 
@@ -66,7 +64,7 @@ def run_generate(arguments: Namespace, context: Context) -> int:
 def configure_ensure(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `ensure`."""
     parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that are declared")
-    _add_new_here(parser)
+    add_flag(parser, "--new-here", _NEW_HERE)
 
 
 def run_ensure(arguments: Namespace, context: Context) -> int:
@@ -92,18 +90,16 @@ def configure_import(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     registry = plugins()
     parser.add_argument("name", metavar="NAME", help="the name to store it as")
     parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
-    parser.add_argument(
-        "--format", metavar="F", help=f"its format, if the data does not tell: {', '.join(registry.formats)}"
-    )
-    parser.add_argument("--public", action="store_true", help="it is a public key, for verifying alone")
-    parser.add_argument("--next", action="store_true", help="store it as the next version of a name that is there")
-    parser.add_argument("--activate-in", metavar="D", help="with --next: when it takes over; default: at once")
-    parser.add_argument("--overlap", metavar="D", help="with --next: how long versions before still verify")
-    parser.add_argument("--lenient", action="store_true", help="accept what other programs accept, with a warning")
-    parser.add_argument("--kid", metavar="K", help="another id for the outside world than the key's own")
-    parser.add_argument("--label", metavar="K=V", action="append", default=[], help="a label (repeatable)")
-    parser.add_argument("--expires", metavar="T", help=f"when it ends: {_TIME}; default: never")
-    _add_new_here(parser)
+    add_value(parser, "--format", "F", f"its format, if the data does not tell: {', '.join(registry.formats)}")
+    add_flag(parser, "--public", "it is a public key, for verifying alone")
+    add_flag(parser, "--next", "store it as the next version of a name that is there")
+    add_value(parser, "--activate-in", "D", "with --next: when it takes over; default: at once")
+    add_value(parser, "--overlap", "D", "with --next: how long versions before still verify")
+    add_flag(parser, "--lenient", "accept what other programs accept, with a warning")
+    add_value(parser, "--kid", "K", "another id for the outside world than the key's own")
+    add_list(parser, "--label", "K=V", "a label (repeatable)")
+    add_value(parser, "--expires", "T", f"when it ends: {_TIME}; default: never")
+    add_flag(parser, "--new-here", _NEW_HERE)
 
 
 def run_import(arguments: Namespace, context: Context) -> int:
@@ -134,23 +130,16 @@ def run_import(arguments: Namespace, context: Context) -> int:
 def configure_rotate(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `rotate`."""
     registry = plugins()
-    parser.add_argument(
-        "names", metavar="NAME", nargs="*", help="the name to make the next version of; with --due any number"
-    )
-    parser.add_argument(
-        "--due", action="store_true", help="rotate every name whose rotate_every has passed, and no other; for cron"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="with --due: say which, and rotate none; exit 1 if there are any"
-    )
-    parser.add_argument("--activate-in", metavar="D", help="announce it now, sign with it after this time, such as 7d")
-    parser.add_argument("--overlap", metavar="D", help="how long the versions before still verify after that")
-    parser.add_argument("--kid", metavar="K", help="the id of the new version; may hold {name} and {version}")
-    parser.add_argument("--expires", metavar="T", help=f"when the new version ends: {_TIME}; default: never")
-    parser.add_argument("--attribute", metavar="K=V", action="append", default=[], help="as for generate (repeatable)")
-    parser.add_argument(
-        "--no-attributes", action="store_true", help="the new version has none, whatever the last one had"
-    )
+    names = "the name to make the next version of; with --due any number"
+    parser.add_argument("names", metavar="NAME", nargs="*", help=names)
+    add_flag(parser, "--due", "rotate every name whose rotate_every has passed, and no other; for cron")
+    add_flag(parser, "--dry-run", "with --due: say which, and rotate none; exit 1 if there are any")
+    add_value(parser, "--activate-in", "D", "announce it now, sign with it after this time, such as 7d")
+    add_value(parser, "--overlap", "D", "how long the versions before still verify after that")
+    add_value(parser, "--kid", "K", "the id of the new version; may hold {name} and {version}")
+    add_value(parser, "--expires", "T", f"when the new version ends: {_TIME}; default: never")
+    add_list(parser, "--attribute", "K=V", "as for generate (repeatable)")
+    add_flag(parser, "--no-attributes", "the new version has none, whatever the last one had")
     _add_type_settings(parser, registry)
 
 
@@ -177,7 +166,7 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
         kid=arguments.kid,
         expires=time_of(arguments.expires, "--expires", ring.now()),
         attributes=attributes,
-        **_type_settings(arguments, context.registry),
+        **_type_settings(arguments),
     )
     _warn_of_passed_over(context, announced, info)
     if info.activates is not None and all(one.phase is not Phase.SIGNING for one in ring.show(name).versions):
@@ -188,7 +177,7 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
 
 
 def _rotate_due(arguments: Namespace, context: Context) -> int:
-    if any(getattr(arguments, one) for one in _FOR_ONE) or _type_settings(arguments, context.registry):
+    if any(getattr(arguments, one) for one in _FOR_ONE) or _type_settings(arguments):
         raise ConfigError("--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME")
     code = 0
     found = context.ring.due if arguments.dry_run else context.ring.rotate_due
@@ -231,14 +220,6 @@ def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: Re
             context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
 
 
-def _add_new_here(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--new-here",
-        action="store_true",
-        help="have a key of its own here, though another configured store has one of this name",
-    )
-
-
 def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
     """Add an option for each setting that a key type declares, `--bits` among them."""
     declared: dict[str, list[str]] = {}
@@ -253,8 +234,10 @@ def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
         parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules).replace("%", "%%"))
 
 
-def _type_settings(arguments: Namespace, plugins: Registry) -> dict[str, Any]:
+def _type_settings(arguments: Namespace) -> dict[str, Any]:
     """The settings of key types that were given, by name."""
-    names = {setting.name for key_type in plugins.key_types.values() for setting in key_type.settings}
-    given = {name: getattr(arguments, f"setting_{name}") for name in names}
-    return {name: value for name, value in given.items() if value is not None}
+    return {
+        name.removeprefix("setting_"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("setting_") and value is not None
+    }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from keywright.cli.context import print_either, say_failure
 from keywright.cli.failures import CONFLICT, INTERRUPTED
 from keywright.cli.io import Progress, Step, in_whole_steps
+from keywright.cli.parser import add_flag
 from keywright.errors import ConflictError, KeywrightError
 
 if TYPE_CHECKING:
@@ -26,22 +27,13 @@ def configure_migrate(parser: ArgumentParser, _plugins: object) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that the source has")
     parser.add_argument("--from", dest="from_", metavar="STORE", required=True, help="the store to copy from")
     parser.add_argument("--to", metavar="STORE", required=True, help="the store to copy into")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
-    parser.add_argument(
-        "--update",
-        action="store_true",
-        help="let the source win where a copy differs in nothing but labels and state; default: a conflict",
-    )
-    parser.add_argument(
-        "--delete-source",
-        action="store_true",
-        help="at the end, if all of it was copied and compared, remove it from the source",
-    )
-    parser.add_argument(
-        "--in-use",
-        action="store_true",
-        help="with --delete-source: though the configuration looks for a name there, and would not find it any more",
-    )
+    add_flag(parser, "--dry-run", "say what would be done, and write nothing")
+    update = "let the source win where a copy differs in nothing but labels and state; default: a conflict"
+    add_flag(parser, "--update", update)
+    delete = "at the end, if all of it was copied and compared, remove it from the source"
+    add_flag(parser, "--delete-source", delete)
+    in_use = "with --delete-source: though the configuration looks for a name there, and would not find it any more"
+    add_flag(parser, "--in-use", in_use)
 
 
 def run_migrate(arguments: Namespace, context: Context) -> int:

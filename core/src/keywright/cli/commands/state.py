@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from keywright.cli.context import print_info
 from keywright.cli.failures import NO
-from keywright.cli.parser import pairs_of
+from keywright.cli.parser import add_flag, add_value, pairs_of
 from keywright.records import State
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from keywright.cli.context import Context
     from keywright.records import RecordInfo
+
+_REASON = "why, to be kept with the version"
 
 
 def configure_label(parser: ArgumentParser, _plugins: object) -> None:
@@ -32,7 +34,7 @@ def run_label(arguments: Namespace, context: Context) -> int:
 def configure_disable(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `disable` and `enable`."""
     parser.add_argument("reference", metavar="REF", help="NAME@N; NAME alone is its primary, or its only version")
-    _add_reason(parser)
+    add_value(parser, "--reason", "TEXT", _REASON, default="")
 
 
 configure_enable = configure_disable
@@ -51,7 +53,7 @@ def run_enable(arguments: Namespace, context: Context) -> int:
 def configure_compromise(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `compromise`."""
     parser.add_argument("reference", metavar="REF", help="NAME@N; NAME alone where there is one version")
-    _add_reason(parser)
+    add_value(parser, "--reason", "TEXT", _REASON, default="")
 
 
 def run_compromise(arguments: Namespace, context: Context) -> int:
@@ -62,7 +64,7 @@ def run_compromise(arguments: Namespace, context: Context) -> int:
 def configure_destroy(parser: ArgumentParser, plugins: object) -> None:
     """Arguments of `destroy`."""
     configure_compromise(parser, plugins)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_flag(parser, "--yes", "do not ask")
 
 
 def run_destroy(arguments: Namespace, context: Context) -> int:
@@ -79,10 +81,6 @@ def run_destroy(arguments: Namespace, context: Context) -> int:
             print_info(context, info)
         return NO
     return print_info(context, context.ring.destroy(info.reference, reason=arguments.reason))
-
-
-def _add_reason(parser: ArgumentParser) -> None:
-    parser.add_argument("--reason", metavar="TEXT", default="", help="why, to be kept with the version")
 
 
 def _change(arguments: Namespace, context: Context, change: Callable[..., RecordInfo]) -> int:
