@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Event, Lock
@@ -532,14 +532,7 @@ def test_a_verifier_says_under_which_version(ring: Rings) -> None:
     verifier = opened.verifier("a")
     bound = verifier.verify(b"data", signature)
 
-    assert (bound.name, bound.version, bound.kid, bound.key_type, bound.algorithm) == (
-        "a",
-        1,
-        "a-1",
-        "ed25519",
-        "EdDSA",
-    )
-    assert bound.public == info.public
+    assert bound[:6] == ("a", 1, "a-1", "ed25519", "EdDSA", info.public)
     assert verifier.name == "a"
     assert repr(verifier) == "<verifier a: 1 EdDSA>"
 
@@ -617,18 +610,8 @@ def test_what_ended_before_is_no_reason_to_look_again(ring: Rings, wait: Wait, m
     wait(seconds=2)
     signature = opened.sign("a", b"data")
     verifier = opened.verifier("a", refresh=None)
-    asked: list[str] = []
-    store = opened.open_store().store
-    versions = store.versions
-
-    def counted(name: str) -> Sequence[RecordInfo]:
-        asked.append(name)
-        return versions(name)
-
-    monkeypatch.setattr(store, "versions", counted)
+    monkeypatch.setattr(opened.open_store().store, "versions", None)
 
     for _ in range(3):
         wait(seconds=1)
-        verifier.verify(b"data", signature)
-
-    assert asked == []
+        assert verifier.verify(b"data", signature).version == 2

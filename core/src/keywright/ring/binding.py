@@ -231,22 +231,17 @@ def _bind_verifiers(
     refusals: list[KeywrightError] = []
     for info in able:
         try:
-            bound = _bind_verifier(registry, opened, info, algorithm)
+            key = opened.load(info) if info.public is None else public_half(info)
+            key_type = registry.key_type(key.type)
+            chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
+            check = key_type.verifier(key, chosen)
         except (UnsupportedOperationError, PolicyError, InvalidKeyError) as refusal:
             # Versions may differ in type and use: the others may be usable.
             refusals.append(refusal)
         else:
-            yield info, bound
+            yield info, BoundVerifier(info.name, info.version, key.kid, key.type, chosen, key.public, check)
     if len(refusals) == len(able):
         raise refusals[0]
-
-
-def _bind_verifier(registry: Registry, opened: OpenStore, info: RecordInfo, algorithm: str | None) -> BoundVerifier:
-    key = opened.load(info) if info.public is None else public_half(info)
-    key_type = registry.key_type(key.type)
-    chosen = choose_algorithm(key_type, key.attributes, algorithm, "verify", info.reference)
-    check = key_type.verifier(key, chosen)
-    return BoundVerifier(info.name, info.version, key.kid, key.type, chosen, key.public, check)
 
 
 def choose_algorithm(

@@ -48,11 +48,12 @@ class _Creation(NamedTuple):
     others: Sequence[RecordInfo]
     now: datetime
 
-    def describe(self, context: RingContext, operation: Operation, **known: Any) -> ReviewRequest:
-        """The request for its review; `known` is its metadata beside what is planned."""
-        bits = known.pop("bits", self.plan.bits)
-        info = self.plan.info(self.name, self.version, **known)
-        return context.operations.describe(operation, self.opened, info, bits=bits)
+    def describe(
+        self, context: RingContext, operation: Operation, *, kid: str = "", bits: int | None = None
+    ) -> ReviewRequest:
+        """The request for its review; `kid` and `bits` if the key exists already."""
+        info = self.plan.info(self.name, self.version, kid=kid)
+        return context.operations.describe(operation, self.opened, info, bits=self.plan.bits if bits is None else bits)
 
     def generate(self) -> RecordInfo:
         """Generate a key and store it, inside the store if its keys never leave it.
@@ -80,6 +81,7 @@ class _Creation(NamedTuple):
         key = self._named(replace(key, attributes=Attributes({**self.plan.attributes, **key.attributes})))
         attributes = public_attributes(self.plan.format, key)
         info = self._info(kid=key.kid, public=key.public, attributes=attributes)
+        # If another process created this version first, this raises KeyExistsError and writes nothing.
         return self.opened.writable.create(self.opened.codec.pack(key, info, lenient=lenient))
 
     def _info(self, **others: Any) -> RecordInfo:
@@ -134,7 +136,7 @@ def ensure(context: RingContext, names: Sequence[str], *, store: str | None, new
 def rotate(context: RingContext, name: str, wanted: NewVersion, *, store: str | None) -> RecordInfo:
     """`KeyRing.rotate`."""
     opened = context.stores.get(store, name=check_name(name))
-    opened.writable  # noqa: B018  (a read-only store is refused before its keys are opened)
+    _ = opened.writable  # a read-only store is refused before its keys are opened
     return rotate_after(context, opened, context.stores.versions(opened, name), wanted)
 
 
@@ -248,10 +250,8 @@ def _check_succession(opened: OpenStore, key: Key, others: Sequence[RecordInfo])
     """Refuse a key that a version already is (it may be compromised), and one after which nothing could sign."""
     for other in others:
         same = other.public == key.public
-        if key.public is None and other.public is None and other.state is not State.DESTROYED:
-            same = opened.load(other).secret == key.secret
-        elif key.public is None or other.public is None:
-            same = False
+        if same and key.public is None:  # such as `oct`: its secret half identifies it
+            same = other.state is not State.DESTROYED and opened.load(other).secret == key.secret
         if same:
             raise KeyExistsError(f"the key is {other.reference} already; a next version has to be another key")
     last = others[-1]

@@ -141,8 +141,8 @@ class Snapshot(NamedTuple):
     """The revisions of a name's versions when all of them were compared, as hashes, for there may be millions.
 
     Attributes:
-        source, target: the hash for each store; 0: not all versions were compared.
-        versions: which versions there are.
+        source, target: the hash for each store.
+        versions: the numbers of the versions.
     """
 
     source: int
@@ -150,16 +150,8 @@ class Snapshot(NamedTuple):
     versions: tuple[int, ...]
 
 
-_INCOMPLETE: Final = Snapshot(0, 0, ())
-
-
-def _hash_of(revisions: Sequence[tuple[int, Revision]]) -> int:
-    """Versions and their revisions, as a hash that is not 0."""
-    return hash(tuple(revisions)) or 1
-
-
 def _hash_infos(infos: Sequence[RecordInfo]) -> int:
-    return _hash_of([(info.version, info.revision) for info in infos])
+    return hash(tuple((info.version, info.revision) for info in infos))
 
 
 class Step(NamedTuple):
@@ -200,7 +192,8 @@ class Migrator:
         self._target = target
         self._dry_run = dry_run
         self._update = update
-        self._snapshots: dict[str, Snapshot] = {}
+        # None: not all versions were compared.
+        self._snapshots: dict[str, Snapshot | None] = {}
         self.is_clean = True
 
     def copy_all(self, names: Sequence[str]) -> Iterator[MigrationResult]:
@@ -215,7 +208,8 @@ class Migrator:
             for name in dict.fromkeys(names) if names else self._source.store.names():
                 before = self._snapshots.get(name)
                 # What failed or is in conflict is reported once.
-                if before is None or before.source not in (0, _hash_infos(self._source.store.versions(name))):
+                is_new = name not in self._snapshots
+                if is_new or (before is not None and before.source != _hash_infos(self._source.store.versions(name))):
                     changed = True
                     # The target has our own copy, unless it was changed there.
                     again = before is not None and before.target == self._hash_target(name, before.versions)
@@ -231,12 +225,12 @@ class Migrator:
     def remove_all(self) -> Iterator[MigrationResult]:
         """Remove each name from the source that has not changed since it was compared, there and in the target."""
         for name, compared in self._snapshots.items():
-            if compared is _INCOMPLETE:
+            if compared is None:
                 continue  # it was removed from the source meanwhile
             try:
                 self._remove_name(name, compared)
             except KeywrightError as error:
-                # What another migration removed meanwhile is where it belongs.
+                # Another migration may have removed it meanwhile, which is not an error.
                 if not self._is_moved(name, compared):
                     yield MigrationResult(name, "kept", error)
             else:
@@ -269,7 +263,7 @@ class Migrator:
 
         `again`: what is in the target is our own copy.
         """
-        self._snapshots[name] = _INCOMPLETE
+        self._snapshots[name] = None
         try:
             infos = self._source.store.versions(name)
             there = self._target.store.versions(name) if infos else ()
@@ -297,8 +291,8 @@ class Migrator:
             if not again or result.outcome != "identical":
                 yield result
         if is_complete:
-            compared = _hash_of(sorted(revisions.items()))
-            self._snapshots[name] = Snapshot(_hash_infos(infos), compared, tuple(sorted(revisions)))
+            copied = sorted(revisions.items())
+            self._snapshots[name] = Snapshot(_hash_infos(infos), hash(tuple(copied)), tuple(sorted(revisions)))
 
     def _plan(self, info: RecordInfo, infos: Sequence[RecordInfo], there: Sequence[RecordInfo], *, again: bool) -> Step:
         """The step for a version of `infos`; `there` is what the target has of the name."""
@@ -309,7 +303,9 @@ class Migrator:
             return Step(info, "failed", error=error)
         try:
             _check_supported(one, target)
-            found = _find(target, info.name, info.version)
+            found = None
+            with suppress(KeyNotFoundError):
+                found = _read(target, RecordInfo(name=info.name, version=info.version))
             if found is None:
                 _check_room(one, target, infos, there)
                 sealed = target.codec.seal(one.info, one.payload)
@@ -504,14 +500,6 @@ def _read(opened: OpenStore, info: RecordInfo) -> PlainVersion:
     return PlainVersion(replace(complete, revision=Revision("")), payload, record.info.revision, opened.codec.bits(key))
 
 
-def _find(opened: OpenStore, name: str, version: int) -> PlainVersion | None:
-    """A version in a store, if it exists. Raises: as `_read`."""
-    try:
-        return _read(opened, RecordInfo(name=name, version=version))
-    except KeyNotFoundError:
-        return None
-
-
 def _check_supported(one: PlainVersion, target: OpenStore) -> None:
     """Refuse what a store of this kind would not return as it was written, before anything is written.
 
@@ -525,24 +513,22 @@ def _check_supported(one: PlainVersion, target: OpenStore) -> None:
             f"store {store!r} keeps its keys inside and gives none back, so a copy of {reference} could not be "
             "compared; make another key there with generate"
         )
-    if not target.capabilities.metadata and (one.payload is None or one.info != _without_metadata(one.info)):
+    if target.capabilities.metadata:
+        return
+    in_payload = RecordInfo(
+        name=one.info.name,
+        version=one.info.version,
+        key_type=one.info.key_type,
+        format=one.info.format,
+        kid=one.info.kid,
+        public=one.info.public,
+        attributes=one.info.attributes,
+    )
+    if one.payload is None or one.info != in_payload:
         raise UnsupportedOperationError(
             f"store {store!r} keeps payloads alone, so the metadata of {reference} would be lost; name a store that "
             "keeps metadata"
         )
-
-
-def _without_metadata(info: RecordInfo) -> RecordInfo:
-    """What a store without metadata returns: what the payload contains."""
-    return RecordInfo(
-        name=info.name,
-        version=info.version,
-        key_type=info.key_type,
-        format=info.format,
-        kid=info.kid,
-        public=info.public,
-        attributes=info.attributes,
-    )
 
 
 def _check_room(one: PlainVersion, target: OpenStore, infos: Sequence[RecordInfo], there: Sequence[RecordInfo]) -> None:

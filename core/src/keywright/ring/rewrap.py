@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
@@ -16,7 +17,7 @@ _RETRIES: Final = 20
 
 
 class RewrapResult(NamedTuple):
-    """What became of a version.
+    """The result for a version.
 
     Attributes:
         reference: `NAME@N`; `NAME` if the versions of the name cannot be listed.
@@ -57,15 +58,11 @@ def _rewrap_version(context: RingContext, opened: OpenStore, info: RecordInfo) -
         if payload is None:
             return False
         try:
-            _replace(context, opened, Record(record.info, payload))
+            context.operations.run(
+                partial(context.operations.describe, "reseal", opened, record.info),
+                partial(opened.writable.update, Record(record.info, payload), expected=record.info.revision),
+            )
         except ConflictError:
             continue
         return True
     raise ConflictError(f"{info.reference} kept changing while it was to be sealed anew; run the command again")
-
-
-def _replace(context: RingContext, opened: OpenStore, record: Record) -> None:
-    context.operations.run(
-        lambda: context.operations.describe("reseal", opened, record.info),
-        lambda: opened.writable.update(record, expected=record.info.revision),
-    )

@@ -59,7 +59,7 @@ def rotate_due(context: RingContext, names: tuple[str, ...], store: str | None) 
             continue
         try:
             opened = context.stores.get(store, name=one.name)
-            opened.writable  # noqa: B018  (a read-only store is refused before its keys are opened)
+            _ = opened.writable  # a read-only store is refused before its keys are opened
             yield one._replace(made=rotate_after(context, opened, infos, NewVersion()))
         except KeyExistsError as error:
             newest = context.stores.get(store, name=one.name).store.versions(one.name)[-1]
