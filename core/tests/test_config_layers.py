@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refuses
+from tables import cases
 
 from keywright.config.find import Environment
-from keywright.config.layers import Layer, document_layer, merged
+from keywright.config.layers import Layer, document_layer, environment_layer, merged
 from keywright.config.load import Config, config_from, load_config
 from keywright.errors import ConfigError
 from keywright.settings.model import Given
@@ -154,10 +156,8 @@ def test_a_store_that_is_not_configured_is_refused(file: Path, name: str, rule: 
     """Asking for a store that is not there says what is."""
     config = read(file)
 
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, f"{file}: {rule}"):
         config.store(name)
-
-    assert str(caught.value) == f"{file}: {rule}"
 
 
 def test_the_only_store_is_the_default(tmp_path: Path) -> None:
@@ -168,21 +168,30 @@ def test_the_only_store_is_the_default(tmp_path: Path) -> None:
     assert next((given.path, given.source) for given in config.values()) == ("default_store", "the only store")
 
 
-def test_a_profile_reaches_into_tables(file: Path) -> None:
-    """A profile merges into a table of texts entry by entry."""
-    config = read(file, "ci")
+def test_profiles(file: Path) -> None:
+    """An empty profile changes nothing; $KEYWRIGHT_PROFILE chooses one, unless `--profile` does."""
+    environ = {"KEYWRIGHT_PROFILE": "ci"}
 
-    assert config.default_store == "ci-1"
-    assert config.stores["ci-1"].given["variables"].value == {"a": "A", "b": "BB", "c": "C"}
-
-
-def test_an_empty_profile_changes_nothing(file: Path) -> None:
-    """A profile without content gives what no profile gives."""
     assert plain(read(file, "empty")) == plain(read(file))
+    assert [read(file, name, environ=environ).profile for name in (None, "swap")] == ["ci", "swap"]
+
+
+def test_a_profile_merges_tables_and_replaces_the_rest(file: Path) -> None:
+    """It reaches into tables, entry by entry; a list, or what reads as `{ env = … }`, is replaced whole."""
+    ci, replaced = read(file, "ci"), read(file, "replace")
+
+    assert ci.default_store == "ci-1"
+    assert ci.stores["ci-1"].given["variables"].value == {"a": "A", "b": "BB", "c": "C"}
+    assert replaced.plugins == ("sqlite",)
+    assert replaced.stores["ci-1"].given["variables"].value == {"env": "X"}
+    assert replaced.stores["prod"].given["path"].value == "here"
 
 
 def test_a_change_of_kind_drops_what_belonged_to_the_old_kind(file: Path) -> None:
-    """Another backend, seal or type takes no setting of the former one over; what is the core's own stays."""
+    """Another backend, seal or type takes no setting of the former one over; what is the core's own stays.
+
+    The same one, given again, keeps its settings.
+    """
     config = read(file, "swap")
 
     prod, key = config.stores["prod"], config.key("cache.example.org")
@@ -192,29 +201,7 @@ def test_a_change_of_kind_drops_what_belonged_to_the_old_kind(file: Path) -> Non
     assert (config.seals["master"].seal, dict(config.seals["master"].given)) == ("kms", {})
     assert (dict(key.specific()), key.common().text("type")) == ({}, "ed25519")
     assert key.common().table("labels") == {"team": "build", "env": "prod"}
-
-
-def test_the_same_kind_said_again_keeps_the_settings(file: Path) -> None:
-    """A profile that repeats the backend keeps the backend's settings."""
     assert list(read(file, "same").stores["local"].given) == ["path"]
-
-
-def test_lists_and_indirections_replace(file: Path) -> None:
-    """A list replaces a list; what reads as `{ env = … }` is replaced whole, and replaces whole."""
-    config = read(file, "replace")
-
-    assert config.plugins == ("sqlite",)
-    assert config.stores["ci-1"].given["variables"].value == {"env": "X"}
-    assert config.stores["prod"].given["path"].value == "here"
-
-
-def test_the_profile_of_the_environment_gives_way_to_the_argument(file: Path) -> None:
-    """$KEYWRIGHT_PROFILE chooses, unless `--profile` does."""
-    environ = {"KEYWRIGHT_PROFILE": "ci"}
-
-    chosen = [read(file, environ=environ).profile, read(file, "swap", environ=environ).profile]
-
-    assert chosen == ["ci", "swap"]
 
 
 def test_each_layer_wins_over_those_below(file: Path) -> None:
@@ -251,115 +238,88 @@ def test_a_variable_reaches_the_built_in_store(tmp_path: Path) -> None:
     assert (given.value, given.base, given.textual) == ("x.db", str(tmp_path), True)
 
 
-@pytest.mark.parametrize(
-    ("variable", "path"),
-    [
-        ("KEYWRIGHT__STORES__CI_1__PREFIX", "stores.ci-1.prefix"),
-        ("keywright__stores__ci_1__prefix", "stores.ci-1.prefix"),
-        ("KEYWRIGHT__KEYS__CACHE_EXAMPLE_ORG__ROTATE_EVERY", 'keys."cache.example.org".rotate_every'),
-        ("KEYWRIGHT__SEALS__MASTER__PASSPHRASE", "seals.master.passphrase"),
-        ("KEYWRIGHT__PLUGINS", "plugins"),
-    ],
-)
-def test_a_variable_is_spelt_with_underscores_in_any_case(file: Path, variable: str, path: str) -> None:
+def test_a_variable_is_spelt_with_underscores_in_any_case(file: Path) -> None:
     """Hyphens, dots and slashes of names are underscores in a variable, whose case does not matter."""
-    values = plain(read(file, environ={variable: "1d"}))
+    for variable, path in {
+        "KEYWRIGHT__STORES__CI_1__PREFIX": "stores.ci-1.prefix",
+        "keywright__stores__ci_1__prefix": "stores.ci-1.prefix",
+        "KEYWRIGHT__KEYS__CACHE_EXAMPLE_ORG__ROTATE_EVERY": 'keys."cache.example.org".rotate_every',
+        "KEYWRIGHT__SEALS__MASTER__PASSPHRASE": "seals.master.passphrase",
+        "KEYWRIGHT__PLUGINS": "plugins",
+    }.items():
+        assert plain(read(file, environ={variable: "1d"}))[path] == "1d", variable
 
-    assert values[path] == "1d"
+
+def memory_stores(*names: str) -> Layer:
+    """A file with these stores."""
+    document = {"stores": {name: {"backend": "memory"} for name in names}, "default_store": names[0]}
+    return document_layer(Given(document, "", "file", "/"), None)
 
 
 def test_underscores_next_to_each_other_are_told_apart() -> None:
     """The last double underscore parts the setting from names that hold or end in some."""
-    document = {"stores": {name: {"backend": "memory"} for name in ("a", "a_", "a__b")}, "default_store": "a"}
-    below = document_layer(Given(document, "", "file", "/"), None)
-    from keywright.config.layers import environment_layer
+    expected = {"a": "A__PATH", "a_": "A___PATH", "a__b": "A__B__PATH"}
+    environment = Environment({f"KEYWRIGHT__STORES__{name}": name for name in expected.values()})
 
-    names = ("A__PATH", "A___PATH", "A__B__PATH")
-    layer = environment_layer(Environment({f"KEYWRIGHT__STORES__{name}": name for name in names}), below, "/")
+    layer = environment_layer(environment, memory_stores("a", "a_", "a__b"), "/")
 
-    assert {name: table["path"].value for name, table in layer.tables["stores"].items()} == {
-        "a": "A__PATH",
-        "a_": "A___PATH",
-        "a__b": "A__B__PATH",
-    }
+    assert {name: table["path"].value for name, table in layer.tables["stores"].items()} == expected
 
 
 SPELT = "it is spelt KEYWRIGHT__STORES__NAME__SETTING (or SEALS, KEYS)"
 TABLES = 'there are: keys."cache.example.org", seals.master, stores.ci-1, stores.local, stores.prod'
 
 
-@pytest.mark.parametrize(
-    ("variable", "shown", "hint"),
-    [
-        pytest.param("KEYWRIGHT__STORES__LOCLA__PATH", None, " (did you mean 'LOCAL'?)", id="near"),
-        pytest.param("KEYWRIGHT__STORES__NEW__BACKEND", None, "", id="a new store"),
-        pytest.param("KEYWRIGHT__STORES__LOCAL", None, "", id="no setting"),
-        pytest.param("KEYWRIGHT__", None, "", id="nothing"),
-        pytest.param("KEYWRIGHT__PROFILES__CI__DEFAULT_STORE", None, "", id="profile"),
-        pytest.param("KEYWRIGHT__STORES__LOCAL__PATſ", "KEYWRIGHT__…", "", id="not ASCII"),
-        pytest.param("KEYWRIGHT__X\33[2J", "KEYWRIGHT__…", "", id="terminal"),
-    ],
+UNREACHED = f"reaches no configured table; {SPELT}; {TABLES}"
+NO_NAME = "names no setting of stores.local; add __ and the setting's name"
+
+
+@cases(
+    ("variable", "shown", "rule"),
+    {
+        "near": (
+            "STORES__LOCLA__PATH",
+            "STORES__LOCLA__PATH",
+            UNREACHED.replace("; it", " (did you mean 'LOCAL'?); it"),
+        ),
+        "a new store": ("STORES__NEW__BACKEND", "STORES__NEW__BACKEND", UNREACHED),
+        "no setting": ("STORES__LOCAL", "STORES__LOCAL", UNREACHED),
+        "nothing": ("", "", UNREACHED),
+        "profile": ("PROFILES__CI__DEFAULT_STORE", "PROFILES__CI__DEFAULT_STORE", UNREACHED),
+        "not ASCII": ("STORES__LOCAL__PATſ", "…", UNREACHED),
+        "terminal": ("X\33[2J", "…", UNREACHED),
+        "empty setting": ("STORES__LOCAL__", "STORES__LOCAL__", NO_NAME),
+        "setting with a hyphen": ("STORES__LOCAL__A-B", "…", NO_NAME),
+        "twice": ("stores__local__size", "stores__local__size", "stores.local.size is given twice; give it once"),
+    },
 )
-def test_a_variable_that_reaches_nothing_is_refused(file: Path, variable: str, shown: str | None, hint: str) -> None:
-    """A variable with our prefix that sets nothing is a mistake, and says what there is."""
-    message = refused(file, environ={variable: "x"})
+def test_a_variable_that_sets_nothing_is_refused(file: Path, variable: str, shown: str, rule: str) -> None:
+    """With our prefix it is a mistake, and the message says what there is; so are two that differ in case only."""
+    message = refused(file, environ={"KEYWRIGHT__STORES__LOCAL__SIZE": "x", f"KEYWRIGHT__{variable}": "x"})
 
-    assert message == f"environment variable {shown or variable}: reaches no configured table{hint}; {SPELT}; {TABLES}"
-
-
-@pytest.mark.parametrize(
-    ("variable", "shown"),
-    [
-        pytest.param("KEYWRIGHT__STORES__LOCAL__", "KEYWRIGHT__STORES__LOCAL__", id="empty"),
-        pytest.param("KEYWRIGHT__STORES__LOCAL__A-B", "KEYWRIGHT__…", id="hyphen"),
-    ],
-)
-def test_a_variable_that_names_no_setting_is_refused(file: Path, variable: str, shown: str) -> None:
-    """A variable that reaches a table but no possible setting of it is refused."""
-    message = refused(file, environ={variable: "x"})
-
-    assert message == f"environment variable {shown}: names no setting of stores.local; add __ and the setting's name"
+    assert message == f"environment variable KEYWRIGHT__{shown}: {rule}"
 
 
 def test_a_variable_that_could_mean_two_tables_is_refused() -> None:
     """Two names that a variable spells alike are told apart by --option only."""
-    document = {"stores": {name: {"backend": "memory"} for name in ("a-b", "a_b")}, "default_store": "a_b"}
-    below = document_layer(Given(document, "", "file", "/"), None)
-    from keywright.config.layers import environment_layer
-
-    with pytest.raises(ConfigError) as caught:
-        environment_layer(Environment({"KEYWRIGHT__STORES__A_B__PATH": "x"}), below, "/")
-
-    assert str(caught.value) == (
+    with refuses(
+        ConfigError,
         "environment variable KEYWRIGHT__STORES__A_B__PATH: could mean stores.a-b and stores.a_b; "
-        "use --option, which tells them apart"
-    )
+        "use --option, which tells them apart",
+    ):
+        environment_layer(Environment({"KEYWRIGHT__STORES__A_B__PATH": "x"}), memory_stores("a_b", "a-b"), "/")
 
 
-def test_two_variables_for_one_setting_are_refused(file: Path) -> None:
-    """Variables that differ in case only, and mean one setting, are refused."""
-    environ = {"KEYWRIGHT__STORES__LOCAL__PATH": "a", "KEYWRIGHT__stores__local__path": "b"}
-
-    message = refused(file, environ=environ)
-
-    assert message == (
-        "environment variable KEYWRIGHT__stores__local__path: stores.local.path is given twice; give it once"
-    )
-
-
-@pytest.mark.parametrize(
-    ("option", "path"),
-    [
-        ("stores.local.path", "stores.local.path"),
-        (' stores . "local" .path ', "stores.local.path"),
-        ("stores.ci-1.variables", "stores.ci-1.variables"),
-        ('keys."cache.example.org".overlap', 'keys."cache.example.org".overlap'),
-        ("keys.'cache.example.org'.kid", 'keys."cache.example.org".kid'),
-    ],
-)
-def test_an_option_is_a_dotted_path_as_in_toml(file: Path, option: str, path: str) -> None:
+def test_an_option_is_a_dotted_path_as_in_toml(file: Path) -> None:
     """Parts of an option's path may be quoted, in either way, with blanks around the dots."""
-    assert plain(read(file, options=((option, "2d"),)))[path] == "2d"
+    for option, path in {
+        "stores.local.path": "stores.local.path",
+        ' stores . "local" .path ': "stores.local.path",
+        "stores.ci-1.variables": "stores.ci-1.variables",
+        'keys."cache.example.org".overlap': 'keys."cache.example.org".overlap',
+        "keys.'cache.example.org'.kid": 'keys."cache.example.org".kid',
+    }.items():
+        assert plain(read(file, options=((option, "2d"),)))[path] == "2d", option
 
 
 NO_SETTING = (
@@ -369,37 +329,30 @@ NO_SETTING = (
 NO_PATH = 'the setting is a dotted path, such as stores.local.path or keys."example.org".overlap'
 
 
-@pytest.mark.parametrize(
+@cases(
     ("options", "rule"),
-    [
-        pytest.param([""], NO_PATH, id="empty"),
-        pytest.param(["stores.local."], NO_PATH, id="ends in a dot"),
-        pytest.param([".stores"], NO_PATH, id="starts with a dot"),
-        pytest.param(["stores..path"], NO_PATH, id="two dots"),
-        pytest.param(["stores.local.path\n"], NO_PATH, id="newline"),
-        pytest.param(['keys."a.b'], NO_PATH, id="open quote"),
-        pytest.param([r'keys."\u0061".kid'], NO_PATH, id="escape"),
-        pytest.param(["stores.local path"], NO_PATH, id="blank"),
-        pytest.param(["stores.local"], f"stores.local is no setting; {NO_SETTING}", id="a table"),
-        pytest.param(
-            ["store.local.path"],
-            f"store.local.path is no setting (did you mean 'stores'?); {NO_SETTING}",
-            id="near",
-        ),
-        pytest.param(["profiles.ci.x"], f"profiles.ci.x is no setting; {NO_SETTING}", id="profile"),
-        pytest.param(["keys.a.b.kid"], f"keys.a.b.kid is no setting; {NO_SETTING}", id="dot not quoted"),
-        pytest.param(["stores.local.Path"], f"stores.local.Path is no setting; {NO_SETTING}", id="capital"),
-        pytest.param(
+    {
+        "empty": ([""], NO_PATH),
+        "ends in a dot": (["stores.local."], NO_PATH),
+        "starts with a dot": ([".stores"], NO_PATH),
+        "two dots": (["stores..path"], NO_PATH),
+        "newline": (["stores.local.path\n"], NO_PATH),
+        "open quote": (['keys."a.b'], NO_PATH),
+        "escape": ([r'keys."\u0061".kid'], NO_PATH),
+        "blank": (["stores.local path"], NO_PATH),
+        "a table": (["stores.local"], f"stores.local is no setting; {NO_SETTING}"),
+        "near": (["store.local.path"], f"store.local.path is no setting (did you mean 'stores'?); {NO_SETTING}"),
+        "profile": (["profiles.ci.x"], f"profiles.ci.x is no setting; {NO_SETTING}"),
+        "dot not quoted": (["keys.a.b.kid"], f"keys.a.b.kid is no setting; {NO_SETTING}"),
+        "capital": (["stores.local.Path"], f"stores.local.Path is no setting; {NO_SETTING}"),
+        "store, near": (
             ["stores.locla.path"],
             "stores.locla is not configured (did you mean 'local'?); there are: ci-1, local, prod",
-            id="store, near",
         ),
-        pytest.param(["keys.new.kid"], "keys.new is not configured; there are: cache.example.org", id="new key"),
-        pytest.param(["plugins", "plugins"], "plugins is given twice; give it once", id="twice"),
-        pytest.param(
-            ["stores.local.path", 'stores."local".path'], "stores.local.path is given twice; give it once", id="again"
-        ),
-    ],
+        "new key": (["keys.new.kid"], "keys.new is not configured; there are: cache.example.org"),
+        "twice": (["plugins", "plugins"], "plugins is given twice; give it once"),
+        "again": (["stores.local.path", 'stores."local".path'], "stores.local.path is given twice; give it once"),
+    },
 )
 def test_an_option_that_reaches_nothing_is_refused(file: Path, options: list[str], rule: str) -> None:
     """An option reaches one setting of a configured table, once, or is refused."""
@@ -437,10 +390,8 @@ NO_STORE_NAME = "is no store name: they are made of a-z, 0-9, '_' and '-', a let
 )
 def test_what_toml_cannot_say_is_refused_all_the_same(document: Mapping[str, object], rule: str) -> None:
     """A program may give names that no file could hold."""
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, rule):
         config_from(document)
-
-    assert str(caught.value) == rule
 
 
 def test_attributes_hold_more_than_texts(tmp_path: Path) -> None:
@@ -460,13 +411,12 @@ def test_what_a_key_points_to_is_read_when_the_key_is_used(monkeypatch: pytest.M
     monkeypatch.delenv("KEYWRIGHT_TEST_OVERLAP", raising=False)
     config = config_from({"keys": {"a": {"overlap": {"env": "KEYWRIGHT_TEST_OVERLAP"}}}})
 
-    with pytest.raises(ConfigError) as caught:
-        config.key("a").common()
-
-    assert str(caught.value) == (
+    with refuses(
+        ConfigError,
         "given settings: keys.a.overlap points to the environment variable KEYWRIGHT_TEST_OVERLAP, which is not set; "
-        "set it"
-    )
+        "set it",
+    ):
+        config.key("a").common()
 
 
 # Laws. Small alphabets, so that layers meet.
@@ -494,44 +444,24 @@ def content(layer: Layer) -> tuple[dict[str, Given], dict[str, dict[str, dict[st
     return layer.top, layer.tables
 
 
-@given(layers)
-def test_nothing_over_a_layer_or_under_it_is_the_layer(layer: Layer) -> None:
-    """The empty layer changes nothing, above or below."""
-    assert content(merged(layer, Layer())) == content(layer) == content(merged(Layer(), layer))
-
-
 @given(layers, layers)
-def test_a_layer_over_what_it_was_merged_into_changes_nothing(lower: Layer, upper: Layer) -> None:
-    """Merging is idempotent."""
-    once = merged(lower, upper)
-
-    assert content(merged(once, upper)) == content(once)
-    assert content(merged(lower, lower)) == content(lower)
-
-
-@given(layers, layers)
-def test_what_the_upper_layer_says_holds(lower: Layer, upper: Layer) -> None:
-    """Every setting of the upper layer is there, and every entry of its tables."""
-    result = merged(lower, upper)
-
-    for section, name in itertools.chain.from_iterable(((s, n) for n in upper.tables[s]) for s in upper.tables):
-        for setting, value in upper.tables[section][name].items():
-            found = result.tables[section][name][setting].value
-            assert found == value.value or (
-                isinstance(found, dict) and isinstance(value.value, dict) and found.items() >= value.value.items()
-            )
-
-
-@given(layers, layers)
-def test_merging_leaves_both_layers_as_they_were(lower: Layer, upper: Layer) -> None:
-    """Neither layer is changed by being merged."""
-    from copy import deepcopy
-
+def test_the_laws_of_merging(lower: Layer, upper: Layer) -> None:
+    """The empty layer changes nothing; merging is idempotent; what the upper layer says holds; neither is changed."""
     before = deepcopy((content(lower), content(upper)))
 
-    merged(lower, upper)
+    result = merged(lower, upper)
 
     assert (content(lower), content(upper)) == before
+    assert content(merged(lower, Layer())) == content(merged(Layer(), lower)) == content(merged(lower, lower))
+    assert content(merged(lower, lower)) == content(lower)
+    assert content(merged(result, upper)) == content(result)
+    for section, tables in upper.tables.items():
+        for name, table in tables.items():
+            for setting, value in table.items():
+                found = result.tables[section][name][setting].value
+                assert found == value.value or (
+                    isinstance(found, dict) and isinstance(value.value, dict) and found.items() >= value.value.items()
+                )
 
 
 names = st.sampled_from(
@@ -580,47 +510,31 @@ def test_any_document_is_a_configuration_or_a_config_error(document: dict[str, o
 
 
 @given(st.text(max_size=20), st.text(max_size=5))
-def test_any_option_is_a_setting_or_a_config_error(path: str, value: str) -> None:
-    """Nothing but ConfigError comes of any option."""
-    result = outcome(lambda: config_from({"stores": {"a": {"backend": "memory"}}}, options=[(path, value)]))
+def test_any_option_or_variable_is_a_setting_or_a_config_error(name: str, value: str) -> None:
+    """Nothing but ConfigError comes of any option or variable."""
+    by_option = outcome(lambda: config_from({"stores": {"a": {"backend": "memory"}}}, options=[(name, value)]))
+    by_variable = outcome(lambda: load_config(environ={"HOME": "/h", f"KEYWRIGHT__{name}": value}, cwd="/"))
 
-    assert not isinstance(result, str) or result.isprintable()
-
-
-@given(st.text(max_size=20), st.text(max_size=5))
-def test_any_variable_is_a_setting_or_a_config_error(name: str, value: str) -> None:
-    """Nothing but ConfigError comes of any variable."""
-    result = outcome(lambda: load_config(environ={"HOME": "/h", f"KEYWRIGHT__{name}": value}, cwd="/"))
-
-    assert not isinstance(result, str) or result.isprintable()
+    for result in (by_option, by_variable):
+        assert not isinstance(result, str) or result.isprintable()
 
 
-@pytest.mark.parametrize("setting", ["type", "kid"])
-def test_a_pointer_of_a_key_replaces_a_pointer(setting: str) -> None:
-    """What one layer reads from a variable and the next from a file is the file's: the two are not one table."""
-    lower, upper = (
-        document_layer(Given({"keys": {"a": {setting: pointer}}}, "", "a file", "/"), None)
-        for pointer in ({"env": "LOWER"}, {"file": "upper"})
-    )
-
-    assert merged(lower, upper).tables["keys"]["a"][setting].value == {"file": "upper"}
-
-
-@pytest.mark.parametrize(
+@cases(
     ("lower", "upper"),
-    [
-        pytest.param({"env": "A"}, {"x": "1"}, id="a pointer below"),
-        pytest.param({"x": "1"}, {"env": "A"}, id="a pointer above"),
-        pytest.param({"file": "a"}, {"env": "A"}, id="two pointers"),
-    ],
+    {
+        "a pointer below": ({"env": "A"}, {"x": "1"}),
+        "a pointer above": ({"x": "1"}, {"env": "A"}),
+        "two pointers": ({"file": "a"}, {"env": "A"}),
+        "two pointers, turned": ({"env": "A"}, {"file": "a"}),
+    },
 )
 def test_a_pointer_is_not_mixed_with_a_table(lower: dict[str, str], upper: dict[str, str]) -> None:
     """What reads as `{ env = … }` or `{ file = … }` stands for the whole value, below as well as above."""
-    document = {
-        "stores": {"a": {"backend": "env", "variables": lower}},
-        "profiles": {"p": {"stores": {"a": {"variables": upper}}}},
-    }
+    places = (("stores", "variables"), ("keys", "type"), ("keys", "kid"))
+    for section, setting in places if "x" not in {**lower, **upper} else places[:1]:
+        one, two = (
+            document_layer(Given({section: {"a": {setting: value}}}, "", "a file", "/"), None)
+            for value in (lower, upper)
+        )
 
-    config = config_from(document, profile="p")
-
-    assert config.stores["a"].given["variables"].value == upper
+        assert merged(one, two).tables[section]["a"][setting].value == upper, setting

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
+from tables import cases
 
 from keywright.config.schema import config_schema
 from keywright.settings.model import Setting
@@ -61,6 +62,7 @@ KEY_TYPES = {
     "rsa": (Setting("bits", "integer", 3072, "the size in bits", minimum=2048, maximum=8192, multiple_of=8),),
 }
 PLUGINS = {"policy": (Setting("rules", "tables", (), "what is asked of keys"), Setting("strict", "boolean", False))}
+SEALED = '[seals.m]\nseal = "passphrase"\npassphrase = { file = "a" }\n'
 LOCAL = '[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n'
 
 
@@ -92,105 +94,95 @@ def test_a_schema_of_no_plugins_is_one() -> None:
     assert not accepts(schema, LOCAL)
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("", id="empty"),
-        pytest.param(EXAMPLE, id="the example"),
-        pytest.param('plugins = ["nix", "file"]', id="plugins"),
-        pytest.param(
-            '[keys."prod/jwt"]\ntype = "rsa"\nbits = 4096\nkid = "{name}-{version}"', id="a key type's setting"
-        ),
-        pytest.param("[keys.a]\nbits = 4096", id="a key type's setting, type implied"),
-        pytest.param('[profiles.ci.stores.local]\npath = "a"', id="part of a store in a profile"),
-        pytest.param('[profiles.ci.stores.local]\nbackend = "file"', id="another backend in a profile"),
-        pytest.param('[stores.a]\nbackend = { env = "X" }\npath = "a"', id="backend from a variable"),
-        pytest.param('[stores.a]\nbackend = "file"\npath = "a"\nlayout = { env = "X" }', id="choice from a variable"),
-        pytest.param(
-            '[seals.m]\nseal = "passphrase"\npassphrase = { file = "a" }\nprevious = [{ env = "A" }, { file = "b" }]',
-            id="a list of secrets",
-        ),
-        pytest.param('[keys.a]\noverlap = "3153600000s"', id="longest duration"),
-        pytest.param('[keys.a]\nattributes = { key_ops = ["sign"], x = { y = [1, true] } }', id="attributes"),
-    ],
+    {
+        "empty": "",
+        "the example": EXAMPLE,
+        "plugins": 'plugins = ["nix", "file"]',
+        "a key type's setting": '[keys."prod/jwt"]\ntype = "rsa"\nbits = 4096\nkid = "{name}-{version}"',
+        "a key type's setting, type implied": "[keys.a]\nbits = 4096",
+        "part of a store in a profile": '[profiles.ci.stores.local]\npath = "a"',
+        "another backend in a profile": '[profiles.ci.stores.local]\nbackend = "file"',
+        "backend from a variable": '[stores.a]\nbackend = { env = "X" }\npath = "a"',
+        "choice from a variable": '[stores.a]\nbackend = "file"\npath = "a"\nlayout = { env = "X" }',
+        "a list of secrets": SEALED + 'previous = [{ env = "A" }, { file = "b" }]',
+        "longest duration": '[keys.a]\noverlap = "3153600000s"',
+        "attributes": '[keys.a]\nattributes = { key_ops = ["sign"], x = { y = [1, true] } }',
+    },
 )
 def test_what_is_right_is_accepted(schema: dict[str, Any], text: str) -> None:
     """A configuration that the program reads passes the schema."""
     assert accepts(schema, text)
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param('defaultstore = "a"', id="unknown setting"),
-        pytest.param("[logging]", id="unknown table"),
-        pytest.param("default_store = 1", id="default_store is no text"),
-        pytest.param('default_store = { name = "a" }', id="default_store is a table"),
-        pytest.param('default_store = { env = "A", file = "B" }', id="two indirections"),
-        pytest.param("default_store = {}", id="no indirection"),
-        pytest.param('default_store = { env = "" }', id="empty indirection"),
-        pytest.param("default_store = { env = 1 }", id="indirection to a number"),
-        pytest.param('plugins = "nix"', id="plugins is no list"),
-        pytest.param("plugins = [1]", id="plugins holds a number"),
-        pytest.param('plugins = ["nix", "nix"]', id="plugin twice"),
-        pytest.param('stores = "local"', id="stores is no table"),
-        pytest.param('[[stores]]\nbackend = "a"', id="stores is a list"),
-        pytest.param('[stores.Local]\nbackend = "env"', id="store name in capitals"),
-        pytest.param('[stores."a.b"]\nbackend = "env"', id="store name with dots"),
-        pytest.param('[stores]\na = "env"', id="store is no table"),
-        pytest.param('[stores.a]\npath = "a"', id="no backend"),
-        pytest.param('[stores.a]\nbackend = "sqlit"\npath = "a"', id="unknown backend"),
-        pytest.param("[stores.a]\nbackend = 1", id="backend is no text"),
-        pytest.param('[stores.a]\nbackend = "sqlite"', id="required setting missing"),
-        pytest.param(LOCAL + 'variables = { a = "A" }', id="setting of another backend"),
-        pytest.param(LOCAL + "mode = 1", id="setting of no backend"),
-        pytest.param(LOCAL + "timeout = 5", id="duration is a number"),
-        pytest.param(LOCAL + 'timeout = "5"', id="duration without a unit"),
-        pytest.param(LOCAL + "seal = true", id="seal is no text"),
-        pytest.param('[stores.a]\nbackend = "sqlite"\npath = ""', id="path is empty"),
-        pytest.param('[stores.a]\nbackend = "file"\npath = "a"\nsync = "yes"', id="boolean is text"),
-        pytest.param('[stores.a]\nbackend = "file"\npath = "a"\nlayout = "c"', id="no choice"),
-        pytest.param('[stores.a]\nbackend = "env"\nnames = "A"', id="list is text"),
-        pytest.param('[stores.a]\nbackend = "env"\nvariables = { a = 1 }', id="table of numbers"),
-        pytest.param("[seals.m]", id="no kind of seal"),
-        pytest.param('[seals.m]\nseal = "passphrase"', id="secret missing"),
-        pytest.param('[seals.m]\nseal = "passphrase"\npassphrase = "a"', id="secret written out"),
-        pytest.param(
-            '[seals.m]\nseal = "passphrase"\npassphrase = { file = "a" }\nprevious = ["a"]', id="secrets written out"
-        ),
-        pytest.param(
-            '[seals.m]\nseal = "passphrase"\npassphrase = { file = "a" }\nprevious = { file = "a" }',
-            id="a pointer where a list belongs",
-        ),
-        pytest.param('[seals.m]\nseal = "pass"', id="unknown seal"),
-        pytest.param('[keys.Mine]\ntype = "rsa"', id="key name in capitals"),
-        pytest.param('[keys."a."]\ntype = "rsa"', id="key name ends in a dot"),
-        pytest.param('[keys."a//b"]\ntype = "rsa"', id="key name with nothing inside"),
-        pytest.param(f"[keys.{'a' * 201}]", id="key name too long"),
-        pytest.param('[keys.cache.example.org]\ntype = "rsa"', id="key name not quoted"),
-        pytest.param('[keys.a]\ntype = "dsa"', id="unknown key type"),
-        pytest.param('[keys.a]\ntype = "ed25519"\nbits = 256', id="setting of another key type"),
-        pytest.param('[keys.a]\ntype = "rsa"\nbits = 1024', id="below the minimum"),
-        pytest.param('[keys.a]\ntype = "rsa"\nbits = 9000', id="above the maximum"),
-        pytest.param('[keys.a]\ntype = "rsa"\nbits = 2049', id="no multiple"),
-        pytest.param('[keys.a]\ntype = "rsa"\nbits = "2048"', id="number as text"),
-        pytest.param("[keys.a]\nrotate_every = 90", id="rotation without a unit"),
-        pytest.param('[keys.a]\noverlap = "3M"', id="overlap in months"),
-        pytest.param('[keys.a]\nkid = "{date}"', id="kid with an unknown placeholder"),
-        pytest.param('[keys.a]\nkid = ""', id="kid empty"),
-        pytest.param('[keys.a]\nlabels = "a=b"', id="labels is no table"),
-        pytest.param("[keys.a]\nlabels = { a = 1 }", id="label is a number"),
-        pytest.param('[keys.a]\nattributes = ["sign"]', id="attributes is a list"),
-        pytest.param("[keys.a]\nattributes = { x = [1.5] }", id="attribute holds a fraction"),
-        pytest.param("[keys.a]\nattributes = { x = 2030-01-01 }", id="attribute is a date"),
-        pytest.param('[keys.a]\nrotate = "1d"', id="unknown key setting"),
-        pytest.param("[profiles]\nci = 1", id="profile is no table"),
-        pytest.param("[profiles.CI]", id="profile name"),
-        pytest.param("[profiles.ci.profiles.x]", id="profile in a profile"),
-        pytest.param('[profiles.ci]\nstroes = "a"', id="unknown setting in a profile"),
-        pytest.param('[profiles.ci.stores.a]\nbackend = "file"\nvariables = {}', id="other backend's in a profile"),
-        pytest.param("[profiles.ci.stores.a]\nmode = 1", id="no backend's in a profile"),
-    ],
+    {
+        "unknown setting": 'defaultstore = "a"',
+        "unknown table": "[logging]",
+        "default_store is no text": "default_store = 1",
+        "default_store is a table": 'default_store = { name = "a" }',
+        "two indirections": 'default_store = { env = "A", file = "B" }',
+        "no indirection": "default_store = {}",
+        "empty indirection": 'default_store = { env = "" }',
+        "indirection to a number": "default_store = { env = 1 }",
+        "plugins is no list": 'plugins = "nix"',
+        "plugins holds a number": "plugins = [1]",
+        "plugin twice": 'plugins = ["nix", "nix"]',
+        "stores is no table": 'stores = "local"',
+        "stores is a list": '[[stores]]\nbackend = "a"',
+        "store name in capitals": '[stores.Local]\nbackend = "env"',
+        "store name with dots": '[stores."a.b"]\nbackend = "env"',
+        "store is no table": '[stores]\na = "env"',
+        "no backend": '[stores.a]\npath = "a"',
+        "unknown backend": '[stores.a]\nbackend = "sqlit"\npath = "a"',
+        "backend is no text": "[stores.a]\nbackend = 1",
+        "required setting missing": '[stores.a]\nbackend = "sqlite"',
+        "setting of another backend": LOCAL + 'variables = { a = "A" }',
+        "setting of no backend": LOCAL + "mode = 1",
+        "duration is a number": LOCAL + "timeout = 5",
+        "duration without a unit": LOCAL + 'timeout = "5"',
+        "seal is no text": LOCAL + "seal = true",
+        "path is empty": '[stores.a]\nbackend = "sqlite"\npath = ""',
+        "boolean is text": '[stores.a]\nbackend = "file"\npath = "a"\nsync = "yes"',
+        "no choice": '[stores.a]\nbackend = "file"\npath = "a"\nlayout = "c"',
+        "list is text": '[stores.a]\nbackend = "env"\nnames = "A"',
+        "table of numbers": '[stores.a]\nbackend = "env"\nvariables = { a = 1 }',
+        "no kind of seal": "[seals.m]",
+        "secret missing": '[seals.m]\nseal = "passphrase"',
+        "secret written out": '[seals.m]\nseal = "passphrase"\npassphrase = "a"',
+        "secrets written out": SEALED + 'previous = ["a"]',
+        "a pointer where a list belongs": SEALED + 'previous = { file = "a" }',
+        "unknown seal": '[seals.m]\nseal = "pass"',
+        "key name in capitals": '[keys.Mine]\ntype = "rsa"',
+        "key name ends in a dot": '[keys."a."]\ntype = "rsa"',
+        "key name with nothing inside": '[keys."a//b"]\ntype = "rsa"',
+        "key name too long": f"[keys.{'a' * 201}]",
+        "key name not quoted": '[keys.cache.example.org]\ntype = "rsa"',
+        "unknown key type": '[keys.a]\ntype = "dsa"',
+        "setting of another key type": '[keys.a]\ntype = "ed25519"\nbits = 256',
+        "below the minimum": '[keys.a]\ntype = "rsa"\nbits = 1024',
+        "above the maximum": '[keys.a]\ntype = "rsa"\nbits = 9000',
+        "no multiple": '[keys.a]\ntype = "rsa"\nbits = 2049',
+        "number as text": '[keys.a]\ntype = "rsa"\nbits = "2048"',
+        "rotation without a unit": "[keys.a]\nrotate_every = 90",
+        "overlap in months": '[keys.a]\noverlap = "3M"',
+        "kid with an unknown placeholder": '[keys.a]\nkid = "{date}"',
+        "kid empty": '[keys.a]\nkid = ""',
+        "labels is no table": '[keys.a]\nlabels = "a=b"',
+        "label is a number": "[keys.a]\nlabels = { a = 1 }",
+        "attributes is a list": '[keys.a]\nattributes = ["sign"]',
+        "attribute holds a fraction": "[keys.a]\nattributes = { x = [1.5] }",
+        "attribute is a date": "[keys.a]\nattributes = { x = 2030-01-01 }",
+        "unknown key setting": '[keys.a]\nrotate = "1d"',
+        "profile is no table": "[profiles]\nci = 1",
+        "profile name": "[profiles.CI]",
+        "profile in a profile": "[profiles.ci.profiles.x]",
+        "unknown setting in a profile": '[profiles.ci]\nstroes = "a"',
+        "other backend's in a profile": '[profiles.ci.stores.a]\nbackend = "file"\nvariables = {}',
+        "no backend's in a profile": "[profiles.ci.stores.a]\nmode = 1",
+    },
 )
 def test_what_is_wrong_is_rejected(schema: dict[str, Any], text: str) -> None:
     """A mistake in one value or table does not pass the schema."""

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 from made_plugins import plugin
+from tables import cases
 
 from keywright import Registry
 from keywright.cli.parser import CommandLine
@@ -48,27 +49,20 @@ def added(plugin: str = "swift", *, allowed: list[str] | None = None) -> list[tu
     return [(command.path, command.owner) for command in commands_of(plugin, allowed=allowed).table.values()]
 
 
-@pytest.mark.parametrize("allowed", [None, ["swift"], ["other", "swift"]])
-def test_what_a_plugin_names_is_added(install: Install, allowed: list[str] | None) -> None:
-    """Its commands are in the table, and are the plugin's."""
+def test_what_a_plugin_names_is_added(install: Install) -> None:
+    """Its commands are in the table, and are the plugin's; another word is another plugin."""
     install()
 
-    assert added(allowed=allowed) == [(("swift", "fly"), "swift")]
-
-
-def test_nobody_else_is_asked(install: Install) -> None:
-    """Another word is another plugin."""
-    install()
-
+    for allowed in (None, ["swift"], ["other", "swift"]):
+        assert added(allowed=allowed) == [(("swift", "fly"), "swift")]
     assert added("fly") == []
 
 
-@pytest.mark.parametrize("allowed", [[], ["other"]])
-def test_who_is_not_allowed_is_not_imported(install: Install, tmp_path: Path, allowed: list[str]) -> None:
+def test_who_is_not_allowed_is_not_imported(install: Install, tmp_path: Path) -> None:
     """The allow-list holds here too."""
     install(f"open({str(tmp_path / 'imported')!r}, 'w')\n{SOUND}")
 
-    assert added(allowed=allowed) == []
+    assert added(allowed=[]) == added(allowed=["other"]) == []
     assert not (tmp_path / "imported").exists()
 
 
@@ -82,39 +76,31 @@ def test_two_who_claim_one_name(install: Install, other: str, points: str) -> No
     assert added() == []
 
 
-def test_commands_for_a_plugin_of_somebody_else(install: Install) -> None:
-    """A name on the allow-list is a plugin's, not a word that anybody may take."""
-    install(points=PLUGIN)
-    install(distribution="swallow", points=COMMANDS)
+def test_commands_without_a_plugin_of_the_same_distribution(install: Install) -> None:
+    """What the registry would not load adds nothing here either: a name is a plugin's, not anybody's."""
+    install(points=COMMANDS)
+    assert added() == []
 
+    install(distribution="swallow", points=PLUGIN)
     assert added(allowed=["swift"]) == []
 
 
-def test_commands_without_a_plugin(install: Install) -> None:
-    """What the registry would not load adds nothing here either."""
-    install(points=COMMANDS)
-
-    assert added() == []
-
-
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("raise ImportError", id="fails on import"),
-        pytest.param("1 / 0", id="fails otherwise"),
-        pytest.param("raise SystemExit(0)", id="leaves on import"),
-        pytest.param(f"{SOUND}    raise SystemExit(3)", id="leaves when asked"),
-        pytest.param(SOUND.replace('"swift fly"', '""'), id="a command without a word"),
-        pytest.param(SOUND.replace("API = 1", "API = 2"), id="another API"),
-        pytest.param(SOUND.replace("KEYWRIGHT_API = 1", ""), id="says no API"),
-        pytest.param("KEYWRIGHT_API = 1", id="adds nothing"),
-        pytest.param(f"{SOUND}    raise ValueError", id="raises when asked"),
-        pytest.param(SOUND.replace('"swift fly"', '"list"'), id="a command of the core"),
-        pytest.param(
-            f"{SOUND}    commands.add('fly', help='', configure=print, run=print, examples=())", id="two words"
-        ),
-        pytest.param(SOUND + SOUND.partition(":\n")[2], id="one path twice"),
-    ],
+    {
+        "fails on import": "raise ImportError",
+        "fails otherwise": "1 / 0",
+        "leaves on import": "raise SystemExit(0)",
+        "leaves when asked": f"{SOUND}    raise SystemExit(3)",
+        "a command without a word": SOUND.replace('"swift fly"', '""'),
+        "another API": SOUND.replace("API = 1", "API = 2"),
+        "says no API": SOUND.replace("KEYWRIGHT_API = 1", ""),
+        "adds nothing": "KEYWRIGHT_API = 1",
+        "raises when asked": f"{SOUND}    raise ValueError",
+        "a command of the core": SOUND.replace('"swift fly"', '"list"'),
+        "two words": f"{SOUND}    commands.add('fly', help='', configure=print, run=print, examples=())",
+        "one path twice": SOUND + SOUND.partition(":\n")[2],
+    },
 )
 def test_whatever_is_odd_goes_by_the_hook(install: Install, text: str) -> None:
     """Nothing is added; `keywright plugins` tells what is wrong with it."""
@@ -137,18 +123,15 @@ def test_ctrl_c_is_nobodys_fault(install: Install) -> None:
         added()
 
 
-def test_the_module_is_used_in_place_of_the_hook(install: Install) -> None:
-    """Where a plugin names a module for its commands, all of them come from there, in a registry too."""
-    install()
+@cases(
+    ("points", "paths"),
+    {"both": (BOTH, [("swift", "fly")]), "no module": (PLUGIN, [("swift", "hook")])},
+)
+def test_the_module_is_used_in_place_of_the_hook(install: Install, points: str, paths: list[tuple[str, ...]]) -> None:
+    """Where a plugin names a module for its commands, which is optional, all of them come from there."""
+    install(points=points)
 
-    assert by_registry() == ([("swift", "fly")], [])
-
-
-def test_a_plugin_without_a_module_is_asked_by_its_hook(install: Install) -> None:
-    """The entry point for commands is optional."""
-    install(points=PLUGIN)
-
-    assert by_registry() == ([("swift", "hook")], [])
+    assert by_registry() == (paths, [])
 
 
 def test_a_module_that_another_distribution_names_is_not_used(install: Install, tmp_path: Path) -> None:

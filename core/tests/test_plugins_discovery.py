@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 import pytest
+from tables import cases
 
 from keywright.plugins.discovery import COMMANDS, PLUGINS, EntryPoint, find_entry_points
 
@@ -29,15 +30,15 @@ def install(folder: Path, metadata: str, entry_points: str | bytes = POINT) -> P
     return directory
 
 
-@pytest.mark.parametrize(
+@cases(
     ("metadata", "distribution", "version"),
-    [
-        pytest.param("hexfmt-1.0.dist-info", "hexfmt", "1.0", id="wheel"),
-        pytest.param("hexfmt.egg-info", "hexfmt", "", id="development"),
-        pytest.param("hexfmt-1.0-py3.11.egg-info", "hexfmt", "1.0-py3.11", id="egg-info"),
-        pytest.param("My_Hex.Format-2.1rc1.dist-info", "my-hex-format", "2.1rc1", id="spelt-otherwise"),
-        pytest.param("my__hex-1.dist-info", "my-hex", "1", id="runs-of-separators"),
-    ],
+    {
+        "wheel": ("hexfmt-1.0.dist-info", "hexfmt", "1.0"),
+        "development": ("hexfmt.egg-info", "hexfmt", ""),
+        "egg-info": ("hexfmt-1.0-py3.11.egg-info", "hexfmt", "1.0-py3.11"),
+        "spelt-otherwise": ("My_Hex.Format-2.1rc1.dist-info", "my-hex-format", "2.1rc1"),
+        "runs-of-separators": ("my__hex-1.dist-info", "my-hex", "1"),
+    },
 )
 def test_metadata_directory(tmp_path: Path, metadata: str, distribution: str, version: str) -> None:
     """The distribution's name is normalised and its version is read from the directory's name."""
@@ -46,20 +47,20 @@ def test_metadata_directory(tmp_path: Path, metadata: str, distribution: str, ve
     assert find_entry_points([str(tmp_path)]) == [EntryPoint("hex", "hexfmt", distribution, version)]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "found"),
-    [
-        pytest.param("[keywright]\nb = m2\na = m1\n", [("a", "m1"), ("b", "m2")], id="sorted-by-name"),
-        pytest.param("[keywright]\r\na = m\r\n", [("a", "m")], id="crlf"),
-        pytest.param("[keywright]\n  a=m:part.of  \n", [("a", "m:part.of")], id="spaces"),
-        pytest.param("[keywright]\n# a = m\n\nb = m\n", [("b", "m")], id="comment"),
-        pytest.param("[console_scripts]\na = m\n[keywright]\nb = m\n[other]\nc = m\n", [("b", "m")], id="other-groups"),
-        pytest.param("[keywright.other]\na = m\n", [], id="longer-group"),
-        pytest.param("# [keywright]\na = m\n", [], id="group-in-a-comment"),
-        pytest.param("[keywright]\nnothing\n= m\na =\n", [], id="no-pairs"),
-        pytest.param("", [], id="empty"),
-        pytest.param(b"[keywright]\nb = m\n\xff\xfe = \xff\n", [("b", "m"), ("��", "�")], id="not-utf-8"),
-    ],
+    {
+        "sorted-by-name": ("[keywright]\nb = m2\na = m1\n", [("a", "m1"), ("b", "m2")]),
+        "crlf": ("[keywright]\r\na = m\r\n", [("a", "m")]),
+        "spaces": ("[keywright]\n  a=m:part.of  \n", [("a", "m:part.of")]),
+        "comment": ("[keywright]\n# a = m\n\nb = m\n", [("b", "m")]),
+        "other-groups": ("[console_scripts]\na = m\n[keywright]\nb = m\n[other]\nc = m\n", [("b", "m")]),
+        "longer-group": ("[keywright.other]\na = m\n", []),
+        "group-in-a-comment": ("# [keywright]\na = m\n", []),
+        "no-pairs": ("[keywright]\nnothing\n= m\na =\n", []),
+        "empty": ("", []),
+        "not-utf-8": (b"[keywright]\nb = m\n\xff\xfe = \xff\n", [("b", "m"), ("��", "�")]),
+    },
 )
 def test_entry_points_file(tmp_path: Path, text: str | bytes, found: list[tuple[str, str]]) -> None:
     """Of a file, the pairs of the group `keywright` count, and nothing in it is an error."""
@@ -85,39 +86,32 @@ def test_another_group(tmp_path: Path) -> None:
 
 
 def test_the_first_on_the_path_wins(tmp_path: Path) -> None:
-    """A distribution that is there twice counts where it comes first, however it is spelt, as it does for imports."""
+    """A distribution that is there twice counts where it comes first, however it is spelt, as it does for imports.
+
+    So does a newer version that is no plugin any more.
+    """
     install(tmp_path / "one", "hex_fmt-2.0.dist-info")
     install(tmp_path / "two", "Hex.Fmt-1.0.dist-info", "[keywright]\nold = hexfmt\n")
+    (tmp_path / "three" / "hexfmt-2.0.dist-info").mkdir(parents=True)
+    install(tmp_path / "four", "hexfmt-1.0.dist-info")
 
-    found = find_entry_points([str(tmp_path / "one"), str(tmp_path / "two")])
+    found, none = (
+        find_entry_points([str(tmp_path / name) for name in names]) for names in (("one", "two"), ("three", "four"))
+    )
 
     assert found == [EntryPoint("hex", "hexfmt", "hex-fmt", "2.0")]
-
-
-def test_the_first_on_the_path_wins_though_it_declares_nothing(tmp_path: Path) -> None:
-    """A newer version that is no plugin any more hides the older one that was."""
-    (tmp_path / "one" / "hexfmt-2.0.dist-info").mkdir(parents=True)
-    install(tmp_path / "two", "hexfmt-1.0.dist-info")
-
-    assert find_entry_points([str(tmp_path / "one"), str(tmp_path / "two")]) == []
+    assert none == []
 
 
 def test_two_distributions_with_one_name_are_both_found(tmp_path: Path) -> None:
-    """Whether a name that two distributions claim is usable is not for discovery to say."""
-    install(tmp_path, "b-1.dist-info")
-    install(tmp_path, "a-2.dist-info")
+    """Whether a name is usable is not for discovery to say; but what an uninstall by pip left (`~`) does not count."""
+    for metadata in ("b-1.dist-info", "a-2.dist-info", "~exfmt-1.0.dist-info"):
+        install(tmp_path, metadata)
 
     assert find_entry_points([str(tmp_path)]) == [
         EntryPoint("hex", "hexfmt", "a", "2"),
         EntryPoint("hex", "hexfmt", "b", "1"),
     ]
-
-
-def test_what_an_interrupted_uninstall_left_does_not_count(tmp_path: Path) -> None:
-    """pip renames what it is about to remove to `~exfmt`; such a directory is no distribution."""
-    install(tmp_path, "~exfmt-1.0.dist-info")
-
-    assert find_entry_points([str(tmp_path)]) == []
 
 
 def as_file(folder: Path) -> str:
@@ -136,15 +130,15 @@ def as_zip(folder: Path) -> str:
     return str(folder / "plugins.zip")
 
 
-@pytest.mark.parametrize(
+@cases(
     "entry",
-    [
-        pytest.param(lambda folder: str(folder / "missing"), id="missing"),
-        pytest.param(lambda folder: f"{folder}\0", id="no-path-at-all"),
-        pytest.param(as_file, id="metadata-that-is-a-file"),
-        pytest.param(as_directory, id="entry-points-that-are-a-directory"),
-        pytest.param(as_zip, id="zip"),
-    ],
+    {
+        "missing": lambda folder: str(folder / "missing"),
+        "no-path-at-all": lambda folder: f"{folder}\0",
+        "metadata-that-is-a-file": as_file,
+        "entry-points-that-are-a-directory": as_directory,
+        "zip": as_zip,
+    },
 )
 def test_what_cannot_be_read_is_skipped(tmp_path: Path, entry: Callable[[Path], str]) -> None:
     """An entry of the path that holds nothing readable is passed over, and the rest is found."""
@@ -203,22 +197,23 @@ def test_what_may_not_be_read_is_skipped(public_folder: Path, locked: str) -> No
     assert (before, after) == ("['hexfmt', 'sound']\n", "['sound']\n")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "found"),
-    [
-        pytest.param("", [], id="empty"),
-        pytest.param(".", [], id="dot"),
-        pytest.param("{here}", [], id="absolute"),
-        pytest.param("{here}/", [], id="absolute-with-a-slash"),
-        pytest.param("{link}", [], id="by-a-link"),
-        pytest.param("{other}", ["hex"], id="another-folder"),
-    ],
+    {
+        "empty": ("", []),
+        "dot": (".", []),
+        "absolute": ("{here}", []),
+        "absolute, with a slash": ("{here}/", []),
+        "by a link": ("{link}", []),
+        "another folder": ("{other}", ["hex"]),
+    },
 )
+@pytest.mark.parametrize("name", ["here", "site-packages", "dist-packages"])
 def test_the_current_directory_does_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, found: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, path: str, found: list[str]
 ) -> None:
-    """A distribution that happens to lie in the current directory is no plugin, however the path spells that."""
-    here, other, link = tmp_path / "here", tmp_path / "other", tmp_path / "link"
+    """A distribution that lies in the current directory is no plugin, however the path or the folder is called."""
+    here, other, link = tmp_path / name, tmp_path / "other", tmp_path / "link"
     install(here, "hexfmt-1.0.dist-info")
     install(other, "hexfmt-1.0.dist-info")
     link.symlink_to(here)
@@ -226,18 +221,6 @@ def test_the_current_directory_does_not_count(
     monkeypatch.setattr(sys, "path", [path.format(here=here, other=other, link=link)])
 
     assert [one.name for one in find_entry_points()] == found
-
-
-@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
-def test_a_folder_that_is_merely_called_a_site_folder_does_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """Anybody can give a folder that name; as the current directory it is like any other."""
-    install(tmp_path / name, "hexfmt-1.0.dist-info")
-    monkeypatch.chdir(tmp_path / name)
-    monkeypatch.setattr(sys, "path", ["", str(tmp_path / name)])
-
-    assert find_entry_points() == []
 
 
 def test_the_site_folder_counts_even_as_the_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from made_plugins import NOW, REQUEST, failures, plugin
+from refusals import refuses
+from tables import cases
 
 from keywright import KeyEvent, Known, Options, Registry, ReviewRequest, Setting, hookimpl
 from keywright.config.load import config_from
@@ -21,24 +23,9 @@ EVENT = KeyEvent(
 )
 
 
-def fail(*_arguments: object) -> object:
-    """Does not do it."""
-    raise RuntimeError("boom\nand more")
-
-
-def unlogged(*_arguments: object) -> object:
-    """Says why not, as errors of keywright do."""
-    raise StoreUnavailableError("log: full; make room")
-
-
-def leave(*_arguments: object) -> object:
-    """Wants to stop the program."""
-    raise SystemExit(3)
-
-
-def stop(*_arguments: object) -> object:
-    """Raises what hardly anybody catches."""
-    raise BaseException("stopped")  # noqa: TRY002  (a stranger's plugin may)
+def fail(error: BaseException) -> object:
+    """Raises it."""
+    raise error
 
 
 class Unprintable:
@@ -48,55 +35,33 @@ class Unprintable:
         raise RuntimeError("speechless")
 
 
-UNREVIEWED = "and what is not reviewed is refused"
+BOOM = RuntimeError("boom\nand more")
+FAILS = "its review failed with {}, and what is not reviewed is refused".format
+RETURNS = FAILS("TypeError: it returned {}, where a list or tuple belongs")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("review", "said"),
-    [
-        pytest.param(lambda request: ["too short"], "too short", id="objects"),
-        pytest.param(lambda request: ("too short", "too\n  old"), "too short; too old", id="objects-twice"),
-        pytest.param(lambda request: [f"{request.who} may not"], "ann may not", id="is-given-the-request"),
-        pytest.param(lambda: ["never"], "never", id="takes-no-argument"),
-        pytest.param(
-            lambda request: fail(), f"its review failed with RuntimeError: boom and more, {UNREVIEWED}", id="raises"
-        ),
-        pytest.param(lambda request: leave(), f"its review failed with SystemExit: 3, {UNREVIEWED}", id="exits"),
-        pytest.param(
-            lambda request: "no",
-            f"its review failed with TypeError: it returned str, where a list or tuple belongs, {UNREVIEWED}",
-            id="returns-text",
-        ),
-        pytest.param(
-            lambda request: True,
-            f"its review failed with TypeError: it returned bool, where a list or tuple belongs, {UNREVIEWED}",
-            id="returns-a-truth",
-        ),
-        pytest.param(lambda request: [""], "it objects without a word", id="objects-silently"),
-        pytest.param(lambda request: (" ", "\n"), "it objects without a word", id="objects-in-blanks"),
-        pytest.param(lambda request: [None], "None", id="objects-by-none"),
-        pytest.param(
-            lambda request: False,
-            f"its review failed with TypeError: it returned bool, where a list or tuple belongs, {UNREVIEWED}",
-            id="returns-a-falsehood",
-        ),
-        *(
-            pytest.param(
-                lambda request, returned=returned: returned,
-                f"its review failed with TypeError: it returned {kind}, where a list or tuple belongs, {UNREVIEWED}",
-                id=f"returns-an-empty-{kind}",
-            )
-            for returned, kind in (("", "str"), (0, "int"), ({}, "dict"), (set(), "set"))
-        ),
-        pytest.param(
-            lambda request: stop(), f"its review failed with BaseException: stopped, {UNREVIEWED}", id="raises-anything"
-        ),
-        pytest.param(
-            lambda request: [Unprintable()],
-            f"its review failed with RuntimeError: speechless, {UNREVIEWED}",
-            id="objects-unprintably",
-        ),
-    ],
+    {
+        "objects": (lambda request: ["too short"], "too short"),
+        "objects twice": (lambda request: ("too short", "too\n  old"), "too short; too old"),
+        "is given the request": (lambda request: [f"{request.who} may not"], "ann may not"),
+        "takes no argument": (lambda: ["never"], "never"),
+        "raises": (lambda request: fail(BOOM), FAILS("RuntimeError: boom and more")),
+        "exits": (lambda request: fail(SystemExit(3)), FAILS("SystemExit: 3")),
+        "raises anything": (lambda request: fail(BaseException("stopped")), FAILS("BaseException: stopped")),
+        "returns text": (lambda request: "no", RETURNS.format("str")),
+        "returns true": (lambda request: True, RETURNS.format("bool")),
+        "returns false": (lambda request: False, RETURNS.format("bool")),
+        "returns an empty text": (lambda request: "", RETURNS.format("str")),
+        "returns zero": (lambda request: 0, RETURNS.format("int")),
+        "returns an empty dict": (lambda request: {}, RETURNS.format("dict")),
+        "returns an empty set": (lambda request: set(), RETURNS.format("set")),
+        "objects silently": (lambda request: [""], "it objects without a word"),
+        "objects in blanks": (lambda request: (" ", "\n"), "it objects without a word"),
+        "objects by none": (lambda request: [None], "None"),
+        "objects unprintably": (lambda request: [Unprintable()], FAILS("RuntimeError: speechless")),
+    },
 )
 def test_review_refuses(review: Callable[..., object], said: str) -> None:
     """An objection refuses the operation, and so does a review that failed."""
@@ -104,75 +69,67 @@ def test_review_refuses(review: Callable[..., object], said: str) -> None:
     registry.add(plugin(review=lambda request: ()), "calm")
     registry.add(plugin(review=review), "strict")
 
-    with pytest.raises(PolicyError) as caught:
+    with refuses(PolicyError, f"generate of cache is refused by plugin 'strict': {said}"):
         registry.observers().review(REQUEST)
-
-    assert str(caught.value) == f"generate of cache is refused by plugin 'strict': {said}"
 
 
 def test_every_plugin_reviews() -> None:
-    """Every plugin is asked, and all that object are named at once."""
+    """Every plugin is asked, and all that object are named at once; where nobody does, nothing is raised."""
     registry = Registry()
+    returned: object
+    for returned in ((), [], None):
+        registry.add(plugin(review=lambda request, returned=returned: returned), f"calm {returned}")
+    registry.observers().review(REQUEST)
     registry.add(plugin(review=lambda request: ["too short"]), "one")
     registry.add(plugin(review=lambda request: ["too old"]), "two")
 
-    with pytest.raises(PolicyError) as caught:
+    message = "generate of cache is refused by plugin 'one': too short; and by plugin 'two': too old"
+    with refuses(PolicyError, message):
         registry.observers().review(REQUEST)
-
-    assert str(caught.value) == (
-        "generate of cache is refused by plugin 'one': too short; and by plugin 'two': too old"
-    )
-
-
-@pytest.mark.parametrize("returned", [(), [], None])
-def test_review_lets_pass(returned: object) -> None:
-    """Where nobody objects, nothing is raised."""
-    registry = Registry()
-    registry.add(plugin(review=lambda request: returned), "calm")
-
-    registry.observers().review(REQUEST)
 
 
 def test_observers_hear_the_event() -> None:
-    """Every observer is told, also one that does not care what it was."""
+    """Every observer is told, also one that does not care what it was, or is a hook by pluggy's `specname`."""
     heard: list[object] = []
+    module = SimpleNamespace(KEYWRIGHT_API=1)
+    module.remember = hookimpl(specname="keywright_observe")(lambda event: heard.append(("three", event)))
     registry = Registry()
     registry.add(plugin(observe=lambda event: heard.append(("one", event))), "one")
     registry.add(plugin(observe=lambda: heard.append("two")), "two")
+    registry.add(module, "three")
 
     registry.observers().observe(EVENT)
 
-    assert heard == [("one", EVENT), "two"]
+    assert heard == [("one", EVENT), "two", ("three", EVENT)]
 
 
-@pytest.mark.parametrize(
-    ("observe", "told"),
-    [
-        pytest.param(lambda event: fail(), "RuntimeError: boom and more", id="raises"),
-        pytest.param(lambda event: leave(), "SystemExit: 3", id="exits"),
-        pytest.param(lambda event: unlogged(), "log: full; make room", id="says why"),
-    ],
+@cases(
+    ("error", "message"),
+    {
+        "raises": (BOOM, "RuntimeError: boom and more"),
+        "exits": (SystemExit(3), "SystemExit: 3"),
+        "says why": (StoreUnavailableError("log: full; make room"), "log: full; make room"),
+    },
 )
-def test_an_observer_that_fails(observe: Callable[..., object], told: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_observer_that_fails(error: BaseException, message: str, caplog: pytest.LogCaptureFixture) -> None:
     """It is told in one line without a traceback, to the log if nobody else wants to hear it; so are the others."""
     heard: list[object] = []
     registry = Registry()
     registry.add(plugin(observe=lambda event: heard.append(1)), "one")
-    registry.add(plugin(observe=observe), "bad")
+    registry.add(plugin(observe=lambda event: fail(error)), "bad")
     registry.add(plugin(observe=lambda event: heard.append(2)), "two")
+    line = f"plugin 'bad' could not note what happened (generate of cache): {message}"
 
     registry.observers().observe(EVENT)
 
     assert heard == [1, 2]
-    assert caplog.record_tuples == [
-        ("keywright", logging.WARNING, f"plugin 'bad' could not note what happened (generate of cache): {told}")
-    ]
+    assert caplog.record_tuples == [("keywright", logging.WARNING, line)]
     assert caplog.records[0].exc_info is None
 
     reported: list[str] = []
     registry.report = reported.append
     registry.observers().observe(EVENT)
-    assert reported == [f"plugin 'bad' could not note what happened (generate of cache): {told}"]
+    assert reported == [line]
     assert len(caplog.records) == 1
 
 
@@ -205,32 +162,20 @@ def add(path: str) -> Callable[[Commands], None]:
 
 
 def test_plugins_add_commands() -> None:
-    """Each command knows the plugin that added it, and one that fails in the attempt is remembered."""
+    """Each command knows the plugin that added it, and one that fails in the attempt is remembered, once."""
     registry, commands = Registry(), Commands()
     registry.add(plugin(add_commands=add("one go")), "one")
-    registry.add(plugin(add_commands=lambda commands: fail()), "bad")
+    registry.add(plugin(add_commands=lambda commands: fail(BOOM)), "bad")
     registry.add(plugin(add_commands=lambda: None), "silent")
     registry.add(plugin(add_commands=add("two go")), "two")
 
+    registry.add_commands(Commands())
     registry.add_commands(commands)
 
-    assert {words: command.owner for words, command in commands.table.items()} == {
-        ("one", "go"): "one",
-        ("two", "go"): "two",
-    }
+    owners = {words: command.owner for words, command in commands.table.items()}
+    assert owners == {("one", "go"): "one", ("two", "go"): "two"}
     assert commands.owner == ""
     assert failures(registry) == ["plugin 'bad': failed in keywright_add_commands with RuntimeError: boom and more"]
-
-
-def test_a_failing_hook_is_listed_once() -> None:
-    """Commands may be added to several tables; what fails each time is one failure."""
-    registry = Registry()
-    registry.add(plugin(add_commands=lambda commands: fail()), "bad")
-
-    registry.add_commands(Commands())
-    registry.add_commands(Commands())
-
-    assert len(registry.failures) == 1
 
 
 def test_a_command_that_is_added_twice() -> None:
@@ -257,19 +202,6 @@ def test_whether_anybody_listens(hook: str, listens: bool) -> None:
     registry.add(plugin(**{hook: lambda: ()}), "mine")
 
     assert registry.observers().listens is listens
-
-
-def test_a_hook_may_be_named_otherwise() -> None:
-    """pluggy's `specname` lets a function of another name be the hook."""
-    heard: list[object] = []
-    module = SimpleNamespace(KEYWRIGHT_API=1)
-    module.remember = hookimpl(specname="keywright_observe")(lambda event: heard.append(("mine", event)))
-    registry = Registry()
-
-    registry.add(module, "mine")
-    registry.observers().observe(EVENT)
-
-    assert heard == [("mine", EVENT)]
 
 
 STORES = {"stores": {"main": {"backend": "memory"}}}
@@ -355,10 +287,8 @@ def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:
     ring.generate("good")
     other.generate("bad")
     free.generate("bad")
-    with pytest.raises(PolicyError) as caught:
+    with refuses(PolicyError, "generate of bad is refused by plugin 'rules': bad is not to be"):
         ring.generate("bad")
-
-    assert str(caught.value) == "generate of bad is refused by plugin 'rules': bad is not to be"
     assert [listener and listener.heard for listener in rules.made] == [  # type: ignore[attr-defined]  # (they are Listeners)
         ["generate good done", "generate bad PolicyError"],
         ["generate bad done"],
@@ -366,34 +296,34 @@ def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:
     assert free.plugins is registry
 
 
-@pytest.mark.parametrize(
+@cases(
     ("table", "message"),
-    [
-        pytest.param(
-            {"ruels": {}}, "given settings: plugin.ruels is of no plugin that has settings (did you mean 'rules'?); "
-            "there are: rules", id="no such plugin",
+    {
+        "no such plugin": (
+            {"ruels": {}},
+            (
+                "given settings: plugin.ruels is of no plugin that has settings (did you mean 'rules'?); "
+                "there are: rules"
+            ),
         ),
-        pytest.param(
-            {"nix": {}}, "given settings: plugin.nix is of no plugin that has settings; there are: rules",
-            id="a plugin without settings",
+        "a plugin without settings": (
+            {"nix": {}},
+            "given settings: plugin.nix is of no plugin that has settings; there are: rules",
         ),
-        pytest.param(
+        "no such setting": (
             {"rules": {"prefx": "a"}},
-            "given settings: plugin.rules.prefx is no setting of plugin 'rules' (did you mean 'prefix'?); "
-            "it has: prefix",
-            id="no such setting",
+            (
+                "given settings: plugin.rules.prefx is no setting of plugin 'rules' (did you mean 'prefix'?); "
+                "it has: prefix"
+            ),
         ),
-        pytest.param(
-            {"rules": {"prefix": 1}}, "given settings: plugin.rules.prefix must be text", id="another type",
-        ),
-    ],
-)  # fmt: skip
+        "another type": ({"rules": {"prefix": 1}}, "given settings: plugin.rules.prefix must be text"),
+    },
+)
 def test_what_is_wrong_in_the_table_refuses_the_ring(registry: Registry, table: object, message: str) -> None:
     """A policy that is misspelt must not count as none."""
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, message):
         opened(registry, plugin=table)
-
-    assert str(caught.value) == message
 
 
 def test_a_plugin_that_did_not_load_refuses_the_ring() -> None:
@@ -401,49 +331,54 @@ def test_a_plugin_that_did_not_load_refuses_the_ring() -> None:
     registry = Registry.load(("keytypes", "nix", "memory"))
     registry.add(object(), "rules")
 
-    with pytest.raises(ConfigError) as caught:
+    with refuses(
+        ConfigError,
+        "given settings: plugin.rules is of no plugin that has settings; there are: none. plugin 'rules': does not say "
+        "which keywright API it is for; this keywright has API 1: install a version that fits",
+    ):
         opened(registry, plugin={"rules": {}})
 
-    assert str(caught.value) == (
-        "given settings: plugin.rules is of no plugin that has settings; there are: none. plugin 'rules': does not say "
-        "which keywright API it is for; this keywright has API 1: install a version that fits"
-    )
+
+class Misspelt:
+    """Implements no hook that exists."""
+
+    def __init__(self, _prefix: str) -> None: ...
+
+    @hookimpl
+    def keywright_reviw(self) -> None: ...
 
 
-def test_what_the_plugin_finds_wrong_has_its_place(registry: Registry, rules: Rules) -> None:
-    """A ConfigError of the plugin's own is told with file and table; anything else is the plugin's fault."""
+@cases(
+    ("returned", "kind", "message"),
+    {
+        "ConfigError": (
+            lambda _prefix: fail(ConfigError("prefix must not be x; choose another")),
+            ConfigError,
+            "given settings: plugin.rules: prefix must not be x; choose another",
+        ),
+        "another error": (
+            lambda _prefix: fail(ValueError("secret words")),
+            PluginError,
+            "plugin 'rules' failed in keywright_configure with ValueError; report it to its author",
+        ),
+        "an object with a misspelt hook": (
+            Misspelt,
+            PluginError,
+            (
+                "plugin 'rules' returned an object from keywright_configure that implements keywright_reviw, which is "
+                "no hook of keywright (did you mean 'keywright_review'?)"
+            ),
+        ),
+    },
+)
+def test_what_the_plugin_finds_wrong_has_its_place(
+    registry: Registry, rules: Rules, returned: object, kind: type[Exception], message: str
+) -> None:
+    """A ConfigError of the plugin's own is told with file and table; anything else is the plugin's fault.
 
-    def refuse(_prefix: str) -> object:
-        raise ConfigError("prefix must not be x; choose another")
+    A misspelt hook on what the plugin returned would be a policy that is never asked.
+    """
+    rules.returned = returned
 
-    def fail(_prefix: str) -> object:
-        raise ValueError("secret words")
-
-    rules.returned = refuse
-    with pytest.raises(ConfigError) as caught:
+    with refuses(kind, message):
         opened(registry, plugin={"rules": {"prefix": "x"}})
-    assert str(caught.value) == "given settings: plugin.rules: prefix must not be x; choose another"
-
-    rules.returned = fail
-    with pytest.raises(PluginError) as failed:
-        opened(registry, plugin={"rules": {"prefix": "x"}})
-    assert str(failed.value) == "plugin 'rules' failed in keywright_configure with ValueError; report it to its author"
-
-
-def test_an_object_that_listens_to_nothing_we_know_is_refused(registry: Registry, rules: Rules) -> None:
-    """A misspelt hook on what the plugin returned would be a policy that is never asked."""
-
-    class Misspelt:
-        def __init__(self, _prefix: str) -> None: ...
-
-        @hookimpl
-        def keywright_reviw(self) -> None: ...
-
-    rules.returned = Misspelt
-    with pytest.raises(PluginError) as caught:
-        opened(registry, plugin={"rules": {"prefix": "x"}})
-
-    assert str(caught.value) == (
-        "plugin 'rules' returned an object from keywright_configure that implements keywright_reviw, which is no hook "
-        "of keywright (did you mean 'keywright_review'?)"
-    )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from made_plugins import FORMAT, HAS, LACKS_ALL, NO_FORMAT, REQUEST, SOUND, failures, plugin, returning
+from refusals import refuses
+from tables import cases
 
-from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
+from keywright import Capabilities, KeyRing, Registry, Setting
 from keywright.cli.commands.keys import configure_generate, configure_rotate
 from keywright.config.model import KEY_SETTINGS
 from keywright.errors import PluginError, PolicyError, UnknownPluginError
@@ -99,29 +102,25 @@ def test_one_module_under_two_names(install: Install) -> None:
 
 
 def test_an_allow_list_keeps_others_out(install: Install) -> None:
-    """What is not on the list is never imported, and neither its faults nor its clashes matter."""
+    """What is not on the list is never imported, and its faults and clashes do not matter; an empty list is a list.
+
+    Who looks for what a plugin that is not on the list would have is told that it was left out.
+    """
     install("sound", SOUND)
     install("other", SOUND)
     install("bad", "raise RuntimeError")
 
+    assert Registry.load([]).plugins == ()
+    assert "kw_sound" not in sys.modules
     registry = Registry.load(["sound"])
 
-    assert list(registry.formats) == ["sound"]
-    assert failures(registry) == []
+    assert (list(registry.formats), failures(registry)) == (["sound"], [])
     assert {"kw_other", "kw_bad"}.isdisjoint(sys.modules)
-
-
-def test_what_an_allow_list_leaves_out_is_named_where_something_is_missing(install: Install) -> None:
-    """Who looks for what a plugin that is not on the list would have is told that it was left out."""
-    install("sound", SOUND)
-    install("other", SOUND)
-
-    with pytest.raises(UnknownPluginError) as missing:
-        Registry.load(["sound"]).format("other")
-
-    assert str(missing.value) == (
-        "no format is called 'other'; installed: sound; left out by the setting `plugins`: other"
-    )
+    with refuses(
+        UnknownPluginError,
+        "no format is called 'other'; installed: sound; left out by the setting `plugins`: bad, other",
+    ):
+        registry.format("other")
 
 
 def test_a_plugin_that_reviews_observes_or_adds_commands_says_so(install: Install) -> None:
@@ -134,62 +133,37 @@ def test_a_plugin_that_reviews_observes_or_adds_commands_says_so(install: Instal
     assert plugin.provides == ("format sound", "commands", "reviews", "observes")
 
 
-def test_an_empty_allow_list_lets_nothing_in(install: Install) -> None:
-    """An empty list is a list: nothing is imported."""
-    install("sound", SOUND)
-
-    registry = Registry.load([])
-
-    assert registry.plugins == ()
-    assert "kw_sound" not in sys.modules
-
-
-@pytest.mark.parametrize(
-    ("named", "message"),
-    [
-        pytest.param(
-            "sund",
-            "plugins names 'sund', which is not installed (did you mean 'sound'?); installed: other, sound",
-            id="near",
-        ),
-        pytest.param("xyz", "plugins names 'xyz', which is not installed; installed: other, sound", id="far"),
-    ],
+@cases(
+    ("installed", "named", "rule"),
+    {
+        "near": ("sound other", "sund", " (did you mean 'sound'?); installed: other, sound"),
+        "far": ("sound other", "xyz", "; installed: other, sound"),
+        "nothing": ("", "sound", "; installed: none"),
+    },
 )
-def test_an_allow_list_with_a_name_that_is_not_installed(install: Install, named: str, message: str) -> None:
+def test_an_allow_list_with_a_name_that_is_not_installed(
+    install: Install, installed: str, named: str, rule: str
+) -> None:
     """An unknown name on the list is refused before anything is imported."""
-    install("sound", SOUND)
-    install("other", SOUND)
+    for name in installed.split():
+        install(name, SOUND)
 
-    with pytest.raises(PluginError) as caught:
-        Registry.load(["sound", named])
+    with refuses(PluginError, f"plugins names {named!r}, which is not installed{rule}"):
+        Registry.load([*installed.split(), named])
 
-    assert str(caught.value) == message
     assert "kw_sound" not in sys.modules
 
 
-def test_an_allow_list_where_nothing_is_installed(install: Install) -> None:
-    """Where there are no plugins at all, the message says so."""
-    with pytest.raises(PluginError) as caught:
-        Registry.load(["sound"])
-
-    assert str(caught.value) == "plugins names 'sound', which is not installed; installed: none"
-
-
-@pytest.mark.parametrize(
-    ("look_up", "role"),
-    [
-        pytest.param(Registry.key_type, "key type", id="key-type"),
-        pytest.param(Registry.format, "format", id="format"),
-        pytest.param(Registry.store_backend, "store backend", id="store-backend"),
-        pytest.param(Registry.seal, "seal", id="seal"),
-    ],
-)
-def test_not_found_among_nothing(look_up: Callable[[Registry, str], object], role: str) -> None:
+def test_not_found_among_nothing() -> None:
     """Each role says that it has nothing of that name."""
-    with pytest.raises(UnknownPluginError) as caught:
-        look_up(Registry(), "sound")
-
-    assert str(caught.value) == f"no {role} is called 'sound'; installed: none"
+    for look_up, role in (
+        (Registry.key_type, "key type"),
+        (Registry.format, "format"),
+        (Registry.store_backend, "store backend"),
+        (Registry.seal, "seal"),
+    ):
+        with refuses(UnknownPluginError, f"no {role} is called 'sound'; installed: none"):
+            look_up(Registry(), "sound")
 
 
 def test_not_found_names_what_there_is_and_what_failed(install: Install) -> None:
@@ -199,14 +173,13 @@ def test_not_found_names_what_there_is_and_what_failed(install: Install) -> None
     install("worse", "")
     registry = Registry.load()
 
-    with pytest.raises(UnknownPluginError) as caught:
-        registry.format("sond")
-
-    assert str(caught.value) == (
+    with refuses(
+        UnknownPluginError,
         "no format is called 'sond' (did you mean 'sound'?); installed: sound. plugin 'bad' of bad 1.0: failed on "
         "import with RuntimeError: boom. plugin 'worse' of worse 1.0: does not say which keywright API it is for; "
-        f"{HAS}"
-    )
+        f"{HAS}",
+    ):
+        registry.format("sond")
 
 
 def test_objects_are_listed_by_name(install: Install) -> None:
@@ -265,10 +238,7 @@ BROKEN = {
     "raises without a word": ("raise ValueError", "failed on import with ValueError"),
     "is no Python": ("def", "failed on import with SyntaxError: invalid syntax (kw_bad.py, line 1)"),
     "misses a module": ("import kw_absent", "failed on import with ModuleNotFoundError: No module named 'kw_absent'"),
-    "raises what is no Exception": (
-        "raise BaseException('boom')",
-        "failed on import with BaseException: boom",
-    ),
+    "raises what is no Exception": ("raise BaseException('boom')", "failed on import with BaseException: boom"),
     "raises what leaves a generator": ("raise GeneratorExit", "failed on import with GeneratorExit"),
     "exits at import": ("import sys; sys.exit('bye')", "failed on import with SystemExit: bye"),
     "raises what cannot be printed": (
@@ -351,7 +321,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("source", "reason"), [pytest.param(*case, id=name) for name, case in BROKEN.items()])
+@cases(("source", "reason"), BROKEN)
 def test_a_broken_plugin_leaves_the_rest_working(install: Install, source: str, reason: str) -> None:
     """What is wrong with a plugin is remembered in one line, and its neighbours load."""
     install("after", FORMAT.format(name="after"))
@@ -374,8 +344,10 @@ def test_an_interrupt_is_no_failure_of_a_plugin(install: Install) -> None:
 
 def test_a_refused_plugin_has_no_say(install: Install) -> None:
     """Of a plugin with one wrong hook, the others are not called either."""
-    source = START + "@hookimpl\ndef keywright_review(request): return ['no']\n@hookimpl\ndef keywright_revue(): ...\n"
-    install("bad", source)
+    install(
+        "bad",
+        START + "@hookimpl\ndef keywright_review(request): return ['no']\n@hookimpl\ndef keywright_revue(): ...\n",
+    )
     registry = Registry.load()
 
     registry.observers().review(REQUEST)
@@ -419,84 +391,61 @@ def test_a_sound_object(role: str) -> None:
     assert fault_of(plugin_object(role), role) == ""
 
 
+def declares(*settings: tuple[Any, ...], **more: Any) -> dict[str, object]:
+    """Members with these settings, sound or not."""
+    return {"settings": [Setting(*setting, **more) for setting in settings]}
+
+
+NO_NAME = "its name is none: use a-z, 0-9 and '-'"
 TAKEN = "its setting {!r} has a name that means something else for a {}: choose another"
-NO_NAME = "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"
-NO_TEXTS = "its setting 'x' has a help that is no text, or choices that are no tuple of texts"
-
-
-@pytest.mark.parametrize(
-    ("role", "values", "fault"),
-    [
-        pytest.param("key type", {"settings": ("bits",)}, "its settings hold str, where a Setting belongs", id="texts"),
-        pytest.param("seal", {"settings": None}, "its settings are no list or tuple", id="settings-none"),
-        pytest.param("seal", {"settings": "bits"}, "its settings are no list or tuple", id="settings-text"),
-        pytest.param("key type", {"settings": [("bits", "integer")]},
-                     "its settings hold tuple, where a Setting belongs", id="plain-tuples"),
-        pytest.param("key type", {"settings": [Setting("x", "text"), Setting("x", "text")]},
-                     "its setting 'x' is declared twice", id="twice"),
-        pytest.param("seal", {"settings": [Setting("", "text")]}, NO_NAME, id="nameless"),
-        pytest.param("seal", {"settings": [Setting("Path", "text")]}, NO_NAME, id="upper-case"),
-        pytest.param("seal", {"settings": [Setting("my-path", "text")]}, NO_NAME, id="hyphen"),
-        pytest.param("seal", {"settings": [Setting("pathX", "text")]}, NO_NAME, id="upper-case-inside"),
-        pytest.param("seal", {"settings": [Setting("2nd", "text")]}, NO_NAME, id="digit-first"),
-        pytest.param("seal", {"settings": [Setting("_x", "text")]}, NO_NAME, id="underscore-first"),
-        pytest.param("seal", {"settings": [Setting(7, "text")]},  # type: ignore[arg-type]  # that is the fault
-                     NO_NAME, id="a-number"),
-        pytest.param("seal", {"settings": [Setting("a__b", "text")]},
-                     "its setting 'a__b' could not be set by an environment variable: leave out '__'", id="double"),
-        pytest.param("seal", {"settings": [Setting("seal", "text")]}, TAKEN.format("seal", "seal"), id="seal"),
-        pytest.param("store backend", {"settings": [Setting("seal", "text")]},
-                     TAKEN.format("seal", "store backend"), id="store-seal"),
-        pytest.param("store backend", {"settings": [Setting("backend", "text")]},
-                     TAKEN.format("backend", "store backend"), id="store-backend"),
-        pytest.param("key type", {"settings": [Setting("kid", "text")]}, TAKEN.format("kid", "key type"), id="kid"),
-        pytest.param("seal", {"settings": [Setting("x", "number")]},  # type: ignore[arg-type]  # that is the fault
-                     "its setting 'x' is of a type that is none", id="type"),
-        pytest.param("seal", {"settings": [Setting("x", ["text"])]},  # type: ignore[arg-type]  # that is the fault
-                     "its setting 'x' is of a type that is none", id="type-list"),
-        pytest.param("seal", {"settings": [Setting("x", "text", help=None)]},  # type: ignore[arg-type]  # as above
-                     NO_TEXTS, id="help"),
-        pytest.param("seal", {"settings": [Setting("x", "text", choices="ab")]},  # type: ignore[arg-type]  # as above
-                     NO_TEXTS, id="choices"),
-        pytest.param("key type", {"algorithms": "EdDSA"}, "its algorithms are no tuple of texts", id="algorithms-text"),
-        pytest.param("key type", {"algorithms": ["EdDSA"]}, "its algorithms are no tuple of texts", id="algorithms"),
-        pytest.param("key type", {"algorithms": (1,)}, "its algorithms are no tuple of texts", id="numbers"),
-        pytest.param("format", {"key_types": "oct"},
-                     "its key_types are no tuple of texts, one at least", id="key-types-text"),
-        pytest.param("format", {"key_types": ()}, "its key_types are no tuple of texts, one at least", id="no-types"),
-        pytest.param("format", {"key_types": ("",)}, "its key_types are no tuple of texts, one at least", id="empty"),
-        pytest.param("store backend", {"capabilities": (True, True)},
-                     "its capabilities are no Capabilities", id="capabilities"),
-        pytest.param("format", {"sniff": None}, "its sniff is no method", id="sniff"),
-        pytest.param("seal", {"open": "sesame"}, "its open is no method", id="open"),
-        pytest.param("format", {"name": "Odd Format"}, "its name is none: use a-z, 0-9 and '-'", id="name"),
-        pytest.param("seal", {"name": "Odd Seal"}, "its name is none: use a-z, 0-9 and '-'", id="seal-name"),
-        pytest.param("seal", {"name": "ä"}, "its name is none: use a-z, 0-9 and '-'", id="letter"),
-        pytest.param("seal", {"name": "sealX"}, "its name is none: use a-z, 0-9 and '-'", id="upper-case-in-name"),
-        pytest.param("seal", {"name": "x\n"}, "its name is none: use a-z, 0-9 and '-'", id="line-feed"),
+FAULTS: dict[tuple[str, str], list[dict[str, object]]] = {
+    ("key type", "its settings hold str, where a Setting belongs"): [{"settings": ("bits",)}],
+    ("key type", "its settings hold tuple, where a Setting belongs"): [{"settings": [("bits", "integer")]}],
+    ("seal", "its settings are no list or tuple"): [{"settings": None}, {"settings": "bits"}],
+    ("key type", "its setting 'x' is declared twice"): [declares(("x", "text"), ("x", "text"))],
+    ("seal", "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"): [
+        declares((name, "text")) for name in ("", "Path", "my-path", "pathX", "2nd", "_x", 7)
     ],
-)  # fmt: skip
-def test_a_fault_is_found(role: str, values: dict[str, object], fault: str) -> None:
+    ("seal", "its setting 'a__b' could not be set by an environment variable: leave out '__'"): [
+        declares(("a__b", "text"))
+    ],
+    ("seal", TAKEN.format("seal", "seal")): [declares(("seal", "text"))],
+    ("store backend", TAKEN.format("seal", "store backend")): [declares(("seal", "text"))],
+    ("store backend", TAKEN.format("backend", "store backend")): [declares(("backend", "text"))],
+    ("key type", TAKEN.format("kid", "key type")): [declares(("kid", "text"))],
+    ("seal", "its setting 'x' is of a type that is none"): [declares(("x", "number")), declares(("x", ["text"]))],
+    ("seal", "its setting 'x' has a help that is no text, or choices that are no tuple of texts"): [
+        declares(("x", "text"), help=None),
+        declares(("x", "text"), choices="ab"),
+    ],
+    ("key type", "its algorithms are no tuple of texts"): [
+        {"algorithms": value} for value in ("EdDSA", ["EdDSA"], (1,))
+    ],
+    ("format", "its key_types are no tuple of texts, one at least"): [
+        {"key_types": value} for value in ("oct", (), ("",))
+    ],
+    ("store backend", "its capabilities are no Capabilities"): [{"capabilities": (True, True)}],
+    ("format", "its sniff is no method"): [{"sniff": None}],
+    ("seal", "its open is no method"): [{"open": "sesame"}],
+    ("format", NO_NAME): [{"name": "Odd Format"}],
+    ("seal", NO_NAME): [{"name": value} for value in ("Odd Seal", "ä", "sealX", "x\n")],
+}
+
+
+@pytest.mark.parametrize(("role", "fault"), FAULTS, ids=[f"{role}: {fault[:50]}" for role, fault in FAULTS])
+def test_a_fault_is_found(role: str, fault: str) -> None:
     """An object that would make a command fail is refused as it registers, and no other with it."""
-    registry = Registry()
-    sound = plugin_object(role, name="sound")
+    hook = f"register_{role.replace(' ', '_')}s"
+    for values in FAULTS[role, fault]:
+        registry = Registry()
+        objects = (plugin_object(role, **values), plugin_object(role, name="sound"))
 
-    class Plugin:
-        KEYWRIGHT_API = 1
+        registry.add(plugin(**{hook: lambda objects=objects: objects}), "mine")
 
-    hook = f"keywright_register_{role.replace(' ', '_')}s"
-
-    def register() -> Sequence[object]:
-        return (plugin_object(role, **values), sound)
-
-    plugin = Plugin()
-    setattr(plugin, hook, hookimpl(register))
-    registry.add(plugin, "mine")
-
-    assert [str(one) for one in registry.failures] == [
-        f"plugin 'mine': returned an object from {hook} that is no {role}: {fault}"
-    ]
-    assert registry.plugins[0].provides == (f"{role} sound",)
+        assert failures(registry) == [
+            f"plugin 'mine': returned an object from keywright_{hook} that is no {role}: {fault}"
+        ], values
+        assert registry.plugins[0].provides == (f"{role} sound",)
 
 
 def test_key_types_cannot_declare_what_every_key_has() -> None:

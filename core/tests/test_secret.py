@@ -15,6 +15,8 @@ from dataclasses import asdict, astuple, dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refuses
+from tables import cases
 
 from keywright import secret as secret_module
 from keywright.secret import Secret, looks_like_a_secret
@@ -28,13 +30,9 @@ class _Holder:
     secret: Secret
 
 
-class _Formatter(logging.Formatter):
-    pass
-
-
 def _logged(secret: Secret) -> str:
     record = logging.LogRecord("keys", logging.INFO, __file__, 1, "%s %r %s", (secret, secret, [secret]), None)
-    return _Formatter("%(message)s %(args)s").format(record)
+    return logging.Formatter("%(message)s %(args)s").format(record)
 
 
 def _raised(secret: Secret) -> str:
@@ -68,7 +66,7 @@ _VIEWS: dict[str, Callable[[Secret], str]] = {
 }
 
 
-@pytest.mark.parametrize("view", [pytest.param(view, id=name) for name, view in _VIEWS.items()])
+@cases("view", _VIEWS)
 def test_no_view_shows_the_bytes(view: Callable[[Secret], str]) -> None:
     """No way of turning a secret into text shows any of it."""
     shown = view(Secret(_CANARY))
@@ -83,42 +81,31 @@ def test_it_shows_as_a_word() -> None:
     assert (repr(secret), str(secret), f"{secret:>20}") == ("<secret>", "<secret>", "<secret>")
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickling_is_refused(protocol: int) -> None:
-    """No pickle protocol takes a secret, alone or inside something."""
+def test_pickling_is_refused() -> None:
+    """No pickle protocol takes a secret, alone or inside something; nor does what copying libraries call."""
+    message = "a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead"
     for holder in (Secret(_CANARY), [Secret(_CANARY)], _Holder(Secret(_CANARY))):
-        with pytest.raises(TypeError) as caught:
-            pickle.dumps(holder, protocol)
-
-        assert str(caught.value) == (
-            "a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead"
-        )
-
-
-def test_its_state_is_refused() -> None:
-    """`__getstate__`, which copying libraries call, gives nothing out."""
-    with pytest.raises(TypeError) as caught:
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            with refuses(TypeError, message):
+                pickle.dumps(holder, protocol)
+    with refuses(TypeError, message):
         Secret(_CANARY).__getstate__()
 
-    assert str(caught.value) == (
-        "a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead"
-    )
 
-
-@pytest.mark.parametrize(
+@cases(
     "look",
-    [
-        pytest.param(vars, id="vars"),
-        pytest.param(bytes, id="bytes"),
-        pytest.param(list, id="list"),
-        pytest.param(memoryview, id="memoryview"),
-        pytest.param(hash, id="hash"),
-        pytest.param(json.dumps, id="json"),
-        pytest.param(int, id="int"),
-        pytest.param(lambda secret: secret[0], id="index"),
-        pytest.param(lambda secret: secret + secret, id="concatenation"),
-        pytest.param(lambda secret: b"x" in secret, id="containment"),
-    ],
+    {
+        "vars": vars,
+        "bytes": bytes,
+        "list": list,
+        "memoryview": memoryview,
+        "hash": hash,
+        "json": json.dumps,
+        "int": int,
+        "index": lambda secret: secret[0],
+        "concatenation": lambda secret: secret + secret,
+        "containment": lambda secret: b"x" in secret,
+    },
 )
 def test_it_is_no_bytes_like_thing(look: Callable[[object], object]) -> None:
     """What would read or hash the bytes in passing is refused, and the refusal shows nothing."""
@@ -130,32 +117,21 @@ def test_it_is_no_bytes_like_thing(look: Callable[[object], object]) -> None:
 
 @given(value=st.binary())
 def test_reveal_gives_the_bytes_back(value: bytes) -> None:
-    """What went in comes out, from bytes, bytearray and memoryview alike; the length is in bytes."""
-    for given_value in (value, bytearray(value), memoryview(value)):
-        secret = Secret(given_value)  # type: ignore[arg-type]  # what the constructor takes beyond its annotation
-
-        assert secret.reveal() == value
-        assert type(secret.reveal()) is bytes
-        assert len(secret) == len(value)
-
-
-def test_it_hides_a_copy() -> None:
-    """A buffer that changes afterwards does not change the secret."""
-    buffer = bytearray(b"before")
-    secret = Secret(memoryview(buffer))  # type: ignore[arg-type]  # what the constructor takes beyond its annotation
+    """What went in comes out, from any buffer, and does not change with it; the length is in bytes."""
+    buffer = bytearray(value)
+    secrets = [Secret(given) for given in (value, buffer, memoryview(buffer))]  # type: ignore[arg-type]  # (it takes more)
 
     buffer[:] = b"after!"
 
-    assert secret.reveal() == b"before"
+    for secret in secrets:
+        assert (secret.reveal(), type(secret.reveal()), len(secret)) == (value, bytes, len(value))
 
 
 @pytest.mark.parametrize("value", ["canary-7f3b-sings-not", 5, None, [1, 2], Secret(b"x")], ids=repr)
 def test_what_is_not_bytes_is_refused(value: object) -> None:
     """Text must be encoded first; a number does not become so many NULs."""
-    with pytest.raises(TypeError) as caught:
+    with refuses(TypeError, "a Secret hides bytes; encode text before"):
         Secret(value)  # type: ignore[arg-type]  # the mistake that is tested
-
-    assert str(caught.value) == "a Secret hides bytes; encode text before"
 
 
 def test_text_given_by_mistake_is_not_in_the_locals() -> None:
@@ -170,10 +146,13 @@ def test_text_given_by_mistake_is_not_in_the_locals() -> None:
 
 @given(one=st.binary(), two=st.binary())
 def test_equality_is_of_bytes(one: bytes, two: bytes) -> None:
-    """Two secrets are equal iff their bytes are."""
+    """Two secrets are equal iff their bytes are, and never equal anything else: nobody keeps plain bytes to compare."""
     assert (Secret(one) == Secret(two)) == (one == two)
     assert (Secret(one) != Secret(two)) == (one != two)
     assert Secret(one) == Secret(one)
+    for other in (one, one.hex(), None, 5, bytearray(one)):
+        assert (Secret(one) == other) is False
+        assert (Secret(one) != other) is True
 
 
 def test_equality_takes_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,61 +170,35 @@ def test_equality_takes_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compared == [(b"one", b"two")]
 
 
-@pytest.mark.parametrize(
-    "other", [_CANARY, _CANARY.decode(), None, 5, bytearray(_CANARY)], ids=lambda x: type(x).__name__
-)
-def test_a_secret_equals_no_other_type(other: object) -> None:
-    """Comparing with plain bytes is always unequal, so that nobody keeps plain bytes to compare with."""
-    assert (Secret(_CANARY) == other) is False
-    assert (Secret(_CANARY) != other) is True
-
-
 def test_it_does_not_change() -> None:
-    """Attributes can be neither set nor deleted."""
+    """Attributes can be neither set nor deleted, and copying does not put the bytes into memory a second time."""
     secret = Secret(b"as it was")
 
-    with pytest.raises(AttributeError, match=r"^a Secret does not change$"):
+    with refuses(AttributeError, "a Secret does not change"):
         secret._value = b"else"
-    with pytest.raises(AttributeError, match=r"^a Secret does not change$"):
+    with refuses(AttributeError, "a Secret does not change"):
         del secret._value
     assert secret.reveal() == b"as it was"
+    assert copy.copy(secret) is copy.deepcopy(secret) is secret
 
 
-def test_copies_are_the_secret_itself() -> None:
-    """Copying does not put the bytes into memory a second time."""
-    secret = Secret(_CANARY)
-
-    assert copy.copy(secret) is secret
-    assert copy.deepcopy(secret) is secret
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("qJ7rT0cxXb4Zk9LwVf2hN8sPdE1uGm6YtRa3oKiC5Q8=", id="base64 of 32 bytes"),
-        pytest.param("qJ7rT0c/Xb4Zk9LwVf2hN8sPdE1u+Gm6YtRa3oKiC5Q=", id="a slash in it"),
-        pytest.param("/J7rT0c/Xb4Zk9LwVf2hN8s/dE1u+Gm6YtRa/oKiC5Q=", id="several slashes, one in front"),
-        pytest.param("8f14e45fceea167a5a36dedd4bea2543f14e45fce", id="hexadecimal"),
-        pytest.param('{"kty":"oct"}', id="JSON"),
-        pytest.param("two\nlines", id="lines"),
-        pytest.param("a/" * 128, id="longer than a name can be"),
-    ],
+@cases(
+    ("text", "hidden"),
+    {
+        "base64 of 32 bytes": ("qJ7rT0cxXb4Zk9LwVf2hN8sPdE1uGm6YtRa3oKiC5Q8=", True),
+        "a slash in it": ("qJ7rT0c/Xb4Zk9LwVf2hN8sPdE1u+Gm6YtRa3oKiC5Q=", True),
+        "several slashes, one in front": ("/J7rT0c/Xb4Zk9LwVf2hN8s/dE1u+Gm6YtRa/oKiC5Q=", True),
+        "hexadecimal": ("8f14e45fceea167a5a36dedd4bea2543f14e45fce", True),
+        "JSON": ('{"kty":"oct"}', True),
+        "lines": ("two\nlines", True),
+        "longer than a name can be": ("a/" * 128, True),
+        "of a container": ("/run/secrets/keywright/MasterKey1", False),
+        "of a Mac": ("/Users/Ann/Library/Application Support/keywright2/key", False),
+        "of Windows": ("C:/Users/Ann/AppData/Local/Keywright/key1", False),
+        "with a date": ("../keys/prod-2026-11/master_key.b64", False),
+        "of a home": ("/home/ann/.config/keywright/passphrase", False),
+    },
 )
-def test_what_is_hidden(text: str) -> None:
-    """Keys and tokens in their usual spellings."""
-    assert looks_like_a_secret(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("/run/secrets/keywright/MasterKey1", id="of a container"),
-        pytest.param("/Users/Ann/Library/Application Support/keywright2/key", id="of a Mac"),
-        pytest.param("C:/Users/Ann/AppData/Local/Keywright/key1", id="of Windows"),
-        pytest.param("../keys/prod-2026-11/master_key.b64", id="with a date"),
-        pytest.param("/home/ann/.config/keywright/passphrase", id="of a home"),
-    ],
-)
-def test_what_is_shown(text: str) -> None:
-    """Paths as people write them, or nobody would see how one is misspelt."""
-    assert not looks_like_a_secret(text)
+def test_what_looks_like_a_secret(text: str, hidden: bool) -> None:
+    """Keys and tokens in their usual spellings do; paths as people write them do not, so that they are shown."""
+    assert looks_like_a_secret(text) is hidden

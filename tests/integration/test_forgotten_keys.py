@@ -1,4 +1,4 @@
-"""A store that forgets: whoever keeps a key in it from the command line is told."""
+"""A store that forgets: keeping a key in it from the command line gives a warning."""
 
 from __future__ import annotations
 

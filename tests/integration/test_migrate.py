@@ -39,7 +39,7 @@ def test_all_there_already_is_not_nothing(keywright: Keywright) -> None:
 
 
 def test_a_conflict_is_exit_code_4(keywright: Keywright) -> None:
-    """Another key in its place is told on stderr; the rest is copied; nothing is removed, and that is said."""
+    """Another key in its place is reported on stderr; the rest is copied; nothing is removed, and that is said."""
     assert keywright("--store", "db", "generate", "b", "--type", "oct").returncode == 0
     nothing = "keywright: nothing {} removed from the source, for not all of it {} in the target"
     settled = "; name the names that are settled, and these are removed"

@@ -317,7 +317,7 @@ def test_a_misspelt_plugin_is_not_passed_over(home: Path, keywright: Keywright) 
 def test_a_policy_that_would_bind_nothing_refuses_everything(
     home: Path, keywright: Keywright, policy: str, message: str
 ) -> None:
-    """A table without rules, or a misspelt type, is no policy that nobody breaks: nor does `config check` pass it."""
+    """A table without rules, or a misspelt type, is not taken for a policy; `config check` does not pass it either."""
     (home / "keywright.toml").write_text(STORES + policy)
 
     for answer in (keywright("generate", "a"), keywright("config", "check")):

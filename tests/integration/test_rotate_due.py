@@ -49,7 +49,7 @@ def test_it_rotates_what_is_due(keywright: Keywright) -> None:
 @pytest.mark.parametrize("due", ["sqlite", "file"], indirect=True)
 @pytest.mark.usefixtures("due")
 def test_ten_at_once_make_one_version(home: Path, environment: dict[str, str], keywright: Keywright) -> None:
-    """Of ten that start at once each version is made by one, and nobody fails."""
+    """Of ten that start at once each version is made by one, and no one fails."""
 
     def rotate(_number: int) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -121,7 +121,7 @@ def test_a_table_that_is_misspelt_is_told(home: Path, keywright: Keywright) -> N
 
 
 def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keywright) -> None:
-    """After a compromise, a version that is only announced leaves nobody able to sign: rotate says so."""
+    """After a compromise, a version that is only announced leaves no one able to sign: rotate says so."""
     (home / "keywright.toml").write_text('[stores.a]\nbackend = "sqlite"\npath = "k"\n[keys.a]\nactivate_in = "7d"\n')
     assert keywright("generate", "a").returncode == 0
     assert keywright("compromise", "a@1").returncode == 0

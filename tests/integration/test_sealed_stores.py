@@ -1,4 +1,4 @@
-"""Stores on disk with each of the seals, as a user has them and as somebody who can write to the disk changes them."""
+"""Stores on disk with each of the seals, as a user has them and as someone who can write to the disk changes them."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_a_record_put_back_whole_is_not_detected(sealed: Sealed, keywright: Keyw
 
 
 def test_a_master_key_changes_twice(sealed: Sealed, keywright: Keywright) -> None:
-    """`previous` is a list: keys under any of several master keys open, and are sealed anew at once."""
+    """`previous` is a list: keys under any of several master keys open, and are sealed again at once."""
     older = {"passphrase": "orbit maple", "master-key": "b1" * 32}[sealed.seal]
     (sealed.home / "secret").write_text(older + "\n")
     assert keywright("generate", "a").returncode == 0

@@ -242,7 +242,7 @@ def test_eight_processes_rotate_one_name(configured: Path, keywright: Keywright,
 def test_eight_processes_that_try_again_make_exactly_eight_versions(
     configured: Path, keywright: Keywright, at_once: Callable[..., Ended]
 ) -> None:
-    """Whoever is refused tries again: then there are exactly eight new versions, each made by one of them."""
+    """Anyone who is refused tries again: then there are exactly eight new versions, each made by one of them."""
     assert keywright("generate", "cache.example.org").returncode == 0
     script = """
 import sys, keywright

@@ -41,7 +41,7 @@ def segment(text: str) -> str:
 
 
 class StoreKeyring(KeyringBackend):
-    """A keyring in a store, which it opens anew for each call. A password is the payload of a name's last version."""
+    """A keyring in a store, which it opens again for each call. A password is the payload of a name's last version."""
 
     priority = 0.1  # only ever chosen by name
 

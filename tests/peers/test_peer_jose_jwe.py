@@ -1,4 +1,4 @@
-"""joserfc, jwcrypto and real `jose` decrypt our tokens and we decrypt theirs; nobody decrypts what was changed."""
+"""joserfc, jwcrypto and real `jose` decrypt our tokens and we decrypt theirs; no one decrypts what was changed."""
 
 from __future__ import annotations
 

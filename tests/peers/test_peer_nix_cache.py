@@ -273,7 +273,7 @@ def test_signing_sh_copying_without_the_check(keywright: Keywright, nix: Nix, pa
 def test_a_rotation(home: Path, keywright: Keywright, nix: Nix, cache: Made) -> None:
     """Announce, trust both, sign again, retire, drop: at every step Nix accepts the cache by the keys of that day.
 
-    A path that somebody slipped in gets no signature at any step, and nobody accepts it.
+    A path that someone slipped in gets no signature at any step, and no one accepts it.
     """
 
     def at(days: float, *arguments: str) -> str:
@@ -396,7 +396,7 @@ def served(directory: Path) -> Iterator[str]:
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """No one reads it."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory))) as server:
         Thread(target=server.serve_forever, daemon=True).start()

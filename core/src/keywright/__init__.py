@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     from keywright.strict_json import (
         read_json_object as read_json_object,
     )
+    from keywright.text import did_you_mean as did_you_mean
     from keywright.text import parse_duration as parse_duration
 
 _MODULES = {
@@ -149,7 +150,7 @@ _MODULES = {
     "keywright.secret": "Secret",
     "keywright.settings.model": "REQUIRED Options Setting",
     "keywright.strict_json": "JsonProblem json_problem read_json read_json_object",
-    "keywright.text": "parse_duration",
+    "keywright.text": "did_you_mean parse_duration",
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -1,6 +1,6 @@
-"""Every error that keywright raises, split by what the caller does next.
+"""Every error that keywright raises, divided by what the caller does next.
 
-Each message names the subject, the rule and the way out in one line. It holds no secret and no input bytes.
+Each message states the subject, the rule and the remedy in one line. It contains no secret and no input bytes.
 """
 
 from __future__ import annotations
@@ -36,104 +36,104 @@ __all__ = [
 
 
 class KeywrightError(Exception):
-    """The base of all errors here. Never raised itself."""
+    """The base class of all errors of keywright. Never raised itself."""
 
 
 class ConfigError(KeywrightError):
-    """A setting, argument or configuration file is wrong: correct it. (Exit 2)"""
+    """A setting, argument or configuration file is not valid: correct it. Exit code 2."""
 
 
 class PluginError(KeywrightError):
-    """A plugin is broken, or two plugins claim one name: mend the installation. (Exit 2)"""
+    """A plugin is broken, or two plugins claim one name: fix the installation. Exit code 2."""
 
 
 class UnknownPluginError(PluginError):
-    """No plugin goes by the name that was asked for: install it, or correct the name. (Exit 2)"""
+    """No plugin has the requested name: install it, or correct the name. Exit code 2."""
 
 
 class InvalidNameError(KeywrightError):
-    """A key name or reference breaks the grammar of names: choose another. (Exit 2)"""
+    """A key name or reference is not valid by the grammar of names: choose another. Exit code 2."""
 
 
 class InvalidKeyError(KeywrightError):
-    """A key is well-formed but wrong: halves that disagree, a point off the curve, a size out of bounds. (Exit 65)"""
+    """A key is well-formed but not valid: halves that differ, a point off the curve, a wrong size. Exit code 65."""
 
 
 class InvalidSignatureError(KeywrightError):
-    """A signature does not hold under any key that may verify. (Exit 1)"""
+    """A signature is not valid under any key that may verify. Exit code 1."""
 
 
 class InvalidClaimError(KeywrightError):
-    """A token's signature holds, but it is not good for this: not valid yet, or made for somebody else. (Exit 1)"""
+    """A token's signature is valid, but a claim is not: not valid yet, or issued for another audience. Exit code 1."""
 
 
 class ExpiredTokenError(InvalidClaimError):
-    """A token's signature holds, and its time is over: get a new one. (Exit 1)"""
+    """A token's signature is valid, but the token has expired: get a new one. Exit code 1."""
 
 
 class UnsupportedOperationError(KeywrightError):
-    """A key, type or store cannot do what was asked, whoever asks: use another. (Exit 65)"""
+    """A key, type or store does not support the operation for any caller: use another. Exit code 65."""
 
 
 class NotExportableError(UnsupportedOperationError):
-    """The secret half is not to be had: it is held inside its store, was destroyed, or never came along. (Exit 5)"""
+    """The secret half is not available: it never leaves its store, was destroyed, or never came. Exit code 5."""
 
 
 class PolicyError(KeywrightError):
-    """A rule forbids it: the key's lifecycle (disabled, superseded, expired), or a plugin that reviews. (Exit 5)"""
+    """A rule forbids the operation: the key's lifecycle (disabled, superseded, expired), or a policy. Exit code 5."""
 
 
 class SealError(KeywrightError):
-    """A payload could not be sealed or unsealed: wrong master key, or the sealed bytes were changed. (Exit 6)"""
+    """A payload could not be sealed or unsealed: wrong master key, or the sealed bytes were changed. Exit code 6."""
 
 
 class FormatError(KeywrightError):
-    """Data does not fit the format it was given as. (Exit 65)"""
+    """Data is not valid in the given format. Exit code 65."""
 
 
 class MalformedKeyError(FormatError):
-    """Bytes are no key of this format. (Exit 65)"""
+    """The bytes are not a key in this format. Exit code 65."""
 
 
 class UnsupportedKeyError(FormatError):
-    """A format cannot carry a key of this type, or an attribute of it. (Exit 65)"""
+    """A format cannot represent a key of this type, or one of its attributes. Exit code 65."""
 
 
 class MalformedTokenError(FormatError):
-    """Bytes are no signed or encrypted token. (Exit 65)"""
+    """The bytes are not a signed or encrypted token. Exit code 65."""
 
 
 class StoreError(KeywrightError):
-    """The base of what goes wrong in a store. Never raised itself."""
+    """The base class of all errors of stores. Never raised itself."""
 
 
 class KeyNotFoundError(StoreError):
-    """The store answered, and holds no such name or version. (Exit 3)"""
+    """The store answered, and has no such name or version. Exit code 3."""
 
 
 class KeyExistsError(StoreError):
-    """The name or version is taken: nothing was written. (Exit 4)"""
+    """The name or version exists already: nothing was written. Exit code 4."""
 
 
 class ConflictError(StoreError):
-    """The record changed since it was read: nothing was written; read again. (Exit 4)"""
+    """The record changed since it was read: nothing was written; read again. Exit code 4."""
 
 
 class ReadOnlyStoreError(StoreError):
-    """The store, its file system or its directory takes no writes. (Exit 5)"""
+    """The store, its file system or its directory is read-only. Exit code 5."""
 
 
 class AccessDeniedError(StoreError):
-    """The operating system or server refuses this user, or the permissions are unsafe. (Exit 5)"""
+    """The operating system or server refuses this user, or the permissions are unsafe. Exit code 5."""
 
 
 class StoreUnavailableError(StoreError):
-    """The store could not be reached or opened; nothing is said of what it holds. (Exit 6)"""
+    """The store could not be reached or opened; its content is unknown. Exit code 6."""
 
 
 class DamagedStoreError(StoreError):
-    """What the store holds is not what was written: never to be taken for "no keys". (Exit 6)"""
+    """The content of the store is not what was written. Never treat this as "no keys". Exit code 6."""
 
 
 class DurabilityUnknownError(StoreError):
-    """The system would not confirm that a write is on the medium; the message says what is visible. (Exit 6)"""
+    """The system did not confirm that a write is on the medium; the message says what is visible. Exit code 6."""

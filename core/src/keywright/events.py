@@ -1,4 +1,4 @@
-"""What the review and observe hooks are given. Never a secret."""
+"""The arguments of the review and observe hooks. They never contain a secret."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ Operation = Literal[
     "remove",
 ]
 """`export` is the export of a secret half, and the load of a key that has one; `bind` is resolving a signer (single
-signatures are no events); `migrate` puts a version of another store in this one; `remove` takes a whole name away whose
-versions were migrated; `reseal` seals a payload with another master key."""
+signatures are not events); `migrate` copies a version from another store to this one; `remove` removes a whole name
+whose versions were migrated; `reseal` seals a payload with another master key."""
 
 
 class ReviewRequest(NamedTuple):
-    """Something that is about to happen, for plugins that may object.
+    """An operation that is about to happen, for plugins that may object.
 
     Attributes:
-        operation: what.
+        operation: the operation.
         who: the user's login name.
-        name, version, kid: which version. The version is the one about to be made where one is made.
+        name, version, kid: the version concerned; for operations that create a version, the new one.
         store: the configured store's name.
         key_type, format: as in `RecordInfo`.
-        bits: the size of the key in bits as its type counts it; None where it is not known.
-        sealed: whether the store seals what it is given.
-        created: when the version was made, in UTC; None where it is about to be, or where nobody knows.
-        expires: when it ends, in UTC; None: never.
-        labels: as they will be.
-        time: when, in UTC.
-        dry_run: somebody asks what would happen. Whoever objects says so; nothing follows, and nobody observes it.
+        bits: the size of the key in bits as its type counts it; None if unknown.
+        sealed: whether the store has a seal.
+        created: when the version was created, in UTC; None if it does not exist yet, or if unknown.
+        expires: when the version expires, in UTC; None: never.
+        labels: the labels after the operation.
+        time: the current time, in UTC.
+        dry_run: whether this only asks what would happen. Objections are reported; nothing is done, and no event
+            follows.
     """
 
     operation: Operation
@@ -65,7 +66,7 @@ class ReviewRequest(NamedTuple):
 
 
 class KeyEvent(NamedTuple):
-    """Something that happened, or failed to.
+    """An operation that succeeded or failed.
 
     Attributes:
         outcome: `done`, or the name of the error's class, such as `KeyExistsError`.

@@ -137,7 +137,7 @@ WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 Unsafe = Literal["kind", "owner", "mode"]
-"""Why a file is not trusted: it is no regular file, another user owns it, or others have a permission."""
+"""Why a file is not trusted: it is not a regular file, another user owns it, or others have a permission."""
 
 
 def unsafe(
@@ -445,7 +445,7 @@ def locked(descriptor: int, work: Callable[[], _T], *, patience: float, busy: st
     """Return what `work` returns; the open file is locked by `flock` meanwhile.
 
     Threads exclude each other too if each opens the file itself. The kernel lets go when the process ends, however it
-    ends. This is no `with` block: a signal handler that raises, as Ctrl-C does, may come between an `__enter__` in
+    ends. This is not a `with` block: a signal handler that raises, as Ctrl-C does, may come between an `__enter__` in
     Python and the block, and nothing would let go.
 
     Args:

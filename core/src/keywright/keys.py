@@ -13,10 +13,10 @@ from keywright.secret import Secret
 
 @final
 class Attributes(Mapping[str, object]):
-    """What a key itself carries beside its numbers: JWK `use`, `alg`, `key_ops`, and members nobody knows.
+    """What a key contains besides its numbers: JWK `use`, `alg`, `key_ops`, and unknown members.
 
     An immutable mapping of text to JSON values; lists become tuples and objects become `Attributes`. Its `repr`
-    shows names only, for an unknown member of a secret key may be a secret too.
+    shows names only, because an unknown member of a secret key may be a secret too.
     """
 
     __slots__ = ("_values",)
@@ -50,7 +50,7 @@ class Attributes(Mapping[str, object]):
         return self
 
     def plain(self) -> dict[str, Any]:
-        """A fresh dict of plain JSON values (`dict`, `list`, `str`, `int`, `float`, `bool`, `None`)."""
+        """A new dict of plain JSON values (`dict`, `list`, `str`, `int`, `float`, `bool`, `None`)."""
         return {name: _plain(value) for name, value in self._values.items()}
 
 
@@ -76,16 +76,16 @@ class Key:
 
     Attributes:
         type: the name of its key type, such as `ed25519` or `oct`.
-        kid: the id that the outside world knows it by; `""` while it has none.
+        kid: the id that other systems know it by; `""` if it has none.
         secret: the secret half, or None for a public key. Bytes by type:
             `ed25519`, `x25519`: the 32-byte seed (RFC 8032 §5.1.5, RFC 7748 §5);
             `oct`: the octets;
             `ec-p256`, `ec-p384`, `ec-p521`: the scalar, big-endian, 32, 48 or 66 bytes (RFC 7518 §6.2.2.1);
             `rsa`: PKCS#8 DER (RFC 5958).
-        public: the public half, or None where it is not known yet or (`oct`) there is none. Bytes by type:
+        public: the public half, or None if it is not known yet or does not exist (`oct`). Bytes by type:
             `ed25519`, `x25519`: 32 bytes; `ec-*`: the uncompressed point, `04 ‖ x ‖ y` (SEC 1 §2.3.3);
             `rsa`: SubjectPublicKeyInfo DER (RFC 5280 §4.1).
-        attributes: what the key carries beside.
+        attributes: what the key contains besides its halves.
     """
 
     type: str
@@ -106,7 +106,7 @@ class Key:
 
 
 MAXIMUM_NAME_BYTES = 200
-# Sets, for a pattern would be compiled at every start.
+# Sets, because a pattern would be compiled at every start.
 _START = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _INSIDE = _START | frozenset("._-")
 _PORTS = (f"{port}{number}" for port in ("com", "lpt") for number in range(10))
@@ -115,7 +115,7 @@ _VERSION = "[1-9][0-9]{0,8}"
 
 
 class Reference(NamedTuple):
-    """`NAME` (version None: whichever is the primary) or `NAME@N`."""
+    """`NAME` (version None: the primary) or `NAME@N`."""
 
     name: str
     version: int | None
@@ -125,12 +125,12 @@ class Reference(NamedTuple):
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it is one: segments of `a-z 0-9 . _ -`, joined by `/`, at most 200 bytes.
+    """Return `name` if it is a valid key name: segments of `a-z 0-9 . _ -`, joined by `/`, at most 200 bytes.
 
     Raises:
-        InvalidNameError: a segment is empty, starts with another character than a letter or digit, holds a
-            character outside the set, ends in a dot or is reserved by Windows; or the name is empty, too long, no
-            text, or the reference of a version.
+        InvalidNameError: a segment is empty, does not start with a letter or digit, contains a character outside
+            the set, ends in a dot or is reserved by Windows; or the name is empty, too long, not text, or a
+            reference with a version.
     """
     _check_text(name)
     if not name:
@@ -156,7 +156,7 @@ def parse_reference(text: str) -> Reference:
     """Read `NAME` or `NAME@N`.
 
     Raises:
-        InvalidNameError: the name is none (see `check_name`), or N is not a whole number from 1 to 999999999
+        InvalidNameError: the name is not valid (see `check_name`), or N is not a whole number from 1 to 999999999
             without leading zeros.
     """
     _check_text(text)

@@ -1,9 +1,9 @@
-"""The lifecycle: from the records of one name and a time, which version signs and which verify. Pure.
+"""The lifecycle: from the records of one name and a time, which version signs and which verify. Pure functions.
 
-Nothing here is stored. Version k signs from its activation until a later version supersedes it, and verifies from the
-moment it exists until the `overlap` after a later version's activation is over, the first of them all to be so. A
-version that left `enabled` before its activation never supersedes; a superseded version never signs again; where
-nothing may sign, the answer is a reason, never an older key.
+None of this is stored. Version k signs from its activation until a later version supersedes it. It verifies from its
+creation until the `overlap` after a later version's activation is over; of several overlaps, the one that ends first
+counts. A version that left `enabled` before its activation never supersedes; a superseded version never signs again;
+if no version may sign, the result is a reason, never an older key.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 class Phase(StrEnum):
-    """Where a version stands at some moment."""
+    """The phase of a version at some time."""
 
     ANNOUNCED = "announced"  # verifies already, signs later
     SIGNING = "signing"  # the primary
@@ -47,7 +47,7 @@ class Phase(StrEnum):
 
 
 class VersionPhase(NamedTuple):
-    """A version, its phase, and the times that follow from the other versions (None: none in sight)."""
+    """A version, its phase, and the times that follow from the other versions (None: not determined yet)."""
 
     info: RecordInfo
     phase: Phase
@@ -67,7 +67,7 @@ def primary(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | None:
 
 
 def primary_until(infos: Sequence[RecordInfo], now: datetime) -> datetime | None:
-    """When today's primary stops signing by what is known now; None: no end in sight, or no primary."""
+    """When the current primary stops signing, as known now; None: no end is known, or no primary exists."""
     for one in phases(infos, now):
         if one.phase is Phase.SIGNING:
             return min((end for end in (one.superseded, one.info.expires) if end is not None), default=None)
@@ -82,19 +82,19 @@ def verifying(infos: Sequence[RecordInfo], now: datetime) -> tuple[RecordInfo, .
 
 
 def overdue(infos: Sequence[RecordInfo], rotate_every: timedelta, now: datetime) -> RecordInfo | None:
-    """The version that is to be followed by a new one: the newest that signs or will, if it is that old; else None.
+    """The version that a new one should follow: the newest that signs or will, if it is that old; else None.
 
-    None, too, where no version signs, unless the newest expired: a key that its keeper put away is not made anew by the
-    clock. And None where nobody knows how old it is; then `newest_in_use` is it.
+    Also None if no version signs, unless the newest expired: a key that was disabled or destroyed is not replaced by a
+    timer. And None if its age is unknown; `newest_in_use` returns the version in that case.
     """
     newest = newest_in_use(infos, now)
     if newest is None or (newest.expires is not None and newest.expires <= now):
-        return newest  # nobody came in time
+        return newest  # it expired before it was rotated
     return newest if newest.created is not None and now - newest.created >= rotate_every else None
 
 
 def newest_in_use(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | None:
-    """The version whose age decides: the newest that signs or will, or that expired; None if none is in use."""
+    """The version whose age counts: the newest that signs or will, or that expired; None if no version is in use."""
     known = phases(infos, now)
     if known and known[-1].phase is Phase.EXPIRED:
         return known[-1].info
@@ -103,7 +103,7 @@ def newest_in_use(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | No
 
 
 def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
-    """Why no version signs: what became of the newest that would, and the way out."""
+    """Why no version signs: the state of the newest that would, and what to do."""
     known = phases(infos, now)
     waiting = [one.info for one in known if one.phase is Phase.ANNOUNCED]
     first = min(waiting, key=_activation, default=None)
@@ -122,12 +122,12 @@ def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
 
 
 def change_state(info: RecordInfo, state: State, now: datetime, reason: str = "") -> RecordInfo:
-    """The record info after its keeper moved it to `state` at `now`; the same object if it is there already.
+    """The record info after a change to `state` at `now`; the same object if it is in that state already.
 
-    The reason of a version that was put away before goes on behind the new one, with the state that it was for.
+    The reason for an earlier state other than `enabled` is kept after the new one, together with that state.
 
     Raises:
-        PolicyError: there is no way there: from `destroyed` to anything, from `compromised` to `enabled` or
+        PolicyError: the change is not allowed: from `destroyed` to anything, from `compromised` to `enabled` or
             `disabled`.
     """
     if info.state is state:
@@ -143,16 +143,16 @@ def change_state(info: RecordInfo, state: State, now: datetime, reason: str = ""
         reason = _reason_after(reason, info)
     changed = replace(info, state=state, state_since=now, reason=reason)
     if never_active and state is not State.ENABLED:
-        # A version that never signed must not start to supersede because it is put away once more.
+        # A version that never signed must not start to supersede because its state changes once more.
         return replace(changed, state_since=info.state_since)
     if never_active and info.activates is not None and info.activates <= now:
-        # Enabled late: it takes over now, not at a time that has passed, or its predecessor's overlap would shrink.
+        # Enabled late: it takes over now, not at a past time, or its predecessor's overlap would shrink.
         return replace(changed, activates=now)
     return changed
 
 
 def _reason_after(reason: str, info: RecordInfo) -> str:
-    """The reason, and behind it what was said when the version came into the state that it leaves."""
+    """The reason, followed by the one that was given for the state that the version leaves."""
     before = f"was {info.state.value}: {info.reason}" if info.reason else f"was {info.state.value}"
     return f"{reason}; {before}" if reason else before
 
@@ -160,7 +160,7 @@ def _reason_after(reason: str, info: RecordInfo) -> str:
 def _phase(info: RecordInfo, later: Sequence[RecordInfo], now: datetime) -> VersionPhase:
     heirs = [one for one in later if _supersedes(one)]
     superseded = min((_activation(one) for one in heirs), default=None)
-    # Every heir speaks for all versions before it, so that an overlap of nothing ends them, whoever came between.
+    # An overlap applies to all versions before it, so that an overlap of zero ends them all.
     ends = (info.expires, *(_overlap_ends(one) for one in heirs))
     until = min((end for end in ends if end is not None), default=None)
     if info.state is not State.ENABLED:
@@ -189,18 +189,18 @@ def _overlap_ends(heir: RecordInfo) -> datetime | None:
     try:
         return _activation(heir) + heir.overlap
     except OverflowError:
-        return None  # later than the calendar goes, so never
+        return None  # beyond the range of datetime, so never
 
 
 def _supersedes(info: RecordInfo) -> bool:
-    """Whether it takes over when its time comes: not if its keeper put it away before, or enabled it too late."""
-    # One that is enabled after it expired would only silence its predecessor.
+    """Whether it supersedes at its activation: not if it left `enabled` before, or was enabled too late."""
+    # One that is enabled after it expired would only stop its predecessor from signing.
     never_signs = info.expires is not None and info.activates is not None and info.expires <= info.activates
     return not never_signs and not _left_early(info)
 
 
 def _left_early(info: RecordInfo) -> bool:
-    """Whether its keeper put it away before its activation."""
+    """Whether it left `enabled` before its activation."""
     return (
         info.state is not State.ENABLED
         and info.activates is not None

@@ -1,7 +1,7 @@
-"""The contracts: what a plugin object must be able to do, by role.
+"""The contracts: the methods and attributes of plugin objects, by role.
 
-The objects are found by hook and named by configuration; the work is done by plain calls of these methods. A test
-class for each contract stands in `keywright.testing`.
+Hooks return the objects and configuration names them; keywright calls these methods directly. `keywright.testing` has
+a test class for each contract.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ __all__ = [
 
 @runtime_checkable
 class KeyType(Protocol):
-    """Generates and checks keys of one type, and binds them for use. Serves generation.
+    """Generates and checks keys of one type, and binds them for use.
 
     Attributes (read-only):
         name: `a-z`, digits and `-`, such as `ed25519`.
-        settings: what `generate` can be told, such as `bits` with its bounds.
+        settings: the options of `generate`, such as `bits` with its bounds.
         algorithms: JWA names that it can sign with (RFC 7518 §3.1, RFC 8037 §3.1), the default first; `()` if it
             cannot sign.
     """
@@ -51,7 +51,7 @@ class KeyType(Protocol):
     def algorithms(self) -> tuple[str, ...]: ...
 
     def generate(self, options: Options) -> Key:
-        """Make a fresh key with both halves, `kid` `""` and no attributes.
+        """Generate a new key with both halves, `kid` `""` and no attributes.
 
         Raises:
             ConfigError: an option is out of its setting's bounds.
@@ -59,10 +59,10 @@ class KeyType(Protocol):
         ...
 
     def complete(self, key: Key) -> Key:
-        """Derive a missing public half, and check the mathematics of what is there.
+        """Derive a missing public half, and check both halves mathematically.
 
         Raises:
-            InvalidKeyError: there is no half at all, one has the wrong length or value, or the two do not belong
+            InvalidKeyError: the key has no half at all, one has the wrong length or value, or the two do not belong
                 together.
         """
         ...
@@ -84,25 +84,25 @@ class KeyType(Protocol):
     def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
         """Bind the public half (`oct`: the secret): a call checks `(message, signature)`.
 
-        The call raises InvalidSignatureError if the signature does not hold.
+        The call raises InvalidSignatureError if the signature is not valid.
 
         Raises:
             UnsupportedOperationError: the type cannot sign, or not with this algorithm.
             InvalidKeyError: the key is too weak for the algorithm.
-            NotExportableError: (`oct`) there are no octets to check with.
+            NotExportableError: (`oct`) the key has no octets to check with.
         """
         ...
 
 
 @runtime_checkable
 class Format(Protocol):
-    """Turns a key into bytes and back. Pure: no I/O, clock or randomness. Serves encoding.
+    """Encodes a key as bytes and decodes it. Pure: no I/O, clock or randomness.
 
-    A format checks syntax and lengths; `KeyType.complete` does the mathematics.
+    A format checks syntax and lengths; `KeyType.complete` checks the mathematics.
 
     Attributes (read-only):
         name: `a-z`, digits and `-`, such as `nix`.
-        key_types: names of the key types that it can carry, the one that it implies first.
+        key_types: names of the key types that it can represent, the implied one first.
     """
 
     @property
@@ -114,26 +114,26 @@ class Format(Protocol):
         """The canonical encoding of a key with both halves.
 
         Raises:
-            UnsupportedKeyError: the type, the kid or an attribute cannot be carried, or there is no secret half.
+            UnsupportedKeyError: the type, the kid or an attribute cannot be represented, or the key has no secret half.
         """
         ...
 
     def encode_public(self, key: Key) -> bytes:
-        """The canonical encoding of the public half: an allow-list of members, never the secret key less something.
+        """The canonical encoding of the public half: an allow-list of members, never the secret key with some removed.
 
         Raises:
-            UnsupportedKeyError: the type or kid cannot be carried, or the type has no public half.
+            UnsupportedKeyError: the type or kid cannot be represented, or the type has no public half.
         """
         ...
 
     def decode(self, data: Secret, *, default_kid: str) -> Key:
-        """Read a secret or public key, strictly: only what this format's rules allow.
+        """Decode a secret or public key, strictly: only what this format's rules allow.
 
-        A public key comes back with `secret` None. `default_kid` is the kid of a key that carries none itself.
+        A public key is returned with `secret` None. `default_kid` is the kid of a key whose encoding has none.
 
         Raises:
-            MalformedKeyError: the bytes are no key of this format.
-            UnsupportedKeyError: it is a key of a type that this format cannot carry here.
+            MalformedKeyError: the bytes are not a key in this format.
+            UnsupportedKeyError: it is a key of a type that this format cannot represent here.
         """
         ...
 
@@ -142,32 +142,32 @@ class Format(Protocol):
         ...
 
     def sniff(self, data: Secret) -> bool:
-        """Whether the bytes could be this format's; cheap, and free to be wrong about damaged data."""
+        """Whether the bytes could be in this format; fast, and may be wrong about damaged data."""
         ...
 
 
 @runtime_checkable
 class LenientFormat(Format, Protocol):
-    """A format with a second, lenient reading: what other programs accept, though the rules do not."""
+    """A format that can also decode leniently: what other programs accept although the rules do not."""
 
     def decode_lenient(self, data: Secret, *, default_kid: str) -> tuple[Key, tuple[str, ...]]:
-        """Read leniently. Returns the key and one sentence for each deviation, without input bytes.
+        """Decode leniently. Returns the key and one sentence for each deviation, without input bytes.
 
         Raises:
-            MalformedKeyError, UnsupportedKeyError: as `decode`, where no lenience helps.
+            MalformedKeyError, UnsupportedKeyError: as `decode`, if not even lenient decoding is possible.
         """
         ...
 
 
 class Store(Protocol):
-    """One opened store. Safe to use from threads.
+    """An open store. Safe to use from threads.
 
-    Every method may raise StoreUnavailableError (not reachable), AccessDeniedError (not allowed) and
-    DamagedStoreError (what is there is not what was written), and ConfigError where what it finds contradicts itself.
+    Every method may raise StoreUnavailableError (not reachable), AccessDeniedError (not allowed), DamagedStoreError
+    (the content is not what was written), and ConfigError if the configuration or the content contradicts itself.
     """
 
     def get(self, name: str, version: int) -> Record:
-        """One record, bytes exactly as they came.
+        """One record, with exactly the bytes that were stored.
 
         Raises:
             KeyNotFoundError: the store answered and has no such version.
@@ -175,7 +175,7 @@ class Store(Protocol):
         ...
 
     def versions(self, name: str) -> Sequence[RecordInfo]:
-        """All versions of a name, ascending, tombstones included; `()` if there are none."""
+        """All versions of a name, ascending, tombstones included; `()` if the name does not exist."""
         ...
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
@@ -184,64 +184,64 @@ class Store(Protocol):
 
 
 class ExaminedStore(Store, Protocol):
-    """A store that can say what is wrong with the place where it keeps its records. Any store may be one."""
+    """A store that can check the place where it keeps its records. Optional for every store."""
 
     def examine(self) -> Iterator[str]:
-        """One sentence for each fault, `SUBJECT: FAULT; WAY OUT`, on one line and without input bytes. Reads only.
+        """One sentence for each problem, `SUBJECT: PROBLEM; HINT`, on one line and without input bytes. Read-only.
 
-        Faults of the place: permissions, integrity, schema, what an interrupted writer left. `keywright doctor` asks,
-        and reads every record besides. A store that is sound, in use or not, has none.
+        Problems of the place: permissions, integrity, schema, leftovers of an interrupted writer. `keywright doctor`
+        calls it and also reads every record. A store without problems, in use or not, yields nothing.
         """
         ...
 
 
 class ExaminedPlugin(Protocol):
-    """What `keywright_configure` returned, if it can say what is wrong with what its settings name. It need not."""
+    """An object returned by `keywright_configure` that can check what its settings refer to. Optional."""
 
     def examine(self) -> Iterator[str]:
-        """One sentence for each fault, `SUBJECT: FAULT; WAY OUT`, on one line and without input bytes. Reads only.
+        """One sentence for each problem, `SUBJECT: PROBLEM; HINT`, on one line and without input bytes. Read-only.
 
-        Faults that would show when something is done with a key: a file that cannot be written, a service that is not
-        there. `keywright doctor` and `keywright config check` ask.
+        Problems that would otherwise appear when a key is used: a file that cannot be written, a service that is not
+        reachable. `keywright doctor` and `keywright config check` call it.
         """
         ...
 
 
 class WritableStore(Store, Protocol):
-    """A store that takes writes. What a method returned is durable: it survives kill -9 and power loss.
+    """A store that can be written. When a method returns, its change is durable: it survives kill -9 and power loss.
 
-    Every write may also raise ReadOnlyStoreError (nothing was written) and DurabilityUnknownError (a sync failed,
-    and is not retried: the write was given up, or is visible but perhaps not on the medium, or is done but perhaps not
-    all old bytes are gone; the message says which).
+    Every write may also raise ReadOnlyStoreError (nothing was written) and DurabilityUnknownError (a sync failed and
+    is not retried: the write was abandoned, or is visible but may not be on the medium, or is complete but some old
+    bytes may remain; the message says which).
     """
 
     def create(self, record: Record) -> RecordInfo:
-        """Add a version, iff no such (name, version) is there. Returns its info with the revision filled in.
+        """Add a version if it does not exist yet. Returns its info with the revision filled in.
 
         Raises:
-            KeyExistsError: the version is there already; nothing was written.
-            UnsupportedOperationError: the store takes no such record (`destroyed` with a payload).
+            KeyExistsError: the version exists already; nothing was written.
+            UnsupportedOperationError: the store does not accept such a record (`destroyed` with a payload).
         """
         ...
 
     def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        """Replace a version's metadata, or its payload, iff its revision is `expected`. Returns the new info.
+        """Replace a version's metadata, or its payload, if its revision is `expected`. Returns the new info.
 
-        A change of both at once is only a destruction: the state becomes `destroyed` and the payload None.
+        Both change at once only in a destruction: the state becomes `destroyed` and the payload None.
 
         Raises:
-            KeyNotFoundError: there is no such version.
-            ConflictError: its revision is another; nothing was written.
-            UnsupportedOperationError: metadata and payload change at once without a destruction.
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs; nothing was written.
+            UnsupportedOperationError: metadata and payload change at once, and it is not a destruction.
         """
         ...
 
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        """Take a whole name away, iff the revisions of all its versions, ascending, are `expected`. For migration.
+        """Remove a whole name if the revisions of all its versions, ascending, are `expected`. For migration.
 
         Raises:
-            KeyNotFoundError: there is no such name.
-            ConflictError: a version changed, came or went; nothing was removed.
+            KeyNotFoundError: the name does not exist.
+            ConflictError: a version was changed, added or removed; nothing was removed.
         """
         ...
 
@@ -249,18 +249,18 @@ class WritableStore(Store, Protocol):
 class SigningStore(WritableStore, Protocol):
     """A store whose keys never leave it: it generates and signs inside (HSM, KMS). Its records have no payload.
 
-    `create` refuses a record with a payload by UnsupportedOperationError unless the store can take keys in.
+    `create` raises UnsupportedOperationError for a record with a payload, unless the store can import keys.
     """
 
     def generate(self, info: RecordInfo, options: Options, kid: Callable[[bytes], str]) -> RecordInfo:
-        """Make a key of `info.key_type` inside and add it as `info` says; only its public half comes back.
+        """Generate a key of `info.key_type` inside and add it with `info`; only its public half is returned.
 
         `options` are the key type's settings. `info.kid` and `info.public` are empty: `kid` is called with the
-        public half and returns the kid to store; if it raises, nothing is kept.
+        public half and returns the kid to store; if it raises, nothing is stored.
 
         Raises:
-            KeyExistsError: the version is there already.
-            UnsupportedOperationError: the store cannot make a key of this type or with these options.
+            KeyExistsError: the version exists already.
+            UnsupportedOperationError: the store cannot generate a key of this type or with these options.
         """
         ...
 
@@ -268,7 +268,7 @@ class SigningStore(WritableStore, Protocol):
         """Bind a key for signing inside. Signatures are in JOSE form.
 
         Raises:
-            KeyNotFoundError: there is no such version.
+            KeyNotFoundError: the version does not exist.
             UnsupportedOperationError: the key cannot sign with this algorithm.
         """
         ...
@@ -279,10 +279,10 @@ class Capabilities(NamedTuple):
 
     Attributes:
         writable: they are `WritableStore`s.
-        metadata: they keep what `RecordInfo` says; otherwise only the payload is theirs.
+        metadata: they store `RecordInfo`; otherwise only the payload.
         signing: they are `SigningStore`s.
-        shared: several processes may use one at once.
-        persistent: it outlives the process.
+        shared: several processes may use one at the same time.
+        persistent: their content outlives the process.
     """
 
     writable: bool
@@ -293,11 +293,11 @@ class Capabilities(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a plugin's settings can name, so that a misspelled name in a rule is found.
+    """Names that a plugin's settings can refer to, so that a misspelled name in a rule is detected.
 
     Attributes:
-        key_types, formats: the names of those that are installed, sorted.
-        sizable_key_types: those of the key types that have a setting `bits`; every key of the others has one size.
+        key_types, formats: the installed ones, sorted.
+        sizable_key_types: the key types with a setting `bits`; all keys of any other type have the same size.
     """
 
     key_types: tuple[str, ...]
@@ -307,7 +307,7 @@ class Known(NamedTuple):
 
 @runtime_checkable
 class StoreBackend(Protocol):
-    """Opens stores of one kind. Serves storage.
+    """Opens stores of one kind.
 
     Attributes (read-only): `name` (`sqlite`), `settings` (what a `[stores.X]` table may set), `capabilities`.
     """
@@ -322,13 +322,13 @@ class StoreBackend(Protocol):
     def open(self, options: Options) -> AbstractContextManager[Store]:
         """Open a store; leaving the context closes it. Entering it may raise what `Store` methods may.
 
-        Opening creates what does not exist yet where the store is writable, or leaves that to the first write.
+        If the store is writable, opening creates what does not exist yet, or leaves that to the first write.
         """
         ...
 
 
 class OpenedSeal(Protocol):
-    """A seal with its master key at hand."""
+    """A seal with its master key."""
 
     def seal(self, payload: Secret, context: bytes) -> Secret:
         """Encrypt, and authenticate `context` (the record's identity) with it."""
@@ -347,21 +347,21 @@ class RenewableSeal(OpenedSeal, Protocol):
     """A seal whose master key can be changed while older ones still open. Any opened seal may be one."""
 
     def is_current(self, payload: Secret) -> bool:
-        """Whether a sealed payload says that it was made with the master key, salt and parameters `seal` uses now."""
+        """Whether a payload was sealed with the master key, salt and parameters that `seal` uses now."""
         ...
 
     def adopt(self, payload: Secret) -> None:
-        """Seal from now on with the salt of this payload, which the store holds, current master key or previous.
+        """From now on, seal with the salt of this payload from the store, sealed with the current or a previous key.
 
-        So a passphrase is stretched once for a store, and not for each process that ever wrote to it. Raises nothing;
-        in a store of which no master key opens anything, `seal` may refuse afterwards.
+        A passphrase is then derived once for a store, and not for each process that ever wrote to it. Raises nothing;
+        if no master key opens anything in the store, `seal` may refuse afterwards.
         """
         ...
 
 
 @runtime_checkable
 class Seal(Protocol):
-    """Encrypts what a store is given (envelope encryption).
+    """Encrypts payloads before a store gets them (envelope encryption).
 
     Attributes (read-only): `name` (`passphrase`), `settings` (what a `[seals.X]` table may set).
     """
@@ -372,9 +372,9 @@ class Seal(Protocol):
     def settings(self) -> Sequence[Setting]: ...
 
     def open(self, options: Options) -> OpenedSeal:
-        """Make ready, with the master key that the settings say.
+        """Open the seal with the master key from the settings.
 
         Raises:
-            SealError: there is no usable master key.
+            SealError: the master key is not usable.
         """
         ...

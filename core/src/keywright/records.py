@@ -24,36 +24,36 @@ Revision = NewType("Revision", str)
 
 
 class State(StrEnum):
-    """What its keeper decided about a version."""
+    """The state of a version, as set by the operator."""
 
     ENABLED = "enabled"
     DISABLED = "disabled"  # neither signs nor verifies; may be enabled again
-    COMPROMISED = "compromised"  # neither signs nor verifies, for good
-    DESTROYED = "destroyed"  # the payload is gone; this tombstone stays
+    COMPROMISED = "compromised"  # neither signs nor verifies, permanently
+    DESTROYED = "destroyed"  # the payload is gone; the record stays as a tombstone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordInfo:
-    """What is known of one version without opening its payload.
+    """The metadata of one version, known without opening its payload.
 
     Attributes:
-        name: the name, already checked.
+        name: the key name, already checked.
         version: 1, 2, …; never used again, not even after `destroy`.
-        key_type: the key type's name; `""` where the store cannot know (environment variables).
-        format: the format of the payload; None where the store cannot know.
-        kid: the id that the outside world knows; `""` where the store cannot know.
-        public: the public half, as `Key.public`; None for `oct` and where the store cannot know.
-        attributes: those attributes of the key that its format would publish, so that a JWKS needs no payload.
+        key_type: the key type's name; `""` if the store cannot know it (environment variables).
+        format: the format of the payload; None if the store cannot know it.
+        kid: the id that other systems know; `""` if the store cannot know it.
+        public: the public half, as `Key.public`; None for `oct` and if the store cannot know it.
+        attributes: the attributes of the key that its format would publish, so that a JWKS needs no payload.
         state: see `State`.
-        state_since: when it came into that state, in UTC; for a version that left `enabled` before its
-            activation, when it did that.
-        reason: why it came into that state, in its keeper's words.
-        created: when it was made, in UTC; None where the store cannot know.
-        activates: when it starts to sign, in UTC; None: at once, whatever a clock says.
-        expires: when it ends, in UTC; None: never.
+        state_since: when it changed to that state, in UTC; for a version that left `enabled` before its
+            activation, when it left.
+        reason: why it changed to that state, as given by the operator.
+        created: when it was created, in UTC; None if the store cannot know it.
+        activates: when it starts to sign, in UTC; None: at once, on every clock.
+        expires: when it expires, in UTC; None: never.
         overlap: how long the versions before it still verify once it is active; None: without end.
-        labels: what its keeper wrote on it.
-        revision: the store's; `""` before the record was stored.
+        labels: text attached by the operator, by name.
+        revision: given by the store; `""` before the record is stored.
     """
 
     name: str
@@ -83,7 +83,7 @@ class RecordInfo:
 class Record:
     """Metadata and payload.
 
-    `payload` is what the format encoded, sealed if the store has a seal; None: destroyed, public-only, or held
+    `payload` is the encoding by the format, sealed if the store has a seal; None: destroyed, public-only, or kept
     inside a signing store.
     """
 
@@ -108,7 +108,7 @@ def parse_time(text: str) -> datetime:
     """Read an RFC 3339 time (§5.6, with an upper-case `T` and `Z`), down to microseconds.
 
     Raises:
-        ValueError: it is none, has no zone, or lies outside the years 1 to 9999 in UTC.
+        ValueError: it is not a valid time, has no zone, or is outside the years 1 to 9999 in UTC.
     """
     # fromisoformat alone would also take week dates, any separator and times without a zone.
     if not re.fullmatch(_RFC_3339, text):
@@ -122,8 +122,9 @@ def parse_time(text: str) -> datetime:
 def encode_info(info: RecordInfo) -> bytes:
     """`info` without its revision as one line of JSON in ASCII, members sorted, ending in a newline.
 
-    The member `crc32` comes first: the CRC-32 (IEEE 802.3, as in zip) of all that follows it, in hexadecimal. It shows
-    damage that would otherwise read as another value; it is no protection from who may write the file.
+    The member `crc32` is the first: the CRC-32 (IEEE 802.3, as in zip) of all that follows it, in hexadecimal. It
+    detects damage that would otherwise read as another value; it does not protect against a user who can write the
+    file.
     """
     members = {
         "metadata_version": METADATA_VERSION,
@@ -177,7 +178,7 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
 
 @cache
 def _encoder() -> JSONEncoder:
-    from json import JSONEncoder  # a plugin that is only imported does not pay for it
+    from json import JSONEncoder  # only when needed: importing a plugin stays fast
 
     return JSONEncoder(sort_keys=True, separators=(",", ":"))
 

@@ -1,4 +1,4 @@
-"""`Secret`: bytes that do not show."""
+"""`Secret`: bytes that are not shown by accident."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final, NoReturn, final
 
 @final
 class Secret:
-    """Bytes that stay out of sight until somebody asks for them by name.
+    """Bytes that are shown only by an explicit call of `reveal()`.
 
-    `repr`, `str`, f-strings and `dataclasses.asdict` show `<secret>`; pickling is refused; `==` takes the same time
-    wherever the difference is. Call `reveal()` inside an expression, never into a local variable, so that a
+    `repr`, `str`, f-strings and `dataclasses.asdict` show `<secret>`; pickling is refused; `==` takes constant time,
+    independent of where the bytes differ. Call `reveal()` inside an expression, never into a local variable, so that a
     traceback that prints locals shows nothing.
 
     Python cannot wipe memory: the bytes stay in the process until they are overwritten.
@@ -29,7 +29,7 @@ class Secret:
             TypeError: `value` is not bytes-like.
         """
         if not isinstance(value, bytes | bytearray | memoryview):
-            # Text that should have been hidden: a traceback with locals would show it.
+            # Text that should have been secret: a traceback with locals would show it.
             del value  # type: ignore[unreachable]  # reached by callers without a type checker
             raise TypeError("a Secret hides bytes; encode text before")
         object.__setattr__(self, "_value", bytes(value))
@@ -48,7 +48,7 @@ class Secret:
         # What `hmac.compare_digest` is without OpenSSL: importing that costs 3 ms of every start.
         return _compare_digest(self._value, other._value)
 
-    # A hash would be an equality test that takes a shortcut.
+    # A hash would be an equality test that does not take constant time.
     __hash__ = None  # type: ignore[assignment]  # (how Python spells unhashable)
 
     def __repr__(self) -> str:
@@ -90,5 +90,5 @@ def looks_like_a_secret(text: str) -> bool:
 
 
 def shown_name(name: str) -> str:
-    """A name that somebody gave, for a message; not what looks like a key or token that was given in its place."""
+    """A name as given, for a message; a placeholder if it looks like a key or token given by mistake."""
     return "<looks like a key or token>" if looks_like_a_secret(name) else name

@@ -44,8 +44,8 @@ def read_json(data: bytes | str, *, depth: int = MAXIMUM_DEPTH) -> object:
         depth: how many objects and arrays may be inside one another.
 
     Returns:
-        The value, or the `JsonProblem` because of which there is none. A number of more than 4300 digits is
-        `SYNTAX`. It raises nothing.
+        The value, or the `JsonProblem` if the text is not valid. A number of more than 4300 digits is `SYNTAX`. It
+        raises nothing.
     """
     try:
         text = data if isinstance(data, str) else str(data, "utf-8")
@@ -59,7 +59,7 @@ def read_json(data: bytes | str, *, depth: int = MAXIMUM_DEPTH) -> object:
         return JsonProblem.TOO_DEEP
     except ValueError:
         return JsonProblem.BYTE_ORDER_MARK if text.startswith("\ufeff") else JsonProblem.SYNTAX
-    # Only these can hide what is left to find, and looking costs more than reading.
+    # Only these can contain the remaining problems, and the search costs more than reading.
     if text.count("{") + text.count("[") > depth or "\\u" in text or isinstance(data, str):
         return json_problem(value, depth=depth) or value
     return value
@@ -77,7 +77,7 @@ def json_problem(value: object, *, depth: int = MAXIMUM_DEPTH) -> JsonProblem | 
     """Why strict JSON cannot represent a value; None if it can.
 
     Args:
-        value: made of dict, list, str, int, float, bool and None. Tuples are `NOT_JSON`, for they do not come back.
+        value: made of dict, list, str, int, float, bool and None. Tuples are `NOT_JSON`: they would come back as lists.
         depth: how many dicts and lists may be inside one another.
     """
     if isinstance(value, str):

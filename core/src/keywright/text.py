@@ -16,7 +16,7 @@ def parse_duration(text: str) -> timedelta:
     """Read a whole number and a unit: s, m, h, d (24 hours) or w (7 days).
 
     Raises:
-        ValueError: it is not so written, or longer than 36500 days. The message says what is allowed.
+        ValueError: it is written differently, or longer than 36500 days. The message says what is allowed.
     """
     match = re.fullmatch(_DURATION, text)
     if match is None:
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """The shortest spelling in one unit that says exactly as much; parts of a second are dropped."""
+    """The shortest exact spelling in one unit; fractions of a second are dropped."""
     seconds = duration // timedelta(seconds=1)
     for unit, size in _UNITS.items():
         if seconds and seconds % size == 0:

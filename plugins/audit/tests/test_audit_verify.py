@@ -305,55 +305,30 @@ def test_head_is_what_verify_can_expect_later(run: Run, log: Path, fill: Fill) -
     assert json.loads(run("head", "--json").stdout) == {"file": str(log), "lines": 2, "hash": one}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        pytest.param(
-            ("verify", "--expect", "x"),
-            2,
-            "--expect must be the hash of a line, 64 hexadecimal digits as `audit head` prints them",
-            id="no hash",
-        ),
-        pytest.param(
-            ("verify", "--anchor", "keywright.toml"),
-            2,
-            "the last line of the anchor must be the hash of a line, 64 hexadecimal digits as `audit head` prints them",
-            id="no anchor",
-        ),
-        pytest.param(("verify", ""), 2, "the path of the audit log is empty; name a file", id="empty path"),
-        pytest.param(
-            ("verify", "none"),
-            2,
-            "none: cannot be read (No such file or directory); check the path",
-            id="nothing there",
-        ),
-        pytest.param(
-            ("verify", "keywright.toml"), 65, "keywright.toml: is no audit log; name another file", id="another file"
-        ),
-        pytest.param(
-            ("show", "keywright.toml"), 65, "keywright.toml: is no audit log; name another file", id="shown another"
-        ),
-        pytest.param(
-            ("head", "empty"), 65, "empty: has no line yet; do something with a key first", id="head of an empty one"
-        ),
-        pytest.param(
-            ("head", "changed"),
-            65,
-            "changed: is not as it was written, so its last hash proves nothing; see `audit verify`",
-            id="head of a changed one",
-        ),
-        pytest.param(
-            ("show", "--option", "plugin.audit.path", ""),
-            2,
-            "--option: plugin.audit.path is not written out; name the FILE",
-            id="an empty setting",
-        ),
-    ],
-)
-def test_what_is_wrong_is_told(
-    run: Run, log: Path, fill: Fill, arguments: tuple[str, ...], code: int, message: str
-) -> None:
+DIGITS = "must be the hash of a line, 64 hexadecimal digits as `audit head` prints them"
+WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "no-hash": (("verify", "--expect", "x"), 2, f"--expect {DIGITS}"),
+    "no-anchor": (("verify", "--anchor", "keywright.toml"), 2, f"the last line of the anchor {DIGITS}"),
+    "empty-path": (("verify", ""), 2, "the path of the audit log is empty; name a file"),
+    "nothing-there": (("verify", "none"), 2, "none: cannot be read (No such file or directory); check the path"),
+    "another-file": (("verify", "keywright.toml"), 65, "keywright.toml: is no audit log; name another file"),
+    "another-file-shown": (("show", "keywright.toml"), 65, "keywright.toml: is no audit log; name another file"),
+    "head-of-an-empty-one": (("head", "empty"), 65, "empty: has no line yet; do something with a key first"),
+    "head-of-a-changed-one": (
+        *(("head", "changed"), 65),
+        "changed: is not as it was written, so its last hash proves nothing; see `audit verify`",
+    ),
+    "empty-setting": (
+        *(("show", "--option", "plugin.audit.path", ""), 2),
+        "--option: plugin.audit.path is not written out; name the FILE",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_told(run: Run, log: Path, fill: Fill, what: str) -> None:
     """One line on stderr, and an exit code by its kind."""
+    arguments, code, message = WRONG[what]
     lines = fill(2)
     (log.parent / "empty").touch()
     (log.parent / "changed").write_bytes(lines[1])

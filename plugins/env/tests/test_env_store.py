@@ -31,28 +31,21 @@ Opener = Callable[..., AbstractContextManager[Store]]
 TABLE = {"a": "TEST_KEY", "a@3": "TEST_KEY_3", "a@10": "TEST_KEY_10", "b/c@2": "TEST_KEY_B", "b": "TEST_KEY_NONE"}
 
 
-@pytest.mark.parametrize(
-    ("name", "variable"),
-    [
-        pytest.param("a", "KEYWRIGHT_KEY_A", id="plain"),
-        pytest.param("prod/jwt", "KEYWRIGHT_KEY_PROD_JWT", id="slash"),
-        pytest.param("cache.example.org-1", "KEYWRIGHT_KEY_CACHE_EXAMPLE_ORG_1", id="dots and dash"),
-        pytest.param("a__b", "KEYWRIGHT_KEY_A__B", id="underscores stay"),
-    ],
-)
-def test_a_name_has_a_default_variable(
-    monkeypatch: pytest.MonkeyPatch, opened: Opener, name: str, variable: str
-) -> None:
+def test_a_name_has_a_default_variable(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
     """Upper case, and every other character as an underscore; it holds version 1."""
-    monkeypatch.setenv(variable, "the key")
+    for name, variable in (
+        ("a", "KEYWRIGHT_KEY_A"),
+        ("prod/jwt", "KEYWRIGHT_KEY_PROD_JWT"),
+        ("cache.example.org-1", "KEYWRIGHT_KEY_CACHE_EXAMPLE_ORG_1"),
+        ("a__b", "KEYWRIGHT_KEY_A__B"),
+    ):
+        monkeypatch.setenv(variable, "the key")
+        with opened() as store:
+            record = store.get(name, 1)
 
-    with opened() as store:
-        record = store.get(name, 1)
-        infos = store.versions(name)
-
-    assert record.payload == Secret(b"the key")
-    assert record.info == RecordInfo(name=name, version=1)
-    assert infos == (record.info,)
+            assert record.payload == Secret(b"the key")
+            assert record.info == RecordInfo(name=name, version=1)
+            assert store.versions(name) == (record.info,)
 
 
 def test_the_table_says_which_variable_holds_which_version(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
@@ -316,26 +309,13 @@ def test_a_file_that_this_user_may_not_read_is_refused(monkeypatch: pytest.Monke
     )
 
 
-@pytest.mark.parametrize(
-    ("variable", "message"),
-    [
-        pytest.param(
-            "TEST_KEY",
-            "the environment variable TEST_KEY is set but empty; set it to the key, or unset it",
-            id="variable",
-        ),
-        pytest.param(
-            "TEST_KEY_FILE",
-            "the environment variable TEST_KEY_FILE is set but empty; set it to a path, or unset it",
-            id="file",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("variable", "to"), [("TEST_KEY", "the key"), ("TEST_KEY_FILE", "a path")])
 def test_a_variable_that_is_set_but_empty_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, opened: Opener, variable: str, message: str
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, variable: str, to: str
 ) -> None:
     """An empty secret is a mishap upstream, never "no such key"."""
     monkeypatch.setenv(variable, "")
+    message = f"the environment variable {variable} is set but empty; set it to {to}, or unset it"
 
     with opened(TABLE) as store, refuses(DamagedStoreError, message):
         store.get("a", 1)

@@ -78,19 +78,6 @@ def test_public_only_has_no_key_file(reopen: Reopen, make: Make, root: Path) -> 
         assert store.get("a", 1).payload is None
 
 
-def test_names_nest(reopen: Reopen, make: Make) -> None:
-    """A name, names below it and names that look like files of the store do not meet."""
-    names = ["a", "a/1", "a/b", "a/b/key", "key", "meta.json", "tmp"]
-
-    with reopen() as store:
-        for name in names:
-            store.create(make(name, payload=name.encode()))
-
-    with reopen() as store:
-        assert list(store.names()) == names
-        assert [store.get(name, 1).payload for name in names] == [Secret(name.encode()) for name in names]
-
-
 def test_absent_root_is_empty_until_the_first_write(reopen: Reopen, make: Make, root: Path) -> None:
     """Reading a store that is not there finds no keys and makes nothing; the first write makes it."""
     with reopen() as store:

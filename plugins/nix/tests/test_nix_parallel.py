@@ -355,8 +355,8 @@ def test_one_process_if_a_plugin_observes(
 def started(cache: Path, command: list[str]) -> subprocess.Popen[bytes]:
     """A run that has done some narinfos and not all."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-    # Not the first ones: what is in place may not have been counted yet.
-    while not any(b"Sig: a-1:" in (cache / f"{number:032}.narinfo").read_bytes() for number in range(100, 3000, 9)):
+    # Not the first ones: what is in place may not have been counted yet. And few, to look again before the run ends.
+    while not any(b"Sig: a-1:" in (cache / f"{number:032}.narinfo").read_bytes() for number in range(100, 3000, 50)):
         assert process.poll() is None
     return process
 

@@ -28,7 +28,7 @@ class Kept:
 
     @property
     def secret(self) -> bytes:
-        """What of the payload nobody else may see."""
+        """What of the payload no one else may see."""
         if self.payload is None:
             return b""
         if self.payload.startswith("{"):

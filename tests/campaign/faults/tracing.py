@@ -185,7 +185,7 @@ def _is_dirty(path: str, before: Sequence[Call]) -> bool:
 def is_rewritten(path: str, later: Sequence[Call]) -> bool | None:
     """Whether a file whose sync failed was written again before its next sync; None: it has no next sync.
 
-    Nor has a directory, if a file was moved into it before, and a file that was made anew: what is synced then is new.
+    Nor has a directory, if a file was moved into it before, and a file that was made again: what is synced then is new.
     """
     for call in later:
         if _is_new(path, call):

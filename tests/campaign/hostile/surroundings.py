@@ -25,7 +25,7 @@ def needs_root() -> None:
 
 
 def mount(place: Path, options: str) -> None:
-    """Mount a tmpfs, or with `remount` among the options mount it anew. Root in a container may be refused that."""
+    """Mount a tmpfs, or with `remount` among the options mount it again. Root in a container may be refused that."""
     command = ["mount", "-t", "tmpfs", "-o", options, "none", str(place)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode and os.environ.get("KEYWRIGHT_REQUIRE_PEERS"):

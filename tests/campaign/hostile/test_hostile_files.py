@@ -80,7 +80,7 @@ def uses(opened: Open) -> list[Callable[[], object]]:
 
 @pytest.mark.parametrize("odd", ODD)
 def test_in_place_of_a_store(store_path: Path, opened: Open, odd: Callable[[Path], None]) -> None:
-    """It is told by a typed error, waited for by nobody, and left as it is."""
+    """It is told by a typed error, waited for by no one, and left as it is."""
     odd(store_path)
     before = store_path.lstat()
 
@@ -350,7 +350,7 @@ def test_a_store_deleted_while_it_is_open(
 
 
 def test_a_deleted_store_opened_anew(place: Path, opened: Open) -> None:
-    """Whoever opens it after that finds no store, and makes one by writing."""
+    """Anyone who opens it after that finds no store, and makes one by writing."""
     with opened() as store:
         store.create(record())
     clear(place)

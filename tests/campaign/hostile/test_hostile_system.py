@@ -362,7 +362,7 @@ def test_no_store_on_a_read_only_mount(kind: str, opened: Open, mounted: Callabl
 
 
 def own(place: Path, *, mode: int) -> None:
-    """Give all below to nobody; directories get this mode."""
+    """Give all below to the user nobody; directories get this mode."""
     for directory, _, files in os.walk(place, topdown=False):
         for name in files:
             os.chown(os.path.join(directory, name), NOBODY, NOBODY)
@@ -401,7 +401,7 @@ def test_another_users_store(kind: str, place: Path, store_path: Path, opened: O
 
 
 def test_a_store_in_a_sticky_directory(kind: str, place: Path, opened: Open) -> None:
-    """In a directory like /tmp, where everybody makes and nobody else removes, a store works."""
+    """In a directory like /tmp, where everybody makes and no one else removes, a store works."""
     os.chmod(place, 0o1777)
 
     with opened() as store:

@@ -127,26 +127,26 @@ def test_64_mebibytes_are_refused_at_once(
     """What is far too large is not read, whatever it looks like."""
     given_ = make()
 
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(error):
         call(given_)
 
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_64_mebibytes_of_nesting_are_refused_at_once() -> None:
     """Nor is what would be deep."""
     for document in ("[" * SIZE, '{"a":' * (SIZE // 5)):
-        began = time.perf_counter()
+        began = time.process_time()
         with pytest.raises(MalformedTokenError):
             jws_decode(document, OCT)
         with pytest.raises(MalformedKeyError):
             JwkFormat().decode(Secret(document.encode()), default_kid="")
-        assert time.perf_counter() - began < 0.5
+        assert time.process_time() - began < 0.5
 
 
 def test_64_mebibytes_to_sign_are_refused() -> None:
-    """What nobody could verify is not signed, in the time that writing it takes."""
+    """What no one could verify is not signed, in the time that writing it takes."""
     claims, payload = {"sub": "a" * SIZE}, b"a" * SIZE
     bound = signer(OCT)
 

@@ -44,7 +44,7 @@ class Figures:
 
 
 def run(directory: Path, pair: tuple[str, str], *, kills: int, seed: int, writers: int = 0) -> Figures:
-    """Fill a source, migrate it under fire until it is done, compare, and start anew until so many were killed."""
+    """Fill a source, migrate it under fire until it is done, compare, and start again until so many were killed."""
     chance, figures = Random(seed), Figures()
     while figures.kills < kills:
         place = directory / str(figures.migrations)

@@ -38,7 +38,7 @@ class Figures:
     Attributes:
         changes: how many changes of the master key came to their end.
         kills: how many were killed before.
-        inside: of these, how many had sealed some records anew, and not all.
+        inside: of these, how many had sealed some records again, and not all.
         writes: what writers did to the store meanwhile.
         looks: how often every record was opened while a change was going on.
         lost: versions that did not open, or were missing or changed. Never anything but 0: an assertion fails first.
@@ -124,7 +124,7 @@ def _check_what_was_written(place: Place, found: _Everything) -> None:
 
 
 def _under_fire(place: Place, figures: Figures, writers: int, chance: Random, before: _Everything) -> None:
-    """Seal anew, killed and not, while others make keys, rotate and relabel."""
+    """Seal again, killed and not, while others make keys, rotate and relabel."""
     children = [forked(partial(_write, place, number, chance.randrange(1000))) for number in range(writers)]
     until = time.monotonic() + _FIRE_SECONDS
     while time.monotonic() < until:

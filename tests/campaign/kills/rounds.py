@@ -41,7 +41,7 @@ class Checked:
         self.revisions: set[str] = set()
 
     def alive(self) -> dict[int, str]:
-        """The secrets that are somebody's, and the file of each in a file store."""
+        """The secrets that are someone's, and the file of each in a file store."""
         owned = {
             version.secret: f"keys/{name}/@{number}/key"
             for name, versions in self.names.items()
@@ -170,7 +170,7 @@ def _places(directory: Path) -> list[tuple[int, str]]:
 
 
 def _where(store: Checked) -> None:
-    """Every secret that is somebody's is there, and no other; in a file store, each in its own file alone."""
+    """Every secret that is someone's is there, and no other; in a file store, each in its own file alone."""
     alive = store.alive()
     places = _places(store.directory)
     there = {number for number, _ in places}

@@ -179,7 +179,7 @@ IMPORTING = """
 import builtins
 imported = builtins.__import__
 def interrupted(name, *given, **settings):
-    if name == MODULE:
+    if name.startswith(MODULE):
         raise KeyboardInterrupt
     return imported(name, *given, **settings)
 builtins.__import__ = interrupted

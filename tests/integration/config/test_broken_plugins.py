@@ -1,4 +1,4 @@
-"""Broken plugins in a whole process: the rest works, and whoever misses something is told why."""
+"""Broken plugins in a whole process: the rest works, and what is missing is explained."""
 
 from __future__ import annotations
 

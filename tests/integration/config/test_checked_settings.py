@@ -81,7 +81,7 @@ def told(keywright: Keywright, *, code: int) -> tuple[list[str], list[str]]:
 def test_a_passphrase_that_is_not_as_it_should_be(
     sealed: Path, keywright: Keywright, spoil: str, code: int, fault: str, whose: str
 ) -> None:
-    """It is told once, by the seal's name, and not again of each record that does not open; it is not shown."""
+    """It is reported once, by the seal's name, and not again of each record that does not open; it is not shown."""
     subprocess.run(["sh", "-euc", spoil], cwd=sealed, check=True)
     fault = fault.format(home=sealed)
 
@@ -150,7 +150,7 @@ def test_a_seal_that_cannot_be_opened_is_told_once(
     ],
 )
 def test_a_log_that_could_not_be_written(home: Path, keywright: Keywright, spoil: str, fault: str) -> None:
-    """It is told before a key is made, in the words that the first line would be refused with; nothing is made."""
+    """It is reported before a key is made, in the words that the first line would be refused with; nothing is made."""
     subprocess.run(["sh", "-euc", f"umask 077; {spoil}"], cwd=home, check=True)
     (home / "keywright.toml").write_text(STORE + AUDIT.replace("log/", "a/log/") + "required = true\n")
     before = sorted(home.rglob("*"))
@@ -436,7 +436,7 @@ def test_a_log_in_the_place_of_a_store(home: Path, keywright: Keywright) -> None
 
 
 def test_rules_that_a_profile_replaces_are_told(home: Path, keywright: Keywright) -> None:
-    """They replace the whole list, as lists do; `config check` notes it, for nobody misses a rule that is gone."""
+    """They replace the whole list, as lists do; `config check` notes it, for no one misses a rule that is gone."""
     profile = "[profiles.dev.plugin.policy]\nrules = [{ sealed = true }]\n"
     (home / "keywright.toml").write_text(STORE + POLICY + profile)
 
@@ -451,7 +451,7 @@ def test_rules_that_a_profile_replaces_are_told(home: Path, keywright: Keywright
 
 
 def test_one_that_cannot_be_made_stops_no_other(home: Path, keywright: Keywright) -> None:
-    """What `ensure` made is told, and so is what it could not make; the exit code is the first failure's."""
+    """What `ensure` made is reported, and so is what it could not make; the exit code is the first failure's."""
     other = '[stores.other]\nbackend = "file"\npath = "other"\n'
     (home / "keywright.toml").write_text(f'default_store = "main"\n{STORE}{other}[keys.a]\n[keys.b]\n[keys.c]\n')
     assert keywright("generate", "b", "--store", "other").returncode == 0

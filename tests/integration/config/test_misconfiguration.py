@@ -1,4 +1,4 @@
-"""Whatever is wrong in a configuration ends in exit 2 and one line: the file, the setting's path, and the way out."""
+"""Whatever is wrong in a configuration ends in exit 2 and one line: the file, the setting's path, and the hint."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_a_path_is_shown(keywright: Keywright) -> None:
     ],
 )
 def test_it_is_said_what_it_looks_like(keywright: Keywright, command: tuple[str, ...], told: str) -> None:
-    """So that whoever sees the message looks again at what they gave."""
+    """So that anyone who sees the message looks again at what they gave."""
     assert told in keywright(*command, NIX).stderr.decode()
 
 

@@ -263,7 +263,7 @@ def test_a_broken_store(ring: Ring) -> None:
 
 
 def test_plugins_that_failed(ring: Ring) -> None:
-    """Each is a finding, with a way out where it says none itself."""
+    """Each is a finding, with a hint where it says none itself."""
     ring.registry.add(object(), "old", "dist", "1.0")
 
     assert ring.findings() == [
@@ -283,7 +283,7 @@ def test_a_store_that_is_not_configured(ring: Ring) -> None:
 
 
 def test_keys_that_are_declared(ring: Ring) -> None:
-    """Never made, or due for rotation: each is told, where `[keys.NAME]` says that it is kept."""
+    """Never made, or due for rotation: each is reported, where `[keys.NAME]` says that it is kept."""
     ring.make("old", "fresh")
     ring.now += timedelta(days=90)
     with ring.open() as opened:
@@ -326,7 +326,7 @@ def test_a_setting_that_cannot_be_read(ring: Ring) -> None:
 
 
 def test_names_without_a_primary(ring: Ring) -> None:
-    """Told with the reason, but not of a name whose versions were all destroyed and that nobody declares."""
+    """Reported with the reason, but not for a name whose versions were all destroyed and that no one declares."""
     ring.make("compromised", "disabled", "ended")
     with ring.open() as opened:
         opened.generate("later", activates=NOW + timedelta(days=1))

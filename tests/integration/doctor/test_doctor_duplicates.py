@@ -136,7 +136,7 @@ def test_a_name_that_is_doubled_where_nothing_can_be_removed(ring: Ring, monkeyp
 
 
 def test_one_place_under_two_names(ring: Ring) -> None:
-    """That is what is told, and not that every name is there twice."""
+    """That is what is reported, and not that every name is there twice."""
     ring.make("a")
     stores = {**ring.stores, "again": ring.stores["file"]}
 

@@ -21,7 +21,7 @@ def _other_key(root: Path) -> None:
 
 
 def _replace_key(root: Path, data: bytes) -> None:
-    """As somebody would who knows of the checksum."""
+    """As someone would who knows of the checksum."""
     (root / "a" / "@1" / "key").write_bytes(data)
     next((root / "a" / "@1").glob("crc32-*")).rename(root / "a" / "@1" / f"crc32-{crc32(data):08x}")
 
@@ -142,7 +142,7 @@ FILE_FAULTS: list[tuple[str, Callable[[Path], object], list[str]]] = [
     ("plant", "expected"), [pytest.param(plant, said, id=name) for name, plant, said in FILE_FAULTS]
 )
 def test_faults_in_a_store_of_files(ring: Ring, plant: Callable[[Path], object], expected: list[str]) -> None:
-    """Each is told once, and nothing else is."""
+    """Each is reported once, and nothing else is."""
     ring.make("a", "b")
 
     plant(Path(ring.keys))
@@ -206,7 +206,7 @@ DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [
     ("statements", "expected"), [pytest.param(done, said, id=name) for name, done, said in DATABASE_FAULTS]
 )
 def test_faults_in_a_database(ring: Ring, statements: Sequence[str], expected: list[str]) -> None:
-    """Each is told once, and nothing else is."""
+    """Each is reported once, and nothing else is."""
     ring.make("a", "b", store="db")
 
     database(ring, *statements)
@@ -227,7 +227,7 @@ def test_a_damaged_page_of_a_database(ring: Ring) -> None:
 
 
 def test_files_of_a_database(ring: Ring) -> None:
-    """Its directory's permissions, a second name, what an interrupted first write left: each is told."""
+    """Its directory's permissions, a second name, what an interrupted first write left: each is reported."""
     ring.make("a", store="db")
     ring.home.chmod(0o770)
     (ring.home / ".keywright-0011.new").touch()
@@ -274,7 +274,7 @@ def test_the_log_of_a_database_that_is_gone(ring: Ring) -> None:
 
 
 def test_a_log_that_cannot_be_cleared(ring: Ring) -> None:
-    """Where the directory takes no writes, what is left in the log stays there, and that is told."""
+    """Where the directory takes no writes, what is left in the log stays there, and that is reported."""
     with tempfile.TemporaryDirectory() as directory, ring.open() as opened:
         opened.generate("a", store="db")
         for end in ("", "-wal", "-shm"):

@@ -1,4 +1,4 @@
-"""What the tests of the key ring share: a clock that waits for nobody, real plugins, and refusals looked at closely."""
+"""What the tests of the key ring share: a clock that waits for no one, real plugins, and refusals looked at closely."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def wait(clock: Clock) -> Wait:
-    """Moves the clock on, as `timedelta` is told."""
+    """Moves the clock on by a duration, given as to `timedelta`."""
 
     def on(**duration: float) -> None:
         clock.time += timedelta(**duration)

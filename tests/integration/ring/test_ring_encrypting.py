@@ -97,7 +97,7 @@ def test_a_store_without_metadata(ring: Rings, plain: dict[str, Secret]) -> None
 
 
 def test_no_version_will_do(ring: Rings, refused: Refused) -> None:
-    """Why, and the way out."""
+    """The reason is reported, with a hint."""
     opened = ring()
     opened.generate("box", type="x25519")
     opened.rotate("box", overlap=timedelta(0))

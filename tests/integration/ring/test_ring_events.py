@@ -155,7 +155,7 @@ def test_a_review_knows_what_will_be(ring: Rings, guard: Guard, canary_seal: Tab
 
 
 def test_a_review_of_labels_sees_them_as_they_will_be(ring: Rings, guard: Guard, refused: Refused) -> None:
-    """Whoever guards labels is shown what would be written, not what is there: taken off, a label is gone."""
+    """Anyone who guards labels is shown what would be written, not what is there: taken off, a label is gone."""
     opened = ring()
     opened.generate("a", labels={"owner": "ann", "x": "1"})
     guard.requests.clear()
@@ -196,7 +196,7 @@ def test_labels_that_were_written_meanwhile_are_reviewed(
 
 
 def test_each_attempt_is_asked_for_and_told(ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change that is tried again, for somebody else wrote, has as many outcomes as reviews; so has one given up."""
+    """A change that is tried again, for another process wrote, has as many outcomes as reviews; so has one given up."""
     opened = ring()
     opened.generate("a")
     store = opened.open_store().writable
@@ -282,7 +282,7 @@ def test_failures_are_told(
 
 
 def test_plugins_that_fail(ring: Rings, registry: Registry, guard: Guard, refused: Refused) -> None:
-    """One that fails to observe changes nothing, and the others are told; one that fails in its review refuses."""
+    """One that fails to observe changes nothing, and the others hear it; one that fails in its review refuses."""
 
     class Broken:
         KEYWRIGHT_API = 1
@@ -374,7 +374,7 @@ def test_who_has_no_name_is_told_by_number(ring: Rings, guard: Guard, monkeypatc
 def test_an_interrupted_operation_is_not_told_as_done(
     ring: Rings, guard: Guard, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
 ) -> None:
-    """Whoever ends the program in the middle leaves an event that says so; nobody knows what came of it."""
+    """Anyone who ends the program in the middle leaves an event that says so; no one knows what came of it."""
     opened = ring()
 
     def interrupted(*_: object) -> object:

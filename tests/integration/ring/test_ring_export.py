@@ -55,7 +55,7 @@ def test_a_version_may_be_named(ring: Rings) -> None:
 
 @pytest.mark.parametrize(("secret", "half"), [(False, "public"), (True, "secret")])
 def test_what_stays_behind_is_reported_or_refused(ring: Rings, refused: Refused, secret: bool, half: str) -> None:
-    """What the format does not carry is told, or a warning at the caller's line; with `strict` it is refused."""
+    """What the format does not carry is reported, or a warning at the caller's line; with `strict` it is refused."""
     opened = ring()
     opened.generate("a", type="ed25519", format="jwk", kid="k", attributes={"use": "sig", "alg": "EdDSA"})
     said: dict[str, Any] = {"secret": secret, "format": "nix"}
@@ -94,7 +94,7 @@ def test_a_tombstone_still_has_its_public_half(ring: Rings, refused: Refused) ->
 
 
 def test_a_key_that_has_no_name_in_nix_is_refused(ring: Rings, refused: Refused) -> None:
-    """A kid that the other format cannot carry is refused with the way out."""
+    """A kid that the other format cannot carry is refused with a hint."""
     opened = ring()
     opened.generate("a", type="ed25519", format="jwk", kid="a:b")
 

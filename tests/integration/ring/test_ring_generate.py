@@ -383,7 +383,7 @@ def test_ensure_makes_the_named_alone(ring: Rings, refused: Refused) -> None:
 
 
 def test_who_ensures_too_late_is_content(ring: Rings, meanwhile: Meanwhile) -> None:
-    """A key that somebody makes between the look and the making is there, as was wanted."""
+    """A key that someone makes between the look and the making is there, as was wanted."""
     opened = ring(keys={"a": {}, "b": {}})
     meanwhile(opened.open_store().store, "versions", lambda: opened.generate("a"), after=True)
 
@@ -392,7 +392,7 @@ def test_who_ensures_too_late_is_content(ring: Rings, meanwhile: Meanwhile) -> N
 
 
 def test_those_who_ensure_at_once_agree(ring: Rings) -> None:
-    """Eight threads ensure the same keys: each key is made once, and nobody hears of the others."""
+    """Eight threads ensure the same keys: each key is made once, and no one hears of the others."""
     opened = ring(keys={"a": {}, "b": {"type": "oct"}})
 
     with ThreadPoolExecutor(8) as pool:
@@ -404,7 +404,7 @@ def test_those_who_ensure_at_once_agree(ring: Rings) -> None:
 def test_a_key_of_another_type_is_found_out(
     ring: Rings, registry: Registry, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key type that answers with a key of another type makes no record that nobody could read."""
+    """A key type that answers with a key of another type makes no record that no one could read."""
     other = registry.key_type("ec-p384")
     monkeypatch.setattr(type(registry.key_type("ed25519")), "generate", lambda self, options: other.generate(Options()))
     opened = ring()

@@ -306,7 +306,7 @@ def test_text_is_refused_and_not_shown(ring: Rings) -> None:
 def test_a_format_that_fails_to_look_is_named(
     ring: Rings, registry: Registry, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
 ) -> None:
-    """Where a format fails to say whether the data is its own, nobody guesses; where one was said, nobody asks."""
+    """Where a format fails to say whether the data is its own, no one guesses; where one was said, no one asks."""
 
     def sniff(self: object, data: Secret) -> bool:
         raise failure(data.reveal().decode())
@@ -406,7 +406,7 @@ def test_a_next_version_is_counted_from_the_highest(ring: Rings) -> None:
 
 
 def test_a_review_hears_the_kid_that_was_said(ring: Rings, registry: Registry) -> None:
-    """Whoever reviews an import is told of the kid that the key will have, not of the one that it came with."""
+    """Anyone who reviews an import is told of the kid that the key will have, not of the one that it came with."""
 
     class Listener:
         KEYWRIGHT_API = 1

@@ -146,7 +146,7 @@ def test_names_narrow_it_down(two: KeyRing, wait: Wait, refused: Refused) -> Non
 
 
 def test_a_conflict_stops_nothing_else(two: KeyRing, wait: Wait) -> None:
-    """Another key in the place of one is told and left alone, in both stores; the rest is copied."""
+    """Another key in the place of one is reported and left alone, in both stores; the rest is copied."""
     fill(two, wait)
     two.generate("b/jwt", type="ec-p256", store="new")
     theirs = everything(two, "new")["b/jwt@1"]
@@ -232,7 +232,7 @@ def test_what_never_comes_to_rest_is_said(two: KeyRing, refused: Refused) -> Non
 
 
 def test_what_was_changed_in_the_target_between_rounds_is_left_alone(two: KeyRing) -> None:
-    """Our own copy is brought up to date; what somebody else made of it is a conflict."""
+    """Our own copy is brought up to date; what another process made of it is a conflict."""
     two.generate("a")
     two.generate("b")
     moves = two.migrate(from_="old", to="new")
@@ -266,7 +266,7 @@ def test_a_name_that_changed_before_its_removal_stays(two: KeyRing, monkeypatch:
 
 
 def test_a_damaged_record_stops_nothing_else(two: KeyRing) -> None:
-    """What cannot be read is told, not copied and not removed; nor is anything older, or that would sign there."""
+    """What cannot be read is reported, not copied and not removed; nor is anything older, or that would sign there."""
     two.generate("a")
     two.rotate("a")
     two.rotate("a")
@@ -290,7 +290,7 @@ def test_a_damaged_record_stops_nothing_else(two: KeyRing) -> None:
 def test_seals_are_changed_on_the_way(
     ring: Rings, stores: Callable[..., dict[str, Any]], canary_seal: dict[str, object], wait: Wait
 ) -> None:
-    """From a store with a seal to one without and back, keys stay the same; sealed payloads are sealed anew."""
+    """From a store with a seal to one without and back, keys stay the same; sealed payloads are sealed again."""
     tables = stores("memory", "memory")
     tables["old"]["seal"] = "s"
     opened = ring(stores=tables, seals={"s": canary_seal}, default_store="old")
@@ -330,7 +330,7 @@ def test_stores_of_other_kinds_as_sources(ring: Rings, plain: dict[str, Secret])
 
 
 def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
-    """What could not be read back from a signing store is told beforehand, in a dry run too; tombstones move."""
+    """What could not be read back from a signing store is reported beforehand, in a dry run too; tombstones move."""
     opened = ring(stores={"hsm": {"backend": "memory-signing"}, "old": {"backend": "memory"}}, default_store="old")
     opened.generate("a")
     opened.rotate("a")
@@ -509,7 +509,7 @@ def test_what_somebody_takes_out_of_the_target_is_put_back(two: KeyRing, monkeyp
 
 
 def test_a_name_that_is_gone_meanwhile_is_passed_over(two: KeyRing) -> None:
-    """What somebody else moved away while this one worked is neither an error nor removed twice."""
+    """What another process moved away while this one worked is neither an error nor removed twice."""
     two.generate("a")
     two.generate("b")
     moves = two.migrate(from_="old", to="new", delete_source=True, in_use=True)
@@ -580,7 +580,7 @@ def test_an_update_that_is_not_kept_is_found_out(two: KeyRing, monkeypatch: pyte
 
 
 def test_a_version_that_is_listed_and_cannot_be_had_is_told(two: KeyRing, meanwhile: Meanwhile) -> None:
-    """What a store lists and does not give is a failure, not a name that somebody took away; nothing is removed."""
+    """What a store lists and does not give is a failure, not a name that someone took away; nothing is removed."""
     for name in ("a", "b"):
         two.generate(name)
     two.rotate("a")

@@ -79,7 +79,7 @@ def test_another_key_that_comes_first_is_the_usual_conflict(
 
 
 def test_what_comes_first_is_not_overwritten(pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile) -> None:
-    """With `update` too: whoever changed the copy meanwhile is asked to look again, unless it is the same by now."""
+    """With `update` too: anyone who changed the copy meanwhile is asked to look again, unless it is the same by now."""
     mine, theirs = pair
     mine.generate("a")
     list(mine.migrate(from_="old", to="new"))
@@ -161,7 +161,7 @@ def test_what_another_one_moved_away_is_no_failure(
 
 
 def test_what_is_gone_from_both_is_told(pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile) -> None:
-    """A name that somebody took out of the source, and out of the target too, was not moved."""
+    """A name that someone took out of the source, and out of the target too, was not moved."""
     mine, _ = pair
     mine.generate("a")
 
@@ -200,7 +200,7 @@ def test_what_is_back_already_is_not_put_back(pair: tuple[KeyRing, KeyRing], mon
 def test_an_end_that_comes_between_is_not_overwritten(
     pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile, end: str
 ) -> None:
-    """Whoever ends the copy after it was looked at, and before it is read once more, has the last word."""
+    """Anyone who ends the copy after it was looked at, and before it is read once more, has the last word."""
     mine, theirs = pair
     mine.generate("a")
     list(mine.migrate(from_="old", to="new"))
@@ -380,7 +380,7 @@ def test_what_a_store_of_payloads_would_lose_is_told(
 
 
 def test_a_seal_that_would_refuse_is_told(ring: Rings, tables: Tables, canary_seal: dict[str, object]) -> None:
-    """A dry run seals, too, so that what the target's seal says is told before anything of the name is written."""
+    """A dry run seals, too, so that what the target's seal says is reported before anything of the name is written."""
     sealed = {**tables, "new": {**tables["new"], "seal": "s"}}
     ring(stores=sealed, seals={"s": canary_seal}, default_store="new").generate("z")
     opened = ring(stores=tables, default_store="old")

@@ -37,7 +37,7 @@ def in_child(work: Callable[[], object]) -> bool:
 
 
 class Gate:
-    """Holds whoever comes by in its own process until it is opened; others, and later ones, pass."""
+    """Holds the first thread of its own process until it is opened; other processes and later threads pass."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
@@ -136,7 +136,7 @@ def test_those_who_come_at_once_get_one_lock() -> None:
 
 @pytest.mark.parametrize("backend", ["memory", "file", "sqlite"])
 def test_a_ring_is_closed_while_others_use_it(tmp_path: Path, backend: str) -> None:
-    """Whoever is at work in another thread goes on, or hears that the store was closed; nothing else comes of it."""
+    """Anyone who is at work in another thread goes on, or hears that the store was closed; nothing else comes of it."""
     table = {"backend": backend, "id": str(tmp_path)} if backend == "memory" else {
         "backend": backend, "path": str(tmp_path / "keys")
     }  # fmt: skip

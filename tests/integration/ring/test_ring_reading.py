@@ -110,7 +110,7 @@ def test_stores_hold_their_own(ring: Rings) -> None:
 
 
 def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refused) -> None:
-    """A store with a wrong setting, or of a backend that is not installed, is told when it is used."""
+    """A store with a wrong setting, or of a backend that is not installed, is reported when it is used."""
     stores = {
         "main": {"backend": "memory"},
         "x": {"backend": "cloud"},
@@ -230,7 +230,7 @@ class Slow(MemoryBackend):
 
 
 def test_two_who_open_at_once_get_one_store(ring: Rings, registry: Registry) -> None:
-    """Somebody who asks for a store while another asks for it first gets the same one, for keys may be in it."""
+    """Someone who asks for a store while another asks for it first gets the same one, for keys may be in it."""
     slow = Slow()
     registry.add(slow, "slow")
     opened = ring(stores={"main": {"backend": "slow"}})
@@ -286,7 +286,7 @@ def test_a_ring_closes_what_it_opened(ring: Rings, registry: Registry) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.parametrize("backend", ["file", "sqlite"])
 def test_a_child_process_opens_its_stores_again(tmp_path: Path, backend: str) -> None:
-    """After a fork the child opens the store anew, and both processes see what the other one makes."""
+    """After a fork the child opens the store again, and both processes see what the other one makes."""
     table = {"backend": backend, "path": str(tmp_path / "keys")}
     with keywright.open({"stores": {"main": table}}) as ring:
         ring.generate("a", type="oct")

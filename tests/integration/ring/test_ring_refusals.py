@@ -46,7 +46,7 @@ THAT_FIND = ("load", "resolve", "export", "label", "destroy", "sign", "verify", 
 
 @pytest.mark.parametrize("method", THAT_FIND)
 def test_what_is_not_there_is_refused(ring: Rings, refused: Refused, method: str) -> None:
-    """A name or a version that is not there is told, with the store that was asked and what it has."""
+    """A name or a version that is not there is reported, with the store that was asked and what it has."""
     opened = ring()
     opened.generate("a")
 

@@ -40,7 +40,7 @@ def payload_of(ring: KeyRing, name: str, version: int = 1) -> Secret:
 
 
 def put(ring: KeyRing, name: str, payload: Secret, version: int = 1, **changes: Any) -> None:
-    """Give a version another payload or metadata, as somebody might who can write to the store."""
+    """Give a version another payload or metadata, as someone might who can write to the store."""
     store = ring.open_store().writable
     record = store.get(name, version)
     store.update(Record(replace(record.info, **changes), payload), expected=record.info.revision)
@@ -401,7 +401,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch, opened: KeyRing, *names: str) ->
 def test_nothing_is_sealed_beside_what_nobody_can_read(
     sealed: KeyRing, sealed_again: Callable[[], KeyRing], refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no record can be read, nobody knows how those before were sealed; one that can be is enough."""
+    """Where no record can be read, no one knows how those before were sealed; one that can be is enough."""
     sealed.generate("a")
     again = sealed_again()
     with monkeypatch.context() as broken:

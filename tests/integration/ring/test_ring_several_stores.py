@@ -89,7 +89,7 @@ def test_a_name_is_not_split_over_two_stores(chained: Opener, refused: Refused) 
 
 
 def test_a_chain_may_be_read_only(ring: Rings, shared: dict[str, str], refused: Refused) -> None:
-    """Without `write_to` nothing is written, whoever has the name."""
+    """Without `write_to` nothing is written, whichever store has the name."""
     stores = {"ci": shared, "both": {"backend": "chain", "stores": ["ci"]}}
     opened = ring(stores=stores, default_store="both")
     opened.generate("a", store="ci")
@@ -159,7 +159,7 @@ def test_what_fails_is_never_not_found(
 ) -> None:
     """A store that fails ends the search; one that cannot be reached is passed over only where that is set.
 
-    That is told, once for each store and ring; of a name that nobody has, the error tells it.
+    That is reported, once for each store and ring; of a name that no one has, the error tells it.
     """
     told: list[str] = []
     registry.report = told.append
@@ -196,7 +196,7 @@ def test_what_fails_is_never_not_found(
     ],
 )  # fmt: skip
 def test_a_chain_that_cannot_be(chained: Opener, refused: Refused, settings: dict[str, Any], message: str) -> None:
-    """What is wrong with its settings is told with its place."""
+    """What is wrong with its settings is reported with its place."""
     with refused(ConfigError, f"given settings: stores.both.{message}"):
         chained(**settings).show("a")
 
@@ -213,7 +213,7 @@ def test_a_chain_is_no_store_of_its_own(chained: Opener, refused: Refused) -> No
 
 
 def test_a_chain_has_no_seal_of_its_own(refused: Refused, ring: Rings) -> None:
-    """Whoever sets one would believe that its stores seal what they are given."""
+    """Anyone who sets one would believe that its stores seal what they are given."""
     tables = {
         "ci": {"backend": "memory"},
         "both": {"backend": "chain", "stores": ["ci"], "write_to": "ci", "seal": "master"},
@@ -247,7 +247,7 @@ def swapped(ring: Rings, shared: dict[str, str]) -> KeyRing:
 
 @pytest.mark.parametrize("ask", ["show", "signer", "verifier", "load", "export", "rotate", "destroy"])
 def test_where_a_key_is_instead_is_said(swapped: KeyRing, refused: Refused, ask: str) -> None:
-    """The error names the other store and the command that mends it, whatever is asked; nothing falls back to it."""
+    """The error names the other store and the command that fixes it, whatever is asked; nothing falls back to it."""
     with refused(
         KeyNotFoundError,
         "store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to new a`, or "

@@ -366,7 +366,7 @@ def test_many_signers_are_no_hindrance_to_a_change(ring: Rings) -> None:
 
 
 def test_a_child_looks_again(ring: Rings, shared: dict[str, str]) -> None:
-    """After a fork the key is bound anew: a session with a device is its parent's alone."""
+    """After a fork the key is bound again: a session with a device is its parent's alone."""
     opened = ring(stores={"main": shared})
     opened.generate("a")
     signer = opened.signer("a", refresh=None)
@@ -451,7 +451,7 @@ def test_the_public_half_is_enough_to_verify(ring: Rings, monkeypatch: pytest.Mo
 
 
 def test_one_version_that_cannot_does_not_keep_another(ring: Rings, refused: Refused, shared: dict[str, str]) -> None:
-    """Versions may differ in type: those that cannot be used so are passed over, whoever is the primary."""
+    """Versions may differ in type: those that cannot be used so are passed over, whichever is the primary."""
     opened = ring(stores={"main": shared})
     opened.generate("a", type="ec-p256")
     signature = opened.sign("a", b"data")
@@ -486,7 +486,7 @@ def test_a_version_out_of_use_does_not_verify(ring: Rings, refused: Refused, cha
 
 
 def test_nothing_verifies_when_all_is_over(ring: Rings, refused: Refused, wait: Wait) -> None:
-    """Where no version may verify, the phases of all are told."""
+    """Where no version may verify, the phases of all are reported."""
     opened = ring()
     opened.generate("a")
     signature = opened.sign("a", b"data")

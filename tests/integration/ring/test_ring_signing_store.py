@@ -9,7 +9,6 @@ import pytest
 from support.rings import Refused, Rings
 
 from keywright.errors import (
-    KeyExistsError,
     KeywrightError,
     NotExportableError,
     PolicyError,
@@ -126,17 +125,6 @@ def test_what_could_not_be_given_out_is_not_made(
         opened.generate("a", **said)
 
     assert [*opened.names()] == []
-
-
-def test_a_kid_of_another_version_is_refused(ring: Rings, refused: Refused) -> None:
-    """Two versions of one name never share a kid, inside either."""
-    opened = ring(**HSM)
-    opened.generate("a", kid="one")
-
-    with refused(KeyExistsError, "the kid of the new version is held by a@1 already; say another --kid"):
-        opened.rotate("a", kid="one")
-
-    assert len(opened.show("a").versions) == 1
 
 
 def test_keys_made_elsewhere_stay_out(ring: Rings, refused: Refused) -> None:

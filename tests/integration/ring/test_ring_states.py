@@ -66,7 +66,7 @@ def test_a_tombstone_keeps_all_that_was_said(ring: Rings) -> None:
 
 
 def test_a_reason_that_does_not_fit_beside_the_others(ring: Rings, refused: Refused) -> None:
-    """The room that is left is told, to the character; without a reason a version can always be put away."""
+    """The room that is left is reported, to the character; without a reason a version can always be put away."""
     opened = ring()
     opened.generate("a")
     before = opened.disable("a", reason="x" * 900)
@@ -212,7 +212,7 @@ def test_a_reason_is_short_printable_text(ring: Rings, refused: Refused, change:
 
 
 def test_a_change_meanwhile_is_kept(ring: Rings, meanwhile: Meanwhile) -> None:
-    """Somebody's change between reading and writing is seen, and this one is made on top of it."""
+    """Another's change between reading and writing is seen, and this one is made on top of it."""
     opened = ring()
     opened.generate("a")
     meanwhile(opened.open_store().store, "get", lambda: opened.label("a", {"x": "1"}), after=True)
@@ -243,7 +243,7 @@ def test_endless_changes_are_told(ring: Rings, refused: Refused, monkeypatch: py
 
 
 def test_a_destruction_meanwhile_is_final(ring: Rings, refused: Refused, meanwhile: Meanwhile) -> None:
-    """Whoever wants to enable what somebody destroys meanwhile does not bring it back."""
+    """Anyone who wants to enable what someone destroys meanwhile does not bring it back."""
     opened = ring()
     opened.generate("a")
     opened.disable("a")

@@ -135,7 +135,7 @@ def test_a_key_that_was_left_behind_is_told(ring: Rings, refused: Refused, share
 
 
 def test_a_key_that_may_have_been_left_behind_is_told(ring: Rings, refused: Refused, shared: dict[str, str]) -> None:
-    """Where another store cannot be asked, nobody knows that the name was never made."""
+    """Where another store cannot be asked, no one knows that the name was never made."""
     stores = {"old": {**shared, "idd": "misspelt"}, "new": {"backend": "memory", "id": f"{shared['id']}-new"}}
     opened = ring(stores=stores, default_store="new", keys={"a": KEYS["a"]})
 
@@ -162,7 +162,7 @@ def test_a_key_that_may_have_been_left_behind_is_told(ring: Rings, refused: Refu
 def test_one_that_fails_stops_no_other(
     ring: Rings, wait: Wait, monkeypatch: pytest.MonkeyPatch, way: str, message: str
 ) -> None:
-    """A name that cannot be rotated, configured so or read is told with its error; the others are rotated."""
+    """A name that cannot be rotated, configured so or read is reported with its error; the others are rotated."""
     opened = ring(keys={**KEYS, "a": {"rotate_every": "90d", **({"bits": 7} if way == "configured" else {})}})
     if way == "by hand":
         opened.generate("a", kid="by-hand")
@@ -226,7 +226,7 @@ def test_one_that_expired_before_anybody_came_is_due(ring: Rings, wait: Wait) ->
 
 
 def test_a_version_of_unknown_age_is_told(ring: Rings, refused: Refused, plain: dict[str, Secret]) -> None:
-    """Where the store does not know when it was made, nobody takes that for "not due"."""
+    """Where the store does not know when it was made, no one takes that for "not due"."""
     source = ring()
     source.generate("a")
     plain["a"] = source.export("a", secret=True)
@@ -248,7 +248,7 @@ def test_a_version_of_unknown_age_is_told(ring: Rings, refused: Refused, plain: 
 
 
 def test_a_kid_that_is_taken_is_told(ring: Rings, wait: Wait) -> None:
-    """That the next version cannot be made is no race that somebody else won."""
+    """That the next version cannot be made is no race that another process won."""
     opened = ring(keys={"a": {"rotate_every": "30d", "kid": "k-{version}"}})
     opened.generate("a")
     opened.rotate("a", kid="k-3")

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final, final
 
 from keywright.errors import ConfigError
-from keywright.files import Unsafe, unsafe
 from keywright.secret import shown_name
 from keywright.settings.model import Given
 
@@ -122,7 +121,7 @@ class Environment(Mapping[str, str]):
 
 _MAXIMUM_BYTES: Final = 1_048_576
 _MOST_LINKS: Final = 41  # Linux follows 40
-_UNSAFE: Final[dict[Unsafe, str]] = {
+_UNSAFE: Final = {
     "kind": "is no regular file; name one",
     "owner": "belongs to another user, who could change it; use a file of your own, or one of root's",
     "mode": "is writable by everybody; take that away with `chmod o-w`",
@@ -173,6 +172,8 @@ def _syntax_rule(message: str) -> str:
 
 
 def _bytes_of(path: str) -> bytes | str:
+    from keywright.files import unsafe  # a command without a configuration file does not need it
+
     # Not blocking, or a FIFO by that name would stop the program before anybody could look at it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
     try:
@@ -202,6 +203,8 @@ def _unreadable(error: Exception) -> str:
 
 def _unsafe_link(path: str) -> str | None:
     """What is wrong with the links that `path` is, one leading to the next."""
+    from keywright.files import unsafe
+
     for _ in range(_MOST_LINKS):
         link = os.lstat(path)
         if os.name != "posix" or not stat.S_ISLNK(link.st_mode):

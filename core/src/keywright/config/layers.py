@@ -1,4 +1,4 @@
-"""Layers of configuration: one document as settings that know where they came from, and one layer over another."""
+"""Layers of configuration: one document as settings with their sources, and merging one layer over another."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def document_layer(document: Given, profile: str | None) -> Layer:
     """A whole document as one layer, with one of its profiles merged over it. Every profile's shape is checked.
 
     Raises:
-        ConfigError: an unknown top-level name, something else where a table belongs, a name that is none, or no
-            such profile.
+        ConfigError: an unknown top-level name, another value where a table is required, a name that is not valid, or
+            an unknown profile.
     """
     found = children(document, "must be a table")
     profiles = children(found.pop("profiles"), "must hold tables: [profiles.NAME]") if "profiles" in found else {}
@@ -108,7 +108,7 @@ def _table(section: str, table: Given) -> dict[str, Given]:
 
 
 def _is_key_without_quotes(given: Given) -> bool:
-    """Whether this came of `[keys.example.org]`, which is the table `org` in the table `keys.example`."""
+    """Whether this comes from `[keys.example.org]`, which is the table `org` in the table `keys.example`."""
     if not isinstance(given.value, Mapping) or is_indirection(given.value):
         return False
     texts = all(isinstance(item, str) for item in given.value.values())
@@ -133,10 +133,10 @@ def _check_key_name(given: Given, name: str) -> None:
 
 
 def children(given: Given, rule: str) -> dict[str, Given]:
-    """What a table holds, by name.
+    """The entries of a table, by name.
 
     Raises:
-        ConfigError: it is no table (`rule` says what it must be), or a name in it is no text.
+        ConfigError: it is not a table (`rule` says what it must be), or a name in it is not text.
     """
     here = given._replace(path=given.path or "the whole")
     if not isinstance(given.value, Mapping):
@@ -150,10 +150,10 @@ def children(given: Given, rule: str) -> dict[str, Given]:
 def merged(lower: Layer, upper: Layer) -> Layer:
     """`upper` over `lower`, setting by setting; tables among the settings (`variables`, `labels`) entry by entry.
 
-    A table whose `backend` (`stores`), `seal` (`seals`) or `type` (`keys`) changes on the way up loses the settings
-    that stand below and that belonged to what it was: the `path` of an SQLite store says nothing to another
-    backend. A store's `seal` and the core's own settings of a key stay. A list, and a table that reads as
-    `{ env = … }` or `{ file = … }`, replaces what is below it whole.
+    If `upper` changes the `backend` (`stores`), `seal` (`seals`) or `type` (`keys`) of a table, the settings in
+    `lower` that belong to the old one are dropped: the `path` of an SQLite store means nothing to another backend. A
+    store's `seal` and the core's own settings of a key stay. A list, and a table that reads as `{ env = … }` or
+    `{ file = … }`, replaces the lower value completely.
     """
     layer = Layer()
     layer.top = {**lower.top, **upper.top}
@@ -193,10 +193,10 @@ _MOST_LISTED: Final = 12
 
 
 def dotted(*parts: str) -> str:
-    """`stores.local.path`, with quotes around a part that TOML wants quoted: `keys."cache.example.org"`.
+    """`stores.local.path`, with quotes around a part that needs them in TOML: `keys."cache.example.org"`.
 
-    A part that a terminal might act on, or that is longer than any name, becomes `<odd name>`; one that a pointer
-    led to, `<what it points to>`.
+    A part with control characters, or longer than any name, becomes `<odd name>`; one that came from a pointer becomes
+    `<what it points to>`.
     """
     return ".".join(map(_quoted, parts))
 
@@ -211,10 +211,10 @@ def _quoted(part: str) -> str:
 
 
 def split_path(text: str) -> tuple[str, ...] | None:
-    """The parts of a TOML dotted key (TOML 1.0, "Keys"; no escapes in quoted parts); None if it is none."""
+    """The parts of a TOML dotted key (TOML 1.0, "Keys"; no escapes in quoted parts); None if it is not valid."""
     parts: list[str] = []
     position = 0
-    expression = re.compile(_PART, re.ASCII)  # here, for few commands have an option
+    expression = re.compile(_PART, re.ASCII)  # here, because few commands use an option
     while match := expression.match(text, position):
         parts.append(next(part for part in match.group(1, 2, 3) if part is not None))
         if not match[4]:
@@ -224,7 +224,7 @@ def split_path(text: str) -> tuple[str, ...] | None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`; there are: a, b`, sorted and cut after a dozen, or `; there are none`."""
+    """The end of a message that lists the names, sorted and cut after a dozen."""
     ordered = sorted(names)
     if not ordered:
         return "; there are none"

@@ -103,7 +103,7 @@ def _document(
 
 
 def _settings(settings: Sequence[Setting]) -> _Schema:
-    """A table whose settings one plugin declares. (A profile may hold a part of it.)"""
+    """A table whose settings one plugin declares. A profile may hold a part of it."""
     properties = {setting.name: _value(setting) for setting in settings}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from keywright.plugins.calls import guarded
 from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, PLUGINS, EntryPoint, find_entry_points
-from keywright.plugins.validation import guarded
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

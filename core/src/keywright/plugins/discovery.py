@@ -75,7 +75,7 @@ def _is_site_folder(folder: str) -> bool:
 
 
 def _installed(folder: str) -> list[str]:
-    """The names of the metadata directories in `folder`; none if it is no directory, or not to be read."""
+    """The names of the metadata directories in `folder`; none if it is not a directory, or not to be read."""
     try:
         with os.scandir(folder) as entries:
             # pip renames what it uninstalls to `~ame`, and that is what stays of it if pip is interrupted.

@@ -1,6 +1,6 @@
-"""The hooks. They register, review and notify; they never carry secrets, and they do no work.
+"""The hooks. They register, review and notify; they never carry secrets, and they do not do the work.
 
-A plugin is a module (or object) named by an entry point of the group `keywright`. It says `KEYWRIGHT_API = 1` and
+A plugin is a module (or object) named by an entry point of the group `keywright`. It sets `KEYWRIGHT_API = 1` and
 marks its hook implementations with `keywright.hookimpl`.
 """
 
@@ -27,24 +27,24 @@ hookimpl = pluggy.HookimplMarker("keywright")
 
 @hookspec
 def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-body]  # (a spec has none)
-    """Return key types (they serve generation).
+    """Return key types.
 
-    What an object must be like is checked as it registers: all members are there, settings are `Setting`s whose names
-    mean nothing else, names are of `a-z`, digits and `-`. One that is not so is listed as a failure.
+    Objects are checked when they register: all members exist, settings are `Setting`s without reserved names, and
+    names consist of `a-z`, digits and `-`. An object that fails the check is listed as a failure.
 
-    Called once, when a registry loads the plugin. A name that two plugins return belongs to neither: both owners
-    are named when it is asked for. If it raises, the plugin's other objects still load and the failure is listed.
+    Called once, when a registry loads the plugin. If two plugins return the same name, neither gets it, and looking it
+    up raises an error that names both. If it raises, the plugin's other objects still load and the failure is listed.
     """
 
 
 @hookspec
 def keywright_register_formats() -> Sequence[Format]:  # type: ignore[empty-body]  # (a spec has none)
-    """Return formats (they serve encoding). Called, and clashes and failures handled, as for key types."""
+    """Return formats. Called, and clashes and failures handled, as for key types."""
 
 
 @hookspec
 def keywright_register_store_backends() -> Sequence[StoreBackend]:  # type: ignore[empty-body]  # (a spec has none)
-    """Return store backends (they serve storage). Called, and clashes and failures handled, as for key types."""
+    """Return store backends. Called, and clashes and failures handled, as for key types."""
 
 
 @hookspec
@@ -56,46 +56,46 @@ def keywright_register_seals() -> Sequence[Seal]:  # type: ignore[empty-body]  #
 def keywright_add_commands(commands: Commands) -> None:
     """Add commands to the command line with `commands.add(…)`.
 
-    Called when the command line looks for a command that is none of the core's; what a command needs is configured
-    only if it was asked for. A path that is taken stays with whoever added it first, and the clash is listed. If it
-    raises, the rest of the command line works. A plugin NAME whose commands all begin with NAME may name the
+    Called when the command line looks for a command that the core does not have; a command's arguments are configured
+    only if it is used. A path that exists already stays with the plugin that added it first, and the clash is listed.
+    If it raises, the rest of the command line works. A plugin NAME whose commands all begin with NAME may name the
     module that adds them in the entry-point group `keywright.commands`; it is used in place of this hook.
     """
 
 
 @hookspec
 def keywright_configure(options: Options, known: Known) -> object:
-    """Return a plugin for one ring: an object whose `keywright_review` and `keywright_observe` hear what it does.
+    """Return a plugin for one ring: an object whose `keywright_review` and `keywright_observe` are called for it.
 
     Called when a ring is opened whose configuration has a `[plugin.NAME]` table, with its settings: NAME is the
-    plugin's entry point, and what may be set stands in its `SETTINGS`, a sequence of `Setting`. Return None if there is
-    nothing to listen to. `known` says what key types and formats a setting can name; leave it out if none does. What
-    `keywright doctor` and `keywright config check` should know of, such as a file that cannot be written, a method
-    `examine` of the object tells (`keywright.ExaminedPlugin`). If it raises a ConfigError, that is the user's to mend;
-    whatever else it raises refuses the ring too, for a policy that nobody reads is none. Rings with other settings get
-    another object.
+    plugin's entry point, and its `SETTINGS`, a sequence of `Setting`, declares what may be set. Return None if the
+    plugin does not review or observe this ring. `known` has the key types and formats that a setting can name; the
+    parameter can be omitted. A method `examine` of the object can report problems, such as a file that cannot be
+    written, to `keywright doctor` and `keywright config check` (`keywright.ExaminedPlugin`). If the hook raises a
+    ConfigError, the user has to correct the setting; any other exception also prevents opening the ring, because a
+    policy must not be ignored silently. Rings with other settings get another object.
     """
 
 
 @hookspec
 def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[empty-body]  # (a spec has none)
-    """Return objections, each a sentence; `()`, `[]` or None if there are none.
+    """Return objections, each a sentence; `()`, `[]` or None for no objection.
 
     Called before anything is written, exported (or loaded with its secret half) or bound, and before a secret exists.
-    Every plugin is asked; one objection from any of them, an empty one too, refuses the operation with PolicyError. If
-    it raises, or returns anything else, the operation is refused, for nobody knows what it would have said. Where
-    somebody else writes the version meanwhile, that attempt is observed with the outcome `ConflictError`, and the next
-    is reviewed with what would come of both.
+    Every plugin is called; a single objection, even an empty one, refuses the operation with PolicyError. If the hook
+    raises, or returns anything else, the operation is refused, because the plugin's answer is unknown. If another
+    process writes the version meanwhile, that attempt is observed with the outcome `ConflictError`, and the next
+    attempt is reviewed with the result of both changes.
     """
 
 
 @hookspec
 def keywright_observe(event: KeyEvent) -> None:
-    """Hear what happened.
+    """Receive an event.
 
-    Called after the outcome is certain, good or bad: once for each review that was no dry run. If it raises, the
-    outcome stands, the other observers are told, and `Registry.report` hears of the failure: on the command line a
-    warning, else the logger `keywright`.
+    Called when the outcome is certain, whether success or failure: once for each review that was not a dry run. If it
+    raises, the outcome does not change, the other observers are still called, and the failure goes to
+    `Registry.report`: a warning on the command line, otherwise the logger `keywright`.
     """
 
 

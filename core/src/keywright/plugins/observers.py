@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import ConfigError, KeywrightError, PluginError, PolicyError
+from keywright.plugins.calls import call, guarded, sequence
 from keywright.plugins.hooks import hook_manager, unfit_hook
-from keywright.plugins.validation import call, guarded, sequence
 from keywright.settings.model import Setting
 from keywright.settings.values import check_options
 from keywright.text import did_you_mean

@@ -1,4 +1,4 @@
-"""The registry: role and name → plugin object, plus what failed to load and why."""
+"""The registry: role and name → plugin object, and the failures to load, with reasons."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import PluginError, UnknownPluginError
+from keywright.plugins.calls import call, guarded, sequence
 from keywright.plugins.commands import load_commands
 from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, EntryPoint, find_entry_points
 from keywright.plugins.hooks import hook_manager, unfit_hook
-from keywright.plugins.validation import call, fault_of, guarded, sequence
+from keywright.plugins.validation import fault_of
 from keywright.protocols import Format, KeyType, Known, Seal, StoreBackend
 from keywright.secret import shown_name
 from keywright.settings.model import Setting
@@ -63,12 +64,12 @@ class _Claim(NamedTuple):
 
 
 class Registry:
-    """Which plugins are there, and what they provide. Loaded once; look-ups are plain dictionary reads.
+    """The installed plugins and what they provide. Loaded once; look-ups are plain dictionary reads.
 
     Attributes:
-        report: hears one sentence for what went wrong and stopped nothing: an observer that failed, a store of a chain
-            that was passed over. At first the logger `keywright` of Python's logging does. A ring has the one that its
-            registry had when it was opened.
+        report: is called with one sentence for each failure that did not stop an operation: an observer that failed, a
+            store of a chain that was skipped. By default the logger `keywright` of Python's logging. A ring uses the
+            one that its registry had when the ring was opened.
     """
 
     def __init__(self) -> None:
@@ -82,9 +83,9 @@ class Registry:
 
     @classmethod
     def load(cls, allowed: Sequence[str] | None = None) -> Registry:
-        """Import the plugins that entry points name; with `allowed`, those on this list and no other.
+        """Import the plugins that entry points name; with `allowed`, only those on this list.
 
-        A plugin that fails is remembered, and the rest load.
+        A plugin that fails is recorded as a failure, and the rest load.
 
         Raises:
             PluginError: `allowed` names a plugin that is not installed.
@@ -129,7 +130,7 @@ class Registry:
         self.add(plugin, entry_point.name, entry_point.distribution, entry_point.version)
 
     def add(self, plugin: object, name: str, distribution: str = "", version: str = "") -> None:
-        """Register a plugin object by hand, as `load` does for installed ones. Failures are remembered, not raised."""
+        """Register a plugin object, as `load` does for installed ones. Failures are recorded, not raised."""
         subject = _subject(name, distribution, version)
         misfit = self._register(plugin, name)
         if misfit:
@@ -198,7 +199,7 @@ class Registry:
         """The key type of that name.
 
         Raises:
-            UnknownPluginError: there is none; the message tells what is installed and what failed to load.
+            UnknownPluginError: it does not exist; the message lists what is installed and what failed to load.
             PluginError: two plugins claim the name.
         """
         return cast(KeyType, self._find("key type", name))

@@ -1,16 +1,12 @@
-"""What a plugin object must be like, and guarded calls of plugin code: one that fails takes no other along."""
+"""What a plugin object must be like, checked when it registers: a bad one must not stop commands that use others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+from collections.abc import Callable, Mapping
+from typing import Final, get_args
 
 from keywright.protocols import Capabilities, Format, KeyType, Seal, StoreBackend
 from keywright.settings.model import Setting, SettingType
-
-if TYPE_CHECKING:
-    import pluggy
-
 
 _PROTOCOLS: Final[Mapping[str, type]] = {
     "key type": KeyType,
@@ -24,30 +20,15 @@ _SETTING_CHARACTERS: Final = _LETTERS | frozenset("0123456789_")
 _SETTING_TYPES: Final = frozenset(get_args(SettingType))
 
 RESERVED_SETTINGS: Final[Mapping[str, frozenset[str]]] = {
-    # What `[keys.NAME]` and the methods and commands that make keys call their own.
-    "key type": frozenset(
-        (
-            *(
-                "type",
-                "format",
-                "store",
-                "kid",
-                "rotate_every",
-                "expires_in",
-                "overlap",
-                "activate_in",
-                "labels",
-                "attributes",
-            ),
-            *("self", "name", "names", "label", "attribute", "no_attributes", "activates", "expires", "new_here"),
-            *("due", "dry_run"),
-            *("config", "profile", "option", "json", "quiet", "verbose", "debug", "version", "help"),
-        )
-    ),
+    # The settings of `[keys.NAME]`, and the parameters and options of the methods and commands that create keys.
+    "key type": frozenset(("type", "format", "store", "kid", "rotate_every", "expires_in", "overlap", "activate_in"))
+    | frozenset(("self", "name", "names", "label", "labels", "attribute", "attributes", "no_attributes"))
+    | frozenset(("activates", "expires", "new_here", "due", "dry_run"))
+    | frozenset(("config", "profile", "option", "json", "quiet", "verbose", "debug", "version", "help")),
     "store backend": frozenset(("backend", "seal")),
     "seal": frozenset(("seal",)),
 }
-"""By role: names that a setting cannot have, for there they mean something else already."""
+"""By role: names that a setting cannot have, because they have another meaning there."""
 
 
 def fault_of(thing: object, role: str) -> str:
@@ -124,40 +105,3 @@ _CHECKS: Final[Mapping[str, Callable[[object, str], str]]] = {
 
 def _are_texts(things: object) -> bool:
     return isinstance(things, tuple) and all(isinstance(thing, str) and thing for thing in things)
-
-
-_T = TypeVar("_T")
-
-
-def guarded(action: Callable[..., _T], *arguments: object) -> tuple[_T | None, str]:
-    """What a plugin's code returned and `""`, or None and how it failed: a bad plugin takes no other along."""
-    try:
-        return action(*arguments), ""
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  (SystemExit among them, and whatever a plugin thought up)
-        return None, _told(error)
-
-
-def call(implementation: pluggy.HookImpl, argument: object) -> Any:
-    """Call one implementation; as pluggy allows, it may leave the argument out."""
-    return implementation.function(*([argument] if implementation.argnames else []))
-
-
-def sequence(returned: object) -> Sequence[object]:
-    """What a hook returned, if it is a list or tuple; else TypeError."""
-    # A text is a sequence too, of letters, and never what its plugin meant.
-    if isinstance(returned, str | bytes) or not isinstance(returned, Sequence):
-        raise TypeError(f"it returned {type(returned).__name__}, where a list or tuple belongs")
-    return returned
-
-
-def _told(error: BaseException) -> str:
-    """An exception on one line."""
-    try:
-        sentence = str(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001  (its class is the plugin's too)
-        sentence = ""
-    return " ".join(f"{type(error).__name__}: {sentence}".split()).removesuffix(":")

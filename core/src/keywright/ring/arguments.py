@@ -126,7 +126,7 @@ def check_duration(name: str, duration: timedelta | None) -> None:
     """Check a duration that the argument or setting `name` has.
 
     Raises:
-        ConfigError: it is negative, or longer than a configuration can say.
+        ConfigError: it is negative, or longer than a configuration allows.
     """
     if duration is not None and not timedelta(0) <= duration <= _LONGEST:
         raise ConfigError(f"{name} must be a duration from 0s to 36500d")

@@ -47,7 +47,7 @@ class CachedBinding(Generic[_T]):
     def __init__(
         self, name: str, look_up: Callable[[], Found[_T]], clock: Callable[[], datetime], operations: Operations
     ) -> None:
-        """Look `name` up for the first time. Raises: whatever `look_up` raises."""
+        """Look `name` up for the first time. Raises: as `look_up`."""
         self._name = name
         self._look_up = look_up
         self._clock = clock
@@ -86,7 +86,7 @@ class CachedBinding(Generic[_T]):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        # A traceback with locals asks while the first look-up fails.
+        # A traceback that shows locals calls this while the first look-up fails.
         summary = f" {self._summary()}" if hasattr(self, "_found") else ", not resolved"
         return f"<{type(self).__name__.lower()}{summary}>"
 

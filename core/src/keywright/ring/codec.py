@@ -71,11 +71,11 @@ def convert(
 
     Without `secret` the result is the public half, whichever half came in. `kid` names the result; without it the
     key keeps its own, or takes the id that the target format derives from the key itself (a thumbprint). With
-    `strict`, whatever the target cannot carry is refused; otherwise `report` hears of it (default: `warnings.warn`).
+    `strict`, what the target cannot carry is refused; otherwise `report` is called with it (default: `warnings.warn`).
 
     Raises:
         UnknownPluginError: there is no such format, or no plugin for the key's type.
-        MalformedKeyError: the data is no key of the format, empty, or not given as bytes.
+        MalformedKeyError: the data is not a key of the format, empty, or not given as bytes.
         ConfigError: `from_`, `to` or `kid` is empty, or `kid` has more than 1024 characters.
         UnsupportedKeyError: the target cannot carry the key; with `strict`, or an attribute of it.
         InvalidKeyError: the key's halves do not belong together, or a value is out of bounds.
@@ -95,7 +95,8 @@ def convert(
     if secret and key.secret is None:
         raise NotExportableError("the data is a public key, so there is no secret half to convert; leave out --secret")
     named = replace(key, kid=kid if kid is not None else key.kid or kid_from_key(target, key) or "")
-    return encode_key(target, named, secret=secret, strict=strict, lenient=lenient, report=report)
+    converted = encode_key(target, named, secret=secret, strict=strict, lenient=lenient, report=report)
+    return converted if secret else converted.reveal()
 
 
 def decode_key(registry: Registry, format_: Format, data: Secret, *, lenient: bool, report: Report) -> Key:
@@ -157,17 +158,7 @@ def kid_from_key(format_: Format, key: Key) -> str | None:
     return first if first == second else None
 
 
-@overload
-def encode_key(
-    format_: Format, key: Key, *, secret: Literal[False], strict: bool, lenient: bool, report: Report
-) -> bytes: ...
-@overload
-def encode_key(
-    format_: Format, key: Key, *, secret: bool, strict: bool, lenient: bool, report: Report
-) -> bytes | Secret: ...
-def encode_key(
-    format_: Format, key: Key, *, secret: bool, strict: bool, lenient: bool, report: Report
-) -> bytes | Secret:
+def encode_key(format_: Format, key: Key, *, secret: bool, strict: bool, lenient: bool, report: Report) -> Secret:
     """Encode one half, and report what the format left behind, found by reading the encoding again.
 
     Raises:
@@ -182,7 +173,7 @@ def encode_key(
         if strict:
             raise UnsupportedKeyError(f"{sentence}; leave out --strict to go without")
         report(sentence)
-    return encoded if secret else encoded.reveal()
+    return encoded
 
 
 def read_back(format_: Format, encoded: Secret, *, lenient: bool) -> Key:

@@ -141,7 +141,12 @@ def rotate(context: RingContext, name: str, wanted: NewVersion, *, store: str | 
 def rotate_after(
     context: RingContext, opened: OpenStore, others: Sequence[RecordInfo], wanted: NewVersion
 ) -> RecordInfo:
-    """Create the version after the last of `others`, and no later one. Raises: as `KeyRing.rotate`."""
+    """Create the version after the last of `others`, and no later one. Raises: as `KeyRing.rotate`.
+
+    A lost race: if another process created that version after `others` was read, the store's create-if-absent raises
+    KeyExistsError, and nothing is written. There is no second attempt: the name was rotated just now, and the caller
+    decides whether to rotate again.
+    """
     last = others[-1]
     now = _not_before(last, context.clock())
     plan = plan_rotation(context.registry, context.config.key(last.name), opened, last, wanted, now)

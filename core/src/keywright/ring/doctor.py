@@ -49,7 +49,7 @@ _SHOWN: Final = 3
 
 
 class Finding(NamedTuple):
-    """A problem. As text: `SUBJECT: WHAT; WAY OUT`.
+    """A problem. As text: `subject: what; way_out`.
 
     Attributes:
         subject: `store 'local'`, `NAME in store 'local'`, `NAME@N in store 'local'`, `stores 'a' and 'b'`, `seal
@@ -76,18 +76,18 @@ def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Fi
     try:
         yield from iterate()
     except UnknownPluginError as error:
-        # It ends in what is installed, and with why a plugin failed.
+        # Its message ends with what is installed, or why a plugin failed, and not with a hint.
         what = str(error).removeprefix(subject).lstrip(": ")
         yield Finding(subject, what, "install, allow or mend its plugin, or correct the name")
     except KeywrightError as error:
         yield _finding_of(subject, str(error))
     except Exception as error:  # noqa: BLE001  (a broken plugin must not hide other problems)
-        # Its message could quote what the plugin has.
+        # Its message could quote a secret.
         yield Finding(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
 
 
 def _finding_of(subject: str, sentence: str, *, way_out: str = "correct that") -> Finding:
-    """`SUBJECT: WHAT; WAY OUT`, as errors spell it, in its parts; `way_out` is for an error that has none."""
+    """The parts of an error's message, which is `subject: what; way_out`; `way_out` is for one that has no such end."""
     what, semicolon, last = sentence.removeprefix(subject).lstrip(": ").rpartition("; ")
     return Finding(subject, what, last) if semicolon else Finding(subject, last, way_out)
 
@@ -123,8 +123,16 @@ def examine(context: RingContext, only: str | None = None) -> Iterator[Finding]:
             reported.add(finding[1:])
             yield finding
     declared: dict[str, dict[str, KeyTable]] = {}
-    # A policy that is wrong itself is reported; it would object to each key.
-    yield from _declared(context, only, declared, review=not reported)
+    for table in context.config.keys.values():
+        plan = _attempt("configuration", partial(_plan_of, context, table))
+        if isinstance(plan, Finding):
+            yield plan
+            continue
+        # A policy that is wrong itself is reported; it would object to each key.
+        problems = partial(_declaration_problems, context, table, plan, review=not reported)
+        yield from _examined("configuration", problems)
+        home = only or table.common().optional_text("store") or context.config.default_store
+        declared.setdefault(home, {})[table.name] = table
     holders: dict[str, list[str]] = {}
     same = _same_places(context) if only is None else {}
     for store in context.config.stores if only is None else (only,):
@@ -162,8 +170,13 @@ def check_settings(context: RingContext) -> Iterator[KeywrightError]:
         except KeywrightError as problem:
             yield problem
     for key in context.config.keys.values():
-        # What a plugin says of itself, its reviewer would repeat for each key.
-        yield from _declaration_problems(context, key, review=not is_wrong)
+        try:
+            plan = _plan_of(context, key)
+        except KeywrightError as problem:
+            yield problem
+        else:
+            # A plugin that reported a problem of its own would, as a reviewer, repeat it for each key.
+            yield from _declaration_problems(context, key, plan, review=not is_wrong)
 
 
 # Seals, and the places that settings point to
@@ -214,13 +227,13 @@ def _shared_places(context: RingContext, table: PluginTable, settings: Sequence[
 
 
 def _places(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator[tuple[str, str]]:
-    """The valid paths that are set: the setting's own path, and that of the file or directory."""
+    """The valid paths that are set: the path of the setting, and that of the file or directory."""
     for setting in settings:
         if setting.type == "path" and setting.name in given:
             try:
                 path = str(parse_setting(setting, given[setting.name]))
             except ConfigError:
-                continue  # reported by its owner
+                continue  # reported where the setting is read
             yield given[setting.name].path, os.path.realpath(path)
 
 
@@ -238,21 +251,13 @@ def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterato
 # Declared keys
 
 
-def _declared(
-    context: RingContext, only: str | None, declared: dict[str, dict[str, KeyTable]], *, review: bool
-) -> Iterator[Finding]:
-    """What is wrong with `[keys.NAME]` tables; `declared` gets the others, by the store that is to have them."""
-    for table in context.config.keys.values():
-        plan = _attempt("configuration", partial(make_plan, context.registry, table, NewVersion(), now=context.clock()))
-        if isinstance(plan, Finding):
-            yield plan
-            continue
-        yield from _examined("configuration", partial(_declaration_problems, context, table, review=review))
-        home = only or table.common().optional_text("store") or context.config.default_store
-        declared.setdefault(home, {})[table.name] = table
+def _plan_of(context: RingContext, table: KeyTable) -> Plan:
+    return make_plan(context.registry, table, NewVersion(), now=context.clock())
 
 
-def _declaration_problems(context: RingContext, table: KeyTable, *, review: bool = True) -> Iterator[KeywrightError]:
+def _declaration_problems(
+    context: RingContext, table: KeyTable, plan: Plan, *, review: bool
+) -> Iterator[KeywrightError]:
     """What would prevent a declared key from being created, or rotated by the clock. Nothing is written or observed.
 
     With `review`, reviewers are asked about a key that no version exists of, as for a dry run. If the store is
@@ -260,7 +265,6 @@ def _declaration_problems(context: RingContext, table: KeyTable, *, review: bool
     what depends on its records is left out.
     """
     try:
-        plan = make_plan(context.registry, table, NewVersion(), now=context.clock())
         opened = context.stores.get(name=table.name)
     except (StoreError, SealError):
         return
@@ -375,7 +379,7 @@ def _names(
         if name in declared:
             listed.add(name)
         yield from _name(context, opened, name, declared.get(name), holders)
-    # A store that cannot list its names, or does not know all of them, may have these.
+    # A store that cannot list its names, or not all of them, may have these.
     for name in sorted(declared.keys() - listed):
         yield from _name(context, opened, name, declared[name], holders)
 
@@ -400,25 +404,26 @@ def _name(
         if isinstance(found, Finding):
             yield found
         elif found is _Half.PUBLIC and is_ours and not opened.capabilities.signing:
-            # A process that may write to a sealed store, and cannot open it, can add this much.
+            # Another process can add a public key to a sealed store without the master key.
             what = "is a public key after one of our own, and no command puts one there"
             yield Finding(where, what, "find out who did; destroy it, for this ring signed nothing that it verifies")
         is_ours = is_ours or found is _Half.SECRET
-    is_ended = all(info.state is State.DESTROYED for info in infos)
-    if not is_ended:
+    is_destroyed = all(info.state is State.DESTROYED for info in infos)
+    if not is_destroyed:
         holders.setdefault(name, []).append(opened.name)
-    # A name that has only tombstones was ended on purpose, unless it is still declared.
-    if table is not None or not is_ended:
+    # A name that has only tombstones was destroyed on purpose, unless it is still declared.
+    if table is not None or not is_destroyed:
         yield from _lifecycle(context, infos, subject, table)
 
 
 def _in_chain(context: RingContext, chain: str, table: KeyTable) -> Iterator[Finding]:
     """What is wrong with a declared name that is looked for in a chain, beside what is wrong with its records."""
     subject = f"{table.name} in chain {chain!r}"
-    opened = _attempt(subject, partial(context.stores.get, chain, name=table.name))
-    infos = opened if isinstance(opened, Finding) else _attempt(subject, partial(opened.store.versions, table.name))
-    if isinstance(opened, Finding) or isinstance(infos, Finding):
-        return  # the store that fails is reported itself
+    try:
+        opened = context.stores.get(chain, name=table.name)
+        infos = opened.store.versions(table.name)
+    except Exception:  # noqa: BLE001  (the store that fails is reported itself)
+        return
     refusal = _attempt(subject, lambda: opened.writable)
     if infos:
         yield from _lifecycle(context, infos, subject, table)
@@ -448,7 +453,7 @@ def _missing(opened: OpenStore, subject: str, table: KeyTable) -> Iterator[Findi
         what = f"is declared as {dotted('keys', table.name)}, and no version of it was ever made"
         yield Finding(subject, what, f"run `keywright ensure {table.name}`")
         return
-    # Its own error says where it looked, and what would have to be there.
+    # The store's own error names the place where it looked, and what should be there.
     yield from _failure(subject, lambda: opened.store.get(table.name, 1))
 
 
@@ -474,7 +479,7 @@ def _lifecycle(
         )
 
 
-# Names that more than one store has: what a migration leaves on its way, and what no migration settles
+# Names that more than one store has: migrations that are not complete, and conflicts that none resolves
 
 
 def _same_places(context: RingContext) -> Mapping[str, str]:
@@ -494,7 +499,7 @@ def _same_places(context: RingContext) -> Mapping[str, str]:
 
 
 def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    """A finding for each pair of stores that both have some names, and another for those that no migration settles.
+    """A finding for each pair of stores that have names in common, and another for names that no migration can move.
 
     `holders` has for every name the stores that have it.
     """
@@ -533,14 +538,14 @@ def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> I
 def _moving(
     context: RingContext, holders: Mapping[str, Sequence[str]], source: str, target: str, names: Sequence[str]
 ) -> Finding:
-    """What is half moved, or was copied while the configuration was not changed yet."""
+    """Names that were migrated in part, or copied while the configuration still points at the source."""
     what = f"{_both(names)}, and the configuration looks for {_them(names)} in store {target!r}: {_some(names)}"
     for store in (source, target):
         if not context.stores.get(store).capabilities.writable:
             it = _them(names)
             way = f"store {store!r} is read-only, so if the other is to keep {it}, unset {it} there by hand"
             return Finding(_subject(source, target), what, way)
-    # All else that the source has would be moved, too, or stop the removal of all.
+    # Without names, `migrate` would move everything else in the source too, or refuse to remove anything.
     moved = set(names)
     stays = any(
         source in stores and name not in moved and (target in stores or target not in _looked_for_in(context, name))
@@ -557,7 +562,7 @@ def _moving(
 
 
 def _looked_for_in(context: RingContext, name: str) -> tuple[str, ...]:
-    """The stores in which the configuration looks for a name; of a chain the one first that is written to."""
+    """The stores in which the configuration looks for a name; of a chain, the one that is written to comes first."""
 
     def stores() -> tuple[str, ...]:
         table = context.stores.configured(name)
@@ -571,8 +576,8 @@ def _looked_for_in(context: RingContext, name: str) -> tuple[str, ...]:
 
 
 def _differ(context: RingContext, name: str, one: str, other: str) -> bool:
-    """Whether two stores have no version in common, or one that no migration settles."""
-    # A key that was imported twice is one key; its times are of two, and neither takes precedence.
+    """Whether two stores have no version of a name in common, or have a version with different keys or times."""
+    # A key that was imported twice has two creation times, and neither takes precedence.
     timed = all(context.stores.get(store).capabilities.metadata for store in (one, other))
     first, second = (_identities(context.stores.get(store), name, timed=timed) for store in (one, other))
     both = first.keys() & second.keys()

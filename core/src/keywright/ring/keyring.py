@@ -67,10 +67,10 @@ class KeyRing:
         clock: Callable[[], datetime] = _utc_now,
         store: str | None = None,
     ) -> None:
-        """A ring over what `config` says; nothing is opened before it is needed.
+        """A ring for a configuration; nothing is opened before it is needed.
 
-        `clock` returns the time, with a zone; one without is a ConfigError in whatever asks for it. `store` takes
-        precedence over the configuration.
+        `clock` returns the time, with a zone; a time without one is a ConfigError in every method that needs the time.
+        `store` takes precedence over the configuration.
 
         Raises:
             ConfigError: `store` is empty; as `Registry.observers`.
@@ -403,9 +403,10 @@ class KeyRing:
         info = opened.described(plain)
         format_ = self.plugins.format(info.format or "" if format is None else format)
         if not secret:
-            return encode_key(format_, public_half(info), secret=False, strict=strict, lenient=True, report=report)
+            half = public_half(info)
+            return encode_key(format_, half, secret=False, strict=strict, lenient=True, report=report).reveal()
 
-        def reveal() -> bytes | Secret:
+        def reveal() -> Secret:
             key = check_secret(opened.load(plain), info, opened)
             return encode_key(format_, key, secret=True, strict=strict, lenient=True, report=report)
 
@@ -639,8 +640,8 @@ class KeyRing:
     def examine(self) -> Iterator[Finding]:
         """What is wrong with the plugins, the declared keys, the configured stores and each record in them.
 
-        A ring that was given a store examines that one alone. Whatever fails is a finding, and the rest is examined
-        all the same. Every record is read. Nothing is repaired; but to open a store completes, as ever, what an
+        A ring that was given a store examines that one alone. Each failure is a finding, and the rest is examined all
+        the same. Every record is read. Nothing is repaired; but opening a store completes, as always, what an
         interrupted writer left there.
 
         Raises:

@@ -37,14 +37,14 @@ _ROUNDS: Final = 20
 
 
 class MigrationResult(NamedTuple):
-    """What became of a version, or at the end of a whole name.
+    """The result for a version, or at the end for a whole name.
 
     Attributes:
         reference: `NAME@N`; of a whole name `NAME`.
         outcome: of a version `copied`, `updated` (the copy that existed), `identical` (nothing was to be done),
             `conflict` (the target has another version there), `failed`; of a name `removed` from or `kept` in the
-            source. In a dry run: what would become of it.
-        error: why not.
+            source. In a dry run: the outcome that it would have.
+        error: why it was not copied or removed.
         unsealed: its secret is sealed in the source, and is stored as it is in the target, which has no seal.
     """
 
@@ -71,7 +71,16 @@ def migrate(
     source, target = context.stores.get(from_), context.stores.get(to)
     if source.is_same_place(target):
         raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same; name two")
-    _check_writable(source, target, delete_source=delete_source)
+    # Before anything is read.
+    if not target.capabilities.writable:
+        raise ReadOnlyStoreError(
+            f"store {target.name!r} is read-only, so nothing can be copied into it; name another one with --to"
+        )
+    if delete_source and not source.capabilities.writable:
+        raise ReadOnlyStoreError(
+            f"store {source.name!r} is read-only, so nothing can be removed from it; leave out --delete-source"
+        )
+    _ = target.store  # a store that cannot be opened is reported first, too
     if delete_source and source.capabilities.persistent and not target.capabilities.persistent:
         raise ConfigError(
             f"store {target.name!r} forgets all when the process ends, so what is removed from store "
@@ -86,19 +95,6 @@ def migrate(
     yield from migrator.copy_all(names)
     if delete_source and migrator.is_clean:
         yield from migrator.remove_all()
-
-
-def _check_writable(source: OpenStore, target: OpenStore, *, delete_source: bool) -> None:
-    """Refuse a read-only store before anything is read."""
-    if not target.capabilities.writable:
-        raise ReadOnlyStoreError(
-            f"store {target.name!r} is read-only, so nothing can be copied into it; name another one with --to"
-        )
-    if delete_source and not source.capabilities.writable:
-        raise ReadOnlyStoreError(
-            f"store {source.name!r} is read-only, so nothing can be removed from it; leave out --delete-source"
-        )
-    _ = target.store  # a store that cannot be opened is reported first, too
 
 
 def _check_exists(source: OpenStore, target: OpenStore, name: str) -> None:
@@ -136,7 +132,7 @@ def _setting_of_source(context: RingContext, name: str, source: str, target: str
         return None
     if context.stores.default is not None:
         return Given(context.stores.default, "store", "argument", "")
-    # In `given` the settings that are in no table come first.
+    # The first one that is found is in no table: `given` starts with those.
     default = (one for one in context.config.given if one.path.rpartition(".")[2] == "default_store")
     return context.config.key(name).given.get("store") or next(default)
 
@@ -171,7 +167,7 @@ class Step(NamedTuple):
 
     Attributes:
         info: the version in the source.
-        outcome: what will have become of it.
+        outcome: the result, once the step is done.
         version: the version as it was read.
         revision: the revision of the copy in the target, if there is one.
         write: copies it, reads it back and compares; returns its revision there. None: nothing is to be written.
@@ -316,7 +312,8 @@ class Migrator:
             found = _find(target, info.name, info.version)
             if found is None:
                 _check_room(one, target, infos, there)
-                return Step(info, "copied", one, write=partial(_add, one, target, _seal(one, target)))
+                sealed = target.codec.seal(one.info, one.payload)
+                return Step(info, "copied", one, write=partial(_add, one, target, sealed))
             if one.equals(found):
                 return Step(info, "identical", one, found.revision)
             is_ours = again or (self._update and one.may_replace(found))
@@ -415,7 +412,7 @@ class Migrator:
         # It was removed there at the same moment, or the two stores are one under two names.
         for one in reversed(kept):
             with suppress(KeyExistsError):  # it exists again already
-                _add(one, source, _seal(one, source))
+                _add(one, source, source.codec.seal(one.info, one.payload))
         raise ConflictError(f"{name} is no more in store {target.name!r}, so it was put back; look into both")
 
     def _is_moved(self, name: str, compared: Snapshot) -> bool:
@@ -458,7 +455,7 @@ class PlainVersion(NamedTuple):
     bits: int | None = None
 
     def equals(self, other: PlainVersion) -> bool:
-        """Whether the two are one version, whatever stores they come from."""
+        """Whether the two are one version, in any stores."""
         return self.info == other.info and self.payload == other.payload
 
     def differs_in_state(self, other: PlainVersion) -> bool:
@@ -481,7 +478,7 @@ class PlainVersion(NamedTuple):
         return states[0] is states[1] or (State.DESTROYED not in states and there.info.state is not State.COMPROMISED)
 
     def is_same_key(self, other: PlainVersion) -> bool:
-        """Whether the two are one key, whatever else their metadata says."""
+        """Whether the two are one key, with any other metadata."""
         first, second = self.info, other.info
         is_same = (first.key_type, first.kid, first.public) == (second.key_type, second.kid, second.public)
         return is_same and self.payload is not None and self.payload == other.payload
@@ -562,11 +559,6 @@ def _check_room(one: PlainVersion, target: OpenStore, infos: Sequence[RecordInfo
                 f"store {target.name!r} has {other.reference}, which the source has not, and no "
                 f"{one.info.reference}, so this is another key of that name; {_decide(one.info)}"
             )
-
-
-def _seal(one: PlainVersion, target: OpenStore) -> Record:
-    """What `_add` writes, sealed if the store has a seal. Raises: SealError, as `KeyCodec.seal`."""
-    return target.codec.seal(one.info, one.payload)
 
 
 def _add(one: PlainVersion, target: OpenStore, record: Record) -> Revision:

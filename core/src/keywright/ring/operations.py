@@ -21,7 +21,8 @@ class Operations:
     """Runs the operations of a ring.
 
     Attributes:
-        generation: another object after each operation that may have changed a key; what was looked up before is old.
+        generation: replaced by another object after each operation that may have changed a key, which makes every
+            earlier look-up out of date.
     """
 
     __slots__ = ("_clock", "_observers", "generation")
@@ -68,7 +69,7 @@ class Operations:
         `changes` is whether the action may change a key.
 
         Raises:
-            PolicyError: a reviewer objects; nothing was done. Otherwise whatever `action` raises.
+            PolicyError: a reviewer objects; nothing was done. Otherwise as `action`.
         """
         try:
             return self._observed(request(), action) if self._observers.listens else action()
@@ -84,7 +85,7 @@ class Operations:
         try:
             self._observers.review(request)
             result = action()
-            kid = getattr(result, "kid", kid)  # a record or a bound key knows it; before, it may not be known
+            kid = getattr(result, "kid", kid)  # of a new record or a bound key; before the action it may be unknown
         except BaseException as error:
             outcome = type(error).__name__
             raise
@@ -104,7 +105,7 @@ class Operations:
         return result
 
     def rehearse(self, request: Callable[[], ReviewRequest]) -> None:
-        """Ask the reviewers of what would be done; `request` has `dry_run` set. Nothing is observed.
+        """Ask the reviewers about what would be done; `request` has `dry_run` set. Nothing is observed.
 
         Raises:
             PolicyError: a reviewer objects.

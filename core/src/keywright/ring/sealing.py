@@ -1,7 +1,8 @@
-"""Sealed payloads: which seal made them, what identity they are bound to, and the seal of a store.
+"""Sealed payloads: what a seal writes, the identity that a payload is bound to, and the seal of a store.
 
-A sealed payload starts with a line that names the seal, so that it is never mistaken for a format's own bytes and a
-change of seal is a change of the payload alone.
+What is written is the line `keywright-sealed-1:SEAL`, with the name of the plugin's seal, and then the bytes that the
+seal returned for the format's bytes and the identity (name, version, format and kid, as JSON). The line distinguishes
+sealed payloads from a format's own bytes, and from those of another seal.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class StoreSeal:
             SealError: it cannot be sealed, or the seal does not return it; or what the store has is sealed with another
                 seal, or is sealed where the store has no seal, or the reverse.
         """
-        seal = self._experienced()
-        self._check_all_alike()
+        seal = self._prepared()
+        self._check_same_seal()
         return self._sealed(payload, info, seal)
 
     def _sealed(self, payload: Secret, info: RecordInfo, seal: OpenedSeal | None) -> Secret:
@@ -151,7 +152,7 @@ class StoreSeal:
         seal = self.renewable()
         with self._error_context(info):
             is_current = seal.is_current(_sealed_part(payload))
-        return None if is_current else self._sealed(self.unsealed(payload, info), info, self._experienced())
+        return None if is_current else self._sealed(self.unsealed(payload, info), info, self._prepared())
 
     def renewable(self) -> RenewableSeal:
         """The seal.
@@ -177,8 +178,8 @@ class StoreSeal:
                 self._seal = open_seal(self._table, self._registry)
             return self._seal
 
-    def _experienced(self) -> OpenedSeal | None:
-        """The seal, after it has seen some payloads that the store has."""
+    def _prepared(self) -> OpenedSeal | None:
+        """The seal, ready to seal: it was shown some payloads of the store, and which seals made them is known."""
         seal = self._opened()
         with self._lock.mine():
             if not self._has_looked:
@@ -190,8 +191,8 @@ class StoreSeal:
             self._has_looked = True
         return seal
 
-    def _check_all_alike(self) -> None:
-        """Refuse to add a payload that could not be read together with those that the store has, whatever its seal."""
+    def _check_same_seal(self) -> None:
+        """Refuse to add a payload to a store whose payloads have another seal: no setting could read them all."""
         others = self._sealed_with - {self.name}
         if not others:
             return
@@ -215,7 +216,7 @@ class StoreSeal:
         for name in store.names(limit=_NAMES_READ):
             try:
                 for info in store.versions(name):
-                    # Without this, a store that has only tombstones would be read to its end.
+                    # Tombstones are not read: a store may have very many, and nothing else.
                     payload = None if info.state is State.DESTROYED else store.get(name, info.version).payload
                     if payload is not None:
                         number += 1
@@ -227,4 +228,4 @@ class StoreSeal:
             except KeywrightError as error:
                 failure = error
         if failure is not None and not number and self.name is not None:
-            raise failure  # it is unknown what was sealed, and how
+            raise failure  # it is unknown which seal the store's payloads have

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from heapq import merge
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright import lifecycle
@@ -87,13 +88,13 @@ class _Connection:
 
 
 class OpenStore:
-    """One store of the configuration, and the way of a key in and out of it.
+    """One store of the configuration, which keys are written to and read from.
 
     Attributes:
         name: as the configuration calls it.
-        seal: its seal, or what stands for the lack of one.
+        seal: seals its payloads; its `name` is None if the store has no seal.
         codec: turns keys into records and back.
-        chain: if no store of a chain has the name in question, what messages call that chain; else None.
+        chain: what messages call the chain that this store was chosen from, if no store of it has the name; else None.
     """
 
     __slots__ = ("_connection", "_refusal", "chain", "codec", "name", "seal")
@@ -275,7 +276,7 @@ class Chain:
         Raises:
             StoreUnavailableError: a store before it cannot be reached, and `on_unreachable` is `stop`; or one cannot be
                 reached, and no other store has the name.
-            AccessDeniedError, DamagedStoreError: a store before it denies access or is damaged, whatever is set.
+            AccessDeniedError, DamagedStoreError: a store before it denies access or is damaged, also with `next`.
         """
         silent: dict[str, StoreUnavailableError] = {}
         for store in self.stores:
@@ -292,7 +293,7 @@ class Chain:
                     self._report(unreachable, reason)
                 return opened if store == self._write_to else self._not_written(opened, name)
         for reason in silent.values():
-            raise reason  # it may have the name, so the name cannot be said to be missing
+            raise reason  # this store may have the name, so KeyNotFoundError would be a guess
         asked = f"{self.name!r} ({', '.join(self.stores)})"
         if self._write_to is not None:
             return self._open_store(self._write_to).restricted(chain=asked)
@@ -304,7 +305,8 @@ class Chain:
         """All names in the order of their bytes, each with the first store that has it. Raises: as `holder`."""
         members = list(self._reachable())
         last = None
-        for name, place in merge(*(_names_of(opened, prefix, place) for place, opened in enumerate(members))):
+        listings = (zip(opened.store.names(prefix), repeat(place)) for place, opened in enumerate(members))
+        for name, place in merge(*listings):
             if name != last:
                 last = name
                 yield name, members[place]
@@ -339,10 +341,6 @@ class Chain:
                 f"{opened.name!r}"
             )
         return opened.restricted(refusal=refusal)
-
-
-def _names_of(opened: OpenStore, prefix: str, place: int) -> Iterator[tuple[str, int]]:
-    return ((name, place) for name in opened.store.names(prefix))
 
 
 class Stores:
@@ -458,7 +456,7 @@ class Stores:
         """
         infos = opened.store.versions(name)
         if not infos and not opened.capabilities.writable and opened.chain is None:
-            # Its own error says where it looked, which helps more than how to create a key.
+            # The store's own error names the place where it looked, which helps more than how to create a key.
             opened.store.get(name, version or 1)
         if not infos:
             raise self.not_found(opened, name)
@@ -521,7 +519,7 @@ class Stores:
             try:
                 infos = self._open(table).store.versions(name)
             except KeywrightError:
-                # Wrong settings included: a misspelt one must not hide the key that is there.
+                # Wrong settings included: a misspelt one must not hide the key that the store has.
                 silent.append(other)
             else:
                 if any(info.state is not State.DESTROYED for info in infos):

@@ -30,16 +30,16 @@ TABLE_TYPES: Final = ("table", "values", "secrets")
 
 # Named tuples, for a dataclass costs half a millisecond of every start.
 class Setting(NamedTuple):
-    """One thing that a plugin lets people set.
+    """One setting that a plugin declares.
 
     Attributes:
         name: `a-z`, digits and `_`.
-        type: what it becomes: `text` → str, `integer` → int, `boolean` → bool, `path` → absolute str, `duration` →
+        type: of its values: `text` → str, `integer` → int, `boolean` → bool, `path` → absolute str, `duration` →
             timedelta, `secret` → Secret, `secrets` → tuple of Secret, `list` → tuple of str, `table` → dict of str
             to str, `values` → dict of str to what JSON and TOML share (str, int, bool, lists and dicts of them),
             `tables` → tuple of such dicts.
-        default: used when nobody gave one; `REQUIRED` if somebody must.
-        help: one sentence for people, with the unit.
+        default: used when no value is given; `REQUIRED` if one must be given.
+        help: one sentence for users, with the unit.
         minimum, maximum: bounds of an `integer`, both allowed.
         multiple_of: an `integer` must be a multiple of it.
         choices: the only texts allowed; empty: any.
@@ -81,7 +81,7 @@ _RULES: Final[dict[str, str]] = {
 
 
 class Given(NamedTuple):
-    """One value as somebody gave it. Its `repr` leaves the value out: a secret may have been written there by mistake.
+    """One value as it was given. Its `repr` omits the value: a secret may have been written there by mistake.
 
     Attributes:
         value: a TOML value, or text where `textual`.
@@ -107,9 +107,9 @@ class Given(NamedTuple):
 
 @final
 class Fetched(str):
-    """Text that a pointer led to. Its `repr` leaves it out, for messages quote what they cannot find by `repr`.
+    """Text that was read through a pointer. Its `repr` omits it, because messages quote unknown names by `repr`.
 
-    Who points a name at the wrong file must not read that file's content in an error.
+    If a pointer names the wrong file, that file's content must not appear in an error.
     """
 
     __slots__ = ()
@@ -125,9 +125,9 @@ def is_indirection(value: object) -> bool:
 
 @final
 class Options(Mapping[str, object]):
-    """Checked settings. Read them by the method that says their type; `options["name"]` gives them untyped.
+    """Checked settings. Read them by the method for their type; `options["name"]` returns them untyped.
 
-    Every method raises `KeyError` for an undeclared name: a fault of the plugin's, not of its user.
+    Every method raises `KeyError` for an undeclared name: a bug of the plugin, not an error of its user.
     """
 
     __slots__ = ("_values",)

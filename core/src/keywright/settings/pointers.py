@@ -1,6 +1,6 @@
-"""Pointers: `{ env = "VARIABLE" }` and `{ file = "PATH" }`, and what they lead to.
+"""Pointers: `{ env = "VARIABLE" }` and `{ file = "PATH" }`, and the values that they refer to.
 
-While an error can still be raised, what was read stays inside `Given` or `Secret`, whose repr leaves it out.
+While an error can still be raised, what was read stays inside `Given` or `Secret`, whose repr omits it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 
 
 def follow(setting: Setting, given: Given) -> Given:
-    """The text that `{ env = … }` or `{ file = … }` points to, in the place of the pointer.
+    """The text that `{ env = … }` or `{ file = … }` points to, in place of the pointer.
 
     Raises:
-        ConfigError: it is no pointer, or what it points to cannot be read.
+        ConfigError: it is not a pointer, or what it points to cannot be read.
     """
     target = given._replace(value=_target(given.value))
     if target.value is None:
@@ -34,10 +34,10 @@ def follow(setting: Setting, given: Given) -> Given:
 
 
 def exposed(given: Given) -> Iterator[str]:
-    """One sentence for each file that a pointer, or a list of them, leads to and others than its owner may read.
+    """One sentence for each file that a pointer, or a list of them, refers to and other users may read.
 
-    Secrets of containers are root's and readable by all: whoever can read them there is inside already. They are
-    links, or not to be written; a plain file that root itself could mend is none of them.
+    Container secrets are excepted: they belong to root and are readable by everyone in the container. They are links,
+    or on a read-only file system; a plain file that root could chmod is not a container secret.
     """
     pointers = given.value if isinstance(given.value, list | tuple) else (given.value,)
     for pointer in [given._replace(value=value) for value in pointers]:
@@ -50,7 +50,7 @@ def exposed(given: Given) -> Iterator[str]:
 
 
 def shown(pointer: Given) -> Mapping[str, str]:
-    """A pointer as it may be printed: what it points to only if that cannot be a secret which stands in its place."""
+    """A pointer as it may be printed: with its target only if that cannot be a secret written there by mistake."""
     (kind,) = cast("Mapping[str, str]", pointer.value)
     target = pointer._replace(value=_target(pointer.value))
     if target.value is None:
@@ -67,7 +67,7 @@ def _exposed_path(given: Given) -> str | None:
     try:
         found, is_link = os.stat(cast(str, place.value)), os.path.islink(cast(str, place.value))
     except (OSError, ValueError):
-        return None  # who follows the pointer says so
+        return None  # following the pointer raises the error
     if os.name != "posix" or not found.st_mode & _READABLE_BY_OTHERS:
         return None
     of_container = found.st_uid == 0 and (os.geteuid() != 0 or is_link or not found.st_mode & stat.S_IWUSR)
@@ -88,12 +88,12 @@ def _from_environment(target: Given) -> str:
 
 
 def _is_variable(target: Given) -> bool:
-    """Whether it can be shown. Whoever wrote the secret itself where its variable belongs must not find it in a log."""
+    """Whether it can be shown. A secret that was written in place of its variable's name must not be logged."""
     return re.fullmatch("[A-Z_][A-Z0-9_]{0,99}", str(target.value)) is not None
 
 
 def _is_path(target: Given, place: Given) -> bool:
-    """As with variables: only what cannot but be a path is shown."""
+    """As with variables: only what is certainly a path is shown."""
     from keywright.secret import looks_like_a_secret
 
     spelt = str(target.value)
@@ -122,9 +122,9 @@ def _place(target: Given) -> Given:
 
 
 def _read(place: Given) -> Secret | str:
-    """What the file holds, or what is wrong with it."""
+    """The content of the file, or the problem with it."""
     try:
-        # Not blocking, or a FIFO would stop the program until somebody writes into it.
+        # Not blocking, or a FIFO would stop the program until another process writes into it.
         descriptor = os.open(cast(str, place.value), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         return _unreadable(error)

@@ -1,4 +1,4 @@
-"""The store backend `memory`: for tests and throw-away rings. What it holds ends with the process."""
+"""The store backend `memory`: for tests and temporary rings. Its content ends with the process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MemoryStore:
 
         self._lock = RLock()
         self._records: dict[str, dict[int, Record]] = {}
-        self._names: list[str] = []  # the keys of _records, in order; an interrupted call may leave one that is none
+        self._names: list[str] = []  # the keys of _records, in order; an interrupted call may leave an extra one
         self._writes = 0  # never goes back, so that no revision comes twice
 
     def get(self, name: str, version: int) -> Record:
@@ -70,7 +70,7 @@ class MemoryStore:
         """Add a version.
 
         Raises:
-            KeyExistsError: it is there already; nothing was written.
+            KeyExistsError: it exists already; nothing was written.
             UnsupportedOperationError: its state is `destroyed` but it has a payload.
         """
         _refuse_payload_of_destroyed(record)
@@ -88,8 +88,8 @@ class MemoryStore:
         """Replace a version's metadata, or its payload, or destroy it.
 
         Raises:
-            KeyNotFoundError: there is no such version.
-            ConflictError: its revision is another; nothing was written.
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs; nothing was written.
             UnsupportedOperationError: metadata and payload change at once without a destruction, or the state is
                 `destroyed` but there is a payload.
         """
@@ -107,11 +107,11 @@ class MemoryStore:
             return self._put(record)
 
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        """Take a whole name away.
+        """Remove a whole name.
 
         Raises:
-            KeyNotFoundError: there is no such name.
-            ConflictError: the revisions of its versions are others; nothing was removed.
+            KeyNotFoundError: the name does not exist.
+            ConflictError: the revisions of its versions differ; nothing was removed.
         """
         with self._lock:
             infos = self.versions(name)
@@ -156,7 +156,7 @@ def _refuse_payload_of_destroyed(record: Record) -> None:
 
 
 def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:
-    """A copy whose labels nobody else can change."""
+    """A copy with labels of its own."""
     return replace(info, labels=dict(info.labels), revision=info.revision if revision is None else revision)
 
 
@@ -175,7 +175,7 @@ class MemoryBackend:
         self._stores: dict[str, MemoryStore] = {}
 
     def open(self, options: Options) -> AbstractContextManager[MemoryStore]:
-        """Open the store of this id, or a fresh one for the empty id."""
+        """Open the store of this id, or a new one for the empty id."""
         identity = options.text("id")
         store = MemoryStore()
         # setdefault is atomic: two threads that open one id get one store.

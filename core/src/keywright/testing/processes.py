@@ -182,7 +182,7 @@ def _be_child(work: Callable[[], object], gate: tuple[int, int], report: tuple[i
 
 
 def _read(process: int, report_end: int, ends: float) -> str | Literal[False]:
-    """The report, empty if there is none; False: the deadline came first, and the child is killed."""
+    """The report, empty if the child sent nothing; False: the deadline came first, and the child is killed."""
     parts: list[bytes] = []
     report: str | Literal[False] = False
     while (left := ends - time.monotonic()) > 0:

@@ -33,8 +33,9 @@ class Auditor:
 
     @hookimpl
     def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-        """Write the intent. What cannot be logged is objected to if logging is required, and else reported afterwards.
-        Of a dry run nothing is written; it gets the objections that the run would get.
+        """Write the intent, or object to what cannot be logged if logging is required; otherwise report it afterwards.
+
+        Of a dry run nothing is written; the answer is what the run would get.
         """
         from keywright_audit.log import append
 

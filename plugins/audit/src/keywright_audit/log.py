@@ -62,7 +62,7 @@ class Line(NamedTuple):
         kind: `intent`, `outcome` or `recovered`.
         previous: the hash of the line before, in lower-case hexadecimal; None: it is the first of its file.
         hash: its own, as it says.
-        is_sound: whether that is the SHA-256 of all that stands before it in the line.
+        is_sound: whether that is the SHA-256 of all that is before it in the line.
         text: all of it, without the line feed.
     """
 
@@ -89,7 +89,7 @@ def write_line(kind: Kind, members: Mapping[str, object], previous: str | None) 
 
 
 def read_line(text: bytes) -> Line | None:
-    """A line without its line feed; None if it is no whole one."""
+    """A line without its line feed; None if it is not a whole one."""
     match = _LINE.fullmatch(text)
     if match is None:
         return None
@@ -117,7 +117,7 @@ class Tail(NamedTuple):
 
     Attributes:
         hash: of the last whole line; None: there is none.
-        cut: what stands behind it and is no line: one that was being written when the system or the disk ended.
+        cut: what is behind it and is not a line: one that was being written when the system or the disk ended.
         is_ended: whether the file ends with a line feed, or is empty.
         size: of the whole file, in bytes.
     """
@@ -133,7 +133,7 @@ def read_tail(descriptor: int, path: str) -> Tail:
 
     Raises:
         OSError: it cannot be read.
-        DamagedStoreError: the last line is not as it was written, or the file is no log.
+        DamagedStoreError: the last line is not as it was written, or the file is not a log.
     """
     size = os.fstat(descriptor).st_size
     if size == 0:
@@ -199,7 +199,7 @@ def append(path: str, kind: Kind, members: Mapping[str, object], *, patience: fl
         AccessDeniedError: the file or its directory cannot be written, or others may change it.
         ReadOnlyStoreError: it is on a file system that is mounted read-only.
         StoreUnavailableError: there is no room, or another process held the file for `patience` seconds.
-        DamagedStoreError: the last line is not as it was written, or the file is no log.
+        DamagedStoreError: the last line is not as it was written, or the file is not a log.
         DurabilityUnknownError: the line is written, and perhaps not on the disk.
     """
     with _WRITING.about(path):
@@ -229,7 +229,7 @@ def _write(descriptor: int, data: bytes, size: int) -> None:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
     except BaseException:
-        # A part of a line would have to be explained for ever; where this fails too, the next writer does.
+        # A part of a line would have to be explained forever; where this fails too, the next writer does.
         with suppress(OSError):
             os.ftruncate(descriptor, size)
         raise
@@ -244,7 +244,7 @@ def under_lock(path: str, work: Callable[[int, int], _T], *, patience: float = L
     Raises:
         OSError: it cannot be opened, made or locked.
         AccessDeniedError: the file or its directory belongs to another user, or may be changed by others.
-        DamagedStoreError: it is no plain file.
+        DamagedStoreError: it is not a regular file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
     deadline = time.monotonic() + patience
@@ -325,7 +325,7 @@ def _is_still_there(directory: int, name: str, found: os.stat_result) -> bool:
 
 
 def examine(path: str) -> Iterator[str]:
-    """One sentence for each fault of the place that the log at `path` is in, or would be made in. Makes nothing."""
+    """One sentence for each problem of the place that the log at `path` is in, or would be made in. Makes nothing."""
     try:
         with _WRITING.about(path):
             _check(path)

@@ -51,7 +51,7 @@ def verify(path: str, *, expected: str | None = None) -> Verified:
     Raises:
         ConfigError: the file cannot be read.
         StoreUnavailableError: a writer held it for a minute.
-        FormatError: it is no audit log.
+        FormatError: it is not an audit log.
     """
     chain = _Chain(expected)
     for number, raw in lines_of(path):
@@ -119,7 +119,7 @@ class _Chain:
             self.faults.append(Finding(number, "start", "is the first, and another stood before it: lines are missing"))
 
     def _account(self, number: int, line: Line) -> None:
-        """What is no line is accounted for by the `recovered` line right after it."""
+        """What is not a line is accounted for by the `recovered` line right after it."""
         cut = b"".join(raw for _, raw in self._foreign)[:-1]  # without the line feed that the recovery put there
         members = line.members() or {}
         reported = (members.get("cut_bytes"), members.get("cut_sha256"))

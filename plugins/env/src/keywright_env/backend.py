@@ -36,7 +36,7 @@ class EnvBackend:
         """Open the store. No variable is read yet.
 
         Raises:
-            ConfigError: `variables` has what is no name, the same version twice, or what can be no variable.
+            ConfigError: `variables` has what is not a name, the same version twice, or what can be no variable.
         """
         from keywright_env.store import EnvStore
 

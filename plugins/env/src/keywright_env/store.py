@@ -60,7 +60,7 @@ class EnvStore:
             ConfigError: the variable and its `_FILE` are both set.
             DamagedStoreError: the variable or file is empty, or the file over 1 MiB.
             StoreUnavailableError: the file cannot be opened or read.
-            AccessDeniedError: the file may not be read, is no regular file, or others may write it.
+            AccessDeniedError: the file may not be read, is not a regular file, or others may write it.
         """
         variable = self._variable(name, version)
         if variable is None:
@@ -98,7 +98,7 @@ class EnvStore:
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names in `variables` of which something is set, sorted.
 
-        A default variable does not tell its name (`a.b` and `a-b` share one), so what stands there is not listed.
+        A default variable does not tell its name (`a.b` and `a-b` share one), so what is there is not listed.
         """
         left = limit
         for name in sorted(self._names):
@@ -155,7 +155,7 @@ def _read(variable: str) -> Secret | None:
     if kind is None:
         return None
     if kind == "file":
-        return _read_file(variable + FILE)
+        return _read_file(variable + FILE)[0]
     payload = Secret(os.fsencode(os.environ.get(variable, "")))
     if not payload:
         raise DamagedStoreError(f"the environment variable {variable} is set but empty; set it to the key, or unset it")
@@ -163,35 +163,40 @@ def _read(variable: str) -> Secret | None:
 
 
 def _faults(variable: str) -> Iterator[str]:
-    """One sentence for each fault of a variable, set or not, and of the file that its `_FILE` points to."""
+    """One sentence for each problem of a variable, set or not, and of the file that its `_FILE` points to."""
     try:
-        _read(variable)
-        if _kind(variable) == "file":
-            yield from _exposed(variable + FILE)
+        if _kind(variable) != "file":
+            _read(variable)
+            return
+        _, found = _read_file(variable + FILE)
     except KeywrightError as error:
         yield str(error)
-
-
-def _exposed(variable: str) -> Iterator[str]:
-    descriptor = _open_file(variable)
-    try:
-        found = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
+        return
     # Container secrets are root's and readable by all: only processes inside the container can read them.
     if found.st_uid != 0 and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
         yield (
-            f"{variable} points to a file that other users may read; run `chmod go-r` on it, and replace the key if "
-            "others may have read it"
+            f"{variable}{FILE} points to a file that other users may read; run `chmod go-r` on it, and replace the key "
+            "if others may have read it"
         )
 
 
-def _read_file(variable: str) -> Secret:
-    """No message repeats the variable's value: if the two were mixed up, it is the key itself."""
+def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
+    """The file's bytes, and what it is.
+
+    No message repeats the variable's value: if the two were mixed up, it is the key itself.
+    """
     descriptor = _open_file(variable)
     try:
         with _READING.about(variable):
-            _check_file(variable, os.fstat(descriptor))
+            found = os.fstat(descriptor)
+            reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
+            if reason == "kind":
+                raise AccessDeniedError(f"{variable} points to what is no regular file; point it to the key's file")
+            if reason:
+                raise AccessDeniedError(
+                    f"{variable} points to a file that other users may write; run `chmod go-w` on it, and see that the "
+                    "key in it is still yours"
+                )
             with open(descriptor, "rb", closefd=False) as file:
                 payload = Secret(file.read(MAXIMUM_BYTES + 1))
     finally:
@@ -200,18 +205,7 @@ def _read_file(variable: str) -> Secret:
         raise DamagedStoreError(f"{variable} points to an empty file; write the key into it, or unset the variable")
     if len(payload) > MAXIMUM_BYTES:
         raise DamagedStoreError(f"{variable} points to a file of over 1 MiB, which no key has; point it to the key's")
-    return payload
-
-
-def _check_file(variable: str, found: os.stat_result) -> None:
-    reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
-    if reason == "kind":
-        raise AccessDeniedError(f"{variable} points to what is no regular file; point it to the key's file")
-    if reason:
-        raise AccessDeniedError(
-            f"{variable} points to a file that other users may write; run `chmod go-w` on it, and see that the key in "
-            "it is still yours"
-        )
+    return payload, found
 
 
 def _open_file(variable: str) -> int:

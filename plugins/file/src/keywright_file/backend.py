@@ -34,7 +34,7 @@ class FileBackend:
 
         Entering the context raises:
             AccessDeniedError: this user may not read it, or others may change what is in it.
-            DamagedStoreError: `path` is no directory, or one that is not empty and not a store, or was written by a
+            DamagedStoreError: `path` is not a directory, or one that is not empty and not a store, or was written by a
                 newer keywright.
             StoreUnavailableError: it could not be read.
         """

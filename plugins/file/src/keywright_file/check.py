@@ -37,7 +37,7 @@ from keywright_file.write import under_lock
 
 
 def examine(root: int, path: str, patience: float) -> Iterator[str]:
-    """One sentence for each fault. Reads only; writers wait no longer than it takes to look at one version again.
+    """One sentence for each problem. Read-only; writers wait no longer than it takes to look at one version again.
 
     `patience` is how long to wait for a writer, in seconds.
 
@@ -54,7 +54,7 @@ def examine(root: int, path: str, patience: float) -> Iterator[str]:
             *_caught(path, settled(lambda: _private(private, path))),
             *_caught(path, _names(root, "", settled)),
         ]
-    # One fault may be met by more than one way.
+    # One problem may be met by more than one way.
     yield from dict.fromkeys(sentences)
 
 

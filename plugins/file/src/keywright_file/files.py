@@ -12,7 +12,7 @@ from keywright import Secret
 from keywright.errors import AccessDeniedError, DamagedStoreError, DurabilityUnknownError
 from keywright.files import OPEN_TO_OTHERS, ErrorTable, check_owner, make_directory, sync
 
-LONGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # what is longer is no key, and might not fit into memory
+LONGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # what is longer is not a key, and might not fit into memory
 # O_NONBLOCK: a FIFO in the place of a file must not make us wait for its other end.
 SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
@@ -125,7 +125,7 @@ def read_file(directory: int, name: str, subject: str) -> tuple[Secret, os.stat_
     Raises:
         OSError: it cannot be read, `FileNotFoundError` if it does not exist.
         AccessDeniedError: another user owns it or may change it.
-        DamagedStoreError: it is no plain file, longer than `LONGEST_FILE_BYTES`, or changed while it was read.
+        DamagedStoreError: it is not a regular file, longer than `LONGEST_FILE_BYTES`, or changed while it was read.
     """
     descriptor = os.open(name, os.O_RDONLY | SAFELY, dir_fd=directory)
     try:
@@ -146,7 +146,7 @@ def check_file(found: os.stat_result, subject: str) -> None:
 
     Raises:
         AccessDeniedError: another user owns it or may change it.
-        DamagedStoreError: it is no plain file.
+        DamagedStoreError: it is not a regular file.
     """
     if not stat.S_ISREG(found.st_mode):
         raise misplaced(subject)

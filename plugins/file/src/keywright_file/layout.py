@@ -5,7 +5,7 @@
     ROOT/NAME/@N/meta.json      a version's metadata
     ROOT/NAME/@N/key            its payload, and the checksum of that as the name of an empty file `crc32-…`
     ROOT/NAME/@N/public-only    instead, where a version that is not destroyed has no payload
-    ROOT/NAME/@removed          while it stands there, the name has no versions
+    ROOT/NAME/@removed          while it exists, the name has no versions
 
 A directory of names may hold versions, further names, or both.
 """
@@ -62,7 +62,7 @@ def unexpected(subject: str, fault: str, place: str) -> DamagedStoreError:
 
 
 def misplaced_file(name: str, entry: str, subject: str) -> DamagedStoreError:
-    """The error for what is no directory and stands in the directory of `name`; empty: in the root."""
+    """The error for what is not a directory and stands in the directory of `name`; empty: in the root."""
     if not name or version_number(entry) is None:
         return unexpected(subject, NOT_A_DIRECTORY, below(name, entry))
     # There may have been a version, so that to move it away would hide that one is lost.
@@ -89,8 +89,8 @@ def open_root(path: str) -> Directory | None:
     Raises:
         OSError: it cannot be opened.
         AccessDeniedError: another user owns it or may change what is in it.
-        DamagedStoreError: it is no directory.
-        StoreUnavailableError: it is a link to nothing: a volume that is not mounted is no empty store.
+        DamagedStoreError: it is not a directory.
+        StoreUnavailableError: it is a link to nothing: a volume that is not mounted is not an empty store.
     """
     try:
         return Directory(path, path)
@@ -316,7 +316,7 @@ class Version(NamedTuple):
 
     @property
     def leftovers(self) -> frozenset[str]:
-        """The files that an interrupted writer has still to remove: a key that is no payload, and other checksums.
+        """The files that an interrupted writer has still to remove: a key that is not a payload, and other checksums.
 
         Those of a payload are known only if it was read.
         """
@@ -343,7 +343,7 @@ def open_version(root: int, name: str, version: int, subject: str) -> Directory:
     """Open a version's directory.
 
     Raises:
-        KeyNotFoundError: there is none, or its name is being removed.
+        KeyNotFoundError: it does not exist, or its name is being removed.
         OSError: it cannot be opened.
         AccessDeniedError: others may change what is in it.
     """

@@ -75,7 +75,7 @@ class FileStore:
         """One record.
 
         Raises:
-            KeyNotFoundError: there is no such version.
+            KeyNotFoundError: the version does not exist.
         """
         subject = f"{name}@{version} in {self._path}"
 
@@ -114,7 +114,7 @@ class FileStore:
         """Add a version, and the store if there is none yet. Returns its info with the revision filled in.
 
         Raises:
-            KeyExistsError: the version is there already; nothing was written.
+            KeyExistsError: the version exists already; nothing was written.
             UnsupportedOperationError: its state is `destroyed` but it has a payload, or it is too long.
         """
         return self._write(record.info.reference, lambda writer: create_version(writer, record))
@@ -126,8 +126,8 @@ class FileStore:
         no program reaches. A seal makes them worthless.
 
         Raises:
-            KeyNotFoundError: there is no such version.
-            ConflictError: its revision is another; nothing was written.
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs; nothing was written.
             UnsupportedOperationError: metadata and payload change at once without a destruction, or the state is
                 `destroyed` but there is a payload, or it is too long.
             DurabilityUnknownError: besides, a key file that was taken away has another name (a hard link).
@@ -135,16 +135,16 @@ class FileStore:
         return self._write(record.info.reference, lambda writer: update_version(writer, record, expected))
 
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        """Take a whole name away, iff the revisions of all its versions, ascending, are `expected`.
+        """Remove a whole name, iff the revisions of all its versions, ascending, are `expected`.
 
         Raises:
-            KeyNotFoundError: there is no such name.
+            KeyNotFoundError: the name does not exist.
             ConflictError: a version changed, came or went; nothing was removed.
         """
         self._write(name, lambda writer: remove_name(writer, name, expected))
 
     def examine(self) -> Iterator[str]:
-        """One sentence for each fault of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
+        """One sentence for each problem of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
         from keywright_file.check import examine
 
         return self._each(lambda root: examine(root, self._path, self._patience))

@@ -88,7 +88,7 @@ def under_lock(private: int, subject: str, work: Callable[[int], _T], *, patienc
 
     Raises:
         OSError: the file cannot be opened (FileNotFoundError: shared, and there is none) or locked.
-        DamagedStoreError: it is no plain file.
+        DamagedStoreError: it is not a regular file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
     descriptor = os.open(LOCK, SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT), 0o600, dir_fd=private)
@@ -207,7 +207,7 @@ def write(
 
     Raises:
         ReadOnlyStoreError, AccessDeniedError, StoreUnavailableError: nothing was written.
-        DamagedStoreError: `path` is no store, or not any more, or something in it is no part of one.
+        DamagedStoreError: `path` is not a store, or not any more, or something in it is not part of one.
         DurabilityUnknownError: a sync failed.
     """
     with WRITING.about(subject), _root(path, known=known) as root:
@@ -367,8 +367,12 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
     """
     info, subject = record.info, writer.subject
     encoded = _encoded(record)
-    if _stands(writer.root, info, subject):
-        raise _taken(info)
+    try:
+        with open_name(writer.root, info.name, subject) as directory:
+            if exists(f"@{info.version}", directory):
+                raise _taken(info)
+    except FileNotFoundError:
+        pass
     make_directory(_NEW_VERSION, directory=writer.temporary)
     with Directory(_NEW_VERSION, subject, parent=writer.temporary) as new:
         half, data = (PUBLIC_ONLY, _NOTHING) if record.payload is None else (KEY, record.payload)
@@ -390,14 +394,6 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
             raise _taken(info) from None
         raise
     return replace(info, revision=Revision(revision))
-
-
-def _stands(root: int, info: RecordInfo, subject: str) -> bool:
-    try:
-        with open_name(root, info.name, subject) as directory:
-            return exists(f"@{info.version}", directory)
-    except FileNotFoundError:
-        return False
 
 
 def _taken(info: RecordInfo) -> KeyExistsError:
@@ -424,8 +420,8 @@ def update_version(writer: Writer, record: Record, expected: Revision) -> Record
     """Replace the metadata or the payload, or destroy.
 
     Raises:
-        KeyNotFoundError: there is no such version.
-        ConflictError: its revision is another.
+        KeyNotFoundError: the version does not exist.
+        ConflictError: its revision differs.
         UnsupportedOperationError: metadata and payload change at once without a destruction, or one is too long.
         OSError: nothing was written.
         AccessDeniedError, DamagedStoreError: what is there cannot be trusted.
@@ -481,7 +477,7 @@ def _replace_payload(writer: Writer, directory: int, record: Record, old: Versio
         writer.put(directory, PUBLIC_ONLY, _NOTHING)
         _finish_change(writer, directory, old, keep={METADATA})
         return
-    # Both checksums stand there while the key is replaced, so that either key is whole.
+    # Both checksums exist while the key is replaced, so that either key is whole.
     _write_checksum(directory, record.payload)
     confirm(directory, writer.subject)
     if PUBLIC_ONLY in old.files:
@@ -520,8 +516,8 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
     """Mark a name as removed, then remove its versions; the mark makes it visible at once for all of them.
 
     Raises:
-        KeyNotFoundError: there is no such name.
-        ConflictError: the revisions of its versions are others.
+        KeyNotFoundError: the name does not exist.
+        ConflictError: the revisions of its versions differ.
         OSError: nothing was removed.
         AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or an unknown file is beside a key.
         DurabilityUnknownError: a sync failed, or what was taken away has another name.

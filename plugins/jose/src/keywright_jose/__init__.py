@@ -69,7 +69,7 @@ _NAMES = {
 _WHERE = {name: f"keywright_jose.{module}" for module, names in _NAMES.items() for name in names.split()}
 
 
-if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object
+if not TYPE_CHECKING:  # or a type checker would take every misspelled name for an object
 
     def __getattr__(name: str) -> object:
         module = _WHERE.get(name)

@@ -49,7 +49,7 @@ def signing_key(key: Key, algorithm: str) -> Callable[[bytes], bytes]:
 
     Raises:
         InvalidKeyError: the key is too short for the algorithm, is a public key, or wrong (`private_object`).
-        NotExportableError: there is no secret half.
+        NotExportableError: the key has no secret half.
         PluginError: python-jose works with another backend than cryptography.
     """
     check_backend()
@@ -218,7 +218,7 @@ class CbcHmacKey:
 
 
 def encrypt(algorithm: str, key: Secret, plaintext: Secret, aad: bytes = b"") -> Encrypted | None:
-    """Encrypt under a fresh random IV; None if the libraries cannot.
+    """Encrypt under a new random IV; None if the libraries cannot.
 
     `algorithm` is an `enc` (RFC 7518 §5.1), and `key` has its length. Neither this nor `decrypt` raises, so that no
     traceback goes through a frame of a library that holds the content.

@@ -107,7 +107,7 @@ def verify_api_key(ring: KeyRing, api_key: Secret | str | bytes) -> ApiKey:
     """Whose API key it is, if it is good now. One look-up in the store; the comparison takes the same time always.
 
     Raises:
-        MalformedTokenError: it is no API key, or a character of it is wrong. The store was not asked.
+        MalformedTokenError: it is not an API key, or a character of it is wrong. The store was not asked.
         InvalidSignatureError: it is unknown, has another secret, or was revoked or disabled: no telling which.
         ExpiredTokenError: it is right, and its time is over.
         StoreError: the store failed; whether the key is valid is unknown.
@@ -141,7 +141,7 @@ def find_api_key(ring: KeyRing, key_id: str) -> ApiKey:
 
     Raises:
         ConfigError: `key_id` is not a key_id.
-        KeyNotFoundError: there is no such API key.
+        KeyNotFoundError: the API key does not exist.
         StoreError: the store failed.
     """
     if not is_key_id(key_id):
@@ -162,7 +162,7 @@ def revoke_api_key(ring: KeyRing, key_id: str, *, reason: str = "") -> ApiKey:
 
     Raises:
         ConfigError: `key_id` is not a key_id, or `reason` not printable text of at most 1000 characters.
-        KeyNotFoundError: there is no such API key.
+        KeyNotFoundError: the API key does not exist.
         PolicyError: a plugin objects.
         StoreError: the store refused or failed.
     """

@@ -116,7 +116,7 @@ def read_header(segment: str) -> Header:
 
     Raises:
         MalformedTokenError: no canonical base64url, no JSON object (see `read_object`), no `alg` that is text, a
-            `kid`, `typ` or `cty` that is no text; it asks for extensions (`crit`), an unencoded payload (`b64`) or
+            `kid`, `typ` or `cty` that is not a text; it asks for extensions (`crit`), an unencoded payload (`b64`) or
             compression (`zip`); or it says `none`, so that anyone could have written it.
     """
     if len(segment) > _LONGEST_KEPT:

@@ -47,7 +47,7 @@ def own_algorithm(key: Key) -> str | None:
 
 
 def public_object(key: Key) -> PublicObject:
-    """The public half. (`oct` has none.)
+    """The public half, which `oct` does not have.
 
     Raises:
         InvalidKeyError: a point is not on the curve, or of low order; an RSA key is weak (`check_rsa`).

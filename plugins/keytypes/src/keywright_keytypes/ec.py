@@ -44,7 +44,7 @@ class EllipticCurve(NamedTuple):
         return (self.field_bits + 7) // 8
 
     def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
-        """A fresh key with both halves."""
+        """A new key with both halves."""
         from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key
 
         private = generate_private_key(self._curve())

@@ -39,7 +39,7 @@ class Ed25519:
     algorithms = ("EdDSA", "Ed25519")  # one signature; RFC 9864 §2.2 names it fully
 
     def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
-        """A fresh key with both halves."""
+        """A new key with both halves."""
         secret = Secret(os.urandom(_BYTES))
         return Key(self.name, secret=secret, public=_derive(secret))
 

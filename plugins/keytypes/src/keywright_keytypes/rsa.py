@@ -42,7 +42,7 @@ class Rsa:
     algorithms = ("PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 
     def generate(self, options: Options) -> Key:
-        """A fresh key with both halves, of `bits` bits (2048 to 8192, a multiple of 8), e = 65537.
+        """A new key with both halves, of `bits` bits (2048 to 8192, a multiple of 8), e = 65537.
 
         Raises:
             ConfigError: `bits` is out of bounds.

@@ -23,7 +23,7 @@ class X25519:
     algorithms: tuple[str, ...] = ()
 
     def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
-        """A fresh key with both halves."""
+        """A new key with both halves."""
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
         private = X25519PrivateKey.generate()

@@ -22,7 +22,7 @@ _WHERE = {
 }
 
 
-if not TYPE_CHECKING:  # or a type checker would take every misspelt name for an object
+if not TYPE_CHECKING:  # or a type checker would take every misspelled name for an object
 
     def __getattr__(name: str) -> object:
         module = _WHERE.get(name)

@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from keywright import Secret
+from keywright import Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError, InvalidSignatureError
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 _SEED_BYTES: Final = 32
 _PUBLIC_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
-_P: Final = 2**255 - 19
-_Y: Final = 2**255 - 1  # the sign of x is the highest bit
-# The y of the points of order 1, 2, 4 and 8, and the spellings of them that are not reduced modulo p
-# (libsodium, `ed25519_ref10.c`, ge25519_has_small_order).
-_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-_SMALL_ORDER: Final = frozenset((0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8))
 
 
 def is_sound_point(raw: bytes) -> bool:
@@ -32,8 +26,7 @@ def is_sound_point(raw: bytes) -> bool:
 
     Whether they are a point on the curve at all is checked when they are used.
     """
-    y = int.from_bytes(raw, "little") & _Y
-    return y < _P and y not in _SMALL_ORDER
+    return ed25519_point_problem(raw, on_curve=False) is None
 
 
 # Nix's key files need no key type of the registry: to find one takes longer than all use of the key.

@@ -21,7 +21,7 @@ _LONGEST_SHOWN = 40  # base64 digits in a row
 _WHITESPACE = b" \t\r\v\f"  # without the line feed, which Nix skips
 _OPENSSH_PUBLIC = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
 
-# ---- names: what stands before the colon of a key and of every signature it makes
+# ---- names: what is before the colon of a key and of every signature it makes
 
 
 def problem_in(name: str) -> str | None:
@@ -73,7 +73,7 @@ def numbered_name(name: str, version: int) -> str:
     return f"{stem}-{int(number) + version - 1}" if counts_already else f"{name}-{version}"
 
 
-# ---- base64: what stands after the colon
+# ---- base64: what is after the colon
 
 
 def decode_base64(payload: Secret) -> Secret:
@@ -190,7 +190,7 @@ def read_key(data: Secret) -> tuple[str, Secret]:
         MalformedKeyError: `data` is anything else.
     """
     name_bytes, payload = _split(data)
-    # The payload first: only what stands before a valid payload is certainly a name, and not a misplaced key.
+    # The payload first: only what is before a valid payload is certainly a name, and not a misplaced key.
     raw = decode_base64(payload)
     name = _decode_name(name_bytes)
     problem = problem_in(name)
@@ -216,7 +216,7 @@ def read_key_leniently(data: Secret) -> tuple[str, Secret, tuple[str, ...]]:
 
 
 def _split(data: Secret) -> tuple[Secret, Secret]:
-    """What stands before the colon and what after it, without the last line feed."""
+    """What is before the colon and what after it, without the last line feed."""
     text = Secret(data.reveal().removesuffix(b"\n"))
     if not text:
         raise MalformedKeyError("the Nix key is empty; it must be NAME:BASE64")

@@ -32,7 +32,7 @@ MAXIMUM_SIGNATURES: Final = 1000
 """In one narinfo. No cache has so many keys, and each costs a reader who verifies it a tenth of a millisecond."""
 
 Parts = tuple[bytes, list[bytes], bytes, bytes]
-"""What stands before the place of the signatures, their values, what stands after it, and the fingerprint."""
+"""What is before the place of the signatures, their values, what is after it, and the fingerprint."""
 
 
 class NarInfo:
@@ -41,7 +41,7 @@ class NarInfo:
     __slots__ = ("_after", "_before", "_fingerprint", "_signatures", "_text")
 
     def __init__(self, text: bytes, before: bytes, signatures: list[bytes], after: bytes, fingerprint: bytes) -> None:
-        """Use `parse`. `before` and `after` are what stands around the place of the signatures."""
+        """Use `parse`. `before` and `after` are what is around the place of the signatures."""
         self._text = text
         self._before = before
         self._signatures = signatures

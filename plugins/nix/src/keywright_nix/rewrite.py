@@ -263,7 +263,7 @@ def _failed(path: str, done: str, error: OSError) -> KeywrightError:
 
 
 class Batch:
-    """What was written to a directory and may not be on the medium yet. (A sync for each narinfo would dominate.)"""
+    """What was written to a directory and may not be on the medium yet. A sync for each narinfo would dominate."""
 
     def __init__(self, directory: str, descriptor: int) -> None:
         """`descriptor` is of the directory, opened before the first write: later disk errors are reported on it."""

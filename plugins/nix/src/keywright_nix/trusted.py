@@ -106,5 +106,5 @@ def _repeated(name: str, public: bytes, taken: dict[str, bytes]) -> str:
 
 
 def _subject(position: int, name: str) -> str:
-    # What stands before a colon may be a misplaced key, or text that steers a terminal.
+    # What is before a colon may be a misplaced key, or text that steers a terminal.
     return f"key {position}" if problem_in(name) or hides_key(name) else f"key {position} ({name})"

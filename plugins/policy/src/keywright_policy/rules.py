@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from keywright import check_name, parse_duration
+from keywright import check_name, did_you_mean, parse_duration
 from keywright.errors import ConfigError, InvalidNameError
 
 if TYPE_CHECKING:
@@ -105,7 +105,9 @@ def _check_known(where: str, what: str, named: Iterable[str], known: tuple[str, 
     for name in named:
         if name not in known:
             listed = ", ".join(known) or "none"
-            raise ConfigError(f"{where} has a {what} that is not installed{_nearest(name, known)}; there are: {listed}")
+            raise ConfigError(
+                f"{where} has a {what} that is not installed{did_you_mean(name, known)}; there are: {listed}"
+            )
 
 
 def _rule(number: int, table: Mapping[str, object]) -> Rule:
@@ -115,7 +117,7 @@ def _rule(number: int, table: Mapping[str, object]) -> Rule:
             # A name that no setting could have is not repeated: it may be a value, even a secret.
             unknown = "a member whose name is not of a-z, 0-9 and '_'"
             if re.fullmatch("[a-z][a-z0-9_]{0,40}", name):
-                unknown = f"no member {name!r}{_nearest(name, _READERS)}"
+                unknown = f"no member {name!r}{did_you_mean(name, _READERS)}"
             raise ConfigError(f"rule {number} has {unknown}; a rule has: {', '.join(_READERS)}")
         members[name] = _READERS[name](f"rule {number}: {name}", value)
     rule = Rule(number)._replace(**members)
@@ -126,12 +128,6 @@ def _rule(number: int, table: Mapping[str, object]) -> Rule:
             f"rule {number}: minimum_bits has a type that types does not allow; correct its name, or take it out"
         )
     return rule
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    return "".join(f" (did you mean {match!r}?)" for match in get_close_matches(name[:100], [*known], n=1))
 
 
 def _refuse(where: str, rule: str) -> NoReturn:
@@ -171,7 +167,7 @@ def _is_plugin_name(text: str) -> bool:
 def _operations(where: str, value: object) -> tuple[str, ...]:
     texts = _texts(where, value)
     if not set(texts) <= set(OPERATIONS):
-        near = next(filter(None, (_nearest(text, OPERATIONS) for text in texts if text not in OPERATIONS)), "")
+        near = next(filter(None, (did_you_mean(text, OPERATIONS) for text in texts if text not in OPERATIONS)), "")
         _refuse(where, f"of these{near}: {', '.join(OPERATIONS)}")
     return texts
 

@@ -130,7 +130,7 @@ class OpenedEnvelopeSeal:
         """Prepare; nothing is derived yet.
 
         `name` is the seal's and `setting` that of its master key, for messages. The kind and the costs of `derivation`
-        are used for sealing, with a fresh salt unless one is adopted.
+        are used for sealing, with a new salt unless one is adopted.
         """
         self._name = name
         self._setting = setting

@@ -61,7 +61,7 @@ class Derivation(NamedTuple):
 
 
 NO_DERIVATION: Final = Derivation(MASTER_KEY, (0, 0, 0), bytes(SALT_BYTES))
-"""What stands in payloads that are sealed under a master key."""
+"""What is in payloads that are sealed under a master key."""
 
 
 def derive_root_key(passphrase: Secret, derivation: Derivation) -> Secret:

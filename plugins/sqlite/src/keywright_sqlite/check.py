@@ -26,7 +26,7 @@ _SHARED: Final = "SELECT EXISTS (SELECT 1 FROM record WHERE payload IS NOT NULL 
 
 
 def examine(session: Session) -> Iterator[str]:
-    """One sentence for each fault. Reads only."""
+    """One sentence for each problem. Read-only."""
     sentences = [*_files(session.path)]
     try:
         sentences += session.read(lambda connection: [*_content(connection, session.path)]) or ()

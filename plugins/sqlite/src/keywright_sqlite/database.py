@@ -51,7 +51,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             bytes BLOB NOT NULL      -- as the format, or the seal, made them, or zeros
         ) STRICT
         """,
-        # The row that stands before all others, linked to the end (see store.py).
+        # The row that is before all others, linked to the end (see store.py).
         "INSERT INTO record VALUES ('', 0, 1811104489, '', NULL, 0, x'')",
     ),
 )

@@ -53,8 +53,8 @@ def resolve(path: str) -> str:
 
     Raises:
         AccessDeniedError: this user may not search a directory on the way.
-        StoreUnavailableError: a link on the way leads to nothing (a volume that is not mounted is no empty store), or
-            the way changed while it was followed.
+        StoreUnavailableError: a link on the path leads to nothing (an unmounted volume is not an empty store), or the
+            path changed while it was followed.
     """
     missing = os.path.abspath(path)
     while not os.path.exists(missing):
@@ -100,10 +100,10 @@ def size(path: str) -> int:
 
 
 def check(path: str, found: os.stat_result) -> None:
-    """Check that the database and what stands beside it are regular files that no other user can touch or replace.
+    """Check that the database and what is beside it are regular files that no other user can touch or replace.
 
     Raises:
-        StoreUnavailableError: one is no regular file.
+        StoreUnavailableError: one is not a regular file.
         AccessDeniedError: one is neither this user's nor root's, or open to others, or cannot be read, or others may
             change what is in the directory.
         DamagedStoreError: the database is empty: it is put in place whole, so this one lost its content.

@@ -132,7 +132,7 @@ class SqliteStore:
         return info
 
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        """Take a whole name away. Raises as `keywright.WritableStore.remove`, and see `update`."""
+        """Remove a whole name. Raises as `keywright.WritableStore.remove`, and see `update`."""
         path = self._session.path
 
         def take_away(connection: sqlite3.Connection) -> bool:
@@ -153,7 +153,7 @@ class SqliteStore:
             self._session.erase(f"{name} is removed")
 
     def examine(self) -> Iterator[str]:
-        """One sentence for each fault of the database and its files. As `keywright.ExaminedStore.examine`."""
+        """One sentence for each problem of the database and its files. As `keywright.ExaminedStore.examine`."""
         from keywright_sqlite.check import examine
 
         return examine(self._session)

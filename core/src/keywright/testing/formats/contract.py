@@ -49,7 +49,9 @@ _ODD_VALUES = (
 
 
 class FormatContract(ReadingRules):
-    """What every format promises. Subclass it as `TestX` and give it one fixture and an attribute:
+    """The rules for every format.
+
+    Subclass it as `TestX` and give it one fixture and an attribute:
 
     * `format`: the object under test;
     * `samples`: published encodings (see `Sample`), at least one of a secret key for each key type.
@@ -65,7 +67,7 @@ class FormatContract(ReadingRules):
     """
 
     def test_format_01_the_object_is_a_format(self, format: Format) -> None:
-        """FORMAT-01: The object has what the protocol asks for, a name of a-z, digits and '-', and key types.
+        """FORMAT-01: The object has the members of the protocol, a name of a-z, digits and '-', and key types.
 
         Why: Configuration finds a format by its name, and the ring chooses by the key types it lists; an object that
         lacks either cannot be asked for.
@@ -81,7 +83,7 @@ class FormatContract(ReadingRules):
     def test_format_02_published_samples_come_back_byte_for_byte(self, format: Format) -> None:
         """FORMAT-02: Each published sample decodes, and the key encodes to the same bytes.
 
-        Why: A key that leaves with one byte changed is a key that the program it came from may not read any more.
+        Why: The program that a key came from may not be able to read it if one byte changed.
 
         Do: Compare the two texts from the left: the first difference names the member, the order, the padding or the
         line end that your encoder writes in its own way.
@@ -97,7 +99,7 @@ class FormatContract(ReadingRules):
     def test_format_03_published_samples_are_the_keys_they_say(self, format: Format) -> None:
         """FORMAT-03: Each published sample decodes to the key that was published with it, of a type it can carry.
 
-        Why: A decoder and an encoder that are wrong in the same way agree with each other and with nobody else.
+        Why: A decoder and an encoder that are wrong in the same way agree with each other and with no other program.
 
         Do: Lay out the halves as `keywright.Key` says for the type (seed or DER, point or DER), and list the type in
         `key_types`.
@@ -113,7 +115,7 @@ class FormatContract(ReadingRules):
     def test_format_04_secret_keys_round_trip(self, format: Format, data: st.DataObject) -> None:
         """FORMAT-04: A key comes back from its secret encoding as it was, kid and attributes included.
 
-        Why: What a store holds is this encoding and nothing beside it: what is lost here is lost for good.
+        Why: A store contains only this encoding: what is lost here is lost permanently.
 
         Do: Decode what you encode and look at the member that differs. Refuse with UnsupportedKeyError what you
         cannot carry.
@@ -130,7 +132,7 @@ class FormatContract(ReadingRules):
     def test_format_05_public_keys_round_trip(self, format: Format, data: st.DataObject) -> None:
         """FORMAT-05: A key comes back from its public encoding without secret half; no public half is refused.
 
-        Why: Whoever verifies has nothing but this text; one that means another key rejects good signatures.
+        Why: Verifiers have only this text; if it means another key, they reject valid signatures.
 
         Do: Encode kid and public half of the same key, whether its secret half is there or not, and raise
         UnsupportedKeyError where `public` is None.
@@ -151,9 +153,9 @@ class FormatContract(ReadingRules):
     @LAW
     @given(data=st.data())
     def test_format_06_public_encodings_hold_nothing_secret(self, format: Format, data: st.DataObject) -> None:
-        """FORMAT-06: No stretch of the secret half is found in the public encoding, in whatever spelling.
+        """FORMAT-06: No part of the secret half is found in the public encoding, in any spelling.
 
-        Why: Public keys are put on web pages and into other people's configuration; a secret that goes along is lost.
+        Why: Public keys are published on web pages and in configuration; a secret included there is disclosed.
 
         Do: Build the public encoding from a list of the members that belong in it. Never take the secret one and
         remove something.
@@ -166,9 +168,9 @@ class FormatContract(ReadingRules):
     @LAW
     @given(data=st.data())
     def test_format_13_a_format_knows_its_own(self, format: Format, data: st.DataObject) -> None:
-        """FORMAT-13: `sniff` is true of everything that the format encodes.
+        """FORMAT-13: `sniff` is true for everything that the format encodes.
 
-        Why: `import` without `--format` asks every format; one that does not know its own leaves people to guess.
+        Why: `import` without `--format` asks every format; if one does not recognize its own, users have to guess.
 
         Do: Let `sniff` look for the first characters that all of your encodings share, those of public keys too.
         """
@@ -179,10 +181,10 @@ class FormatContract(ReadingRules):
             assert format.sniff(Secret(format.encode_public(key))) is True
 
     def test_format_14_neither_way_changes_what_it_is_given(self, format: Format) -> None:
-        """FORMAT-14: The same key gives the same text and the same data the same answer, and the key stays as it was.
+        """FORMAT-14: The same key gives the same text and the same data the same result, and the key is not changed.
 
-        Why: A stored key is compared with what it encodes to; a text that differs each time looks like damage, and a
-        key changed in passing is wrong for whoever uses it next.
+        Why: A stored key is compared with its encoding; a text that differs each time looks like damage, and a key
+        that was changed on the way is wrong for its next use.
 
         Do: Write members in one order and without salt, date or counter. Never write into `key`, `key.attributes` or
         a cache that they are read from.
@@ -202,11 +204,9 @@ class FormatContract(ReadingRules):
     def test_format_16_a_format_is_pure(self, format: Format) -> None:
         """FORMAT-16: Encoding, decoding, `sniff` and `default_kid` use no file, environment, clock or randomness.
 
-        Why: Keys are converted in places that have none of these, and a text that depends on them cannot be made
-        again.
+        Why: Keys are converted in places that have none of these, and a text that depends on them cannot be reproduced.
 
-        Do: Take what you need from the key. A date or a number drawn at random belongs into the key's attributes, or
-        nowhere.
+        Do: Take what you need from the key. A date or a random number belongs in the key's attributes, or nowhere.
         """
 
         def everything() -> None:
@@ -244,9 +244,9 @@ class FormatContract(ReadingRules):
 
     @pytest.mark.parametrize("kid", _ODD_KIDS, ids=range(len(_ODD_KIDS)))
     def test_format_10_kids_are_carried_or_refused(self, format: Format, kid: str) -> None:
-        """FORMAT-10: An odd kid comes back as it was, leniently read if need be, or is refused.
+        """FORMAT-10: An unusual kid comes back unchanged, if necessary by lenient decoding, or is refused.
 
-        Why: Signatures name the key by its kid; one that comes back cut or cleaned up names no key, or another one.
+        Why: Signatures name the key by its kid; one that comes back truncated or normalized names no key, or another.
 
         Do: Raise UnsupportedKeyError for a kid with characters that mean something in your syntax, and quote or
         escape the rest.
@@ -264,7 +264,7 @@ class FormatContract(ReadingRules):
     def test_format_11_a_key_without_kid_takes_the_default(self, format: Format) -> None:
         """FORMAT-11: A key that is encoded without kid decodes with `default_kid` as its kid.
 
-        Why: A key whose text holds no id is known by the one that its keeper gives it; without it nobody finds it.
+        Why: A key whose text contains no id gets the one that its store gives it; without it the key cannot be found.
 
         Do: Pass `default_kid` on to the `Key` wherever the text carries no kid.
         """
@@ -277,11 +277,11 @@ class FormatContract(ReadingRules):
     def test_format_12_the_default_kid_fits_and_gives_nothing_away(self, format: Format, data: st.DataObject) -> None:
         """FORMAT-12: `default_kid` is the same each time, shows nothing of the secret half, and can be encoded.
 
-        Why: A kid is public: it stands in every signature. And a key that was just made must be one that the format
-        can write.
+        Why: A kid is public: it is in every signature. And the format must be able to encode a key that was just
+        generated.
 
-        Do: Make the kid from name and version or from the public half, never from the secret one, a hash of it
-        included; return None to have it drawn at random.
+        Do: Derive the kid from name and version or from the public half, never from the secret half or a hash of it;
+        return None for a random one.
         """
         key = data.draw(self.keys(format))
         assert key.secret
@@ -302,8 +302,8 @@ class FormatContract(ReadingRules):
         Why: A name of two hundred bytes or a tenth version that cannot be written stops a rotation; a kid that two
         versions share makes verifiers take one key for the other.
 
-        Do: Put the whole version number into the kid, or what tells the public halves apart, and refuse no name that
-        `keywright.check_name` takes.
+        Do: Put the whole version number into the kid, or something that distinguishes the public halves, and accept
+        every name that `keywright.check_name` accepts.
         """
         keys = self.secret_keys(format)
         for key in keys:
@@ -319,8 +319,8 @@ class FormatContract(ReadingRules):
     def test_format_21_a_kid_is_always_carried_or_never(self, format: Format) -> None:
         """FORMAT-21: If any encoding carries the key's kid, every one does, secret or public, of any type.
 
-        Why: A text without its kid takes whatever the next keeper calls it, and its signatures name a key that nobody
-        trusts.
+        Why: A text without its kid gets any kid that the next store gives it, and its signatures name a key that no
+        verifier trusts.
 
         Do: Write `key.kid` in both encodings, and raise UnsupportedKeyError where there is no room for it; or carry
         none in either.
@@ -345,10 +345,10 @@ class FormatContract(ReadingRules):
             assert self.complete(again) == replace(key, attributes=again.attributes)
 
     def test_format_09_attributes_come_back_or_stay_behind(self, format: Format) -> None:
-        """FORMAT-09: An attribute that nobody knows comes back with all others, or none comes back, or it is refused.
+        """FORMAT-09: An unknown attribute comes back with all others, or none comes back, or it is refused.
 
-        Why: Whoever sees that `use` survived takes it that the rest did: a limit on what the key is for is gone, and
-        nobody said so.
+        Why: A user who sees that `use` was kept assumes that the rest was: a limit on the use of the key is lost
+        without a warning.
 
         Do: Carry every attribute, or none at all (keywright then tells which were lost), or raise
         UnsupportedKeyError for those that you cannot carry.
@@ -358,11 +358,11 @@ class FormatContract(ReadingRules):
             self.carries(format, replace(key, attributes=Attributes(more)))
 
     def test_format_15_what_nobody_knows_is_not_published(self, format: Format) -> None:
-        """FORMAT-15: An attribute that nobody knows is not in the public encoding, neither its name nor its value.
+        """FORMAT-15: An unknown attribute is not in the public encoding, neither its name nor its value.
 
         Why: A member of a secret key that is unknown today may be secret: another prime, a password, a note.
 
-        Do: Publish a list of attributes that you know to be public, and drop the rest without a word.
+        Do: Publish a list of attributes that you know to be public, and drop the rest silently.
         """
         for key in self.secret_keys(format):
             more = replace(key, attributes=Attributes({**key.attributes, f"x-{_CANARY}": {"a": [_CANARY]}}))
@@ -390,8 +390,8 @@ class FormatContract(ReadingRules):
     def test_format_24_odd_attributes_are_carried_or_refused(self, format: Format, value: object) -> None:
         """FORMAT-24: Attributes that break encoders raise UnsupportedKeyError and nothing else, or are left behind.
 
-        Why: A RecursionError or ValueError out of a library ends a program that was ready for a refusal, and often
-        prints what it choked on.
+        Why: A RecursionError or ValueError from a library ends a program that handles refusals, and often prints the
+        value that caused it.
 
         Do: Check depth, length and kind of each value before you hand it to a library.
         """
@@ -403,10 +403,9 @@ class FormatContract(ReadingRules):
     def test_format_07_a_key_without_secret_half_has_no_secret_encoding(self, format: Format) -> None:
         """FORMAT-07: `encode_secret` of a public key raises UnsupportedKeyError.
 
-        Why: A public key written where a secret one was asked for is a backup that turns out empty on the day that it
-        is needed.
+        Why: A public key written in place of a secret one is a backup that turns out to be empty when it is needed.
 
-        Do: Ask for `key.secret is None` first, and say that the key has no secret half.
+        Do: Check `key.secret is None` first, and report that the key has no secret half.
         """
         for sample in self.samples:
             key = self.decoded(format, sample)
@@ -417,8 +416,7 @@ class FormatContract(ReadingRules):
     def test_format_08_foreign_key_types_are_refused(self, format: Format) -> None:
         """FORMAT-08: Keys of a type that the format does not list raise UnsupportedKeyError, both ways of encoding.
 
-        Why: 32 bytes of x25519 look like an ed25519 seed; written as one, they sign as a key that was meant for
-        something else.
+        Why: 32 bytes of x25519 look like an ed25519 seed; written as one, they sign with a key for another purpose.
 
         Do: Compare `key.type` with `key_types` before anything else, exactly: no upper case, no prefix, no alias.
         """
@@ -435,11 +433,11 @@ class FormatContract(ReadingRules):
     def test_format_19_halves_that_disagree_are_not_put_right(self, format: Format) -> None:
         """FORMAT-19: A public half that belongs to another key is refused, or comes back as it was or not at all.
 
-        Why: A key whose halves disagree was damaged or forged. A format that writes the half which it thinks right
-        hides that, and gives people a key that nobody announced.
+        Why: A key whose halves do not match was damaged or forged. A format that writes only the half that it
+        considers right hides that, and gives users a key that was never announced.
 
-        Do: Write the halves as they are given; that they belong together is for `KeyType.complete` to find. Never
-        derive one from the other.
+        Do: Write the halves as they are given; `KeyType.complete` checks that they belong together. Never derive one
+        from the other.
         """
         keys = self.secret_keys(format)
         for key in keys:
@@ -452,7 +450,7 @@ class FormatContract(ReadingRules):
     def test_format_20_halves_of_a_wrong_length_are_not_put_right(self, format: Format) -> None:
         """FORMAT-20: A half with a byte more or less is refused, or comes back exactly as it was.
 
-        Why: A seed that is filled up or cut to fit is another key: what it signs verifies under nobody's public half.
+        Why: A seed that is padded or truncated is another key: its signatures verify under no published key.
 
         Do: Compare the length of each half with the one that its type has, and raise UnsupportedKeyError. Pad
         nothing.
@@ -493,7 +491,7 @@ _WORLD: Final = {
 
 
 def reached_for(action: Callable[[], object]) -> list[str]:
-    """Call `action` and name the functions of the outside world that it called, directly or not, in Python or C.
+    """Call `action` and name the environment-dependent functions that it called, directly or not, in Python or C.
 
     Modules that it imports on first use would count as files: call it once before. What C code does inside itself, and
     calls of classes, are not seen.

@@ -70,7 +70,7 @@ def damaged(whole: list[Spoilable]) -> Iterator[Spoilable]:
 
 
 def respelt(text: bytes) -> Iterator[bytes]:
-    """`text` with the base64 and hexadecimal digits in it spelt in the ways that lenient readers take for the same."""
+    """`text` with its base64 and hexadecimal digits in the spellings that lenient readers accept as equal."""
     for run in _RUN.finditer(text):
         for other in _respellings(run[0]):
             if other != run[0]:
@@ -100,7 +100,7 @@ def _read(format: LenientFormat, data: Secret, kid: str) -> tuple[Key, tuple[str
 
 
 def _spoilt(whole: list[Spoilable]) -> Iterator[Spoilable]:
-    """Data as a lenient reading meets them: damaged, or only spelt in another way."""
+    """Data for lenient decoding: damaged, or only spelled in another way."""
     yield from damaged(whole)
     for one in whole:
         text = one.data.reveal()
@@ -114,8 +114,8 @@ class ReadingRules(FormatSamples):
     def test_format_30_every_truncation_is_refused(self, format: Format) -> None:
         """FORMAT-30: Data cut short anywhere raises MalformedKeyError; only line ends at the end may be missing.
 
-        Why: Files are cut by full disks and by people who copy from a terminal; half a key that is taken for a whole
-        one signs what nobody can verify.
+        Why: Files are truncated by full disks and when they are copied from a terminal; half a key that is accepted as
+        a whole one makes signatures that cannot be verified.
 
         Do: Count: compare the length of what you decoded with the one it must have, and ask for the text's last
         character or end mark.
@@ -143,8 +143,8 @@ class ReadingRules(FormatSamples):
     def test_format_32_junk_around_a_key_is_refused_or_another_key(self, format: Format, junk: bytes) -> None:
         """FORMAT-32: Junk before or after a key, or the key twice, raises a FormatError or is another key.
 
-        Why: What stands beside a key was meant to say something: a second key, a password, the rest of a file that
-        was pasted. To skip it is to guess.
+        Why: Data next to a key has a meaning: a second key, a password, the rest of a pasted file. Skipping it is
+        guessing.
 
         Do: Anchor your pattern at both ends (`fullmatch`), and refuse when anything is left over after parsing.
         """
@@ -157,7 +157,7 @@ class ReadingRules(FormatSamples):
     def test_format_33_hostile_data_are_refused(self, format: Format, data: bytes) -> None:
         """FORMAT-33: Data made to break parsers raise a FormatError and nothing else.
 
-        Why: Keys are read from strangers; a RecursionError or a MemoryError ends a service that should have said no.
+        Why: Keys come from untrusted sources; a RecursionError or a MemoryError ends a service that should refuse.
 
         Do: Look at the length before you parse, catch what your parser raises (RecursionError, ValueError and
         UnicodeError among it) and raise MalformedKeyError outside the handler.
@@ -170,7 +170,7 @@ class ReadingRules(FormatSamples):
     def test_format_34_arbitrary_data_are_refused_or_a_key(self, format: Format, data: bytes) -> None:
         """FORMAT-34: Any bytes raise a FormatError or are a key; `sniff` answers yes or no.
 
-        Why: Whoever reads a key catches keywright's errors; any other one is a crash, and its text may quote the key.
+        Why: Programs that read keys catch keywright's errors; any other one is a crash, and its text may quote the key.
 
         Do: Decode text with `errors` in mind, and let no exception of a library out of `decode` or `sniff`.
         """
@@ -182,7 +182,7 @@ class ReadingRules(FormatSamples):
     def test_format_35_no_message_quotes_the_input(self, format: Format) -> None:
         """FORMAT-35: A refusal is one line, and it quotes nothing of the data, nor do its notes, causes and contexts.
 
-        Why: Messages go to logs, tickets and error trackers; what stands in a broken key file is most of a key.
+        Why: Messages go to logs, tickets and error trackers; what is in a broken key file is most of a key.
 
         Do: Say which rule was broken, not what was found. Raise outside the `except` block: `from None` hides the
         error of a library from tracebacks, but it stays in `__context__`, the input in its arguments.
@@ -213,7 +213,7 @@ class ReadingRules(FormatSamples):
     def test_format_39_decoded_halves_have_the_length_of_their_type(self, format: Format) -> None:
         """FORMAT-39: Halves decoded from data with something left out are as long as their key type says.
 
-        Why: A seed of 31 bytes is no key: a library fills it up or crashes, in a place where nobody expects it.
+        Why: A seed of 31 bytes is not a key: a library pads it or crashes in an unexpected place.
 
         Do: Compare the number of decoded bytes with the type's own, for each half, before you make the `Key`.
         """
@@ -229,8 +229,8 @@ class ReadingRules(FormatSamples):
     def test_format_17_what_is_read_can_be_written(self, format: Format, draw: st.DataObject) -> None:
         """FORMAT-17: Whatever decodes, edited in any way before, encodes to a text that decodes to the same key.
 
-        Why: A key that is read but not written gets into a store by one door and out by none: no export, no backup,
-        no migration.
+        Why: A key that can be read but not written enters a store and cannot leave it: no export, no backup, no
+        migration.
 
         Do: Check the same things in both ways: if `encode_secret` refuses a kid, a length or an attribute, `decode`
         must refuse it too.
@@ -265,8 +265,8 @@ class ReadingRules(FormatSamples):
     def test_format_40_a_key_has_one_spelling_in_base64_or_hexadecimal(self, format: Format) -> None:
         """FORMAT-40: Other padding, alphabet, case, digits, spare bits or blanks in a key are refused or another key.
 
-        Why: With a second spelling a blocked key passes a list that blocks its text, and two programs disagree about
-        whether a file was changed.
+        Why: With a second spelling, a blocked key passes a list that blocks its text, and two programs disagree whether
+        a file was changed.
 
         Do: Encode again what the library decoded, and refuse the data unless that gives the very same text; most
         base64 decoders skip or ignore something.
@@ -279,10 +279,10 @@ class ReadingRules(FormatSamples):
     def test_format_41_every_byte_counts(self, format: Format) -> None:
         """FORMAT-41: Data with any one byte twice or left out, or in UTF-16 or UTF-32, are refused or another key.
 
-        Why: A byte that does not count is room in which damage, or somebody's mark, goes unseen.
+        Why: In a byte that is ignored, damage or a hidden mark is not detected.
 
-        Do: Find what your parser skips at the byte that the failure names: blanks, empty fields, a byte order mark.
-        Only line ends at the end may be left out.
+        Do: Find what your parser skips at the byte in the failure: blanks, empty fields, a byte order mark. Only line
+        ends at the end may be omitted.
         """
         for data, kid, _secret, _public in self.spoilable(format):
             text, whole = data.reveal(), read(format, data, kid)
@@ -295,8 +295,8 @@ class ReadingRules(FormatSamples):
     def test_format_37_the_lenient_reading_agrees_on_what_is_canonical(self, format: Format) -> None:
         """FORMAT-37: A second, lenient reading gives the same key for canonical data, and no deviation.
 
-        Why: People say `--lenient` for one bad file and leave it there; a warning about every good one teaches them
-        to read none.
+        Why: Users pass `--lenient` for one bad file and keep it; if every good file causes a warning, they stop reading
+        warnings.
 
         Do: Read strictly first, or let both readings share the code that makes the key.
         """
@@ -308,7 +308,7 @@ class ReadingRules(FormatSamples):
     def test_format_38_the_lenient_reading_fails_as_the_strict_one_does(self, format: Format) -> None:
         """FORMAT-38: The lenient reading of damaged data raises FormatError; neither that nor a deviation quotes.
 
-        Why: Lenience is for files that other programs take, and no licence to crash on them or to print them.
+        Why: Lenient decoding is for files that other programs accept; it must not crash on them or print them.
 
         Do: Catch and word errors as in `decode`, and let a deviation say what was odd, never what it looked like.
         """
@@ -323,8 +323,7 @@ class ReadingRules(FormatSamples):
     def test_format_42_every_deviation_is_told(self, format: Format) -> None:
         """FORMAT-42: What only the lenient reading takes comes with deviations, a line each; what both take is one key.
 
-        Why: Whoever reads leniently must learn what was wrong with the file, or the next program refuses it and
-        nobody knows why.
+        Why: The user must learn what is wrong with the file, or the next program refuses it for no apparent reason.
 
         Do: Add a sentence wherever the lenient reading passes over something that `decode` refuses, and nowhere else.
         """

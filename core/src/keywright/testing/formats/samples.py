@@ -44,7 +44,7 @@ class FormatSamples(Contract):
 
     @pytest.fixture
     def format(self) -> Format:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `format`")
 
     def complete(self, key: Key) -> Key:

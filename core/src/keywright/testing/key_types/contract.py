@@ -47,11 +47,13 @@ _ORDER_OF_ED25519: Final = 2**252 + 27742317777372353535851937790883648493
 
 
 class KeyTypeContract(Contract):
-    """What every key type promises. Subclass it as `TestX` and give it a fixture and, where they differ, attributes:
+    """The rules for every key type.
+
+    Subclass it as `TestX` and give it a fixture and, where they differ, attributes:
 
     * `key_type`: the object under test;
-    * `option_sets`: what `generate` is told, one mapping of setting to value for each try; `({},)` is the defaults
-      alone. Between them they allow every algorithm, and none takes seconds.
+    * `option_sets`: the options for `generate`, one mapping of setting to value for each try; `({},)` is the defaults
+      alone. Together they allow every algorithm, and none takes seconds.
     * `samples`: how many flipped bits of a signature are tried.
     * `synonyms`: sets of algorithm names that mean one algorithm; `EdDSA` and `Ed25519` are known.
 
@@ -70,7 +72,7 @@ class KeyTypeContract(Contract):
 
     @pytest.fixture
     def key_type(self) -> KeyType:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `key_type`")
 
     def options(self, key_type: KeyType, values: Mapping[str, object]) -> Options:
@@ -79,11 +81,11 @@ class KeyTypeContract(Contract):
         return check_options(given_values, key_type.settings, owner="the key type", path="keys", source="the test")
 
     def keys(self, key_type: KeyType) -> list[Key]:
-        """A fresh key for each of `option_sets`."""
+        """A new key for each of `option_sets`."""
         return [key_type.generate(self.options(key_type, values)) for values in self.option_sets]
 
     def bindings(self, key_type: KeyType) -> Iterator[tuple[Key, str]]:
-        """Fresh keys, each with every algorithm that it is strong enough for."""
+        """New keys, each with every algorithm that it is strong enough for."""
         for key in self.keys(key_type):
             for algorithm in key_type.algorithms:
                 try:
@@ -98,7 +100,7 @@ class KeyTypeContract(Contract):
         return list(self.bindings(key_type))
 
     def test_keytype_01_the_object_is_a_key_type(self, key_type: KeyType) -> None:
-        """KEYTYPE-01: The object has what the protocol asks for, and a name of a-z, digits and '-'.
+        """KEYTYPE-01: The object has the members of the protocol, and a name of a-z, digits and '-'.
 
         Why: Configuration finds a key type by its name and asks it for its settings and algorithms before any key is
         made.
@@ -112,8 +114,8 @@ class KeyTypeContract(Contract):
     def test_keytype_02_a_generated_key_is_bare(self, key_type: KeyType) -> None:
         """KEYTYPE-02: `generate` gives a key of this type with a secret half, without kid and attributes.
 
-        Why: Kid and attributes are the ring's to give, by what the user and the format say; what a key type puts there
-        contradicts them.
+        Why: The ring sets kid and attributes from the user's options and the format; values set by a key type
+        contradict them.
 
         Do: Return `Key(self.name, secret=Secret(…), public=…)` and nothing more.
         """
@@ -135,7 +137,7 @@ class KeyTypeContract(Contract):
     def test_keytype_04_each_key_is_fresh(self, key_type: KeyType) -> None:
         """KEYTYPE-04: Keys generated one after the other have different halves.
 
-        Why: Two names with one secret are one key: whoever is given one of them has both.
+        Why: Two names with one secret are one key: anyone who gets one of them has both.
 
         Do: Draw from `os.urandom` or the library's own generator in every call, and cache nothing.
         """
@@ -173,8 +175,8 @@ class KeyTypeContract(Contract):
     def test_keytype_07_halves_of_two_keys_are_refused(self, key_type: KeyType) -> None:
         """KEYTYPE-07: `complete` of halves that do not belong together raises InvalidKeyError, and shows no secret.
 
-        Why: Such a key signs, and what it signs verifies under nobody's public half. Nix takes it; here it is found
-        before it is stored.
+        Why: Such a key signs, but its signatures do not verify under its public half. Nix accepts it; keywright
+        detects it before it is stored.
 
         Do: Derive the public half from the secret one and compare, whenever both are there.
         """
@@ -185,9 +187,9 @@ class KeyTypeContract(Contract):
     def test_keytype_08_an_empty_key_is_refused(self, key_type: KeyType) -> None:
         """KEYTYPE-08: `complete` of a key without any half, or with empty ones, raises InvalidKeyError.
 
-        Why: An empty HMAC secret verifies whatever anybody signs with an empty secret.
+        Why: An empty HMAC secret verifies anything that anyone signs with an empty secret.
 
-        Do: Ask for None and for a length of 0 before the library sees the bytes.
+        Do: Check for None and for a length of 0 before the library gets the bytes.
         """
         for key in (Key(key_type.name), Key(key_type.name, secret=Secret(b"")), Key(key_type.name, public=b"")):
             with pytest.raises(InvalidKeyError):
@@ -217,7 +219,7 @@ class KeyTypeContract(Contract):
     def test_keytype_10_cut_public_halves_are_refused(self, key_type: KeyType) -> None:
         """KEYTYPE-10: A public half with a byte more or less raises InvalidKeyError.
 
-        Why: A library that fills up or ignores bytes lets several texts stand for one key, and damage go unseen.
+        Why: If a library pads or ignores bytes, several encodings mean one key, and damage is not detected.
 
         Do: Compare the length with the type's own; for DER, encode again what was parsed and compare.
         """
@@ -229,8 +231,8 @@ class KeyTypeContract(Contract):
     def test_keytype_11_bits_are_as_asked_for(self, key_type: KeyType) -> None:
         """KEYTYPE-11: `bits` counts as the setting of that name does, from either half.
 
-        Why: A key of 256 bits where 512 were asked for is half as strong as its owner believes, and policies that
-        count bits are fooled with them.
+        Why: A key of 256 bits where 512 were requested is half as strong as its owner believes, and policies that
+        count bits are wrong, too.
 
         Do: Count bits and not bytes, and measure the key (modulus, curve, octets), not what was asked for.
         """
@@ -245,8 +247,8 @@ class KeyTypeContract(Contract):
     def test_keytype_21_settings_refuse_what_is_out_of_bounds(self, key_type: KeyType) -> None:
         """KEYTYPE-21: Whole-number settings have bounds, a default within them, and refuse what lies outside.
 
-        Why: Without a lower bound somebody makes a key that can be guessed, without an upper one a typing error keeps
-        a machine busy for hours.
+        Why: Without a lower bound a user can create a key that can be guessed; without an upper one a typing error
+        keeps a machine busy for hours.
 
         Do: Give the `Setting` a `minimum`, a `maximum` and, where it applies, `multiple_of`.
         """
@@ -265,7 +267,7 @@ class KeyTypeContract(Contract):
     def test_keytype_22_cut_secret_halves_are_refused_or_another_key(self, key_type: KeyType) -> None:
         """KEYTYPE-22: A secret half with a byte more or less is refused, alone or with the public half, or another key.
 
-        Why: A seed that lost its last byte in a copy must not be filled up in silence, nor may the surplus be cut off.
+        Why: A seed that lost its last byte in a copy must not be padded silently, nor may surplus bytes be removed.
 
         Do: Compare the length with the type's own before the bytes reach a library.
         """
@@ -283,7 +285,7 @@ class KeyTypeContract(Contract):
                 assert key.public is None or alone.public != key.public
 
     def test_keytype_23_a_key_of_another_type_is_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-23: `complete` and `bits` of a key that says another type raise InvalidKeyError.
+        """KEYTYPE-23: `complete` and `bits` of a key of another type raise InvalidKeyError.
 
         Why: 32 bytes of x25519 are a seed of ed25519 to any library; a key used for two purposes breaks the promises
         of both.
@@ -298,8 +300,7 @@ class KeyTypeContract(Contract):
     def test_keytype_24_generate_checks_its_options_itself(self, key_type: KeyType) -> None:
         """KEYTYPE-24: `generate` with a whole number out of its setting's bounds raises ConfigError.
 
-        Why: Python code builds `Options` by hand, past configuration; the bound is there against weak keys, whoever
-        asks.
+        Why: Python code can build `Options` without configuration; the bound prevents weak keys for every caller.
 
         Do: Compare the value with the `Setting` once more in `generate`, before anything is drawn.
         """
@@ -311,9 +312,9 @@ class KeyTypeContract(Contract):
                         key_type.generate(Options({**sound, setting.name: value}))
 
     def test_keytype_25_keys_do_not_come_from_a_generator_that_can_be_seeded(self, key_type: KeyType) -> None:
-        """KEYTYPE-25: After the same `random.seed`, two keys are different all the same.
+        """KEYTYPE-25: After the same `random.seed`, two keys are still different.
 
-        Why: Python's `random` can be predicted from what it gave before, and programs seed it to make tests repeat.
+        Why: Python's `random` can be predicted from earlier values, and programs seed it to make tests reproducible.
 
         Do: Draw from `os.urandom`, `secrets` or the library's own generator.
         """
@@ -332,10 +333,10 @@ class KeyTypeContract(Contract):
     def test_keytype_16_an_unknown_algorithm_is_refused(self, key_type: KeyType, algorithm: str) -> None:
         """KEYTYPE-16: Binding with an algorithm that the type does not list raises UnsupportedOperationError.
 
-        Why: Whoever writes a token writes its `alg`. A type that takes `none`, or anything that looks like an
+        Why: The author of a token chooses its `alg`. A type that accepts `none`, or anything that looks like an
         algorithm, lets the forger choose.
 
-        Do: Ask `algorithm in self.algorithms` first, exactly, before the name picks a hash or a padding.
+        Do: Check `algorithm in self.algorithms` first, exactly, before the name selects a hash or a padding.
         """
         assert algorithm not in key_type.algorithms
         for key in self.keys(key_type):
@@ -344,9 +345,9 @@ class KeyTypeContract(Contract):
     def test_keytype_17_a_public_half_does_not_sign(self, key_type: KeyType) -> None:
         """KEYTYPE-17: `signer` of a key without its secret half raises NotExportableError.
 
-        Why: The caller has to load the other half; any other error sends people to look for a fault in the key.
+        Why: The caller has to load the other half; any other error suggests a problem in the key.
 
-        Do: Ask for `key.secret is None` in `signer`, after the algorithm and before the mathematics.
+        Do: Check `key.secret is None` in `signer`, after the algorithm and before the mathematics.
         """
         for key, algorithm in self.bindings(key_type):
             with pytest.raises(NotExportableError):
@@ -355,10 +356,10 @@ class KeyTypeContract(Contract):
     def test_keytype_19_no_repr_shows_a_secret(self, key_type: KeyType) -> None:
         """KEYTYPE-19: Neither key nor type, signer or verifier shows the secret half, nor does a refusal to verify.
 
-        Why: What is bound lives long and is passed around: sooner or later a log or a traceback prints it.
+        Why: Bound objects live long and are passed around: sooner or later a log or a traceback prints them.
 
-        Do: Keep the library's key object, or a `Secret`, and never the bytes; for HMAC, the tag that would be right is
-        a secret too. Give classes of your own no generated `repr`.
+        Do: Keep the library's key object, or a `Secret`, and never the bytes; for HMAC, the correct tag is a secret,
+        too. Give classes of your own no generated `repr`.
         """
         for key, algorithm in self.bindings(key_type):
             assert key.secret
@@ -372,7 +373,7 @@ class KeyTypeContract(Contract):
     def test_keytype_26_a_public_half_is_no_secret_of_another_algorithm(self, key_type: KeyType) -> None:
         """KEYTYPE-26: Binding with an algorithm of another type, HMAC above all, raises UnsupportedOperationError.
 
-        Why: Where a public key may serve as an HMAC secret, everybody can sign: this has broken many a JWT library.
+        Why: If a public key can be used as an HMAC secret, everyone can sign: many JWT libraries had this bug.
 
         Do: List in `algorithms` what this type signs with, and hand the library a key object of this type, not bytes.
         """
@@ -385,9 +386,9 @@ class KeyTypeContract(Contract):
                     key_type.signer(key, algorithm)
 
     def test_keytype_27_a_key_of_another_type_is_not_bound(self, key_type: KeyType) -> None:
-        """KEYTYPE-27: `signer` and `verifier` of a key that says another type raise InvalidKeyError.
+        """KEYTYPE-27: `signer` and `verifier` of a key of another type raise InvalidKeyError.
 
-        Why: The bytes of one type fit another; a signature made so is valid, under a key that nobody meant.
+        Why: The bytes of one type may be valid in another; the signature is then valid under the wrong key.
 
         Do: Compare `key.type` with your own `name` in both methods. A type that cannot sign refuses by
         UnsupportedOperationError in any case.
@@ -402,7 +403,7 @@ class KeyTypeContract(Contract):
     ) -> None:
         """KEYTYPE-28: Binding any bytes works or raises InvalidKeyError, NotExportableError where a half is missing.
 
-        Why: A store may hold what nobody completed; the error of a library at this point is a crash in the middle of
+        Why: A store may contain keys that were never completed; the error of a library at this point is a crash while
         signing.
 
         Do: Check the halves in `signer` and `verifier` as `complete` checks them, by the same functions.
@@ -432,7 +433,7 @@ class KeyTypeContract(Contract):
     def test_keytype_30_the_default_key_signs_by_the_default_algorithm(self, key_type: KeyType) -> None:
         """KEYTYPE-30: A key made with every setting at its default signs with the first of `algorithms`.
 
-        Why: Somebody who asks for nothing in particular must get a key that works.
+        Why: A caller who passes no options must get a key that works.
 
         Do: Put the algorithm that the default size is strong enough for first.
         """
@@ -444,7 +445,7 @@ class KeyTypeContract(Contract):
     def test_keytype_12_each_algorithm_signs_and_verifies(self, key_type: KeyType) -> None:
         """KEYTYPE-12: Messages of 0 bytes to 64 KiB, signed by each algorithm, verify under the public half.
 
-        Why: This is what a key is for.
+        Why: This is the purpose of a key.
 
         Do: Bind one algorithm at a time and compare hash, padding and form of signer and verifier. A good signature
         gives None. `option_sets` must hold a key that is strong enough for each algorithm.
@@ -466,10 +467,10 @@ class KeyTypeContract(Contract):
     def test_keytype_13_a_changed_signature_is_refused(self, key_type: KeyType) -> None:
         """KEYTYPE-13: A signature with a flipped bit, cut short, made longer or empty raises InvalidSignatureError.
 
-        Why: Whoever can change a signature and have it hold can get a revoked or logged token in a second time; and
-        a verifier that answers False is taken for one that is content.
+        Why: If a changed signature is still valid, a revoked or logged token can be used a second time; and callers
+        may ignore a verifier that returns False.
 
-        Do: Compare the length first, then verify; raise, never return an answer. Compare all of an HMAC tag, in
+        Do: Compare the length first, then verify; raise, never return a result. Compare all of an HMAC tag, in
         constant time.
         """
         for key, algorithm in self.bindings(key_type):
@@ -487,9 +488,9 @@ class KeyTypeContract(Contract):
                 refusal(InvalidSignatureError, verify, b"message", wrong)
 
     def test_keytype_14_another_message_is_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-14: A signature does not hold for a message that differs at all.
+        """KEYTYPE-14: A signature is not valid for a message that differs at all.
 
-        Why: A signature that fits a second message lets its holder say what nobody signed.
+        Why: If a signature is valid for a second message, the signer appears to have signed that, too.
 
         Do: Hash all of the message, as it is: no strip, no case, no text decoding, no limit on its length.
         """
@@ -501,9 +502,9 @@ class KeyTypeContract(Contract):
                 refusal(InvalidSignatureError, verify, message, signature)
 
     def test_keytype_15_another_key_is_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-15: A signature does not hold under another key.
+        """KEYTYPE-15: A signature is not valid under another key.
 
-        Why: A verifier that does not look at its key takes everybody's signatures for its own.
+        Why: A verifier that ignores its key accepts signatures by any key.
 
         Do: Bind the public half of the key that was given, and nothing that is shared by all of them.
         """
@@ -520,9 +521,9 @@ class KeyTypeContract(Contract):
     ) -> None:
         """KEYTYPE-18: Verifying any bytes raises InvalidSignatureError and nothing else.
 
-        Why: Signatures come from strangers; the error of a library is a crash that they can cause at will.
+        Why: Signatures come from untrusted sources; the error of a library is a crash that they can cause at will.
 
-        Do: Check the form before you parse it, and catch what the library raises for nonsense.
+        Do: Check the form before you parse it, and catch what the library raises for invalid input.
         """
         for key, algorithm in bound:
             refusal(InvalidSignatureError, key_type.verifier(key, algorithm), message, signature)
@@ -544,7 +545,7 @@ class KeyTypeContract(Contract):
                 list(pool.map(verify, messages, signatures))
 
     def test_keytype_31_a_signature_holds_under_its_own_algorithm_alone(self, key_type: KeyType) -> None:
-        """KEYTYPE-31: A signature by one algorithm does not hold under another one of the same key.
+        """KEYTYPE-31: A signature by one algorithm is not valid under another one of the same key.
 
         Why: A verifier that tries what fits lets the forger choose the weakest hash or padding.
 
@@ -599,10 +600,10 @@ class KeyTypeContract(Contract):
                 assert len({signature[: len(signature) // 2] for signature in signatures}) == len(signatures)
 
     def test_keytype_35_a_signature_has_one_form(self, key_type: KeyType) -> None:
-        """KEYTYPE-35: The s of an Ed25519 signature is taken below the group order alone (RFC 8032 §5.1.7).
+        """KEYTYPE-35: The s of an Ed25519 signature is accepted only below the group order (RFC 8032 §5.1.7).
 
-        Why: s plus the order is a second signature of the same message: whoever counts or blocks signatures by their
-        bytes is fooled.
+        Why: s plus the order is a second signature of the same message: counting or blocking signatures by their bytes
+        does not work.
 
         Do: Verify with a library that checks s, or compare it with the order yourself.
         """

@@ -51,12 +51,14 @@ _TYPES: Final[Mapping[str, Any]] = {
 
 
 class PluginContract(Contract):
-    """What every plugin module promises. Subclass it as `TestX` and say which module, of an installed distribution:
+    """The rules for every plugin module.
+
+    Subclass it as `TestX` and name the module, of an installed distribution:
 
         class TestPlugin(PluginContract):
             module = "keywright_sqlite"
 
-    Some rules ask the module in a process of its own, where nothing is loaded yet.
+    Some rules run in a separate process in which nothing is loaded yet.
     """
 
     module: ClassVar[str] = ""
@@ -96,7 +98,7 @@ class PluginContract(Contract):
     def test_plugin_01_importing_it_is_quick(self) -> None:
         """PLUGIN-01: Importing the module, and asking for its objects, loads no third-party package and nothing slow.
 
-        Why: Every start of the command line loads every plugin; one `import requests` is felt by people who never use
+        Why: The command line loads plugins at every start; one `import requests` slows it down for users who never use
         the plugin.
 
         Do: Move the imports that the failure names into the functions that need them, and those for annotations below
@@ -105,10 +107,9 @@ class PluginContract(Contract):
         assert _run(_LOADED, self.module, _SLOW) == "", "these load at import; import them where they are first used"
 
     def test_plugin_02_it_says_which_contracts_it_follows(self, plugin: ModuleType) -> None:
-        """PLUGIN-02: The module says KEYWRIGHT_API = 1.
+        """PLUGIN-02: The module sets KEYWRIGHT_API = 1.
 
-        Why: A keywright with other contracts refuses the plugin with a line that says so, instead of failing somewhere
-        inside.
+        Why: A keywright with other contracts then refuses the plugin with a clear message, instead of failing later.
 
         Do: Write the number at the top of the module, as a number, and raise it when you follow a later version.
         """
@@ -117,7 +118,7 @@ class PluginContract(Contract):
     def test_plugin_03_its_hooks_exist(self, manager: pluggy.PluginManager, plugin: ModuleType) -> None:
         """PLUGIN-03: It implements at least one hook, and none that keywright does not have.
 
-        Why: A misspelt hook is never called: the plugin is installed, listed, and does nothing.
+        Why: A misspelled hook is never called: the plugin is installed, listed, and does nothing.
 
         Do: Compare the function's name with the page of hooks, letter by letter, and mark it with
         `@keywright.hookimpl`.
@@ -129,7 +130,7 @@ class PluginContract(Contract):
     def test_plugin_04_it_is_found_by_its_entry_point(self) -> None:
         """PLUGIN-04: An installed distribution names the module in the entry-point group `keywright`.
 
-        Why: That is the only way in: a module that is merely installed is not looked at.
+        Why: Plugins are found only through this group; a module that is merely installed is ignored.
 
         Do: Add `[project.entry-points.keywright]` with `NAME = "MODULE"` to pyproject.toml and install the project
         again.
@@ -137,9 +138,9 @@ class PluginContract(Contract):
         assert self.module in [entry.value for entry in entry_points(group="keywright")]
 
     def test_plugin_05_its_objects_do_what_their_role_asks(self, manager: pluggy.PluginManager) -> None:
-        """PLUGIN-05: Each object has the members of its protocol, and methods that take what the protocol's take.
+        """PLUGIN-05: Each object has the members of its protocol, and methods with the protocol's parameters.
 
-        Why: The ring calls by these names and keywords; what is missing shows up in the middle of somebody's rotation.
+        Why: The ring calls these names with these keywords; what is missing fails in the middle of a rotation.
 
         Do: Compare the signature with the protocol's. Parameters of your own come last and have defaults.
         """
@@ -156,9 +157,9 @@ class PluginContract(Contract):
     def test_plugin_06_its_names_are_well_formed_and_its_own(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-06: Object names are of a-z, digits and '-', and no two objects of one role share one.
 
-        Why: Names stand in configuration, on the command line and in records; of two by one name neither is used.
+        Why: Names are used in configuration, on the command line and in records; if two share a name, neither is used.
 
-        Do: Take the field's own name in lower case, and one that no other plugin has.
+        Do: Use the standard name in lower case, and one that no other plugin has.
         """
         names = [(role, item.name) for role, item in self.registered(manager)]
 
@@ -168,9 +169,9 @@ class PluginContract(Contract):
     def test_plugin_07_its_settings_are_explained(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-07: Each setting has a name of a-z, digits and '_', a help sentence, and bounds only if an integer.
 
-        Why: `--help`, the errors and the reference page consist of these words; a setting without them is guessed at.
+        Why: `--help`, the errors and the reference page are made of these texts; without them, users have to guess.
 
-        Do: Write one line that says what the value does and in which unit it is.
+        Do: Write one line that says what the value does and in which unit it is given.
         """
         for setting in self.settings(manager):
             assert re.fullmatch(r"[a-z][a-z0-9_]*", setting.name)
@@ -184,7 +185,7 @@ class PluginContract(Contract):
 
         Why: A program may open several rings, each with a registry of its own.
 
-        Do: Make the objects anew in each call, or keep them in a tuple; hand out no generator that is used up.
+        Do: Create the objects again in each call, or keep them in a tuple; hand out no generator that is used up.
         """
         first, second = ([item.name for _role, item in self.registered(manager)] for _ in range(2))
 
@@ -193,7 +194,7 @@ class PluginContract(Contract):
     def test_plugin_09_its_commands_can_be_configured(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-09: Each command has a line of help, examples that start with its words, and arguments that print.
 
-        Why: People learn a command from its `--help`, and copy the example.
+        Why: Users learn a command from its `--help`, and copy the example.
 
         Do: Give `commands.add` a `help` without line breaks and at least one example that works as it stands.
         """
@@ -225,11 +226,11 @@ class PluginContract(Contract):
         assert [str(failure) for failure in registry.failures] == []
 
     def test_plugin_11_the_order_of_its_hooks_does_not_matter(self) -> None:
-        """PLUGIN-11: In a fresh process the hooks give the same names in whatever order they are called, or alone.
+        """PLUGIN-11: In a new process the hooks give the same names in whatever order they are called, or alone.
 
         Why: keywright asks for roles in an order that may change, and only for those that it needs.
 
-        Do: Let no hook count on what another one has set up; make what both share in a function that both call.
+        Do: Let no hook depend on what another one has set up; put shared code in a function that both call.
         """
         asked = _names_in_order(self.module, _REGISTERING)
 
@@ -240,7 +241,7 @@ class PluginContract(Contract):
     def test_plugin_12_its_objects_are_explained(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-12: The module and the class of each object have a docstring that starts with a sentence.
 
-        Why: It is what somebody reads who found the name in a configuration file and asks what it is.
+        Why: It explains the name to a user who found it in a configuration file.
 
         Do: Say in one line what the object is and by which standard or program its data can be read.
         """
@@ -252,8 +253,8 @@ class PluginContract(Contract):
     def test_plugin_13_its_defaults_keep_their_own_rules(self, manager: pluggy.PluginManager) -> None:
         """PLUGIN-13: The default of a setting is of its type, in its bounds and one of its choices; no secret has one.
 
-        Why: A default that could not be written down by a user works until somebody writes it down; a secret that
-        comes with the program is none.
+        Why: A default that a user could not set fails as soon as a user sets it; a secret that is part of the program
+        is not secret.
 
         Do: Let the default be what parsing gives (a `timedelta` for a duration, a tuple for a list), None for "not
         given", or `REQUIRED`.
@@ -282,7 +283,7 @@ class PluginContract(Contract):
         assert _run(_CHANGES, self.module) == ""
 
 
-# Programs that look at a plugin module in a fresh interpreter, where nothing is loaded and nothing was asked yet.
+# Programs that look at a plugin module in a new interpreter, where nothing is loaded and nothing was asked yet.
 
 _KEPT: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 

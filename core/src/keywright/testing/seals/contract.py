@@ -22,7 +22,7 @@ from keywright.testing.rules import SHORT_LAW, Contract
 from keywright.testing.seals.memory import MemorySeal
 
 OpenSeal = Callable[[], OpenedSeal]
-"""Opens a seal anew, each time with the same master key."""
+"""Opens a seal, each time with the same master key."""
 
 _PAYLOAD: Final = Secret(b"a canary that must not sing")
 _CONTEXT: Final = b"a@1"
@@ -47,9 +47,11 @@ _OTHER_CONTEXTS: Final = (
 
 
 class SealContract(Contract):
-    """What every seal promises. Subclass it as `TestX` and give it two fixtures:
+    """The rules for every seal.
 
-    * `open_seal`: a function that opens the seal anew with one master key (see `OpenSeal`);
+    Subclass it as `TestX` and give it two fixtures:
+
+    * `open_seal`: a function that opens the seal again with one master key (see `OpenSeal`);
     * `open_other_seal`: the same with another master key.
 
         class TestMySeal(SealContract):
@@ -62,19 +64,19 @@ class SealContract(Contract):
 
     @pytest.fixture
     def open_seal(self) -> OpenSeal:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_seal`")
 
     @pytest.fixture
     def open_other_seal(self) -> OpenSeal:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_other_seal`")
 
     @pytest.mark.parametrize("data", [b"", b"\0", bytes(range(256)) * 256], ids=["empty", "NUL", "64 KiB"])
     def test_seal_01_what_was_sealed_is_unsealed_by_a_seal_opened_anew(self, open_seal: OpenSeal, data: bytes) -> None:
-        """SEAL-01: A payload of any length comes back exactly from a seal opened anew.
+        """SEAL-01: A payload of any length comes back exactly from a seal that was reopened.
 
-        Why: What is unsealed tomorrow is unsealed by another process; a key that only its own session can open is
+        Why: Another process will unseal the payload; a key that can be opened only in the session that sealed it is
         lost.
 
         Do: Put everything but the master key (salt, nonce, parameters) into the sealed bytes.
@@ -100,19 +102,19 @@ class SealContract(Contract):
     def test_seal_07_sealing_twice_gives_different_bytes(self, open_seal: OpenSeal) -> None:
         """SEAL-07: One payload sealed a hundred times gives a hundred different texts, across openings too.
 
-        Why: Equal texts tell that two records hold the same key, and a nonce that starts again with each opening
-        gives both away.
+        Why: Equal texts show that two records contain the same key, and a nonce that is reused after reopening reveals
+        both.
 
-        Do: Draw a fresh nonce from `os.urandom` in every call; a counter starts again with the process.
+        Do: Draw a new nonce from `os.urandom` in every call; a counter starts again with the process.
         """
         sealed = {open_seal().seal(_PAYLOAD, _CONTEXT).reveal() for _ in range(100)}
 
         assert len(sealed) == 100
 
     def test_seal_08_the_sealed_bytes_hold_nothing_of_the_payload(self, open_seal: OpenSeal) -> None:
-        """SEAL-08: No stretch of the payload is found in what was sealed.
+        """SEAL-08: No part of the payload is found in the sealed bytes.
 
-        Why: That is the whole point of a seal: whoever copies the disk must not have the keys.
+        Why: That is the purpose of a seal: anyone who copies the disk must not have the keys.
 
         Do: Encrypt all of it, the first block and the last one included.
         """
@@ -123,8 +125,8 @@ class SealContract(Contract):
     def test_seal_10_errors_show_nothing(self, open_seal: OpenSeal, open_other_seal: OpenSeal) -> None:
         """SEAL-10: A refusal is one line and shows neither payload nor sealed bytes, locals included.
 
-        Why: A payload that fails its check is still a key to whoever reads the log; and the master key opens all of
-        them.
+        Why: A payload that fails its check is still a key for anyone who reads the log; and the master key opens all
+        of them.
 
         Do: Authenticate before you decrypt, keep what was decrypted inside `Secret`, and raise outside the handler of
         the library's error.
@@ -172,8 +174,8 @@ class SealContract(Contract):
     def test_seal_17_a_seal_keeps_no_payload(self, open_seal: OpenSeal) -> None:
         """SEAL-17: After sealing and unsealing, nothing that the opened seal refers to holds the payload.
 
-        Why: A seal lives as long as its ring; what it keeps turns up in core dumps and debuggers long after the key
-        was used or destroyed.
+        Why: A seal lives as long as its ring; what it keeps appears in core dumps and debuggers long after the key was
+        used or destroyed.
 
         Do: Cache no payloads, and put none of a call's values into `self`.
         """
@@ -190,7 +192,7 @@ class SealContract(Contract):
         Why: With the same keystream, the XOR of two sealed payloads is that of the payloads: one known key opens all
         the others.
 
-        Do: Use the nonce that stands in the sealed bytes for encrypting too, or derive a fresh key for each payload.
+        Do: Encrypt with the nonce that is in the sealed bytes, or derive a new key for each payload.
         """
         payload = Secret(bytes(range(256)))
         one, two = (open_seal().seal(payload, _CONTEXT).reveal() for _ in range(2))
@@ -219,9 +221,9 @@ class SealContract(Contract):
     def test_seal_03_another_context_is_refused(self, open_seal: OpenSeal, other: bytes) -> None:
         """SEAL-03: A payload moved to another name or version raises SealError.
 
-        Why: Whoever can write to the disk could put an old, compromised key in the place of the new one.
+        Why: Anyone who can write to the disk could replace the new key with an old, compromised one.
 
-        Do: Hand the context to the cipher as associated data, all of it and as it is.
+        Do: Pass the context to the cipher as associated data, complete and unchanged.
         """
         sealed = open_seal().seal(_PAYLOAD, _CONTEXT)
 
@@ -230,7 +232,7 @@ class SealContract(Contract):
     def test_seal_04_another_master_key_is_refused(self, open_seal: OpenSeal, open_other_seal: OpenSeal) -> None:
         """SEAL-04: A payload sealed under another master key raises SealError.
 
-        Why: Bytes decrypted by the wrong key are noise that would be stored, exported and signed with.
+        Why: Bytes decrypted with the wrong key are noise that would be stored, exported and used for signing.
 
         Do: Derive every key that you use from the master key, and check the tag before you answer.
         """
@@ -255,7 +257,7 @@ class SealContract(Contract):
     def test_seal_06_every_truncation_and_extension_is_refused(self, open_seal: OpenSeal) -> None:
         """SEAL-06: A sealed payload cut short at either end, or made longer, raises SealError.
 
-        Why: Half a payload that is taken for a whole one is half a key; bytes that are skipped hide damage.
+        Why: A truncated payload that is accepted is half a key; bytes that are skipped hide damage.
 
         Do: Compare lengths before you take the parts, and compare the whole tag, never as much of it as is there.
         """
@@ -272,7 +274,7 @@ class SealContract(Contract):
     @SHORT_LAW
     @given(data=st.binary(max_size=300))
     def test_seal_09_arbitrary_bytes_are_refused(self, open_seal: OpenSeal, data: bytes) -> None:
-        """SEAL-09: Bytes that no seal made raise SealError and nothing else.
+        """SEAL-09: Bytes that were not made by a seal raise SealError and nothing else.
 
         Why: `doctor` and the ring catch SealError and say which record is damaged; anything else ends the program.
 
@@ -284,7 +286,7 @@ class SealContract(Contract):
     def test_seal_12_a_payload_in_the_clear_is_refused(self, open_seal: OpenSeal, payload: bytes) -> None:
         """SEAL-12: A payload that was never sealed raises SealError.
 
-        Why: If what is not sealed passes through, whoever can write to the store puts a key of their own there.
+        Why: If unsealed payloads are accepted, anyone who can write to the store can add their own key.
 
         Do: Treat everything as sealed. That a store held records before it had a seal is for migration to handle.
         """
@@ -293,7 +295,7 @@ class SealContract(Contract):
     def test_seal_13_what_another_seal_made_is_refused(self, open_seal: OpenSeal) -> None:
         """SEAL-13: A payload sealed by a seal of another kind raises SealError.
 
-        Why: Configuration may name the wrong seal; the answer must be that it does not fit, not a key of noise.
+        Why: Configuration may name the wrong seal; the result must be an error, not a key made of noise.
 
         Do: Start the sealed bytes with a mark of your own, or rely on the tag; never fall back to another way.
         """
@@ -326,9 +328,9 @@ class SealContract(Contract):
     def test_seal_15_a_context_is_itself_and_no_other(
         self, open_seal: OpenSeal, context: bytes, another: bytes, payload: bytes
     ) -> None:
-        """SEAL-15: A payload sealed under one context raises SealError under any other one, however like it is.
+        """SEAL-15: A payload sealed under one context raises SealError under any other one, however similar.
 
-        Why: As SEAL-03, for the contexts that nobody thought of.
+        Why: As SEAL-03, for all other contexts.
 
         Do: Do not cut, fold or hash the context to something short; write its length before what follows it.
         """

@@ -68,7 +68,7 @@ class MemorySeal:
     """The seal `memory`, for tests only: sound encryption, but nothing slows down guessing a weak master key.
 
     Encrypt-then-MAC: SHAKE256 (FIPS 202) as keystream, HMAC-SHA256 (RFC 2104) as tag, each under a key derived by
-    HMAC-SHA256 from the master key and a fresh nonce.
+    HMAC-SHA256 from the master key and a new nonce.
     """
 
     name = "memory"

@@ -1,4 +1,4 @@
-"""The contract of stores that take records: threads, processes, forks, kills and interrupts."""
+"""The contract of writable stores: threads, processes, forks, kills and interrupts."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class ConcurrencyRules(StoreContract):
     def test_store_34_one_of_many_threads_wins_a_version(self, open_store: OpenWritableStore) -> None:
         """STORE-34: Of eight threads that create one version at once, one wins and seven get KeyExistsError.
 
-        Why: Two that both believe that their key was stored sign with different keys under one name.
+        Why: If both callers believe that their key was stored, they sign with different keys under one name.
 
         Do: Make `create` atomic among threads too: one lock, or one connection to each thread.
         """
@@ -184,7 +184,7 @@ class ConcurrencyRules(StoreContract):
     def test_store_35_one_of_many_threads_wins_an_update(self, open_store: OpenWritableStore) -> None:
         """STORE-35: Of eight threads that update from one revision at once, one wins and seven get ConflictError.
 
-        Why: An update that is overwritten at once was promised to its caller, and is lost.
+        Why: An update that succeeded and is then overwritten is lost.
 
         Do: Compare the revision and write under one lock or in one transaction.
         """
@@ -212,7 +212,7 @@ class ConcurrencyRules(StoreContract):
     def test_store_67_threads_lose_no_update(self, open_store: OpenWritableStore) -> None:
         """STORE-67: A counter that eight threads raise by compare-and-update ends at the number of their successes.
 
-        Why: As among processes: a lost update is a key marked as compromised that signs again.
+        Why: As STORE-62: a lost update is a key marked as compromised that signs again.
 
         Do: Hold one lock or transaction from comparing the revision to the end of the write.
         """
@@ -226,7 +226,7 @@ class ConcurrencyRules(StoreContract):
     def test_store_60_one_of_many_processes_wins_a_version(self, open_store: OpenWritableStore) -> None:
         """STORE-60: Of eight processes that create one version at once, in a store not yet made, one wins.
 
-        Why: Two machines that start at the same time both make the first key; one of the two would be overwritten.
+        Why: Two machines that start at the same time both generate the first key; one would be overwritten.
 
         Do: Refuse a taken version by an atomic step that all processes see: a unique row, a link, a directory's
         rename. A lock inside the process does not help. If that cannot be, declare shared=False.
@@ -237,7 +237,7 @@ class ConcurrencyRules(StoreContract):
     def test_store_61_processes_rotate_one_name_without_a_hole(self, open_store: OpenWritableStore) -> None:
         """STORE-61: Eight processes that each make the next version of one name make 1 to n, none twice, all whole.
 
-        Why: Rotation is nothing but `create` of the highest version and one; here it must not lose a key.
+        Why: Rotation is a `create` of the highest version plus one; it must not lose a key.
 
         Do: As STORE-60; and let `versions` see at once what another process created.
         """
@@ -260,13 +260,13 @@ class ConcurrencyRules(StoreContract):
         _check_count(open_store)
 
     def test_store_63_readers_beside_writers_see_whole_records(self, open_store: OpenWritableStore) -> None:
-        """STORE-63: Who reads while others create, replace, destroy and remove sees whole records or none, no fault.
+        """STORE-63: Reading while others create, replace, destroy and remove gives whole records or none, and no error.
 
-        Why: A payload beside the metadata of another key signs under the wrong kid; a false alarm of damage makes
-        people restore old backups.
+        Why: A payload with the metadata of another key signs under the wrong kid; a false report of damage makes users
+        restore old backups.
 
-        Do: Make each change visible in one step, and read metadata and payload of one state; if they do not fit, read
-        again before you call it damage.
+        Do: Make each change visible in one step, and read metadata and payload of one state; if they do not match, read
+        again before you report damage.
         """
         self.needs("shared")
         ends = time.monotonic() + _LOOK_SECONDS
@@ -320,10 +320,10 @@ class ConcurrencyRules(StoreContract):
     def test_store_64_a_store_opened_before_a_fork_works_on_both_sides(self, open_store: OpenWritableStore) -> None:
         """STORE-64: A store that was opened before a fork can be used in parent and child, at the same time.
 
-        Why: Web servers open their stores and then fork their workers; a connection that two processes talk through
-        mixes up both.
+        Why: Web servers open their stores and then fork their workers; a connection that two processes share mixes up
+        their data.
 
-        Do: Notice the fork (`os.register_at_fork`, or compare `os.getpid()`), and open connections anew in the child.
+        Do: Notice the fork (`os.register_at_fork`, or compare `os.getpid()`), and open new connections in the child.
         """
         self.needs("shared")
         with open_store() as store:
@@ -344,7 +344,7 @@ class ConcurrencyRules(StoreContract):
     def test_store_65_a_fork_beside_a_writing_thread_does_not_hang(self, open_store: OpenWritableStore) -> None:
         """STORE-65: A process that forks while its threads write has children whose store works.
 
-        Why: A lock that another thread held at the fork is locked for ever in the child: a worker that hangs at its
+        Why: A lock that another thread held at the fork is locked forever in the child: a worker that hangs at its
         first signature.
 
         Do: Take the store's locks before a fork and release them on both sides (`os.register_at_fork`), or replace a
@@ -364,11 +364,11 @@ class ConcurrencyRules(StoreContract):
             assert [info.version for info in store.versions("a")] == [1, 2, 3]
 
     def test_store_68_what_is_not_shared_is_not_harmed_by_a_child(self, open_store: OpenWritableStore) -> None:
-        """STORE-68: Of a store that is not shared, what a forked child writes neither shows nor harms, or is refused.
+        """STORE-68: In a store that is not shared, writes of a forked child are refused, or have no effect outside it.
 
-        Why: A child that believes that it wrote, into a store that only half notices, loses keys of both.
+        Why: If a child believes that it wrote, and the store is only partly changed, both lose keys.
 
-        Do: With shared=False, keep a child's copy apart, or raise StoreUnavailableError in any process but the one
+        Do: With shared=False, keep a child's copy separate, or raise StoreUnavailableError in any process but the one
         that opened the store. If other processes may use it after all, declare shared=True.
         """
         self.declines("shared")
@@ -397,10 +397,10 @@ class ConcurrencyRules(StoreContract):
     def test_store_69_what_a_killed_process_was_told_is_there(self, open_store: OpenWritableStore) -> None:
         """STORE-69: What `create`, `update` and `remove` returned is there after their process was killed at once.
 
-        Why: Power goes and processes are killed; a key that was announced to the world and is gone is an outage.
+        Why: Power fails and processes are killed; a published key that is lost is an outage.
 
-        Do: Write through before you return, not when the store is closed or the interpreter ends. What lives only as
-        long as its process declares persistent=False.
+        Do: Write through before you return, not when the store is closed or the interpreter ends. If the content lives
+        only as long as the process, declare persistent=False.
         """
         self.needs("persistent")
 
@@ -422,9 +422,9 @@ class ConcurrencyRules(StoreContract):
         assert record.info.reason == ("updated" if self.capabilities.metadata else "")
 
     def test_store_70_what_does_not_persist_ends_with_its_process(self, open_store: OpenWritableStore) -> None:
-        """STORE-70: Of a store that says that it does not persist, what a child process wrote is gone with it.
+        """STORE-70: In a store that does not persist, what a child process wrote is gone when it ends.
 
-        Why: A throw-away store is chosen so that no key outlives the process, on no disk.
+        Why: A temporary store is chosen so that no key outlives the process or reaches a disk.
 
         Do: With persistent=False, keep records in memory alone. If they stay, declare persistent=True.
         """
@@ -440,14 +440,14 @@ class ConcurrencyRules(StoreContract):
         assert listed(open_store) == []
 
     def test_store_71_an_interrupt_leaves_all_or_nothing(self, open_store: OpenWritableStore) -> None:
-        """STORE-71: Of a call in which a signal handler raises, all is done or nothing, and the store works on.
+        """STORE-71: A call in which a signal handler raises is done completely or not at all, and the store works on.
 
-        Why: Ctrl-C and time limits raise between any two steps. A lock that nobody lets go of hangs the next call for
-        ever, and be it the one that closes the store.
+        Why: Ctrl-C and time limits raise between any two steps. A lock that is not released makes the next call hang
+        forever, even the one that closes the store.
 
-        Do: Take a lock, use what it guards, undo what was begun and let go in one function: `with` on a lock of
+        Do: Take a lock, use what it guards, undo what was begun and release it in one function: `with` on a lock of
         `threading`'s, or `try` and `finally`. An `__enter__`, `__exit__` or generator of your own leaves moments in
-        which nobody lets go, or not before the interrupt's traceback is forgotten.
+        which the lock is not released, or only when the interrupt's traceback is deleted.
         """
         if not hasattr(signal, "setitimer"):
             pytest.skip("this system has no timer that sends signals")

@@ -17,10 +17,10 @@ from keywright.testing.processes import run_in_threads
 from keywright.testing.rules import Contract
 
 OpenStore = Callable[[], AbstractContextManager[Store]]
-"""Opens the store under test anew, as another process would find it; leaving the context closes it."""
+"""Opens the store under test as another process would; leaving the context closes it."""
 
 OpenWritableStore = Callable[[], AbstractContextManager[WritableStore]]
-"""As `OpenStore`, for a store that takes writes."""
+"""As `OpenStore`, for a writable store."""
 
 Held = Mapping[str, Secret | None]
 """What a store holds: names, and the payloads of version 1."""
@@ -90,12 +90,14 @@ def clear(open_store: OpenWritableStore) -> None:
 
 
 class StoreContract(Contract):
-    """What every store promises. Subclass it as `TestX`, say what the store can do, and give it two fixtures:
+    """The rules for every store.
 
-    * `capabilities`: as the store's backend declares them; rules for what it declines say so and are skipped;
-    * `open_store`: a function that opens the store anew each time it is called (see `OpenStore`);
-    * `held`: what the store then holds, names to payloads of version 1. At least three names, of which two start
-      alike, and none that starts with `no-such`.
+    Subclass it as `TestX`, declare what the store can do, and give it two fixtures:
+
+    * `capabilities`: as the store's backend declares them; rules for other capabilities are skipped;
+    * `open_store`: a function that opens the store again each time it is called (see `OpenStore`);
+    * `held`: the content of the store, names to payloads of version 1. At least three names, of which two have a common
+      beginning, and none that starts with `no-such`.
 
         class TestEnv(StoreContract):
             capabilities = EnvBackend.capabilities
@@ -106,8 +108,8 @@ class StoreContract(Contract):
             @pytest.fixture
             def held(self): return {"a": Secret(b"1"), "a/b": Secret(b"2"), "c": Secret(b"3")}
 
-    A store that takes writes subclasses `WritableStoreContract` instead, one that signs `SigningStoreContract`, and one
-    that keeps its records in files of its own `OnDiskStoreContract`.
+    A writable store subclasses `WritableStoreContract` instead, one that signs `SigningStoreContract`, and one that
+    keeps its records in files of its own `OnDiskStoreContract`.
     """
 
     capabilities: ClassVar[Capabilities]
@@ -118,12 +120,12 @@ class StoreContract(Contract):
 
     @pytest.fixture
     def open_store(self) -> OpenStore:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `open_store`")
 
     @pytest.fixture
     def held(self, open_store: OpenStore) -> Held:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `held`")
 
     def needs(self, capability: str) -> None:
@@ -139,11 +141,11 @@ class StoreContract(Contract):
     def test_store_01_get_of_an_absent_name_is_not_found(self, open_store: OpenStore) -> None:
         """STORE-01: `get` of a name that is not there raises KeyNotFoundError, which says the name in one line.
 
-        Why: "There is no such key" sends people to another store or to a typo; any other error sends them to look for
-        a fault.
+        Why: "There is no such key" makes users check the store and the spelling; any other error makes them look for
+        damage.
 
-        Do: Raise KeyNotFoundError with the name in its message, once the store has answered that it holds no such
-        name. What could not be asked is StoreUnavailableError.
+        Do: Raise KeyNotFoundError with the name in its message if the store answered that it has no such name. If it
+        could not be reached, raise StoreUnavailableError.
         """
         with pytest.raises(KeyNotFoundError) as caught:
             read(open_store, ABSENT)
@@ -154,7 +156,7 @@ class StoreContract(Contract):
     def test_store_02_get_of_an_absent_version_is_not_found(self, open_store: OpenStore, held: Held) -> None:
         """STORE-02: `get` of a version that a name lacks raises KeyNotFoundError, which says the name.
 
-        Why: Another version of the key in its place would sign with a key that nobody asked for.
+        Why: Another version of the key in its place would sign with a key that was not requested.
 
         Do: Look for exactly this version, and fall back on no other.
         """
@@ -167,9 +169,9 @@ class StoreContract(Contract):
     def test_store_03_an_absent_name_has_no_versions(self, open_store: OpenStore) -> None:
         """STORE-03: `versions` of a name that is not there is empty, and no error.
 
-        Why: Before a first key is made the ring asks which versions there are; an error would stop it.
+        Why: Before the first key is created, the ring asks for the existing versions; an error would stop it.
 
-        Do: Return an empty sequence when the store answered that it holds no such name.
+        Do: Return an empty sequence if the store answered that it has no such name.
         """
         with open_store() as store:
             assert list(store.versions(ABSENT)) == []
@@ -177,9 +179,9 @@ class StoreContract(Contract):
     def test_store_04_get_gives_the_payload_exactly(self, open_store: OpenStore, held: Held) -> None:
         """STORE-04: `get` gives each record by its name and version, payload byte for byte and as a Secret.
 
-        Why: A key with one byte more or less is no key, and bytes outside a Secret end up in logs.
+        Why: A key with one byte more or less is not a key, and bytes outside a Secret end up in logs.
 
-        Do: Return what is stored, without stripping or decoding, wrapped in a Secret where it is read.
+        Do: Return the stored bytes, without stripping or decoding, wrapped in a Secret as soon as they are read.
         """
         for name, payload in held.items():
             record = read(open_store, name)
@@ -212,9 +214,9 @@ class StoreContract(Contract):
     def test_store_07_a_prefix_is_a_plain_string(self, open_store: OpenStore, held: Held) -> None:
         """STORE-07: `names(prefix)` gives the names that start with these characters, at a segment's end or not.
 
-        Why: `list prod/` and `list pro` are both asked, and a `%` that matches everything shows what was not meant.
+        Why: `list prod/` and `list pro` are both used, and a `%` that matches everything shows unrelated names.
 
-        Do: Compare characters. Escape what the storage takes for a pattern: `%`, `_`, `*`, `[`.
+        Do: Compare characters. Escape what is a pattern for the storage: `%`, `_`, `*`, `[`.
         """
         prefixes = {name[:end] for name in held for end in range(len(name) + 1)} | {ABSENT, "%", "_", "*", "["}
         with open_store() as store:
@@ -236,16 +238,16 @@ class StoreContract(Contract):
     def test_store_09_limit_is_the_most_that_comes(self, open_store: OpenStore, held: Held) -> None:
         """STORE-09: `names(limit=n)` gives the first n names: none for 0, all for more than there are.
 
-        Why: A page of another size makes its reader skip names, or never come to an end.
+        Why: With a page of another size, the reader skips names or never ends.
 
-        Do: Count what is given out, after prefix and `after` were applied. 0 is a limit, None is none.
+        Do: Count the names that are returned, after prefix and `after` were applied. 0 is a limit, None means no limit.
         """
         with open_store() as store:
             for limit in range(len(held) + 2):
                 assert list(store.names(limit=limit)) == sorted(held)[:limit]
 
     def test_store_10_pages_join_to_the_whole(self, open_store: OpenStore, held: Held) -> None:
-        """STORE-10: Pages by `after` and `limit`, each of a store opened anew, give every name of a prefix once.
+        """STORE-10: Pages by `after` and `limit`, the store reopened for each, give every name of a prefix once.
 
         Why: Pages are asked for by different processes, with nothing but the last name in common.
 
@@ -282,7 +284,7 @@ class StoreContract(Contract):
 
         Why: Objects are printed by debuggers, test runners and error reports.
 
-        Do: Hold payloads as Secret alone, and give the store a repr that says where it is, not what is in it.
+        Do: Keep payloads only as Secret, and give the store a repr that says where it is, not what is in it.
         """
         for name in held:
             with open_store() as store:
@@ -293,9 +295,9 @@ class StoreContract(Contract):
     def test_store_13_only_a_writable_store_has_the_methods_that_write(self, open_store: OpenStore) -> None:
         """STORE-13: A read-only store has no `create`, `update` or `remove`; a writable one has all three.
 
-        Why: Who asks a read-only store to write should learn so before a key is made, not after.
+        Why: A caller that writes to a read-only store should get the error before a key is generated, not after.
 
-        Do: Leave the methods out where the backend declares writable=False, and have all three where it says True.
+        Do: Omit the methods if the backend declares writable=False, and have all three if it declares True.
         """
         with open_store() as store:
             found = [method for method in ("create", "update", "remove") if hasattr(store, method)]
@@ -303,9 +305,9 @@ class StoreContract(Contract):
         assert found == (["create", "update", "remove"] if self.capabilities.writable else [])
 
     def test_store_14_the_contract_is_that_of_the_capabilities(self) -> None:
-        """STORE-14: The test class says what the store can do, and is the contract for that.
+        """STORE-14: The test class declares what the store can do, and is the contract for these capabilities.
 
-        Why: A capability without the rules that prove it is a claim that nobody checked.
+        Why: A capability without the rules that prove it is an unchecked claim.
 
         Do: Set `capabilities` to what the backend declares. Subclass WritableStoreContract for writable=True,
         SigningStoreContract for signing=True, StoreContract for neither; OnDiskStoreContract needs persistent=True.
@@ -320,9 +322,9 @@ class StoreContract(Contract):
         assert proven <= can, "the contract has rules for what the store cannot do"
 
     def test_store_15_what_keeps_no_metadata_invents_none(self, open_store: OpenStore, held: Held) -> None:
-        """STORE-15: A store that keeps no metadata says name and version of a record, and nothing else.
+        """STORE-15: A store that keeps no metadata reports name and version of a record, and nothing else.
 
-        Why: A guessed key type, format or time is taken for a known one, and decides which key signs.
+        Why: A guessed key type, format or time is treated as known, and decides which key signs.
 
         Do: With metadata=False, leave every other member of RecordInfo at its default; the ring finds out from the
         payload. If the store does know more, declare metadata=True.
@@ -336,9 +338,9 @@ class StoreContract(Contract):
     def test_store_16_only_a_signing_store_has_the_methods_that_sign(self, open_store: OpenStore) -> None:
         """STORE-16: A store that does not sign inside has no `generate` or `signer`; one that does has both.
 
-        Why: The ring makes keys inside wherever it can; half an implementation would show when a key is needed.
+        Why: The ring generates keys inside if it can; half an implementation would fail when a key is needed.
 
-        Do: Leave both methods out where the backend declares signing=False, and have both where it says True.
+        Do: Omit both methods if the backend declares signing=False, and have both if it declares True.
         """
         with open_store() as store:
             found = [method for method in ("generate", "signer") if hasattr(store, method)]

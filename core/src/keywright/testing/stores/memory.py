@@ -23,7 +23,7 @@ class MemorySigningStore(MemoryStore):
         """Make a key of `info.key_type` and keep it.
 
         Raises:
-            KeyExistsError: the version is there already.
+            KeyExistsError: the version exists already.
             UnsupportedOperationError: the store knows no such key type, or keys of this type have no public half.
         """
         key_type = self._key_types.get(info.key_type)
@@ -47,7 +47,7 @@ class MemorySigningStore(MemoryStore):
         """Bind a key for signing.
 
         Raises:
-            KeyNotFoundError: there is no such version.
+            KeyNotFoundError: the version does not exist.
             NotExportableError: the version has no key inside: it was destroyed, or came as a public half.
             UnsupportedOperationError: the key cannot sign with this algorithm.
         """
@@ -65,7 +65,7 @@ class MemorySigningStore(MemoryStore):
         """Add a version without a payload: a public half, or a tombstone.
 
         Raises:
-            KeyExistsError: it is there already.
+            KeyExistsError: it exists already.
             UnsupportedOperationError: the record has a payload.
         """
         _refuse_payload(record)
@@ -75,8 +75,8 @@ class MemorySigningStore(MemoryStore):
         """Replace a version's metadata. A destruction forgets the key.
 
         Raises:
-            KeyNotFoundError: there is no such version.
-            ConflictError: its revision is another.
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs.
             UnsupportedOperationError: the record has a payload.
         """
         _refuse_payload(record)
@@ -87,11 +87,11 @@ class MemorySigningStore(MemoryStore):
         return info
 
     def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        """Take a whole name away, keys included.
+        """Remove a whole name, keys included.
 
         Raises:
-            KeyNotFoundError: there is no such name.
-            ConflictError: the revisions of its versions are others.
+            KeyNotFoundError: the name does not exist.
+            ConflictError: the revisions of its versions differ.
         """
         with self._lock:
             super().remove(name, expected=expected)
@@ -118,7 +118,7 @@ class MemorySigningBackend:
         self._stores: dict[str, MemorySigningStore] = {}
 
     def open(self, options: Options) -> AbstractContextManager[MemorySigningStore]:
-        """Open the store of this id, or a fresh one for the empty id."""
+        """Open the store of this id, or a new one for the empty id."""
         identity = options.text("id")
         store = MemorySigningStore(self._key_types)
         return nullcontext(self._stores.setdefault(identity, store) if identity else store)

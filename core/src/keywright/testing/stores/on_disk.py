@@ -133,15 +133,15 @@ def _broken(data: bytes, others: dict[str, bytes]) -> Iterable[tuple[str, bytes]
 
 
 class OnDiskStoreContract(WritableStoreContract):
-    """What a writable store promises that keeps its records in files of its own, besides `WritableStoreContract`.
+    r"""The rules for a writable store that keeps its records in its own files, in addition to `WritableStoreContract`.
 
-    Subclass it as `TestX`, say what the store can do, and give it two fixtures and a method:
+    Subclass it as `TestX`, declare what the store can do, and give it two fixtures and a method:
 
     * `capabilities`: as the store's backend declares them;
     * `place`: the path of the file or directory that the store keeps its records in. It lies in the fixture
       `directory`, which the contract provides, and does not exist yet; what the store keeps beside it has a longer
       name that begins with the same;
-    * `open_store`: a function that opens the store at `place` anew each time it is called;
+    * `open_store`: a function that opens the store at `place` again each time it is called;
     * `newer(place)`: makes a closed store look as a newer keywright would have written it;
     * `syncs_in_python = False` if a library calls fsync for you.
 
@@ -157,7 +157,7 @@ class OnDiskStoreContract(WritableStoreContract):
                 return lambda: FileBackend().open(options)
 
             def newer(self, place):
-                (place / ".keywright" / "format").write_bytes(b"keywright file store 2\\n")
+                (place / ".keywright" / "format").write_bytes(b"keywright file store 2\n")
     """
 
     proves: ClassVar[frozenset[str]] = frozenset({"persistent"})
@@ -175,11 +175,11 @@ class OnDiskStoreContract(WritableStoreContract):
 
     @pytest.fixture
     def place(self) -> Path:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `place`")
 
     def newer(self, place: Path) -> None:
-        """To be overridden: make a closed store look as a newer keywright would have written it."""
+        """Override this: make a closed store look as a newer keywright would have written it."""
         raise NotImplementedError(f"{type(self).__name__} needs a method `newer`")
 
     def furnished(self, open_store: OpenWritableStore, place: Path) -> Furnished:
@@ -244,10 +244,10 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_01_every_file_is_its_owners_alone(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-01: Under umask 000, no file or directory of the store is ever open to group or others.
 
-        Why: The umask is whatever the service manager left; a key file that others can read is a published key.
+        Why: The service manager may set any umask; a key file that others can read is a published key.
 
-        Do: Make files with mode 0600 and directories with 0700, whatever the umask; that goes for logs, journals and
-        temporary files too.
+        Do: Create files with mode 0600 and directories with 0700 under any umask; also logs, journals and temporary
+        files.
         """
         with _umask(0o000):
             assert self._look_after_each_step(open_store, place, _exposed) == []
@@ -255,11 +255,11 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_02_files_are_born_private(
         self, open_store: OpenWritableStore, place: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """DISK-02: That does not hang on a later chmod: without one, all is still its owner's alone.
+        """DISK-02: DISK-01 does not depend on a later chmod: without it, everything is still private to its owner.
 
-        Why: Between the making of a file and its chmod, anybody may open it, and keeps it open.
+        Why: Between the creation of a file and its chmod, another user may open it and keep it open.
 
-        Do: Give the mode when you make the file: `os.open(path, flags, 0o600)`, `os.mkdir(path, 0o700)`. A chmod
+        Do: Set the mode when you create the file: `os.open(path, flags, 0o600)`, `os.mkdir(path, 0o700)`. A chmod
         afterwards only gives back what a umask took from the owner.
         """
         for function in ("chmod", "fchmod", "lchmod"):
@@ -284,9 +284,9 @@ class OnDiskStoreContract(WritableStoreContract):
         assert listed(open_store) == ["a"]
 
     def test_disk_04_what_came_and_went_leaves_no_file(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-04: A name that was made, changed, destroyed and removed leaves no file, and nothing lies elsewhere.
+        """DISK-04: A name that was created, changed, destroyed and removed leaves no file, in the place or elsewhere.
 
-        Why: Files left beside hold old keys, and nobody knows whether they may be removed.
+        Why: Leftover files contain old keys, and it is unclear whether they may be removed.
 
         Do: Remove temporary files also when a write is refused or fails. Keep everything in the place, or beside it
         under a name that begins with the place's.
@@ -305,12 +305,11 @@ class OnDiskStoreContract(WritableStoreContract):
         assert files.unrelated() == others
 
     def test_disk_05_a_refused_write_changes_no_file(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-05: After writes that were refused, every file has its old content, and no other has come.
+        """DISK-05: After refused writes, every file has its old content, and there is no new one.
 
-        Why: "Nothing was written" is what the error says; a half-made record or a key left in a temporary file is not
-        nothing.
+        Why: The error says "nothing was written"; a partial record or a key left in a temporary file contradicts it.
 
-        Do: Refuse before you write, or take away what you wrote before you raise.
+        Do: Refuse before you write, or remove what you wrote before you raise.
         """
         made = self.furnished(open_store, place)
         old = made.records["a", 1].info
@@ -340,7 +339,7 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_06_a_secret_that_went_is_in_no_file(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-06: After a replacement, a destruction or a removal, no 8 bytes of the secret are in any file.
 
-        Why: A destroyed key that is still in a journal, in a free page or in a file nobody opens is not destroyed.
+        Why: A destroyed key that is still in a journal, in a free page or in an unused file is not destroyed.
 
         Do: Remove the files themselves; in a database, overwrite (`secure_delete`) and clear the log before you return.
         """
@@ -380,9 +379,9 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_10_what_may_not_be_read_is_denied(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-10: A place that its user may not read raises AccessDeniedError for every question, never "no keys".
 
-        Why: A store that looks empty invites the next program to make the keys anew, over those of its owner.
+        Why: If a store looks empty, the next program creates the keys again, over those of its owner.
 
-        Do: Tell "may not" (EACCES, EPERM) from "is not there" (ENOENT) in every call of the system.
+        Do: Distinguish "not permitted" (EACCES, EPERM) from "does not exist" (ENOENT) in every system call.
         """
         self.furnished(open_store, place)
 
@@ -395,11 +394,11 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_11_one_file_that_may_not_be_read_hides_nothing(
         self, open_store: OpenWritableStore, place: Path
     ) -> None:
-        """DISK-11: With any one file or directory unreadable, each record is whole or refused, and none hidden.
+        """DISK-11: With any one file or directory unreadable, each record is whole or refused, and none is missing.
 
-        Why: After a backup was put back by another user, single files have the wrong owner.
+        Why: After another user restored a backup, single files have the wrong owner.
 
-        Do: Let no PermissionError pass for an absent file, nor escape as it is: raise AccessDeniedError.
+        Do: Do not treat a PermissionError as a missing file, and do not let it escape: raise AccessDeniedError.
         """
         made = self.furnished(open_store, place)
 
@@ -413,12 +412,12 @@ class OnDiskStoreContract(WritableStoreContract):
         assert self._as_owner(place, work) == []
 
     def test_disk_12_what_may_only_be_read_takes_no_writes(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-12: A place that may only be read is read; each write is refused, and leaves every byte as it was.
+        """DISK-12: A read-only place can be read; each write is refused, and leaves every byte unchanged.
 
-        Why: Backups, images and other people's machines are mounted so; reading keys there is what they are for.
+        Why: Backups, images and remote machines are mounted read-only, in order to read keys there.
 
-        Do: Open for reading only what is only read. Raise ReadOnlyStoreError or AccessDeniedError for writes, before
-        anything is made.
+        Do: Open read-only what is only read. Raise ReadOnlyStoreError or AccessDeniedError for writes, before anything
+        is created.
         """
         made = self.furnished(open_store, place)
         writes = self.writes(made.records["b", 1])
@@ -440,7 +439,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
         Why: As DISK-10; and what cannot be read must not be written over.
 
-        Do: As DISK-10. Do not fall back to another place, nor to a store made anew.
+        Do: As DISK-10. Do not fall back to another place, nor to a new store.
         """
         made = self.furnished(open_store, place)
         if not is_root():
@@ -458,11 +457,11 @@ class OnDiskStoreContract(WritableStoreContract):
         assert set(outcomes) <= _REFUSED
 
     def test_disk_14_a_store_that_others_can_change_is_denied(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-14: A place that everybody may write raises AccessDeniedError, and is not repaired in silence.
+        """DISK-14: A place that everyone may write raises AccessDeniedError, and is not repaired silently.
 
-        Why: Keys that others could put there are not its owner's; to use them is to sign for somebody else.
+        Why: Other users could have added keys there, and using them means signing with their keys.
 
-        Do: Look at owner and mode of what you open (`os.fstat`) before you trust what is in it, and say how to mend it.
+        Do: Check owner and mode of what you open (`os.fstat`) before you trust its content, and say how to fix it.
         """
         made = self.furnished(open_store, place)
         made.place.protect(files=0o666, directories=0o777)
@@ -501,13 +500,13 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_20_a_failed_sync_is_told(
         self, open_store: OpenWritableStore, place: Path, monkeypatch: pytest.MonkeyPatch, write: str
     ) -> None:
-        """DISK-20: If one sync of a write fails, it raises, and leaves the old state or the new, none of the other.
+        """DISK-20: If one sync of a write fails, it raises, and leaves either the old state or the new one, unmixed.
 
-        Why: After a failed sync the system may have dropped the data, and says "done" when asked again: a key that was
-        reported as stored is gone after the next power cut.
+        Why: After a failed sync the system may have dropped the data, and the next sync may still succeed: a key that
+        was reported as stored is lost at the next power failure.
 
-        Do: Raise DurabilityUnknownError (another StoreError only if nothing was written), give up what is not visible
-        yet and remove it, and never call fsync again for the same file.
+        Do: Raise DurabilityUnknownError (another StoreError only if nothing was written), remove what is not visible
+        yet, and never call fsync again for the same file.
         """
         files, syncs = Place(place), Syncs(monkeypatch)
         kept = self._prepare(open_store, files, write)
@@ -537,9 +536,9 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_21_what_a_write_made_is_synced(
         self, open_store: OpenWritableStore, place: Path, monkeypatch: pytest.MonkeyPatch, write: str
     ) -> None:
-        """DISK-21: Each file that a write made or changed, and its directory, is synced before the write returns.
+        """DISK-21: Each file that a write created or changed, and its directory, is synced before the write returns.
 
-        Why: Without the sync of its directory a new file is gone after a power cut; without its own it is there, empty.
+        Why: Without a sync of its directory, a new file is lost at a power failure; without its own, it is empty.
 
         Do: Write beside, `os.fsync` the file, rename it, `os.fsync` the directory, and only then return.
         """
@@ -553,15 +552,15 @@ class OnDiskStoreContract(WritableStoreContract):
         assert _unsynced(before, after, files, syncs.synced) == []
         assert syncs.early == []
 
-    # Damage is found, and never taken for another key or for none
+    # Damage is detected, and never read as another key or as "no keys"
 
     def test_disk_30_a_file_cut_short_is_noticed(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-30: With any file cut at any length, 0 included, each record is whole or refused; none is missing.
 
-        Why: Full disks, interrupted copies and crashed file systems cut files; an emptied store that reads as "no
-        keys" is filled anew, and the backup is not looked for.
+        Why: Full disks, interrupted copies and crashed file systems truncate files; if an emptied store reads as "no
+        keys", new keys are created and the backup is not restored.
 
-        Do: Store each part with its length or a checksum, and refuse what does not fit as DamagedStoreError. An empty
+        Do: Store each part with its length or a checksum, and raise DamagedStoreError if it does not match. An empty
         file is never a new store.
         """
         made = self.furnished(open_store, place)
@@ -574,7 +573,7 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_31_a_flipped_bit_is_noticed(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-31: With any bit of any file flipped, each record is whole or refused, and none is missing.
 
-        Why: A payload with one other bit is another key, or none; a date with one other bit ends a key early.
+        Why: A payload with a flipped bit is another key, or not a key; a date with a flipped bit ends a key early.
 
         Do: Keep a checksum of payload and of metadata (`keywright.encode_info` has one), and check it at each read.
         """
@@ -588,11 +587,11 @@ class OnDiskStoreContract(WritableStoreContract):
             made.inspection.look(damage.text)
 
     def test_disk_32_a_foreign_file_is_noticed(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-32: With any file replaced by another program's, or grown by junk, each record is whole or refused.
+        """DISK-32: With any file replaced by another program's, or with junk appended, each record is whole or refused.
 
-        Why: A backup put back under the wrong name must not become a key.
+        Why: A backup restored under the wrong name must not become a key.
 
-        Do: Mark your files (a first line, an application id), and refuse what lacks the mark as DamagedStoreError.
+        Do: Mark your files (a first line, an application id), and raise DamagedStoreError if the mark is missing.
         """
         made = self.furnished(open_store, place)
 
@@ -606,9 +605,9 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_33_swapped_files_are_noticed(self, open_store: OpenWritableStore, place: Path) -> None:
         """DISK-33: With files of two records swapped, some or all, each record is whole or refused.
 
-        Why: A key under another name or version signs for somebody else.
+        Why: A key under another name or version makes signatures with the wrong key.
 
-        Do: Say in each file whose it is, or bind the files of a record together by a checksum over name, version and
+        Do: Store the record's name in each file, or bind the files of a record by a checksum over name, version and
         payload.
         """
         made = self.furnished(open_store, place)
@@ -633,7 +632,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
         Why: A version whose payload file is gone is damaged; read as "not there", its number would be used again.
 
-        Do: Let each part of a record say that the others must be there. What is gone without a trace, nobody can tell.
+        Do: Let each part of a record state that the others must exist. If all parts are missing, it cannot be detected.
         """
         made = self.furnished(open_store, place)
         for name, _ in made.contents():
@@ -644,9 +643,9 @@ class OnDiskStoreContract(WritableStoreContract):
             made.place.restore(made.kept)
 
     def test_disk_35_what_a_newer_keywright_wrote_is_refused(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-35: A store of a newer layout raises DamagedStoreError for every read and write, and stays as it is.
+        """DISK-35: A store of a newer layout raises DamagedStoreError for every read and write, and is not changed.
 
-        Why: An older program that writes into what it does not understand damages it for the newer one.
+        Why: An older program that writes to a layout that it does not know damages it for the newer one.
 
         Do: Number the layout, check the number before anything else, and say in the message that the store is newer.
         """
@@ -662,11 +661,11 @@ class OnDiskStoreContract(WritableStoreContract):
         assert made.place.files() == before
 
     def test_disk_36_a_damaged_record_is_not_written_over(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-36: Writes to a damaged record are refused or, if they take it away, done; no other record changes.
+        """DISK-36: Writes to a damaged record are refused or, if they remove it, done; no other record changes.
 
-        Why: What is damaged can still be saved from a backup or by hand, unless the next write covers it up.
+        Why: Damage can still be repaired from a backup or by hand, unless the next write hides it.
 
-        Do: Read and check what a write builds on, and pass on the DamagedStoreError. Never create over what is there.
+        Do: Read and check what a write depends on, and pass on the DamagedStoreError. Never create over existing data.
         """
         made = self.furnished(open_store, place)
         for damage in made.damages(lambda data: _broken(data, {"text": foreign()["text"]})):
@@ -704,11 +703,11 @@ class OnDiskStoreContract(WritableStoreContract):
             assert inspection.look(damage.text) <= refused, f"{damage.text}: other records were harmed"
 
     def test_disk_37_damage_is_examined_without_harm(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-37: `examine` of a damaged store tells faults in sentences or raises a StoreError, and writes nothing.
+        """DISK-37: `examine` of a damaged store yields problems or raises a StoreError, and writes nothing.
 
-        Why: People run `keywright doctor` when something is wrong already.
+        Why: Users run `keywright doctor` when there is already a problem.
 
-        Do: Catch what each look may raise and tell it as a finding, in one line that says where and shows no payload.
+        Do: Catch what each check may raise and yield it, in one line with the place of the problem and no payload.
         """
         made = self.furnished(open_store, place)
 
@@ -729,11 +728,11 @@ class OnDiskStoreContract(WritableStoreContract):
     def test_disk_38_something_else_in_the_place_of_a_file_is_noticed(
         self, open_store: OpenWritableStore, place: Path
     ) -> None:
-        """DISK-38: A directory, pipe or link in the place of a file, or the reverse, is noticed, and nobody waits.
+        """DISK-38: A directory, pipe or link in place of a file, or the reverse, is detected, and no call blocks.
 
-        Why: A named pipe makes a careless reader wait for ever; a link leads a writer to another user's file.
+        Why: A named pipe makes a reader wait forever; a link leads a writer to another user's file.
 
-        Do: Open with O_NOFOLLOW and O_NONBLOCK, and look at what was opened (`os.fstat`) before you read.
+        Do: Open with O_NOFOLLOW and O_NONBLOCK, and check what was opened (`os.fstat`) before you read.
         """
         made = self.furnished(open_store, place)
 

@@ -50,7 +50,7 @@ class Kept(NamedTuple):
 
 
 class Place:
-    """Where a store keeps its records: `path`, what is in it, and what stands beside it under a longer name.
+    """Where a store keeps its records: `path`, what is in it, and what is beside it under a longer name.
 
     Entries are named by their path from the directory above, `keys.db-wal` or `keys/a/@1/key`.
     """
@@ -74,7 +74,7 @@ class Place:
         return found
 
     def unrelated(self) -> list[str]:
-        """What stands beside it and does not begin with its name."""
+        """What is beside it and does not begin with its name."""
         return sorted(name for name in os.listdir(self.path.parent) if not name.startswith(self.path.name))
 
     def at(self, name: str) -> Path:

@@ -8,12 +8,12 @@ from keywright.testing.stores.writable import WritableStoreContract
 
 
 class RemoteStoreContract(WritableStoreContract):
-    """What a writable store promises that is somewhere else, such as a server that several machines use.
+    """The rules for a writable store on another machine, such as a server that several machines use.
 
-    Subclass it as `TestX`, say what the store can do, and give it the fixture that `WritableStoreContract` asks for.
-    `open_store` connects anew each time; what it opens is one store for all processes that open it.
+    Subclass it as `TestX`, declare what the store can do, and give it the fixture that `WritableStoreContract` needs.
+    `open_store` connects again each time; all processes that open it get the same store.
 
-    It has the rules of `WritableStoreContract`, of which none may be declined that other machines rely on: what was
+    It has the rules of `WritableStoreContract`. Those that other machines rely on cannot be declined: what was
     written is there after reopening and after the writer was killed (STORE-69), one of many writers wins a version
     (STORE-60), rotations leave no hole (STORE-61), no update is lost (STORE-62), readers see whole records (STORE-63),
     and a process that forks keeps a working store on both sides (STORE-64, STORE-65). The capabilities `shared` and

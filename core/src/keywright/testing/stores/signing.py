@@ -40,11 +40,12 @@ def _check_signs(open_store: OpenSigningStore, key_type: KeyType, stored: Record
 
 
 class SigningStoreContract(WritableStoreContract):
-    """What a store promises that generates and signs inside. Subclass it as `TestX`, say what
-    the store can do, and give it two fixtures:
+    """The rules for a store that generates and signs inside.
+
+    Subclass it as `TestX`, declare what the store can do, and give it two fixtures:
 
     * `capabilities`: as the store's backend declares them;
-    * `open_store`: a function that opens the store anew each time it is called, empty at first;
+    * `open_store`: a function that opens the store again each time it is called, empty at first;
     * `key_type`: a key type that the store can make, to check its signatures with; it has a public half.
 
     It has the rules of `WritableStoreContract` too. Those about payloads (STORE-50 to STORE-59) are skipped, for
@@ -55,7 +56,7 @@ class SigningStoreContract(WritableStoreContract):
 
     @pytest.fixture
     def key_type(self) -> KeyType:
-        """To be overridden."""
+        """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `key_type`")
 
     def options(self, key_type: KeyType) -> Options:
@@ -78,8 +79,8 @@ class SigningStoreContract(WritableStoreContract):
     ) -> None:
         """SIGNING-01: `generate` stores the info with public half, kid and revision; its record has no payload.
 
-        Why: What is seen of a key that never leaves its store is its public half; without that nobody can
-        verify, and with more it is not inside any more.
+        Why: Of a key that never leaves its store, only the public half is visible; without it no one can verify,
+        and with more the key has left the store.
 
         Do: Return the info as it was given, with `public`, the `kid` that the callback named and a revision;
         `get` gives payload None.
@@ -95,9 +96,9 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_02_signatures_hold_under_the_public_half(
         self, open_store: OpenSigningStore, key_type: KeyType
     ) -> None:
-        """SIGNING-02: What `signer` signs, in the store opened anew, the key type verifies, for that message alone.
+        """SIGNING-02: The key type verifies what `signer` of the reopened store signs, and only for that message.
 
-        Why: A signature that only this store accepts is of no use to anybody.
+        Why: A signature that only this store accepts is useless.
 
         Do: Sign with the key of exactly this record, and turn the module's own form of signatures into JOSE
         form (ECDSA: r and s, each of full length).
@@ -133,9 +134,9 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_04_a_taken_version_is_refused(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
         """SIGNING-04: `generate` of a version that is there raises KeyExistsError and keeps the key that is there.
 
-        Why: A key that was overwritten inside cannot be had from anywhere else.
+        Why: A key that was overwritten inside cannot be restored.
 
-        Do: Claim the version before you make the key, or make sure that the loser's key is the one that goes.
+        Do: Claim the version before you generate the key, or make sure that the loser's key is removed.
         """
         stored = self.generate(open_store, key_type)
 
@@ -148,9 +149,9 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_05_an_unknown_key_type_is_refused(self, open_store: OpenSigningStore) -> None:
         """SIGNING-05: `generate` of a key type that the store cannot make is refused, and nothing is stored.
 
-        Why: A key of another type than was asked for would be noticed by those who verify, weeks later.
+        Why: Verifiers would notice a key of the wrong type weeks later.
 
-        Do: Raise UnsupportedOperationError before anything is made.
+        Do: Raise UnsupportedOperationError before anything is created.
         """
         with open_store() as store, pytest.raises(UnsupportedOperationError):
             store.generate(replace(_INFO, key_type="no-such-type"), Options(), _kid)
@@ -165,8 +166,7 @@ class SigningStoreContract(WritableStoreContract):
         Why: The ring refuses a kid that another version has; a key left inside without a record is never found
         again, and may be billed.
 
-        Do: Call `kid` before anything is kept, or remove the key again; let the callback's own error through as
-        it is.
+        Do: Call `kid` before anything is stored, or remove the key again; do not change the callback's own error.
         """
 
         def refuse(_public: bytes) -> str:
@@ -196,7 +196,7 @@ class SigningStoreContract(WritableStoreContract):
     ) -> None:
         """SIGNING-08: `signer` with an algorithm that the key does not know raises UnsupportedOperationError.
 
-        Why: An algorithm that is not checked here is refused, or worse accepted, by the module behind.
+        Why: An algorithm that is not checked here is refused, or worse, accepted by the module.
 
         Do: Compare with the algorithms of the key's type, and raise UnsupportedOperationError for any other
         text.
@@ -209,10 +209,10 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_09_a_destroyed_key_signs_no_more(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
         """SIGNING-09: After destruction, `signer` raises UnsupportedOperationError; the public half stays.
 
-        Why: Destruction is what an owner does when a key must never sign again.
+        Why: An owner destroys a key when it must never sign again.
 
-        Do: Destroy the key inside along with the record's state; keep `public`, so that old signatures can
-        still be told.
+        Do: Destroy the key inside together with the change of the record's state; keep `public`, so that old
+        signatures can still be identified.
         """
         stored = self.generate(open_store, key_type)
 
@@ -225,7 +225,7 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_10_a_removed_key_signs_no_more(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
         """SIGNING-10: After removal the key is gone, and a public half stored under its name has no signer.
 
-        Why: A key that goes on signing under a record made later signs for somebody else.
+        Why: A key that still signs under a later record signs with the wrong key.
 
         Do: Remove the keys inside with the records of their name, and never find a key by name alone.
         """
@@ -255,9 +255,9 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_12_a_refused_kid_leaves_the_version_free(
         self, open_store: OpenSigningStore, key_type: KeyType
     ) -> None:
-        """SIGNING-12: Whatever `kid` raises comes out as it is, and the version can be generated afterwards.
+        """SIGNING-12: Any exception of `kid` is passed on unchanged, and the version can be generated afterwards.
 
-        Why: A version that is taken by a key which nobody has seen makes every later rotation fail.
+        Why: If an unknown key occupies a version, every later rotation fails.
 
         Do: Undo in a `finally` or `except BaseException`, not for errors that you expect alone.
         """
@@ -278,7 +278,7 @@ class SigningStoreContract(WritableStoreContract):
     def test_signing_13_a_key_inside_is_not_replaced(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
         """SIGNING-13: `update` with a payload raises UnsupportedOperationError, and the key inside goes on signing.
 
-        Why: A payload put over a key that is held inside leaves a record of which nobody can say which key it is.
+        Why: If a payload replaces a key inside, it is unknown which key the record means.
 
         Do: Refuse every payload in `update`, destroyed or not, before anything is written.
         """
@@ -291,9 +291,9 @@ class SigningStoreContract(WritableStoreContract):
         _check_signs(open_store, key_type, stored)
 
     def test_signing_14_a_payload_does_not_come_back(self, open_store: OpenSigningStore) -> None:
-        """SIGNING-14: `create` with a payload is refused and stores nothing, or takes the key in and gives it no more.
+        """SIGNING-14: `create` with a payload is refused and stores nothing, or imports the key and never returns it.
 
-        Why: A store from which keys come back is no signing store, and its owner relies on it that it is.
+        Why: The owner of a signing store relies on keys never leaving it.
 
         Do: Raise UnsupportedOperationError; or import the key into the module, and answer `get` with payload None.
         """
@@ -309,9 +309,9 @@ class SigningStoreContract(WritableStoreContract):
     ) -> None:
         """SIGNING-15: Of eight threads that generate one version at once, one wins, and its key is the one that signs.
 
-        Why: The record of one key over the key of another makes signatures that hold under no public half.
+        Why: A record with the public half of another key makes signatures that are not valid under any public half.
 
-        Do: Put key and record in place together, under one lock, and throw away the key of who came late.
+        Do: Store key and record together, under one lock, and delete the key of the thread that came second.
         """
 
         def generate(store: SigningStore) -> RecordInfo | None:

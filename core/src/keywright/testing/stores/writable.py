@@ -1,4 +1,4 @@
-"""The contract of stores that take records."""
+"""The contract of writable stores."""
 # ruff: noqa: S101 - these are tests, and pytest explains a failed assert
 
 from __future__ import annotations
@@ -63,10 +63,12 @@ def findings(store: Store) -> list[str]:
 
 
 class WritableStoreContract(ConcurrencyRules):
-    """What a writable store promises. Subclass it as `TestX`, say what the store can do, and give it one fixture:
+    """The rules for a writable store.
+
+    Subclass it as `TestX`, declare what the store can do, and give it one fixture:
 
     * `capabilities`: as the store's backend declares them;
-    * `open_store`: a function that opens the store anew each time it is called, empty at first and with what was
+    * `open_store`: a function that opens the store again each time it is called, empty at first and with what was
       written from then on.
 
         class TestSqlite(WritableStoreContract):
@@ -89,9 +91,9 @@ class WritableStoreContract(ConcurrencyRules):
         return payloads
 
     def test_store_20_what_was_created_is_there_after_reopening(self, open_store: OpenWritableStore) -> None:
-        """STORE-20: `create` returns the info with a revision, and the store, opened anew, holds just that.
+        """STORE-20: `create` returns the info with a revision, and the store, reopened, contains just that.
 
-        Why: A key that was handed out and is not there after the next start is lost, with all that it signed.
+        Why: A key that was used and is gone after the next start is lost, with everything that it signed.
 
         Do: Commit before you return. Do not leave it to the closing of the store: the process may be killed.
         """
@@ -108,7 +110,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_21_a_taken_version_is_refused(self, open_store: OpenWritableStore) -> None:
         """STORE-21: `create` of a version that is there raises KeyExistsError and changes nothing.
 
-        Why: Overwriting a key loses it for good; and rotation relies on it that of two who make a version one is told.
+        Why: Overwriting a key loses it permanently; and rotation relies on an error for the second of two writers.
 
         Do: Create only what is absent, by one atomic step of the storage (a unique row, a link, a rename that refuses);
         looking first and writing then is two steps.
@@ -126,10 +128,9 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_22_any_name_can_be_stored(self, open_store: OpenWritableStore, drawn: list[str]) -> None:
         """STORE-22: Any set of names of the grammar can be stored side by side, and comes back in order.
 
-        Why: Names are chosen by people; one that only this store refuses or confuses shows up in the middle of a
-        migration.
+        Why: Users choose names; a name that only this store refuses or confuses fails in the middle of a migration.
 
-        Do: Map names to the storage without loss and without a collision: `a` stands beside `a/1`, and one name has
+        Do: Map names to the storage without loss and without a collision: `a` and `a/1` can both exist, and a name has
         up to 200 bytes.
         """
         clear(open_store)
@@ -160,9 +161,9 @@ class WritableStoreContract(ConcurrencyRules):
         check_only(open_store, Record(stored, None))
 
     def test_store_24_versions_ascend_as_numbers(self, open_store: OpenWritableStore) -> None:
-        """STORE-24: `versions` ascends by number, 10 after 9, in whatever order they were made.
+        """STORE-24: `versions` ascends by number, 10 after 9, independent of the order of creation.
 
-        Why: The highest version is the newest; sorted as texts, the tenth rotation goes back to the ninth key.
+        Why: The highest version is the newest; sorted as text, the tenth rotation would return to the ninth key.
 
         Do: Sort by the number, up to 999,999,999.
         """
@@ -179,9 +180,9 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_25_metadata_are_updated_and_the_payload_stays(self, open_store: OpenWritableStore) -> None:
         """STORE-25: `update` with the right revision replaces the metadata, keeps the payload, gives a new revision.
 
-        Why: Labels and states change while the key lives on, and who else has read it must notice.
+        Why: Labels and states change while the key stays, and other readers must notice.
 
-        Do: Replace all members of the info (what is left out is gone), leave the payload alone, make a fresh revision.
+        Do: Replace all members of the info (what is left out is gone), leave the payload alone, make a new revision.
         """
         self.needs("metadata")
         old = self.make(open_store, labels={"x": "1"})
@@ -195,7 +196,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_26_an_update_from_another_revision_is_refused(self, open_store: OpenWritableStore) -> None:
         """STORE-26: `update` with a revision that is not the record's raises ConflictError and changes nothing.
 
-        Why: Somebody who read the record before it was marked as compromised would enable it again.
+        Why: A process that read the record before it was marked as compromised would enable it again.
 
         Do: Compare `expected` with the stored revision in the transaction, or under the lock, that writes.
         """
@@ -228,11 +229,11 @@ class WritableStoreContract(ConcurrencyRules):
         assert len({stored.revision for stored in seen}) == len(seen)
 
     def test_store_28_an_update_of_what_is_absent_is_not_found(self, open_store: OpenWritableStore) -> None:
-        """STORE-28: `update` of an absent name or version raises KeyNotFoundError and makes nothing.
+        """STORE-28: `update` of an absent name or version raises KeyNotFoundError and creates nothing.
 
-        Why: A record that an update brings back after somebody removed it has lost its neighbours, and its history.
+        Why: A record that an update recreates after its removal has lost its other versions and its history.
 
-        Do: Never insert in `update`; say KeyNotFoundError even if the revision would not fit either.
+        Do: Never insert in `update`; raise KeyNotFoundError even if the revision does not match either.
         """
         held = self.make(open_store)
 
@@ -246,8 +247,8 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_29_a_destroyed_version_stays_as_a_tombstone(self, open_store: OpenWritableStore) -> None:
         """STORE-29: A version updated to `destroyed` without payload stays listed, and its number stays taken.
 
-        Why: The tombstone says that there was a key and when it ended; its number used again would pass another key
-        off as the old one.
+        Why: The tombstone records that a key existed and when it ended; if its number is reused, another key appears
+        to be the old one.
 
         Do: Keep the record with payload None, and let its metadata count as a version everywhere.
         """
@@ -261,9 +262,9 @@ class WritableStoreContract(ConcurrencyRules):
             self.make(open_store)
 
     def test_store_30_remove_takes_the_whole_name_and_no_other(self, open_store: OpenWritableStore, held: Held) -> None:
-        """STORE-30: `remove` takes every version of a name, and leaves names that only look like it.
+        """STORE-30: `remove` removes every version of a name, and no similar names.
 
-        Why: A migration removes name by name; what it takes besides is lost.
+        Why: A migration removes name by name; anything else that is removed is lost.
 
         Do: Match the whole name: `a` is neither `a/b` nor `a.b`.
         """
@@ -281,7 +282,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_31_remove_from_another_state_is_refused(self, open_store: OpenWritableStore) -> None:
         """STORE-31: `remove` with other revisions, more, fewer or in another order raises ConflictError.
 
-        Why: A version that was made since the copy was taken would be removed uncopied.
+        Why: A version that was created after the copy would be removed without having been copied.
 
         Do: Compare the list of all revisions, ascending by version, where you remove; then remove all or nothing.
         """
@@ -299,7 +300,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_32_remove_of_what_is_absent_is_not_found(self, open_store: OpenWritableStore) -> None:
         """STORE-32: `remove` of a name that is not there raises KeyNotFoundError, whatever was expected.
 
-        Why: A migration that meets a name which went meanwhile must be told, even if it expected nothing.
+        Why: A migration must notice that a name was removed meanwhile, even if it expected no versions.
 
         Do: Look for the name before comparing revisions.
         """
@@ -310,9 +311,9 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_33_a_removed_name_can_be_made_again(self, open_store: OpenWritableStore) -> None:
         """STORE-33: After `remove`, version 1 can be created with other content.
 
-        Why: A migration may be turned round, and brings a name back to where it was.
+        Why: A migration may be reversed, and then recreates the name.
 
-        Do: Leave nothing of a removed name that still counts as a version.
+        Do: Keep nothing of a removed name that still counts as a version.
         """
         self.make(open_store, b"old", name="a/b", kid="old")
         clear(open_store)
@@ -324,7 +325,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_36_a_revision_that_came_along_is_not_kept(self, open_store: OpenWritableStore) -> None:
         """STORE-36: `create` gives a revision of its own to an info that has one, as it comes from another store.
 
-        Why: Two stores that share revisions would take each other's updates.
+        Why: Two stores that share revisions would accept each other's updates.
 
         Do: Ignore `info.revision` in `create` and `update`; only `expected` is compared.
         """
@@ -360,7 +361,7 @@ class WritableStoreContract(ConcurrencyRules):
     ) -> None:
         """STORE-38: A loop over `names` that removes each name sees every name once.
 
-        Why: That is how a store is emptied; with names passed over, keys stay behind that were thought gone.
+        Why: This is how a store is emptied; if names are skipped, keys remain that are believed to be removed.
 
         Do: Go on from the last name that was given out, not from a position or an open cursor.
         """
@@ -374,12 +375,12 @@ class WritableStoreContract(ConcurrencyRules):
         assert listed(open_store) == []
 
     def test_store_39_hard_names_stand_side_by_side(self, open_store: OpenWritableStore) -> None:
-        """STORE-39: Names of 200 bytes or 100 segments, and such as a store's own files may have, share a store.
+        """STORE-39: Names of 200 bytes or 100 segments, and names like those of a store's own files, share a store.
 
-        Why: The longest name and the one called `lock` are the ones that nobody tries before a customer does.
+        Why: The longest name and a name such as `lock` are usually not tested.
 
-        Do: Keep names apart from the store's own files, from version numbers and from each other; leave room for 200
-        bytes and whatever you add to them.
+        Do: Keep names separate from the store's own files, from version numbers and from each other; leave room for 200
+        bytes and anything that you add to them.
         """
         for version in (1, 2):
             for name in _HARD_NAMES:
@@ -394,11 +395,11 @@ class WritableStoreContract(ConcurrencyRules):
             assert list(store.names()) == []
 
     def test_store_40_names_that_stay_are_paged_once(self, open_store: OpenWritableStore, held: Held) -> None:
-        """STORE-40: Pages show each name that stays exactly once, whatever comes and goes between them.
+        """STORE-40: Pages show each name that stays exactly once, even if others are added or removed between them.
 
-        Why: A listing that skips a name while others rotate makes a check of due keys pass over it.
+        Why: If a listing skips a name while others rotate, a check of due keys skips it, too.
 
-        Do: Begin a page at the first name after `after`; never count how many were given out before.
+        Do: Begin a page at the first name after `after`; never count how many were returned before.
         """
         found: list[str] = []
         for number in range(len(held) + 1):
@@ -413,10 +414,10 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_41_what_cannot_be_kept_is_refused(self, open_store: OpenWritableStore) -> None:
         """STORE-41: A store that keeps no metadata refuses a record with any, and writes nothing of it.
 
-        Why: A key whose expiry or state was dropped in silence is valid for ever.
+        Why: A key whose expiry or state was dropped silently is valid forever.
 
-        Do: With metadata=False, raise UnsupportedOperationError in `create` and `update` for every info that says more
-        than name and version.
+        Do: With metadata=False, raise UnsupportedOperationError in `create` and `update` for every info with more than
+        name and version.
         """
         self.declines("metadata")
         held, payload = self.make(open_store), self.payload(b"p")
@@ -445,7 +446,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_50_payloads_come_back_byte_for_byte(self, open_store: OpenWritableStore, data: bytes) -> None:
         """STORE-50: A payload of any bytes, none to 64 KiB, comes back exactly.
 
-        Why: Formats and seals write what they like; a store that strips a line end breaks keys that it never looked at.
+        Why: Formats and seals write any bytes; a store that strips a line end breaks keys.
 
         Do: Treat the payload as bytes throughout: binary files, BLOB columns, base64 where only text will do.
         """
@@ -455,11 +456,11 @@ class WritableStoreContract(ConcurrencyRules):
         assert read(open_store).payload == Secret(data)
 
     def test_store_51_no_payload_is_not_an_empty_one(self, open_store: OpenWritableStore) -> None:
-        """STORE-51: A record without payload comes back without, a record with an empty one with an empty one.
+        """STORE-51: A record without payload comes back without one, a record with an empty payload with an empty one.
 
-        Why: None says that the key was destroyed or never came; an empty payload is a damaged key.
+        Why: None means that the key was destroyed or never imported; an empty payload is a damaged key.
 
-        Do: Store whether there is a payload, apart from its bytes.
+        Do: Store whether a payload exists separately from its bytes.
         """
         self.declines("signing")
         create(open_store, _BARE, None)
@@ -487,11 +488,11 @@ class WritableStoreContract(ConcurrencyRules):
         assert unrevised(stored) == info
 
     def test_store_53_a_payload_is_replaced_and_the_metadata_stay(self, open_store: OpenWritableStore) -> None:
-        """STORE-53: `update` of the payload alone, as sealing anew does, keeps the metadata and moves the revision.
+        """STORE-53: `update` of the payload alone, as resealing does, keeps the metadata and moves the revision.
 
-        Why: When a master key is replaced, every payload is written anew, while labels and states live on.
+        Why: When a master key is replaced, every payload is rewritten, while labels and states stay.
 
-        Do: Write the new payload beside the old, then let it take its place in one step, with a fresh revision.
+        Do: Write the new payload beside the old one, then replace it in one step, with a new revision.
         """
         self.declines("signing")
         old = self.make(open_store, b"old", labels={"x": "1"})
@@ -505,8 +506,8 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_54_metadata_and_payload_do_not_change_at_once(self, open_store: OpenWritableStore) -> None:
         """STORE-54: `update` of both at once raises UnsupportedOperationError and changes neither.
 
-        Why: Many stores can put one thing in place in one step, and not two; half of such an update would be neither
-        the old record nor the new.
+        Why: Many stores can replace one thing in one step, but not two; half of such an update would be neither the old
+        record nor the new one.
 
         Do: Refuse it even if your store could. The one change of both is a destruction: state `destroyed`, payload
         None.
@@ -525,7 +526,7 @@ class WritableStoreContract(ConcurrencyRules):
         assert read(open_store) == Record(old, Secret(b"old"))
 
     def test_store_55_no_error_shows_a_payload(self, open_store: OpenWritableStore) -> None:
-        """STORE-55: No refusal shows the payload that was given or the one that is held, locals included.
+        """STORE-55: No refusal shows the given payload or the stored one, locals included.
 
         Why: Error reports are sent to other people, with the locals of every frame.
 
@@ -547,9 +548,9 @@ class WritableStoreContract(ConcurrencyRules):
             assert_hidden(_CANARY, traceback_with_locals(caught.value))
 
     def test_store_56_any_history_gives_what_the_model_says(self, open_store: OpenWritableStore) -> None:
-        """STORE-56: After each step of any history of writes, good and refused, the store is as the model says.
+        """STORE-56: After each step of any history of writes, accepted and refused, the store agrees with the model.
 
-        Why: Faults hide in the order of things: a destruction after a replacement, a name made again after a removal.
+        Why: Bugs depend on the order of steps: a destruction after a replacement, a name created again after a removal.
 
         Do: Run the steps that the test prints by hand; it prints the shortest history that it found.
         """
@@ -557,11 +558,11 @@ class WritableStoreContract(ConcurrencyRules):
         check_histories(open_store, metadata=self.capabilities.metadata)
 
     def test_store_57_a_sound_store_has_no_findings(self, open_store: OpenWritableStore) -> None:
-        """STORE-57: If the store has `examine`, it finds nothing in a sound store: new, in use, reopened, emptied.
+        """STORE-57: If the store has `examine`, it yields nothing for a valid store: new, in use, reopened, emptied.
 
-        Why: A doctor that cries wolf is not asked again.
+        Why: After false alarms, users ignore `doctor`.
 
-        Do: Report what is wrong, not what is unusual; files of a write that is under way are no fault.
+        Do: Report problems, not what is unusual; files of a write in progress are not a problem.
         """
         self.declines("signing")
 
@@ -587,7 +588,7 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_58_a_payload_is_not_replaced_from_another_revision(self, open_store: OpenWritableStore) -> None:
         """STORE-58: `update` of the payload with a revision that is not the record's raises ConflictError.
 
-        Why: Who seals a key anew from what it read before a rotation of the master key would bring back the old seal.
+        Why: A process that reseals a key that it read before a change of the master key would restore the old seal.
 
         Do: Compare `expected` whatever is updated, before anything is written.
         """
@@ -604,10 +605,10 @@ class WritableStoreContract(ConcurrencyRules):
     def test_store_59_a_destroyed_version_has_no_payload(self, open_store: OpenWritableStore) -> None:
         """STORE-59: A record that is `destroyed` and has a payload is refused, by `create` and by `update`.
 
-        Why: A tombstone with a key in it says that the key is gone, and keeps it.
+        Why: A tombstone with a payload states that the key is gone, and still contains it.
 
         Do: Raise UnsupportedOperationError and write nothing. Without a payload, create the tombstone: a migration
-        brings it along.
+        copies it.
         """
         self.declines("signing")
         self.needs("metadata")

@@ -13,13 +13,13 @@ from keywright_jose.jwk.members import load_members
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_MODE: Final = 0o644
-_CANNOT: Final = "{subject}: cannot be written ({reason}) and is as it was; choose another directory"
-_UNSYNCED: Final = (
+_MAXIMUM_BYTES: Final = 16_777_216
+_UNWRITTEN: Final = "{subject}: cannot be written ({reason}) and is as it was; choose another directory"
+_WRITING: Final = ErrorTable(_UNWRITTEN, denied=_UNWRITTEN)
+_UNCONFIRMED: Final = (
     "{subject}: is written, but the system would not confirm that it is on the disk ({reason}); check the disk"
 )
-_WRITING: Final = ErrorTable(denied=_CANNOT, other=_CANNOT)
-_ERRORS: Final = WriteErrors(write=_WRITING, finish=ErrorTable(other=(DurabilityUnknownError, _UNSYNCED)))
-_MAXIMUM_BYTES: Final = 16_777_216
+_ERRORS: Final = WriteErrors(write=_WRITING, finish=ErrorTable((DurabilityUnknownError, _UNCONFIRMED)))
 _SECRET_MEMBERS: Final = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 §6, RFC 8037 §2
 
 

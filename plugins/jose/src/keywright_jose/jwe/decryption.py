@@ -61,7 +61,7 @@ def jwe_decrypt(
         InvalidKeyError: the key is weak, wrong, or of another size than the algorithm's; a set has a `kid` twice, keys
             without one, symmetric keys beside others, or no key for this.
         UnsupportedOperationError: an algorithm is not supported here, or not one of the key's type.
-        NotExportableError: there is no secret half.
+        NotExportableError: the key has no secret half.
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or a ring's decrypts no more.
         KeyNotFoundError, StoreError, SealError: a ring's key cannot be read.
     """

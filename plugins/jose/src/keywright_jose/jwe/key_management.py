@@ -37,7 +37,7 @@ _WRAP_BYTES: Final = 8
 
 
 class ContentKey(NamedTuple):
-    """A fresh key for the content of one token.
+    """A new key for the content of one token.
 
     Attributes:
         key: the key.
@@ -95,7 +95,7 @@ def content_key_of(
         MalformedTokenError: `encrypted` cannot be such a key, for its length, or because there must be none; `epk`,
             `apu`, `apv`, `iv` or `tag` in the header is missing or malformed.
         InvalidSignatureError: `epk` is on another curve than the key.
-        NotExportableError: there is no secret half.
+        NotExportableError: the key has no secret half.
         InvalidKeyError: the key is weak or wrong.
     """
     _check_length(algorithm, content, encrypted)

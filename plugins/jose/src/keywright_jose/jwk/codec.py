@@ -99,7 +99,7 @@ class OctKind:
         return members.octets("k")
 
     def public_members(self, _key: Key) -> dict[str, object]:
-        """Refused: what is left of an `oct` key without `k` is no key, and some programs take it for an empty one."""
+        """Refused: an `oct` key without `k` is not a key, and some programs read it as an empty one."""
         raise UnsupportedKeyError(
             "an oct key has no public half to encode: whoever verifies needs the secret; use an asymmetric key type"
         )

@@ -1,4 +1,4 @@
-"""Fresh keys as plain JWKs, without a ring: `create_secret_key`, `create_curve_key`, `create_rsa_key`."""
+"""New keys as plain JWKs, without a ring: `create_secret_key`, `create_curve_key`, `create_rsa_key`."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ class JwkFormat:
         return encode_secret(key)
 
     def encode_public(self, key: Key) -> bytes:
-        """As `encode_secret`, of these members only: `kty`, the public parameters, `kid`, `use`, `key_ops`, `alg`,
-        `x5u`, `x5c`, `x5t`, `x5t#S256`.
+        """As `encode_secret`, of the members that are not secret.
 
-        In `key_ops`, `sign` becomes `verify`, `decrypt` `encrypt`, and `unwrapKey` `wrapKey`.
+        They are `kty`, the public parameters, `kid`, `use`, `key_ops`, `alg`, `x5u`, `x5c`, `x5t` and `x5t#S256`. In
+        `key_ops`, `sign` becomes `verify`, `decrypt` `encrypt`, and `unwrapKey` `wrapKey`.
 
         Raises:
             UnsupportedKeyError: as `encode_secret`, of what is encoded; the type is `oct`.

@@ -35,7 +35,7 @@ def signer(
         InvalidKeyError: the key is weak, wrong, too short for the algorithm, or a public key taken for a secret.
         UnsupportedOperationError: the algorithm is unknown, or not one of the key's type; `headers` have `alg`, `crit`,
             `b64` or `zip`.
-        NotExportableError: there is no secret half.
+        NotExportableError: the key has no secret half.
         PolicyError: by its `alg`, `use` or `key_ops` the key is for something else, or `headers` say another `kid`
             than the key's.
     """

@@ -160,7 +160,7 @@ class _Run:
                     progress.advance()
 
     def note_stop(self) -> None:
-        """Print what was done by now. (It may be more: what a worker did since, and renames that were under way.)"""
+        """Print what was done by now. It may be more: what a worker did since, and renames that were under way."""
         if self._counts:
             self._context.note(
                 f"keywright: stopped early, with at least this done: {self._summary()}; run the same command again to "

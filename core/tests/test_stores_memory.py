@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from refusals import refuses
+from tables import cases
 from toy_signer import ToySigner
 
 from keywright import (
@@ -115,33 +117,62 @@ def test_two_openings_share_what_has_one_id(backend: MemoryBackend | MemorySigni
             assert list(store.names()) == held, identity
 
 
-def test_the_id_is_empty_unless_given() -> None:
-    """The setting `id` has the default `""`."""
+def test_what_the_stand_ins_declare() -> None:
+    """Stores keep metadata and take writes, and are neither shared nor persistent; one signs inside; `id` is `""`."""
+    memory = Capabilities(writable=True, metadata=True, signing=False, shared=False, persistent=False)
     options = check_options({}, MemoryBackend.settings, owner="o", path="p", source="s")
 
     assert options.text("id") == ""
-
-
-def test_the_capabilities_say_that_it_ends_with_the_process() -> None:
-    """Both keep metadata and take writes, and are neither shared nor persistent; one signs inside."""
-    memory = Capabilities(writable=True, metadata=True, signing=False, shared=False, persistent=False)
-
     assert MemoryBackend.capabilities == memory
     assert MemorySigningBackend.capabilities == memory._replace(signing=True)
     assert isinstance(MemorySigningBackend({}), StoreBackend)
-    assert MemorySigningBackend.name == "memory-signing"
+    assert isinstance(MemorySeal(), Seal)
+    assert (MemorySigningBackend.name, MemorySeal.name) == ("memory-signing", "memory")
+    assert [(setting.name, setting.type) for setting in MemorySeal.settings] == [("master", "secret")]
 
 
-def test_a_revision_of_a_removed_record_never_recurs() -> None:
-    """A name that was removed and made again is not mistaken for the one before."""
+@cases(
+    ("act", "error", "message"),
+    {
+        "absent name": (
+            lambda store: store.get("b", 1),
+            KeyNotFoundError,
+            "b: the store has no such name; `keywright list` shows those it has",
+        ),
+        "absent version": (
+            lambda store: store.get("a", 2),
+            KeyNotFoundError,
+            "a@2: the store has no such version; `keywright show a` lists those it has",
+        ),
+        "taken version": (
+            lambda store: store.create(Record(_INFO, None)),
+            KeyExistsError,
+            "a@1: is in the store already; nothing was written; take the next version",
+        ),
+        "stale update": (
+            lambda store: store.update(Record(_INFO, None), expected=Revision("x")),
+            ConflictError,
+            "a@1: changed since it was read; nothing was written, read it again",
+        ),
+        "both at once": (
+            lambda store: store.update(Record(replace(_INFO, kid="k"), None), expected=store.get("a", 1).info.revision),
+            UnsupportedOperationError,
+            "a@1: metadata and payload do not change in one update; make two updates",
+        ),
+        "stale remove": (
+            lambda store: store.remove("a", expected=[]),
+            ConflictError,
+            "a: changed since it was read; nothing was removed, read it again",
+        ),
+    },
+)
+def test_messages(act: Callable[[MemoryStore], object], error: type[Exception], message: str) -> None:
+    """Each refusal says subject, rule and what to do."""
     store = MemoryStore()
-    record = Record(_INFO, None)
-    before = store.create(record)
-    store.remove("a", expected=[before.revision])
+    store.create(Record(_INFO, Secret(b"payload")))
 
-    after = store.create(record)
-
-    assert after.revision != before.revision
+    with refuses(error, message):
+        act(store)
 
 
 def test_what_comes_out_cannot_change_what_is_held() -> None:
@@ -154,58 +185,6 @@ def test_what_comes_out_cannot_change_what_is_held() -> None:
         info.labels["x"] = "2"
 
     assert store.get("a", 1).info.labels == {"x": "1"}
-
-
-@pytest.mark.parametrize(
-    ("act", "error", "message"),
-    [
-        pytest.param(
-            lambda store: store.get("b", 1),
-            KeyNotFoundError,
-            "b: the store has no such name; `keywright list` shows those it has",
-            id="absent name",
-        ),
-        pytest.param(
-            lambda store: store.get("a", 2),
-            KeyNotFoundError,
-            "a@2: the store has no such version; `keywright show a` lists those it has",
-            id="absent version",
-        ),
-        pytest.param(
-            lambda store: store.create(Record(_INFO, None)),
-            KeyExistsError,
-            "a@1: is in the store already; nothing was written; take the next version",
-            id="taken version",
-        ),
-        pytest.param(
-            lambda store: store.update(Record(_INFO, None), expected=Revision("x")),
-            ConflictError,
-            "a@1: changed since it was read; nothing was written, read it again",
-            id="stale update",
-        ),
-        pytest.param(
-            lambda store: store.update(Record(replace(_INFO, kid="k"), None), expected=store.get("a", 1).info.revision),
-            UnsupportedOperationError,
-            "a@1: metadata and payload do not change in one update; make two updates",
-            id="both at once",
-        ),
-        pytest.param(
-            lambda store: store.remove("a", expected=[]),
-            ConflictError,
-            "a: changed since it was read; nothing was removed, read it again",
-            id="stale remove",
-        ),
-    ],
-)
-def test_messages(act: Callable[[MemoryStore], object], error: type[Exception], message: str) -> None:
-    """Each refusal says subject, rule and what to do."""
-    store = MemoryStore()
-    store.create(Record(_INFO, Secret(b"payload")))
-
-    with pytest.raises(error) as caught:
-        act(store)
-
-    assert str(caught.value) == message
 
 
 class _Symmetric(ToySigner):
@@ -248,89 +227,77 @@ def test_a_destruction_forgets_the_key(store: MemorySigningStore) -> None:
     assert store._keys == {}
 
 
-def test_an_unknown_key_type_is_refused(store: MemorySigningStore) -> None:
-    """A key type that the store was not given is refused with those that it knows."""
-    with pytest.raises(UnsupportedOperationError) as caught:
-        _generate(store, replace(_INFO, key_type="rsa"))
-
-    assert str(caught.value) == "a@1: this store cannot make keys of type 'rsa'; it knows: symmetric, toy-signer"
-
-
-def test_a_type_without_public_half_is_refused(store: MemorySigningStore) -> None:
-    """A symmetric key would be of no use to anybody outside."""
-    with pytest.raises(UnsupportedOperationError) as caught:
-        _generate(store, replace(_INFO, key_type="symmetric"))
-
-    assert str(caught.value) == (
-        "a@1: keys of type 'symmetric' have no public half, and nothing else leaves this store; "
-        "use another type or store"
-    )
-    assert list(store.names()) == []
-
-
-def test_a_payload_is_refused(store: MemorySigningStore) -> None:
-    """Keys do not come in, neither by `create` nor by `update`."""
-    info = _generate(store)
-
-    with pytest.raises(UnsupportedOperationError) as created:
-        store.create(Record(replace(_INFO, version=2), Secret(b"key")))
-    with pytest.raises(UnsupportedOperationError) as updated:
-        store.update(Record(info, Secret(b"key")), expected=info.revision)
-
-    assert str(created.value) == "a@2: this store takes no secret half in; generate the key inside it"
-    assert str(updated.value) == "a@1: this store takes no secret half in; generate the key inside it"
-
-
-def test_a_public_half_does_not_sign(store: MemorySigningStore) -> None:
-    """A version that came as a public half has no signer."""
+def _sign_with_a_public_half(store: MemorySigningStore) -> None:
     store.create(Record(replace(_INFO, public=b"public"), None))
-
-    with pytest.raises(NotExportableError) as caught:
-        store.signer("a", 1, "EdDSA")
-
-    assert str(caught.value) == (
-        "a@1: has no secret half in this store, it was destroyed or never came; use another version"
-    )
+    store.signer("a", 1, "EdDSA")
 
 
-def test_it_is_a_seal() -> None:
-    """The object satisfies the protocol, under the name `memory`."""
-    assert isinstance(MemorySeal(), Seal)
-    assert MemorySeal.name == "memory"
-    assert [(setting.name, setting.type) for setting in MemorySeal.settings] == [("master", "secret")]
+def _replace_the_payload(store: MemorySigningStore) -> None:
+    info = _generate(store)
+    store.update(Record(info, Secret(b"key")), expected=info.revision)
 
 
-def test_the_sealed_form_is_64_bytes_longer() -> None:
-    """A sealed payload is nonce, tag and as many bytes as the payload has."""
-    sealed = _opened().seal(Secret(b"12345"), b"a@1")
+@cases(
+    ("act", "error", "message"),
+    {
+        "unknown key type": (
+            lambda store: _generate(store, replace(_INFO, key_type="rsa")),
+            UnsupportedOperationError,
+            "a@1: this store cannot make keys of type 'rsa'; it knows: symmetric, toy-signer",
+        ),
+        "no public half": (
+            lambda store: _generate(store, replace(_INFO, key_type="symmetric")),
+            UnsupportedOperationError,
+            (
+                "a@1: keys of type 'symmetric' have no public half, and nothing else leaves this store; use another "
+                "type or store"
+            ),
+        ),
+        "a payload, created": (
+            lambda store: store.create(Record(replace(_INFO, version=2), Secret(b"key"))),
+            UnsupportedOperationError,
+            "a@2: this store takes no secret half in; generate the key inside it",
+        ),
+        "a payload, updated": (
+            _replace_the_payload,
+            UnsupportedOperationError,
+            "a@1: this store takes no secret half in; generate the key inside it",
+        ),
+        "no secret half": (
+            _sign_with_a_public_half,
+            NotExportableError,
+            "a@1: has no secret half in this store, it was destroyed or never came; use another version",
+        ),
+    },
+)
+def test_refusals_of_a_signing_store(
+    store: MemorySigningStore, act: Callable[[MemorySigningStore], object], error: type[Exception], message: str
+) -> None:
+    """Each says subject, rule and what to do; nothing was stored that was refused."""
+    with refuses(error, message):
+        act(store)
 
-    assert len(sealed) == 64 + 5
+    assert "symmetric" not in [info.key_type for name in store.names() for info in store.versions(name)]
 
 
-def test_an_empty_master_key_is_refused() -> None:
-    """A seal without master key does not open."""
-    with pytest.raises(SealError) as caught:
+def test_what_the_seal_refuses() -> None:
+    """A seal without master key does not open; what cannot be unsealed is refused with what may have happened."""
+    with refuses(SealError, "the master key of the memory seal is empty; give one"):
         _opened(b"")
-
-    assert str(caught.value) == "the master key of the memory seal is empty; give one"
-
-
-def test_the_message_of_a_refusal() -> None:
-    """What cannot be unsealed is refused with what may have happened and what to do."""
-    with pytest.raises(SealError) as caught:
-        _opened().unseal(Secret(b"x" * 80), b"a@1")
-
-    assert str(caught.value) == (
+    message = (
         "the payload cannot be unsealed: its master key is another one, or its bytes or its record were changed; "
         "give the master key that sealed it, or restore the record from a backup"
     )
+    with refuses(SealError, message):
+        _opened().unseal(Secret(b"x" * 80), b"a@1")
 
 
-def test_a_byte_does_not_move_from_body_to_context() -> None:
-    """Context and ciphertext are authenticated as two things, not as one text that could be parted elsewhere."""
+def test_the_sealed_form() -> None:
+    """Nonce, tag and as many bytes as the payload has; context and ciphertext are authenticated as two things."""
     opened = _opened()
     sealed = opened.seal(Secret(b"12345"), b"a@1")
     shorter = Secret(sealed.reveal()[:64] + sealed.reveal()[65:])
 
+    assert len(sealed) == 64 + 5
     with pytest.raises(SealError):
         opened.unseal(shorter, b"a@1" + sealed.reveal()[64:65])

@@ -9,6 +9,8 @@ from traceback import TracebackException
 from typing import TypedDict
 
 import pytest
+from refusals import refuses
+from tables import cases
 
 import keywright
 from keywright.config.load import load_config
@@ -119,12 +121,13 @@ MISTAKES = {
         "stores.local.seal names a seal that is not configured; there are none",
     ),
     "seal is no text": (STORE + "seal = true", "stores.local.seal must be text"),
+    "seal is empty": (
+        STORE + 'seal = ""\n[seals.master]\nseal = "passphrase"',
+        "stores.local.seal names a seal that is not configured; there are: master",
+    ),
     # seals
     "seal is no table": ('[seals]\nmaster = "passphrase"', "seals.master must be a table: [seals.master]"),
-    "no kind of seal": (
-        "[seals.master]",
-        "seals.master.seal is missing: name a seal; `keywright plugins` lists them",
-    ),
+    "no kind of seal": ("[seals.master]", "seals.master.seal is missing: name a seal; `keywright plugins` lists them"),
     "kind of seal is no text": ("[seals.master]\nseal = 1.5", "seals.master.seal must be text"),
     "seal name": ('[seals."a b"]\nseal = "a"', f'seals."a b" is no seal name: {TABLE_NAMES}'),
     # keys
@@ -161,6 +164,10 @@ MISTAKES = {
         '[keys.a]\nrotate_every = "0d"',
         "keys.a.rotate_every must be 1s or longer; leave it out for a key that is never due",
     ),
+    "an end of nothing": (
+        '[keys.a]\nexpires_in = "0d"',
+        "keys.a.expires_in must be 1s or longer; leave it out for a key that never ends",
+    ),
     "an end before the rotation": (
         '[keys.a]\nrotate_every = "90d"\nexpires_in = "90d"',
         f"keys.a.expires_in must be longer than rotate_every (90d), {ENDS}",
@@ -180,6 +187,7 @@ MISTAKES = {
     "activation is a date": ("[keys.a]\nactivate_in = 2030-01-01", f"keys.a.activate_in {DURATION}"),
     "kid with an unknown placeholder": ('[keys.a]\nkid = "{name}-{date}"', f"keys.a.kid {KID}"),
     "kid with a conversion": ('[keys.a]\nkid = "{name!r}"', f"keys.a.kid {KID}"),
+    "kid with a closing brace": ('[keys.a]\nkid = "name}"', f"keys.a.kid {KID}"),
     "kid with an open brace": ('[keys.a]\nkid = "{name"', f"keys.a.kid {KID}"),
     "kid with a misspelt placeholder": ('[keys.a]\nkid = "{name}-{verison}"', f"keys.a.kid {KID}"),
     "kid too long": (f'[keys.a]\nkid = "{"x" * 1025}"', f"keys.a.kid {LONG_KID}"),
@@ -240,74 +248,72 @@ def refusal(file: Path, profile: str | None = None) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "rule"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_named_with_file_and_place_and_rule(file: Path, text: str, rule: str) -> None:
-    """A configuration with one mistake is refused in one line that says where it is and what is allowed."""
+@cases(("text", "rule"), MISTAKES)
+def test_a_mistake_is_named_with_file_and_place_and_rule(
+    file: Path, monkeypatch: pytest.MonkeyPatch, text: str, rule: str
+) -> None:
+    """A configuration with one mistake is refused in one line that says where it is and what is allowed.
+
+    A traceback with locals shows no variable, however the file is read.
+    """
+    monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
     file.write_text(text, encoding="utf-8")
 
-    message = refusal(file)
+    with pytest.raises(ConfigError) as loaded:
+        load_config(str(file), environ=os.environ)
+    with pytest.raises(ConfigError) as opened:
+        keywright.open(str(file))
 
-    assert message == f"{file}: {rule}"
-
-
-@pytest.mark.parametrize(("text", "rule"), IN_UNCHOSEN_PROFILE.values(), ids=IN_UNCHOSEN_PROFILE)
-def test_a_profile_is_checked_though_another_is_chosen(file: Path, text: str, rule: str) -> None:
-    """The shape of every profile is checked, whichever is chosen."""
-    file.write_text(f"[profiles.ci]\n[profiles.other]\n{text}\n")
-
-    message = refusal(file, profile="ci")
-
-    assert message == f"{file} (profile other): {rule}"
+    told = shown(loaded.value) + shown(opened.value)  # before anything is asserted here, in a frame of it
+    assert str(loaded.value) == str(opened.value) == f"{file}: {rule}"
+    assert "canary-4711" not in told
 
 
-@pytest.mark.parametrize(
-    ("profile", "rule"),
-    [
-        pytest.param("pord", "profiles.pord is not configured (did you mean 'prod'?); there are: ci, prod", id="near"),
-        pytest.param("", 'profiles."" is not configured; there are: ci, prod', id="empty"),
-        pytest.param("\33[2J", "profiles.<odd name> is not configured; there are: ci, prod", id="terminal"),
-    ],
+@cases(
+    ("profile", "source", "rule"),
+    {
+        **{name: ("ci", " (profile other)", rule) for name, (_, rule) in IN_UNCHOSEN_PROFILE.items()},
+        "value": ("ci", " (profile ci)", f"keys.a.overlap {DURATION}"),
+        "near": ("pord", "", "profiles.pord is not configured (did you mean 'prod'?); there are: ci, prod"),
+        "empty": ("", "", 'profiles."" is not configured; there are: ci, prod'),
+        "terminal": ("\33[2J", "", "profiles.<odd name> is not configured; there are: ci, prod"),
+    },
 )
-def test_a_profile_that_is_not_there_is_refused(file: Path, profile: str, rule: str) -> None:
-    """An unknown profile is refused, with the near one and those that are there."""
-    file.write_text("[profiles.ci]\n[profiles.prod]\n")
+def test_a_profile_that_is_wrong(
+    request: pytest.FixtureRequest, file: Path, profile: str, source: str, rule: str
+) -> None:
+    """The shape of every profile is checked, whichever is chosen; an unknown one is refused with those that exist.
 
-    message = refusal(file, profile=profile)
+    A wrong value that a profile gave is blamed on the file and the profile.
+    """
+    case = request.node.callspec.id
+    other = f"[profiles.other]\n{IN_UNCHOSEN_PROFILE[case][0]}" if case in IN_UNCHOSEN_PROFILE else "[profiles.prod]"
+    value = 'keys.a.overlap = "1"' if case == "value" else ""
+    file.write_text(f'{STORE}[keys.a]\noverlap = "1d"\n[profiles.ci]\n{value}\n{other}\n')
 
-    assert message == f"{file}: {rule}"
+    assert refusal(file, profile=profile) == f"{file}{source}: {rule}"
 
 
 def test_a_profile_without_a_file_is_refused(tmp_path: Path) -> None:
     """A profile asked for where no file was found is refused, not forgotten."""
-    with pytest.raises(ConfigError) as caught:
+    with refuses(ConfigError, "built-in defaults: profiles.ci is not configured; there are none"):
         load_config(profile="ci", environ={"HOME": str(tmp_path)}, cwd=str(tmp_path))
 
-    assert str(caught.value) == "built-in defaults: profiles.ci is not configured; there are none"
 
-
-def test_a_profile_is_named_where_its_value_is_wrong(file: Path) -> None:
-    """A wrong value that a profile gave is blamed on the file and the profile."""
-    file.write_text(f'{STORE}[keys.a]\noverlap = "1d"\n[profiles.ci.keys.a]\noverlap = "1"\n')
-
-    message = refusal(file, profile="ci")
-
-    assert message == f"{file} (profile ci): keys.a.overlap {DURATION}"
-
-
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param('[keys.a]\nkid = "{canary-4711}"', id="value of the core's"),
-        pytest.param('default_store = "canary-4711"', id="reference"),
-        pytest.param('stores = "canary-4711"', id="in place of a table"),
-        pytest.param('[stores.local]\nbackend = { canary-4711 = "canary-4711" }', id="indirection"),
-        pytest.param('[stores.local]\nbackend = { env = "canary-4711" }', id="variable"),
-        pytest.param('[stores.local]\nbackend = { file = "canary-4711" }', id="file"),
-        pytest.param('[seals.m]\npassphrase = "canary-4711"', id="secret written out"),
-        pytest.param("x = canary-4711", id="syntax"),
-        pytest.param('x = 1\nx = "canary-4711"', id="twice"),
-        pytest.param('[keys.a]\nx = ["canary-4711"]\noverlap = 1', id="neighbour"),
-    ],
+    {
+        "value of the core's": '[keys.a]\nkid = "{canary-4711}"',
+        "reference": 'default_store = "canary-4711"',
+        "in place of a table": 'stores = "canary-4711"',
+        "indirection": '[stores.local]\nbackend = { canary-4711 = "canary-4711" }',
+        "variable": '[stores.local]\nbackend = { env = "canary-4711" }',
+        "file": '[stores.local]\nbackend = { file = "canary-4711" }',
+        "secret written out": '[seals.m]\npassphrase = "canary-4711"',
+        "syntax": "x = canary-4711",
+        "twice": 'x = 1\nx = "canary-4711"',
+        "neighbour": '[keys.a]\nx = ["canary-4711"]\noverlap = 1',
+    },
 )
 def test_no_value_shows_in_an_error_or_its_traceback(file: Path, text: str) -> None:
     """Neither the message nor a traceback with locals and causes shows a value of the file."""
@@ -318,21 +324,6 @@ def test_no_value_shows_in_an_error_or_its_traceback(file: Path, text: str) -> N
         load_config(str(file), environ={"HOME": "/home/nobody"})
 
     told = shown(caught.value)
-    assert "canary-4711" not in told
-
-
-@pytest.mark.parametrize("text", [text for text, _ in MISTAKES.values()], ids=MISTAKES)
-def test_no_mistake_shows_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """A traceback with locals of any error in a file shows no variable, however the file is read."""
-    monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
-    file.write_text(text, encoding="utf-8")
-
-    with pytest.raises(ConfigError) as loaded:
-        load_config(str(file), environ=os.environ)
-    with pytest.raises(ConfigError) as opened:
-        keywright.open(str(file))
-
-    told = shown(loaded.value) + shown(opened.value)
     assert "canary-4711" not in told
 
 
@@ -404,40 +395,34 @@ def pointed(section: str, name: str, setting: str, **more: object) -> dict[str, 
     return {section: {name: {setting: {"env": "KEYWRIGHT_TEST"}, **more}}}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("document", "rule"),
-    [
-        pytest.param(
+    {
+        "backend": (
             {**pointed("stores", "a", "backend"), "plugins": []},
             "given settings: stores.a.backend: no store backend is called <what it points to>; installed: none",
-            id="backend",
         ),
-        pytest.param(
+        "seal": (
             {**pointed("seals", "s", "seal"), "stores": {"a": {"backend": "memory", "seal": "s"}}},
             "given settings: seals.s.seal: no seal is called <what it points to>; installed: ",
-            id="seal",
         ),
-        pytest.param(
+        "store of a key": (
             {**pointed("keys", "k", "store"), "stores": {"a": {"backend": "memory"}}},
             "given settings: stores.<what it points to> is not configured; there are: a",
-            id="store of a key",
         ),
-        pytest.param(
+        "type of a key": (
             {**pointed("keys", "k", "type"), "stores": {"a": {"backend": "memory"}}, "plugins": ["memory"]},
             "given settings: keys.k: no key type is called <what it points to>; installed: none",
-            id="type of a key",
         ),
-        pytest.param(
+        "plugins": (
             {"plugins": {"env": "KEYWRIGHT_TEST"}, "stores": {"a": {"backend": "memory"}}},
             "plugins names <what it points to>, which is not installed; installed: ",
-            id="plugins",
         ),
-        pytest.param(
+        "default store": (
             {"default_store": {"env": "KEYWRIGHT_TEST"}, "stores": {"a": {"backend": "memory"}}},
             "given settings: default_store names a store that is not configured; there are: a",
-            id="default store",
         ),
-    ],
+    },
 )
 def test_a_name_that_came_through_a_pointer_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch, document: dict[str, object], rule: str
@@ -453,16 +438,14 @@ def test_a_name_that_came_through_a_pointer_is_not_repeated(
     assert "canary-4711" not in told
 
 
-@pytest.mark.parametrize(
+@cases(
     "table",
-    [
-        pytest.param('rotate_every = "90d"\nexpires_in = "91d"', id="with a day to spare"),
-        pytest.param(
-            'rotate_every = "90d"\nactivate_in = "7d"\noverlap = "14d"\nexpires_in = "112d"', id="all of them"
-        ),
-        pytest.param('rotate_every = "90d"\nactivate_in = "100d"', id="announced longer than rotated"),
-        pytest.param('activate_in = "7d"\noverlap = "14d"\nexpires_in = "1d"', id="rotated by hand"),
-    ],
+    {
+        "with a day to spare": 'rotate_every = "90d"\nexpires_in = "91d"',
+        "all of them": 'rotate_every = "90d"\nactivate_in = "7d"\noverlap = "14d"\nexpires_in = "112d"',
+        "announced longer than rotated": 'rotate_every = "90d"\nactivate_in = "100d"',
+        "rotated by hand": 'activate_in = "7d"\noverlap = "14d"\nexpires_in = "1d"',
+    },
 )
 def test_times_that_go_together(file: Path, table: str) -> None:
     """An end beyond what the rotation by the clock needs, and no end, is nobody's mistake."""
@@ -471,26 +454,3 @@ def test_times_that_go_together(file: Path, table: str) -> None:
     config = load_config(str(file), environ={"HOME": "/home/nobody"})
 
     assert list(config.keys) == ["a"]
-
-
-@pytest.mark.parametrize(
-    ("text", "rule"),
-    [
-        pytest.param(
-            STORE + 'seal = ""\n[seals.master]\nseal = "passphrase"',
-            "stores.local.seal names a seal that is not configured; there are: master",
-            id="an empty seal",
-        ),
-        pytest.param(
-            '[keys.a]\nexpires_in = "0d"',
-            "keys.a.expires_in must be 1s or longer; leave it out for a key that never ends",
-            id="an end of nothing",
-        ),
-        pytest.param('[keys.a]\nkid = "name}"', f"keys.a.kid {KID}", id="kid with a closing brace"),
-    ],
-)
-def test_what_is_next_to_right_is_refused(file: Path, text: str, rule: str) -> None:
-    """An empty seal is no way to have none, a life of nothing no life, and a brace belongs to a placeholder."""
-    file.write_text(text)
-
-    assert refusal(file) == f"{file}: {rule}"

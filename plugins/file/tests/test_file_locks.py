@@ -1,4 +1,4 @@
-"""Processes and threads that use one store at once never lose each other's writes, and readers see whole states."""
+"""Writers that wait for the lock, and readers that need none: what is read is a state that there was."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from types import FrameType
 import pytest
 from refusals import refuses
 
-from keywright import Options, Record, Secret, State
-from keywright.errors import KeyNotFoundError, StoreUnavailableError
+from keywright import Options, Record, Secret
+from keywright.errors import StoreUnavailableError
 from keywright_file.backend import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
 from keywright_file.write import under_lock
@@ -28,61 +28,6 @@ Make = Callable[..., Record]
 @pytest.fixture
 def root(quick_root: Path) -> Path:
     return quick_root
-
-
-def run_together(works: list[Callable[[], None]]) -> list[int]:
-    """Run each function in a process of its own, all at once; their exit statuses."""
-    children = []
-    start, go = os.pipe()
-    for work in works:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                os.close(go)
-                os.read(start, 1)
-                work()
-                status = 0
-            except BaseException as error:
-                os.write(2, f"{type(error).__name__}: {error}\n".encode())
-            finally:
-                os._exit(status)
-        children.append(child)
-    os.close(start)
-    os.close(go)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-
-
-def test_readers_see_whole_states(reopen: Reopen, make: Make, root: Path) -> None:
-    """A reader beside a writer sees metadata and payload of one state, or no key; never damage."""
-    end = root.with_name("end")
-
-    def write() -> None:
-        store = FileStore(str(root), TIMEOUT)
-        try:
-            for number in range(60):
-                info = store.create(make(payload=b"0"))
-                info = store.update(make(payload=b"1"), expected=info.revision)
-                info = store.update(make(payload=None), expected=info.revision)
-                if number % 2:
-                    info = store.update(make(payload=b"2"), expected=info.revision)
-                    info = store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
-                store.remove("a", expected=[info.revision])
-        finally:
-            end.touch()
-
-    def read() -> None:
-        store = FileStore(str(root), TIMEOUT)
-        while not end.exists():
-            try:
-                record = store.get("a", 1)
-            except KeyNotFoundError:
-                continue
-            assert (record.info.state is State.DESTROYED) <= (record.payload is None)
-            assert store.versions("a") == () or len(store.versions("a")) <= 1
-            assert list(store.names()) in ([], ["a"])
-
-    assert run_together([write, read, read]) == [0, 0, 0]
 
 
 def test_stuck_writer(make: Make, root: Path) -> None:
