@@ -114,7 +114,7 @@ def _bind(
         opened = context.stores.get(store, name=reference.name)
         infos = context.stores.versions(opened, reference.name, reference.version)
         bound = bind(opened, infos, now)
-        times = [end for end in ends(infos, now) if end is not None]
+        times = [end for end in ends(infos, now) if end is not None and end > now]
         if refresh is not None:
             times.append(now + refresh)
         return Found(bound, now, min(times, default=None), generation, os.getpid())
@@ -130,9 +130,7 @@ def _signing_until(infos: Sequence[RecordInfo], now: datetime) -> Iterator[datet
 def _verifying_until(infos: Sequence[RecordInfo], now: datetime) -> Iterator[datetime | None]:
     """When a version stops verifying or signing."""
     for one in lifecycle.phases(infos, now):
-        for end in (one.superseded, one.verifies_until):
-            if end is not None and end > now:
-                yield end
+        yield from (one.superseded, one.verifies_until)
 
 
 def _primary(reference: Reference, infos: Sequence[RecordInfo], now: datetime, *, use: str, other: str) -> RecordInfo:

@@ -68,22 +68,29 @@ class Finding(NamedTuple):
 
 def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:
     """What `action` returns, or how it failed."""
-    return next(_each(subject, lambda: (action(),)))
+    try:
+        return action()
+    except Exception as error:  # noqa: BLE001  (a broken plugin must not hide other problems)
+        return _failed(subject, error)
 
 
 def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Finding]:
     """What `iterate` returns, and at the end how it failed, if it did."""
     try:
         yield from iterate()
-    except UnknownPluginError as error:
+    except Exception as error:  # noqa: BLE001  (a broken plugin must not hide other problems)
+        yield _failed(subject, error)
+
+
+def _failed(subject: str, error: Exception) -> Finding:
+    if isinstance(error, UnknownPluginError):
         # Its message ends with what is installed, or why a plugin failed, and not with a hint.
         what = str(error).removeprefix(subject).lstrip(": ")
-        yield Finding(subject, what, "install, allow or mend its plugin, or correct the name")
-    except KeywrightError as error:
-        yield _finding_of(subject, str(error))
-    except Exception as error:  # noqa: BLE001  (a broken plugin must not hide other problems)
-        # Its message could quote a secret.
-        yield Finding(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
+        return Finding(subject, what, "install, allow or mend its plugin, or correct the name")
+    if isinstance(error, KeywrightError):
+        return _finding_of(subject, str(error))
+    # Its message could quote a secret.
+    return Finding(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
 
 
 def _finding_of(subject: str, sentence: str, *, way_out: str = "correct that") -> Finding:
