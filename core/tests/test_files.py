@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -311,6 +312,48 @@ def test_each_step_has_its_error(tmp_path: Path, call: str, number: int, step: s
         write(ERRORS)
     assert os.listdir(tmp_path) == ["key"]
     assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_signal_at_any_moment_leaves_the_old_file_or_the_new(tmp_path: Path, replace: bool) -> None:
+    """Whatever instruction a handler raises at, no temporary file stays and nothing is written in part."""
+    path = tmp_path / "file"
+    code = write_file.__code__.co_filename
+
+    def raise_at(moment: int) -> bool:
+        """Write, with a signal handler that raises at that instruction; whether there are so many."""
+        count = 0
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal count
+            if frame.f_code.co_filename != code:
+                return None
+            frame.f_trace_opcodes = True
+            count += event == "opcode"
+            if event == "opcode" and count == moment:
+                raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            write_file(str(path), b"new", replace=replace, subject="s", errors=ERRORS)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+    moment = 1
+    while True:
+        path.unlink(missing_ok=True)
+        if replace:
+            path.write_bytes(b"old")
+        if not raise_at(moment):
+            break
+        assert [file.read_bytes() for file in tmp_path.iterdir()] in ([b"new"], [b"old"] if replace else []), moment
+        moment += 1
+    assert moment > 100
 
 
 def test_a_new_file_stays_or_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

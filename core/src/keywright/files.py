@@ -314,16 +314,27 @@ def write_file(
         # Not made of the file's own name, which may be as long as names can be.
         temporary = os.path.join(os.path.dirname(name), f".keywright.{os.urandom(8).hex()}.tmp")
         temporary_directory = directory
-    with _About(errors.write, subject):
-        with _About(errors.create, subject):
-            new = NewFile(temporary, directory=temporary_directory, mode=mode, owner=owner)
-        with new:
-            new.write(data)
-            if time_ns is not None:
-                new.set_time(time_ns)
-            with _About(errors.sync, subject):
-                new.sync()
-        exists = not _place(temporary, temporary_directory, name, directory, replace=replace)
+    is_ours = True
+    try:
+        with _About(errors.write, subject):
+            try:
+                new = NewFile(temporary, directory=temporary_directory, mode=mode, owner=owner)
+            except OSError:
+                is_ours = False  # something else may have the name
+                with _About(errors.create, subject):
+                    raise
+            with new:
+                new.write(data)
+                if time_ns is not None:
+                    new.set_time(time_ns)
+                with _About(errors.sync, subject):
+                    new.sync()
+            exists = not _place(temporary, temporary_directory, name, directory, replace=replace)
+    except BaseException:
+        # Here, and not only where it is used: a signal handler that raises may come between two steps.
+        if is_ours:
+            _discard(temporary, temporary_directory)
+        raise
     if exists:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
     with _About(errors.finish, subject):
@@ -334,21 +345,18 @@ def write_file(
 
 
 def _place(temporary: str, source: int | None, name: str, target: int | None, *, replace: bool) -> bool:
-    """Move a file to `name`. False: something has the name."""
+    """Move a file to `name`. False: something has the name, and the file is gone."""
+    if replace:
+        os.rename(temporary, name, src_dir_fd=source, dst_dir_fd=target)
+        return True
     try:
-        if replace:
-            os.rename(temporary, name, src_dir_fd=source, dst_dir_fd=target)
-        else:
-            # A rename would silently replace a file that appeared meanwhile.
-            os.link(temporary, name, src_dir_fd=source, dst_dir_fd=target)
-            with suppress(FileNotFoundError):  # another process may tidy up after one that died here
-                os.unlink(temporary, dir_fd=source)
+        # A rename would silently replace a file that appeared meanwhile.
+        os.link(temporary, name, src_dir_fd=source, dst_dir_fd=target)
     except FileExistsError:
         _discard(temporary, source)
         return False
-    except BaseException:
-        _discard(temporary, source)
-        raise
+    with suppress(FileNotFoundError):  # another process may tidy up after one that died here
+        os.unlink(temporary, dir_fd=source)
     return True
 
 

@@ -12,7 +12,8 @@ from support.rings import Refused, Rings, Table
 from keywright import KeyRing, Options, Record, Registry, Seal, Secret, Setting, hookimpl
 from keywright.errors import ConfigError, DamagedStoreError, SealError, StoreUnavailableError, UnknownPluginError
 from keywright.ring.sealing import sealed_with
-from keywright.testing import assert_hidden
+from keywright.testing import assert_hidden, everything_in
+from keywright.testing.leaks import refusal
 
 UNSEAL = (
     "{} in store 'main': seals.master: the payload cannot be unsealed: its master key is another one, or its bytes or "
@@ -179,6 +180,23 @@ def test_a_seal_that_loses_bytes_is_found_out(ring: Rings, registry: Registry, r
         opened.generate("a")
 
     assert [*opened.names()] == []
+
+
+def test_a_seal_that_does_not_seal_shows_no_key_in_its_error(ring: Rings, registry: Registry) -> None:
+    class Idle(Reversing):
+        name = "idle"
+
+        def seal(self, payload: Secret, context: bytes) -> Secret:
+            self.payload = payload
+            return payload
+
+    idle = Idle(lost=1)
+    registry.add(idle, "idle")
+    opened = ring(stores={"main": {"backend": "memory", "seal": "x"}}, seals={"x": {"seal": "idle"}})
+
+    error = refusal(SealError, opened.generate, "a")
+
+    assert_hidden(idle.payload, everything_in(error))
 
 
 def test_a_seal_is_opened_once_and_late(ring: Rings, registry: Registry) -> None:

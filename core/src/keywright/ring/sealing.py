@@ -106,8 +106,9 @@ class StoreSeal:
         stored = payload
         if seal is not None and self.name is not None:
             with self._error_context(info):
-                inside = seal.seal(payload, _context(info)).reveal()
-            stored = Secret(_MARK + self.name.encode() + b"\n" + inside)
+                stored = Secret(
+                    _MARK + self.name.encode() + b"\n" + seal.seal(payload, _context(info)).reveal()
+                )  # in no variable of its own: a seal that does not seal would show the key in a traceback
         if self.unsealed(stored, info) != payload:
             raise SealError(f"seal {self.name!r} gives back something else than it got; nothing was stored")
         return stored
