@@ -9,7 +9,6 @@ from typing import Any
 import joserfc.jwk
 import jwcrypto.jwk  # type: ignore[import-untyped]  # it ships no types
 import pytest
-from jose import jwk as python_jose
 from jose_support import FORMAT, decode
 
 from keywright import Key, Secret
@@ -61,20 +60,6 @@ def test_jwk_of_jose_is_read_and_written_byte_for_byte(jose: Jose, template: dic
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("algorithm", _OURS)
-def test_jose_signs_and_verifies_with_ours(jose: Jose, algorithm: str) -> None:
-    """`jose jws sig` takes our secret JWK, and `jose jws ver` our public one (or the secret, for HMAC)."""
-    jwk = _OURS[algorithm]
-    secret = json.dumps(jwk).encode()
-    key = secret if jwk["kty"] == "oct" else _public(jwk)
-    template = json.dumps({"payload": "aGk", "signature": {"protected": {"alg": algorithm}}})
-
-    signed = jose("jws", "sig", "-i", template, "-k-", given=secret)
-
-    assert jose("jws", "ver", "-i", signed.decode(), "-k-", "-O-", given=key) == b"hi"
-
-
-@pytest.mark.peer
 @pytest.mark.parametrize("algorithm", [name for name in _ASYMMETRIC if name not in ("EdDSA", "ECDH-ES")])
 def test_jose_gives_the_same_thumbprint(jose: Jose, algorithm: str) -> None:
     jwk = _ASYMMETRIC[algorithm]
@@ -122,13 +107,3 @@ def test_keys_of_jwcrypto_are_read(options: dict[str, Any]) -> None:
     key: Key = FORMAT.decode(Secret(exported.encode()), default_kid="")
 
     assert json.loads(FORMAT.encode_secret(key).reveal()) == json.loads(exported)
-
-
-@pytest.mark.parametrize("algorithm", _OURS)
-def test_python_jose_signs_with_ours(algorithm: str) -> None:
-    jwk = _OURS[algorithm]
-    public = jwk if jwk["kty"] == "oct" else json.loads(_public(jwk))
-
-    signature = python_jose.construct(jwk, algorithm).sign(b"message")
-
-    assert python_jose.construct(public, algorithm).verify(b"message", signature)

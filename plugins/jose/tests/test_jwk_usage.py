@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 from jose_support import FORMAT, assert_nothing_shows, decode, published, refusal
 
 from keywright import Attributes, Key, Secret
-from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
+from keywright.errors import MalformedKeyError, UnsupportedKeyError
 from keywright_jose.jwk.usage import usage_problem
-
-Watch = Callable[[KeywrightError, bytes], None]
 
 _TWICE = "the JWK member key_ops must not name an operation twice (RFC 7517 §4.3); remove the duplicate"
 _USE_ALG = "the JWK members use and alg contradict each other; correct one or leave it out"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -234,23 +232,33 @@ def test_what_cannot_be_a_file(tmp_path: Path, name: str, message: str) -> None:
     assert sorted(os.listdir(tmp_path)) == ["file", "sub"]
 
 
-def test_no_room(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "error", "rule", "held"),
+    [
+        (1, StoreUnavailableError, "cannot be written ({}) and is as it was; choose another directory", OLD),
+        (2, DurabilityUnknownError,
+         "is written, but the system would not confirm that it is on the disk ({}); check the disk", NEW),
+    ],
+    ids=["the file", "its directory"],
+)  # fmt: skip
+def test_what_cannot_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[Exception], rule: str, held: bytes
+) -> None:
+    """What may not be on the disk does not take the old one's place; each step of `write_file` is tested there."""
     path = tmp_path / "set"
     path.write_bytes(OLD)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4, limits[1]))
-    try:
-        found = refused(write_public, str(path), NEW)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, ignored)
+    calls = iter(range(1, 9))
+    fsync = os.fsync
 
-    assert found == (
-        StoreUnavailableError,
-        f"{path}: cannot be written (File too large) and is as it was; choose another directory",
-    )
-    assert (path.read_bytes(), os.listdir(tmp_path)) == (OLD, ["set"])
+    def fail(descriptor: int) -> None:
+        fsync(descriptor)
+        if next(calls) == number:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+
+    assert refused(write_public, str(path), NEW) == (error, f"{path}: {rule.format('Input/output error')}")
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (held, ["set"])
 
 
 def _child(
@@ -266,66 +274,6 @@ def _child(
     return subprocess.run(
         [*before, sys.executable, "-c", work, str(path)], capture_output=True, text=True, timeout=60, env=environment
     )
-
-
-def _strace(path: Path, fault: str) -> subprocess.CompletedProcess[str]:
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
-    done = _child(path, strace, "-f", "-qq", "-o", os.devnull, "-e", f"inject={fault}")
-    if "ptrace" in done.stderr.lower():
-        pytest.skip("strace may not trace here")
-    return done
-
-
-@pytest.mark.parametrize(
-    ("fault", "left"),
-    [
-        pytest.param("fchmod:signal=SIGKILL:when=1", OLD, id="before it was synced"),
-        pytest.param("fsync:signal=SIGKILL:when=1", OLD, id="while it was synced"),
-        pytest.param("?rename,?renameat,?renameat2:signal=SIGKILL:when=1", NEW, id="as it took the name"),
-        pytest.param("fsync:signal=SIGKILL:when=2", NEW, id="as the directory was synced"),
-    ],
-)
-def test_a_kill(tmp_path: Path, fault: str, left: bytes) -> None:
-    """Killed at any step, the file is the old one or the new one; the next run makes it the new one."""
-    path = tmp_path / "set"
-    path.write_bytes(OLD)
-
-    done = _strace(path, fault)
-
-    assert done.returncode == -signal.SIGKILL, done
-    assert path.read_bytes() in {OLD, left}
-    write_public(str(path), NEW)
-    assert path.read_bytes() == NEW
-
-
-def test_a_directory_that_cannot_be_synced(tmp_path: Path) -> None:
-    """The file is in place, and that nobody knows whether it stays is said."""
-    path = tmp_path / "set"
-
-    done = _strace(path, "fsync:error=EIO:when=2")
-
-    message = (
-        f"{path}: is written, but the system would not confirm that it is on the disk (Input/output error); check the "
-        "disk"
-    )
-    assert done.stdout.splitlines() == [DurabilityUnknownError.__name__, message]
-    assert path.read_bytes() == NEW
-
-
-def test_a_file_that_cannot_be_synced(tmp_path: Path) -> None:
-    """What may not be on the disk does not take the old one's place."""
-    path = tmp_path / "set"
-    path.write_bytes(OLD)
-
-    done = _strace(path, "fsync:error=EIO:when=1")
-
-    assert done.stdout.splitlines() == [
-        StoreUnavailableError.__name__,
-        f"{path}: cannot be written (Input/output error) and is as it was; choose another directory",
-    ]
-    assert (path.read_bytes(), os.listdir(tmp_path)) == (OLD, ["set"])
 
 
 @pytest.mark.parametrize("access", [0o755, 0o700])

@@ -176,8 +176,6 @@ def test_errors_hold_nothing_of_the_token() -> None:
         assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
-Hidden = Callable[[KeywrightError, bytes], None]
-
 PLAINTEXT = b"Zq7xv81kw3mJt09Uo5Ry"
 CLAIMS = {"said": PLAINTEXT.decode()}
 WRAP: dict[str, Any] = {"key_algorithm": "A256KW", "content_algorithm": "A128CBC-HS256"}
