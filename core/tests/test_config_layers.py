@@ -16,7 +16,7 @@ from keywright.config.find import Environment
 from keywright.config.layers import Layer, document_layer, environment_layer, merged
 from keywright.config.load import Config, config_from, load_config
 from keywright.errors import ConfigError
-from keywright.settings.model import Given
+from keywright.settings.model import RawValue
 
 FILE = """
 default_store = "local"
@@ -253,7 +253,7 @@ def test_a_variable_is_spelt_with_underscores_in_any_case(file: Path) -> None:
 def memory_stores(*names: str) -> Layer:
     """A file with these stores."""
     document = {"stores": {name: {"backend": "memory"} for name in names}, "default_store": names[0]}
-    return document_layer(Given(document, "", "file", "/"), None)
+    return document_layer(RawValue(document, "", "file", "/"), None)
 
 
 def test_underscores_next_to_each_other_are_told_apart() -> None:
@@ -433,14 +433,16 @@ key_settings = st.fixed_dictionaries(
 )
 keys = st.builds(lambda kind, rest: {**rest, **({"type": kind} if kind else {})}, kinds, key_settings)
 layers = st.builds(
-    lambda default, stores, keys: document_layer(Given({**default, "stores": stores, "keys": keys}, "", "", ""), None),
+    lambda default, stores, keys: document_layer(
+        RawValue({**default, "stores": stores, "keys": keys}, "", "", ""), None
+    ),
     st.dictionaries(st.just("default_store"), st.sampled_from(["a", "b"])),
     st.dictionaries(st.sampled_from(["a", "b"]), stores),
     st.dictionaries(st.sampled_from(["a", "b"]), keys),
 )
 
 
-def content(layer: Layer) -> tuple[dict[str, Given], dict[str, dict[str, dict[str, Given]]]]:
+def content(layer: Layer) -> tuple[dict[str, RawValue], dict[str, dict[str, dict[str, RawValue]]]]:
     return layer.top, layer.tables
 
 
@@ -533,7 +535,7 @@ def test_a_pointer_is_not_mixed_with_a_table(lower: dict[str, str], upper: dict[
     places = (("stores", "variables"), ("keys", "type"), ("keys", "kid"))
     for section, setting in places if "x" not in {**lower, **upper} else places[:1]:
         one, two = (
-            document_layer(Given({section: {"a": {setting: value}}}, "", "a file", "/"), None)
+            document_layer(RawValue({section: {"a": {setting: value}}}, "", "a file", "/"), None)
             for value in (lower, upper)
         )
 

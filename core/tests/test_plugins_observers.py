@@ -12,7 +12,7 @@ from made_plugins import NOW, REQUEST, failures, plugin
 from refusals import refuses
 from tables import cases
 
-from keywright import KeyEvent, Known, Options, Registry, ReviewRequest, Setting, hookimpl
+from keywright import InstalledNames, KeyEvent, Options, Registry, ReviewRequest, Setting, hookimpl
 from keywright.config.load import config_from
 from keywright.errors import ConfigError, PluginError, PolicyError, StoreUnavailableError
 from keywright.plugins.commands import Commands
@@ -262,10 +262,10 @@ def test_it_is_told_what_there_is_to_name(registry: Registry) -> None:
 
     class Naming:
         KEYWRIGHT_API = 1
-        heard: Known | None = None
+        heard: InstalledNames | None = None
 
         @hookimpl
-        def keywright_configure(self, options: Options, known: Known) -> object:
+        def keywright_configure(self, options: Options, known: InstalledNames) -> object:
             self.heard = known
             return None
 
@@ -274,7 +274,7 @@ def test_it_is_told_what_there_is_to_name(registry: Registry) -> None:
 
     opened(registry, plugin={"naming": {}})
 
-    assert naming.heard == Known(tuple(registry.key_types), ("nix",), frozenset({"oct", "rsa"}))
+    assert naming.heard == InstalledNames(tuple(registry.key_types), ("nix",), frozenset({"oct", "rsa"}))
     assert "ed25519" in naming.heard.key_types
 
 

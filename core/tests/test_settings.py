@@ -15,7 +15,7 @@ from tables import cases
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
-from keywright.settings.model import REQUIRED, Fetched, Given, Options, Setting, SettingType, is_indirection
+from keywright.settings.model import REQUIRED, Fetched, Options, RawValue, Setting, SettingType, is_indirection
 from keywright.settings.pointers import exposed
 from keywright.settings.values import check_options, parse_setting
 from keywright.testing import assert_hidden, everything_in
@@ -42,15 +42,15 @@ SIZE_RULE = "must be a whole number that is a multiple of 8 from 128 to 8192"
 VALUES_RULE = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 
 
-def written(value: object, *, base: str = "/etc") -> Given:
-    return Given(value, "stores.a.s", "file", base)
+def written(value: object, *, base: str = "/etc") -> RawValue:
+    return RawValue(value, "stores.a.s", "file", base)
 
 
-def typed(text: str) -> Given:
-    return Given(text, "stores.a.s", "--option", "/etc", textual=True)
+def typed(text: str) -> RawValue:
+    return RawValue(text, "stores.a.s", "--option", "/etc", textual=True)
 
 
-def refusal(setting: Setting, value: Given) -> str:
+def refusal(setting: Setting, value: RawValue) -> str:
     with pytest.raises(ConfigError) as caught:
         parse_setting(setting, value)
     return str(caught.value)
@@ -85,7 +85,7 @@ def refusal(setting: Setting, value: Given) -> str:
         "values that look like a pointer": (Setting("s", "values"), written({"env": "A"}), {"env": "A"}),
     },
 )
-def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object) -> None:
+def test_a_value_becomes_its_type(setting: Setting, value: RawValue, parsed: object) -> None:
     """A value that keeps the rule comes as the Python type that the setting says."""
     result = parse_setting(setting, value)
 
@@ -147,7 +147,7 @@ def test_a_value_becomes_its_type(setting: Setting, value: Given, parsed: object
         ),
     },
 )
-def test_a_value_that_breaks_the_rule_is_refused(setting: Setting, rule: str, values: Sequence[Given]) -> None:
+def test_a_value_that_breaks_the_rule_is_refused(setting: Setting, rule: str, values: Sequence[RawValue]) -> None:
     """The message has the source, the path and the rule."""
     for value in values:
         assert refusal(setting, value) == f"{value.source}: stores.a.s {rule}", value.value
@@ -294,7 +294,7 @@ def test_a_list_of_secrets_is_a_list_of_pointers(tmp_path: Path, monkeypatch: py
         "text": written("hunter2"),
     },
 )
-def test_a_list_of_secrets_holds_pointers_alone(given: Given) -> None:
+def test_a_list_of_secrets_holds_pointers_alone(given: RawValue) -> None:
     """Anything else is refused by one sentence, which shows nothing of it."""
     assert refusal(Setting("s", "secrets"), given) == (
         f'{given.source}: stores.a.s must be a list of {{ env = "VARIABLE" }} and {{ file = "PATH" }}, one for '
@@ -401,7 +401,7 @@ NO = "file: stores.a.s is no setting of X"
     },
 )
 def test_settings_that_are_not_declared_or_not_given(
-    given: dict[str, Given], declared: tuple[Setting, ...], message: str
+    given: dict[str, RawValue], declared: tuple[Setting, ...], message: str
 ) -> None:
     """An unknown setting is refused with the near name and all there are, a missing one with owner and rule."""
     with refuses(ConfigError, message):
@@ -471,7 +471,7 @@ def test_any_value_is_its_type_or_a_config_error(type: SettingType, value: objec
     """Nothing but ConfigError comes of any value."""
     message, parsed = "", None
     try:
-        parsed = parse_setting(Setting("s", type), Given(value, "p", "f", "/", textual and isinstance(value, str)))
+        parsed = parse_setting(Setting("s", type), RawValue(value, "p", "f", "/", textual and isinstance(value, str)))
     except ConfigError as error:
         message = str(error)
 

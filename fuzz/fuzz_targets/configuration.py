@@ -15,7 +15,7 @@ from fuzz_targets.target import Target, scratch_directory
 from keywright import Config, Options, StoreBackend
 from keywright.config.layers import SECTIONS, TOP_SETTINGS, dotted, split_path
 from keywright.config.load import config_from, load_config
-from keywright.config.model import KeyTable, SealTable, StoreTable
+from keywright.config.model import KeyConfig, SealConfig, StoreConfig
 from keywright.errors import ConfigError
 from keywright.settings.model import is_indirection
 from keywright.settings.values import check_options
@@ -191,7 +191,7 @@ def _check_complete(document: Mapping[str, object], config: Config) -> None:
     require(set(document) <= {*TOP_SETTINGS, *SECTIONS, "profiles"}, "an unknown table was passed over")
     found = {given.path for given in config.given}
     require(all(name in found for name in document if name in TOP_SETTINGS), "a setting was passed over")
-    tables: dict[str, Mapping[str, KeyTable | SealTable | StoreTable]] = {
+    tables: dict[str, Mapping[str, KeyConfig | SealConfig | StoreConfig]] = {
         "stores": config.stores,
         "seals": config.seals,
         "keys": config.keys,

@@ -13,7 +13,7 @@ from fuzz_targets.target import Target
 from keywright import Secret, Setting, check_name, format_time, parse_reference, parse_time
 from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import ConfigError, InvalidNameError
-from keywright.settings.model import Given, SettingType
+from keywright.settings.model import RawValue, SettingType
 from keywright.settings.values import parse_setting
 from keywright.text import format_duration, parse_duration
 from keywright_env.store import default_variable
@@ -84,7 +84,7 @@ def _has_path(value: object) -> bool:
 def _check_setting(setting_type: SettingType, value: object, data: bytes, *, textual: bool) -> None:
     choices = ("one", "two") if setting_type == "text" else ()
     for setting in (Setting("x", setting_type), Setting("x", setting_type, minimum=-5, maximum=99, choices=choices)):
-        given = Given(value, "stores.local.x", "fuzz", "/nowhere", textual)
+        given = RawValue(value, "stores.local.x", "fuzz", "/nowhere", textual)
         # The name of a variable may be repeated where it looks like one.
         shown = _SHOWN + (data if isinstance(value, dict) else b"")
         parsed = attempt(

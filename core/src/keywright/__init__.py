@@ -48,10 +48,10 @@ if TYPE_CHECKING:
         Format as Format,
     )
     from keywright.protocols import (
-        KeyType as KeyType,
+        InstalledNames as InstalledNames,
     )
     from keywright.protocols import (
-        Known as Known,
+        KeyType as KeyType,
     )
     from keywright.protocols import (
         LenientFormat as LenientFormat,
@@ -141,8 +141,8 @@ _MODULES = {
     "keywright.plugins.discovery": "KEYWRIGHT_API",
     "keywright.plugins.hooks": "hookimpl",
     "keywright.plugins.registry": "Registry",
-    "keywright.protocols": "Capabilities ExaminedPlugin ExaminedStore Format KeyType Known LenientFormat OpenedSeal "
-    "RenewableSeal Seal SigningStore Store StoreBackend WritableStore",
+    "keywright.protocols": "Capabilities ExaminedPlugin ExaminedStore Format InstalledNames KeyType LenientFormat "
+    "OpenedSeal RenewableSeal Seal SigningStore Store StoreBackend WritableStore",
     "keywright.records": "Record RecordInfo Revision State decode_info encode_info format_time parse_time",
     "keywright.ring.codec": "convert",
     "keywright.ring.bound": "BoundKey BoundVerifier Decrypter DecryptionKey Encrypter EncryptionKey Signer Verifier",

@@ -292,7 +292,7 @@ class Capabilities(NamedTuple):
     persistent: bool = True
 
 
-class Known(NamedTuple):
+class InstalledNames(NamedTuple):
     """Names that a plugin's settings can refer to, so that a misspelled name in a rule is detected.
 
     Attributes:

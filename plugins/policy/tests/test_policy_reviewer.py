@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keywright_policy
-from keywright import Known, Options, ReviewRequest
+from keywright import InstalledNames, Options, ReviewRequest
 from keywright.events import Operation
 from keywright_policy.rules import OPERATIONS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ALL: tuple[Operation, ...] = get_args(Operation)
 STORING = {"generate", "import", "rotate", "migrate"}
-KNOWN = Known(("ed25519", "oct", "rsa"), ("jwk", "nix"), sizable_key_types=frozenset({"oct", "rsa"}))
+KNOWN = InstalledNames(("ed25519", "oct", "rsa"), ("jwk", "nix"), sizable_key_types=frozenset({"oct", "rsa"}))
 REQUEST = ReviewRequest(
     operation="generate",
     who="ann",

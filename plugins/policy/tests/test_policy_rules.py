@@ -9,14 +9,16 @@ from typing import get_args
 import pytest
 
 import keywright_policy
-from keywright import REQUIRED, Known, Options
+from keywright import REQUIRED, InstalledNames, Options
 from keywright.errors import ConfigError
 from keywright.events import Operation
 from keywright.testing import PluginContract
 from keywright_policy.rules import OPERATIONS, MaximumAge, Rule, read_rules
 
 CANARY = "hunter2-canary\n"
-KNOWN = Known(("ec-p256", "ed25519", "oct", "rsa"), ("jwk", "nix"), sizable_key_types=frozenset({"oct", "rsa"}))
+KNOWN = InstalledNames(
+    ("ec-p256", "ed25519", "oct", "rsa"), ("jwk", "nix"), sizable_key_types=frozenset({"oct", "rsa"})
+)
 
 
 class TestPolicyPlugin(PluginContract):
@@ -209,12 +211,12 @@ def test_bounds_are_allowed() -> None:
 
 def test_where_nothing_is_installed_the_list_says_none() -> None:
     """A rule that names a key type, format or type with sizes is refused."""
-    bare = Known((), ())
+    bare = InstalledNames((), ())
 
     for known, table, message in (
         (bare, {"types": "oct"}, "rule 1: types has a key type that is not installed; there are: none"),
         (bare, {"formats": "jwk"}, "rule 1: formats has a format that is not installed; there are: none"),
-        (Known(("ed25519",), ()), {"minimum_bits": {"ed25519": 256}}, FIXED_SIZE + "none"),
+        (InstalledNames(("ed25519",), ()), {"minimum_bits": {"ed25519": 256}}, FIXED_SIZE + "none"),
     ):
         with pytest.raises(ConfigError) as caught:
             read_rules((table,), known)

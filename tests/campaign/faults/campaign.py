@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from faults.judge import KNOWN, Known, Verdict, known
+from faults.judge import KNOWN, InstalledNames, Verdict, known
 from faults.matrix import Fault, every_fault, no_room, short_files
 from faults.operations import BACKENDS, OPERATIONS
 from faults.pool import Case, Pool
@@ -66,7 +66,7 @@ def unknown_violations(case: Case, verdict: Verdict) -> list[str]:
     return violations + ["the fault never struck"] * verdict.missed
 
 
-def _entries(case: Case, verdict: Verdict) -> list[Known | None]:
+def _entries(case: Case, verdict: Verdict) -> list[InstalledNames | None]:
     return [known(case.backend, case.operation, str(case.fault), violation) for violation in verdict.violations]
 
 

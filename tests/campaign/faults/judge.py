@@ -210,7 +210,7 @@ def _aftermath(backend: str, operation: str, path: str, registry: Registry, *, r
 
 
 @dataclass(frozen=True)
-class Known:
+class InstalledNames:
     """A violation: patterns of the store, the operation, the fault and the sentence."""
 
     backend: str
@@ -221,21 +221,21 @@ class Known:
 
 
 KNOWN: Final = (
-    Known(
+    InstalledNames(
         "sqlite",
         ".*",
         r"\w+ at fdatasync\(\d+</place>\)",
         "a sync failed, and it ended as done|a failed sync was tried again",
         "SQLite itself passes over a failed sync of the directory that its new log stands in, and syncs it again later",
     ),
-    Known(
+    InstalledNames(
         "sqlite",
         "first",
         "SIGKILL at|dead at",
         r"\.keywright-\w+\.new is left over",
         "an empty database that was to become the store; it holds no secret, may be a live process's, doctor names it",
     ),
-    Known(
+    InstalledNames(
         "sqlite",
         ".*",
         r"\w+ at (fdatasync\(\d+</place/keys-wal>\)|pwrite64\(\d+</place/keys-shm>)",
@@ -245,7 +245,7 @@ KNOWN: Final = (
 )
 
 
-def known(backend: str, operation: str, fault: str, sentence: str) -> Known | None:
+def known(backend: str, operation: str, fault: str, sentence: str) -> InstalledNames | None:
     """The entry that a violation is known by."""
     for entry in KNOWN:
         if (

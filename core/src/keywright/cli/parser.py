@@ -281,7 +281,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
         width = min(os.get_terminal_size(1).columns, 100) - 2
     except OSError:
         width = 98
-    # Given a width, argparse leaves out an import that costs more than parsing does.
+    # RawValue a width, argparse leaves out an import that costs more than parsing does.
     return argparse.RawDescriptionHelpFormatter(prog, width=width)
 
 

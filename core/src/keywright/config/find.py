@@ -10,7 +10,7 @@ from typing import Final, final
 
 from keywright.errors import ConfigError
 from keywright.secret import shown_name
-from keywright.settings.model import Given
+from keywright.settings.model import RawValue
 
 CONFIG_NAME: Final = "keywright.toml"
 
@@ -129,7 +129,7 @@ _UNSAFE: Final = {
 _PLACE: Final = r"\(at line ([0-9]+), column ([0-9]+)\)\Z"
 
 
-def read_config(path: str) -> Given:
+def read_config(path: str) -> RawValue:
     """The whole file at `path` as one table, relative paths in it starting from its directory, links followed.
 
     Raises:
@@ -141,7 +141,7 @@ def read_config(path: str) -> Given:
     if isinstance(document, str):
         shown = path if os.path.lexists(path) else shown_name(path)
         raise ConfigError(f"{shown}: {document}")
-    return Given(document, "", path, os.path.dirname(os.path.realpath(path)))
+    return RawValue(document, "", path, os.path.dirname(os.path.realpath(path)))
 
 
 def _parsed(path: str) -> dict[str, object] | str:

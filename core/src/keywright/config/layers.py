@@ -11,7 +11,7 @@ from keywright.config.model import KEY_SETTINGS
 from keywright.errors import ConfigError, InvalidNameError
 from keywright.keys import check_name
 from keywright.secret import shown_name
-from keywright.settings.model import TABLE_TYPES, Fetched, Given, is_indirection
+from keywright.settings.model import TABLE_TYPES, Fetched, RawValue, is_indirection
 from keywright.text import did_you_mean
 
 SECTIONS: Final = {"stores": "backend", "seals": "seal", "keys": "type", "plugin": None}
@@ -41,11 +41,11 @@ class Layer:
     __slots__ = ("tables", "top")
 
     def __init__(self) -> None:
-        self.top: dict[str, Given] = {}
-        self.tables: dict[str, dict[str, dict[str, Given]]] = {section: {} for section in SECTIONS}
+        self.top: dict[str, RawValue] = {}
+        self.tables: dict[str, dict[str, dict[str, RawValue]]] = {section: {} for section in SECTIONS}
 
 
-def document_layer(document: Given, profile: str | None) -> Layer:
+def document_layer(document: RawValue, profile: str | None) -> Layer:
     """A whole document as one layer, with one of its profiles merged over it. Every profile's shape is checked.
 
     Raises:
@@ -64,7 +64,7 @@ def document_layer(document: Given, profile: str | None) -> Layer:
     return merged(layer, layers[profile])
 
 
-def _profile_layer(name: str, given: Given) -> Layer:
+def _profile_layer(name: str, given: RawValue) -> Layer:
     _check_table_name(given, name, "profile")
     inside = children(given, f"must be a table: [{given.path}]")
     if "profiles" in inside:
@@ -73,7 +73,7 @@ def _profile_layer(name: str, given: Given) -> Layer:
     return _layer({key: value._replace(path=dotted(key), source=source) for key, value in inside.items()})
 
 
-def _layer(found: Mapping[str, Given], *more: str) -> Layer:
+def _layer(found: Mapping[str, RawValue], *more: str) -> Layer:
     layer = Layer()
     for name, given in found.items():
         if name in SECTIONS:
@@ -86,8 +86,8 @@ def _layer(found: Mapping[str, Given], *more: str) -> Layer:
     return layer
 
 
-def _section(section: str, given: Given) -> dict[str, dict[str, Given]]:
-    tables: dict[str, dict[str, Given]] = {}
+def _section(section: str, given: RawValue) -> dict[str, dict[str, RawValue]]:
+    tables: dict[str, dict[str, RawValue]] = {}
     for name, table in children(given, f"must hold tables: [{section}.NAME]").items():
         if section == "keys":
             _check_key_name(table, name)
@@ -97,7 +97,7 @@ def _section(section: str, given: Given) -> dict[str, dict[str, Given]]:
     return tables
 
 
-def _table(section: str, table: Given) -> dict[str, Given]:
+def _table(section: str, table: RawValue) -> dict[str, RawValue]:
     settings = children(table, f"must be a table: [{table.path}]")
     for name, given in settings.items():
         if section == "keys" and name not in _KEY_TABLES and _is_key_without_quotes(given):
@@ -107,7 +107,7 @@ def _table(section: str, table: Given) -> dict[str, Given]:
     return settings
 
 
-def _is_key_without_quotes(given: Given) -> bool:
+def _is_key_without_quotes(given: RawValue) -> bool:
     """Whether this comes from `[keys.example.org]`, which is the table `org` in the table `keys.example`."""
     if not isinstance(given.value, Mapping) or is_indirection(given.value):
         return False
@@ -120,19 +120,19 @@ def is_setting_name(name: str) -> bool:
     return bool(name) and _SETTING_NAME.issuperset(name)
 
 
-def _check_table_name(given: Given, name: str, what: str) -> None:
+def _check_table_name(given: RawValue, name: str, what: str) -> None:
     if not name or name[0] in "_-" or not _TABLE_NAME.issuperset(name):
         raise given.error(f"is no {what} name: they are made of a-z, 0-9, '_' and '-', a letter or digit first")
 
 
-def _check_key_name(given: Given, name: str) -> None:
+def _check_key_name(given: RawValue, name: str) -> None:
     try:
         check_name(name)
     except InvalidNameError as error:
         raise given.error(f"is no key name: {error}") from None
 
 
-def children(given: Given, rule: str) -> dict[str, Given]:
+def children(given: RawValue, rule: str) -> dict[str, RawValue]:
     """The entries of a table, by name.
 
     Raises:
@@ -144,7 +144,9 @@ def children(given: Given, rule: str) -> dict[str, Given]:
     if not all(isinstance(name, str) for name in given.value):
         raise here.error("must have texts for names")
     prefix = f"{given.path}." if given.path else ""
-    return {name: Given(value, prefix + dotted(name), given.source, given.base) for name, value in given.value.items()}
+    return {
+        name: RawValue(value, prefix + dotted(name), given.source, given.base) for name, value in given.value.items()
+    }
 
 
 def merged(lower: Layer, upper: Layer) -> Layer:
@@ -163,7 +165,7 @@ def merged(lower: Layer, upper: Layer) -> Layer:
     return layer
 
 
-def _merged(section: str, lower: dict[str, Given], upper: dict[str, Given]) -> dict[str, Given]:
+def _merged(section: str, lower: dict[str, RawValue], upper: dict[str, RawValue]) -> dict[str, RawValue]:
     kind = SECTIONS[section]
     if kind is not None and kind in lower and kind in upper and not _is_same_text(lower[kind], upper[kind]):
         lower = {name: given for name, given in lower.items() if name in _KEPT[section]}
@@ -175,11 +177,11 @@ def _merged(section: str, lower: dict[str, Given], upper: dict[str, Given]) -> d
     return table
 
 
-def _is_same_text(lower: Given, upper: Given) -> bool:
+def _is_same_text(lower: RawValue, upper: RawValue) -> bool:
     return isinstance(lower.value, str) and isinstance(upper.value, str) and lower.value == upper.value
 
 
-def _merged_value(lower: Given, upper: Given, *, certain: bool) -> Given:
+def _merged_value(lower: RawValue, upper: RawValue, *, certain: bool) -> RawValue:
     if not (isinstance(lower.value, Mapping) and isinstance(upper.value, Mapping)):
         return upper
     if not certain and (is_indirection(lower.value) or is_indirection(upper.value)):
@@ -254,7 +256,7 @@ def environment_layer(environ: Environment, below: Layer, base: str) -> Layer:
     for variable in variables:
         source = f"environment variable {_shown_variable(variable)}"
         place = _place_of(variable, source, spellings, below)
-        _put(layer, place, Given(environ[variable], dotted(*place), source, base, textual=True))
+        _put(layer, place, RawValue(environ[variable], dotted(*place), source, base, textual=True))
     return layer
 
 
@@ -312,7 +314,7 @@ def option_layer(options: Sequence[tuple[str, str]], below: Layer, base: str) ->
                 '--option: the setting is a dotted path, such as stores.local.path or keys."example.org".overlap'
             )
         _check_place(place, below)
-        _put(layer, place, Given(value, dotted(*place), "--option", base, textual=True))
+        _put(layer, place, RawValue(value, dotted(*place), "--option", base, textual=True))
     return layer
 
 
@@ -338,7 +340,7 @@ def _tables(below: Layer) -> list[str]:
     return [dotted(section, name) for section, tables in below.tables.items() for name in tables]
 
 
-def _put(layer: Layer, place: tuple[str, ...], given: Given) -> None:
+def _put(layer: Layer, place: tuple[str, ...], given: RawValue) -> None:
     table = layer.top if len(place) == 1 else layer.tables[place[0]].setdefault(place[1], {})
     if place[-1] in table:
         raise given.error("is given twice; give it once")

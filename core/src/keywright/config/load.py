@@ -22,10 +22,10 @@ from keywright.config.layers import (
     merged,
     option_layer,
 )
-from keywright.config.model import KEY_SETTINGS, KeyTable, PluginTable, SealTable, StoreTable
+from keywright.config.model import KEY_SETTINGS, KeyConfig, PluginConfig, SealConfig, StoreConfig
 from keywright.errors import ConfigError
 from keywright.secret import shown_name
-from keywright.settings.model import TABLE_TYPES, Given, Setting, is_indirection
+from keywright.settings.model import TABLE_TYPES, RawValue, Setting, is_indirection
 from keywright.settings.values import parse_setting
 from keywright.text import did_you_mean
 
@@ -52,13 +52,13 @@ class Config(NamedTuple):
     profile: str | None
     plugins: tuple[str, ...] | None
     default_store: str
-    stores: Mapping[str, StoreTable]
-    seals: Mapping[str, SealTable]
-    keys: Mapping[str, KeyTable]
-    plugin: Mapping[str, PluginTable]
-    given: tuple[Given, ...]
+    stores: Mapping[str, StoreConfig]
+    seals: Mapping[str, SealConfig]
+    keys: Mapping[str, KeyConfig]
+    plugin: Mapping[str, PluginConfig]
+    given: tuple[RawValue, ...]
 
-    def store(self, name: str | None) -> StoreTable:
+    def store(self, name: str | None) -> StoreConfig:
         """The table of a store; None: of the default store.
 
         Raises:
@@ -70,11 +70,11 @@ class Config(NamedTuple):
             raise ConfigError(f"{self.source}: {path} is not configured{hint}{listed(self.stores)}")
         return self.stores[name]
 
-    def key(self, name: str) -> KeyTable:
+    def key(self, name: str) -> KeyConfig:
         """The table of a key, an empty one if it has none."""
-        return self.keys.get(name) or KeyTable(name, {}, dotted("keys", name), self.source)
+        return self.keys.get(name) or KeyConfig(name, {}, dotted("keys", name), self.source)
 
-    def values(self) -> Iterator[Given]:
+    def values(self) -> Iterator[RawValue]:
         """Every value with its source, sorted by path. Values are as given: a reader of them redacts secrets."""
         return iter(sorted(self.given, key=lambda given: given.path))
 
@@ -103,7 +103,7 @@ def load_config(
     environ = Environment(os.environ if environ is None else environ)
     cwd = working_directory() if cwd is None else cwd
     found = find_config(path, environ=environ, cwd=cwd)
-    document = Given({}, "", _BUILT_IN, cwd) if found is None else read_config(found)
+    document = RawValue({}, "", _BUILT_IN, cwd) if found is None else read_config(found)
     if profile is None:
         profile = environ.get("KEYWRIGHT_PROFILE") or None
     layer = _with_a_store(document_layer(document, profile), environ)
@@ -127,7 +127,7 @@ def config_from(
     Raises:
         ConfigError: as `load_config`.
     """
-    whole = Given(document, "", source, working_directory() if base is None else base)
+    whole = RawValue(document, "", source, working_directory() if base is None else base)
     layer = _with_a_store(document_layer(whole, profile), Environment(os.environ))
     layer = merged(layer, option_layer(options, layer, whole.base))
     return _checked(layer, whole, profile)
@@ -139,18 +139,18 @@ def _with_a_store(layer: Layer, environ: Environment) -> Layer:
     directory = user_directory("XDG_DATA_HOME", os.path.join(".local", "share"), environ)
     if directory is None:
         raise ConfigError(f"{_BUILT_IN}: no home directory is known to keep keys in; set HOME, or configure a store")
-    backend = Given("sqlite", "stores.default.backend", _BUILT_IN, directory)
-    path = Given(os.path.join(directory, "keywright", "keys.db"), "stores.default.path", _BUILT_IN, directory)
+    backend = RawValue("sqlite", "stores.default.backend", _BUILT_IN, directory)
+    path = RawValue(os.path.join(directory, "keywright", "keys.db"), "stores.default.path", _BUILT_IN, directory)
     layer.tables["stores"] = {"default": {"backend": backend, "path": path}}
     return layer
 
 
-def _checked(layer: Layer, document: Given, profile: str | None) -> Config:
+def _checked(layer: Layer, document: RawValue, profile: str | None) -> Config:
     tables = layer.tables
     source = document.source
     seals = {name: _seal_table(name, given, source) for name, given in tables["seals"].items()}
     stores = {name: _store_table(name, given, source, seals) for name, given in tables["stores"].items()}
-    keys = {name: KeyTable(name, given, dotted("keys", name), source) for name, given in tables["keys"].items()}
+    keys = {name: KeyConfig(name, given, dotted("keys", name), source) for name, given in tables["keys"].items()}
     for key in keys.values():
         _check_key(key, stores)
     default = layer.top.get("default_store") or _only_store(stores, source)
@@ -165,70 +165,70 @@ def _checked(layer: Layer, document: Given, profile: str | None) -> Config:
         seals=seals,
         keys=keys,
         plugin={
-            name: PluginTable(name, given, dotted("plugin", name), _source_of(given, source))
+            name: PluginConfig(name, given, dotted("plugin", name), _source_of(given, source))
             for name, given in tables["plugin"].items()
         },
         given=(*{**layer.top, "default_store": default}.values(), *leaves),
     )
 
 
-def _source_of(table: Mapping[str, Given], source: str) -> str:
+def _source_of(table: Mapping[str, RawValue], source: str) -> str:
     return next((given.source for given in table.values()), source)
 
 
-def _seal_table(name: str, table: Mapping[str, Given], source: str) -> SealTable:
+def _seal_table(name: str, table: Mapping[str, RawValue], source: str) -> SealConfig:
     path = dotted("seals", name)
     seal, source = _kind(table, "seal", path, source, "a seal")
-    return SealTable(name, seal, {key: given for key, given in table.items() if key != "seal"}, path, source)
+    return SealConfig(name, seal, {key: given for key, given in table.items() if key != "seal"}, path, source)
 
 
-def _store_table(name: str, table: Mapping[str, Given], source: str, seals: Mapping[str, SealTable]) -> StoreTable:
+def _store_table(name: str, table: Mapping[str, RawValue], source: str, seals: Mapping[str, SealConfig]) -> StoreConfig:
     path = dotted("stores", name)
     backend, source = _kind(table, "backend", path, source, "a store backend")
     seal = _reference(table["seal"], seals, "a seal") if "seal" in table else None
     given = {key: value for key, value in table.items() if key not in ("backend", "seal")}
-    return StoreTable(name, backend, seal, given, path, source)
+    return StoreConfig(name, backend, seal, given, path, source)
 
 
-def _kind(table: Mapping[str, Given], setting: str, path: str, source: str, what: str) -> tuple[str, str]:
+def _kind(table: Mapping[str, RawValue], setting: str, path: str, source: str, what: str) -> tuple[str, str]:
     if setting not in table:
         near = next((f" (instead of {name!r}?)" for name in table if did_you_mean(name, (setting,))), "")
         raise ConfigError(f"{source}: {path}.{setting} is missing{near}: name {what}; `keywright plugins` lists them")
     return _text(table[setting]), table[setting].source
 
 
-def _text(given: Given) -> str:
+def _text(given: RawValue) -> str:
     return cast(str, parse_setting(Setting(given.path, "text"), given))
 
 
-def _reference(given: Given, tables: Mapping[str, object], what: str) -> str:
-    name = Given(_text(given), given.path, given.source, given.base)
+def _reference(given: RawValue, tables: Mapping[str, object], what: str) -> str:
+    name = RawValue(_text(given), given.path, given.source, given.base)
     return _found(name, tables, what)
 
 
-def _found(name: Given, tables: Mapping[str, object], what: str) -> str:
+def _found(name: RawValue, tables: Mapping[str, object], what: str) -> str:
     if name.value not in tables:
         hint = did_you_mean(cast(str, name.value), tables)
         raise name.error(f"names {what} that is not configured{hint}{listed(tables)}")
     return str(name.value)  # it is configured, so it may be shown even if it was fetched
 
 
-def _only_store(stores: Mapping[str, StoreTable], source: str) -> Given:
+def _only_store(stores: Mapping[str, StoreConfig], source: str) -> RawValue:
     if len(stores) > 1:
         raise ConfigError(f"{source}: default_store is missing: say which store is meant{listed(stores)}")
-    return Given(next(iter(stores)), "default_store", "the only store", "")
+    return RawValue(next(iter(stores)), "default_store", "the only store", "")
 
 
-def _check_key(key: KeyTable, stores: Mapping[str, StoreTable]) -> None:
+def _check_key(key: KeyConfig, stores: Mapping[str, StoreConfig]) -> None:
     """What `{ env = … }` and `{ file = … }` point to is left to the command that needs this key."""
     later = {name for name in key.given.keys() & _INDIRECT_LATER if is_indirection(key.given[name].value)}
     given = {name: value for name, value in key.given.items() if name not in later}
-    KeyTable(key.name, given, key.path, key.source).common()
+    KeyConfig(key.name, given, key.path, key.source).common()
     if "store" in given:
         _found(given["store"], stores, "a store")
 
 
-def _plugins(given: Given | None) -> tuple[str, ...] | None:
+def _plugins(given: RawValue | None) -> tuple[str, ...] | None:
     if given is None:
         return None
     names = cast("tuple[str, ...]", parse_setting(Setting("plugins", "list"), given))

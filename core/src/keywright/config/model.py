@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from keywright.settings.model import Given, Options, Setting
+from keywright.settings.model import Options, RawValue, Setting
 from keywright.settings.values import check_options
 from keywright.text import format_duration
 
@@ -30,7 +30,7 @@ MAXIMUM_KID: Final = 1024
 KEY_SETTING_NAMES: Final = tuple(setting.name for setting in KEY_SETTINGS)
 
 
-class StoreTable(NamedTuple):
+class StoreConfig(NamedTuple):
     """One `[stores.NAME]`.
 
     Attributes:
@@ -45,31 +45,31 @@ class StoreTable(NamedTuple):
     name: str
     backend: str
     seal: str | None
-    given: Mapping[str, Given]
+    given: Mapping[str, RawValue]
     path: str
     source: str
 
 
-class SealTable(NamedTuple):
-    """One `[seals.NAME]`. `seal` is the name of the plugin's seal; the others are as in `StoreTable`."""
+class SealConfig(NamedTuple):
+    """One `[seals.NAME]`. `seal` is the name of the plugin's seal; the others are as in `StoreConfig`."""
 
     name: str
     seal: str
-    given: Mapping[str, Given]
+    given: Mapping[str, RawValue]
     path: str
     source: str
 
 
-class PluginTable(NamedTuple):
-    """One `[plugin.NAME]`: settings of the plugin of that name, which it declares. As in `StoreTable`."""
+class PluginConfig(NamedTuple):
+    """One `[plugin.NAME]`: settings of the plugin of that name, which it declares. As in `StoreConfig`."""
 
     name: str
-    given: Mapping[str, Given]
+    given: Mapping[str, RawValue]
     path: str
     source: str
 
 
-class KeyTable(NamedTuple):
+class KeyConfig(NamedTuple):
     """One `[keys.NAME]`, or nothing where the name has no table.
 
     Attributes:
@@ -79,7 +79,7 @@ class KeyTable(NamedTuple):
     """
 
     name: str
-    given: Mapping[str, Given]
+    given: Mapping[str, RawValue]
     path: str
     source: str
 
@@ -104,12 +104,12 @@ class KeyTable(NamedTuple):
         _check_end(options, given)
         return options
 
-    def specific(self) -> Mapping[str, Given]:
+    def specific(self) -> Mapping[str, RawValue]:
         """What is left: settings of the key type, such as `bits`."""
         return {name: value for name, value in self.given.items() if name not in KEY_SETTING_NAMES}
 
 
-def _check_end(options: Options, given: Mapping[str, Given]) -> None:
+def _check_end(options: Options, given: Mapping[str, RawValue]) -> None:
     """Refuse what would end a version before its successor signs, or cut short the overlap after that."""
     if options["rotate_every"] is None or options["expires_in"] is None:
         return

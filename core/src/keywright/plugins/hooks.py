@@ -17,7 +17,7 @@ from keywright.text import did_you_mean
 if TYPE_CHECKING:
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.plugins.commands import Commands
-    from keywright.protocols import Format, KeyType, Known, Seal, StoreBackend
+    from keywright.protocols import Format, InstalledNames, KeyType, Seal, StoreBackend
     from keywright.settings.model import Options
 
 
@@ -64,7 +64,7 @@ def keywright_add_commands(commands: Commands) -> None:
 
 
 @hookspec
-def keywright_configure(options: Options, known: Known) -> object:
+def keywright_configure(options: Options, known: InstalledNames) -> object:
     """Return a plugin for one ring: an object whose `keywright_review` and `keywright_observe` are called for it.
 
     Called when a ring is opened whose configuration has a `[plugin.NAME]` table, with its settings: NAME is the

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from keywright.config.load import Config
     from keywright.events import KeyEvent, ReviewRequest
-    from keywright.protocols import Known
+    from keywright.protocols import InstalledNames
 
 _NONE: Final[Mapping[str, object]] = {}
 
@@ -71,7 +71,7 @@ class Observers(NamedTuple):
 def observers(
     manager: pluggy.PluginManager,
     config: Config | None,
-    known: Callable[[], Known],
+    known: Callable[[], InstalledNames],
     failures: Callable[[], Sequence[object]],
     report: Callable[[str], None],
 ) -> Observers:
@@ -104,7 +104,7 @@ def settings_of(plugin: object) -> Sequence[Setting]:
 
 
 def _configured(
-    manager: pluggy.PluginManager, config: Config, known: Known, failures: Callable[[], Sequence[object]]
+    manager: pluggy.PluginManager, config: Config, known: InstalledNames, failures: Callable[[], Sequence[object]]
 ) -> Mapping[str, object]:
     implementations = {one.plugin_name: one for one in manager.hook.keywright_configure.get_hookimpls()}
     for name, table in config.plugin.items():

@@ -12,7 +12,7 @@ from keywright.plugins.commands import load_commands
 from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, EntryPoint, find_entry_points
 from keywright.plugins.hooks import hook_manager, unfit_hook
 from keywright.plugins.validation import fault_of
-from keywright.protocols import Format, KeyType, Known, Seal, StoreBackend
+from keywright.protocols import Format, InstalledNames, KeyType, Seal, StoreBackend
 from keywright.secret import shown_name
 from keywright.settings.model import Setting
 from keywright.text import did_you_mean
@@ -310,9 +310,9 @@ class Registry:
 
         return observers(self._manager, config, self._known, lambda: self.failures, self.report)
 
-    def _known(self) -> Known:
+    def _known(self) -> InstalledNames:
         sizable = (name for name, one in self.key_types.items() if any(that.name == "bits" for that in one.settings))
-        return Known(tuple(self.key_types), tuple(self.formats), frozenset(sizable))
+        return InstalledNames(tuple(self.key_types), tuple(self.formats), frozenset(sizable))
 
     @property
     def settings(self) -> Mapping[str, Sequence[Setting]]:

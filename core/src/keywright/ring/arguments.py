@@ -14,8 +14,8 @@ from keywright.secret import Secret
 from keywright.settings.values import check_options
 
 if TYPE_CHECKING:
-    from keywright.config.model import KeyTable, SealTable, StoreTable
-    from keywright.settings.model import Given, Options, Setting
+    from keywright.config.model import KeyConfig, SealConfig, StoreConfig
+    from keywright.settings.model import Options, RawValue, Setting
 
 _LABEL_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"
 _LABEL_VALUE_BYTES: Final = 256
@@ -161,12 +161,12 @@ def _in_utc(name: str, time: datetime) -> datetime:
 
 
 def options_of(
-    table: StoreTable | SealTable | KeyTable,
+    table: StoreConfig | SealConfig | KeyConfig,
     settings: Sequence[Setting],
     owner: str,
     beside: Sequence[str] = (),
     *,
-    given: Mapping[str, Given] | None = None,
+    given: Mapping[str, RawValue] | None = None,
 ) -> Options:
     """The options that a table of the configuration has for these settings; `given` replaces what it says.
 

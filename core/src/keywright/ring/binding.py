@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from keywright.protocols import KeyType
     from keywright.records import RecordInfo
     from keywright.ring.context import RingContext
-    from keywright.ring.operations import Operations
+    from keywright.ring.review import Operations
     from keywright.ring.stores import OpenStore
 
 _T = TypeVar("_T")

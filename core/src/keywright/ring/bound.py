@@ -12,7 +12,7 @@ from keywright.files import ProcessLock
 
 if TYPE_CHECKING:
     from keywright.keys import Key
-    from keywright.ring.operations import Operations
+    from keywright.ring.review import Operations
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from keywright.ring.operations import Operations
+from keywright.ring.review import Operations
 from keywright.ring.stores import Stores
 
 if TYPE_CHECKING:

@@ -36,12 +36,12 @@ from keywright.text import format_duration
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from keywright.config.model import KeyTable, PluginTable, SealTable
+    from keywright.config.model import KeyConfig, PluginConfig, SealConfig
     from keywright.plugins.registry import Registry
     from keywright.protocols import ExaminedPlugin, ExaminedStore
     from keywright.ring.context import RingContext
     from keywright.ring.stores import OpenStore
-    from keywright.settings.model import Given, Setting
+    from keywright.settings.model import RawValue, Setting
 
 _T = TypeVar("_T")
 _SLOW_BITS: Final = 1000
@@ -129,7 +129,7 @@ def examine(context: RingContext, only: str | None = None) -> Iterator[Finding]:
         for finding in _examined(subject, examine_table):
             reported.add(finding[1:])
             yield finding
-    declared: dict[str, dict[str, KeyTable]] = {}
+    declared: dict[str, dict[str, KeyConfig]] = {}
     for table in context.config.keys.values():
         plan = _attempt("configuration", partial(_plan_of, context, table))
         if isinstance(plan, Finding):
@@ -217,14 +217,14 @@ def _store_settings(registry: Registry, backend: str) -> Sequence[Setting]:
     return () if found is None else found.settings
 
 
-def _examine_seal(table: SealTable, registry: Registry) -> Iterator[str]:
+def _examine_seal(table: SealConfig, registry: Registry) -> Iterator[str]:
     """Raises: as `open_seal`."""
     seal = registry.seals.get(table.seal)
     yield from _exposed(() if seal is None else seal.settings, table.given)
     open_seal(table, registry)
 
 
-def _shared_places(context: RingContext, table: PluginTable, settings: Sequence[Setting]) -> Iterator[str]:
+def _shared_places(context: RingContext, table: PluginConfig, settings: Sequence[Setting]) -> Iterator[str]:
     """One sentence for each file that a plugin would write to and that a store, or a store's directory, contains."""
     for path, place in _places(settings, table.given):
         for store in context.config.stores.values():
@@ -233,7 +233,7 @@ def _shared_places(context: RingContext, table: PluginTable, settings: Sequence[
                     yield f"{path} is in the place of store {store.name!r}; set another path"
 
 
-def _places(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator[tuple[str, str]]:
+def _places(settings: Sequence[Setting], given: Mapping[str, RawValue]) -> Iterator[tuple[str, str]]:
     """The valid paths that are set: the path of the setting, and that of the file or directory."""
     for setting in settings:
         if setting.type == "path" and setting.name in given:
@@ -244,7 +244,7 @@ def _places(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator
             yield given[setting.name].path, os.path.realpath(path)
 
 
-def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterator[str]:
+def _exposed(settings: Sequence[Setting], given: Mapping[str, RawValue]) -> Iterator[str]:
     """One sentence for each file with a secret in it that others may read."""
     secrets = {setting.name for setting in settings if setting.type in ("secret", "secrets")}
     pointers = [given[name] for name in given if name in secrets]
@@ -258,12 +258,12 @@ def _exposed(settings: Sequence[Setting], given: Mapping[str, Given]) -> Iterato
 # Declared keys
 
 
-def _plan_of(context: RingContext, table: KeyTable) -> Plan:
+def _plan_of(context: RingContext, table: KeyConfig) -> Plan:
     return make_plan(context.registry, table, NewVersion(), now=context.clock())
 
 
 def _declaration_problems(
-    context: RingContext, table: KeyTable, plan: Plan, *, review: bool
+    context: RingContext, table: KeyConfig, plan: Plan, *, review: bool
 ) -> Iterator[KeywrightError]:
     """What would prevent a declared key from being created, or rotated by the clock. Nothing is written or observed.
 
@@ -307,14 +307,14 @@ def _is_new(opened: OpenStore, name: str) -> bool:
         return False
 
 
-def _check_kid(plan: Plan, table: KeyTable) -> None:
+def _check_kid(plan: Plan, table: KeyConfig) -> None:
     if plan.kid is not None and "{version}" not in plan.kid and table.common()["rotate_every"] is not None:
         raise ConfigError(
             "kid is the same for every version, so rotate_every could make none; set kid to a text with {version}"
         )
 
 
-def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyTable) -> None:
+def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyConfig) -> None:
     """Raises: as what creates a version, if the format rejects the kid of the first or second, or attributes."""
     key = plan.key_type.generate(_fast_options(plan))
     key = replace(key, attributes=Attributes({**plan.attributes, **key.attributes}))
@@ -337,7 +337,7 @@ def _fast_options(plan: Plan) -> Options:
     return plan.options
 
 
-def _check_policy(context: RingContext, opened: OpenStore, plan: Plan, table: KeyTable) -> None:
+def _check_policy(context: RingContext, opened: OpenStore, plan: Plan, table: KeyConfig) -> None:
     operations, info = context.operations, plan.info(table.name, 1)
     operations.rehearse(lambda: operations.describe("generate", opened, info, bits=plan.bits, dry_run=True))
 
@@ -346,7 +346,7 @@ def _check_policy(context: RingContext, opened: OpenStore, plan: Plan, table: Ke
 
 
 def _store(
-    context: RingContext, store: str, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+    context: RingContext, store: str, declared: Mapping[str, KeyConfig], holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     """What is wrong with one store; `holders` gets the names of which it has a version that is not destroyed."""
     subject = f"store {store!r}"
@@ -376,7 +376,7 @@ def _store(
 
 
 def _names(
-    context: RingContext, opened: OpenStore, declared: Mapping[str, KeyTable], holders: dict[str, list[str]]
+    context: RingContext, opened: OpenStore, declared: Mapping[str, KeyConfig], holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     listed = set()
     for name in _each(f"store {opened.name!r}", lambda: opened.store.names("")):
@@ -392,7 +392,7 @@ def _names(
 
 
 def _name(
-    context: RingContext, opened: OpenStore, name: str, table: KeyTable | None, holders: dict[str, list[str]]
+    context: RingContext, opened: OpenStore, name: str, table: KeyConfig | None, holders: dict[str, list[str]]
 ) -> Iterator[Finding]:
     subject = f"{name} in store {opened.name!r}"
     infos = _attempt(subject, lambda: opened.store.versions(name))
@@ -423,7 +423,7 @@ def _name(
         yield from _lifecycle(context, infos, subject, table)
 
 
-def _in_chain(context: RingContext, chain: str, table: KeyTable) -> Iterator[Finding]:
+def _in_chain(context: RingContext, chain: str, table: KeyConfig) -> Iterator[Finding]:
     """What is wrong with a declared name that is looked for in a chain, beside what is wrong with its records."""
     subject = f"{table.name} in chain {chain!r}"
     try:
@@ -455,7 +455,7 @@ def _read(context: RingContext, opened: OpenStore, info: RecordInfo) -> _Half:
     return _Half.NONE if key.public is None or info.state is State.DESTROYED else _Half.PUBLIC
 
 
-def _missing(opened: OpenStore, subject: str, table: KeyTable) -> Iterator[Finding]:
+def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Finding]:
     if opened.capabilities.writable:
         what = f"is declared as {dotted('keys', table.name)}, and no version of it was ever made"
         yield Finding(subject, what, f"run `keywright ensure {table.name}`")
@@ -465,7 +465,7 @@ def _missing(opened: OpenStore, subject: str, table: KeyTable) -> Iterator[Findi
 
 
 def _lifecycle(
-    context: RingContext, infos: Sequence[RecordInfo], subject: str, table: KeyTable | None
+    context: RingContext, infos: Sequence[RecordInfo], subject: str, table: KeyConfig | None
 ) -> Iterator[Finding]:
     now = context.clock()
     if lifecycle.primary(infos, now) is None:

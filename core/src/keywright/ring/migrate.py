@@ -23,7 +23,7 @@ from keywright.errors import (
 from keywright.keys import check_name
 from keywright.records import Record, RecordInfo, Revision, State
 from keywright.ring.stores import CHAIN
-from keywright.settings.model import Given
+from keywright.settings.model import RawValue
 
 if TYPE_CHECKING:
     from keywright.ring.context import RingContext
@@ -118,7 +118,7 @@ def _check_unused(context: RingContext, name: str, source: str, target: str) -> 
         )
 
 
-def _setting_of_source(context: RingContext, name: str, source: str, target: str) -> Given | None:
+def _setting_of_source(context: RingContext, name: str, source: str, target: str) -> RawValue | None:
     """The setting by which a name is looked for in the source and not in the target, if there is one."""
     table = context.stores.table(None, name)
     if table.backend == CHAIN:
@@ -131,7 +131,7 @@ def _setting_of_source(context: RingContext, name: str, source: str, target: str
     if table.name != source:
         return None
     if context.stores.default is not None:
-        return Given(context.stores.default, "store", "argument", "")
+        return RawValue(context.stores.default, "store", "argument", "")
     # The first one that is found is in no table: `given` starts with those.
     default = (one for one in context.config.given if one.path.rpartition(".")[2] == "default_store")
     return context.config.key(name).given.get("store") or next(default)

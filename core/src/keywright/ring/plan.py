@@ -15,10 +15,10 @@ from keywright.keys import Attributes
 from keywright.records import RecordInfo, State
 from keywright.ring.arguments import check_duration, check_labels, check_texts, check_times, error_context, options_of
 from keywright.ring.codec import public_attributes
-from keywright.settings.model import Given, Options
+from keywright.settings.model import Options, RawValue
 
 if TYPE_CHECKING:
-    from keywright.config.model import KeyTable
+    from keywright.config.model import KeyConfig
     from keywright.keys import Key
     from keywright.plugins.registry import Registry
     from keywright.protocols import Format, KeyType
@@ -95,7 +95,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(
-    registry: Registry, table: KeyTable, wanted: NewVersion, *, before: NewVersion | None = None, now: datetime
+    registry: Registry, table: KeyConfig, wanted: NewVersion, *, before: NewVersion | None = None, now: datetime
 ) -> Plan:
     """Make a plan: what was asked for, else what `[keys.NAME]` says, else the version before, else the defaults.
 
@@ -170,13 +170,14 @@ def _choose_pair(
     return key_type, format_
 
 
-def _given(options: Mapping[str, object] | None, *, source: str) -> dict[str, Given]:
+def _given(options: Mapping[str, object] | None, *, source: str) -> dict[str, RawValue]:
     return {
-        name: Given(value, name, source, "", textual=isinstance(value, str)) for name, value in (options or {}).items()
+        name: RawValue(value, name, source, "", textual=isinstance(value, str))
+        for name, value in (options or {}).items()
     }
 
 
-def activation_of(table: KeyTable, activate_in: timedelta | None, now: datetime) -> datetime | None:
+def activation_of(table: KeyConfig, activate_in: timedelta | None, now: datetime) -> datetime | None:
     """When a next version starts to sign: after `activate_in`, else as the table says, else at once (None)."""
     if activate_in is None:
         activate_in = cast("timedelta | None", table.common()["activate_in"])
@@ -186,7 +187,7 @@ def activation_of(table: KeyTable, activate_in: timedelta | None, now: datetime)
 
 
 def plan_rotation(
-    registry: Registry, table: KeyTable, opened: OpenStore, last: RecordInfo, wanted: NewVersion, now: datetime
+    registry: Registry, table: KeyConfig, opened: OpenStore, last: RecordInfo, wanted: NewVersion, now: datetime
 ) -> Plan:
     """The plan of the version after `last`.
 
@@ -228,7 +229,7 @@ def plan_rotation(
     return plan
 
 
-def _attributes_unknown(table: KeyTable, last: RecordInfo, *, size: bool) -> PolicyError:
+def _attributes_unknown(table: KeyConfig, last: RecordInfo, *, size: bool) -> PolicyError:
     """Names everything that is gone with the secret of `last` at once; `size`: the size, too."""
     what, bits, bits_set = (" and the size", ", and --bits", f", and {table.path}.bits") if size else ("", "", "")
     return PolicyError(
@@ -245,7 +246,7 @@ def _carries_attributes(format_: Format, key: Key) -> bool:
 
 
 def _bits_before(
-    registry: Registry, table: KeyTable, last: RecordInfo, last_key: Key
+    registry: Registry, table: KeyConfig, last: RecordInfo, last_key: Key
 ) -> tuple[int | None, PolicyError | ConfigError | None]:
     """The size of the last key, or why the next one cannot have it; for a type that has sizes."""
     key_type = registry.key_type(last.key_type)
@@ -259,7 +260,7 @@ def _bits_before(
     from keywright.settings.values import parse_setting
 
     try:
-        parse_setting(setting, Given(bits, "bits", last.reference, ""))
+        parse_setting(setting, RawValue(bits, "bits", last.reference, ""))
     except ConfigError:
         return None, ConfigError(
             f"{last.reference} has {bits} bits, and bits of a new key must be {setting.rule()}; {hint}"
@@ -267,7 +268,7 @@ def _bits_before(
     return bits, None
 
 
-def _check_kid(registry: Registry, table: KeyTable, plan: Plan, last: RecordInfo, last_key: Key) -> None:
+def _check_kid(registry: Registry, table: KeyConfig, plan: Plan, last: RecordInfo, last_key: Key) -> None:
     """Refuse to guess the kid that follows one that was chosen by hand."""
     if plan.kid is not None:
         if "{version}" not in plan.kid and plan.kid_for(last.name, last.version + 1, last_key) == last.kid:

@@ -2,7 +2,8 @@
 
 What is written is the line `keywright-sealed-1:SEAL`, with the name of the plugin's seal, and then the bytes that the
 seal returned for the format's bytes and the identity (name, version, format and kid, as JSON). The line distinguishes
-sealed payloads from a format's own bytes, and from those of another seal.
+sealed payloads from a format's own bytes, and from those of another seal. The bytes after the line are the plugin's:
+those of `passphrase` and `master-key` are described in `keywright_seal.envelope`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from keywright.secret import Secret
 
 if TYPE_CHECKING:
     from keywright.config.load import Config
-    from keywright.config.model import SealTable, StoreTable
+    from keywright.config.model import SealConfig, StoreConfig
     from keywright.plugins.registry import Registry
 
 _MARK = b"keywright-sealed-1:"
@@ -48,7 +49,7 @@ def _context(info: RecordInfo) -> bytes:
     return json.dumps([info.name, info.version, info.format, info.kid]).encode()
 
 
-def open_seal(table: SealTable, registry: Registry) -> OpenedSeal:
+def open_seal(table: SealConfig, registry: Registry) -> OpenedSeal:
     """The seal of a `[seals.NAME]`. Its settings are read now.
 
     Raises:
@@ -62,7 +63,7 @@ def open_seal(table: SealTable, registry: Registry) -> OpenedSeal:
         return plugin.open(options)
 
 
-def _find_seal(table: SealTable, registry: Registry) -> Seal:
+def _find_seal(table: SealConfig, registry: Registry) -> Seal:
     with error_context(table.source, f"{table.path}.seal"):
         return registry.seal(table.seal)
 
@@ -74,7 +75,7 @@ class StoreSeal:
         name: the name of the plugin's seal; None: the store has no seal.
     """
 
-    def __init__(self, table: StoreTable, config: Config, registry: Registry, store: Callable[[], Store]) -> None:
+    def __init__(self, table: StoreConfig, config: Config, registry: Registry, store: Callable[[], Store]) -> None:
         """Only the name of the seal is looked up now. `store` returns the opened store.
 
         Raises:

@@ -30,7 +30,7 @@ from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
     from keywright.config.load import Config
-    from keywright.config.model import StoreTable
+    from keywright.config.model import StoreConfig
     from keywright.keys import Key, Reference
     from keywright.plugins.registry import Registry
     from keywright.protocols import Capabilities, StoreBackend
@@ -49,7 +49,7 @@ class _Handle(NamedTuple):
 class _Connection:
     """The store of a backend, opened on first use, and again after a fork or after it was closed."""
 
-    def __init__(self, table: StoreTable, registry: Registry) -> None:
+    def __init__(self, table: StoreConfig, registry: Registry) -> None:
         """Check the settings; nothing is opened yet. Raises: as `Stores.get`."""
         self._source, self._path = table.source, table.path
         with error_context(table.source, f"{table.path}.backend"):
@@ -231,9 +231,9 @@ class Chain:
 
     def __init__(
         self,
-        table: StoreTable,
+        table: StoreConfig,
         backend: StoreBackend,
-        stores: Mapping[str, StoreTable],
+        stores: Mapping[str, StoreConfig],
         open_store: Callable[[str], OpenStore],
         report_skipped: Callable[[str, str], None],
     ) -> None:
@@ -399,17 +399,17 @@ class Stores:
             raise ConfigError(f"store {table.name!r} is a chain of stores; name one of them")
         return self.chain(table).holder(name)
 
-    def table(self, store: str | None, name: str | None) -> StoreTable:
+    def table(self, store: str | None, name: str | None) -> StoreConfig:
         """The table of the store that `get` opens. Raises: ConfigError, as `get`."""
         check_texts(store=store, name=name)
         wanted = self.default if store is None else store
         return self.configured(name) if wanted is None else self._config.store(wanted)
 
-    def configured(self, name: str | None) -> StoreTable:
+    def configured(self, name: str | None) -> StoreConfig:
         """The table of the store that the configuration has for a key. Raises: ConfigError, as `get`."""
         return self._config.store(None if name is None else self._config.key(name).common().optional_text("store"))
 
-    def chain(self, table: StoreTable) -> Chain:
+    def chain(self, table: StoreConfig) -> Chain:
         """The chain of this table. Raises: ConfigError, as `Chain`."""
         chain = self._chains.get(table.name)
         if chain is None:
@@ -429,7 +429,7 @@ class Stores:
             self._skipped.add(store)
             self._report(sentence)
 
-    def _open(self, table: StoreTable) -> OpenStore:
+    def _open(self, table: StoreConfig) -> OpenStore:
         opened = self._opened.get(table.name)
         if opened is None:
             connection = _Connection(table, self._registry)

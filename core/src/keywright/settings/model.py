@@ -80,7 +80,7 @@ _RULES: Final[dict[str, str]] = {
 }
 
 
-class Given(NamedTuple):
+class RawValue(NamedTuple):
     """One value as it was given. Its `repr` omits the value: a secret may have been written there by mistake.
 
     Attributes:

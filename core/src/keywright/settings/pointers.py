@@ -1,6 +1,6 @@
 """Pointers: `{ env = "VARIABLE" }` and `{ file = "PATH" }`, and the values that they refer to.
 
-While an error can still be raised, what was read stays inside `Given` or `Secret`, whose repr omits it.
+While an error can still be raised, what was read stays inside `RawValue` or `Secret`, whose repr omits it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from keywright.secret import Secret
-from keywright.settings.model import Fetched, Given, Setting, is_indirection
+from keywright.settings.model import Fetched, RawValue, Setting, is_indirection
 
 _HIDDEN: Final = "<secret>"
 _MAXIMUM_FILE_BYTES: Final = 65_536
 _READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 
 
-def follow(setting: Setting, given: Given) -> Given:
+def follow(setting: Setting, given: RawValue) -> RawValue:
     """The text that `{ env = … }` or `{ file = … }` points to, in place of the pointer.
 
     Raises:
@@ -33,7 +33,7 @@ def follow(setting: Setting, given: Given) -> Given:
     return given._replace(value=Fetched(read(target)), textual=True)
 
 
-def exposed(given: Given) -> Iterator[str]:
+def exposed(given: RawValue) -> Iterator[str]:
     """One sentence for each file that a pointer, or a list of them, refers to and other users may read.
 
     Container secrets are excepted: they belong to root and are readable by everyone in the container. They are links,
@@ -49,7 +49,7 @@ def exposed(given: Given) -> Iterator[str]:
             )
 
 
-def shown(pointer: Given) -> Mapping[str, str]:
+def shown(pointer: RawValue) -> Mapping[str, str]:
     """A pointer as it may be printed: with its target only if that cannot be a secret written there by mistake."""
     (kind,) = cast("Mapping[str, str]", pointer.value)
     target = pointer._replace(value=_target(pointer.value))
@@ -59,7 +59,7 @@ def shown(pointer: Given) -> Mapping[str, str]:
     return {kind: cast(str, target.value) if is_shown else _HIDDEN}
 
 
-def _exposed_path(given: Given) -> str | None:
+def _exposed_path(given: RawValue) -> str | None:
     target = given._replace(value=_target(given.value))
     if target.value is None or "file" not in cast("Mapping[str, object]", given.value):
         return None
@@ -79,7 +79,7 @@ def _target(value: object) -> str | None:
     return target if isinstance(target, str) and target and "\0" not in target else None
 
 
-def _from_environment(target: Given) -> str:
+def _from_environment(target: RawValue) -> str:
     value = target._replace(value=_variable(cast(str, target.value)))
     if isinstance(value.value, str):
         return value.value
@@ -87,12 +87,12 @@ def _from_environment(target: Given) -> str:
     raise target.error(f"points to the environment variable{spelt}, which is not set; set it")
 
 
-def _is_variable(target: Given) -> bool:
+def _is_variable(target: RawValue) -> bool:
     """Whether it can be shown. A secret that was written in place of its variable's name must not be logged."""
     return re.fullmatch("[A-Z_][A-Z0-9_]{0,99}", str(target.value)) is not None
 
 
-def _is_path(target: Given, place: Given) -> bool:
+def _is_path(target: RawValue, place: RawValue) -> bool:
     """As with variables: only what is certainly a path is shown."""
     from keywright.secret import looks_like_a_secret
 
@@ -109,7 +109,7 @@ def _variable(name: str) -> str | None:
         return None
 
 
-def _from_file(target: Given) -> str:
+def _from_file(target: RawValue) -> str:
     place = _place(target)
     read = _read(place)
     if isinstance(read, Secret):
@@ -117,11 +117,11 @@ def _from_file(target: Given) -> str:
     raise target.error(f"points to {_spelt_file(target, place)}, {read}")
 
 
-def _place(target: Given) -> Given:
+def _place(target: RawValue) -> RawValue:
     return target._replace(value=os.path.join(target.base, os.path.expanduser(cast(str, target.value))))
 
 
-def _read(place: Given) -> Secret | str:
+def _read(place: RawValue) -> Secret | str:
     """The content of the file, or the problem with it."""
     try:
         # Not blocking, or a FIFO would stop the program until another process writes into it.
@@ -146,7 +146,7 @@ def _unreadable(error: OSError) -> str:
     return f"which cannot be read ({error.strerror}); check the path"
 
 
-def _spelt_file(target: Given, place: Given) -> str:
+def _spelt_file(target: RawValue, place: RawValue) -> str:
     if "/" in str(target.value):
         if _is_path(target, place):
             return f"the file {place.value}"

@@ -1,6 +1,6 @@
 """Values of settings: text and TOML values become what the declared type says.
 
-While an error can still be raised, values stay inside `Given` or `Secret`, whose repr leaves them out: a secret that
+While an error can still be raised, values stay inside `RawValue` or `Secret`, whose repr leaves them out: a secret that
 stands in the wrong place is in no traceback, locals included.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from keywright.errors import ConfigError
 from keywright.secret import Secret
-from keywright.settings.model import REQUIRED, TABLE_TYPES, Given, Options, Setting, is_indirection
+from keywright.settings.model import REQUIRED, TABLE_TYPES, Options, RawValue, Setting, is_indirection
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _WRONG: Final = object()
 
 
 def check_options(
-    given: Mapping[str, Given],
+    given: Mapping[str, RawValue],
     settings: Sequence[Setting],
     *,
     owner: str,
@@ -63,7 +63,7 @@ def _default(setting: Setting) -> object:
     return dict(setting.default) if isinstance(setting.default, dict) else setting.default
 
 
-def parse_setting(setting: Setting, given: Given) -> object:
+def parse_setting(setting: Setting, given: RawValue) -> object:
     """The value of one setting, of the Python type that `Setting.type` says.
 
     Raises:
@@ -81,11 +81,11 @@ def parse_setting(setting: Setting, given: Given) -> object:
     return parsed.value
 
 
-def _text(_setting: Setting, given: Given) -> object:
+def _text(_setting: Setting, given: RawValue) -> object:
     return given.value if isinstance(given.value, str) and "\0" not in given.value else _WRONG
 
 
-def _integer(setting: Setting, given: Given) -> object:
+def _integer(setting: Setting, given: RawValue) -> object:
     value = given.value
     if given.textual and isinstance(value, str) and re.fullmatch("-?[0-9]{1,18}", value):
         value = int(value)
@@ -96,13 +96,13 @@ def _integer(setting: Setting, given: Given) -> object:
     return _WRONG if too_low or too_high or value % setting.multiple_of else value
 
 
-def _boolean(_setting: Setting, given: Given) -> object:
+def _boolean(_setting: Setting, given: RawValue) -> object:
     if given.textual:
         return {"true": True, "false": False}.get(cast(str, given.value), _WRONG)
     return given.value if isinstance(given.value, bool) else _WRONG
 
 
-def _path(_setting: Setting, given: Given) -> object:
+def _path(_setting: Setting, given: RawValue) -> object:
     if not isinstance(given.value, str) or "\0" in given.value:
         return _WRONG
     if not given.value:
@@ -112,7 +112,7 @@ def _path(_setting: Setting, given: Given) -> object:
     return os.path.normpath(os.path.join(given.base, os.path.expanduser(given.value)))
 
 
-def _duration(_setting: Setting, given: Given) -> object:
+def _duration(_setting: Setting, given: RawValue) -> object:
     from keywright.text import parse_duration
 
     if not isinstance(given.value, str):
@@ -124,13 +124,13 @@ def _duration(_setting: Setting, given: Given) -> object:
     raise given.error(f"must be {rule}")
 
 
-def _secret(_setting: Setting, given: Given) -> object:
+def _secret(_setting: Setting, given: RawValue) -> object:
     if not given.value:
         raise given.error("must not be empty")
     return Secret(cast(str, given.value).encode(errors="surrogateescape"))
 
 
-def _secrets(setting: Setting, given: Given) -> object:
+def _secrets(setting: Setting, given: RawValue) -> object:
     if not isinstance(given.value, list | tuple) or not all(map(is_indirection, given.value)):
         return _WRONG
     items = [
@@ -139,7 +139,7 @@ def _secrets(setting: Setting, given: Given) -> object:
     return tuple(parse_setting(Setting(setting.name, "secret"), item) for item in items)
 
 
-def _list(_setting: Setting, given: Given) -> object:
+def _list(_setting: Setting, given: RawValue) -> object:
     if given.textual and isinstance(given.value, str):
         kind = type(given.value)  # an item of what was fetched shows no more than the whole
         return tuple(kind(item.strip()) for item in given.value.split(",") if item.strip())
@@ -148,14 +148,14 @@ def _list(_setting: Setting, given: Given) -> object:
     return tuple(given.value)
 
 
-def _table(_setting: Setting, given: Given) -> object:
+def _table(_setting: Setting, given: RawValue) -> object:
     if not isinstance(given.value, Mapping):
         return _WRONG
     texts = all(isinstance(part, str) for item in given.value.items() for part in item)
     return dict(given.value) if texts else _WRONG
 
 
-def _values(_setting: Setting, given: Given) -> object:
+def _values(_setting: Setting, given: RawValue) -> object:
     return _plain(given.value) if isinstance(given.value, Mapping) else _WRONG
 
 
@@ -174,14 +174,14 @@ def _plain(value: object, depth: int = 1) -> object:
     return _WRONG
 
 
-def _tables(_setting: Setting, given: Given) -> object:
+def _tables(_setting: Setting, given: RawValue) -> object:
     if not isinstance(given.value, list | tuple) or not all(isinstance(item, Mapping) for item in given.value):
         return _WRONG
     tables = _plain(given.value)
     return tuple(tables) if isinstance(tables, list) else _WRONG
 
 
-_PARSERS: Final[dict[str, Callable[[Setting, Given], object]]] = {
+_PARSERS: Final[dict[str, Callable[[Setting, RawValue], object]]] = {
     "text": _text,
     "integer": _integer,
     "boolean": _boolean,

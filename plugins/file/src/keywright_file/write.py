@@ -1,5 +1,9 @@
 """Writing: under the lock, by one atomic step that makes a change visible, and recovery from interrupted writes.
 
+One process writes at a time (`under_lock`). Another waits for the lock as long as the setting `timeout` says (a minute
+by default: `backend.TIMEOUT`), then raises StoreUnavailableError; `keywright.files.locked` is the waiting itself.
+Readers take no lock, except a shared one to look again at what seems to be damaged.
+
 What is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
 (a key file or a checksum is to be removed, or a whole name), a note in `pending` says which before the first. Both are
 looked at under the lock, so they are never a live writer's.

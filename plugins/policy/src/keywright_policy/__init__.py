@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from keywright import REQUIRED, Setting, hookimpl
 
 if TYPE_CHECKING:
-    from keywright import Known, Options
+    from keywright import InstalledNames, Options
     from keywright_policy.reviewer import Reviewer
 
 __all__ = ["KEYWRIGHT_API", "SETTINGS"]
@@ -20,7 +20,7 @@ SETTINGS: Final = (
 
 
 @hookimpl
-def keywright_configure(options: Options, known: Known) -> Reviewer:
+def keywright_configure(options: Options, known: InstalledNames) -> Reviewer:
     """A reviewer that applies the rules of one ring.
 
     Raises:

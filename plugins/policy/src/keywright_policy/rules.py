@@ -12,7 +12,7 @@ from keywright import check_name, did_you_mean, parse_duration
 from keywright.errors import ConfigError, InvalidNameError
 
 if TYPE_CHECKING:
-    from keywright import Known
+    from keywright import InstalledNames
 
 OPERATIONS: Final = (
     "generate",
@@ -76,7 +76,7 @@ class Rule(NamedTuple):
         return f"rule {self.number} ({', '.join(self.names)})"
 
 
-def read_rules(given: object, known: Known) -> tuple[Rule, ...]:
+def read_rules(given: object, known: InstalledNames) -> tuple[Rule, ...]:
     """The rules of a list of tables.
 
     Raises:

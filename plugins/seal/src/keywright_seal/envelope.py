@@ -1,4 +1,6 @@
-"""Envelope encryption: what a seal writes, the master keys it uses, and the opened seal.
+"""Envelope encryption: what a seal returns, the master keys it uses, and the opened seal.
+
+The key ring stores what a seal returns after a line that names the seal (`keywright.ring.sealing`).
 
 Sealed bytes are a header, a data key under a wrapping key, and the payload under the data key:
 

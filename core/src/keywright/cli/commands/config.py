@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.config.load import Config
     from keywright.plugins.registry import Registry
-    from keywright.settings.model import Given, SettingType
+    from keywright.settings.model import RawValue, SettingType
 
 _REDACTED: Final = "<secret>"
 _PATHS: Final = {"sqlite": "keys.db", "file": "keys"}
@@ -238,7 +238,7 @@ def _replaced_lists(config: Config) -> Iterator[str]:
                 yield f"{given.source}: {given.path} replaces the whole list of {other.source}; repeat what should hold"
 
 
-def _shown_value(given: Given, config: Config, plugins: Registry) -> object:
+def _shown_value(given: RawValue, config: Config, plugins: Registry) -> object:
     """The value; if its plugin declares it secret, or does not declare it, only where it comes from."""
     kind = _type_of(given.path, config, plugins)
     pointers: list[object] = given.value if isinstance(given.value, list) else [given.value]

@@ -22,7 +22,7 @@ from keywright.errors import (
     NotExportableError,
     UnsupportedOperationError,
 )
-from keywright.settings.model import Given
+from keywright.settings.model import RawValue
 from keywright.settings.values import check_options
 from keywright.testing.leaks import assert_hidden, everything_in, refusal
 from keywright.testing.processes import busy_threads
@@ -77,7 +77,7 @@ class KeyTypeContract(Contract):
 
     def options(self, key_type: KeyType, values: Mapping[str, object]) -> Options:
         """`values` checked as configuration checks them."""
-        given_values = {name: Given(value, f"keys.{name}", "the test", "/") for name, value in values.items()}
+        given_values = {name: RawValue(value, f"keys.{name}", "the test", "/") for name, value in values.items()}
         return check_options(given_values, key_type.settings, owner="the key type", path="keys", source="the test")
 
     def keys(self, key_type: KeyType) -> list[Key]:

@@ -1,4 +1,4 @@
-"""Operations on keys: reviewed before, observed after."""
+"""`Operations`: what is done to a key is reviewed before and observed after."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keywright.plugins.observers import Observers
     from keywright.records import RecordInfo
     from keywright.ring.stores import OpenStore
+
 
 _T = TypeVar("_T")
 
