@@ -260,6 +260,11 @@ def test_lenience_reads_and_writes_odd_names() -> None:
             "audit, chain, env, file, policy, seal, sqlite",
             id="no such format",
         ),
+        pytest.param(
+            Secret(b""), {"from_": "nix", "to": "jwk", "kid": "k" * 1025}, ConfigError,
+            "kid must have at most 1024 characters; choose a shorter one",
+            id="an argument that is wrong, before empty data",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_converted_is_refused(

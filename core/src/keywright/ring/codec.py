@@ -81,9 +81,8 @@ def convert(
         InvalidKeyError: the key's halves do not belong together, or a value is out of bounds.
         NotExportableError: `secret` was asked for and the data is a public key.
     """
-    encoded = wrap_secret(data)
+    hidden = wrap_secret(data)
     del data  # a text, passed by mistake, would show in a traceback
-    encoded = check_encoded_key(encoded)
     check_texts(from_=from_, to=to)
     check_kid(kid)
     from keywright.plugins.registry import Registry
@@ -91,6 +90,7 @@ def convert(
     registry = registry or Registry.load()
     report = report or warn
     target = registry.format(to)
+    encoded = check_encoded_key(hidden)
     key = decode_key(registry, registry.format(from_), encoded, lenient=lenient, report=report)
     if secret and key.secret is None:
         raise NotExportableError("the data is a public key, so there is no secret half to convert; leave out --secret")
