@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from nix_messages import NO_COLON
-from nix_signing import KEY, PUBLIC, MakeCache, Run, holds, refusal
+from nix_signing import KEY, PUBLIC, MakeCache, Run, holds, refusal, signed_narinfo
 
 from keywright import Commands, Context, KeyRing, Registry
 from keywright.errors import (
@@ -212,6 +212,38 @@ def test_a_malformed_cache_info(nix_command: Run, make_cache: MakeCache, key_fil
         nix_command("sign", str(cache), "--key-file", key_file)
 
     assert not any(b"Sig" in path.read_bytes() for path in cache.glob("*.narinfo"))
+
+
+def test_a_narinfo_of_a_million_lines(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
+    """It is signed like any other if it is sound, and named with its line if not; both keep every byte."""
+    cache = make_cache(1)
+    [path] = cache.glob("*.narinfo")
+    long = path.read_bytes() + b"".join(b"%x: \n" % number for number in range(1_000_000))
+    path.write_bytes(long)
+    bad = cache / "bad.narinfo"
+    bad.write_bytes(long + b"x\n")
+
+    code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
+
+    rule = "is no field; a field is a name, a colon, a space and a value; correct it or fetch the narinfo again"
+    assert (code, out) == (65, b"signed 1, already signed 0, faults 1\n")
+    assert err.decode() == f"keywright: {bad}:1000007: {rule}\n"
+    assert (path.read_bytes() == signed_narinfo(long), bad.read_bytes() == long + b"x\n") == (True, True)
+
+
+def test_a_directory_of_other_files(nix_command: Run, key_file: str, tmp_path: Path) -> None:
+    """It is no binary cache, and nothing in it is touched."""
+    place = tmp_path / "photos"
+    place.mkdir()
+    for name in ("a.jpeg", ".keywright-a.tmp", "narinfo"):
+        (place / name).write_bytes(b"x")
+    before = {path.name: path.stat().st_ctime_ns for path in [place, *place.iterdir()]}
+    rule = "is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
+
+    with refusal(ConfigError, f"{place}: {rule}"):
+        nix_command("sign", str(place), "--key-file", key_file)
+
+    assert {path.name: path.stat().st_ctime_ns for path in [place, *place.iterdir()]} == before
 
 
 class Terminal(io.StringIO):
