@@ -18,6 +18,9 @@ from nacl.exceptions import RuntimeError as SodiumRefusalError
 from keywright import Key, KeyType, PointProblem, Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError
 
+Types = Mapping[str, KeyType]
+Keys = Mapping[str, Key]
+
 _P: Final = 2**255 - 19
 _ORDERS: Final = {  # SEC 2 §2.4.2, §2.5.1, §2.6.1
     "ec-p256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
@@ -35,7 +38,7 @@ def _little(number: int) -> bytes:
     return number.to_bytes(32, "little")
 
 
-def _refusal(types: Mapping[str, KeyType], key: Key, use: str = "complete") -> str:
+def _refusal(types: Types, key: Key, use: str = "complete") -> str:
     """The message of the InvalidKeyError that a use of the key raises."""
     algorithms = () if use == "complete" else types[key.type].algorithms[:1]
     with pytest.raises(InvalidKeyError) as caught:
@@ -45,7 +48,7 @@ def _refusal(types: Mapping[str, KeyType], key: Key, use: str = "complete") -> s
 
 @_MORE
 @given(seed=_SEEDS)
-def test_every_seed_is_an_ed25519_key(types: Mapping[str, KeyType], seed: bytes) -> None:
+def test_every_seed_is_an_ed25519_key(types: Types, seed: bytes) -> None:
     """Any 32 bytes are a seed, with OpenSSL's public half, which is a key by itself."""
     key = types["ed25519"].complete(Key("ed25519", secret=Secret(seed)))
 
@@ -72,7 +75,7 @@ def test_ed25519_points_are_libsodiums(public: bytes) -> None:
 
 @_MORE
 @given(scalar=_SEEDS)
-def test_every_scalar_is_an_x25519_key(types: Mapping[str, KeyType], scalar: bytes) -> None:
+def test_every_scalar_is_an_x25519_key(types: Types, scalar: bytes) -> None:
     """Any 32 bytes are a secret half, and the derived public half is a key by itself."""
     key = types["x25519"].complete(Key("x25519", secret=Secret(scalar)))
 
@@ -83,7 +86,7 @@ def test_every_scalar_is_an_x25519_key(types: Mapping[str, KeyType], scalar: byt
 @pytest.mark.parametrize("name", _ORDERS)
 @_FEW
 @given(data=st.data())
-def test_every_scalar_in_range_is_an_ec_key(types: Mapping[str, KeyType], name: str, data: st.DataObject) -> None:
+def test_every_scalar_in_range_is_an_ec_key(types: Types, name: str, data: st.DataObject) -> None:
     """Any scalar from 1 to n - 1 has a point, which is a key by itself."""
     scalar = data.draw(st.integers(1, _ORDERS[name] - 1))
 
@@ -94,7 +97,7 @@ def test_every_scalar_in_range_is_an_ec_key(types: Mapping[str, KeyType], name: 
 
 
 @pytest.mark.parametrize("name", _ORDERS)
-def test_largest_and_smallest_scalar(types: Mapping[str, KeyType], name: str) -> None:
+def test_largest_and_smallest_scalar(types: Types, name: str) -> None:
     """1 and n - 1 are scalars, and their points have the same x."""
     one, last = (
         types[name].complete(Key(name, secret=Secret(number.to_bytes(_BYTES[name], "big")))).public or b""
@@ -107,7 +110,7 @@ def test_largest_and_smallest_scalar(types: Mapping[str, KeyType], name: str) ->
 
 @_MORE
 @given(octets=st.binary(min_size=1, max_size=1024))
-def test_octets_are_oct_keys(types: Mapping[str, KeyType], octets: bytes) -> None:
+def test_octets_are_oct_keys(types: Types, octets: bytes) -> None:
     """1 to 1024 bytes are an oct key as they are: what a short one is good for is decided where it is used."""
     key = Key("oct", secret=Secret(octets))
 
@@ -168,15 +171,13 @@ _REFUSED = {
 
 
 @pytest.mark.parametrize(("key", "message"), _REFUSED.values(), ids=_REFUSED)
-def test_complete_refuses(types: Mapping[str, KeyType], key: Key, message: str) -> None:
+def test_complete_refuses(types: Types, key: Key, message: str) -> None:
     """An invalid half is refused with the rule that it breaks."""
     assert _refusal(types, key) == message
 
 
 @pytest.mark.parametrize("name", _TWO_HALVES)
-def test_a_key_has_halves_that_belong_together(
-    types: Mapping[str, KeyType], keys: Mapping[str, Key], name: str
-) -> None:
+def test_a_key_has_halves_that_belong_together(types: Types, keys: Keys, name: str) -> None:
     """No half at all is refused, and a public half that is not the secret half's own."""
     own = keys[name].public or b""
     wrong = own[:-1] + bytes([own[-1] ^ 1])
@@ -188,7 +189,7 @@ def test_a_key_has_halves_that_belong_together(
 
 
 @pytest.mark.parametrize("name", _BYTES)
-def test_scalars_have_a_fixed_length(types: Mapping[str, KeyType], name: str) -> None:
+def test_scalars_have_a_fixed_length(types: Types, name: str) -> None:
     """A scalar without its leading zeros, or with more, is refused (RFC 7518 §6.2.2.1)."""
     for difference in (-1, 1):
         key = Key(name, secret=Secret((1).to_bytes(_BYTES[name] + difference, "big")))
@@ -200,7 +201,7 @@ def test_scalars_have_a_fixed_length(types: Mapping[str, KeyType], name: str) ->
 
 @pytest.mark.parametrize("name", _BYTES)
 @pytest.mark.parametrize("use", ["complete", "signer", "verifier"])
-def test_scalars_have_a_range(types: Mapping[str, KeyType], name: str, use: str) -> None:
+def test_scalars_have_a_range(types: Types, name: str, use: str) -> None:
     """A scalar that is zero, or the order of the curve or more, is refused wherever it is used."""
     size = _BYTES[name]
     for number in (0, _ORDERS[name], _ORDERS[name] + 1, 2 ** (8 * size) - 1):
@@ -210,7 +211,7 @@ def test_scalars_have_a_range(types: Mapping[str, KeyType], name: str, use: str)
 
 
 @pytest.mark.parametrize("name", _BYTES)
-def test_points_are_uncompressed(types: Mapping[str, KeyType], keys: Mapping[str, Key], name: str) -> None:
+def test_points_are_uncompressed(types: Types, keys: Keys, name: str) -> None:
     """Only the uncompressed form of a point is a public half; the identity has none."""
     good = keys[name].public or b""
     spellings = {
@@ -233,7 +234,7 @@ def test_points_are_uncompressed(types: Mapping[str, KeyType], keys: Mapping[str
 
 @pytest.mark.parametrize("name", _BYTES)
 @pytest.mark.parametrize("use", ["complete", "verifier"])
-def test_points_are_on_the_curve(types: Mapping[str, KeyType], keys: Mapping[str, Key], name: str, use: str) -> None:
+def test_points_are_on_the_curve(types: Types, keys: Keys, name: str, use: str) -> None:
     """A pair of coordinates that is not a point of the curve is refused, by complete and verifier alike."""
     good, size = keys[name].public or b"", _BYTES[name]
     pairs = {

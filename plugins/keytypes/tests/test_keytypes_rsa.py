@@ -21,6 +21,9 @@ from hypothesis import strategies as st
 from keywright import Key, KeyType, Options, Secret
 from keywright.errors import InvalidKeyError
 
+Types = Mapping[str, KeyType]
+Keys = Mapping[str, Key]
+
 _NO_SECRET_DER: Final = (
     "the secret half of this rsa key is no unencrypted PKCS#8 DER (RFC 5958); convert it with "
     "`openssl pkcs8 -topk8 -nocrypt -outform DER`"
@@ -83,7 +86,7 @@ def _parts(private: rsa.RSAPrivateKey) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def private(keys: Mapping[str, Key]) -> rsa.RSAPrivateKey:
+def private(keys: Keys) -> rsa.RSAPrivateKey:
     """The key of `keys["rsa"]` as the bare library has it."""
     assert keys["rsa"].secret is not None
     loaded = load_der_private_key(keys["rsa"].secret.reveal(), None)
@@ -97,19 +100,19 @@ def parts(private: rsa.RSAPrivateKey) -> Mapping[str, int]:
     return _parts(private)
 
 
-def _refusal(types: Mapping[str, KeyType], key: Key) -> str:
+def _refusal(types: Types, key: Key) -> str:
     with pytest.raises(InvalidKeyError) as caught:
         types["rsa"].complete(key)
     return str(caught.value)
 
 
-def test_our_encoder_is_the_canonical_one(keys: Mapping[str, Key], parts: Mapping[str, int]) -> None:
+def test_our_encoder_is_the_canonical_one(keys: Keys, parts: Mapping[str, int]) -> None:
     """Keys come out as the plainest DER, byte for byte, with the usual exponent; the cases below change one thing."""
     assert keys["rsa"].secret == Secret(_pkcs8(parts))
     assert keys["rsa"].public == _spki(parts["n"], 65537)
 
 
-def test_secret_encodings(types: Mapping[str, KeyType], private: rsa.RSAPrivateKey, parts: Mapping[str, int]) -> None:
+def test_secret_encodings(types: Types, private: rsa.RSAPrivateKey, parts: Mapping[str, int]) -> None:
     """Any other encoding of the same secret key is refused."""
     good = _pkcs8(parts)
     not_der = {
@@ -134,7 +137,7 @@ def test_secret_encodings(types: Mapping[str, KeyType], private: rsa.RSAPrivateK
 
 
 @pytest.mark.parametrize("case", ["byte after", "version 2"])
-def test_secret_oddities(types: Mapping[str, KeyType], parts: Mapping[str, int], case: str) -> None:
+def test_secret_oddities(types: Types, parts: Mapping[str, int], case: str) -> None:
     """What some versions of the library accept is refused with all of them."""
     good = _pkcs8(parts)
     # The version stands in front of the modulus, which is the second number of the inner sequence.
@@ -144,7 +147,7 @@ def test_secret_oddities(types: Mapping[str, KeyType], parts: Mapping[str, int],
     assert _refusal(types, Key("rsa", secret=Secret(odd))) in (_NO_SECRET_DER, _NOT_CANONICAL_SECRET)
 
 
-def test_public_encodings(types: Mapping[str, KeyType], private: rsa.RSAPrivateKey, parts: Mapping[str, int]) -> None:
+def test_public_encodings(types: Types, private: rsa.RSAPrivateKey, parts: Mapping[str, int]) -> None:
     """Any other encoding of the same public key is refused."""
     n, e = parts["n"], parts["e"]
     not_der = {
@@ -166,7 +169,7 @@ def test_public_encodings(types: Mapping[str, KeyType], private: rsa.RSAPrivateK
             assert _refusal(types, Key("rsa", public=encoding)) == message, case
 
 
-def test_other_kinds_of_keys(types: Mapping[str, KeyType]) -> None:
+def test_other_kinds_of_keys(types: Types) -> None:
     """A key of another kind in good DER is named as what it is."""
     other = ec.generate_private_key(ec.SECP256R1())
     secret = Secret(other.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
@@ -178,7 +181,7 @@ def test_other_kinds_of_keys(types: Mapping[str, KeyType]) -> None:
         )
 
 
-def test_more_than_8_kib(types: Mapping[str, KeyType]) -> None:
+def test_more_than_8_kib(types: Types) -> None:
     """What is too long for any key is not even parsed."""
     message = "the {} half of this rsa key is over 8 KiB of DER, and 8192 bits take less; import the key alone"
 
@@ -188,7 +191,7 @@ def test_more_than_8_kib(types: Mapping[str, KeyType]) -> None:
     assert _refusal(types, Key("rsa", public=bytes(8192))) == _NO_PUBLIC_DER
 
 
-def test_sizes(types: Mapping[str, KeyType]) -> None:
+def test_sizes(types: Types) -> None:
     """A modulus has 2048 to 8192 bits, in keys that were made elsewhere too; the bounds are allowed."""
     weak = _parts(rsa.generate_private_key(65537, 1024))
 
@@ -202,7 +205,7 @@ def test_sizes(types: Mapping[str, KeyType]) -> None:
 
 
 @pytest.mark.parametrize("e", [1, 3, 65535, 65538, 2**64 + 1])
-def test_exponents_that_are_refused(types: Mapping[str, KeyType], e: int) -> None:
+def test_exponents_that_are_refused(types: Types, e: int) -> None:
     """An exponent is odd, 65537 at least and 64 bits at most."""
     # Some exponents are refused by the library already, by some versions of it.
     messages = (_EXPONENT,) if e in (3, 65535, 2**64 + 1) else (_EXPONENT, _NO_PUBLIC_DER)
@@ -211,21 +214,21 @@ def test_exponents_that_are_refused(types: Mapping[str, KeyType], e: int) -> Non
 
 
 @pytest.mark.parametrize("e", [65537, 2**64 - 1])
-def test_exponents_at_the_bounds(types: Mapping[str, KeyType], e: int) -> None:
+def test_exponents_at_the_bounds(types: Types, e: int) -> None:
     """The least and the largest exponent are accepted."""
     key = Key("rsa", public=_spki(2**2047 + 1, e))
 
     assert types["rsa"].complete(key) == key
 
 
-def test_even_modulus(types: Mapping[str, KeyType], parts: Mapping[str, int]) -> None:
+def test_even_modulus(types: Types, parts: Mapping[str, int]) -> None:
     """An even modulus is refused in either half."""
     assert _refusal(types, Key("rsa", public=_spki(parts["n"] + 1, 65537))) == _EVEN
     assert _refusal(types, _secret(parts, n=parts["n"] + 1)) == _EVEN
 
 
 @pytest.mark.parametrize("part", ["n", "d", "p", "q", "dmp1", "dmq1", "iqmp"])
-def test_parts_belong_together(types: Mapping[str, KeyType], parts: Mapping[str, int], part: str) -> None:
+def test_parts_belong_together(types: Types, parts: Mapping[str, int], part: str) -> None:
     """A secret half in which any one number is off by two is refused wherever it is used."""
     key = _secret(parts, **{part: parts[part] + 2})
 
@@ -235,7 +238,7 @@ def test_parts_belong_together(types: Mapping[str, KeyType], parts: Mapping[str,
         assert str(caught.value) == _PARTS, use
 
 
-def test_secret_exponents_are_below_the_modulus(types: Mapping[str, KeyType], parts: Mapping[str, int]) -> None:
+def test_secret_exponents_are_below_the_modulus(types: Types, parts: Mapping[str, int]) -> None:
     """A secret exponent that is congruent to the right one, but not below the modulus, is refused."""
     large = parts["d"] + 2 * (parts["p"] - 1) * (parts["q"] - 1)
 
@@ -243,13 +246,13 @@ def test_secret_exponents_are_below_the_modulus(types: Mapping[str, KeyType], pa
 
 
 @pytest.mark.parametrize("part", ["p", "q"])
-def test_factors_of_nothing(types: Mapping[str, KeyType], parts: Mapping[str, int], part: str) -> None:
+def test_factors_of_nothing(types: Types, parts: Mapping[str, int], part: str) -> None:
     """A zero, one or two for a factor is refused, not divided by."""
     for number in (0, 1, 2):
         assert _refusal(types, _secret(parts, **{part: number})) == _PARTS
 
 
-def test_factors_are_prime(types: Mapping[str, KeyType], parts: Mapping[str, int]) -> None:
+def test_factors_are_prime(types: Types, parts: Mapping[str, int]) -> None:
     """Numbers that agree with each other, on a factor that is a product itself, are refused by complete."""
     other = rsa.generate_private_key(65537, 2048).private_numbers()
     p, q = parts["p"] * other.p, parts["q"]
@@ -259,7 +262,7 @@ def test_factors_are_prime(types: Mapping[str, KeyType], parts: Mapping[str, int
     assert _refusal(types, _secret(agreeing, iqmp=pow(q, -1, p))) == _PARTS
 
 
-def test_halves_of_two_keys(types: Mapping[str, KeyType], keys: Mapping[str, Key]) -> None:
+def test_halves_of_two_keys(types: Types, keys: Keys) -> None:
     """The public half of another good key is refused."""
     other = types["rsa"].generate(Options({"bits": 2048}))
 
@@ -268,7 +271,7 @@ def test_halves_of_two_keys(types: Mapping[str, KeyType], keys: Mapping[str, Key
     )
 
 
-def test_swapped_factors_are_a_key(types: Mapping[str, KeyType], parts: Mapping[str, int]) -> None:
+def test_swapped_factors_are_a_key(types: Types, parts: Mapping[str, int]) -> None:
     """Which factor comes first is the maker's choice: other programs put the smaller one there."""
     swapped = {**parts, "p": parts["q"], "q": parts["p"], "dmp1": parts["dmq1"], "dmq1": parts["dmp1"]}
     key = _secret(swapped, iqmp=pow(parts["p"], -1, parts["q"]))
@@ -281,7 +284,7 @@ def test_swapped_factors_are_a_key(types: Mapping[str, KeyType], parts: Mapping[
 
 @settings(max_examples=60, deadline=None)
 @given(half=st.sampled_from(["secret", "public"]), bit=st.integers(0, 100_000))
-def test_damaged_keys_are_refused(types: Mapping[str, KeyType], keys: Mapping[str, Key], half: str, bit: int) -> None:
+def test_damaged_keys_are_refused(types: Types, keys: Keys, half: str, bit: int) -> None:
     """One bit changed in either half of a whole key, and it is refused."""
     good = keys["rsa"]
     data = bytearray(good.secret.reveal() if half == "secret" and good.secret else good.public or b"")

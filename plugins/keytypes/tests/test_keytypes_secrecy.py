@@ -18,6 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
 from keywright import Key, KeyType, Secret
 from keywright.testing import assert_hidden, everything_in
 
+Types = Mapping[str, KeyType]
+Keys = Mapping[str, Key]
+
 _CANARY = bytes(range(0x41, 0x41 + 32))
 
 
@@ -61,7 +64,7 @@ def _rsa_secrets(good: bytes) -> dict[str, Secret]:
     ],
 )
 @pytest.mark.parametrize("use", ["complete", "signer", "verifier"])
-def test_invalid_secret_halves(types: Mapping[str, KeyType], name: str, secret: Secret, use: str) -> None:
+def test_invalid_secret_halves(types: Types, name: str, secret: Secret, use: str) -> None:
     """A secret half that is refused is not shown."""
     arguments = () if use == "complete" else types[name].algorithms[:1] or ("EdDSA",)
     key = Key(name, secret=secret)
@@ -69,7 +72,7 @@ def test_invalid_secret_halves(types: Mapping[str, KeyType], name: str, secret: 
     assert_hidden(secret, _shown(lambda: getattr(types[name], use)(key, *arguments)))
 
 
-def test_short_hmac_keys(types: Mapping[str, KeyType]) -> None:
+def test_short_hmac_keys(types: Types) -> None:
     """An HMAC key that is too short is not shown."""
     secret = Secret(_CANARY[:31])
     key = Key("oct", secret=secret)
@@ -80,7 +83,7 @@ def test_short_hmac_keys(types: Mapping[str, KeyType]) -> None:
 
 @pytest.mark.parametrize("case", ["cut", "not canonical", "encrypted", "damaged", "weak", "long"])
 @pytest.mark.parametrize("use", ["complete", "signer", "bits"])
-def test_invalid_rsa_secrets(types: Mapping[str, KeyType], keys: Mapping[str, Key], case: str, use: str) -> None:
+def test_invalid_rsa_secrets(types: Types, keys: Keys, case: str, use: str) -> None:
     """An rsa key that is refused shows neither its DER nor one of its numbers."""
     key = Key("rsa", secret=_rsa_secrets(_secret(keys["rsa"]).reveal())[case])
 
@@ -91,7 +94,7 @@ def test_invalid_rsa_secrets(types: Mapping[str, KeyType], keys: Mapping[str, Ke
 
 
 @pytest.mark.parametrize("name", ["ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa"])
-def test_halves_that_do_not_match(types: Mapping[str, KeyType], keys: Mapping[str, Key], name: str) -> None:
+def test_halves_that_do_not_match(types: Types, keys: Keys, name: str) -> None:
     """The refusal of two halves that do not belong together shows no secret."""
     key = Key(name, secret=keys[name].secret, public=b"not this key's")
 
@@ -99,7 +102,7 @@ def test_halves_that_do_not_match(types: Mapping[str, KeyType], keys: Mapping[st
 
 
 @pytest.mark.parametrize(("name", "algorithm"), [("ed25519", "EdDSA"), ("ec-p256", "ES256"), ("rsa", "PS256")])
-def test_failing_calls(types: Mapping[str, KeyType], keys: Mapping[str, Key], name: str, algorithm: str) -> None:
+def test_failing_calls(types: Types, keys: Keys, name: str, algorithm: str) -> None:
     """A bound call that fails, by its caller's mistake or an invalid signature, shows no secret."""
     sign, verify = types[name].signer(keys[name], algorithm), types[name].verifier(keys[name], algorithm)
     mistake: object = "text"
@@ -108,7 +111,7 @@ def test_failing_calls(types: Mapping[str, KeyType], keys: Mapping[str, Key], na
         assert_hidden(_secret(keys[name]), _shown(call), public=keys[name].public or b"")
 
 
-def test_the_right_tag_is_not_shown(types: Mapping[str, KeyType]) -> None:
+def test_the_right_tag_is_not_shown(types: Types) -> None:
     """The refusal of a wrong tag shows neither the key nor the right tag, which would be a signature for anybody."""
     key = Key("oct", secret=Secret(_CANARY))
     right = Secret(types["oct"].signer(key, "HS256")(b"forged"))
@@ -119,9 +122,7 @@ def test_the_right_tag_is_not_shown(types: Mapping[str, KeyType]) -> None:
     assert_hidden(_secret(key), shown)
 
 
-def test_ed25519_is_hidden_from_the_frames_of_the_library(
-    types: Mapping[str, KeyType], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ed25519_is_hidden_from_the_frames_of_the_library(types: Types, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory runs out, or a user presses Ctrl-C, while a frame of the library's holds the seed as an argument."""
     key = types["ed25519"].complete(Key("ed25519", secret=Secret(_CANARY)))
     held = []
