@@ -460,6 +460,15 @@ def test_directories_are_made_for_their_owner_alone(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["one", "one/two", "one/two/"])
+def test_directories_of_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    make_directories(path, subject="x", unsynced=SHORT)
+
+    assert (tmp_path / path).is_dir()
+
+
 def test_a_directory_that_is_not_synced(tmp_path: Path) -> None:
     """An entry that the system does not confirm is an error in the caller's words."""
     with failing("fsync", 0), pytest.raises(DurabilityUnknownError, match=r"^x: unknown$"):
