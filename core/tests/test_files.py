@@ -414,6 +414,21 @@ def test_directories_are_made_for_their_owner_alone(tmp_path: Path) -> None:
     assert modes == [0o750, 0o700, 0o700]
 
 
+@pytest.mark.parametrize("path", ["one", "one/two", "one/two/"])
+def test_directories_of_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    make_directories(path, subject="x", unsynced=SHORT)
+
+    assert (tmp_path / path).is_dir()
+
+
+def test_a_directory_that_is_not_synced(tmp_path: Path) -> None:
+    """An entry that the system does not confirm is an error in the caller's words."""
+    with failing("fsync", 0), pytest.raises(DurabilityUnknownError, match=r"^x: unknown$"):
+        make_directories(str(tmp_path / "new"), subject="x", unsynced=SHORT)
+
+
 def test_directories_that_are_not_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry that the system does not confirm is an error in the caller's words; an empty path is where one is."""
     monkeypatch.chdir(tmp_path)

@@ -413,13 +413,14 @@ def make_directory(name: str, *, directory: int | None = None) -> None:
 
 
 def make_directories(path: str, *, subject: str, unsynced: ErrorTable) -> None:
-    """Make the directory at `path`, an absolute path, and those missing above it: with mode 0700, and durably.
+    """Make the directory at `path`, and those missing above it: with mode 0700, and durably.
 
     Raises:
         KeywrightError: as `unsynced` says, about `subject`, if the system does not confirm an entry.
         OSError: one cannot be made.
     """
-    above, name = os.path.split(path)
+    above, name = os.path.split(path.rstrip(os.sep))
+    above = above or os.curdir
     try:
         parent = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
