@@ -185,5 +185,5 @@ def test_a_failing_rule_is_printed_in_full(tmp_path: Path, style: str) -> None:
 
     assert done.returncode == 1
     assert "\nSEAL-15: A payload sealed under one context raises SealError" in done.stdout
-    assert "\nWhy: If what is not sealed passes through" in done.stdout
+    assert "\nWhy: If unsealed payloads are accepted" in done.stdout
     assert "\nDo: Treat everything as sealed." in done.stdout
