@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _DURATION = "([0-9]{1,10})([smhdw])"
 _LONGEST_SECONDS = 36_500 * 86_400
+_LONGEST_WORD: Final = 100
 
 
 def parse_duration(text: str) -> timedelta:
@@ -18,6 +21,8 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: it is written differently, or longer than 36500 days. The message says what is allowed.
     """
+    from datetime import timedelta
+
     match = re.fullmatch(_DURATION, text)
     if match is None:
         raise ValueError("a whole number and a unit: s, m, h, d or w, such as 90d")
@@ -29,14 +34,11 @@ def parse_duration(text: str) -> timedelta:
 
 def format_duration(duration: timedelta) -> str:
     """The shortest exact spelling in one unit; fractions of a second are dropped."""
-    seconds = duration // timedelta(seconds=1)
+    seconds = duration.days * 86_400 + duration.seconds
     for unit, size in _UNITS.items():
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return "0s"
-
-
-_LONGEST_WORD: Final = 100
 
 
 def did_you_mean(word: str, known: Mapping[str, object] | Sequence[str]) -> str:

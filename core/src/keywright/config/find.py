@@ -6,11 +6,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from keywright.errors import ConfigError
 from keywright.secret import shown_name
-from keywright.settings.model import RawValue
+
+if TYPE_CHECKING:
+    from keywright.settings.model import RawValue
 
 CONFIG_NAME: Final = "keywright.toml"
 
@@ -137,6 +139,8 @@ def read_config(path: str) -> RawValue:
             that is neither, writable by everybody, over 1 MiB, not UTF-8 or not TOML 1.0. The message quotes nothing
             of the file.
     """
+    from keywright.settings.model import RawValue  # a command without a configuration file does not need it
+
     document = _parsed(path)
     if isinstance(document, str):
         shown = path if os.path.lexists(path) else shown_name(path)
