@@ -25,6 +25,6 @@ def keywright_register_formats() -> Sequence[Format]:
 @hookimpl
 def keywright_add_commands(commands: Commands) -> None:
     """The commands `nix …`."""
-    from keywright_nix.commands import add_commands
+    from keywright_nix.cli import add_commands
 
     add_commands(commands)
