@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the values that stores and formats meet."""
+"""Values that stores and formats meet, as Hypothesis strategies, and ways to damage bytes."""
 
 from __future__ import annotations
 
@@ -106,3 +106,13 @@ def records() -> st.SearchStrategy[Record]:
         return payload.map(lambda drawn: Record(info, drawn))
 
     return record_infos().flatmap(with_payload)
+
+
+def spread(length: int, count: int) -> range:
+    """At most about `count` positions in `length`."""
+    return range(0, length, max(1, length // count))
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """`data` with one bit changed."""
+    return data[: bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1 :]

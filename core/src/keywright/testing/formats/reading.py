@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from keywright import Format, Key, LenientFormat, Secret
 from keywright.errors import FormatError, MalformedKeyError
-from keywright.testing.damage import flipped, spread
 from keywright.testing.formats.samples import FormatSamples, Spoilable, decoded_again, read
 from keywright.testing.leaks import assert_hidden, everything_in
 from keywright.testing.rules import LAW
+from keywright.testing.strategies import flipped, spread
 
 _CANARY: Final = b"Quotd8canaRy"
 _HOSTILE: Final = (

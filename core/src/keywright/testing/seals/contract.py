@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from keywright import OpenedSeal, Options, Secret
 from keywright.errors import SealError
-from keywright.testing.damage import flipped
 from keywright.testing.leaks import assert_hidden, everything_in, refusal
 from keywright.testing.processes import busy_threads
 from keywright.testing.rules import SHORT_LAW, Contract
 from keywright.testing.seals.memory import MemorySeal
+from keywright.testing.strategies import flipped
 
 OpenSeal = Callable[[], OpenedSeal]
 """Opens a seal, each time with the same master key."""

@@ -28,7 +28,6 @@ from keywright.errors import (
     StoreError,
     UnsupportedOperationError,
 )
-from keywright.testing.damage import flipped
 from keywright.testing.processes import NOBODY, drop_privileges, is_root, run_alone
 from keywright.testing.stores.contract import OpenWritableStore, create, listed, remove, unrevised
 from keywright.testing.stores.place import (
@@ -45,6 +44,7 @@ from keywright.testing.stores.place import (
     noise,
 )
 from keywright.testing.stores.writable import WritableStoreContract, findings
+from keywright.testing.strategies import flipped
 
 LOOK_SECONDS = 30.0
 """How long reading may take where a file was replaced by a pipe, before it counts as hanging."""

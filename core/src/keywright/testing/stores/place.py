@@ -19,9 +19,9 @@ import pytest
 
 from keywright import Record, Secret, Store
 from keywright.errors import KeyNotFoundError, StoreError
-from keywright.testing.damage import spread
 from keywright.testing.leaks import assert_hidden
 from keywright.testing.stores.contract import OpenWritableStore, unrevised
+from keywright.testing.strategies import spread
 
 Reference = tuple[str, int]
 """Name and version of a record."""
