@@ -188,7 +188,7 @@ class KeyRing:
         The versions before verify for `overlap` after that. Of both, None: as `[keys.NAME]` says, else at once and
         without end. Type, format, size, labels and attributes stay as they were unless `[keys.NAME]` says otherwise
         (certificates do not: they are of the last version's key); `attributes={}`: none. Of two rotations at once, one
-        creates the version and the other gets KeyExistsError.
+        creates the version; the other gets KeyExistsError, stores nothing and does not try again.
 
         Raises:
             KeyNotFoundError: there is no such name; generate creates version 1.

@@ -1,6 +1,7 @@
 """Envelope encryption: what a seal returns, the master keys it uses, and the opened seal.
 
-The key ring stores what a seal returns after a line that names the seal (`keywright.ring.sealing`).
+The key ring writes the line `keywright-sealed-1:` and the seal's name, and then what the seal returned
+(`keywright.ring.sealing`).
 
 Sealed bytes are a header, a data key under a wrapping key, and the payload under the data key:
 
