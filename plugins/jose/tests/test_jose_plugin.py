@@ -30,7 +30,7 @@ def test_registering_loads_nothing_else() -> None:
     """Importing the plugin and calling its hooks loads what registers the format and the commands, nothing beside."""
     loaded = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True).stdout.split()
 
-    tables = {f"keywright_jose.cli.{name}" for name in ("api_keys", "jwe", "jwk", "jwks", "jws", "options")}
+    tables = {f"keywright_jose.cli.{name}" for name in ("api_keys", "jwe", "jwk", "jws", "options")}
     formats = {"keywright_jose.jwk", "keywright_jose.jwk.format"}
     assert set(loaded) == {"keywright_jose", "keywright_jose.plugin", "keywright_jose.cli"} | tables | formats
 

@@ -18,13 +18,11 @@ if TYPE_CHECKING:
         revoke_api_key,
         verify_api_key,
     )
-    from keywright_jose.jwe.decryption import Jwe, jwe_decrypt
-    from keywright_jose.jwe.encryption import jwe_encrypt
+    from keywright_jose.jwe.token import Jwe, jwe_decrypt, jwe_encrypt
     from keywright_jose.jwk.codec import thumbprint
     from keywright_jose.jwk.create import create_curve_key, create_rsa_key, create_secret_key, random_bytes
     from keywright_jose.jwk.set import jwks
-    from keywright_jose.jws.signer import TokenSigner, signer
-    from keywright_jose.jws.verifier import Jws, TokenVerifier, verifier, verify
+    from keywright_jose.jws import Jws, TokenSigner, TokenVerifier, signer, verifier, verify
     from keywright_jose.jwt import jwe_decode, jwe_encode, jws_decode, jws_encode
 
 __all__ = [
@@ -57,13 +55,11 @@ __all__ = [
 
 _NAMES = {
     "api_keys": "ApiKey NewApiKey create_api_key list_api_keys revoke_api_key verify_api_key",
-    "jwe.decryption": "Jwe jwe_decrypt",
-    "jwe.encryption": "jwe_encrypt",
+    "jwe.token": "Jwe jwe_decrypt jwe_encrypt",
     "jwk.codec": "thumbprint",
     "jwk.create": "create_curve_key create_rsa_key create_secret_key random_bytes",
     "jwk.set": "jwks",
-    "jws.signer": "TokenSigner signer",
-    "jws.verifier": "Jws TokenVerifier verifier verify",
+    "jws": "Jws TokenSigner TokenVerifier signer verifier verify",
     "jwt": "jwe_decode jwe_encode jws_decode jws_encode",
 }
 _WHERE = {name: f"keywright_jose.{module}" for module, names in _NAMES.items() for name in names.split()}

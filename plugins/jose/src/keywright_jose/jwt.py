@@ -19,8 +19,7 @@ from keywright.errors import (
 from keywright_jose.json import read_object, write_object
 from keywright_jose.jwe.keys import hide_jwe_key
 from keywright_jose.jwk.inputs import hide_key
-from keywright_jose.jws.signer import TokenSigner, bound_signer
-from keywright_jose.jws.verifier import TokenVerifier, bound_verifier, verify
+from keywright_jose.jws import TokenSigner, TokenVerifier, bound_signer, bound_verifier, verify
 
 Clock = Callable[[], datetime]
 
@@ -282,7 +281,7 @@ def jwe_encode(
     del key, claims
     if isinstance(written, KeywrightError):
         raise written
-    from keywright_jose.jwe.encryption import encrypted_token
+    from keywright_jose.jwe.token import encrypted_token
 
     return encrypted_token(written, given, key_algorithm, content_algorithm, headers)
 
@@ -318,7 +317,7 @@ def jwe_decode(
     """
     given = hide_jwe_key(key)
     del key
-    from keywright_jose.jwe.decryption import decrypted_token
+    from keywright_jose.jwe.token import decrypted_token
 
     drift = check_drift(time_drift)
     found = decrypted_token(token, given, key_algorithm, content_algorithm)

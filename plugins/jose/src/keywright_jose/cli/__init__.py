@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from keywright_jose.cli.api_keys import add_api_key_commands
 from keywright_jose.cli.jwe import add_jwe_commands
-from keywright_jose.cli.jwk import add_jwk_commands
-from keywright_jose.cli.jwks import add_jwks_command
+from keywright_jose.cli.jwk import add_jwk_commands, add_jwks_command
 from keywright_jose.cli.jws import add_jws_commands
 
 if TYPE_CHECKING:

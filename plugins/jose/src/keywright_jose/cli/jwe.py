@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from keywright import Commands, Context, Secret
     from keywright_jose.jwe.algorithms import KeyAlgorithm
-    from keywright_jose.jwe.decryption import Jwe
     from keywright_jose.jwe.keys import JweKeyInput
+    from keywright_jose.jwe.token import Jwe
 
 
 def add_jwe_commands(commands: Commands) -> None:
@@ -72,7 +72,7 @@ def _configure_key(parser: ArgumentParser, what: str) -> None:
 
 
 def _encrypt(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.jwe.encryption import checked_headers, encrypted_token
+    from keywright_jose.jwe.token import checked_headers, encrypted_token
 
     check_input(arguments, "plaintext")
     algorithm = _check_algorithms(arguments)
@@ -85,7 +85,7 @@ def _encrypt(arguments: Namespace, context: Context) -> int:
 
 
 def _decrypt(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.jwe.decryption import decrypted_token
+    from keywright_jose.jwe.token import decrypted_token
 
     check_input(arguments, "token")
     _check_algorithms(arguments)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from keywright import Commands, Context
-    from keywright_jose.jws.verifier import Jws
+    from keywright_jose.jws import Jws
 
 
 def add_jws_commands(commands: Commands) -> None:
@@ -80,8 +80,7 @@ def _configure_verify(parser: ArgumentParser) -> None:
 
 def _sign(arguments: Namespace, context: Context) -> int:
     from keywright_jose.jwk.inputs import read_keys
-    from keywright_jose.jws.algorithms import check_algorithm
-    from keywright_jose.jws.signer import bound_signer, checked_headers, signer
+    from keywright_jose.jws import bound_signer, check_algorithm, checked_headers, signer
     from keywright_jose.jwt import MAXIMUM_TTL, with_times
 
     check_input(arguments, "claims")
@@ -101,7 +100,7 @@ def _sign(arguments: Namespace, context: Context) -> int:
 
 
 def _verify(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.jws.algorithms import check_allowed
+    from keywright_jose.jws import check_allowed
     from keywright_jose.jwt import MAXIMUM_DRIFT, read_claims, validate_claims
 
     check_input(arguments, "token")
@@ -129,7 +128,7 @@ def _verify(arguments: Namespace, context: Context) -> int:
 
 def _verified(arguments: Namespace, context: Context) -> Jws:
     from keywright_jose.jwk.inputs import read_keys
-    from keywright_jose.jws.verifier import bound_verifier, verifier
+    from keywright_jose.jws import bound_verifier, verifier
 
     token = read_token(arguments, context)
     allowed = arguments.algorithm or None
@@ -143,7 +142,7 @@ def _verified(arguments: Namespace, context: Context) -> Jws:
 def _algorithm_of_ring(token: bytes, allowed: list[str]) -> str | None:
     """A key of the ring is bound with one algorithm: of those that are allowed, the token's own."""
     from keywright_jose.compact import read_header, split_token
-    from keywright_jose.jws.algorithms import check_allowed
+    from keywright_jose.jws import check_allowed
 
     if not check_allowed(allowed or None):
         return None
