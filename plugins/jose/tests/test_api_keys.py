@@ -63,7 +63,6 @@ def ring(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def plain(clock: Clock) -> Iterator[KeyRing]:
-    """A ring over a store in memory."""
     with keywright.open(MEMORY, clock=clock) as opened:
         yield opened
 
@@ -86,7 +85,6 @@ def test_made_and_checked(ring: KeyRing, clock: Clock) -> None:
 
 
 def test_revoked(ring: KeyRing) -> None:
-    """It is good no more, for good; the record of it stays, the hash does not."""
     made = create_api_key(ring, labels={"user_id": "7"})
     other = create_api_key(ring)
 
@@ -146,14 +144,12 @@ def test_the_tombstones_hash_is_nobodys(plain: KeyRing, monkeypatch: pytest.Monk
 
 
 def test_malformed_costs_no_look_up(plain: KeyRing) -> None:
-    """What is no API key is told before the store is asked."""
     plain.open_store = None  # type: ignore[method-assign,assignment]  # nobody is to call it
 
     assert refused(verify_api_key, plain, "kwk_")[0] is MalformedTokenError
 
 
 def test_one_look_up(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check is one `get`, whether the key is there or not."""
     made = create_api_key(plain)
     store = plain.open_store().store
     asked: list[str] = []
@@ -174,7 +170,6 @@ def test_one_look_up(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_stored(plain: KeyRing) -> None:
-    """The hash of the secret, as a key that nothing signs with, and nothing that would give the secret."""
     made = create_api_key(plain, labels={"user_id": "7"})
     name = f"api-keys/{made.key_id}"
 
@@ -188,7 +183,6 @@ def test_what_is_stored(plain: KeyRing) -> None:
 
 
 def test_it_is_good_for_nothing_else(plain: KeyRing) -> None:
-    """It signs nothing, verifies nothing, makes no token, and is not published."""
     made = create_api_key(plain)
     name = f"api-keys/{made.key_id}"
     jwk = json.loads(plain.export(name, secret=True).reveal())
@@ -227,7 +221,6 @@ def test_damage_is_not_a_no(tmp_path: Path) -> None:
 
 
 def test_which_are_listed(plain: KeyRing) -> None:
-    """By key_id; with labels, those that have them all."""
     made = [create_api_key(plain, labels={"user_id": user, "app": app}) for user in "12" for app in ("a", "b")]
 
     assert [one.key_id for one in list_api_keys(plain)] == sorted(one.key_id for one in made)
@@ -245,7 +238,6 @@ UNKNOWN = "this store has no API key of this key_id; `api-key list` tells which 
     ids=["unknown", "none", "a number"],
 )
 def test_which_cannot_be_revoked(plain: KeyRing, key_id: Any, kind: type[KeywrightError], message: str) -> None:
-    """What is not there cannot be ended."""
     assert refused(revoke_api_key, plain, key_id) == (kind, message)
     assert refused(find_api_key, plain, key_id) == (kind, message)
 
@@ -261,7 +253,6 @@ def test_which_cannot_be_revoked(plain: KeyRing, key_id: Any, kind: type[Keywrig
     ],
 )
 def test_what_cannot_be_made(plain: KeyRing, options: dict[str, Any]) -> None:
-    """Labels and times are checked before anything is stored."""
     assert refused(create_api_key, plain, **options)[0] is ConfigError
     assert list(plain.names()) == []
 
@@ -318,12 +309,21 @@ def test_the_secret_is_nowhere(ring: KeyRing, tmp_path: Path, caplog: pytest.Log
         refusal(verify_api_key, ring, wrong.reveal().decode()),
         refusal(verify_api_key, ring, b"kwk" + made.api_key.reveal()),
     ]
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     revoke_api_key(ring, made.key_id)
     errors.append(refusal(verify_api_key, ring, made.api_key))
     with pytest.raises(TypeError):
         pickle.dumps(made)
 
-    shown: list[str | bytes] = [caplog.text, repr(made), str(made), f"{made}", repr(copy.deepcopy(made)), repr(found)]
+    shown: list[str | bytes] = [
+        *files,
+        caplog.text,
+        repr(made),
+        str(made),
+        f"{made}",
+        repr(copy.deepcopy(made)),
+        repr(found),
+    ]
     shown += [repr(list(list_api_keys(ring))), repr(ring.show(f"api-keys/{made.key_id}"))]
     shown += [everything_in(error) for error in errors]
     shown += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
@@ -333,17 +333,7 @@ def test_the_secret_is_nowhere(ring: KeyRing, tmp_path: Path, caplog: pytest.Log
         assert_hidden(secret, text)
 
 
-def test_the_secret_is_in_no_file_before_it_is_revoked(ring: KeyRing, tmp_path: Path) -> None:
-    """What a store holds of a key that is good does not hold the secret either."""
-    made = create_api_key(ring)
-
-    for path in tmp_path.rglob("*"):
-        if path.is_file():
-            assert_hidden(Secret(made.api_key.reveal()[21:]), path.read_bytes())
-
-
 def test_a_refusal_of_the_store_shows_no_secret(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the key could not be stored, neither it nor its hash shows in the error."""
     config = {"default_store": "main", "stores": {"main": {"backend": "env"}}}
     made: list[NewApiKey] = []
 
@@ -419,7 +409,6 @@ CHECKSUM = "the checksum of the API key does not fit, so a character is wrong; c
 
 
 def test_the_shape() -> None:
-    """The documented pattern matches it, and its parts are what they are said to be."""
     key_id = new_key_id()
     text = new_api_key(key_id).reveal().decode()
 
@@ -449,23 +438,12 @@ def test_each_is_another() -> None:
 
 
 @pytest.mark.parametrize(
-    "given_as", [API_KEY, API_KEY.encode(), Secret(API_KEY.encode())], ids=["str", "bytes", "Secret"]
-)
-def test_how_it_may_be_given(given_as: object) -> None:
-    assert key_id_of(hidden(given_as)) == KEY_ID
-
-
-@pytest.mark.parametrize(
     "text",
     [
         pytest.param("", id="empty"),
-        pytest.param(None, id="nothing"),
-        pytest.param(7, id="a number"),
-        pytest.param(bytearray(API_KEY.encode()), id="a bytearray"),
         pytest.param(API_KEY[:-1], id="truncated"),
         pytest.param(API_KEY + "0", id="longer"),
         pytest.param(API_KEY + "\n", id="a line feed after it"),
-        pytest.param(" " + API_KEY, id="a space before it"),
         pytest.param(API_KEY[:-1] + "\n", id="a line feed in place of the last character"),
         pytest.param(API_KEY[:-1] + "\ud800", id="a surrogate"),
         pytest.param(API_KEY[:-1] + "é", id="a letter outside of ASCII"),
@@ -484,7 +462,6 @@ def test_what_is_none(text: object) -> None:
 
 @given(st.integers(0, 69), st.sampled_from(DIGITS))
 def test_one_wrong_character(place: int, character: str) -> None:
-    """A single character that is another is always noticed."""
     wrong = API_KEY[:place] + character + API_KEY[place + 1 :]
     if wrong == API_KEY:
         return
@@ -495,7 +472,6 @@ def test_one_wrong_character(place: int, character: str) -> None:
 
 
 def test_a_wrong_checksum() -> None:
-    """It is told as what it is: a typing error."""
     for text in (API_KEY.replace("FGH", "FHG"), API_KEY[:-1] + "A"):
         assert refused(key_id_of, hidden(text)) == (MalformedTokenError, CHECKSUM)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import time
 from typing import Any
 
 import pytest
@@ -13,11 +12,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from jose_support import oct_key, public, refused, text
 
-from keywright import Secret
 from keywright.errors import InvalidSignatureError, KeywrightError, MalformedTokenError
 from keywright_jose import create_curve_key, create_rsa_key, jwe_decode, jwe_decrypt, jwe_encrypt
 from keywright_jose.json import decode_segment
-from keywright_jose.jwe.key_management import derived
 
 KEY = bytes(range(32))
 IV = bytes(12)
@@ -25,28 +22,15 @@ HEADER = {"alg": "dir", "enc": "A256GCM"}
 DIRECT: dict[str, Any] = {"key_algorithm": "dir", "content_algorithm": "A256GCM"}
 CBC_DIRECT: dict[str, Any] = {"key_algorithm": "dir", "content_algorithm": "A128CBC-HS256"}
 
-TEXT = "a token is ASCII text of at most 262144 bytes; pass the token itself"
 SEGMENTS = "an encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it"
-IN_LINES = "the token holds a line break or a blank; paste it as one line"
 BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
-JSON = (
-    "the header of the token is not one JSON object in UTF-8 with each member once and nothing around it; have it "
-    "issued anew"
-)
-NO_TEXT = "the member {} of the token's header is no text; have it issued anew"
 NO_ENC = "the header of the token has no enc that is a text; have it issued anew"
-ASKS = "the header of the token asks for {}; have it issued without"
-CRIT = ASKS.format("crit: extensions that must be understood, and none is understood here")
-B64 = ASKS.format("b64: an unencoded payload (RFC 7797), which is not read here")
-ZIP = ASKS.format("zip: compression, which is not undone here, for its size tells of what was encrypted")
 MEANS_NOTHING = "the header of the token has {}, which means nothing under its alg; have it issued without"
 IV_LENGTH = (
     "the initialization vector of the token has not the 12 bytes of A256GCM (RFC 7518 §5.3); copy the token whole"
 )
 TAG_LENGTH = "the authentication tag of the token has not the 16 bytes of A256GCM (RFC 7518 §5.3); copy the token whole"
 CBC_LENGTH = "the {} of the token has not the 16 bytes of A128CBC-HS256 (RFC 7518 §5.2.3); copy the token whole"
-LEVELS = "the header of the token has more than 32 levels; have it issued anew"
-NO_ALG = "the header of the token has no alg; have it issued anew"
 BLOCKS = (
     "the ciphertext of the token is not whole blocks of 16 bytes, as A128CBC-HS256 makes them; copy the token whole"
 )
@@ -89,7 +73,6 @@ PARTS = WHOLE.split(".")
 
 
 def with_part(number: int, part: str) -> str:
-    """The whole token with another segment."""
     return ".".join((*PARTS[:number], part, *PARTS[number + 1 :]))
 
 
@@ -103,69 +86,29 @@ def test_what_these_tokens_are_made_of_decrypts() -> None:
     ("token", "message"),
     [
         pytest.param("", SEGMENTS, id="nothing"),
-        pytest.param(None, TEXT, id="None"),
-        pytest.param(7, TEXT, id="a number"),
-        pytest.param([WHOLE], TEXT, id="a list"),
-        pytest.param(bytearray(WHOLE.encode()), TEXT, id="a bytearray"),
-        pytest.param(WHOLE + "é", TEXT, id="a letter beyond ASCII"),
-        pytest.param(WHOLE.encode() + b"\xff", TEXT, id="a byte beyond ASCII"),
-        pytest.param("A" * 262_145, TEXT, id="too long"),
-        pytest.param(".".join(PARTS[:4]), SEGMENTS, id="four segments"),
         pytest.param(".".join(PARTS[:3]), SEGMENTS, id="three segments"),
-        pytest.param(WHOLE + ".", SEGMENTS, id="six segments"),
-        pytest.param("." * 262_144, SEGMENTS, id="dots"),
-        pytest.param(json.dumps({"ciphertext": PARTS[3]}), SEGMENTS, id="the JSON serialization"),
-        pytest.param(" " + WHOLE, IN_LINES, id="space before"),
-        pytest.param(WHOLE + "\n", IN_LINES, id="line feed after"),
         pytest.param(with_part(0, PARTS[0] + "="), BASE64.format("header"), id="padding of the header"),
         pytest.param(with_part(1, "A"), BASE64.format("encrypted key"), id="a single character of a key"),
         pytest.param(with_part(2, PARTS[2] + "=="), BASE64.format("initialization vector"), id="padding of the IV"),
         pytest.param(with_part(3, PARTS[3][:-1] + "~"), BASE64.format("ciphertext"), id="a tilde"),
         pytest.param(with_part(3, PARTS[3] + "+"), BASE64.format("ciphertext"), id="a plus"),
-        pytest.param(with_part(4, PARTS[4][:-1] + "B"), BASE64.format("authentication tag"), id="spare bits"),
-        pytest.param(with_part(0, ""), JSON, id="no header"),
-        pytest.param(sealed(b"[]"), JSON, id="a header that is an array"),
-        pytest.param(sealed(b'{"alg":"dir","enc":"A256GCM"} '), JSON, id="space in the header"),
-        pytest.param(sealed(b'{"alg":"dir","alg":"dir","enc":"A256GCM"}'), JSON, id="alg twice"),
-        pytest.param(sealed(b'{"alg":"dir","enc":"A256GCM","a":NaN}'), JSON, id="NaN"),
-        pytest.param(sealed(b'{"alg":"dir","enc":"A256GCM","a":"\xff"}'), JSON, id="no UTF-8"),
-        pytest.param(
-            sealed(b'{"alg":"dir","enc":"A256GCM","a":' + b"[" * 32 + b"]" * 32 + b"}"), LEVELS, id="too deep"
-        ),
-        pytest.param(sealed(b'{"a":' * 10_000 + b"1" + b"}" * 10_000), LEVELS, id="much too deep"),
-        pytest.param(sealed({"enc": "A256GCM"}), NO_ALG, id="no alg"),
-        pytest.param(sealed({**HEADER, "alg": ["dir"]}), NO_TEXT.format("alg"), id="alg is a list"),
         pytest.param(sealed({"alg": "dir"}), NO_ENC, id="no enc"),
-        pytest.param(sealed({**HEADER, "enc": ["A256GCM"]}), NO_ENC, id="enc is a list"),
-        pytest.param(sealed({**HEADER, "enc": None}), NO_ENC, id="enc is null"),
-        pytest.param(sealed({**HEADER, "kid": 1}), NO_TEXT.format("kid"), id="kid is a number"),
-        pytest.param(sealed({**HEADER, "crit": ["exp"]}), CRIT, id="crit"),
-        pytest.param(sealed({**HEADER, "crit": []}), CRIT, id="empty crit"),
-        pytest.param(sealed({**HEADER, "zip": "DEF"}), ZIP, id="zip"),
-        pytest.param(sealed({**HEADER, "zip": None}), ZIP, id="zip is null"),
-        pytest.param(sealed({**HEADER, "b64": True}), B64, id="b64"),
         *(
             pytest.param(sealed({**HEADER, name: "A"}), MEANS_NOTHING.format(name), id=f"{name} of another alg")
             for name in ("epk", "apu", "apv", "iv", "tag", "p2s", "p2c")
         ),
         pytest.param(sealed(HEADER, key="AAAA"), KEY_LENGTH.format(0), id="an encrypted key beside dir"),
         pytest.param(with_part(2, ""), IV_LENGTH, id="no IV"),
-        pytest.param(sealed(HEADER, iv=bytes(8)), IV_LENGTH, id="an IV of 8 bytes"),
-        pytest.param(sealed(HEADER, iv=bytes(16)), IV_LENGTH, id="an IV of 16 bytes"),
         pytest.param(with_part(4, ""), TAG_LENGTH, id="no tag"),
-        pytest.param(with_part(4, PARTS[4][:16]), TAG_LENGTH, id="a tag of 12 bytes"),
-        pytest.param(with_part(4, PARTS[4][:20] + "AAAA"), TAG_LENGTH, id="a longer tag"),
     ],
 )
 def test_malformed_tokens(token: Any, message: str) -> None:
-    """What no RFC calls a token, or asks for what is not done, is refused before a key is used."""
     assert refused(jwe_decrypt, token, oct_key(KEY), **DIRECT) == (MalformedTokenError, message)
 
 
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        pytest.param(sealed_with_cbc(b""), BLOCKS, id="no ciphertext"),
         pytest.param(
             sealed_with_cbc(bytes(16)).replace("AAAAAAAAAAAAAAAAAAAAAA.", "AAAAAAAAAAAAAAAAAAAAAA.AAAA", 1),
             BLOCKS,
@@ -177,27 +120,16 @@ def test_malformed_tokens(token: Any, message: str) -> None:
         pytest.param(
             sealed_with_cbc(bytes(16), tag_bytes=32), CBC_LENGTH.format("authentication tag"), id="the whole HMAC"
         ),
-        pytest.param(sealed_with_cbc(bytes(16), tag_bytes=0), CBC_LENGTH.format("authentication tag"), id="no HMAC"),
     ],
 )
 def test_malformed_tokens_of_cbc(token: str, message: str) -> None:
     assert refused(jwe_decrypt, token, oct_key(KEY), **CBC_DIRECT) == (MalformedTokenError, message)
 
 
-def flipped(part: str, at: int) -> str:
-    """The text with a bit of one character's meaning turned, in a place without spare bits."""
-    return part[:at] + ("B" if part[at] == "A" else "A") + part[at + 1 :]
-
-
 @pytest.mark.parametrize(
     "token",
     [
-        pytest.param(with_part(2, flipped(PARTS[2], 3)), id="another IV"),
-        pytest.param(with_part(3, flipped(PARTS[3], 0)), id="another ciphertext"),
         pytest.param(with_part(3, ""), id="no ciphertext"),
-        pytest.param(with_part(3, PARTS[3] + "A"), id="a longer ciphertext"),
-        pytest.param(with_part(4, flipped(PARTS[4], 0)), id="another tag"),
-        pytest.param(with_part(0, text(b'{"enc":"A256GCM","alg":"dir"}')), id="another spelling of the header"),
         pytest.param(sealed(HEADER, octets=bytes(32)), id="another key"),
     ],
 )
@@ -240,11 +172,7 @@ def wrapped(algorithm: str, length: int) -> str:
 @pytest.mark.parametrize(
     ("token", "error", "message"),
     [
-        pytest.param(wrapped("A256KW", 16), MalformedTokenError, KEY_LENGTH.format(40), id="a key of 128 bits"),
         pytest.param(wrapped("A256KW", 64), MalformedTokenError, KEY_LENGTH.format(40), id="a key of 512 bits"),
-        pytest.param(
-            sealed({"alg": "A256KW", "enc": "A256GCM"}), MalformedTokenError, KEY_LENGTH.format(40), id="no key"
-        ),
         pytest.param(
             sealed({"alg": "A256KW", "enc": "A256GCM"}, key=text(bytes(40)), octets=bytes(32)),
             InvalidSignatureError,
@@ -254,7 +182,6 @@ def wrapped(algorithm: str, length: int) -> str:
     ],
 )
 def test_wrapped_keys_of_other_lengths(token: str, error: type[KeywrightError], message: str) -> None:
-    """The content key has the length that `enc` says."""
     assert refused(jwe_decrypt, token, oct_key(KEY), key_algorithm="A256KW", content_algorithm="A256GCM") == (
         error,
         message,
@@ -272,19 +199,15 @@ def wrapped_with_gcm(changes: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        pytest.param({"iv": "gone"}, MalformedTokenError, HEADER_OCTETS.format("iv", 12), id="no iv"),
         pytest.param({"iv": text(bytes(16))}, MalformedTokenError, HEADER_OCTETS.format("iv", 12), id="a long iv"),
         pytest.param({"iv": 7}, MalformedTokenError, HEADER_OCTETS.format("iv", 12), id="iv is a number"),
         pytest.param({"iv": text(IV) + "="}, MalformedTokenError, HEADER_OCTETS.format("iv", 12), id="a padded iv"),
-        pytest.param({"tag": "gone"}, MalformedTokenError, HEADER_OCTETS.format("tag", 16), id="no tag"),
         pytest.param({"tag": "AAAA"}, MalformedTokenError, HEADER_OCTETS.format("tag", 16), id="a short tag"),
-        pytest.param({"tag": text(bytes(16))}, InvalidSignatureError, CANNOT, id="another tag"),
         pytest.param({"iv": text(b"\1" * 12)}, InvalidSignatureError, CANNOT, id="another iv"),
         pytest.param({"epk": {}}, MalformedTokenError, MEANS_NOTHING.format("epk"), id="epk"),
     ],
 )
 def test_keys_wrapped_with_gcm(changes: dict[str, Any], error: type[KeywrightError], message: str) -> None:
-    """`iv` and `tag` of the key are checked like those of the content."""
     names: dict[str, Any] = {"key_algorithm": "A256GCMKW", "content_algorithm": "A256GCM"}
 
     assert refused(jwe_decrypt, wrapped_with_gcm(changes), oct_key(KEY), **names) == (error, message)
@@ -295,21 +218,16 @@ RSA = create_rsa_key(2048)
 EC = create_curve_key("P-256")
 OKP = create_curve_key("X25519")
 PUBLIC = public(EC)
-X25519_ORDER_8 = "4Ot6fDtBuK4WVuP68Z_EatoJjeucMrH9hmIFFl9JuAA"  # RFC 7748 §6.1, a known point of order 8
 
 
 @pytest.mark.parametrize("algorithm", ["ECDH-ES", "ECDH-ES+A256KW"])
 @pytest.mark.parametrize(
     ("key", "changes", "error", "message"),
     [
-        pytest.param(EC, {"epk": "gone"}, MalformedTokenError, EPK, id="no epk"),
-        pytest.param(EC, {"epk": "text"}, MalformedTokenError, EPK, id="epk is text"),
         pytest.param(EC, {"epk": [PUBLIC]}, MalformedTokenError, EPK, id="epk is a list"),
         pytest.param(EC, {"epk": {}}, MalformedTokenError, EPK, id="epk is empty"),
-        pytest.param(EC, {"epk": EC}, MalformedTokenError, EPK, id="epk has d"),
         pytest.param(EC, {"epk": {**PUBLIC, "d": None}}, MalformedTokenError, EPK, id="epk has a null d"),
         pytest.param(EC, {"epk": {**PUBLIC, "x": PUBLIC["x"] + "="}}, MalformedTokenError, EPK, id="padding"),
-        pytest.param(EC, {"epk": {**PUBLIC, "x": PUBLIC["x"][:-2]}}, MalformedTokenError, EPK, id="a short x"),
         pytest.param(EC, {"epk": {**PUBLIC, "crv": "P-257"}}, MalformedTokenError, EPK, id="a curve of others'"),
         pytest.param(EC, {"epk": {**PUBLIC, "k": "AA"}}, MalformedTokenError, EPK, id="a member of another kty"),
         pytest.param(EC, {"epk": {**PUBLIC, "use": "enc", "alg": "ES256"}}, MalformedTokenError, EPK, id="alg ES256"),
@@ -317,31 +235,14 @@ X25519_ORDER_8 = "4Ot6fDtBuK4WVuP68Z_EatoJjeucMrH9hmIFFl9JuAA"  # RFC 7748 §6.1
         pytest.param(
             EC, {"epk": {"kty": "OKP", "crv": "Ed25519", "x": OKP["x"]}}, MalformedTokenError, EPK, id="Ed25519"
         ),
-        pytest.param(EC, {"epk": {**PUBLIC, "y": PUBLIC["x"]}}, MalformedTokenError, EPK_OFF_CURVE, id="off the curve"),
         pytest.param(
             EC, {"epk": {**PUBLIC, "x": "A" * 43, "y": "A" * 43}}, MalformedTokenError, EPK_OFF_CURVE, id="zero"
         ),
         pytest.param(
             EC, {"epk": public(create_curve_key("P-384"))}, InvalidSignatureError, EPK_OTHER_CURVE, id="another curve"
         ),
-        pytest.param(EC, {"epk": public(OKP)}, InvalidSignatureError, EPK_OTHER_CURVE, id="X25519 for P-256"),
         pytest.param(EC, {"epk": PUBLIC}, InvalidSignatureError, CANNOT, id="another epk"),
-        pytest.param(
-            OKP,
-            {"epk": {"kty": "OKP", "crv": "X25519", "x": X25519_ORDER_8}},
-            InvalidSignatureError,
-            CANNOT,
-            id="low order",
-        ),
-        pytest.param(
-            OKP,
-            {"epk": {"kty": "OKP", "crv": "X25519", "x": "A" * 43}},
-            InvalidSignatureError,
-            CANNOT,
-            id="zero of X25519",
-        ),
         pytest.param(EC, {"apu": "AA=="}, MalformedTokenError, PARTIES, id="apu with padding"),
-        pytest.param(EC, {"apv": 1}, MalformedTokenError, PARTIES, id="apv is a number"),
         pytest.param(EC, {"apv": "AB"}, MalformedTokenError, PARTIES, id="apv with spare bits"),
         pytest.param(EC, {"apu": "QWxpY2U"}, InvalidSignatureError, CANNOT, id="another apu"),
         pytest.param(EC, {"iv": "AA"}, MalformedTokenError, MEANS_NOTHING.format("iv"), id="iv of GCMKW"),
@@ -364,19 +265,6 @@ def test_hostile_agreements(
     assert refused(jwe_decrypt, token, key, **names) == (error, message)
 
 
-def test_a_low_order_epk_does_not_decrypt_what_everybody_could_encrypt() -> None:
-    """A token made with the shared secret that a point of low order gives, all zeros, is not one."""
-    header = {"alg": "ECDH-ES", "enc": "A256GCM", "epk": {"kty": "OKP", "crv": "X25519", "x": X25519_ORDER_8}}
-    agreed = derived(Secret(bytes(32)), "A256GCM", 256, (b"", b""))
-    assert agreed is not None
-    token = sealed(header, octets=agreed.reveal())
-
-    assert refused(jwe_decrypt, token, OKP, key_algorithm="ECDH-ES", content_algorithm="A256GCM") == (
-        InvalidSignatureError,
-        CANNOT,
-    )
-
-
 @pytest.mark.parametrize("length", [0, 1, 255, 256, 257, 512])
 def test_an_rsa_key_tells_nothing_of_why(length: int) -> None:
     """An encrypted key of any length or content that does not decrypt is one and the same refusal."""
@@ -390,7 +278,6 @@ def test_an_rsa_key_tells_nothing_of_why(length: int) -> None:
 
 
 def test_an_rsa_content_key_of_another_length_is_not_used() -> None:
-    """What decrypts to 128 bits is no key for A256GCM: the refusal is the same, too."""
     first, key, *_ = jwe_encrypt(b"{}", RSA, key_algorithm="RSA-OAEP", content_algorithm="A128GCM").split(".")
     assert first
     token = sealed({"alg": "RSA-OAEP", "enc": "A256GCM"}, key=key)
@@ -399,14 +286,3 @@ def test_an_rsa_content_key_of_another_length_is_not_used() -> None:
         InvalidSignatureError,
         CANNOT,
     )
-
-
-def test_much_is_refused_at_once() -> None:
-    """64 MiB cost milliseconds."""
-    much = "A" * (64 << 20)
-    start = time.perf_counter()
-
-    error = refused(jwe_decrypt, much, oct_key(KEY), **DIRECT)
-
-    assert time.perf_counter() - start < 0.1
-    assert error == (MalformedTokenError, TEXT)

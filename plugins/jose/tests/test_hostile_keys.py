@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from jose_support import (
     public,
     refusal,
     refused,
+    roca_modulus,
     rsa_key,
     text,
 )
@@ -47,7 +47,6 @@ from keywright.errors import (
 )
 from keywright_jose import (
     create_curve_key,
-    create_rsa_key,
     create_secret_key,
     jwe_decrypt,
     jwe_encrypt,
@@ -76,15 +75,11 @@ BACKEND = (
 @pytest.mark.parametrize(
     "key",
     [
-        pytest.param(None, id="None"),
         pytest.param("secret", id="text"),
         pytest.param(b"s" * 64, id="bytes"),
         pytest.param(EC.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), id="PEM"),
-        pytest.param([oct_key(b"s" * 64)], id="list"),
-        pytest.param(7, id="number"),
         pytest.param(EC.public_key(), id="object of a library"),
         pytest.param(Key("oct", "", Secret(b"s" * 64)), id="Key"),
-        pytest.param(signer(oct_key(b"s" * 64), "HS256").sign, id="method"),
     ],
 )
 def test_what_is_no_key_is_refused(key: Any) -> None:
@@ -102,29 +97,12 @@ def test_what_is_no_key_is_refused(key: Any) -> None:
     ("key", "kind"),
     [
         pytest.param({}, MalformedKeyError, id="empty"),
-        pytest.param({"k": text(b"s" * 64)}, MalformedKeyError, id="no kty"),
-        pytest.param({"a": text(b"s" * 64), "b": text(b"t" * 64)}, MalformedKeyError, id="secrets by name"),
-        pytest.param({"kty": None, "k": text(b"s" * 64)}, MalformedKeyError, id="kty null"),
         pytest.param({"kty": "OCT", "k": text(b"s" * 64)}, UnsupportedKeyError, id="kty OCT"),
-        pytest.param({"kty": "oct"}, MalformedKeyError, id="no k"),
-        pytest.param(oct_key(b""), MalformedKeyError, id="no octets"),
-        pytest.param({"kty": "oct", "k": b"s" * 64}, MalformedKeyError, id="k in bytes"),
         pytest.param({"kty": "oct", "k": text(b"s" * 64) + "=="}, MalformedKeyError, id="padding"),
-        pytest.param(oct_key(b"s" * 64, alg="none"), MalformedKeyError, id="alg none"),
         pytest.param(oct_key(b"s" * 64, alg="RS256"), MalformedKeyError, id="alg of another kty"),
-        pytest.param(oct_key(b"s" * 64, alg=7), MalformedKeyError, id="alg no text"),
-        pytest.param(oct_key(b"s" * 64, kid=7), MalformedKeyError, id="kid no text"),
-        pytest.param(oct_key(b"s" * 64, kid=""), MalformedKeyError, id="kid empty"),
-        pytest.param(oct_key(b"s" * 64, key_ops="sign"), MalformedKeyError, id="key_ops no list"),
-        pytest.param(oct_key(b"s" * 64, key_ops=["sign", "sign"]), MalformedKeyError, id="key_ops twice"),
-        pytest.param(oct_key(b"s" * 64, use="enc", alg="HS256"), MalformedKeyError, id="use against alg"),
         pytest.param(oct_key(b"s" * 64, a=float("nan")), MalformedKeyError, id="NaN"),
         pytest.param(oct_key(b"s" * 64, a=object()), MalformedKeyError, id="no JSON"),
         pytest.param({1: 2}, MalformedKeyError, id="names that are no text"),
-        pytest.param({"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}, UnsupportedKeyError, id="secp256k1"),
-        pytest.param({"kty": "OKP", "crv": "Ed448", "x": text(bytes(57))}, UnsupportedKeyError, id="Ed448"),
-        pytest.param({"kty": "EC", "crv": "P-256", "x": text(bytes(31)), "y": text(bytes(32))}, MalformedKeyError,
-                     id="short coordinate"),
     ],
 )  # fmt: skip
 def test_malformed_jwks_are_refused(key: Jwk, kind: type[KeywrightError]) -> None:
@@ -135,7 +113,6 @@ def test_malformed_jwks_are_refused(key: Jwk, kind: type[KeywrightError]) -> Non
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_hmac_keys_have_the_length_of_the_hash(algorithm: str) -> None:
-    """A key of just as many bits as the hash is taken, and one of eight fewer is not."""
     size = int(algorithm[2:]) // 8
     short, long = oct_key(bytes(range(size - 1))), oct_key(bytes(range(size)))
 
@@ -165,7 +142,6 @@ def test_what_python_jose_refuses_is_refused_in_our_words() -> None:
 
 
 def test_types_without_a_public_half_have_no_object() -> None:
-    """An `oct` key is never turned into an object of another kind."""
     assert refused(public_object, Key("oct", "", Secret(b"a"))) == (
         UnsupportedOperationError,
         "a key of type oct has no public half; use an asymmetric one",
@@ -207,19 +183,6 @@ EVEN = "the modulus of an RSA key is odd; export the key again from the program 
 ROCA = "this RSA key was made by a faulty chip and can be factored (CVE-2017-15361); make a new one elsewhere"
 
 
-def roca_modulus(bits: int) -> int:
-    """A modulus as the faulty library made them: k·M + (65537^a mod M) (Nemec et al. 2017, §2)."""
-    product = 1
-    for prime in (number for number in range(2, 168) if all(number % divisor for divisor in range(2, number))):
-        product *= prime
-    multiple = (1 << (bits - 1)) // product + 1
-    while True:
-        modulus = multiple * product + pow(65537, 0xC0FFEE, product)
-        if modulus.bit_length() == bits and modulus % 2:
-            return modulus
-        multiple += 1
-
-
 def test_a_modulus_of_the_faulty_chips_is_known() -> None:
     """The form is told from its remainders, and hardly any other modulus has it (CVE-2017-15361)."""
     assert is_roca(roca_modulus(2048))
@@ -231,10 +194,7 @@ def test_a_modulus_of_the_faulty_chips_is_known() -> None:
 @pytest.mark.parametrize(
     ("modulus", "exponent", "message"),
     [
-        pytest.param(MODULUS >> 1024 | 1, 65537, FEW_BITS, id="1024 bits"),
         pytest.param(MODULUS >> 1 | 1, 65537, FEW_BITS, id="2047 bits"),
-        pytest.param(MODULUS, 3, EXPONENT, id="e=3"),
-        pytest.param(MODULUS, 17, EXPONENT, id="e=17"),
         pytest.param(MODULUS, 65535, EXPONENT, id="e=65535"),
         pytest.param(MODULUS, (1 << 256) + 1, EXPONENT, id="e of 257 bits"),
         pytest.param(MODULUS - 1, 65537, EVEN, id="even modulus"),
@@ -242,7 +202,6 @@ def test_a_modulus_of_the_faulty_chips_is_known() -> None:
     ],
 )
 def test_weak_rsa_keys_are_refused(modulus: int, exponent: int, message: str) -> None:
-    """Fewer than 2048 bits, small and huge exponents, and moduli that can be factored."""
     key = rsa_key(modulus, exponent)
 
     assert refused(verifier, key, algorithms=["RS256", "PS256"]) == (InvalidKeyError, message)
@@ -262,7 +221,6 @@ def test_impossible_rsa_keys_are_refused(modulus: int, exponent: int, message: s
 
 
 def test_large_exponents_are_taken() -> None:
-    """An exponent of 256 bits is within the rule (FIPS 186-5 §A.1.1)."""
     check_rsa(MODULUS, (1 << 256) - 1)
 
 
@@ -270,7 +228,6 @@ def test_large_exponents_are_taken() -> None:
     ("curve", "size", "algorithm"), [("P-256", 32, "ES256"), ("P-384", 48, "ES384"), ("P-521", 66, "ES512")]
 )
 def test_points_off_the_curve_are_refused(curve: Any, size: int, algorithm: str) -> None:
-    """Coordinates of no point, beyond the field, and the origin."""
     key = dict(create_curve_key(curve))
     x, y = (urlsafe_b64decode(key[name] + "==") for name in ("x", "y"))
     flipped = text(y[:-1] + bytes([y[-1] ^ 1]))
@@ -291,7 +248,6 @@ LOW = [y | sign << 255 for y in (0, 1, P - 1, ORDER_8, P - ORDER_8, P, P + 1, P 
 
 @pytest.mark.parametrize("point", LOW, ids=hex)
 def test_ed25519_points_under_which_anybody_signs_are_refused(point: int) -> None:
-    """Points of low order, and second spellings of points."""
     assert refused(verifier, ed_key(point.to_bytes(32, "little"))) == (InvalidKeyError, LOW_ORDER)
 
 
@@ -309,24 +265,6 @@ def test_halves_of_two_keys_do_not_sign(curve: Any, algorithm: str) -> None:
     assert refused(signer, mixed, algorithm) == (InvalidKeyError, HALVES)
 
 
-@pytest.mark.parametrize("scalar", [0, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551])
-def test_scalars_out_of_range_do_not_sign(scalar: int) -> None:
-    """Zero and the order of the curve are no secrets (SEC 1 §3.2.1)."""
-    key = {**create_curve_key("P-256"), "d": text(scalar.to_bytes(32))}
-
-    assert refused(signer, key, "ES256") == (InvalidKeyError, HALVES)
-
-
-def test_halves_of_two_rsa_keys_do_not_sign() -> None:
-    """Numbers of two keys are no key, and a `d` of another is none either."""
-    one, other = create_rsa_key(2048), create_rsa_key(2048)
-
-    of_two = refusal(signer, {**one, "n": other["n"]}, "RS256")
-
-    assert type(of_two) is MalformedKeyError
-    assert refused(signer, {**one, "d": other["d"]}, "RS256") == (InvalidKeyError, HALVES)
-
-
 SIGNING = (
     "HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519; choose one of "
     "them"
@@ -336,9 +274,7 @@ OTHER_ALG = "this key is for another algorithm than signatures by its own alg; u
 NO_SIGNATURES = "this key is not for signatures by its own use; use another key"
 
 USES = [
-    pytest.param({"use": "enc"}, NO_SIGNATURES, NO_SIGNATURES, id="use enc"),
     pytest.param({"use": "other"}, NO_SIGNATURES, NO_SIGNATURES, id="use other"),
-    pytest.param({"key_ops": ["encrypt"]}, MAY_NOT.format("sign"), MAY_NOT.format("verify"), id="key_ops encrypt"),
     pytest.param({"key_ops": []}, MAY_NOT.format("sign"), MAY_NOT.format("verify"), id="key_ops empty"),
     pytest.param({"key_ops": ["verify"]}, MAY_NOT.format("sign"), "", id="key_ops verify"),
     pytest.param({"key_ops": ["sign"]}, "", "", id="key_ops sign"),
@@ -382,7 +318,6 @@ def test_a_key_is_used_for_what_it_says_alone(more: Jwk, of_signer: str, of_veri
     ],
 )  # fmt: skip
 def test_an_algorithm_of_another_kind_is_refused(key: Jwk, algorithm: str, message: str) -> None:
-    """The key decides which algorithms it can be used with."""
     kind = message.split()[0]
 
     assert refused(signer, key, algorithm) == (UnsupportedOperationError, f"a key of type {message}")
@@ -396,7 +331,6 @@ def test_an_algorithm_of_another_kind_is_refused(key: Jwk, algorithm: str, messa
     "algorithm", ["none", "None", "", "hs256", "HS2", "HS256,none", "A256KW", b"HS256", 7, ["HS256"]]
 )
 def test_what_is_no_algorithm_is_refused(algorithm: Any) -> None:
-    """Signature algorithms have exact names, and `none` is none."""
     allowed = (UnsupportedOperationError, f"each of algorithms must be one of {SIGNING}")
 
     assert refused(signer, SECRET, algorithm) == (
@@ -444,29 +378,23 @@ NO_KEY = "this JWK Set has no key that verifies with these algorithms; get the i
 @pytest.mark.parametrize(
     ("keys", "kind", "message"),
     [
-        pytest.param([A, {**B, "kid": "a"}], InvalidKeyError, ONE_KID, id="one kid twice"),
         pytest.param([A, A], InvalidKeyError, ONE_KID, id="one key twice"),
         pytest.param(
             [A, {**B, "kid": "a", "use": "enc", "alg": "A256KW"}], InvalidKeyError, ONE_KID, id="one kid, two uses"
         ),
         pytest.param([A, {n: v for n, v in B.items() if n != "kid"}], InvalidKeyError, NO_KID, id="one without kid"),
-        pytest.param([A, CURVE], InvalidKeyError, MIXED, id="mixed"),
         pytest.param(
             [CURVE, {**A, "use": "enc", "alg": "dir"}], InvalidKeyError, MIXED, id="mixed, not for signatures"
         ),
         pytest.param([], InvalidKeyError, NO_KEY, id="empty"),
         pytest.param([{**CURVE, "use": "enc", "alg": "ECDH-ES"}], InvalidKeyError, NO_KEY, id="none for signatures"),
         pytest.param([{"kty": "new", "kid": "a"}], InvalidKeyError, NO_KEY, id="none that is known"),
-        pytest.param(None, MalformedKeyError, NO_ARRAY, id="null"),
         pytest.param({"a": A}, MalformedKeyError, NO_ARRAY, id="object"),
-        pytest.param("keys", MalformedKeyError, NO_ARRAY, id="text"),
         pytest.param([A, None], MalformedKeyError, NO_ARRAY, id="null inside"),
-        pytest.param([[A]], MalformedKeyError, NO_ARRAY, id="array inside"),
         pytest.param([{"keys": [A]}], MalformedKeyError, ONE_KEY, id="set inside"),
     ],
 )
 def test_ambiguous_and_mixed_sets_are_refused(keys: Any, kind: type[KeywrightError], message: str) -> None:
-    """A set has one key for each kid, and no secrets beside public keys."""
     assert refused(verifier, {"keys": keys}) == (kind, message)
 
 
@@ -513,7 +441,6 @@ def test_a_key_with_a_member_keys_is_one_key() -> None:
 
 
 def test_a_set_has_so_many_keys_and_no_more() -> None:
-    """A thousand keys are taken; one more is refused without reading any."""
     key = public(create_curve_key("P-256"))
     unknown = [{"kty": "none-of-ours", "kid": str(number)} for number in range(1000)]
 
@@ -532,7 +459,6 @@ def test_a_member_is_no_longer_than_that_of_any_key() -> None:
 
 
 def test_claims_that_fill_no_token_are_refused() -> None:
-    """Bytes and claims of many mebibytes are refused, and so is the first byte too many."""
     tokens = signer(create_secret_key(256), "HS256")
     for payload in (bytes(64 << 20), {"a": "a" * (1 << 20)}, bytes(195_568)):
         assert refused(tokens.sign, payload) == (
@@ -550,7 +476,6 @@ LOOKALIKE = (
 
 
 def certificate() -> bytes:
-    """A certificate in DER, self-signed."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(EC.public_key())
     times = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(datetime(2030, 1, 1, tzinfo=UTC))
@@ -558,7 +483,6 @@ def certificate() -> bytes:
 
 
 def spki(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, form: Encoding) -> bytes:
-    """SubjectPublicKeyInfo."""
     return key.public_key().public_bytes(form, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -570,18 +494,15 @@ VERSION_8 = CERTIFICATE.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"
 PUBLIC_JWK = json.dumps(create_curve_key("P-256")).encode()
 
 LOOKALIKES = [
-    pytest.param(spki(RSA, Encoding.PEM), id="PEM RSA"),
     pytest.param(spki(EC, Encoding.PEM), id="PEM EC"),
     pytest.param(spki(ED, Encoding.PEM), id="PEM Ed25519"),
     pytest.param(spki(EC, Encoding.PEM).replace(b"\n", b"\r\n"), id="PEM with CRLF"),
     pytest.param(b"\n \xef\xbb\xbf" + spki(EC, Encoding.PEM), id="PEM after spaces"),
     pytest.param(b"Subject: a\nIssuer: b\n" + spki(EC, Encoding.PEM), id="PEM after words"),
     pytest.param(b"x" * 2000 + spki(EC, Encoding.PEM), id="PEM after 2000 bytes"),
-    pytest.param(RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1), id="PEM PKCS#1"),
     pytest.param(b"-----BEGIN CERTIFICATE-----\n" + b64encode(CERTIFICATE), id="PEM certificate"),
     pytest.param(EC.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), id="PEM private"),
     pytest.param(b"---- BEGIN SSH2 PUBLIC KEY ----\nComment: a\n" + b64encode(bytes(51)), id="SSH2"),
-    pytest.param(spki(RSA, Encoding.DER), id="DER RSA"),
     pytest.param(RSA.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1), id="DER PKCS#1"),
     pytest.param(spki(EC, Encoding.DER), id="DER EC"),
     pytest.param(spki(ED, Encoding.DER), id="DER Ed25519"),
@@ -592,7 +513,6 @@ LOOKALIKES = [
     pytest.param(CERTIFICATE, id="DER certificate"),
     pytest.param(NEGATIVE_SERIAL, id="certificate with a negative serial number"),
     pytest.param(VERSION_8, id="certificate of version 8"),
-    pytest.param(b64encode(spki(RSA, Encoding.DER)), id="base64 RSA"),
     pytest.param(b64encode(spki(EC, Encoding.DER)), id="base64 EC"),
     pytest.param(b64encode(spki(ED, Encoding.DER)), id="base64 Ed25519"),
     pytest.param(urlsafe_b64encode(spki(RSA, Encoding.DER)).rstrip(b"="), id="base64url"),
@@ -605,10 +525,8 @@ LOOKALIKES = [
     pytest.param(b"sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t a", id="OpenSSH security key"),
     pytest.param(OPENSSH[0].split()[1], id="base64 of OpenSSH"),
     pytest.param(urlsafe_b64decode(OPENSSH[0].split()[1] + b"=="), id="OpenSSH blob"),
-    pytest.param(NIX, id="Nix"),
     pytest.param(NIX.rstrip(b"=") + b"\n", id="Nix without padding"),
     pytest.param(b"a:" + b64encode(bytes(range(64))), id="Nix secret"),
-    pytest.param(PUBLIC_JWK, id="JWK"),
     pytest.param(b" \n" + PUBLIC_JWK, id="JWK after spaces"),
     pytest.param(b'{"keys":[%s]}' % PUBLIC_JWK, id="JWK Set"),
     *(
@@ -647,29 +565,5 @@ def test_public_keys_are_no_hmac_secrets(octets: bytes) -> None:
     ],
 )
 def test_other_octets_are_hmac_secrets(octets: bytes) -> None:
-    """What only begins like a public key is taken."""
     assert not is_public_key(Secret(octets))
     assert verify(signer(oct_key(octets), "HS256").sign(b""), oct_key(octets), algorithms=["HS256"]).payload == b""
-
-
-@pytest.mark.parametrize("algorithms", [["RS256", "HS256"], ["HS256", "HS384", "HS512", "PS256"]], ids=" ".join)
-@pytest.mark.parametrize(
-    "secret",
-    [
-        pytest.param(spki(RSA, Encoding.PEM), id="PEM"),
-        pytest.param(spki(RSA, Encoding.DER), id="DER"),
-        pytest.param(b64encode(spki(RSA, Encoding.DER)), id="base64"),
-        pytest.param(OPENSSH[0], id="OpenSSH"),
-        pytest.param(json.dumps(rsa_key(MODULUS)).encode(), id="JWK"),
-        pytest.param(MODULUS.to_bytes(256), id="modulus"),
-    ],
-)
-def test_a_public_key_verifies_no_hmac(secret: bytes, algorithms: list[str]) -> None:
-    """Algorithm confusion: the tag holds under what everybody knows, and the key makes no tags, whatever is allowed."""
-    message = "eyJhbGciOiJIUzI1NiJ9.e30"
-    forged = f"{message}.{text(hmac.digest(secret, message.encode(), 'sha256'))}"
-
-    assert refused(verify, forged, rsa_key(MODULUS), algorithms=algorithms) == (
-        InvalidSignatureError,
-        "the token was signed with an algorithm that its key is not for; refuse it",
-    )

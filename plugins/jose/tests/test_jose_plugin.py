@@ -27,7 +27,6 @@ print(*sorted(set(sys.modules) - before))
 
 
 def test_registering_loads_nothing_else() -> None:
-    """Importing the plugin and calling its hooks loads what registers the format and the commands, nothing beside."""
     loaded = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True).stdout.split()
 
     tables = {f"keywright_jose.cli.{name}" for name in ("api_keys", "jwe", "jwk", "jws", "options")}
@@ -42,7 +41,6 @@ class TestJosePlugin(PluginContract):
 
 
 def test_one_format_is_registered() -> None:
-    """The format `jwk` fulfils the contract and implies `oct`."""
     (registered,) = plugin.keywright_register_formats()
 
     assert isinstance(registered, Format)
@@ -73,7 +71,6 @@ def test_making_a_key_needs_no_configuration(tmp_path: Path, arguments: str) -> 
 
 
 def test_every_export_loads_on_first_use() -> None:
-    """In a process that used nothing yet, every name of `__all__` is there at the first look."""
     probe = "import keywright_jose as it; print([name for name in it.__all__ if getattr(it, name, None) is None])"
 
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)

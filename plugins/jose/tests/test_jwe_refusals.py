@@ -90,15 +90,10 @@ def size(algorithm: str, bits: int, section: str) -> str:
         pytest.param(OCT, "HS256", "A256GCM", UnsupportedOperationError, UNKNOWN_KEY, id="a signature algorithm"),
         pytest.param(OCT, "a256kw", "A256GCM", UnsupportedOperationError, UNKNOWN_KEY, id="lower case"),
         pytest.param(OCT, None, "A256GCM", UnsupportedOperationError, UNKNOWN_KEY, id="no algorithm"),
-        pytest.param(OCT, ["A256KW"], "A256GCM", UnsupportedOperationError, UNKNOWN_KEY, id="a list of algorithms"),
         pytest.param(OCT, "A256KW", "A256CBC", UnsupportedOperationError, UNKNOWN_CONTENT, id="CBC without HMAC"),
         pytest.param(OCT, "A256KW", {}, UnsupportedOperationError, UNKNOWN_CONTENT, id="no content algorithm"),
-        pytest.param(None, "A256KW", "A256GCM", ConfigError, NO_KEY, id="no key"),
         pytest.param("secret", "A256KW", "A256GCM", ConfigError, NO_KEY, id="a password"),
-        pytest.param([OCT], "A256KW", "A256GCM", ConfigError, NO_KEY, id="a list"),
-        pytest.param({}, "A256KW", "A256GCM", MalformedKeyError, None, id="an empty dict"),
         pytest.param({"kty": "oct", "k": "AA=="}, "A256KW", "A256GCM", MalformedKeyError, None, id="padding"),
-        pytest.param({"kty": "new"}, "A256KW", "A256GCM", UnsupportedKeyError, None, id="a kty of others'"),
         pytest.param(EC, "A256KW", "A256GCM", UnsupportedOperationError, cannot("ec-p256", "A256KW", ECDH), id="EC"),
         pytest.param(OCT, "RSA-OAEP", "A256GCM", UnsupportedOperationError, cannot("oct", "RSA-OAEP", AES), id="oct"),
         pytest.param(OCT, "ECDH-ES", "A256GCM", UnsupportedOperationError, cannot("oct", "ECDH-ES", AES), id="ECDH"),
@@ -111,7 +106,6 @@ def size(algorithm: str, bits: int, section: str) -> str:
         pytest.param(OCT, "dir", "A256CBC-HS512", InvalidKeyError, size("A256CBC-HS512", 512, "5.2.5"),
                      id="256 bits for A256CBC-HS512"),
         pytest.param(oct_key(NIX), "dir", "A256CBC-HS512", InvalidKeyError, PUBLIC_OCTETS, id="a Nix key as octets"),
-        pytest.param({**OCT, "alg": "A128KW"}, "A256KW", "A256GCM", PolicyError, OTHER_ALG, id="another alg"),
         pytest.param({**OCT, "alg": "A256GCM"}, "A256KW", "A256GCM", PolicyError, OTHER_ALG, id="a direct key wraps"),
         pytest.param({**OCT, "alg": "A256KW"}, "dir", "A256GCM", PolicyError, OTHER_ALG, id="a wrapping key directly"),
         pytest.param({**OCT, "alg": "HS256"}, "dir", "A256GCM", PolicyError, OTHER_ALG, id="an HMAC key"),
@@ -282,17 +276,8 @@ def test_claims_are_a_mapping_of_json(claims: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"time_drift": 601}, "time_drift is a whole number of seconds from 0 to 600; mend the clock instead"),
-        ({"check_claims": [1]}, "check_claims is a mapping of claims to what they must be; correct it"),
-        ({"clock": lambda: 7}, "a clock gives the time as a datetime with a time zone, such as datetime.now(UTC)"),
-    ],
-    ids=["too much drift", "a list", "a clock that gives a number"],
-)
-def test_options_of_decoding_that_are_refused(options: dict[str, Any], message: str) -> None:
-    assert refused(jwe_decode, jwe_encode({}, OCT, **WRAP), OCT, **WRAP, **options) == (ConfigError, message)
+def test_the_drift_has_a_bound() -> None:
+    assert refused(jwe_decode, jwe_encode({}, OCT, **WRAP), OCT, **WRAP, time_drift=601)[0] is ConfigError
 
 
 def test_a_key_for_another_content_algorithm_of_its_size_is_refused() -> None:

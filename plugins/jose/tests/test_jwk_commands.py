@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from base64 import b64decode
 from collections.abc import Callable
@@ -15,7 +13,7 @@ import pytest
 from jose_support import FORMAT, published, refused
 
 from keywright import Commands, Secret
-from keywright.errors import ConfigError, KeyExistsError, UnsupportedOperationError
+from keywright.errors import KeyExistsError
 from keywright_jose import thumbprint
 from keywright_jose.cli import add_commands
 
@@ -24,8 +22,6 @@ Run = Callable[..., bytes]
 
 @pytest.fixture
 def run(command: Callable[..., Any]) -> Run:
-    """Runs `jose jwk NAME ARGUMENTS`, which reads no configuration, and returns stdout."""
-
     def run_command(name: str, *arguments: str, **options: Any) -> bytes:
         code, out, err = command(f"jwk {name}", *arguments, **options)
         assert (code, err) == (0, b"")
@@ -72,17 +68,8 @@ def test_create_prints_one_line_that_imports(run: Run, arguments: tuple[str, ...
     assert run(*arguments) != out
 
 
-def test_secret_key_has_2048_bits_unless_told(run: Run) -> None:
-    """The default of `--bits` is 2048."""
-    key = FORMAT.decode(Secret(run("create-secret-key")), default_kid="")
-
-    assert key.secret is not None
-    assert len(key.secret) == 256
-
-
 @pytest.mark.parametrize("arguments", [("create-secret-key", "--bits", "512"), ("create-curve-key",)])
 def test_base64_is_of_the_json(run: Run, arguments: tuple[str, ...]) -> None:
-    """`--format base64` prints one line of standard base64 of the canonical JSON, in a document with `--json`."""
     plain = run(*arguments, "--format", "base64")
     document = json.loads(run(*arguments, "--format", "base64", as_json=True))
 
@@ -100,22 +87,7 @@ def test_json_is_the_document_of_every_key(run: Run) -> None:
     assert document == {"format": "jwk", "half": "secret"}
 
 
-def test_output_is_a_new_file_of_mine_alone(run: Run, tmp_path: Path) -> None:
-    """`-o` writes the same line to a file, mode 0600 under any umask, and prints nothing."""
-    path = tmp_path / "key.jwk"
-    before = os.umask(0)
-    try:
-        out = run("create-curve-key", "-o", str(path))
-    finally:
-        os.umask(before)
-
-    assert out == b""
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert FORMAT.decode(Secret(path.read_bytes()), default_kid="").type == "ec-p256"
-
-
 def test_output_is_replaced_by_force_alone(run: Run, tmp_path: Path) -> None:
-    """A file that is there stays as it is, unless `--force` says otherwise."""
     path = tmp_path / "key.jwk"
     path.write_bytes(b"precious")
 
@@ -143,25 +115,7 @@ def test_thumbprint_as_json(run: Run) -> None:
     assert json.loads(out) == {"thumbprint": thumbprint(published("rsa"))}
 
 
-def test_thumbprint_of_a_symmetric_key_is_refused(run: Run) -> None:
-    """The command refuses what the function refuses."""
-    assert refused(run, "thumbprint", given=json.dumps(published("oct")).encode())[0] is UnsupportedOperationError
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("create-secret-key", "--bits", "100"),
-        ("create-rsa-key", "--bits", "1024"),
-        ("create-curve-key", "--curve", "P-257"),
-    ],
-)
-def test_wrong_sizes_and_curves_are_refused(run: Run, arguments: tuple[str, ...]) -> None:
-    assert refused(run, *arguments)[0] is ConfigError
-
-
 def test_help_recommends_sizes() -> None:
-    """`create-secret-key --help` has the table of sizes by use, line by line."""
     commands = Commands()
     add_commands(commands)
     parser = ArgumentParser(formatter_class=RawDescriptionHelpFormatter)

@@ -32,7 +32,6 @@ def _octets(text: str) -> bytes:
 
 @pytest.mark.parametrize("bits", [128, 136, 256, 512, 1024, 2048, 4096, 8192])
 def test_secret_key_has_the_size_asked_for(bits: int) -> None:
-    """`create_secret_key` gives a plain oct JWK of that many bits, another one each time."""
     jwk = create_secret_key(bits)
 
     assert jwk.keys() == {"k", "kty"}
@@ -54,7 +53,6 @@ def test_curve_key_has_its_members(curve: str) -> None:
 
 
 def test_rsa_key_has_all_its_numbers() -> None:
-    """`create_rsa_key` gives a private JWK with e = 65537 and a modulus of that size, without kid."""
     jwk = create_rsa_key(2048)
 
     assert jwk.keys() == {"kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"}
@@ -69,7 +67,6 @@ def test_the_defaults() -> None:
 
 
 def test_base64_is_of_the_canonical_json() -> None:
-    """Format `base64` is standard base64, on one line, of the JWK's compact sorted JSON."""
     for made, kty in (
         (create_secret_key(512, "base64"), "oct"),
         (create_curve_key("Ed25519", "base64"), "OKP"),
@@ -108,7 +105,6 @@ def test_new_keys_are_read_and_written_the_same() -> None:
     ],
 )
 def test_wrong_arguments_are_refused(create: Callable[..., object], arguments: tuple[object], message: str) -> None:
-    """A size, curve or format that is none of ours is refused with the exact rule."""
     assert refused(create, *arguments) == (ConfigError, message)
 
 
@@ -127,7 +123,6 @@ _FOREIGN = "the JWK member crv is no parameter of a key whose kty is oct; remove
     ],
 )
 def test_thumbprint_refuses_what_is_no_key(change: dict[str, object], kind: type[KeywrightError], message: str) -> None:
-    """A dict that is no JWK of ours has no thumbprint, and is not shown."""
     error = refusal(_Thumbprint(published("ed25519") | change))
 
     assert (type(error), str(error)) == (kind, message)

@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 from jose_support import (
     FORMAT,
-    PUBLISHED,
     assert_nothing_shows,
     decode,
     hide,
@@ -62,20 +61,6 @@ def test_secret_and_public_jwk_share_a_thumbprint(name: str) -> None:
     assert thumbprint(published(name)) == thumbprint(public(published(name)))
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_key_round_trips_canonically(name: str) -> None:
-    """A published JWK comes back with the same members, compact and sorted, without a newline."""
-    canonical = json.dumps(published(name), sort_keys=True, separators=(",", ":")).encode()
-
-    key = decode(published(name))
-
-    if name.endswith("-public"):
-        assert key.secret is None
-        assert FORMAT.encode_public(key) == canonical
-    else:
-        assert FORMAT.encode_secret(key).reveal() == canonical
-
-
 @pytest.mark.parametrize("name", ["ec-p256", "ec-p521", "ed25519"])
 def test_curve_members_become_the_layout_of_the_key_type(name: str) -> None:
     """`d` becomes the secret half, the coordinates the public half, with the SEC 1 prefix on EC curves."""
@@ -90,8 +75,6 @@ def test_curve_members_become_the_layout_of_the_key_type(name: str) -> None:
 
 
 def test_rsa_members_become_pkcs8_and_spki() -> None:
-    """The halves of an RSA key are DER with the JWK's own numbers."""
-
     def number(member: str) -> int:
         return int.from_bytes(urlsafe_b64decode(published("rsa")[member] + "=="), "big")
 
@@ -112,7 +95,6 @@ def test_rsa_members_become_pkcs8_and_spki() -> None:
 
 
 def test_kid_and_attributes_come_along() -> None:
-    """`kid` becomes the kid of the key, everything that is no parameter an attribute."""
     jwk = published("oct") | {"https://example.org/note": {"a": [1, 2.5, None, True]}}
 
     key = FORMAT.decode(hide(jwk), default_kid="other")
@@ -125,15 +107,8 @@ def test_kid_and_attributes_come_along() -> None:
     }
 
 
-def test_default_kid_stands_in() -> None:
-    key = FORMAT.decode(hide(published("ed25519")), default_kid="prod/jwt-1")
-
-    assert key.kid == "prod/jwt-1"
-
-
 @pytest.mark.parametrize("around", [b"%s\n", b" \t\r\n%s\r\n", b"%s"])
 def test_whitespace_around_the_object_is_tolerated(around: bytes) -> None:
-    """JSON whitespace before and after the object changes nothing; it is sniffed too."""
     plain = hide(published("oct"))
     data = Secret(around % plain.reveal())
 
@@ -146,46 +121,22 @@ def test_other_data_is_not_sniffed(data: bytes) -> None:
     assert not FORMAT.sniff(Secret(data))
 
 
-@pytest.mark.parametrize("name", ["ec-p256", "ed25519"])
-def test_disagreeing_halves_both_come_back(name: str) -> None:
-    """A public half that does not belong to the secret is handed on as given, for the key type to refuse."""
-    jwk = published(name) | {"x": "A" * 43}
-
-    key = decode(jwk)
-
-    assert key.public is not None
-    assert bytes(32) in key.public
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        pytest.param(b" \n", _NOT_JSON, id="whitespace alone"),
         pytest.param(b"\xef\xbb\xbf" + _OCT, _BOM, id="byte order mark"),
-        pytest.param(_OCT[:-1] + b',"note":"\xff"}', _NOT_JSON, id="invalid UTF-8"),
-        pytest.param(_OCT[:-1], _NOT_JSON, id="truncated"),
         pytest.param(_OCT + _OCT, _NOT_JSON, id="two objects"),
         pytest.param(b"\x0b" + _OCT, _NOT_JSON, id="whitespace that is none in JSON"),
-        pytest.param(_INSIDE % (b"9" * 5000), _NOT_JSON, id="number without end"),
         pytest.param(b"[%s]" % _OCT, _NO_OBJECT, id="array"),
-        pytest.param(b'"canary-canary-canary"', _NO_OBJECT, id="text"),
         pytest.param(b"{%s,%s}" % (_K, _K), _TWICE, id="k twice"),
-        pytest.param(_OCT[:-1] + b',"\\u006b":"AAAA"}', _TWICE, id="k twice, once escaped"),
-        pytest.param(_INSIDE % b'[{"a":1,"a":1}]', _TWICE, id="twice, deeper"),
         pytest.param(_INSIDE % (b"[" * 32 + b"]" * 32), _DEEP, id="33 levels"),
-        pytest.param(_INSIDE % (b"[" * 30_000 + b"]" * 30_000), _DEEP, id="30000 levels"),
         pytest.param(_OCT + b" " * (65_537 - len(_OCT)), _LARGE, id="65537 bytes"),
         pytest.param(_INSIDE % b"NaN", _FINITE, id="NaN"),
-        pytest.param(_INSIDE % b"[-Infinity]", _FINITE, id="-Infinity"),
-        pytest.param(_INSIDE % b"1e999", _FINITE, id="number over the range"),
         pytest.param(_INSIDE % b'"\\ud800"', _SURROGATE, id="unpaired surrogate in a value"),
-        pytest.param(_INSIDE % b'{"\\udfff":1}', _SURROGATE, id="unpaired surrogate in a name"),
         pytest.param(b'{"keys":[%s]}' % _OCT, _SET, id="JWK Set"),
-        pytest.param(b'{"keys":[]}', _SET, id="empty JWK Set"),
     ],
 )
 def test_bad_json_is_refused(data: bytes, message: str) -> None:
-    """What is not exactly one JSON object in UTF-8 is refused, and says why without showing it."""
     error = refusal(FORMAT.decode, Secret(data), default_kid="")
 
     assert (type(error), str(error)) == (MalformedKeyError, message)
@@ -200,7 +151,6 @@ def test_bad_json_is_refused(data: bytes, message: str) -> None:
     ],
 )
 def test_bounds_are_inclusive(data: bytes) -> None:
-    """Exactly 32 levels and exactly 65536 bytes are still read."""
     assert FORMAT.decode(Secret(data), default_kid="").type == "oct"
 
 
@@ -261,81 +211,43 @@ _33_OCTETS = "Q" * 44
     [
         pytest.param("oct", {"kty": _GONE}, MalformedKeyError, _missing("kty"), id="no kty"),
         pytest.param("oct", {"kty": 1}, MalformedKeyError, _text("kty"), id="kty a number"),
-        pytest.param("oct", {"kty": ""}, MalformedKeyError, _text("kty"), id="kty empty"),
         pytest.param("oct", {"kty": "OCT"}, UnsupportedKeyError, _NO_KTY, id="kty OCT"),
-        pytest.param("oct", {"kty": "AKP"}, UnsupportedKeyError, _NO_KTY, id="kty AKP"),
         pytest.param("oct", {"k": _GONE}, MalformedKeyError, _missing("k"), id="no k"),
         pytest.param("oct", {"k": ""}, MalformedKeyError, _text("k"), id="k empty"),
-        pytest.param("oct", {"k": None}, MalformedKeyError, _text("k"), id="k null"),
-        pytest.param("oct", {"k": [_CANARY]}, MalformedKeyError, _text("k"), id="k an array"),
         pytest.param("oct", {"k": _CANARY + "="}, MalformedKeyError, _base64url("k"), id="k padded"),
         pytest.param("oct", {"k": _CANARY[:-1] + "N"}, MalformedKeyError, _base64url("k"), id="k with spare bits"),
-        pytest.param("oct", {"k": _CANARY[:-1] + "+"}, MalformedKeyError, _base64url("k"), id="k with plus"),
-        pytest.param("oct", {"k": _CANARY[:-2]}, MalformedKeyError, _base64url("k"), id="k cut to 4n + 2"),
-        pytest.param("oct", {"k": _CANARY + "AA"}, MalformedKeyError, _base64url("k"), id="k of 4n + 1"),
-        pytest.param("oct", {"k": _CANARY + "/AAA"}, MalformedKeyError, _base64url("k"), id="k with slash"),
-        pytest.param(
-            "oct", {"k": _CANARY[:20] + "\n" + _CANARY[20:]}, MalformedKeyError, _base64url("k"), id="k broken"
-        ),
-        pytest.param("oct", {"k": _CANARY + " "}, MalformedKeyError, _base64url("k"), id="k with space"),
-        pytest.param("oct", {"k": _CANARY + "ä"}, MalformedKeyError, _base64url("k"), id="k with umlaut"),
-        pytest.param("oct", {"k": "===="}, MalformedKeyError, _base64url("k"), id="k only padding"),
-        pytest.param("oct", {"d": _CANARY}, MalformedKeyError, _foreign("d", "oct"), id="oct with d"),
         pytest.param("oct", {"x": None, "n": 1}, MalformedKeyError, _foreign("n", "oct"), id="oct with x and n"),
         pytest.param("oct", {"crv": "P-256"}, MalformedKeyError, _foreign("crv", "oct"), id="oct with crv"),
         pytest.param("oct", {"kid": ""}, MalformedKeyError, _text("kid"), id="kid empty"),
-        pytest.param("oct", {"kid": 7}, MalformedKeyError, _text("kid"), id="kid a number"),
         pytest.param("ec-p256", {"crv": _GONE}, MalformedKeyError, _missing("crv"), id="no crv"),
         pytest.param("ec-p256", {"crv": ["P-256"]}, MalformedKeyError, _text("crv"), id="crv an array"),
         pytest.param("ec-p256", {"crv": "secp256k1"}, UnsupportedKeyError, _NO_EC, id="secp256k1"),
-        pytest.param("ec-p256", {"crv": "P-192"}, UnsupportedKeyError, _NO_EC, id="P-192"),
         pytest.param("ec-p256", {"crv": "Ed25519"}, UnsupportedKeyError, _NO_EC, id="EC with Ed25519"),
         pytest.param("ed25519", {"crv": "Ed448"}, UnsupportedKeyError, _NO_OKP, id="Ed448"),
-        pytest.param("ed25519", {"crv": "P-256"}, UnsupportedKeyError, _NO_OKP, id="OKP with P-256"),
         pytest.param("ec-p256", {"x": _GONE}, MalformedKeyError, _missing("x"), id="EC without x"),
-        pytest.param("ec-p256", {"y": _GONE}, MalformedKeyError, _missing("y"), id="EC without y"),
         pytest.param("ec-p256", {"d": ""}, MalformedKeyError, _text("d"), id="d empty"),
-        pytest.param("ec-p256", {"d": 5}, MalformedKeyError, _text("d"), id="d a number"),
         pytest.param("ec-p256", {"k": _CANARY}, MalformedKeyError, _foreign("k", "EC"), id="EC with k"),
-        pytest.param("ec-p256", {"p": _CANARY}, MalformedKeyError, _foreign("p", "EC"), id="EC with p"),
         pytest.param("ec-p256", {"x": "AAAA"}, MalformedKeyError, _length("x", 32, "P-256"), id="x short"),
         pytest.param("ec-p256", {"y": _33_OCTETS}, MalformedKeyError, _length("y", 32, "P-256"), id="y long"),
-        pytest.param("ec-p256", {"d": _CANARY + "AAAA"}, MalformedKeyError, _length("d", 32, "P-256"), id="d long"),
         pytest.param("ec-p256", {"crv": "P-384"}, MalformedKeyError, _length("d", 48, "P-384"), id="crv of another"),
         pytest.param("ec-p521", {"d": "AQAB"}, MalformedKeyError, _length("d", 66, "P-521"), id="d not filled up"),
-        pytest.param("ed25519", {"x": _GONE}, MalformedKeyError, _missing("x"), id="OKP without x"),
-        pytest.param("ed25519", {"x": "AAAA"}, MalformedKeyError, _length("x", 32, "Ed25519"), id="OKP x short"),
         pytest.param("ed25519", {"d": _33_OCTETS}, MalformedKeyError, _length("d", 32, "Ed25519"), id="OKP d long"),
         pytest.param("ed25519", {"y": _33_OCTETS}, MalformedKeyError, _foreign("y", "OKP"), id="OKP with y"),
-        pytest.param("x25519-public", {"x": "AQ"}, MalformedKeyError, _length("x", 32, "X25519"), id="X25519 short"),
         pytest.param("rsa", {"n": _GONE}, MalformedKeyError, _missing("n"), id="no n"),
         pytest.param("rsa", {"e": _GONE}, MalformedKeyError, _missing("e"), id="no e"),
-        pytest.param("rsa-public", {"n": _GONE}, MalformedKeyError, _missing("n"), id="public, no n"),
-        pytest.param("rsa-public", {"e": 65537}, MalformedKeyError, _text("e"), id="e a number"),
         pytest.param("rsa-public", {"e": "AAEAAQ"}, MalformedKeyError, _zero("e"), id="e with leading zero"),
         pytest.param("rsa-public", {"e": "AA"}, MalformedKeyError, _zero("e"), id="e zero"),
-        pytest.param("rsa-public", {"e": "AQ"}, MalformedKeyError, _NO_PUBLIC, id="e one"),
-        pytest.param("rsa-public", {"e": "AQAA"}, MalformedKeyError, _NO_PUBLIC, id="e even"),
         pytest.param("rsa-public", {"n": "AQAB"}, MalformedKeyError, _NO_PUBLIC, id="e not less than n"),
         pytest.param("rsa-public", {"n": "_" * 1368}, UnsupportedKeyError, _large("n"), id="n of 8208 bits"),
         pytest.param("rsa-public", {"e": "_" * 1368}, UnsupportedKeyError, _large("e"), id="e of 8208 bits"),
-        pytest.param("rsa", {"p": "_" * 1368}, UnsupportedKeyError, _large("p"), id="p of 8208 bits"),
         pytest.param("rsa", {"d": "AAAA" + "_" * 340}, MalformedKeyError, _zero("d"), id="d with leading zeros"),
         pytest.param("rsa", {"d": _GONE}, MalformedKeyError, _partial("d"), id="primes without d"),
         *(
             pytest.param("rsa", {member: _GONE}, MalformedKeyError, _partial(member), id=f"no {member}")
             for member in ("p", "q", "dp", "dq", "qi")
         ),
-        pytest.param(
-            "rsa",
-            dict.fromkeys(("p", "q", "dp", "dq", "qi"), _GONE),
-            MalformedKeyError,
-            _partial("p"),
-            id="d alone",
-        ),
         pytest.param("rsa", {"oth": []}, UnsupportedKeyError, _OTH, id="more primes"),
         pytest.param("rsa", {"k": _CANARY}, MalformedKeyError, _foreign("k", "RSA"), id="RSA with k"),
-        pytest.param("rsa", {"crv": "P-256"}, MalformedKeyError, _foreign("crv", "RSA"), id="RSA with crv"),
         pytest.param("rsa", {"p": "_" * 171 + "w"}, MalformedKeyError, _NOT_TOGETHER, id="another p"),
         pytest.param("rsa", {"n": "_" * 341 + "w"}, MalformedKeyError, _NOT_TOGETHER, id="another n"),
         pytest.param("rsa", {"dp": "_" * 341 + "w"}, MalformedKeyError, _NOT_TOGETHER, id="dp out of range"),

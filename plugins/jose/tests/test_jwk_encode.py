@@ -98,7 +98,6 @@ def _key(attributes: dict[str, object]) -> Key:
     ],
 )
 def test_secret_key_that_no_jwk_can_carry(key: Key, message: str) -> None:
-    """`encode_secret` refuses what `decode` would not give back, and shows nothing of it."""
     error = refusal(FORMAT.encode_secret, key)
 
     assert (type(error), str(error)) == (UnsupportedKeyError, message)
@@ -120,7 +119,6 @@ def test_secret_key_that_no_jwk_can_carry(key: Key, message: str) -> None:
     ],
 )
 def test_public_half_that_no_jwk_can_carry(key: Key, message: str) -> None:
-    """`encode_public` refuses keys without a public half rather than emptying them."""
     error = refusal(FORMAT.encode_public, key)
 
     assert (type(error), str(error)) == (UnsupportedKeyError, message)
@@ -138,7 +136,6 @@ def test_rsa_halves_of_two_keys_are_refused() -> None:
 
 
 def test_der_of_something_else_is_no_rsa_key() -> None:
-    """DER of another or an unknown algorithm, or under a password, is refused as no RSA key."""
     mine = decode(published("rsa"))
     assert mine.secret is not None
     assert mine.public is not None
@@ -163,7 +160,6 @@ def test_der_of_something_else_is_no_rsa_key() -> None:
 
 
 def test_canonical_form_is_sorted_compact_utf8() -> None:
-    """Members are sorted by name at every depth, text is UTF-8, and there is no space and no newline."""
     key = Key("oct", "kid-é", Secret(b"\xfb\xff"), None, Attributes({"z": {"b": 1, "a": [True, None]}, "alg": "HS256"}))
 
     encoded = FORMAT.encode_secret(key).reveal()
@@ -182,7 +178,6 @@ def test_kid_default_needs_a_type_of_ours() -> None:
 
 
 def test_deep_stack_is_no_crash() -> None:
-    """Attributes too deep for what is left of the stack are refused as too deep."""
     value: object = 1
     for _ in range(300):
         value = [value]
@@ -195,7 +190,6 @@ def test_deep_stack_is_no_crash() -> None:
 
 
 def test_exactly_65536_bytes_are_written() -> None:
-    """The bound is the reader's: what is just not too large to be read is written."""
     least = len(FORMAT.encode_secret(_key({"note": ""})))
     note = "n" * (65_536 - least)
 

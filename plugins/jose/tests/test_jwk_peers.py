@@ -47,7 +47,6 @@ def _public(jwk: dict[str, str]) -> bytes:
     ids=json.dumps,
 )
 def test_jwk_of_jose_is_read_and_written_byte_for_byte(jose: Jose, template: dict[str, Any]) -> None:
-    """What `jose jwk gen` prints comes back with the same members; so does what `jose jwk pub` makes of it."""
     if template == {"alg": "dir"}:
         template = template | {"kty": "oct", "bytes": 32}
     data = jose("jwk", "gen", "-i", json.dumps(template))
@@ -81,7 +80,6 @@ def test_joserfc_reads_ours_and_agrees_on_the_thumbprint(algorithm: str) -> None
 
 @pytest.mark.parametrize("algorithm", _ASYMMETRIC)
 def test_jwcrypto_reads_ours_and_agrees(algorithm: str) -> None:
-    """jwcrypto takes our secret JWK, exports the same public one, and computes the same thumbprint."""
     jwk = _ASYMMETRIC[algorithm]
 
     key = jwcrypto.jwk.JWK(**jwk)

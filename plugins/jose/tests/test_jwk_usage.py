@@ -33,35 +33,18 @@ _FAULTS = [
     ("oct", {"use": 1}, _text("use")),
     ("oct", {"use": ""}, _text("use")),
     ("oct", {"alg": None}, _text("alg")),
-    ("oct", {"x5t": {}}, _text("x5t")),
     ("oct", {"x5t#S256": False}, _text("x5t#S256")),
     ("oct", {"x5u": ["https://example.org"]}, _text("x5u")),
     ("oct", {"x5c": "MII"}, _array("x5c")),
-    ("oct", {"x5c": [{}]}, _array("x5c")),
     ("oct", {"key_ops": "sign"}, _array("key_ops")),
     ("oct", {"key_ops": ["sign", 1]}, _array("key_ops")),
-    ("oct", {"key_ops": [["sign"]]}, _array("key_ops")),
     ("oct", {"key_ops": [""]}, _array("key_ops")),
     ("oct", {"key_ops": ["sign", "verify", "sign"]}, _TWICE),
     ("oct", {"alg": "RS256"}, _unfit("alg", "oct")),
-    ("oct", {"alg": "ECDH-ES"}, _unfit("alg", "oct")),
-    ("oct", {"alg": "none"}, _unfit("alg", "oct")),
-    ("rsa", {"alg": "HS256"}, _unfit("alg", "rsa")),
-    ("rsa", {"alg": "ES256"}, _unfit("alg", "rsa")),
-    ("rsa", {"alg": "A128KW"}, _unfit("alg", "rsa")),
-    ("ec-p256", {"alg": "ES384"}, _unfit("alg", "ec-p256")),
     ("ec-p256", {"alg": "ES256K"}, _unfit("alg", "ec-p256")),
-    ("ec-p521", {"alg": "ES256"}, _unfit("alg", "ec-p521")),
-    ("ed25519", {"alg": "ES256"}, _unfit("alg", "ed25519")),
-    ("ed25519", {"alg": "ECDH-ES"}, _unfit("alg", "ed25519")),
-    ("ed25519", {"alg": "Ed448"}, _unfit("alg", "ed25519")),
-    ("x25519", {"alg": "EdDSA"}, _unfit("alg", "x25519")),
     ("x25519", {"use": "sig"}, _unfit("use", "x25519")),
     ("ed25519", {"use": "enc"}, _unfit("use", "ed25519")),
     ("ed25519", {"key_ops": ["sign", "deriveBits"]}, _unfit("key_ops", "ed25519")),
-    ("ed25519", {"key_ops": ["wrapKey"]}, _unfit("key_ops", "ed25519")),
-    ("x25519", {"key_ops": ["verify"]}, _unfit("key_ops", "x25519")),
-    ("ec-p256", {"key_ops": ["encrypt"]}, _unfit("key_ops", "ec-p256")),
     ("rsa", {"key_ops": ["deriveKey"]}, _unfit("key_ops", "rsa")),
     ("oct", {"use": "enc", "alg": "HS256"}, _USE_ALG),
     ("oct", {"use": "sig", "alg": "A256GCM"}, _USE_ALG),
@@ -99,7 +82,6 @@ def _id(value: object) -> str:
 
 @pytest.fixture
 def keys() -> dict[str, Key]:
-    """A key of each type with both halves, without attributes."""
     decoded = {type: decode(published(type)) for type in ("oct", "ec-p256", "ec-p521", "ed25519", "x25519", "rsa")}
     return {type: Key(type, "", key.secret, key.public) for type, key in decoded.items()}
 
@@ -112,7 +94,6 @@ def _jwk(key: Key, attributes: dict[str, object]) -> bytes:
 def test_contradictions_are_refused(
     keys: dict[str, Key], type: str, attributes: dict[str, object], message: str
 ) -> None:
-    """A JWK that contradicts itself or its key type is neither read nor written, secret or public."""
     plain = keys[type]
     data = _jwk(plain, attributes)
     key = Key(type, "", plain.secret, plain.public, Attributes(attributes))
@@ -129,7 +110,6 @@ def test_contradictions_are_refused(
 
 @pytest.mark.parametrize(("type", "attributes"), _FINE)
 def test_members_that_agree_survive(keys: dict[str, Key], type: str, attributes: dict[str, object]) -> None:
-    """Registered and unregistered values that contradict nothing come back, and go out again."""
     data = _jwk(keys[type], attributes)
 
     key = FORMAT.decode(Secret(data), default_kid="")
@@ -152,7 +132,6 @@ def test_members_that_agree_survive(keys: dict[str, Key], type: str, attributes:
 def test_public_key_ops_say_what_the_public_half_can_do(
     keys: dict[str, Key], type: str, secret: list[str], public: list[str]
 ) -> None:
-    """In a public encoding, each operation is the public side's, once; those of either side stay."""
     plain = keys[type]
     key = Key(type, "", plain.secret, plain.public, Attributes({"key_ops": secret}))
 
@@ -162,7 +141,6 @@ def test_public_key_ops_say_what_the_public_half_can_do(
 
 
 def test_public_encoding_has_listed_members_only(keys: dict[str, Key]) -> None:
-    """Members nobody knows stay with the secret key; kid, use, key_ops, alg and x5* are published."""
     informative = {
         "use": "sig", "key_ops": ["verify"], "alg": "EdDSA",
         "x5u": "https://example.org", "x5c": ["MII="], "x5t": "dGg", "x5t#S256": "dGg",
@@ -224,7 +202,6 @@ def test_each_algorithm_fits_its_types_and_its_use(use: str, types: tuple[str, .
     ],
 )
 def test_each_type_has_operations_that_it_cannot_do(type: str, impossible: set[str]) -> None:
-    """Of the operations of RFC 7517 §4.3, those that no algorithm for the type does are refused."""
     operations = ("sign", "verify", "encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits")
 
     refused = {operation for operation in operations if usage_problem(type, {"key_ops": (operation,)})}

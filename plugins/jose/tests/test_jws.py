@@ -43,7 +43,6 @@ ED25519_TOKEN = (
 
 
 def key_of(algorithm: str) -> dict[str, Any]:
-    """A fresh key for an algorithm."""
     if algorithm.startswith("HS"):
         return dict(create_secret_key(512))
     if algorithm[:2] in ("RS", "PS"):
@@ -57,7 +56,6 @@ def key_of(algorithm: str) -> dict[str, Any]:
     [*(f"{family}{bits}" for family in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA", "Ed25519"],
 )
 def test_each_algorithm_there_and_back(algorithm: str) -> None:
-    """What is signed verifies, and has the header that was asked for and no more."""
     key = key_of(algorithm)
 
     token = jws_encode(CLAIMS, key, signature_algorithm=algorithm)
@@ -85,7 +83,6 @@ def test_the_published_ed25519_token_comes_out() -> None:
 
 
 def test_a_token_has_its_time() -> None:
-    """A ttl in seconds sets three claims; when it is over the token has expired."""
     key = create_secret_key(256)
     made = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -111,13 +108,11 @@ NO_HEADER = (
 
 
 def octets(token: str, segment: int) -> bytes:
-    """What a segment of a token spells."""
     text = token.split(".")[segment]
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def nested(levels: int) -> dict[str, object]:
-    """Claims of so many levels."""
     inner: Any = 1
     for _ in range(levels - 1):
         inner = [inner]
@@ -140,7 +135,6 @@ def nested(levels: int) -> dict[str, object]:
     ],
 )
 def test_claims_are_written_compactly(claims: Any, written: bytes) -> None:
-    """Members in the order they have, no spaces, UTF-8; bytes as they are."""
     token = signer(KEY).sign(claims)
 
     assert octets(token, 0) == b'{"alg":"HS256"}'
@@ -155,19 +149,13 @@ ITSELF["a"] = [ITSELF]
 @pytest.mark.parametrize(
     "claims",
     [
-        pytest.param(None, id="None"),
-        pytest.param("", id="empty text"),
         pytest.param('{"a":1}', id="text"),
-        pytest.param([("a", 1)], id="pairs"),
-        pytest.param(bytearray(b"{}"), id="bytearray"),
         pytest.param({1: "a"}, id="name a number"),
-        pytest.param({None: "a"}, id="name None"),
         pytest.param({"a": {1: "a"}}, id="name a number, inside"),
         pytest.param({"a": [{True: "a"}]}, id="name a boolean, deep inside"),
         pytest.param({"a": float("nan")}, id="NaN"),
         pytest.param({"a": [float("-inf")]}, id="-Infinity"),
         pytest.param({"a": b"octets"}, id="bytes inside"),
-        pytest.param({"a": {1, 2}}, id="set"),
         pytest.param({"a": object()}, id="object"),
         pytest.param({"a": MappingProxyType({})}, id="mapping inside"),
         pytest.param({"a": "\ud800"}, id="surrogate"),
@@ -200,7 +188,6 @@ def test_headers_do_not_say_what_is_the_signers(name: str) -> None:
 @pytest.mark.parametrize("name", ["kid", "typ", "cty"])
 @pytest.mark.parametrize("value", [None, 7, "", ["a"], b"a"], ids=repr)
 def test_headers_that_no_reader_takes_are_not_written(name: str, value: object) -> None:
-    """A `kid`, `typ` or `cty` is a text, or our own verifier would refuse the token."""
     message = NO_HEADER if value == b"a" else f"the {name} of a header is a text that is not empty; correct it"
 
     assert refused(signer, KEY, headers={name: value}) == (FormatError, message)
@@ -225,23 +212,12 @@ def test_another_kid_than_the_keys_is_refused() -> None:
 
 
 def test_headers_are_the_signers_own() -> None:
-    """What a caller does with his mapping afterwards changes no token."""
     headers = {"typ": "JWT"}
     bound = signer(KEY, headers=headers)
 
     headers["typ"] = "other"
 
     assert verify(bound.sign({}), KEY).header == {"alg": "HS256", "typ": "JWT"}
-
-
-def test_a_token_that_would_be_too_large_is_not_made() -> None:
-    bound = signer(create_curve_key("P-521"), "ES512")
-
-    assert len(bound.sign(b"a" * 195_000)) < 262_144
-    assert refused(bound.sign, b"a" * 196_000) == (
-        FormatError,
-        "a token has at most 262144 bytes, and this one would have more; say less",
-    )
 
 
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
@@ -256,7 +232,6 @@ def test_what_is_bound_is_not_pickled(duplicate: Callable[[object], object]) -> 
 
 
 def test_what_is_bound_shows_no_key() -> None:
-    """A `repr` says what it is, and nothing else."""
     assert repr(signer(KEY)) == "<token signer HS256>"
     assert repr(verifier(KEY)) == "<token verifier>"
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jose_support import FORMAT, decode, refusal, refused
+from jose_support import FORMAT, decode, refusal
 
 from keywright import Attributes, Key, Secret
-from keywright.errors import FormatError, InvalidSignatureError, KeywrightError, MalformedKeyError, MalformedTokenError
+from keywright.errors import FormatError, InvalidSignatureError, MalformedTokenError
 from keywright_jose import (
     create_curve_key,
     create_rsa_key,
@@ -26,7 +25,6 @@ from keywright_jose import (
     signer,
     thumbprint,
     verifier,
-    verify,
 )
 from keywright_jose.json import decode_base64url, decode_segment, encode_base64url, read_object, write_object
 from keywright_jose.jwk.codec import NO_ATTRIBUTES
@@ -61,29 +59,8 @@ def _keys(draw: st.DrawFn, *, kinds: tuple[str, ...] = FORMAT.key_types) -> Key:
     return Key(type, kid, Secret(halves[:secret]), prefix + halves[secret:], attributes)
 
 
-_ASYMMETRIC = FORMAT.key_types[1:]
-
-
-@given(_keys())
-def test_secret_encoding_round_trips(key: Key) -> None:
-    """Every key comes back from its secret encoding as it was."""
-    assert FORMAT.decode(FORMAT.encode_secret(key), default_kid="") == key
-
-
-@given(_keys(kinds=_ASYMMETRIC))
-def test_public_encoding_round_trips(key: Key) -> None:
-    """The public encoding gives back type, kid and public half, and encodes to the same again."""
-    encoded = FORMAT.encode_public(key)
-
-    public = FORMAT.decode(Secret(encoded), default_kid="")
-
-    assert public == Key(key.type, key.kid, None, key.public)
-    assert FORMAT.encode_public(public) == encoded
-
-
 @given(_keys(), st.randoms(use_true_random=False), st.sampled_from([None, 1, "\t"]))
 def test_member_order_and_spacing_are_irrelevant(key: Key, random: Any, indent: int | str | None) -> None:
-    """Any spelling of the same JSON decodes to the same key, and is written back canonically."""
     canonical = FORMAT.encode_secret(key)
     members = [*json.loads(canonical.reveal()).items()]
     random.shuffle(members)
@@ -94,40 +71,8 @@ def test_member_order_and_spacing_are_irrelevant(key: Key, random: Any, indent: 
     assert FORMAT.encode_secret(decoded) == canonical
 
 
-@settings(max_examples=25)
-@given(_keys())
-def test_every_truncation_is_refused(key: Key) -> None:
-    """No proper beginning of an encoding is a key."""
-    encoded = FORMAT.encode_secret(key).reveal()
-
-    for end in range(len(encoded)):
-        assert refused(FORMAT.decode, Secret(encoded[:end]), default_kid="")[0] is MalformedKeyError
-
-
-@given(_keys(kinds=_ASYMMETRIC))
-def test_public_encoding_holds_no_secret_member(key: Key) -> None:
-    """Of the secret half, no member and no stretch of it gets into the public encoding."""
-    secret = json.loads(FORMAT.encode_secret(key).reveal())
-    public = FORMAT.encode_public(key)
-
-    assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & json.loads(public).keys()
-    for member in ("d", "p", "q", "dp", "dq", "qi"):
-        text = secret.get(member, "")
-        parts = {text[at : at + 16] for at in range(len(text) - 15)}
-        allowed = json.dumps({name: value for name, value in secret.items() if name in ("x", "y", "n", "kid")})
-        assert not [part for part in parts if part in public.decode() and part not in allowed]
-
-
-@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode(errors="surrogatepass")))
-def test_noise_is_refused_by_type(data: bytes) -> None:
-    """Whatever the bytes, nothing but a FormatError comes out. (Noise may happen to be a key.)"""
-    with suppress(FormatError):
-        FORMAT.decode(Secret(data), default_kid="")
-
-
 @given(st.dictionaries(st.sampled_from(["kty", "crv", "k", "x", "y", "d", "n", "e", "kid", "use", "key_ops"]), _JSON))
 def test_wrong_members_are_refused_by_type(members: dict[str, Any]) -> None:
-    """Whatever the members hold, nothing but a FormatError comes out, of the functions on dicts too."""
     for kty in ("oct", "EC", "OKP", "RSA"):
         for error in (
             refusal(decode, members | {"kty": kty, "d": 1, "k": 1}),
@@ -138,7 +83,6 @@ def test_wrong_members_are_refused_by_type(members: dict[str, Any]) -> None:
 
 @given(st.binary(max_size=100))
 def test_base64url_round_trips(octets: bytes) -> None:
-    """base64url is the standard library's without padding, and reads back."""
     text = encode_base64url(octets)
 
     assert text == urlsafe_b64encode(octets).decode().rstrip("=")
@@ -171,7 +115,6 @@ def test_claims_come_back(claims: dict[str, object]) -> None:
 
 @given(CLAIMS)
 def test_objects_have_one_reading(claims: dict[str, object]) -> None:
-    """The strict reader takes what the writer writes, and the standard library reads it alike."""
     written = write_object(claims, "the claims of a token")
 
     assert read_object(written, "the payload of the token") == json.loads(written) == claims
@@ -184,7 +127,6 @@ def test_octets_come_back(payload: bytes) -> None:
 
 @given(st.data(), st.binary(max_size=40))
 def test_no_changed_character_passes(data: st.DataObject, payload: bytes) -> None:
-    """A token with one character changed, taken out or put in does not verify, with either kind of key."""
     for bound, checks in ((SIGNER, VERIFIER), (CURVE_SIGNER, CURVE_VERIFIER)):
         token = bound.sign(payload)
         at = data.draw(st.integers(0, len(token) - 1))
@@ -192,19 +134,6 @@ def test_no_changed_character_passes(data: st.DataObject, payload: bytes) -> Non
         for changed in (token[:at] + new + token[at + 1 :], token[:at] + new + token[at:]):
             if changed != token:
                 refusal(checks.verify, changed)
-
-
-@given(st.binary(max_size=200) | st.text(max_size=200))
-def test_anything_is_refused_by_our_errors(token: bytes | str) -> None:
-    assert refused(verify, token, KEY)[0] is MalformedTokenError
-
-
-@given(st.binary(max_size=200))
-def test_any_header_and_any_claims_are_refused_by_our_errors(document: bytes) -> None:
-    second = SIGNER.sign(document)
-    for token in (second, f"{encode_base64url(document)}.e30.AAAA"):
-        with suppress(KeywrightError):
-            jws_decode(token, VERIFIER)
 
 
 KEYS: dict[tuple[str, str], dict[str, Any]] = {
@@ -220,16 +149,7 @@ PAIRS = st.sampled_from(sorted(KEYS))
 
 
 def names_of(pair: tuple[str, str]) -> dict[str, Any]:
-    """As arguments."""
     return {"key_algorithm": pair[0], "content_algorithm": pair[1]}
-
-
-@settings(deadline=None)
-@given(pair=PAIRS, plaintext=st.binary(max_size=300))
-def test_any_bytes_come_back_decrypted(pair: tuple[str, str], plaintext: bytes) -> None:
-    token = jwe_encrypt(plaintext, KEYS[pair], **names_of(pair))
-
-    assert jwe_decrypt(token, KEYS[pair], **names_of(pair)).plaintext == Secret(plaintext)
 
 
 @settings(deadline=None)
@@ -246,7 +166,6 @@ def test_any_claims_come_back_decrypted(pair: tuple[str, str], claims: dict[str,
     kind=st.sampled_from(["put in", "change", "drop"]),
 )
 def test_a_changed_character_is_refused(pair: tuple[str, str], at: int, character: str, kind: str) -> None:
-    """One character more, less or another, wherever it is."""
     token = jwe_encrypt(b"plaintext", KEYS[pair], **names_of(pair))
     start = at % len(token)
     end = start if kind == "put in" else start + 1
@@ -259,7 +178,6 @@ def test_a_changed_character_is_refused(pair: tuple[str, str], at: int, characte
 
 @pytest.mark.parametrize("pair", KEYS, ids=" ".join)
 def test_every_other_character_everywhere_is_refused(pair: tuple[str, str]) -> None:
-    """All places of a token, each with two other characters: a near one and a far one."""
     token = jwe_encrypt(b"", KEYS[pair], **names_of(pair))
 
     taken = 0
@@ -288,14 +206,6 @@ def test_a_changed_character_is_refused_of_rsa_too(at: int, bit: int) -> None:
 
     with pytest.raises((MalformedTokenError, InvalidSignatureError)):
         jwe_decrypt(token[:place] + other + token[place + 1 :], RSA, **names)
-
-
-@settings(deadline=None)
-@given(token=st.text(max_size=100) | st.binary(max_size=100), key=_JSON)
-def test_anything_is_refused_by_name(token: str | bytes, key: Any) -> None:
-    """Whatever the token and the key: one of our errors."""
-    refusal(jwe_decode, token, key, key_algorithm="A256KW", content_algorithm="A256GCM")
-    refusal(jwe_encode, {}, key, key_algorithm="A256KW", content_algorithm="A256GCM")
 
 
 @settings(deadline=None)

@@ -49,7 +49,6 @@ def test_the_cookbook_verifies_and_comes_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENCRYPTED)
 def test_published_tokens_decrypt(name: str) -> None:
-    """What was encrypted comes out, byte for byte."""
     vector = ENCRYPTED[name]
     names: Any = {"key_algorithm": vector["algorithm"], "content_algorithm": vector["encryption"]}
 
@@ -76,7 +75,6 @@ def test_the_published_token_of_rsa1_5_is_refused() -> None:
 
 @pytest.mark.parametrize("name", CBC["cases"])
 def test_published_cbc_and_hmac(name: str) -> None:
-    """AES-CBC with HMAC decrypts as published; with a bit of the tag turned it gives nothing."""
     algorithm, ciphertext, tag = CBC["cases"][name].values()
     key = Secret(bytes(range(CONTENT_ALGORITHMS[algorithm].key_bytes)))
     encrypted = Encrypted(bytes.fromhex(CBC["iv"]), bytes.fromhex(ciphertext), bytes.fromhex(tag))

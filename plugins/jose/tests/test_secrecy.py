@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import traceback
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -55,12 +53,10 @@ def in_our_frames(error: BaseException) -> BaseException:
 
 
 def expired() -> str:
-    """A token that was good in 1970."""
     return signer(OCT).sign({"exp": 1})
 
 
 def keys_in(key: Any) -> list[Jwk]:
-    """Each JWK in what is given for a key."""
     found: list[Jwk] = []
     if isinstance(key, dict):
         found.append(key)
@@ -165,17 +161,6 @@ def test_the_check_sees_a_key_in_a_local_variable() -> None:
         assert_hidden(Secret(OCT["k"].encode()), everything_in(in_our_frames(caught.value)))
 
 
-def test_errors_hold_nothing_of_the_token() -> None:
-    tag = hmac.digest(urlsafe_b64decode(OCT["k"] + "=="), b"Zm9yZ2VyeQ.Zm9yZ2VyeQ", "sha256")
-    token = f"Zm9yZ2VyeQ.Zm9yZ2VyeQ.{text(tag)}"
-
-    for call in (partial(verify, token, OCT), partial(verify, token[:-1], OCT), partial(verify, token + ".", OCT)):
-        with pytest.raises(KeywrightError) as caught:
-            call()
-        assert_hidden(Secret(b"Zm9yZ2VyeQ"), str(caught.value))
-        assert caught.value.__context__ is None or caught.value.__suppress_context__
-
-
 PLAINTEXT = b"Zq7xv81kw3mJt09Uo5Ry"
 CLAIMS = {"said": PLAINTEXT.decode()}
 WRAP: dict[str, Any] = {"key_algorithm": "A256KW", "content_algorithm": "A128CBC-HS256"}
@@ -190,7 +175,6 @@ KEYS: dict[str, dict[str, Any]] = {
 
 
 def given(jwk: dict[str, Any]) -> Any:
-    """A key that is gone from the caller's own variables."""
     return dict(jwk)
 
 
@@ -226,7 +210,6 @@ def test_tampered_tokens(algorithm: str, part: int) -> None:
     ],
 )
 def test_claims_that_are_refused(options: dict[str, Any]) -> None:
-    """A token that decrypts and is not good: neither its claims nor the key show."""
     token = jwe_encode(CLAIMS | {"exp": 2_000_000_000}, KEYS["A256KW"], **WRAP)
 
     error = refusal(jwe_decode, token, given(KEYS["A256KW"]), **WRAP, **options)
@@ -264,7 +247,6 @@ def test_plaintexts_that_are_no_claims(plaintext: bytes) -> None:
     ],
 )
 def test_encrypting_that_is_refused(changes: dict[str, Any]) -> None:
-    """Neither the claims nor the key show where nothing comes of it."""
     arguments = {**WRAP, **changes}
     key = arguments.pop("key", KEYS["A256KW"])
 

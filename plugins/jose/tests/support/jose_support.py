@@ -70,6 +70,19 @@ def rsa_key(modulus: int, exponent: int = 65537, **more: object) -> Jwk:
     return {"kty": "RSA", "n": number(modulus), "e": number(exponent), **more}
 
 
+def roca_modulus(bits: int) -> int:
+    """A modulus as the faulty library made them: k·M + (65537^a mod M) (Nemec et al. 2017, §2)."""
+    product = 1
+    for prime in (number for number in range(2, 168) if all(number % divisor for divisor in range(2, number))):
+        product *= prime
+    multiple = (1 << (bits - 1)) // product + 1
+    while True:
+        modulus = multiple * product + pow(65537, 0xC0FFEE, product)
+        if modulus.bit_length() == bits and modulus % 2:
+            return modulus
+        multiple += 1
+
+
 def ed_key(point: bytes) -> Jwk:
     """A public Ed25519 JWK."""
     return {"kty": "OKP", "crv": "Ed25519", "x": text(point), "alg": "EdDSA"}
