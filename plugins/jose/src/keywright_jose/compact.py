@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from keywright.errors import FormatError, MalformedTokenError, UnsupportedOperationError
-from keywright_jose.json import decode_segment, read_object, write_object
+from keywright_jose.json import decode_segment, is_text, read_object, write_object
 
 MAXIMUM_BYTES: Final = 262_144
 
@@ -19,29 +19,22 @@ _REFUSED: Final = {
 }
 
 
-def split_token(token: str | bytes, count: int) -> list[str]:
+def split_token(token: object, count: int) -> list[str]:
     """Exactly `count` segments.
 
     Raises:
         MalformedTokenError: it is neither text nor bytes, has more than 262144 bytes, another character than ASCII's,
             or another number of segments.
     """
-    text = _text(token)
-    if text is None:
+    if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
         raise MalformedTokenError(f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes; pass the token itself")
-    segments = text.split(".", count)
+    segments = (token if isinstance(token, str) else str(token, "ascii")).split(".", count)
     if len(segments) != count:
         kind = "a signed token (JWS)" if count == 3 else "an encrypted token (JWE)"
         raise MalformedTokenError(
             f"{kind} is {count} segments parted by dots; copy it whole, without what stands around it"
         )
     return segments
-
-
-def _text(token: object) -> str | None:
-    if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
-        return None
-    return token if isinstance(token, str) else str(token, "ascii")
 
 
 def segment_octets(segment: str, which: str) -> bytes:
@@ -82,7 +75,7 @@ def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, .
         if name in members:
             raise UnsupportedOperationError(refusal.format(name))
     for name in ("kid", "typ", "cty"):
-        if name in members and not _is_text(members[name]):
+        if name in members and not is_text(members[name]):
             raise FormatError(f"the {name} of a header is a text that is not empty; correct it")
     return members
 
@@ -130,19 +123,15 @@ def _read(segment: str) -> Header:
         if name in members:
             raise MalformedTokenError(f"the header of the token asks for {name}: {meaning}; have it issued without")
     for name in ("alg", "kid", "typ", "cty"):
-        if name in members and not _is_text(members[name]):
+        if name in members and not is_text(members[name]):
             raise MalformedTokenError(f"the member {name} of the token's header is no text; have it issued anew")
-    algorithm, kid = members.get("alg"), members.get("kid")
-    if not isinstance(algorithm, str):
+    if "alg" not in members:
         raise MalformedTokenError("the header of the token has no alg; have it issued anew")
+    algorithm, kid = str(members["alg"]), members.get("kid")
     if algorithm.lower() == "none":
         raise MalformedTokenError("the token is not signed at all (alg none); have it issued with a signature")
     is_flat = not any(isinstance(value, dict | list) for value in members.values())
     return Header(algorithm, kid if isinstance(kid, str) else None, members, is_flat)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
 
 
 _read_and_keep = lru_cache(maxsize=256)(_read)

@@ -6,7 +6,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from json import JSONEncoder
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]  # (None where not in C)
-from typing import Final
+from typing import Final, TypeGuard
 
 from keywright import JsonProblem, Secret, read_json_object
 from keywright.errors import FormatError, MalformedTokenError
@@ -46,6 +46,16 @@ def decode_segment(text: str) -> bytes | None:
     except ValueError:
         return None
     return octets if encode_segment(octets) == encoded else None
+
+
+def is_text(value: object) -> bool:
+    """Whether it is a text that is not empty."""
+    return isinstance(value, str) and value != ""
+
+
+def is_whole(value: object, least: int, most: int) -> TypeGuard[int]:
+    """Whether it is a whole number in these bounds; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def read_object(data: bytes, what: str) -> dict[str, object]:

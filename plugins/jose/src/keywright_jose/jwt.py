@@ -16,7 +16,7 @@ from keywright.errors import (
     KeywrightError,
     MalformedTokenError,
 )
-from keywright_jose.json import read_object, write_object
+from keywright_jose.json import is_whole, read_object, write_object
 from keywright_jose.jwe.keys import hide_jwe_key
 from keywright_jose.jwk.inputs import hide_key
 from keywright_jose.jws import TokenSigner, TokenVerifier, bound_signer, bound_verifier, verify
@@ -47,7 +47,7 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
     check_time_claims(claims)
     if ttl is None:
         return claims
-    if not _is_whole(ttl, 1, MAXIMUM_TTL):
+    if not is_whole(ttl, 1, MAXIMUM_TTL):
         raise ConfigError(f"the ttl of a token is a whole number of seconds from 1 to {MAXIMUM_TTL}; choose another")
     if any(name in claims for name in _TIMES):
         raise ConfigError("the claims say iat, nbf or exp, which the ttl would set; leave out one or the other")
@@ -79,7 +79,7 @@ def check_drift(time_drift: object) -> int:
     Raises:
         ConfigError: it is not a whole number from 0 to 600.
     """
-    if not isinstance(time_drift, int) or not _is_whole(time_drift, 0, MAXIMUM_DRIFT):
+    if not is_whole(time_drift, 0, MAXIMUM_DRIFT):
         raise ConfigError(f"time_drift is a whole number of seconds from 0 to {MAXIMUM_DRIFT}; mend the clock instead")
     return time_drift
 
@@ -127,10 +127,6 @@ def _check_times(claims: Mapping[str, object], now: float, drift: int) -> None:
         raise InvalidClaimError("the token is not valid yet; wait, or compare the clocks")
     if issued is not None and now < issued - drift:
         raise InvalidClaimError("the token was issued in the future; compare the clocks")
-
-
-def _is_whole(value: object, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _is_expectation(expected: object) -> bool:

@@ -100,12 +100,13 @@ def _private(type: str, secret: Secret, *, primes: bool) -> PrivateObject | None
     from cryptography.hazmat.primitives.asymmetric.ec import derive_private_key
 
     try:
-        return derive_private_key(int.from_bytes(secret.reveal(), "big"), _curve(type))
+        return derive_private_key(int.from_bytes(secret.reveal(), "big"), elliptic_curve(type))
     except ValueError:
         return None  # zero, or the curve's order and beyond
 
 
-def _curve(type: str) -> ec.EllipticCurve:
+def elliptic_curve(type: str) -> ec.EllipticCurve:
+    """The curve of one of the three EC key types."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     return {"ec-p256": ec.SECP256R1(), "ec-p384": ec.SECP384R1(), "ec-p521": ec.SECP521R1()}[type]
@@ -115,7 +116,7 @@ def _ec_public(type: str, public: bytes) -> ec.EllipticCurvePublicKey:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
     try:
-        return EllipticCurvePublicKey.from_encoded_point(_curve(type), public)
+        return EllipticCurvePublicKey.from_encoded_point(elliptic_curve(type), public)
     except ValueError:
         pass
     raise InvalidKeyError(_OFF_CURVE)

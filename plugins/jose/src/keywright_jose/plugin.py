@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from keywright import Commands, Format
 
-__all__ = ["KEYWRIGHT_API", "keywright_add_commands", "keywright_register_formats"]
-
 KEYWRIGHT_API = 1
 
 

@@ -12,6 +12,7 @@ from keywright_jose.cli.options import (
     check_input,
     pairs,
     print_token,
+    read_key_file,
     read_token,
     wrong_call,
 )
@@ -79,7 +80,7 @@ def _encrypt(arguments: Namespace, context: Context) -> int:
     with wrong_call():
         headers = checked_headers(pairs(arguments.header, "--header") or None, algorithm, "--header")
     plaintext = context.read_input(arguments.file)
-    key = _file_key(arguments, context) if arguments.key is None else _recipient(arguments.key, context)
+    key = read_key_file(arguments, context) if arguments.key is None else _recipient(arguments.key, context)
     token = encrypted_token(plaintext, key, arguments.key_algorithm, arguments.content_algorithm, headers)
     return print_token(token, context)
 
@@ -90,7 +91,7 @@ def _decrypt(arguments: Namespace, context: Context) -> int:
     check_input(arguments, "token")
     _check_algorithms(arguments)
     token = read_token(arguments, context)
-    key = _file_key(arguments, context) if arguments.key is None else _versions(token, arguments.key, context)
+    key = read_key_file(arguments, context) if arguments.key is None else _versions(token, arguments.key, context)
     found = decrypted_token(token, key, arguments.key_algorithm, arguments.content_algorithm)
     context.write_result(
         _document(found) if context.json else found.plaintext, output=arguments.output, force=arguments.force
@@ -149,12 +150,6 @@ def _recipient(reference: str, context: Context) -> JweKeyInput:
     if info.public is None:
         return context.ring.load(info.reference)
     return Key(info.key_type, info.kid, None, info.public, info.attributes)
-
-
-def _file_key(arguments: Namespace, context: Context) -> JweKeyInput:
-    from keywright_jose.jwk.inputs import read_keys
-
-    return read_keys(context.read_input(arguments.key_file))
 
 
 def _document(found: Jwe) -> Secret:

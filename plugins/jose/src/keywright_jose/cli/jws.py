@@ -11,6 +11,7 @@ from keywright_jose.cli.options import (
     check_input,
     pairs,
     print_token,
+    read_key_file,
     read_token,
     seconds_of,
     wrong_call,
@@ -79,7 +80,6 @@ def _configure_verify(parser: ArgumentParser) -> None:
 
 
 def _sign(arguments: Namespace, context: Context) -> int:
-    from keywright_jose.jwk.inputs import read_keys
     from keywright_jose.jws import bound_signer, check_algorithm, checked_headers, signer
     from keywright_jose.jwt import MAXIMUM_TTL, with_times
 
@@ -94,7 +94,7 @@ def _sign(arguments: Namespace, context: Context) -> int:
     if arguments.key is not None:
         bound = signer(context.ring.signer(arguments.key, algorithm=arguments.algorithm), headers=headers)
     else:
-        bound = bound_signer(read_keys(context.read_input(arguments.key_file)), arguments.algorithm, headers)
+        bound = bound_signer(read_key_file(arguments, context), arguments.algorithm, headers)
     token = bound.sign(with_times(claims, ttl, None))
     return print_token(token, context)
 
@@ -127,14 +127,12 @@ def _verify(arguments: Namespace, context: Context) -> int:
 
 
 def _verified(arguments: Namespace, context: Context) -> Jws:
-    from keywright_jose.jwk.inputs import read_keys
     from keywright_jose.jws import bound_verifier, verifier
 
     token = read_token(arguments, context)
     allowed = arguments.algorithm or None
     if arguments.key is None:
-        keys = read_keys(context.read_input(arguments.key_file))
-        return bound_verifier(keys, allowed, allow_padding=False).verify(token)
+        return bound_verifier(read_key_file(arguments, context), allowed, allow_padding=False).verify(token)
     algorithm = _algorithm_of_ring(token, arguments.algorithm)
     return verifier(context.ring.verifier(arguments.key, algorithm=algorithm), algorithms=allowed).verify(token)
 

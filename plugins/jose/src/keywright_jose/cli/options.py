@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from keywright import Context
+    from keywright_jose.jwk.members import Members
 
 
 def add_key_options(parser: ArgumentParser, key: str, key_file: str) -> None:
@@ -47,6 +48,13 @@ def check_input(arguments: Namespace, what: str) -> None:
     """
     if arguments.key_file == "-" and arguments.file in (None, "-"):
         raise ConfigError(f"the key and the {what} cannot both be read from standard input; name a file for one")
+
+
+def read_key_file(arguments: Namespace, context: Context) -> Members:
+    """The JWK or JWK Set of `--key-file`."""
+    from keywright_jose.jwk.inputs import read_keys
+
+    return read_keys(context.read_input(arguments.key_file))
 
 
 def read_token(arguments: Namespace, context: Context) -> bytes:

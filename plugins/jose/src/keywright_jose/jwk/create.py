@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal, cast, overload
 
 from keywright import Key, Secret
 from keywright.errors import ConfigError
-from keywright_jose.json import encode_base64url
-from keywright_jose.jwk.codec import CURVES, kind_of_type
+from keywright_jose.json import encode_base64url, is_whole
+from keywright_jose.jwk.codec import CURVES, CurveKind, kind_of_type
 from keywright_jose.jwk.members import Members, write_base64
+from keywright_jose.keys import elliptic_curve
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -90,7 +91,8 @@ def random_bytes(length: int) -> bytes:
     Raises:
         ConfigError: `length` is something else.
     """
-    _check_length(length)
+    if not is_whole(length, 1, _MOST_BYTES):
+        raise ConfigError(f"the length of random bytes is a whole number from 1 to {_MOST_BYTES}; choose another")
     return urandom(length)
 
 
@@ -102,8 +104,10 @@ def secret_key(bits: int) -> Members:
 
 def curve_key(curve: str) -> Members:
     """As `create_curve_key`, hidden."""
-    _check_curve(curve)
-    return _members(_okp_key(curve) if CURVES[curve].kty == "OKP" else _ec_key(curve))
+    kind = next((one for name, one in CURVES.items() if name == curve), None)
+    if kind is None:
+        raise ConfigError(f"the curve of a key must be one of {', '.join(CURVES)}; choose one of them")
+    return kind.secret_members(_okp_key(kind) if kind.kty == "OKP" else _ec_key(kind))
 
 
 def rsa_key(bits: int) -> Members:
@@ -115,23 +119,22 @@ def rsa_key(bits: int) -> Members:
     private = generate_private_key(65537, bits)
     secret = Secret(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
     public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return _members(Key("rsa", secret=secret, public=public))
+    return kind_of_type("rsa").secret_members(Key("rsa", secret=secret, public=public))
 
 
-def _ec_key(curve: str) -> Key:
-    from cryptography.hazmat.primitives.asymmetric import ec
+def _ec_key(kind: CurveKind) -> Key:
+    from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
-    private = ec.generate_private_key(curves[curve])
-    secret = Secret(private.private_numbers().private_value.to_bytes(CURVES[curve].length, "big"))
+    private = generate_private_key(elliptic_curve(kind.type))
+    secret = Secret(private.private_numbers().private_value.to_bytes(kind.length, "big"))
     public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return Key(CURVES[curve].type, secret=secret, public=public)
+    return Key(kind.type, secret=secret, public=public)
 
 
-def _okp_key(curve: str) -> Key:
+def _okp_key(kind: CurveKind) -> Key:
     private: Ed25519PrivateKey | X25519PrivateKey
-    if curve == "Ed25519":
+    if kind.type == "ed25519":
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         private = Ed25519PrivateKey.generate()
@@ -140,29 +143,15 @@ def _okp_key(curve: str) -> Key:
 
         private = X25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
-    return Key(CURVES[curve].type, secret=Secret(private.private_bytes_raw()), public=public)
-
-
-def _members(key: Key) -> Members:
-    return kind_of_type(key.type).secret_members(key)
+    return Key(kind.type, secret=Secret(private.private_bytes_raw()), public=public)
 
 
 def _check_bits(bits: object, lowest: int, highest: int, subject: str) -> None:
-    if not isinstance(bits, int) or isinstance(bits, bool) or not lowest <= bits <= highest or bits % 8:
+    if not is_whole(bits, lowest, highest) or bits % 8:
         raise ConfigError(
             f"the bits of {subject} must be a whole number that is a multiple of 8 from {lowest} to {highest}; "
             "choose another size"
         )
-
-
-def _check_length(length: object) -> None:
-    if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= _MOST_BYTES:
-        raise ConfigError(f"the length of random bytes is a whole number from 1 to {_MOST_BYTES}; choose another")
-
-
-def _check_curve(curve: object) -> None:
-    if not isinstance(curve, str) or curve not in CURVES:
-        raise ConfigError(f"the curve of a key must be one of {', '.join(CURVES)}; choose one of them")
 
 
 def _check_format(format: object) -> None:

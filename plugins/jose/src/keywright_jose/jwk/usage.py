@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from keywright_jose.json import is_text
+
 API_KEY: Final = "keywright-api-key"
 """The `alg` of what is stored of an API key: that of no signature. Its `kid` is a key_id (`is_key_id`)."""
 
@@ -81,10 +83,11 @@ def published_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
 
 def _form_problem(attributes: Mapping[str, object]) -> str:
     for name in ("alg", "use", "x5t", "x5t#S256", "x5u"):
-        if name in attributes and not _is_text(attributes[name]):
+        if name in attributes and not is_text(attributes[name]):
             return f"the JWK member {name} must be text that is not empty; correct it or leave it out"
     for name in ("key_ops", "x5c"):
-        if name in attributes and not _is_list_of_texts(attributes[name]):
+        value = attributes.get(name, ())
+        if not isinstance(value, tuple) or not all(map(is_text, value)):
             return f"the JWK member {name} must be an array of texts; correct it or leave it out"
     operations = _operations(attributes)
     if len(set(operations)) != len(operations):
@@ -125,11 +128,3 @@ def _agrees(purpose: object, operations: tuple[object, ...]) -> bool:
 def _operations(attributes: Mapping[str, object]) -> tuple[object, ...]:
     operations = attributes.get("key_ops", ())
     return operations if isinstance(operations, tuple) else ()
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_list_of_texts(value: object) -> bool:
-    return isinstance(value, tuple) and all(map(_is_text, value))
