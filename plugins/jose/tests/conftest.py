@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import pytest
-from jose_support import MEMORY, Clock, Jose
+from jose_support import MEMORY, Clock, Jose, Observer
 
 import keywright
 from keywright import Commands, Context, KeyRing, Registry
@@ -37,6 +37,12 @@ def ring(clock: Clock) -> Iterator[KeyRing]:
     """A ring over a store in memory."""
     with keywright.open(MEMORY, clock=clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def observer() -> Observer:
+    """Hears what the ring does."""
+    return Observer()
 
 
 @pytest.fixture

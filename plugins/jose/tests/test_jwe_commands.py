@@ -38,14 +38,7 @@ GONE = "and nothing is encrypted for it any more; rotate, or name the version th
 
 
 @pytest.fixture
-def observer() -> Observer:
-    """Hears what the ring does."""
-    return Observer()
-
-
-@pytest.fixture
 def ring(observer: Observer) -> Iterator[KeyRing]:
-    """A ring over a store in memory, with a key that agrees and one that wraps."""
     registry = Registry.load()
     registry.add(observer, "observer")
     with keywright.open(MEMORY, registry=registry) as opened:
@@ -56,7 +49,6 @@ def ring(observer: Observer) -> Iterator[KeyRing]:
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory, with a key in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "key.jwk").write_text(json.dumps(JWK) + "\n")
     return tmp_path
@@ -64,8 +56,6 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(ring: KeyRing, directory: Path, command: Callable[..., Any]) -> Run:
-    """Runs `jose jwe NAME ARGUMENTS` over `ring`, and returns stdout."""
-
     def run_command(name: str, *arguments: str, **options: Any) -> bytes:
         code, out, err = command(f"jwe {name}", *arguments, ring=ring, **options)
         assert (code, err) == (0, b"")
@@ -75,7 +65,6 @@ def run(ring: KeyRing, directory: Path, command: Callable[..., Any]) -> Run:
 
 
 def test_bytes_there_and_back(run: Run) -> None:
-    """Any bytes are encrypted to one line of a token, and come back exactly."""
     token = run("encrypt", *KEY, *ALGORITHMS, given=b"\x00\xff\n")
 
     assert token.count(b".") == 4
@@ -86,7 +75,6 @@ def test_bytes_there_and_back(run: Run) -> None:
 
 
 def test_files_are_read(run: Run, directory: Path) -> None:
-    """Plaintext and token come from files, the key from standard input."""
     (directory / "plaintext").write_bytes(b"hi")
     (directory / "token").write_bytes(run("encrypt", *KEY, *ALGORITHMS, "plaintext"))
 
@@ -94,7 +82,6 @@ def test_files_are_read(run: Run, directory: Path) -> None:
 
 
 def test_the_header_is_what_was_asked_for(run: Run) -> None:
-    """`--header` adds texts, and JSON with `:=`."""
     token = run("encrypt", *KEY, *ALGORITHMS, "--header", "cty=JWT", "--header", "n:=[1]").decode().strip()
 
     header = jwe_decrypt(token, JWK, **WRAP).header
@@ -162,17 +149,6 @@ def test_no_secret_is_opened_to_encrypt_for_a_public_half(run: Run, observer: Ob
     assert observer.exported == ["box@1", "wrapping@1"]
 
 
-def test_a_set_decrypts(run: Run, directory: Path) -> None:
-    """The key file may be a JWK Set; the token says which key."""
-    keys = [{**create_curve_key("P-256"), "kid": kid} for kid in ("a", "b")]
-    (directory / "set.jwk").write_text(json.dumps({"keys": keys}, indent=2))
-    token = jwe_encrypt(b"hi", keys[1], **AGREE, headers={"kid": "b"}).encode()
-
-    document = json.loads(run("decrypt", "--key-file", "set.jwk", *AGREEMENT, given=token, as_json=True))
-
-    assert (document["kid"], document["plaintext"]) == ("b", "aGk=")
-
-
 BOTH = "the key and the {} cannot both be read from standard input; name a file for one"
 NO_PAIR = "--header takes NAME=TEXT or NAME:=JSON; write it so"
 NO_ZIP = "--header cannot say zip, which is the algorithm's to say or not done here; leave it out"
@@ -210,7 +186,6 @@ ENCRYPT = ("encrypt", *KEY, *ALGORITHMS)
 def test_what_is_refused(
     run: Run, arguments: tuple[str, ...], given: bytes, error: type[KeywrightError], message: str
 ) -> None:
-    """Each in its own words."""
     assert refused(run, *arguments, given=given) == (error, message)
 
 

@@ -33,12 +33,6 @@ CHANGED = "the token cannot be decrypted with this key; it was changed, or encry
 
 
 @pytest.fixture
-def observer() -> Observer:
-    """Hears what the ring does."""
-    return Observer()
-
-
-@pytest.fixture
 def rings(clock: Clock, observer: Observer, request: pytest.FixtureRequest) -> Iterator[Rings]:
     """Opens rings over one store; new versions of `box` are of the type that is said."""
     registry = Registry.load()

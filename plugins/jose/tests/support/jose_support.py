@@ -136,16 +136,18 @@ def assert_nothing_shows(error: KeywrightError, document: bytes) -> None:
 
 
 class Observer:
-    """A plugin that remembers whose secrets were handed out."""
+    """A plugin that remembers what happened, and whose secrets were handed out."""
 
     KEYWRIGHT_API = 1
 
     def __init__(self) -> None:
+        self.events: list[KeyEvent] = []
         self.exported: list[str] = []
 
     @keywright.hookimpl
     def keywright_observe(self, event: KeyEvent) -> None:
-        """One more, if it is one."""
+        """One more."""
+        self.events.append(event)
         if event.operation == "export":
             self.exported.append(f"{event.name}@{event.version}")
 
