@@ -1,4 +1,4 @@
-"""Encrypted tokens: the way there and back, what stands in the header, which key decrypts, and what is claimed."""
+"""Encrypted tokens: the way there and back, which key decrypts, and keys, headers and arguments that are refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from jose_support import decode, public, refused
+from jose_support import ONE_KEY, decode, oct_key, public, refusal, refused
 
-from keywright import Key, Secret
-from keywright.errors import ExpiredTokenError, InvalidClaimError, InvalidSignatureError, MalformedTokenError
+from keywright import Key, KeyRing, Secret
+from keywright.errors import (
+    ConfigError,
+    ExpiredTokenError,
+    FormatError,
+    InvalidClaimError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    KeywrightError,
+    MalformedKeyError,
+    MalformedTokenError,
+    NotExportableError,
+    PolicyError,
+    UnsupportedKeyError,
+    UnsupportedOperationError,
+)
 from keywright_jose import (
     Jwe,
     create_curve_key,
@@ -219,3 +233,230 @@ def test_a_public_key_that_a_program_made_encrypts() -> None:
 
     assert list(header_of(token)) == ["alg", "enc", "epk"]
     assert jwe_decode(token, whole, **AGREE) == CLAIMS
+
+
+AES = "A128KW, A192KW, A256KW, A128GCMKW, A192GCMKW, A256GCMKW, dir"
+ECDH = "ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A192KW, ECDH-ES+A256KW"
+CONTENT_NAMES = "A128GCM, A192GCM, A256GCM, A128CBC-HS256, A192CBC-HS384, A256CBC-HS512"
+OCT = create_secret_key(256)
+EC = create_curve_key("P-256")
+OKP = create_curve_key("X25519")
+NIX = b"cache.example.org-1:" + b"A" * 43 + b"="  # 64 bytes, a Nix public key
+P256_X = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"  # RFC 7517 A.2
+
+RSA1_5 = "RSA1_5 is not done here, for its padding lets others decrypt by asking (RFC 8725 §3.2); use RSA-OAEP-256"
+PBES2 = (
+    "PBES2 is not done here: it makes keys of passwords, and the token says with how much work; use A256KW with a "
+    "random key"
+)
+UNKNOWN_KEY = f"key_algorithm must be one of {AES}, RSA-OAEP, RSA-OAEP-256, {ECDH}; choose one of them"
+UNKNOWN_CONTENT = f"content_algorithm must be one of {CONTENT_NAMES}; choose one of them"
+NO_KEY = "a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring; pass one"
+OTHER_ALG = "this key is for another algorithm by its own alg; use another key"
+NOT_ENC = "this key is not for encryption by its own use; use another key"
+MAY_NOT = "this key may not {} by its own key_ops; use another key"
+PUBLIC_OCTETS = (
+    "the octets of this oct key are a public key or certificate, which anybody may know; encrypt for that key under an "
+    "algorithm of its own kind"
+)
+LOW_ORDER = (
+    "the point of the X25519 key is of low order, so that anybody could decrypt; get the key again from whoever "
+    "published it"
+)
+PUBLIC = "this is a public key, and the secret half is needed; load the secret key for this"
+NO_OCTETS = "this oct key has no octets here, and they are needed; load the secret key for this"
+NONE_DECRYPTS = "this JWK Set has no key that decrypts with these algorithms; use the right set"
+MIXED = "the JWK Set mixes symmetric keys with others, and one of them is misplaced; part them"
+
+
+def cannot(type: str, algorithm: str, able: str = "") -> str:
+    can = f"it can with: {able}" if able else "it encrypts with none"
+    return f"a key of type {type} does not encrypt with {algorithm}; {can}"
+
+
+def size(algorithm: str, bits: int, section: str) -> str:
+    return f"{algorithm} needs a key of exactly {bits} bits (RFC 7518 §{section}); make one of that size"
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "encryption", "error", "message"),
+    [
+        pytest.param(OCT, "RSA1_5", "A256GCM", UnsupportedOperationError, RSA1_5, id="RSA1_5"),
+        pytest.param(OCT, "PBES2-HS256+A128KW", "A256GCM", UnsupportedOperationError, PBES2, id="PBES2"),
+        pytest.param(OCT, "HS256", "A256GCM", UnsupportedOperationError, UNKNOWN_KEY, id="a signature algorithm"),
+        pytest.param(OCT, "a256kw", "A256GCM", UnsupportedOperationError, UNKNOWN_KEY, id="lower case"),
+        pytest.param(OCT, None, "A256GCM", UnsupportedOperationError, UNKNOWN_KEY, id="no algorithm"),
+        pytest.param(OCT, "A256KW", "A256CBC", UnsupportedOperationError, UNKNOWN_CONTENT, id="CBC without HMAC"),
+        pytest.param(OCT, "A256KW", {}, UnsupportedOperationError, UNKNOWN_CONTENT, id="no content algorithm"),
+        pytest.param("secret", "A256KW", "A256GCM", ConfigError, NO_KEY, id="a password"),
+        pytest.param({"kty": "oct", "k": "AA=="}, "A256KW", "A256GCM", MalformedKeyError, None, id="padding"),
+        pytest.param(EC, "A256KW", "A256GCM", UnsupportedOperationError, cannot("ec-p256", "A256KW", ECDH), id="EC"),
+        pytest.param(OCT, "RSA-OAEP", "A256GCM", UnsupportedOperationError, cannot("oct", "RSA-OAEP", AES), id="oct"),
+        pytest.param(OCT, "ECDH-ES", "A256GCM", UnsupportedOperationError, cannot("oct", "ECDH-ES", AES), id="ECDH"),
+        pytest.param(create_curve_key("Ed25519"), "ECDH-ES", "A256GCM", UnsupportedOperationError,
+                     cannot("ed25519", "ECDH-ES"), id="Ed25519"),
+        pytest.param(create_secret_key(512), "A256KW", "A256GCM", InvalidKeyError, size("A256KW", 256, "4.4"),
+                     id="512 bits for A256KW"),
+        pytest.param(OCT, "A128GCMKW", "A256GCM", InvalidKeyError, size("A128GCMKW", 128, "4.7"),
+                     id="256 bits for A128GCMKW"),
+        pytest.param(OCT, "dir", "A256CBC-HS512", InvalidKeyError, size("A256CBC-HS512", 512, "5.2.5"),
+                     id="256 bits for A256CBC-HS512"),
+        pytest.param(oct_key(NIX), "dir", "A256CBC-HS512", InvalidKeyError, PUBLIC_OCTETS, id="a Nix key as octets"),
+        pytest.param({**OCT, "alg": "A256GCM"}, "A256KW", "A256GCM", PolicyError, OTHER_ALG, id="a direct key wraps"),
+        pytest.param({**OCT, "alg": "A256KW"}, "dir", "A256GCM", PolicyError, OTHER_ALG, id="a wrapping key directly"),
+        pytest.param({**OCT, "alg": "HS256"}, "dir", "A256GCM", PolicyError, OTHER_ALG, id="an HMAC key"),
+        pytest.param({**OCT, "alg": "A128CBC-HS256"}, "dir", "A256GCM", PolicyError, OTHER_ALG, id="enc of its size"),
+        pytest.param({**OCT, "use": "sig"}, "A256KW", "A256GCM", PolicyError, NOT_ENC, id="use sig"),
+        pytest.param({**EC, "x": P256_X}, "ECDH-ES", "A256GCM", InvalidKeyError, None, id="off the curve"),
+        pytest.param(RSA | {"e": "Aw"}, "RSA-OAEP", "A256GCM", InvalidKeyError, None, id="exponent 3"),
+        pytest.param(Key("oct"), "A256KW", "A256GCM", NotExportableError, NO_OCTETS, id="a Key without octets"),
+        pytest.param(Key("x25519", public=b"short"), "ECDH-ES", "A256GCM", UnsupportedKeyError, None,
+                     id="a Key of another length"),
+        pytest.param(Key("x25519", secret=Secret(b"short")), "ECDH-ES", "A256GCM", UnsupportedKeyError, None,
+                     id="a Key whose secret has another length"),
+        pytest.param(Key("ec-p256", secret=Secret(bytes(32))), "ECDH-ES", "A256GCM", UnsupportedKeyError, None,
+                     id="a Key without public half"),
+        pytest.param(Key("quantum", public=b"?"), "ECDH-ES", "A256GCM", UnsupportedOperationError,
+                     cannot("quantum", "ECDH-ES"), id="a Key of a type of others'"),
+    ],
+)  # fmt: skip
+def test_refused_both_ways(
+    key: Any, algorithm: Any, encryption: Any, error: type[KeywrightError], message: str | None
+) -> None:
+    """Encrypting and decrypting refuse the same keys and algorithms, in the same words, whatever the token says."""
+    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": encryption}
+
+    encrypting = refusal(jwe_encrypt, b"", key, **names)
+    decrypting = refusal(jwe_decrypt, TOKENS.get(str(algorithm), ""), key, **names)
+
+    assert type(encrypting) is type(decrypting) is error
+    assert str(encrypting) == str(decrypting)
+    assert message in (None, str(encrypting))
+
+
+TOKENS = {
+    "ECDH-ES": jwe_encrypt(b"", EC, key_algorithm="ECDH-ES", content_algorithm="A256GCM"),
+    "RSA-OAEP": jwe_encrypt(b"", RSA, key_algorithm="RSA-OAEP", content_algorithm="A256GCM"),
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "error", "message"),
+    [
+        pytest.param({"keys": [OCT]}, "A256KW", MalformedKeyError, ONE_KEY, id="a set"),
+        pytest.param({**OCT, "key_ops": ["unwrapKey"]}, "A256KW", PolicyError, MAY_NOT.format("wrapKey"), id="wraps"),
+        pytest.param({**OCT, "key_ops": ["decrypt"]}, "dir", PolicyError, MAY_NOT.format("encrypt"), id="encrypts"),
+        pytest.param({**EC, "key_ops": []}, "ECDH-ES", PolicyError, MAY_NOT.format("deriveKey"), id="no key_ops"),
+        pytest.param({"kty": "OKP", "crv": "X25519", "x": "A" * 43}, "ECDH-ES", InvalidKeyError, LOW_ORDER, id="zero"),
+        pytest.param({"kty": "OKP", "crv": "X25519", "x": "AQ" + "A" * 41}, "ECDH-ES+A256KW", InvalidKeyError,
+                     LOW_ORDER, id="one"),
+    ],
+)  # fmt: skip
+def test_refused_to_encrypt_for(key: dict[str, Any], algorithm: str, error: type[KeywrightError], message: str) -> None:
+    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
+
+    assert refused(jwe_encrypt, b"", key, **names) == (error, message)
+
+
+ONE_KID = "two keys of the JWK Set have one kid; give each its own"
+NO_KID = "a key of the JWK Set has no kid, so no token can name it; give it one"
+A, B = {**OCT, "kid": "a"}, create_secret_key(256)
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "error", "message"),
+    [
+        pytest.param({**OCT, "key_ops": ["wrapKey"]}, "A256KW", PolicyError, MAY_NOT.format("unwrapKey"), id="wraps"),
+        pytest.param({**RSA, "key_ops": ["wrapKey"]}, "RSA-OAEP", PolicyError, MAY_NOT.format("unwrapKey"), id="RSA"),
+        pytest.param(public(EC), "ECDH-ES", NotExportableError, PUBLIC, id="a public EC key"),
+        pytest.param(public(RSA), "RSA-OAEP", NotExportableError, PUBLIC, id="a public RSA key"),
+        pytest.param({"keys": [A, {**B, "kid": "a"}]}, "A256KW", InvalidKeyError, ONE_KID, id="a kid twice"),
+        pytest.param({"keys": [A, B]}, "A256KW", InvalidKeyError, NO_KID, id="no kid"),
+        pytest.param({"keys": [A, {**EC, "kid": "b"}]}, "A256KW", InvalidKeyError, MIXED, id="mixed"),
+        pytest.param({"keys": []}, "A256KW", InvalidKeyError, NONE_DECRYPTS, id="an empty set"),
+        pytest.param({"keys": [{**OCT, "use": "sig"}]}, "A256KW", InvalidKeyError, NONE_DECRYPTS, id="for signatures"),
+    ],
+)
+def test_refused_to_decrypt_with(
+    key: dict[str, Any], algorithm: str, error: type[KeywrightError], message: str
+) -> None:
+    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
+
+    assert refused(jwe_decrypt, TOKENS.get(algorithm, ""), key, **names) == (error, message)
+
+
+@pytest.mark.parametrize("kind", ["signer", "verifier", "encrypter", "decrypter"])
+def test_what_a_ring_gives_for_something_else(ring: KeyRing, kind: str) -> None:
+    names: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A256GCM"}
+    ring.generate("box", type="ec-p256")
+    given: Any = getattr(ring, kind)("box")
+
+    for verb in {"encrypt", "decrypt"} - {kind.removesuffix("er")}:
+        assert refused(jwe_encrypt if verb == "encrypt" else jwe_decrypt, b"", given, **names) == (
+            ConfigError,
+            f"a ring's {kind} does not {verb}; pass ring.{verb}er(NAME)",
+        )
+
+
+CANNOT_SAY = "headers cannot say {}, which is the algorithm's to say or not done here; leave it out"
+NO_TEXT = "the {} of a header is a text that is not empty; correct it"
+OTHER_KID = "headers say another kid than the key's own, so nobody would decrypt the token; leave it out"
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "message"),
+    [
+        *(
+            pytest.param({name: "A"}, UnsupportedOperationError, CANNOT_SAY.format(name), id=name)
+            for name in ("alg", "enc", "epk", "iv", "tag", "p2s", "p2c", "zip", "crit", "b64", "apu", "apv")
+        ),
+        pytest.param({"kid": ""}, FormatError, NO_TEXT.format("kid"), id="kid"),
+        pytest.param({"kid": "b"}, PolicyError, OTHER_KID, id="another kid"),
+    ],
+)
+def test_headers_that_are_refused(headers: Any, error: type[KeywrightError], message: str) -> None:
+    assert refused(jwe_encrypt, b"", A, **WRAP, headers=headers) == (error, message)
+
+
+@pytest.mark.parametrize("value", ["A", "AA==", "A+", "ü", 1, None])
+@pytest.mark.parametrize("algorithm", ["ECDH-ES", "ECDH-ES+A256KW"])
+def test_parties_that_are_no_base64url_are_refused(algorithm: str, value: object) -> None:
+    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
+
+    assert refused(jwe_encrypt, b"", EC, **names, headers={"apu": value}) == (
+        FormatError,
+        "apu and apv of a header are canonical base64url without padding (RFC 7518 §4.6.1); correct them",
+    )
+
+
+@pytest.mark.parametrize("plaintext", ["text", 7, None, [1]])
+def test_a_plaintext_is_bytes(plaintext: Any) -> None:
+    assert refused(jwe_encrypt, plaintext, OCT, **WRAP) == (
+        FormatError,
+        "the plaintext of a token is bytes; encode text before",
+    )
+
+
+def test_the_longest_plaintext_fits() -> None:
+    """196503 bytes make 262143 characters beside header, key, IV and tag; one more is too much."""
+    token = jwe_encrypt(bytes(196_503), OCT, **WRAP)
+
+    assert jwe_decrypt(token, OCT, **WRAP).plaintext == Secret(bytes(196_503))
+    for length in (196_504, 262_144, 262_145, 50_000_000):
+        assert refused(jwe_encrypt, bytes(length), OCT, **WRAP) == (
+            FormatError,
+            "a token has at most 262144 bytes, and this one would have more; say less",
+        )
+
+
+def test_claims_are_a_mapping_of_json() -> None:
+    claims: Any = b"{}"
+    assert refused(jwe_encode, claims, OCT, **WRAP) == (
+        FormatError,
+        "the claims of a token are a mapping; bytes are for jwe_encrypt",
+    )
+    assert refused(jwe_encode, {"a": float("nan")}, OCT, **WRAP)[0] is FormatError
+
+
+def test_the_drift_has_a_bound() -> None:
+    assert refused(jwe_decode, jwe_encode({}, OCT, **WRAP), OCT, **WRAP, time_drift=601)[0] is ConfigError
