@@ -1,15 +1,17 @@
-"""API keys from Python: made once, checked by hash, ended, and good for nothing else; and their text."""
+"""API keys: made once, checked by hash, ended, and good for nothing else; their text; and the commands."""
 
 from __future__ import annotations
 
 import copy
 import json
 import logging
+import os
 import pickle
+import pty
 import random
 import re
 from binascii import crc32
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -21,11 +23,12 @@ from hypothesis import strategies as st
 from jose_support import MEMORY, Clock, Observer, hide, oct_key, refusal, refused
 
 import keywright
-from keywright import KeyRing, Record, Registry, Secret, State
+from keywright import Context, KeyRing, Record, Registry, Secret, State
 from keywright.errors import (
     ConfigError,
     DamagedStoreError,
     ExpiredTokenError,
+    FormatError,
     InvalidSignatureError,
     KeyNotFoundError,
     KeywrightError,
@@ -53,7 +56,7 @@ REFUSED = "the API key is not one that is good here; refuse it"
 
 
 @pytest.fixture(params=["memory", "file", "sqlite"])
-def ring(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterator[KeyRing]:
+def stored(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterator[KeyRing]:
     """A ring over each store that can be written to."""
     where = {} if request.param == "memory" else {"path": str(tmp_path / "keys")}
     config = {"default_store": "main", "stores": {"main": {"backend": request.param, **where}}}
@@ -61,54 +64,48 @@ def ring(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterat
         yield opened
 
 
-@pytest.fixture
-def plain(clock: Clock) -> Iterator[KeyRing]:
-    with keywright.open(MEMORY, clock=clock) as opened:
-        yield opened
-
-
-def test_made_and_checked(ring: KeyRing, clock: Clock) -> None:
+def test_made_and_checked(stored: KeyRing, clock: Clock) -> None:
     """Who has it is who its labels say; it is good until it ends."""
-    made = create_api_key(ring, labels={"user_id": "7", "app": "shop"}, expires=START + DAY)
+    made = create_api_key(stored, labels={"user_id": "7", "app": "shop"}, expires=START + DAY)
 
-    found = verify_api_key(ring, made.api_key)
+    found = verify_api_key(stored, made.api_key)
 
     assert found == ApiKey(made.key_id, {"app": "shop", "user_id": "7"}, START, START + DAY, "active", "")
-    assert verify_api_key(ring, made.api_key.reveal()) == found
-    assert verify_api_key(ring, made.api_key.reveal().decode()) == found
-    assert list(list_api_keys(ring)) == [found]
+    assert verify_api_key(stored, made.api_key.reveal()) == found
+    assert verify_api_key(stored, made.api_key.reveal().decode()) == found
+    assert list(list_api_keys(stored)) == [found]
     clock.now += DAY
-    assert refused(verify_api_key, ring, made.api_key) == (
+    assert refused(verify_api_key, stored, made.api_key) == (
         ExpiredTokenError, "the API key has expired; get a new one",
     )  # fmt: skip
-    assert [one.status for one in list_api_keys(ring)] == ["expired"]
+    assert [one.status for one in list_api_keys(stored)] == ["expired"]
 
 
-def test_revoked(ring: KeyRing) -> None:
-    made = create_api_key(ring, labels={"user_id": "7"})
-    other = create_api_key(ring)
+def test_revoked(stored: KeyRing) -> None:
+    made = create_api_key(stored, labels={"user_id": "7"})
+    other = create_api_key(stored)
 
-    revoked = revoke_api_key(ring, made.key_id, reason="lost")
+    revoked = revoke_api_key(stored, made.key_id, reason="lost")
 
     assert revoked == ApiKey(made.key_id, {"user_id": "7"}, START, None, "revoked", "lost")
-    assert refused(verify_api_key, ring, made.api_key) == (InvalidSignatureError, REFUSED)
-    assert verify_api_key(ring, other.api_key).key_id == other.key_id
-    assert {one.key_id: one.status for one in list_api_keys(ring)} == {
+    assert refused(verify_api_key, stored, made.api_key) == (InvalidSignatureError, REFUSED)
+    assert verify_api_key(stored, other.api_key).key_id == other.key_id
+    assert {one.key_id: one.status for one in list_api_keys(stored)} == {
         made.key_id: "revoked", other.key_id: "active",
     }  # fmt: skip
-    assert ring.show(f"api-keys/{made.key_id}").versions[0].info.state is State.DESTROYED
-    assert ring.open_store().store.get(f"api-keys/{made.key_id}", 1).payload is None
-    assert refused(ring.enable, f"api-keys/{made.key_id}")[0] is PolicyError
-    assert revoke_api_key(ring, made.key_id, reason="again").reason == "lost"
+    assert stored.show(f"api-keys/{made.key_id}").versions[0].info.state is State.DESTROYED
+    assert stored.open_store().store.get(f"api-keys/{made.key_id}", 1).payload is None
+    assert refused(stored.enable, f"api-keys/{made.key_id}")[0] is PolicyError
+    assert revoke_api_key(stored, made.key_id, reason="again").reason == "lost"
 
 
-def test_no_telling_why(plain: KeyRing, clock: Clock) -> None:
+def test_no_telling_why(ring: KeyRing, clock: Clock) -> None:
     """Unknown, with another secret, revoked, compromised, disabled, or expired and with another secret: one message."""
-    made = {name: create_api_key(plain) for name in ("wrong", "revoked", "compromised", "disabled")}
-    made["expired"] = create_api_key(plain, expires=START + DAY)
-    revoke_api_key(plain, made["revoked"].key_id)
-    plain.compromise(f"api-keys/{made['compromised'].key_id}")
-    plain.disable(f"api-keys/{made['disabled'].key_id}")
+    made = {name: create_api_key(ring) for name in ("wrong", "revoked", "compromised", "disabled")}
+    made["expired"] = create_api_key(ring, expires=START + DAY)
+    revoke_api_key(ring, made["revoked"].key_id)
+    ring.compromise(f"api-keys/{made['compromised'].key_id}")
+    ring.disable(f"api-keys/{made['disabled'].key_id}")
     clock.now += DAY
 
     given = {name: one.api_key for name, one in made.items()}
@@ -117,41 +114,41 @@ def test_no_telling_why(plain: KeyRing, clock: Clock) -> None:
     given["unknown"] = new_api_key(new_key_id())
 
     for name, text in given.items():
-        error = refused(verify_api_key, plain, text)
+        error = refused(verify_api_key, ring, text)
         assert error == (InvalidSignatureError, REFUSED), name
-    plain.enable(f"api-keys/{made['disabled'].key_id}")
-    assert verify_api_key(plain, made["disabled"].api_key).status == "active"
+    ring.enable(f"api-keys/{made['disabled'].key_id}")
+    assert verify_api_key(ring, made["disabled"].api_key).status == "active"
 
 
-def test_the_secret_of_another(plain: KeyRing) -> None:
+def test_the_secret_of_another(ring: KeyRing) -> None:
     """A key_id with the secret of another key_id is refused, its checksum mended."""
     from keywright_jose.api_keys import _checksum
 
-    one, other = create_api_key(plain), create_api_key(plain)
+    one, other = create_api_key(ring), create_api_key(ring)
     start = one.api_key.reveal()[:21] + other.api_key.reveal()[21:64]
 
-    assert refused(verify_api_key, plain, start + _checksum(Secret(start))) == (InvalidSignatureError, REFUSED)
+    assert refused(verify_api_key, ring, start + _checksum(Secret(start))) == (InvalidSignatureError, REFUSED)
 
 
-def test_the_tombstones_hash_is_nobodys(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tombstones_hash_is_nobodys(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a secret whose hash were what stands in for one that is gone would be refused."""
-    made = create_api_key(plain)
-    revoke_api_key(plain, made.key_id)
+    made = create_api_key(ring)
+    revoke_api_key(ring, made.key_id)
     monkeypatch.setattr("keywright_jose.api_keys.digest_of", lambda _: Secret(bytes(32)))
 
-    assert refused(verify_api_key, plain, made.api_key)[0] is InvalidSignatureError
-    assert refused(verify_api_key, plain, new_api_key(new_key_id()))[0] is InvalidSignatureError
+    assert refused(verify_api_key, ring, made.api_key)[0] is InvalidSignatureError
+    assert refused(verify_api_key, ring, new_api_key(new_key_id()))[0] is InvalidSignatureError
 
 
-def test_malformed_costs_no_look_up(plain: KeyRing) -> None:
-    plain.open_store = None  # type: ignore[method-assign,assignment]  # nobody is to call it
+def test_malformed_costs_no_look_up(ring: KeyRing) -> None:
+    ring.open_store = None  # type: ignore[method-assign,assignment]  # nobody is to call it
 
-    assert refused(verify_api_key, plain, "kwk_")[0] is MalformedTokenError
+    assert refused(verify_api_key, ring, "kwk_")[0] is MalformedTokenError
 
 
-def test_one_look_up(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = create_api_key(plain)
-    store = plain.open_store().store
+def test_one_look_up(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = create_api_key(ring)
+    store = ring.open_store().store
     asked: list[str] = []
     get = store.get
     for name in ("versions", "names"):
@@ -163,17 +160,17 @@ def test_one_look_up(plain: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(store, "get", counted)
 
-    verify_api_key(plain, made.api_key)
-    refused(verify_api_key, plain, new_api_key(new_key_id()))
+    verify_api_key(ring, made.api_key)
+    refused(verify_api_key, ring, new_api_key(new_key_id()))
 
     assert len(asked) == 2
 
 
-def test_what_is_stored(plain: KeyRing) -> None:
-    made = create_api_key(plain, labels={"user_id": "7"})
+def test_what_is_stored(ring: KeyRing) -> None:
+    made = create_api_key(ring, labels={"user_id": "7"})
     name = f"api-keys/{made.key_id}"
 
-    stored = plain.load(name)
+    stored = ring.load(name)
 
     assert (stored.type, stored.kid) == ("oct", made.key_id)
     assert stored.secret == Secret(sha256(made.api_key.reveal()[21:64]).digest())
@@ -182,31 +179,31 @@ def test_what_is_stored(plain: KeyRing) -> None:
     assert stored.secret.reveal() not in made.api_key.reveal()
 
 
-def test_it_is_good_for_nothing_else(plain: KeyRing) -> None:
-    made = create_api_key(plain)
+def test_it_is_good_for_nothing_else(ring: KeyRing) -> None:
+    made = create_api_key(ring)
     name = f"api-keys/{made.key_id}"
-    jwk = json.loads(plain.export(name, secret=True).reveal())
+    jwk = json.loads(ring.export(name, secret=True).reveal())
     another_alg = f"{name}@1 is for another algorithm than signatures by its own alg; use another key"
 
-    assert refused(plain.sign, name, b"data") == (PolicyError, another_alg)
-    assert refused(plain.signer, name, algorithm="HS256") == (PolicyError, another_alg)
-    assert refused(plain.verifier, name) == (PolicyError, another_alg)
+    assert refused(ring.sign, name, b"data") == (PolicyError, another_alg)
+    assert refused(ring.signer, name, algorithm="HS256") == (PolicyError, another_alg)
+    assert refused(ring.verifier, name) == (PolicyError, another_alg)
     assert refused(jws_encode, {}, jwk, signature_algorithm="HS256")[0] is PolicyError
-    assert refused(jwks, plain, [name])[0] is UnsupportedKeyError
+    assert refused(jwks, ring, [name])[0] is UnsupportedKeyError
 
 
-def test_a_key_that_is_no_api_key(plain: KeyRing) -> None:
+def test_a_key_that_is_no_api_key(ring: KeyRing) -> None:
     """Some other key by such a name is neither listed, nor revoked, nor good as one."""
     key_id = new_key_id()
     text = new_api_key(key_id)
     octets = sha256(text.reveal()[21:64]).digest()
-    plain.import_key(f"api-keys/{key_id}", hide(oct_key(octets, kid="other")))
-    plain.generate("api-keys/partner", type="oct")
+    ring.import_key(f"api-keys/{key_id}", hide(oct_key(octets, kid="other")))
+    ring.generate("api-keys/partner", type="oct")
 
-    assert list(list_api_keys(plain)) == []
-    assert refused(verify_api_key, plain, text) == (InvalidSignatureError, REFUSED)
-    assert refused(revoke_api_key, plain, key_id)[0] is KeyNotFoundError
-    assert plain.show(f"api-keys/{key_id}").versions[0].info.state is State.ENABLED
+    assert list(list_api_keys(ring)) == []
+    assert refused(verify_api_key, ring, text) == (InvalidSignatureError, REFUSED)
+    assert refused(revoke_api_key, ring, key_id)[0] is KeyNotFoundError
+    assert ring.show(f"api-keys/{key_id}").versions[0].info.state is State.ENABLED
 
 
 def test_damage_is_not_a_no(tmp_path: Path) -> None:
@@ -220,11 +217,11 @@ def test_damage_is_not_a_no(tmp_path: Path) -> None:
         assert refused(verify_api_key, ring, made.api_key)[0] is DamagedStoreError
 
 
-def test_which_are_listed(plain: KeyRing) -> None:
-    made = [create_api_key(plain, labels={"user_id": user, "app": app}) for user in "12" for app in ("a", "b")]
+def test_which_are_listed(ring: KeyRing) -> None:
+    made = [create_api_key(ring, labels={"user_id": user, "app": app}) for user in "12" for app in ("a", "b")]
 
-    assert [one.key_id for one in list_api_keys(plain)] == sorted(one.key_id for one in made)
-    found = list_api_keys(plain, labels={"user_id": "2", "app": "b"})
+    assert [one.key_id for one in list_api_keys(ring)] == sorted(one.key_id for one in made)
+    found = list_api_keys(ring, labels={"user_id": "2", "app": "b"})
     assert [one.key_id for one in found] == [made[3].key_id]
 
 
@@ -237,9 +234,9 @@ UNKNOWN = "this store has no API key of this key_id; `api-key list` tells which 
     [("mfrggzdfmztwq2lk", KeyNotFoundError, UNKNOWN), ("../../etc", ConfigError, NO_ID), (7, ConfigError, NO_ID)],
     ids=["unknown", "none", "a number"],
 )
-def test_which_cannot_be_revoked(plain: KeyRing, key_id: Any, kind: type[KeywrightError], message: str) -> None:
-    assert refused(revoke_api_key, plain, key_id) == (kind, message)
-    assert refused(find_api_key, plain, key_id) == (kind, message)
+def test_which_cannot_be_revoked(ring: KeyRing, key_id: Any, kind: type[KeywrightError], message: str) -> None:
+    assert refused(revoke_api_key, ring, key_id) == (kind, message)
+    assert refused(find_api_key, ring, key_id) == (kind, message)
 
 
 @pytest.mark.parametrize(
@@ -252,9 +249,9 @@ def test_which_cannot_be_revoked(plain: KeyRing, key_id: Any, kind: type[Keywrig
         pytest.param({"expires": datetime(2031, 1, 1)}, id="no zone"),  # noqa: DTZ001  (that is what is refused)
     ],
 )
-def test_what_cannot_be_made(plain: KeyRing, options: dict[str, Any]) -> None:
-    assert refused(create_api_key, plain, **options)[0] is ConfigError
-    assert list(plain.names()) == []
+def test_what_cannot_be_made(ring: KeyRing, options: dict[str, Any]) -> None:
+    assert refused(create_api_key, ring, **options)[0] is ConfigError
+    assert list(ring.names()) == []
 
 
 def test_making_and_revoking_are_events(clock: Clock, observer: Observer) -> None:
@@ -270,21 +267,21 @@ def test_making_and_revoking_are_events(clock: Clock, observer: Observer) -> Non
     assert_hidden(Secret(made.api_key.reveal()[21:]), repr(observer.events))
 
 
-def test_the_secret_is_nowhere(ring: KeyRing, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_secret_is_nowhere(stored: KeyRing, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Not in a file of the store, a log, a repr, a pickle, a list, an error or its traceback with locals."""
     caplog.set_level(logging.DEBUG)
-    made = create_api_key(ring, labels={"user_id": "7"})
+    made = create_api_key(stored, labels={"user_id": "7"})
     secret = Secret(made.api_key.reveal()[21:])
-    found = verify_api_key(ring, made.api_key)
+    found = verify_api_key(stored, made.api_key)
     wrong = Secret(made.api_key.reveal()[:-1] + b"\n")
     errors = [
-        refusal(verify_api_key, ring, wrong),
-        refusal(verify_api_key, ring, wrong.reveal().decode()),
-        refusal(verify_api_key, ring, b"kwk" + made.api_key.reveal()),
+        refusal(verify_api_key, stored, wrong),
+        refusal(verify_api_key, stored, wrong.reveal().decode()),
+        refusal(verify_api_key, stored, b"kwk" + made.api_key.reveal()),
     ]
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    revoke_api_key(ring, made.key_id)
-    errors.append(refusal(verify_api_key, ring, made.api_key))
+    revoke_api_key(stored, made.key_id)
+    errors.append(refusal(verify_api_key, stored, made.api_key))
     with pytest.raises(TypeError):
         pickle.dumps(made)
 
@@ -297,7 +294,7 @@ def test_the_secret_is_nowhere(ring: KeyRing, tmp_path: Path, caplog: pytest.Log
         repr(copy.deepcopy(made)),
         repr(found),
     ]
-    shown += [repr(list(list_api_keys(ring))), repr(ring.show(f"api-keys/{made.key_id}"))]
+    shown += [repr(list(list_api_keys(stored))), repr(stored.show(f"api-keys/{made.key_id}"))]
     shown += [everything_in(error) for error in errors]
     shown += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -323,33 +320,33 @@ def test_a_refusal_of_the_store_shows_no_secret(clock: Clock, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("kid", [None, "k-{version}"])
-def test_an_api_key_is_not_rotated(ring: KeyRing, kid: str | None) -> None:
+def test_an_api_key_is_not_rotated(stored: KeyRing, kid: str | None) -> None:
     """Nobody would get the next one; the key that was handed out goes on being good."""
-    made = create_api_key(ring)
+    made = create_api_key(stored)
 
-    assert refused(ring.rotate, f"api-keys/{made.key_id}", kid=kid) == (
+    assert refused(stored.rotate, f"api-keys/{made.key_id}", kid=kid) == (
         UnsupportedKeyError,
         (
             "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
             "create`, and revoke this one"
         ),
     )
-    assert [one.info.version for one in ring.show(f"api-keys/{made.key_id}").versions] == [1]
-    assert verify_api_key(ring, made.api_key).key_id == made.key_id
+    assert [one.info.version for one in stored.show(f"api-keys/{made.key_id}").versions] == [1]
+    assert verify_api_key(stored, made.api_key).key_id == made.key_id
 
 
-def test_what_only_lies_among_api_keys_is_none(ring: KeyRing) -> None:
+def test_what_only_lies_among_api_keys_is_none(stored: KeyRing) -> None:
     """A key that somebody put below `api-keys/` by another name, or whose kid is no key_id, is not listed or found."""
     document = b'{"alg":"keywright-api-key","k":"%s","key_ops":["verify"],"kid":"%s","kty":"oct"}'
     octets = b"A" * 43
     for name, kid in (("api-keys/backup", "aaaaaaaaaaaaaaaa"), ("api-keys/bbbbbbbbbbbbbbbb", "cccccccccccccccc")):
-        ring.import_key(name, document % (octets, kid.encode()), format="jwk")
-    ring.import_key("api-keys/short", b'{"k":"%s","kid":"short","kty":"oct"}' % octets, format="jwk")
-    made = create_api_key(ring)
+        stored.import_key(name, document % (octets, kid.encode()), format="jwk")
+    stored.import_key("api-keys/short", b'{"k":"%s","kid":"short","kty":"oct"}' % octets, format="jwk")
+    made = create_api_key(stored)
 
-    assert [one.key_id for one in list_api_keys(ring)] == [made.key_id]
+    assert [one.key_id for one in list_api_keys(stored)] == [made.key_id]
     for key_id in ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"):
-        assert refused(find_api_key, ring, key_id)[0] is KeyNotFoundError
+        assert refused(find_api_key, stored, key_id)[0] is KeyNotFoundError
 
 
 def test_api_keys_cannot_be_foretold() -> None:
@@ -452,3 +449,183 @@ def test_a_wrong_checksum() -> None:
 def test_key_ids() -> None:
     assert is_key_id(KEY_ID)
     assert not any(map(is_key_id, ("", KEY_ID[:-1], KEY_ID + "a", KEY_ID.upper(), KEY_ID + "\n", None, 7, API_KEY)))
+
+
+TIMES = (
+    "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at most 36500d"
+)
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(ring: KeyRing, command: Callable[..., Any]) -> Run:
+    def run_command(name: str, *arguments: str, **options: Any) -> tuple[int, str, str]:
+        code, out, err = command(f"api-key {name}", *arguments, ring=ring, **options)
+        return code, out.decode(), err.decode()
+
+    return run_command
+
+
+def text_of(made: NewApiKey) -> bytes:
+    return made.api_key.reveal()
+
+
+def test_create(ring: KeyRing, run: Run) -> None:
+    """Two lines: key_id, and the API key this once; it is good as it stands there."""
+    code, out, err = run("create", "--label", "user_id=7", "--label", "note=a=b")
+
+    lines = re.fullmatch("key_id: ([a-z2-7]{16})\napi_key: (kwk_[a-z2-7]{16}_[0-9A-Za-z]{49})\n", out)
+    assert lines is not None
+    forgotten = f"store 'main' forgets all when the process ends, api-keys/{lines[1]} among it"
+    assert (code, err) == (0, f"keywright: warning: {forgotten}; name another with --store\n")
+    found = verify_api_key(ring, lines[2])
+    assert (found.key_id, found.labels) == (lines[1], {"note": "a=b", "user_id": "7"})
+
+
+def test_create_json(ring: KeyRing, run: Run) -> None:
+    document = json.loads(run("create", as_json=True)[1])
+
+    assert document.keys() == {"key_id", "api_key"}
+    assert verify_api_key(ring, document["api_key"]).key_id == document["key_id"]
+
+
+@pytest.mark.parametrize(
+    ("expires", "end"),
+    [
+        ("90d", START + 90 * DAY),
+        ("2w", START + 14 * DAY),
+        ("36500d", START + 36_500 * DAY),
+        ("2030-06-01", datetime(2030, 6, 1, tzinfo=UTC)),
+        ("2030-06-01T12:00:00+02:00", datetime(2030, 6, 1, 10, tzinfo=UTC)),
+    ],
+)
+def test_expires(ring: KeyRing, run: Run, expires: str, end: datetime) -> None:
+    run("create", "--expires", expires)
+
+    assert [one.expires for one in list_api_keys(ring)] == [end]
+
+
+OVER = "expires must be after the activation and after now, or the key would never sign"
+NO_PAIR = "--label takes NAME=VALUE; write it so"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--expires", "soon"], TIMES, id="no time"),
+        pytest.param(["--expires", "2030-06-01T12:00:00"], TIMES, id="no zone"),
+        pytest.param(["--expires", "36501d"], TIMES, id="too long"),
+        pytest.param(["--expires", "٣d"], TIMES, id="digits of another script"),
+        pytest.param(["--expires", "90"], TIMES, id="a number, of seconds or of days"),
+        pytest.param(["--expires", "2029-01-01"], OVER, id="over"),
+        pytest.param(["--label", "user_id"], NO_PAIR, id="no ="),
+        pytest.param(["--label", "=7"], NO_PAIR, id="no name"),
+        pytest.param(["--label", "a=1", "--label", "a=2"], "--label names one thing twice; leave one out", id="twice"),
+    ],
+)
+def test_wrong_arguments_of_create(ring: KeyRing, run: Run, arguments: list[str], message: str) -> None:
+    assert refused(run, "create", *arguments) == (ConfigError, message)
+    assert list(ring.names()) == []
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_verify(ring: KeyRing, run: Run, end: bytes) -> None:
+    """key_id and labels of what stands on stdin, a line end after it or none."""
+    made = create_api_key(ring, labels={"user_id": "7", "app": "shop"}, expires=START + DAY)
+
+    found = run("verify", given=text_of(made) + end)
+
+    assert found == (0, f"key_id: {made.key_id}\nlabel: app=shop\nlabel: user_id=7\n", "")
+    assert json.loads(run("verify", given=text_of(made) + end, as_json=True)[1]) == {
+        "key_id": made.key_id, "labels": {"app": "shop", "user_id": "7"}, "created": "2030-01-01T00:00:00Z",
+        "expires": "2030-01-02T00:00:00Z", "status": "active", "reason": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [b"", b"\n", b"\r\n"])
+def test_verify_of_nothing(run: Run, given: bytes) -> None:
+    assert refused(run, "verify", given=given) == (
+        ConfigError,
+        "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt",
+    )
+
+
+def test_verify_refuses(ring: KeyRing, run: Run, clock: Clock) -> None:
+    """Each fault is the error whose exit code is promised: 65, 1 and 1."""
+    made = create_api_key(ring, expires=START + DAY)
+    gone = create_api_key(ring)
+    revoke_api_key(ring, gone.key_id)
+    clock.now += DAY
+
+    assert refused(run, "verify", given=b"kwk_")[0] is MalformedTokenError
+    assert refused(run, "verify", given=text_of(made) + b"\n\n")[0] is MalformedTokenError
+    assert refused(run, "verify", given=b"k" * 5000)[0] is FormatError
+    assert refused(run, "verify", given=text_of(gone))[0] is InvalidSignatureError
+    assert refused(run, "verify", given=text_of(made))[0] is ExpiredTokenError
+
+
+def test_list(ring: KeyRing, run: Run, clock: Clock) -> None:
+    """A line for each, parted by tabs; revoked ones too; JSON lines on demand."""
+    made = [
+        create_api_key(ring, labels={"user_id": str(number)}, expires=START + DAY if number == 1 else None)
+        for number in range(3)
+    ]
+    revoke_api_key(ring, made[2].key_id, reason="lost")
+    clock.now += DAY
+    rows = {
+        made[0].key_id: "active\t2030-01-01T00:00:00Z\t-\tuser_id=0",
+        made[1].key_id: "expired\t2030-01-01T00:00:00Z\t2030-01-02T00:00:00Z\tuser_id=1",
+        made[2].key_id: "revoked\t2030-01-01T00:00:00Z\t-\tuser_id=2",
+    }
+
+    assert run("list") == (0, "".join(f"{key_id}\t{rows[key_id]}\n" for key_id in sorted(rows)), "")
+    assert run("list", "--label", "user_id=1")[1] == f"{made[1].key_id}\t{rows[made[1].key_id]}\n"
+    (line,) = run("list", "--label", "user_id=2", as_json=True)[1].splitlines()
+    assert json.loads(line) == {
+        "key_id": made[2].key_id, "labels": {"user_id": "2"}, "created": "2030-01-01T00:00:00Z", "expires": None,
+        "status": "revoked", "reason": "lost",
+    }  # fmt: skip
+    assert run("list", "--label", "user_id=9") == (0, "", "")
+
+
+def test_list_on_a_terminal(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    from keywright_jose.cli.api_keys import row_of
+
+    create_api_key(ring, labels={"user_id": "7"})
+    (found,) = list_api_keys(ring)
+    master, terminal = pty.openpty()
+    with open(terminal, "w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        row = row_of(found)
+    os.close(master)
+
+    assert row == f"{found.key_id}  active    2030-01-01T00:00:00Z  -                     user_id=7"
+
+
+def test_revoke(ring: KeyRing, run: Run) -> None:
+    made = create_api_key(ring)
+
+    assert run("revoke", made.key_id, "--yes", "--reason", "lost") == (0, f"{made.key_id}\n", "")
+    assert [(one.status, one.reason) for one in list_api_keys(ring)] == [("revoked", "lost")]
+    assert json.loads(run("revoke", made.key_id, "--yes", as_json=True)[1])["status"] == "revoked"
+
+
+def test_revoke_asks(ring: KeyRing, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = create_api_key(ring, labels={"user_id": "7"})
+    questions: list[str] = []
+
+    def no(_: Context, question: str, *, yes: bool) -> bool:
+        questions.append(question)
+        return yes
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "confirm", no)
+        assert run("revoke", made.key_id) == (1, "", "keywright: nothing was revoked\n")
+        assert json.loads(run("revoke", made.key_id, as_json=True)[1])["status"] == "active"
+    assert questions == [f"Revoke the API key {made.key_id}, user_id=7 for good?"] * 2
+    assert refused(run, "revoke", made.key_id) == (
+        ConfigError, "there is no terminal to ask on; say --yes if you are sure",
+    )  # fmt: skip
+    assert verify_api_key(ring, made.api_key).status == "active"
