@@ -166,47 +166,22 @@ def test_bounds_are_inclusive(data: bytes) -> None:
     assert FORMAT.decode(Secret(data), default_kid="").type == "oct"
 
 
-def _missing(member: str) -> str:
-    return f"the JWK member {member} is missing; {_AGAIN}"
-
-
-def _text(member: str) -> str:
-    return f"the JWK member {member} must be text that is not empty; {_AGAIN}"
-
-
-def _base64url(member: str) -> str:
-    return (
-        f"the JWK member {member} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, "
-        f"no spare bits (RFC 7515 §2); {_AGAIN}"
-    )
-
-
-def _length(member: str, octets: int, curve: str) -> str:
-    return f"the JWK member {member} must have exactly {octets} octets on curve {curve}; {_AGAIN}"
-
-
-def _foreign(member: str, kty: str) -> str:
-    return (
-        f"the JWK member {member} is no parameter of a key whose kty is {kty}; "
-        "remove it, or correct kty, whichever is wrong"
-    )
-
-
-def _zero(member: str) -> str:
-    return f"the JWK member {member} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {_AGAIN}"
-
-
-def _partial(member: str) -> str:
-    return (
-        f"the JWK member {member} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here "
-        f"(RFC 7518 §6.3.2); {_AGAIN}"
-    )
-
-
-def _large(member: str) -> str:
-    return f"the JWK member {member} has more than 8192 bits, the largest RSA key here; use a smaller key"
-
-
+_missing = f"the JWK member {{}} is missing; {_AGAIN}".format
+_text = f"the JWK member {{}} must be text that is not empty; {_AGAIN}".format
+_base64url = (
+    "the JWK member {} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, no spare bits (RFC 7515 "
+    f"§2); {_AGAIN}"
+).format
+_length = f"the JWK member {{}} must have exactly {{}} octets on curve {{}}; {_AGAIN}".format
+_foreign = (
+    "the JWK member {} is no parameter of a key whose kty is {}; remove it, or correct kty, whichever is wrong"
+).format
+_zero = f"the JWK member {{}} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {_AGAIN}".format
+_partial = (
+    "the JWK member {} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here (RFC 7518 §6.3.2); "
+    f"{_AGAIN}"
+).format
+_large = "the JWK member {} has more than 8192 bits, the largest RSA key here; use a smaller key".format
 _NO_PUBLIC = f"the JWK members n and e are no RSA public key: e is odd, from 3, and less than n; {_AGAIN}"
 _NOT_TOGETHER = f"the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2); {_AGAIN}"
 _NO_KTY = "a JWK of this kty cannot be carried; kty is oct, EC, OKP or RSA here"

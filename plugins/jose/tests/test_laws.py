@@ -158,24 +158,6 @@ def test_any_claims_come_back_decrypted(pair: tuple[str, str], claims: dict[str,
     assert jwe_decode(jwe_encode(claims, KEYS[pair], **names_of(pair)), KEYS[pair], **names_of(pair)) == claims
 
 
-@settings(deadline=None, max_examples=300)
-@given(
-    pair=PAIRS,
-    at=st.integers(0),
-    character=st.sampled_from(ALPHABET),
-    kind=st.sampled_from(["put in", "change", "drop"]),
-)
-def test_a_changed_character_is_refused(pair: tuple[str, str], at: int, character: str, kind: str) -> None:
-    token = jwe_encrypt(b"plaintext", KEYS[pair], **names_of(pair))
-    start = at % len(token)
-    end = start if kind == "put in" else start + 1
-    changed = token[:start] + ("" if kind == "drop" else character) + token[end:]
-
-    if changed != token:
-        with pytest.raises((MalformedTokenError, InvalidSignatureError)):
-            jwe_decrypt(changed, KEYS[pair], **names_of(pair))
-
-
 @pytest.mark.parametrize("pair", KEYS, ids=" ".join)
 def test_every_other_character_everywhere_is_refused(pair: tuple[str, str]) -> None:
     token = jwe_encrypt(b"", KEYS[pair], **names_of(pair))
@@ -183,7 +165,8 @@ def test_every_other_character_everywhere_is_refused(pair: tuple[str, str]) -> N
     taken = 0
     for at, character in enumerate(token):
         place = ALPHABET.index(character)
-        for other in (ALPHABET[(place + 1) % 64], ALPHABET[(place + 32) % 64]):
+        near, far = ALPHABET[(place + 1) % 64], ALPHABET[(place + 32) % 64]
+        for other in (near, far, "", f"{character}{near}", f"{character}=", f"\n{character}"):
             try:
                 jwe_decrypt(token[:at] + other + token[at + 1 :], KEYS[pair], **names_of(pair))
             except (MalformedTokenError, InvalidSignatureError):
