@@ -86,12 +86,7 @@ def test_the_published_ed25519_token_comes_out() -> None:
 
 
 KEY = {**create_secret_key(256), "alg": "HS256"}
-NO_CLAIMS = (
-    "the claims of a token must be a mapping of texts to JSON values, in Unicode, of at most 32 levels; correct it"
-)
-NO_HEADER = (
-    "the header of a token must be a mapping of texts to JSON values, in Unicode, of at most 32 levels; correct it"
-)
+NO_JSON = "the {} of a token must be a mapping of texts to JSON values, in Unicode, of at most 32 levels; correct it"
 
 
 def octets(token: str, segment: int) -> bytes:
@@ -155,12 +150,12 @@ ITSELF["a"] = [ITSELF]
 )
 def test_claims_that_json_cannot_carry_are_refused(claims: Any) -> None:
     """Nothing is changed without a word, as other writers do with names that are no text."""
-    assert refused(lambda: signer(KEY).sign(claims)) == (FormatError, NO_CLAIMS)
+    assert refused(lambda: signer(KEY).sign(claims)) == (FormatError, NO_JSON.format("claims"))
 
 
 @pytest.mark.parametrize("headers", [7, "", "typ", b"", [], [("typ", "JWT")], {1: 2}, {"a": object()}])
 def test_headers_that_json_cannot_carry_are_refused(headers: Any) -> None:
-    assert refused(signer, KEY, headers=headers) == (FormatError, NO_HEADER)
+    assert refused(signer, KEY, headers=headers) == (FormatError, NO_JSON.format("header"))
 
 
 @pytest.mark.parametrize("name", ["alg", "crit", "b64", "zip"])
@@ -175,7 +170,9 @@ def test_headers_do_not_say_what_is_the_signers(name: str) -> None:
 @pytest.mark.parametrize("name", ["kid", "typ", "cty"])
 @pytest.mark.parametrize("value", [None, 7, "", ["a"], b"a"], ids=repr)
 def test_headers_that_no_reader_takes_are_not_written(name: str, value: object) -> None:
-    message = NO_HEADER if value == b"a" else f"the {name} of a header is a text that is not empty; correct it"
+    message = (
+        NO_JSON.format("header") if value == b"a" else f"the {name} of a header is a text that is not empty; correct it"
+    )
 
     assert refused(signer, KEY, headers={name: value}) == (FormatError, message)
 

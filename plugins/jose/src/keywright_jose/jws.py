@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple, NoReturn, final
+from typing import Final, NamedTuple, NoReturn, final
 
 from keywright import BoundKey, BoundVerifier, Key, Signer, Verifier
 from keywright.errors import (
@@ -28,6 +28,10 @@ from keywright_jose.jwk.inputs import PUBLISHED, KeyInput, hide_key, is_set, key
 from keywright_jose.jwk.members import Members
 from keywright_jose.jwk.usage import SIGNING
 from keywright_jose.keys import check_use, own_algorithm
+
+Holds = Callable[[bytes, bytes], bool]
+
+_LONGEST_MESSAGE: Final = MAXIMUM_BYTES - 1368  # what is left by a dot and base64url of 8192 bits
 
 
 def algorithms_of(key_type: str) -> tuple[str, ...]:
@@ -58,9 +62,6 @@ def check_allowed(algorithms: object, what: str = "each of algorithms") -> froze
     if isinstance(algorithms, str | bytes) or not isinstance(algorithms, Collection) or not algorithms:
         raise ConfigError('algorithms must be a list of names such as ["ES256"], and hold one at least; correct it')
     return frozenset(check_algorithm(one, what) for one in algorithms)
-
-
-_LONGEST_MESSAGE = MAXIMUM_BYTES - 1368  # what is left by a dot and base64url of 8192 bits
 
 
 def signer(
@@ -190,9 +191,6 @@ def checked_headers(headers: Mapping[str, object] | None, what: str = "headers")
 def _check_kid(headers: Mapping[str, object], own: str) -> None:
     if own and headers.get("kid", own) != own:
         raise PolicyError("headers say another kid than the key's own, so nobody would verify the token; leave it out")
-
-
-Holds = Callable[[bytes, bytes], bool]
 
 
 class Jws(NamedTuple):

@@ -19,7 +19,6 @@ from keywright.errors import (
     InvalidKeyError,
     InvalidSignatureError,
     MalformedTokenError,
-    NotExportableError,
 )
 from keywright_jose._jose import Encrypted, aes_wrapping_key, decrypt, encrypt, rsa_wrapping_key, unwrap, wrap
 from keywright_jose.json import decode_segment, encode_base64url
@@ -57,7 +56,6 @@ def content_key_for(
 
     Raises:
         InvalidKeyError: the key is weak or wrong.
-        NotExportableError: an `oct` key without its octets.
         FormatError: `apu` or `apv` in `headers` is not canonical base64url.
         UnsupportedOperationError: the libraries cannot encrypt so here.
     """
@@ -147,9 +145,7 @@ def _header_octets(header: Mapping[str, object], name: str, length: int) -> byte
 
 
 def _octets(key: Key) -> Secret:
-    if key.secret is None:
-        raise NotExportableError("this is a key without its octets, and they are needed; load the secret key for this")
-    return key.secret
+    return cast("Secret", key.secret)  # that there are some was checked when the key was chosen
 
 
 def agreed_with_ephemeral(
