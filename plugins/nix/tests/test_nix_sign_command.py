@@ -27,8 +27,8 @@ from keywright.errors import (
     StoreUnavailableError,
 )
 from keywright_nix.cache import Cache
-from keywright_nix.cli.fingerprints import sign_fingerprints
 from keywright_nix.cli.problems import Problems
+from keywright_nix.cli.sign import sign_fingerprints
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.store_path import is_path_fingerprint
 

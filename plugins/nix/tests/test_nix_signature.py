@@ -14,13 +14,14 @@ from nix_messages import NO_COLON
 from nix_signing import refusal
 
 from keywright.errors import InvalidSignatureError, MalformedKeyError
-from keywright_nix.ed25519 import is_sound_point, verify
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.signature import (
     Signature,
+    is_sound_point,
     parse_signature,
     parse_signature_leniently,
     signature_text,
+    verify,
     verify_signature,
 )
 

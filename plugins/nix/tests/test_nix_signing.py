@@ -47,7 +47,7 @@ from keywright.errors import (
 )
 from keywright.testing import MemorySigningBackend
 from keywright_nix.cache import Cache
-from keywright_nix.ed25519 import signer
+from keywright_nix.key import signer
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.parallel import sign_all
 from keywright_nix.rewrite import Outcome
