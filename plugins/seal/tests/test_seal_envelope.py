@@ -25,7 +25,7 @@ from keywright import Options, Secret
 from keywright.errors import SealError
 from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal, parse_envelope
 from keywright_seal.kdf import ARGON2ID, NO_DERIVATION, Derivation, derive_root_key
-from keywright_seal.master_key import MasterKeySeal
+from keywright_seal.seals import MasterKeySeal
 
 KEY = bytes(range(32))
 PAYLOAD = Secret(b"a canary that must not sing")

@@ -11,7 +11,7 @@ from keywright import Options, Secret
 from keywright.errors import SealError
 from keywright.testing import assert_hidden, everything_in
 from keywright_seal.envelope import OpenedEnvelopeSeal
-from keywright_seal.master_key import MasterKeySeal
+from keywright_seal.seals import MasterKeySeal
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 KEY = bytes(range(0xA0, 0xC0))

@@ -14,7 +14,7 @@ from keywright.errors import ConfigError, SealError
 from keywright.testing import assert_hidden, everything_in
 from keywright_seal.envelope import OpenedEnvelopeSeal, parse_envelope
 from keywright_seal.kdf import ARGON2ID, SCRYPT, Derivation, derive_root_key, has_argon2id
-from keywright_seal.passphrase import PassphraseSeal
+from keywright_seal.seals import PassphraseSeal
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 PAYLOAD = Secret(b"a canary that must not sing")
