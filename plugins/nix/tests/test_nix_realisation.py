@@ -89,6 +89,5 @@ def test_what_is_no_realisation_is_refused() -> None:
 
 @given(data=st.binary() | st.text().map(lambda text: json.dumps(text).encode()))
 def test_any_bytes_are_refused_or_covered(data: bytes) -> None:
-    """Nothing but FormatError comes out."""
     with pytest.raises(FormatError):
         realisation_fingerprint(data)
