@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 import keywright_policy
-from keywright import REQUIRED, InstalledNames, Options
+from keywright import InstalledNames, Options
 from keywright.errors import ConfigError
 from keywright.events import Operation
 from keywright.testing import PluginContract
@@ -22,22 +22,11 @@ KNOWN = InstalledNames(
 
 
 class TestPolicyPlugin(PluginContract):
-    """The plugin module."""
-
     module = "keywright_policy"
 
 
 def test_the_operations_are_those_that_are_reviewed() -> None:
-    """A rule can name each operation of the core, and no other."""
     assert get_args(Operation) == OPERATIONS
-
-
-def test_the_setting_is_explained() -> None:
-    """There is one, which is required, and it says what it is for."""
-    (setting,) = keywright_policy.SETTINGS
-
-    assert (setting.name, setting.type, setting.default) == ("rules", "tables", REQUIRED)
-    assert setting.help
 
 
 def test_a_rule_is_read_whole() -> None:
@@ -182,7 +171,6 @@ def test_an_invalid_rule_is_refused(table: Mapping[str, object], message: str) -
 
 
 def test_rules_are_counted_from_one() -> None:
-    """A message about the second table says 2."""
     with pytest.raises(ConfigError) as caught:
         read_rules(({"sealed": True}, {"sealed": 1}), KNOWN)
 

@@ -57,7 +57,6 @@ def test_all_spellings_are_one_key(master_key: Opener, text: str) -> None:
 
 @pytest.mark.parametrize(("text", "message"), REFUSED)
 def test_an_invalid_key_is_refused(text: bytes, message: str) -> None:
-    """A key of another length or with other characters is refused, as the key and among the previous ones."""
     for key, previous, what in ((text, (), "key"), (BASE64, (Secret(BASE64), Secret(text)), "a key in previous")):
         with pytest.raises(SealError) as caught:
             MasterKeySeal().open(Options({"key": Secret(key), "previous": previous}))
@@ -65,7 +64,6 @@ def test_an_invalid_key_is_refused(text: bytes, message: str) -> None:
 
 
 def test_refusals_do_not_show_the_key() -> None:
-    """Neither message nor traceback with locals shows what was given for a key."""
     for text in (KEY.hex().encode() + b"\n", b"g" + KEY.hex().encode()[1:], BASE64[:-2] + b"9="):
         options = Options({"key": Secret(text), "previous": ()})
 
