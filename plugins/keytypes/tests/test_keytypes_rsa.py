@@ -214,6 +214,12 @@ def test_exponents_that_are_refused(types: Types, e: int) -> None:
         assert types["rsa"].complete(key) == key
 
 
+def test_the_size_is_read_from_either_half(types: Types, keys: Keys) -> None:
+    secret = Key("rsa", secret=keys["rsa"].secret)
+
+    assert types["rsa"].bits(secret) == types["rsa"].bits(keys["rsa"].without_secret()) == 2048
+
+
 def test_an_even_modulus_is_refused(types: Types, parts: Mapping[str, int]) -> None:
     assert _refusal(types, Key("rsa", public=_spki(parts["n"] + 1, 65537))) == _EVEN
     assert _refusal(types, _secret(parts, n=parts["n"] + 1)) == _EVEN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -134,10 +135,16 @@ def test_a_place_that_is_no_directory(tmp_path: Path, make: Callable[[Path], Non
     cache = find_caches([str(tmp_path / "place")])[0]
     message = f"{tmp_path}/place: cannot be read (Not a directory); correct the path"
 
-    with refusal(ConfigError, message):
-        cache.check()
-    with refusal(ConfigError, message), cache.locked():
-        pass
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.alarm(5)
+    try:
+        with refusal(ConfigError, message):
+            cache.check()
+        with refusal(ConfigError, message), cache.locked():
+            pass
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_what_may_not_be_read(make_cache: MakeCache, tmp_path: Path) -> None:

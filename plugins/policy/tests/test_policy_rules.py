@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 import keywright_policy
-from keywright import InstalledNames, Options
+from keywright import REQUIRED, InstalledNames, Options
 from keywright.errors import ConfigError
 from keywright.events import Operation
 from keywright.testing import PluginContract
@@ -27,6 +27,12 @@ class TestPolicyPlugin(PluginContract):
 
 def test_the_operations_are_those_that_are_reviewed() -> None:
     assert get_args(Operation) == OPERATIONS
+
+
+def test_rules_are_required() -> None:
+    (setting,) = keywright_policy.SETTINGS
+
+    assert (setting.name, setting.type, setting.default) == ("rules", "tables", REQUIRED)
 
 
 def test_a_rule_is_read_whole() -> None:
