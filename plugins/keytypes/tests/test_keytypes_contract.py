@@ -119,7 +119,6 @@ def test_sizes_are_a_setting(types: Mapping[str, KeyType], name: str, default: i
 def test_layout_and_size(
     types: Mapping[str, KeyType], keys: Mapping[str, Key], name: str, secret_bytes: int, public_bytes: int, bits: int
 ) -> None:
-    """A fresh key has halves of fixed lengths, and its type states its size; curves have no setting."""
     key = keys[name]
 
     assert key.secret is not None

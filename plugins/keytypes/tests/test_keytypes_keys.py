@@ -174,7 +174,6 @@ def test_an_invalid_half_is_refused_with_the_rule_that_it_breaks(types: Types, k
 
 @pytest.mark.parametrize("name", _TWO_HALVES)
 def test_a_key_has_halves_that_belong_together(types: Types, keys: Keys, name: str) -> None:
-    """No half at all is refused, and a public half that is not the secret half's own."""
     own = keys[name].public or b""
     wrong = own[:-1] + bytes([own[-1] ^ 1])
 

@@ -167,8 +167,7 @@ def test_other_encodings_of_a_public_half_are_refused(
             assert _refusal(types, Key("rsa", public=encoding)) == message, case
 
 
-def test_other_kinds_of_keys(types: Types) -> None:
-    """A key of another kind in good DER is named as what it is."""
+def test_other_kinds_of_keys_are_named_as_what_they_are(types: Types) -> None:
     other = ec.generate_private_key(ec.SECP256R1())
     secret = Secret(other.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
     public = other.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -179,8 +178,7 @@ def test_other_kinds_of_keys(types: Types) -> None:
         )
 
 
-def test_more_than_8_kib(types: Types) -> None:
-    """What is too long for any key is not even parsed."""
+def test_more_than_8_kib_are_not_parsed(types: Types) -> None:
     message = "the {} half of this rsa key is over 8 KiB of DER, and 8192 bits take less; import the key alone"
 
     assert _refusal(types, Key("rsa", secret=Secret(bytes(8193)))) == message.format("secret")
@@ -203,8 +201,7 @@ def test_sizes(types: Types) -> None:
 
 
 @pytest.mark.parametrize("e", [1, 3, 65535, 65538, 2**64 + 1])
-def test_exponents_that_are_refused(types: Types, e: int) -> None:
-    """An exponent is odd, 65537 at least and 64 bits at most; the bounds are allowed."""
+def test_exponents_are_odd_and_have_17_to_64_bits(types: Types, e: int) -> None:
     # Some exponents are refused by the library already, by some versions of it.
     messages = (_EXPONENT,) if e in (3, 65535, 2**64 + 1) else (_EXPONENT, _NO_PUBLIC_DER)
 
@@ -227,7 +224,6 @@ def test_an_even_modulus_is_refused(types: Types, parts: Mapping[str, int]) -> N
 
 @pytest.mark.parametrize("part", ["n", "d", "p", "q", "dmp1", "dmq1", "iqmp"])
 def test_parts_belong_together(types: Types, parts: Mapping[str, int], part: str) -> None:
-    """A secret half in which any one number is off by two is refused wherever it is used."""
     key = _secret(parts, **{part: parts[part] + 2})
 
     for use, arguments in (("complete", ()), ("signer", ("PS256",)), ("bits", ())):
@@ -243,8 +239,7 @@ def test_secret_exponents_are_below_the_modulus(types: Types, parts: Mapping[str
 
 
 @pytest.mark.parametrize("part", ["p", "q"])
-def test_factors_of_nothing(types: Types, parts: Mapping[str, int], part: str) -> None:
-    """A zero, one or two for a factor is refused, not divided by."""
+def test_factors_of_nothing_are_refused(types: Types, parts: Mapping[str, int], part: str) -> None:
     for number in (0, 1, 2):
         assert _refusal(types, _secret(parts, **{part: number})) == _PARTS
 

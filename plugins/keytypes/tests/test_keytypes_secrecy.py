@@ -81,8 +81,7 @@ def test_short_hmac_keys_are_not_shown(types: Types) -> None:
 
 @pytest.mark.parametrize("case", ["cut", "not canonical", "encrypted", "damaged", "weak", "long"])
 @pytest.mark.parametrize("use", ["complete", "signer", "bits"])
-def test_invalid_rsa_secrets(types: Types, keys: Keys, case: str, use: str) -> None:
-    """An rsa key that is refused shows neither its DER nor one of its numbers."""
+def test_invalid_rsa_secrets_are_not_shown(types: Types, keys: Keys, case: str, use: str) -> None:
     key = Key("rsa", secret=_rsa_secrets(_secret(keys["rsa"]).reveal())[case])
 
     shown = _shown(lambda: getattr(types["rsa"], use)(key, *(("PS256",) if use == "signer" else ())))
@@ -92,8 +91,7 @@ def test_invalid_rsa_secrets(types: Types, keys: Keys, case: str, use: str) -> N
 
 
 @pytest.mark.parametrize(("name", "algorithm"), [("ed25519", "EdDSA"), ("ec-p256", "ES256"), ("rsa", "PS256")])
-def test_failing_calls(types: Types, keys: Keys, name: str, algorithm: str) -> None:
-    """A bound call that fails, by its caller's mistake or an invalid signature, shows no secret."""
+def test_failing_calls_show_no_secret(types: Types, keys: Keys, name: str, algorithm: str) -> None:
     sign, verify = types[name].signer(keys[name], algorithm), types[name].verifier(keys[name], algorithm)
     mistake: object = "text"
 

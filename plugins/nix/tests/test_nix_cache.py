@@ -48,8 +48,9 @@ def test_single_files(make_cache: MakeCache) -> None:
 
 
 @pytest.mark.parametrize("first", range(5))
-def test_a_place_by_several_paths(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
-    """A directory that is named in several ways is one cache, and called as it was first."""
+def test_a_place_by_several_paths_is_one_cache(
+    make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
     cache = make_cache()
     (cache.parent / "link").symlink_to("cache")
     monkeypatch.chdir(cache)
@@ -63,8 +64,7 @@ def test_a_place_by_several_paths(make_cache: MakeCache, monkeypatch: pytest.Mon
     assert found(f"{given[1]}/x.narinfo", given[0]) == [(given[1].rstrip("/"), None)]
 
 
-def test_what_is_no_place() -> None:
-    """What cannot be a cache on a file system is refused before anything is done."""
+def test_what_is_no_place_is_refused() -> None:
     empty = "the path of the binary cache is empty; name a directory, a file:// URL or a narinfo"
     key = "CACHE is the path of a binary cache, and this looks like a key; name a directory"
     rule = "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it is done"
@@ -176,9 +176,7 @@ def test_one_writer_at_a_time(make_cache: MakeCache) -> None:
         pass
 
 
-def test_a_file_system_without_locks(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be locked nothing is written. (No such file system is available here.)"""
-
+def test_where_nothing_can_be_locked_nothing_is_written(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(_descriptor: int, _how: int) -> None:
         raise OSError(95, "Operation not supported")
 
@@ -270,8 +268,7 @@ def test_what_is_read_or_refused_does_not_stay_open(tmp_path: Path) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
-    """Too large, malformed, a directory, a pipe, a link in a circle: each is refused with its path."""
+def test_a_file_that_is_none_is_refused_with_its_path(tmp_path: Path) -> None:
     path = tmp_path / "nix-cache-info"
     irregular = "is no regular file; put what Nix made in its place"
 

@@ -148,8 +148,7 @@ def test_a_key_in_the_place_of_a_path(command: Run, file: File) -> None:
     )
 
 
-def test_a_file_whose_name_looks_like_a_key(registry: Registry, file: File, tmp_path: Path) -> None:
-    """If it is there, or a link of that name, it is a path."""
+def test_what_looks_like_a_key_and_exists_is_a_path(registry: Registry, file: File, tmp_path: Path) -> None:
     name = "a:" + "b" * 43
     path = file(PUBLIC_TEXT, name=name)
     (tmp_path / f"{name}c").symlink_to("nowhere")
@@ -195,7 +194,6 @@ def test_a_symbolic_link_of_mine(registry: Registry, file: File, tmp_path: Path)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root becomes another user")
 def test_another_users_files(file: File, tmp_path: Path) -> None:
-    """A user other than root gets a deviation for a key or a link of another user."""
     (tmp_path / "link").symlink_to(file(TEXT, name="mine", mode=0o600))
     theirs = file(TEXT, name="theirs", mode=0o644)
     os.chown(theirs, 65_533, 65_533)
@@ -223,7 +221,6 @@ def test_another_users_files(file: File, tmp_path: Path) -> None:
 
 
 def test_two_files_with_different_keys_of_one_name(command: Run, file: File) -> None:
-    """A public key that is not the secret key's is told; the one that is, is sound."""
     secret, public = file(TEXT, name="secret"), file(PUBLIC_TEXT, name="public")
     other = file(NAME_BYTES + b":" + b64encode(ZERO_PUBLIC), name="other")
 

@@ -53,8 +53,6 @@ class TestNixFormat(FormatContract):
 
 
 class TestNixPlugin(PluginContract):
-    """The plugin module."""
-
     module = "keywright_nix.plugin"
 
 
@@ -123,7 +121,6 @@ def test_a_traceback_with_locals_shows_no_key(decode: object) -> None:
 
 @pytest.mark.parametrize(("data", "name", "deviations"), LENIENTLY_READ.values(), ids=LENIENTLY_READ)
 def test_lenient_reading(data: bytes, name: str, deviations: tuple[str, ...]) -> None:
-    """The same key comes out whatever the deviation, and each deviation is reported."""
     assert FORMAT.decode_lenient(Secret(data), default_kid="") == (key_of(name), deviations)
 
 
@@ -134,7 +131,6 @@ def test_a_public_key_is_read_leniently_too() -> None:
 
 
 def test_names_that_nix_can_carry() -> None:
-    """A name is any printing text without space and colon: Nix takes each of these."""
     for name in ("0", "a/b", "prod/jwt-1", "ssh-cache-1", "größe", "鍵-1", "🔑", "a=b", "a+b/c", "-a", "{}", "a'\"\\"):
         text = FORMAT.encode_secret(key_of(name))
 
@@ -153,8 +149,7 @@ def test_names_that_nix_can_carry() -> None:
         pytest.param("a\udfff", "is no Unicode text", id="last surrogate"),
     ],
 )
-def test_kids_that_nix_cannot_carry(encode: object, kid: str, rule: str) -> None:
-    """A kid that Nix could not read back is refused on encoding, whichever half is asked for."""
+def test_kids_that_nix_cannot_carry_are_refused(encode: object, kid: str, rule: str) -> None:
     assert callable(encode)
     with refusal(
         UnsupportedKeyError, f"the kid of this key cannot be a Nix key name: it {rule}; choose one with --kid"
@@ -223,8 +218,7 @@ def test_default_kids() -> None:
         assert FORMAT.default_kid(name, version, key_of("")) == kid
 
 
-def test_sniff() -> None:
-    """It knows its own keys, slightly damaged ones too, and claims nothing else."""
+def test_it_knows_its_own_keys_and_claims_nothing_else() -> None:
     mine = [
         *(TEXT, TEXT + b"\n", PUBLIC_TEXT, f"a b:{SECRET}".encode()),
         TEXT[:-2] + b"\r\n",

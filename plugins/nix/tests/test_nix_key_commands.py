@@ -57,7 +57,6 @@ def test_bad_names_are_refused(command: Run) -> None:
 
 
 def test_convert_secret_to_public(command: Run) -> None:
-    """The example of Nix's manual gives the public key of Nix's manual, without a line feed."""
     for end in (b"", b"\n"):
         assert command("convert-secret-to-public", given=TEXT + end) == (0, PUBLIC_TEXT, b"")
 
@@ -92,8 +91,7 @@ def test_options_of_nix_are_accepted(command: Run, arguments: list[str]) -> None
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_version(command: Run, name: str) -> None:
-    """--version prints the version and does nothing else, whatever is missing."""
+def test_the_version_is_printed_whatever_is_missing(command: Run, name: str) -> None:
     document = json.loads(command(name, "--version", as_json=True)[1])
 
     assert command(name, "--version") == (0, f"keywright {version('keywright-nix')}\n".encode(), b"")
@@ -107,7 +105,6 @@ def test_version(command: Run, name: str) -> None:
 )
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_nix_does_not_accept_either(command: Run, name: str, arguments: list[str]) -> None:
-    """Unknown options, abbreviations, other log formats and positional arguments are usage errors."""
     with pytest.raises(SystemExit) as caught:
         command(name, *arguments)
 
@@ -116,7 +113,6 @@ def test_what_nix_does_not_accept_either(command: Run, name: str, arguments: lis
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_tells_what_has_no_effect(registry: Registry, name: str) -> None:
-    """--help lists every option, and says of those without meaning here that they have no effect."""
     commands = Commands()
     registry.add_commands(commands)
     found = commands.table["nix", "key", name]

@@ -105,7 +105,6 @@ class Place(NamedTuple):
 
     @property
     def command(self) -> list[str]:
-        """It signs the cache."""
         return [KEYWRIGHT, "nix", "sign", str(self.directory), "--key-file", self.key]
 
     def sign(self) -> subprocess.CompletedProcess[str]:
@@ -155,7 +154,6 @@ def check(place: Place, rules: Sequence[str], codes: set[int], *, jobs: int = 1)
 
 
 def injected(call: str, fault: str) -> list[str]:
-    """strace's options for a fault at a call."""
     name, _, when = call.partition(":")
     return ["-e", f"trace={name}", "-e", f"inject={name}:{fault}:{when}"]
 

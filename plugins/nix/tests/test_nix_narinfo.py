@@ -87,8 +87,7 @@ def test_the_largest_there_may_be() -> None:
     assert NarInfo.parse(f"{TEXT}X: {'x' * rest}\n").fingerprint() == FINGERPRINT
 
 
-def test_another_store_directory() -> None:
-    """References are in the directory of the store path."""
+def test_references_are_in_the_directory_of_the_store_path() -> None:
     info = NarInfo.parse(changed("/nix/store/", "/gnu/store/"))
 
     assert info.fingerprint() == FINGERPRINT.replace(b"/nix/store/", b"/gnu/store/")
@@ -273,7 +272,6 @@ def test_any_bytes_are_a_narinfo_or_refused(data: bytes) -> None:
 
 
 def test_the_package_has_the_public_names() -> None:
-    """`NarInfo` and its companions are there without a module's name, and nothing else is."""
     assert keywright_nix.NarInfo is NarInfo
     assert callable(keywright_nix.verify_signature)
     assert callable(keywright_nix.realisation_fingerprint)

@@ -57,7 +57,6 @@ def test_the_next_key_signs_and_the_old_one_goes(make_cache: MakeCache) -> None:
 
 
 def test_memory_stays_flat(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten times the narinfos take no more memory than a few kilobytes, once there are more than are sorted at once."""
     import tracemalloc
 
     monkeypatch.setattr("keywright_nix.cache._SORTED", 100)
@@ -209,8 +208,7 @@ def test_one_process_for_each_500_narinfos(make_cache: MakeCache, monkeypatch: p
         assert jobs_for(cache, most) == jobs, count
 
 
-def test_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that this process may use, and no more than eight."""
+def test_as_many_processors_as_this_process_may_use_up_to_eight(monkeypatch: pytest.MonkeyPatch) -> None:
     for ours, most in ((1, 1), (2, 2), (8, 8), (64, 8)):
         with monkeypatch.context() as patch:
             patch.setattr("os.sched_getaffinity", lambda _, ours=ours: set(range(ours)), raising=False)
@@ -248,7 +246,6 @@ def test_as_many_processes_as_asked_for_or_as_the_cache_is_worth(
 def test_one_process_where_a_store_lets_one_sign(
     nix_command: Run, make_cache: MakeCache, ring: KeyRing, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --jobs, one process signs with such a key, and with others beside it."""
     monkeypatch.setattr("keywright_nix.cli.sign.processors", lambda: 4)
     monkeypatch.setattr("os.fork", lambda: pytest.fail("no process is started"))
     arguments = ["--key", "cache", "--key-file", key_file]
@@ -259,8 +256,6 @@ def test_one_process_where_a_store_lets_one_sign(
 
 
 class Observer:
-    """A plugin that sees every use of a key."""
-
     KEYWRIGHT_API = 1
 
     def __init__(self) -> None:
@@ -364,8 +359,7 @@ def test_a_signal_that_is_ignored_or_handled_stays_so(own: Any) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_it_strikes_once() -> None:
-    """A second one does not interrupt what cleans up after the first."""
+def test_a_second_signal_does_not_interrupt_the_cleanup() -> None:
     cleaned = False
 
     def terminate_twice() -> None:

@@ -114,7 +114,6 @@ def test_the_owner_stays(file: Path) -> None:
 
 
 def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
-    """A new file waits under a dot name beside the old one."""
     replacement = rewrite(str(file), *read(file, b"new"))
 
     assert replacement is not None
@@ -190,7 +189,6 @@ def test_a_symbolic_link_is_not_followed(file: Path) -> None:
 
 
 def test_what_cannot_be_read(file: Path) -> None:
-    """What is too large to be a narinfo is not even read; a file that is gone is an error of its own."""
     long = file.with_name("x" * 300)
     os.truncate(file, 100_000_000)
 
@@ -202,8 +200,7 @@ def test_what_cannot_be_read(file: Path) -> None:
         read_narinfo(str(file.with_name("gone")))
 
 
-def test_zeros_at_the_end() -> None:
-    """The zeros that ext4 leaves after a loss of power are removed, and no others."""
+def test_zeros_at_the_end_are_removed_and_no_others() -> None:
     for data, without in ((OLD + bytes(100), OLD), (OLD, OLD), (b"", b""), (b"a\0b\n", b"a\0b\n"), (bytes(3), b"")):
         assert without_zeros(data) == without
 
@@ -286,8 +283,7 @@ def test_a_rename_that_fails_leaves_the_old_one(file: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.touch])
-def test_what_stands_in_the_way(file: Path, make: Callable[[Path], object]) -> None:
-    """What has the name of the new narinfo is left alone, and named."""
+def test_what_stands_in_the_way_is_left_alone(file: Path, make: Callable[[Path], object]) -> None:
     beside = file.with_name(".keywright-x.narinfo.tmp")
     make(beside)
     old, status = read_narinfo(str(file))
@@ -327,7 +323,6 @@ def test_a_failed_append_is_no_change(file: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C between a write and its check leaves the old bytes."""
     write = os.write
 
     def interrupted(descriptor: int, data: bytes) -> int:

@@ -209,7 +209,6 @@ class TestVouching:
         assert file.read_bytes() == bare + sig(B, bare)
 
     def test_what_it_did_not_sign_is_left_alone(self, file: Path) -> None:
-        """Without a valid signature under that very name nothing is added and nothing dropped."""
         bare = file.read_bytes()
         forged, renamed, another = sig(OTHER_A, bare), sig(bound("a-2", 1), bare), sig(B, bare)
         for present in (b"", forged, renamed, another):
@@ -218,8 +217,7 @@ class TestVouching:
             assert signed(file, job(M, drop=("b-1",), vouching=A)) == "not vouched for"
             assert file.read_bytes() == bare + present
 
-    def test_a_signature_of_another_path(self, make_cache: MakeCache) -> None:
-        """A signature that was copied from another path vouches for nothing."""
+    def test_a_signature_of_another_path_vouches_for_nothing(self, make_cache: MakeCache) -> None:
         first, second = sorted(make_cache(2).glob("*.narinfo"))
         copied = second.read_bytes() + sig(A, first.read_bytes())
         second.write_bytes(copied)
@@ -256,8 +254,7 @@ def test_a_key_on_standard_input(nix_command: Run, make_cache: MakeCache, key_fi
     assert out == (0, b"signed 1, already signed 0\n", b"")
 
 
-def test_files_that_hold_no_secret_key(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """They are refused with the file's path, and nothing is signed; a secret in place of the name is not quoted."""
+def test_files_that_hold_no_secret_key_are_refused(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     cache = str(make_cache())
     public = "is a public key, and signing takes the secret one; name its file"
     mismatch = "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match"
@@ -289,8 +286,9 @@ def test_a_file_that_is_not_its_owners_alone_signs_with_a_warning(
         assert (code, err.decode()) == (0, f"keywright: warning: {key_file}: {rule}\n")
 
 
-def test_a_key_in_a_pipe(nix_command: Run, make_cache: MakeCache, key_file: str, tmp_path: Path) -> None:
-    """A pipe, which holds nothing when it was read, gets no warning, whatever its mode."""
+def test_a_key_in_a_pipe_gets_no_warning(
+    nix_command: Run, make_cache: MakeCache, key_file: str, tmp_path: Path
+) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     pipe.chmod(0o644)
@@ -303,11 +301,9 @@ def test_a_key_in_a_pipe(nix_command: Run, make_cache: MakeCache, key_file: str,
     assert out == (0, b"signed 1, already signed 0\n", b"")
 
 
-def test_a_key_file_that_vanishes(
+def test_a_key_file_that_vanishes_once_it_was_read_signs(
     nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is gone once it was read has signed all the same."""
-
     def vanish(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
         os.unlink(key_file)
         return signer(both)
@@ -329,10 +325,9 @@ def test_a_key_in_place_of_its_path_is_not_quoted(nix_command: Run, make_cache: 
             nix_command("sign", cache, "--key-file", secret)
 
 
-def test_a_file_whose_name_looks_like_a_key(
+def test_what_looks_like_a_key_and_exists_is_a_path(
     nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What is there is a path, whatever it is called."""
     monkeypatch.chdir(tmp_path)
     name = SECRET.replace("/", "_").replace("+", "_")
     os.rename(key_file, name)
@@ -340,8 +335,7 @@ def test_a_file_whose_name_looks_like_a_key(
     assert nix_command("sign", str(make_cache(1)), "--key-file", name)[0] == 0
 
 
-def test_one_name_twice(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """Two keys of one name would make signatures that Nix cannot tell apart."""
+def test_one_name_twice_is_refused(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     with refusal(ConfigError, "two of the keys are called a-1; leave one out"):
         nix_command("sign", str(make_cache()), "--key-file", key_file, "--key-file", key_file)
 
@@ -352,8 +346,9 @@ ONE_PROCESS = "its store lets one process sign, for its keys never leave it or i
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_key_of_the_ring(nix_command: Run, make_cache: MakeCache, ring: KeyRing, jobs: str, tmp_path: Path) -> None:
-    """A key of the ring signs under its kid, in several processes too."""
+def test_a_key_of_the_ring_signs_under_its_kid(
+    nix_command: Run, make_cache: MakeCache, ring: KeyRing, jobs: str, tmp_path: Path
+) -> None:
     config = {"stores": {"s": {"backend": "file", "path": str(tmp_path / "keys")}}, "default_store": "s"}
     stored = keywright.open(config, registry=ring.plugins)
     stored.generate("cache", type="ed25519", format="nix")
@@ -452,8 +447,6 @@ class TestKeysThatStayInside:
 
     @pytest.fixture
     def inside(self) -> KeyRing:
-        """A ring over a signing store with the key `cache`."""
-
         registry = Registry.load()
 
         class Plugin:

@@ -120,7 +120,6 @@ def test_traps(case: str) -> None:
 
 
 def test_several_things_of_one_key() -> None:
-    """Each is told; the keys that are malformed are counted."""
     keys, warnings, malformed = parse_trusted(f"x a#\u00ad:{A[4:]},y y a#b:{A[4:-1]}")
 
     assert list(keys) == ["a#\u00ad", "a#b"]
@@ -151,7 +150,6 @@ def test_of_two_keys_the_first_counts() -> None:
 
 
 def test_a_key_in_the_place_of_the_name_is_not_shown() -> None:
-    """If name and key are turned around, or the name is left out, the warning does not contain the key."""
     for number in range(1, 20):
         seed = b64encode(nacl.signing.SigningKey(number.to_bytes(32)).encode()).decode()
 

@@ -135,7 +135,6 @@ def test_json_and_another_format_are_refused(trusted: Trusted) -> None:
 
 
 def test_the_course_of_a_rotation(ring: KeyRing, clock: Clock) -> None:
-    """Announced: both; active: both; after the overlap: the new one alone."""
     ring.generate("a")
     assert names(ring) == ["a@1"]
 
@@ -151,7 +150,6 @@ def test_the_course_of_a_rotation(ring: KeyRing, clock: Clock) -> None:
 
 
 def test_what_no_longer_verifies_is_not_trusted(ring: KeyRing) -> None:
-    """A version that was disabled, compromised or destroyed goes at once; its successor stays."""
     for name, end in (("a", ring.disable), ("b", ring.compromise), ("c", ring.destroy)):
         ring.generate(name)
         ring.rotate(name)
@@ -201,8 +199,7 @@ def test_one_key_under_two_names_of_the_ring_is_given_out_once(ring: KeyRing) ->
     assert names(ring, "b", "a") == ["b@1"]
 
 
-def test_a_key_in_another_format(ring: KeyRing) -> None:
-    """An Ed25519 key that is kept as a JWK is given out if it is asked for by name."""
+def test_a_key_in_another_format_is_given_out_by_name(ring: KeyRing) -> None:
     ring.generate("a", type="ed25519", format="jwk", kid="a-1")
 
     found = published_keys(ring, ["a"], report=print)

@@ -149,8 +149,7 @@ def test_what_a_signature_covers_cannot_be_changed(verify: Verify, file: Path) -
         assert verify(file)[0] == 1, new
 
 
-def test_a_wrong_signature_beside_a_right_one(verify: Verify, file: Path) -> None:
-    """The path is good, and a warning tells that Nix's own command fails on it."""
+def test_a_wrong_signature_beside_a_right_one_is_a_warning(verify: Verify, file: Path) -> None:
     sign(file, "a-1", 9)
     sign(file, "a-1", 1)
 
@@ -189,7 +188,6 @@ def test_json(verify: Verify, make_cache: MakeCache) -> None:
 
 
 def test_faults(verify: Verify, make_cache: MakeCache) -> None:
-    """What cannot be read as a narinfo or nix-cache-info is a line on stderr, and gives the exit code."""
     cache = make_cache(1)
     sign(next(cache.glob("*.narinfo")), "a-1", 1)
     (cache / "x.narinfo").symlink_to("y")
@@ -283,8 +281,7 @@ def test_a_key_with_which_nix_refuses_to_work(verify: Verify, file: Path) -> Non
     assert verify(file, trusted=f"{A} rubbish")[0] == 65
 
 
-def test_a_narinfo_of_another_store(verify: Verify, make_cache: MakeCache) -> None:
-    """A StorePath elsewhere than in the StoreDir of the cache, with a signature that holds, is a fault."""
+def test_a_narinfo_of_another_store_is_a_fault(verify: Verify, make_cache: MakeCache) -> None:
     cache = make_cache(2)
     odd, even = sorted(cache.glob("*.narinfo"))
     odd.write_bytes(odd.read_bytes().replace(b"/nix/store", b"/nix/store2"))
@@ -299,8 +296,7 @@ def test_a_narinfo_of_another_store(verify: Verify, make_cache: MakeCache) -> No
     assert single == (65, "verified 0, bad 0, faults 1\n", f"keywright: {message}\n")
 
 
-def test_a_cache_of_another_store(verify: Verify, file: Path) -> None:
-    """Any directory is fine, if the cache names it, or names none."""
+def test_a_cache_may_be_of_another_store(verify: Verify, file: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b"/nix/store", b"/gnu/store"))
     sign(file, "a-1", 1)
     info = file.with_name("nix-cache-info")
@@ -314,7 +310,6 @@ def test_a_cache_of_another_store(verify: Verify, file: Path) -> None:
 
 
 def test_more_signatures_than_keys(verify: Verify, file: Path) -> None:
-    """That no path can have so many is said; one key under two names is one."""
     sign(file, "a-1", 1)
     warning = "--sigs-needed 2: no path can have so many, for 1 keys are trusted"
 

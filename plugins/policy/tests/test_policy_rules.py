@@ -36,7 +36,6 @@ def test_rules_are_required() -> None:
 
 
 def test_a_rule_is_read_whole() -> None:
-    """Each member becomes what it says; texts may stand alone or in lists."""
     table: Mapping[str, object] = {
         "names": ["prod/*", "cache.example.org"],
         "types": "oct",
@@ -184,7 +183,6 @@ def test_rules_are_counted_from_one() -> None:
 
 
 def test_a_table_without_rules_is_refused() -> None:
-    """The user would rely on a policy that does not exist."""
     with pytest.raises(ConfigError) as caught:
         keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN)
 
@@ -204,7 +202,6 @@ def test_bounds_are_allowed() -> None:
 
 
 def test_where_nothing_is_installed_the_list_says_none() -> None:
-    """A rule that names a key type, format or type with sizes is refused."""
     bare = InstalledNames((), ())
 
     for known, table, message in (

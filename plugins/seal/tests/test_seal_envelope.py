@@ -40,7 +40,6 @@ LAW = settings(deadline=None, max_examples=200)
 
 
 def test_sealing_adds_118_bytes() -> None:
-    """Of any payload, an empty one too."""
     for size in (0, 1, 5000):
         assert len(OPENED.seal(Secret(bytes(size)), b"a")) == size + 118
 
@@ -84,7 +83,6 @@ def test_the_layout_is_the_documented_one() -> None:
 
 
 def test_what_was_sealed_once_opens() -> None:
-    """A payload of this layout, made when it was laid down, opens under its key."""
     assert OPENED.unseal(Secret(bytes.fromhex(KEPT)), b"a") == PAYLOAD
 
 
@@ -117,8 +115,6 @@ OUT_OF_BOUNDS = {  # kind and costs
 
 @pytest.mark.parametrize("costs", OUT_OF_BOUNDS.values(), ids=OUT_OF_BOUNDS)
 def test_costs_out_of_bounds_are_refused_before_they_are_paid(costs: tuple[int, ...]) -> None:
-    """A header that asks for too little or too much is refused, and nothing is derived for it."""
-
     def derive(_secret: Secret, _derivation: Derivation) -> NoReturn:
         raise AssertionError("it was derived")
 
@@ -195,7 +191,6 @@ def test_previous_passphrases_are_derived_only_where_they_are_needed(counted: Co
 
 
 def test_threads_that_come_at_once_take_one_derivation(counted: Counted) -> None:
-    """Eight threads that start with nothing derived wait for the one that derives."""
     opened, done = counted("correct horse")
     start = Event()
 
@@ -236,7 +231,6 @@ def in_a_child(work: Callable[[], bool]) -> int:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_goes_on_with_what_was_derived(counted: Counted) -> None:
-    """After a fork the child opens and seals without deriving again, and the parent opens what it sealed."""
     opened, done = counted("correct horse")
     sealed = opened.seal(PAYLOAD, b"a")
 
@@ -251,7 +245,6 @@ def test_a_forked_child_goes_on_with_what_was_derived(counted: Counted) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_while_a_thread_derives_leaves_no_lock_held(counted: Counted) -> None:
-    """A child that is forked while another thread holds the lock does not wait for that thread."""
     opened, _ = counted("correct horse")
     held, release = Event(), Event()
 

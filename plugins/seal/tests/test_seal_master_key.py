@@ -48,7 +48,6 @@ REFUSED = [
 
 @pytest.mark.parametrize("text", [KEY.hex(), KEY.hex().upper(), BASE64.decode()], ids=["hex", "HEX", "base64"])
 def test_all_spellings_are_one_key(master_key: Opener, text: str) -> None:
-    """Hexadecimal of either case and base64 of the same bytes open what the others sealed."""
     sealed = master_key(KEY.hex()).seal(PAYLOAD, b"a")
 
     assert master_key(text).unseal(sealed, b"a") == PAYLOAD

@@ -153,7 +153,6 @@ def test_without_argon2id(passphrase: Opener, lose_argon2id: Callable[[], None])
 
 @pytest.mark.usefixtures("argon2id")
 def test_too_little_memory_says_so() -> None:
-    """Where the memory is not available, the error says that, and shows no passphrase."""
     passphrase = Secret(b"c0rrect h0rse b4ttery")
     derivation = Derivation(ARGON2ID, (2**21, 2, 1), bytes(16))
 
