@@ -71,6 +71,9 @@ def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
         "error": {"type": "FormatError", "message": message, "exit": 65},
     }
     assert (code, err.decode()) == (65, f"keywright: {message}\n")
+    bad.unlink()
+    again = json.loads(nix_command("sign", str(cache), "--key-file", key_file, as_json=True)[1])
+    assert (again["unchanged"], again["faults"], "error" in again) == (2, 0, False)
 
 
 def test_faults(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
