@@ -13,7 +13,7 @@ from fuzz_targets.json_mutations import mutated_object
 from fuzz_targets.target import Target
 from keywright import Key, Secret, ed25519_point_problem
 from keywright.errors import FormatError, InvalidKeyError, MalformedKeyError
-from keywright_keytypes.ed25519 import Ed25519
+from keywright_keytypes.okp import Ed25519
 from keywright_nix.cache import store_dir_of
 from keywright_nix.key import NixFormat, problem_in
 from keywright_nix.narinfo import NarInfo, read_fast_path, read_lines

@@ -39,7 +39,6 @@ def _little(number: int) -> bytes:
 
 
 def _refusal(types: Types, key: Key, use: str = "complete") -> str:
-    """The message of the InvalidKeyError that a use of the key raises."""
     algorithms = () if use == "complete" else types[key.type].algorithms[:1]
     with pytest.raises(InvalidKeyError) as caught:
         getattr(types[key.type], use)(key, *algorithms)
@@ -49,7 +48,6 @@ def _refusal(types: Types, key: Key, use: str = "complete") -> str:
 @_MORE
 @given(seed=_SEEDS)
 def test_every_seed_is_an_ed25519_key(types: Types, seed: bytes) -> None:
-    """Any 32 bytes are a seed, with OpenSSL's public half, which is a key by itself."""
     key = types["ed25519"].complete(Key("ed25519", secret=Secret(seed)))
 
     assert key.public == Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
@@ -87,7 +85,6 @@ def test_every_scalar_is_an_x25519_key(types: Types, scalar: bytes) -> None:
 @_FEW
 @given(data=st.data())
 def test_every_scalar_in_range_is_an_ec_key(types: Types, name: str, data: st.DataObject) -> None:
-    """Any scalar from 1 to n - 1 has a point, which is a key by itself."""
     scalar = data.draw(st.integers(1, _ORDERS[name] - 1))
 
     key = types[name].complete(Key(name, secret=Secret(scalar.to_bytes(_BYTES[name], "big"))))
@@ -171,14 +168,12 @@ _REFUSED = {
 
 
 @pytest.mark.parametrize(("key", "message"), _REFUSED.values(), ids=_REFUSED)
-def test_complete_refuses(types: Types, key: Key, message: str) -> None:
-    """An invalid half is refused with the rule that it breaks."""
+def test_an_invalid_half_is_refused_with_the_rule_that_it_breaks(types: Types, key: Key, message: str) -> None:
     assert _refusal(types, key) == message
 
 
 @pytest.mark.parametrize("name", _TWO_HALVES)
 def test_a_key_has_halves_that_belong_together(types: Types, keys: Keys, name: str) -> None:
-    """No half at all is refused, and a public half that is not the secret half's own."""
     own = keys[name].public or b""
     wrong = own[:-1] + bytes([own[-1] ^ 1])
 
@@ -202,7 +197,6 @@ def test_scalars_have_a_fixed_length(types: Types, name: str) -> None:
 @pytest.mark.parametrize("name", _BYTES)
 @pytest.mark.parametrize("use", ["complete", "signer", "verifier"])
 def test_scalars_have_a_range(types: Types, name: str, use: str) -> None:
-    """A scalar that is zero, or the order of the curve or more, is refused wherever it is used."""
     size = _BYTES[name]
     for number in (0, _ORDERS[name], _ORDERS[name] + 1, 2 ** (8 * size) - 1):
         assert _refusal(types, Key(name, secret=Secret(number.to_bytes(size, "big"))), use) == (
@@ -235,7 +229,6 @@ def test_points_are_uncompressed(types: Types, keys: Keys, name: str) -> None:
 @pytest.mark.parametrize("name", _BYTES)
 @pytest.mark.parametrize("use", ["complete", "verifier"])
 def test_points_are_on_the_curve(types: Types, keys: Keys, name: str, use: str) -> None:
-    """A pair of coordinates that is not a point of the curve is refused, by complete and verifier alike."""
     good, size = keys[name].public or b"", _BYTES[name]
     pairs = {
         "y changed": good[:-1] + bytes([good[-1] ^ 1]),

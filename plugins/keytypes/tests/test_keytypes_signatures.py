@@ -34,11 +34,6 @@ _HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
 _CURVES: Final = {"ec-p256": ec.SECP256R1(), "ec-p384": ec.SECP384R1(), "ec-p521": ec.SECP521R1()}
 _BYTES: Final = {"ec-p256": 32, "ec-p384": 48, "ec-p521": 66}
 _RSA: Final = ["PS256", "PS384", "PS512", "RS256", "RS384", "RS512"]
-_NOT_EC: Final = [
-    ("ed25519", "EdDSA"),
-    *(("rsa", algorithm) for algorithm in _RSA),
-    *(("oct", algorithm) for algorithm in ("HS256", "HS384", "HS512")),
-]
 _USES: Final = ("signer", "verifier")
 
 
@@ -48,7 +43,6 @@ def _secret(key: Key) -> bytes:
 
 
 def _numbers(signature: bytes) -> tuple[int, int]:
-    """r and s."""
     half = len(signature) // 2
     return int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
 
@@ -62,7 +56,6 @@ def _rsa_padding(algorithm: str, salt_length: int | None = None) -> padding.Asym
 
 @pytest.fixture(scope="module")
 def rsa_private(keys: Keys) -> rsa.RSAPrivateKey:
-    """The key of `keys["rsa"]` as the bare library has it."""
     private = load_der_private_key(_secret(keys["rsa"]), None)
     assert isinstance(private, rsa.RSAPrivateKey)
     return private
@@ -219,6 +212,7 @@ def test_hmac(types: Types) -> None:
 
     assert tag == urlsafe_b64decode("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk=")
     types["oct"].verifier(key, "HS256")(signing_input, tag)
+    _assert_refused(types["oct"].verifier(key, "HS256"), signing_input, bytes(32), "zeros")
 
 
 def test_ed25519_agrees_with_openssl(types: Types, keys: Keys) -> None:
@@ -251,7 +245,6 @@ def test_ecdsa_agrees_with_the_bare_library(types: Types, keys: Keys, name: str)
 def test_rsa_agrees_with_the_bare_library(
     types: Types, keys: Keys, rsa_private: rsa.RSAPrivateKey, algorithm: str
 ) -> None:
-    """The library verifies our signatures, and we verify the library's."""
     digest, scheme = _HASHES[algorithm[2:]], _rsa_padding(algorithm)
     public = load_der_public_key(keys["rsa"].public or b"")
     assert isinstance(public, rsa.RSAPublicKey)
@@ -264,7 +257,6 @@ def test_rsa_agrees_with_the_bare_library(
 
 @pytest.mark.parametrize("digits", ["256", "384", "512"])
 def test_hmac_agrees_with_the_standard_library(types: Types, keys: Keys, digits: str) -> None:
-    """The tag is what `hmac` of the standard library makes."""
     tag = types["oct"].signer(keys["oct"], f"HS{digits}")(_MESSAGE)
 
     assert tag == hmac.new(_secret(keys["oct"]), _MESSAGE, getattr(hashlib, f"sha{digits}")).digest()
@@ -272,7 +264,6 @@ def test_hmac_agrees_with_the_standard_library(types: Types, keys: Keys, digits:
 
 @pytest.mark.parametrize("name", ["ed25519", *_CURVES, "rsa"])
 def test_either_half_is_enough_to_verify(types: Types, keys: Keys, name: str) -> None:
-    """A verifier is bound to the public half, or derives it from the secret one."""
     algorithm = types[name].algorithms[0]
     signature = types[name].signer(keys[name], algorithm)(_MESSAGE)
 
@@ -282,7 +273,6 @@ def test_either_half_is_enough_to_verify(types: Types, keys: Keys, name: str) ->
 
 @pytest.mark.parametrize("like_bytes", [bytearray, memoryview])
 def test_ed25519_takes_what_is_like_bytes(types: Types, keys: Keys, like_bytes: Callable[[bytes], bytes]) -> None:
-    """A bytearray is signed and verified as its bytes are."""
     key_type, key = types["ed25519"], keys["ed25519"]
 
     signature = key_type.signer(key, "EdDSA")(like_bytes(_MESSAGE))
@@ -296,15 +286,6 @@ def test_ed25519_signs_nothing_but_bytes(types: Types, keys: Keys, message: Any)
     """The library would sign a list of numbers."""
     with pytest.raises(TypeError):
         types["ed25519"].signer(keys["ed25519"], "EdDSA")(message)
-
-
-@pytest.mark.parametrize(("name", "algorithm"), _NOT_EC)
-def test_signatures_have_one_length(types: Types, keys: Keys, name: str, algorithm: str) -> None:
-    """A signature that was cut or padded is not valid."""
-    good = types[name].signer(keys[name], algorithm)(_MESSAGE)
-
-    for bad in (b"", good[:-1], good + b"\0", b"\0" + good):
-        _assert_refused(types[name].verifier(keys[name], algorithm), _MESSAGE, bad, len(bad))
 
 
 @pytest.mark.parametrize("name", _CURVES)
@@ -332,7 +313,6 @@ def test_ecdsa_numbers_have_a_range(types: Types, keys: Keys) -> None:
 
 
 def test_ecdsa_keeps_leading_zeros(types: Types, keys: Keys) -> None:
-    """A small r is padded to the length of the field."""
     sign = types["ec-p256"].signer(keys["ec-p256"], "ES256")
 
     signature = next(made for made in (sign(_MESSAGE) for _ in range(100_000)) if made[0] == 0)

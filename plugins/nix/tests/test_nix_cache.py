@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -15,16 +15,14 @@ from hypothesis import strategies as st
 from nix_signing import MakeCache, as_another_user, refusal
 
 from keywright.errors import ConfigError, FormatError, StoreUnavailableError
-from keywright_nix.cache import Cache, find_caches, read_store_dir, store_dir_of, temporary
+from keywright_nix.cache import Cache, find_caches, read_store_dir, store_dir_of
 
 
 def found(*targets: str) -> list[tuple[str, object]]:
-    """Directory and names of what is found."""
     return [(cache.directory, cache.named) for cache in find_caches(targets)]
 
 
-def test_directories() -> None:
-    """A directory is named by its path or a file:// URL."""
+def test_a_directory_is_named_by_path_or_url() -> None:
     for target, directory in (
         ("cache", "cache"),
         ("/srv/cache/", "/srv/cache"),
@@ -38,7 +36,6 @@ def test_directories() -> None:
 
 
 def test_single_files(make_cache: MakeCache) -> None:
-    """Files of one directory make one cache, each once, and none if the directory is named too."""
     cache = str(make_cache())
     (Path(cache) / "directory.narinfo").mkdir()
 
@@ -51,8 +48,9 @@ def test_single_files(make_cache: MakeCache) -> None:
 
 
 @pytest.mark.parametrize("first", range(5))
-def test_a_place_by_several_paths(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
-    """A directory that is named in several ways is one cache, and called as it was first."""
+def test_a_place_by_several_paths_is_one_cache(
+    make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
     cache = make_cache()
     (cache.parent / "link").symlink_to("cache")
     monkeypatch.chdir(cache)
@@ -66,8 +64,7 @@ def test_a_place_by_several_paths(make_cache: MakeCache, monkeypatch: pytest.Mon
     assert found(f"{given[1]}/x.narinfo", given[0]) == [(given[1].rstrip("/"), None)]
 
 
-def test_what_is_no_place() -> None:
-    """What cannot be a cache on a file system is refused before anything is done."""
+def test_what_is_no_place_is_refused() -> None:
     empty = "the path of the binary cache is empty; name a directory, a file:// URL or a narinfo"
     key = "CACHE is the path of a binary cache, and this looks like a key; name a directory"
     rule = "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it is done"
@@ -80,25 +77,6 @@ def test_what_is_no_place() -> None:
     ):
         with refusal(ConfigError, message, target):
             find_caches([target])
-
-
-def test_a_pipe_is_no_cache(tmp_path: Path) -> None:
-    """Nobody waits for its other end."""
-    os.mkfifo(tmp_path / "cache")
-
-    def ring(*_: object) -> NoReturn:
-        raise AssertionError("it waits")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(5)
-    try:
-        with pytest.raises(ConfigError) as caught, Cache(str(tmp_path / "cache")).locked():
-            pass
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-    assert str(caught.value) == f"{tmp_path}/cache: cannot be read (Not a directory); correct the path"
 
 
 def test_names_that_lie_together_come_together(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,8 +104,7 @@ def test_names(make_cache: MakeCache) -> None:
     assert Cache(str(cache)).count() == 3
 
 
-def test_a_directory_of_other_files(tmp_path: Path) -> None:
-    """A directory with neither a narinfo nor a nix-cache-info is no cache."""
+def test_a_directory_of_other_files_is_no_cache(tmp_path: Path) -> None:
     (tmp_path / "photo.jpeg").touch()
     rule = "is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
 
@@ -136,8 +113,7 @@ def test_a_directory_of_other_files(tmp_path: Path) -> None:
             look()
 
 
-def test_what_makes_a_cache(make_cache: MakeCache) -> None:
-    """A nix-cache-info alone, or a narinfo alone."""
+def test_a_narinfo_or_a_cache_info_makes_a_cache(make_cache: MakeCache) -> None:
     assert Cache(str(make_cache(0))).count() == 0
     cache = make_cache(1, name="other")
     (cache / "nix-cache-info").unlink()
@@ -145,43 +121,52 @@ def test_what_makes_a_cache(make_cache: MakeCache) -> None:
     Cache(str(cache)).check()
 
 
-def test_a_place_that_is_not_there(tmp_path: Path) -> None:
-    """A directory or file that is named and does not exist is an error."""
+def test_a_place_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "missing"
     for names, shown in ((None, path), (["x.narinfo"], path / "x.narinfo")):
         with refusal(ConfigError, f"{shown}: cannot be read (No such file or directory); correct the path"):
             Cache(str(path), names).check()
 
 
-def test_a_place_that_is_a_file(tmp_path: Path) -> None:
-    """A file that is no narinfo is not taken for a cache, neither to read nor to write."""
-    (tmp_path / "secret-key").touch()
-    cache = find_caches([str(tmp_path / "secret-key")])[0]
-    message = f"{tmp_path / 'secret-key'}: cannot be read (Not a directory); correct the path"
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "pipe"])
+def test_a_place_that_is_no_directory(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """It is not taken for a cache, neither to read nor to write, and nobody waits for the other end of a pipe."""
+    make(tmp_path / "place")
+    cache = find_caches([str(tmp_path / "place")])[0]
+    message = f"{tmp_path}/place: cannot be read (Not a directory); correct the path"
 
-    with refusal(ConfigError, message):
-        cache.check()
-    with refusal(ConfigError, message), cache.locked():
-        pass
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.alarm(5)
+    try:
+        with refusal(ConfigError, message):
+            cache.check()
+        with refusal(ConfigError, message), cache.locked():
+            pass
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def test_a_place_that_may_not_be_read(make_cache: MakeCache) -> None:
-    """What the system does not let this user see is an error of its own."""
-    cache = make_cache()
+def test_what_may_not_be_read(make_cache: MakeCache, tmp_path: Path) -> None:
+    """A directory and a nix-cache-info that the system does not let this user see are an error of their own."""
+    cache, info = make_cache(), tmp_path / "nix-cache-info"
     cache.chmod(0o311)
-    code = (
-        "import sys; from keywright_nix.cache import Cache\n"
-        "try: Cache(sys.argv[1]).count()\n"
-        "except Exception as error: print(type(error).__name__, error, sep=': ')"
+    info.touch(0o000)
+    program = (
+        "import sys; from keywright_nix.cache import Cache, read_store_dir\n"
+        "for look in (Cache(sys.argv[1]).count, lambda: read_store_dir(sys.argv[2])):\n"
+        "    try: look()\n"
+        "    except Exception as error: print(type(error).__name__, error, sep=': ')"
     )
 
-    shown = as_another_user(code, cache)
+    shown = as_another_user(program, cache, tmp_path)
 
-    assert shown == f"AccessDeniedError: {cache}: cannot be read (Permission denied); run as who may\n"
+    assert shown.splitlines() == [
+        f"AccessDeniedError: {path}: cannot be read (Permission denied); run as who may" for path in (cache, info)
+    ]
 
 
 def test_one_writer_at_a_time(make_cache: MakeCache) -> None:
-    """While one has the cache, a second one is refused; afterwards it is free."""
     cache = make_cache()
     message = f"{cache}: another keywright signs here; wait until it is done"
 
@@ -191,9 +176,7 @@ def test_one_writer_at_a_time(make_cache: MakeCache) -> None:
         pass
 
 
-def test_a_file_system_without_locks(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be locked nothing is written. (No such file system is available here.)"""
-
+def test_where_nothing_can_be_locked_nothing_is_written(make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(_descriptor: int, _how: int) -> None:
         raise OSError(95, "Operation not supported")
 
@@ -203,11 +186,6 @@ def test_a_file_system_without_locks(make_cache: MakeCache, monkeypatch: pytest.
 
     with refusal(StoreUnavailableError, message), Cache(str(cache)).locked():
         pass
-
-
-def test_what_is_half_done_is_not_uploaded() -> None:
-    """What is written beside a narinfo is hidden, and no narinfo by its name."""
-    assert temporary("x.narinfo") == ".keywright-x.narinfo.tmp"
 
 
 @pytest.mark.parametrize("end", ["", ".tmp"], ids=["as once", "as now"])
@@ -249,7 +227,6 @@ def test_the_store_directory() -> None:
 
 
 def test_what_no_client_could_use_is_refused() -> None:
-    """Two directories, or one that is none."""
     two = "x: has two StoreDir that differ, so that no client takes the cache; leave one"
     none = "x: the StoreDir is no directory of a store; write one, such as /nix/store"
     with refusal(FormatError, two):
@@ -261,7 +238,6 @@ def test_what_no_client_could_use_is_refused() -> None:
 
 @given(text=st.binary() | st.lists(st.sampled_from([b"StoreDir", b":", b" ", b"\n", b"/a", b"/b"])).map(b"".join))
 def test_any_bytes_are_read_or_refused(text: bytes) -> None:
-    """Nothing but FormatError comes out, and what is read is a directory."""
     try:
         directory = store_dir_of(text)
     except FormatError:
@@ -280,8 +256,7 @@ def test_the_file_of_a_cache(tmp_path: Path) -> None:
     assert read_store_dir(str(tmp_path)) == b"/nix/store"
 
 
-def test_it_is_closed(tmp_path: Path) -> None:
-    """Neither what is read nor what is refused stays open."""
+def test_what_is_read_or_refused_does_not_stay_open(tmp_path: Path) -> None:
     path = tmp_path / "nix-cache-info"
     before = len(os.listdir("/dev/fd"))
 
@@ -293,8 +268,7 @@ def test_it_is_closed(tmp_path: Path) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
-    """Too large, malformed, a directory, a pipe, a link in a circle: each is refused with its path."""
+def test_a_file_that_is_none_is_refused_with_its_path(tmp_path: Path) -> None:
     path = tmp_path / "nix-cache-info"
     irregular = "is no regular file; put what Nix made in its place"
 
@@ -315,18 +289,3 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     path.unlink()
     path.symlink_to("nix-cache-info")
     check(StoreUnavailableError, "cannot be read (Too many levels of symbolic links); check the disk")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="root becomes another user")
-def test_a_file_of_another_user(tmp_path: Path) -> None:
-    """What may not be read is said to be denied."""
-    path = tmp_path / "nix-cache-info"
-    path.write_bytes(b"StoreDir: /nix/store\n")
-    path.chmod(0o600)
-    program = (
-        "import sys\nfrom keywright.errors import AccessDeniedError\n"
-        "from keywright_nix.cache import read_store_dir\n"
-        "try:\n    read_store_dir(sys.argv[1])\nexcept AccessDeniedError as error:\n    print(error)\n"
-    )
-
-    assert as_another_user(program, tmp_path) == f"{path}: cannot be read (Permission denied); run as who may\n"

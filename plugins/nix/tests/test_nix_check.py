@@ -56,19 +56,19 @@ def deviations(registry: Registry, path: str) -> tuple[str, ...]:
 
 def test_a_sound_file(command: Run, file: File) -> None:
     """One line says what it is, and the code is 0; a public key may be read and written by all."""
-    for data, mode, half in (
-        (TEXT, 0o600, "secret"),
-        (TEXT, 0o400, "secret"),
-        (PUBLIC_TEXT, 0o600, "public"),
-        (PUBLIC_TEXT, 0o666, "public"),
+    for data, mode, shown in (
+        (TEXT, 0o600, f"secret key {NAME}"),
+        (TEXT, 0o400, f"secret key {NAME}"),
+        (PUBLIC_TEXT, 0o600, f"public key {NAME}"),
+        (PUBLIC_TEXT, 0o666, f"public key {NAME}"),
+        *((f"{long}:{PUBLIC}".encode(), 0o600, f"public key {long}") for long in ("a" * 40, "-" * 41)),
     ):
         path = file(data, mode=mode)
 
-        assert command("check", path) == (0, f"{path}: sound ({half} key {NAME})\n".encode(), b"")
+        assert command("check", path) == (0, f"{path}: sound ({shown})\n".encode(), b"")
 
 
 def test_a_secret_key_that_others_may_use(registry: Registry, file: File) -> None:
-    """Any access for group or others is reported."""
     for mode in (0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o777):
         assert deviations(registry, file(TEXT, mode=mode)) == (
             f"has the mode {mode:04o}; a secret key is its owner's alone: make it 0600 (chmod 600)",
@@ -128,14 +128,6 @@ def test_deviations(command: Run, file: File, case: str) -> None:
     assert all(data[at : at + 12] not in out for at in range(len(NAME) + 1, len(data) - 12, 7) if data[at])
 
 
-@pytest.mark.parametrize("name", [b"a" * 40, b"-" * 41], ids=["40 letters", "41 hyphens"])
-def test_a_long_name_that_is_no_key(command: Run, file: File, name: bytes) -> None:
-    """It is shown like any."""
-    path = file(name + b":" + PUBLIC.encode())
-
-    assert command("check", path) == (0, b"%b: sound (public key %b)\n" % (path.encode(), name), b"")
-
-
 def test_a_key_in_the_place_of_a_path(command: Run, file: File) -> None:
     """It is not printed; what the argument should have been is said, and that the key is no secret any more."""
     sound = file(PUBLIC_TEXT)
@@ -156,8 +148,7 @@ def test_a_key_in_the_place_of_a_path(command: Run, file: File) -> None:
     )
 
 
-def test_a_file_whose_name_looks_like_a_key(registry: Registry, file: File, tmp_path: Path) -> None:
-    """If it is there, or a link of that name, it is a path."""
+def test_what_looks_like_a_key_and_exists_is_a_path(registry: Registry, file: File, tmp_path: Path) -> None:
     name = "a:" + "b" * 43
     path = file(PUBLIC_TEXT, name=name)
     (tmp_path / f"{name}c").symlink_to("nowhere")
@@ -175,7 +166,6 @@ def test_the_mode_of_what_is_no_key(registry: Registry, file: File) -> None:
 
 
 def test_what_cannot_be_read(registry: Registry, tmp_path: Path) -> None:
-    """Nothing there, a directory, a pipe without a writer, a path that no file has: a sentence each."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "dangling").symlink_to("nowhere")
     paths = {
@@ -204,7 +194,6 @@ def test_a_symbolic_link_of_mine(registry: Registry, file: File, tmp_path: Path)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root becomes another user")
 def test_another_users_files(file: File, tmp_path: Path) -> None:
-    """A user other than root gets a deviation for a key or a link of another user."""
     (tmp_path / "link").symlink_to(file(TEXT, name="mine", mode=0o600))
     theirs = file(TEXT, name="theirs", mode=0o644)
     os.chown(theirs, 65_533, 65_533)
@@ -232,7 +221,6 @@ def test_another_users_files(file: File, tmp_path: Path) -> None:
 
 
 def test_two_files_with_different_keys_of_one_name(command: Run, file: File) -> None:
-    """A public key that is not the secret key's is told; the one that is, is sound."""
     secret, public = file(TEXT, name="secret"), file(PUBLIC_TEXT, name="public")
     other = file(NAME_BYTES + b":" + b64encode(ZERO_PUBLIC), name="other")
 
@@ -262,7 +250,6 @@ def test_two_files_with_names_that_are_not_shown(command: Run, file: File) -> No
 
 
 def test_json(command: Run, file: File) -> None:
-    """A document for each file, on a line of its own."""
     sound, bad = file(TEXT, name="sound"), file(PUBLIC_TEXT + b"\n", name="bad")
     odd, none = file(b"a b:" + PAYLOAD, name="odd"), file(b"", name="none")
 
@@ -277,8 +264,7 @@ def test_json(command: Run, file: File) -> None:
     ]
 
 
-def test_a_path_that_steers_terminals(command: Run, tmp_path: Path) -> None:
-    """It is escaped."""
+def test_a_path_that_steers_terminals_is_escaped(command: Run, tmp_path: Path) -> None:
     path = tmp_path / "\x1b[2J\n"
 
     _, out, _ = command("check", str(path))

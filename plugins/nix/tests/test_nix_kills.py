@@ -91,7 +91,6 @@ class Place(NamedTuple):
     news: dict[str, bytes]
 
     def reset(self) -> None:
-        """As it was before."""
         for name in os.listdir(self.directory):
             if name != "nix-cache-info":
                 (self.directory / name).unlink()
@@ -99,20 +98,16 @@ class Place(NamedTuple):
             (self.directory / name).write_bytes(data)
 
     def narinfos(self) -> dict[str, bytes]:
-        """What each narinfo is now."""
         return {path.name: path.read_bytes() for path in self.directory.glob("*.narinfo") if path.name[0] != "."}
 
     def left(self) -> list[str]:
-        """What is half done."""
         return [name for name in os.listdir(self.directory) if name.startswith(".")]
 
     @property
     def command(self) -> list[str]:
-        """It signs the cache."""
         return [KEYWRIGHT, "nix", "sign", str(self.directory), "--key-file", self.key]
 
     def sign(self) -> subprocess.CompletedProcess[str]:
-        """Without a fault."""
         return subprocess.run(self.command, capture_output=True, text=True, timeout=60)
 
     def traced(self, output: str, *options: str, jobs: int = 1) -> subprocess.CompletedProcess[str]:
@@ -159,7 +154,6 @@ def check(place: Place, rules: Sequence[str], codes: set[int], *, jobs: int = 1)
 
 
 def injected(call: str, fault: str) -> list[str]:
-    """strace's options for a fault at a call."""
     name, _, when = call.partition(":")
     return ["-e", f"trace={name}", "-e", f"inject={name}:{fault}:{when}"]
 
@@ -197,7 +191,6 @@ def test_a_fault_at_each_call(place: Place, fault: str, calls: Sequence[str], co
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("call", ["write:when=1+", "rename:when=1+", "syncfs:when=1+", "openat:when=4+"])
 def test_a_disk_that_fails_permanently(place: Place, call: str, jobs: int) -> None:
-    """From some call on every one of its kind fails."""
     check(place, injected(call, "error=EIO"), {6}, jobs=jobs)
 
 

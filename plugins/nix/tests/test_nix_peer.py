@@ -55,7 +55,6 @@ REFUSED = {
 
 @pytest.mark.parametrize("data", READ.values(), ids=READ)
 def test_what_nix_reads(nix: Nix, data: bytes) -> None:
-    """What Nix reads, the lenient reading reads, to the same public text."""
     theirs = public_by_nix(nix, data)
 
     assert theirs is not None
@@ -79,7 +78,6 @@ edits = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits)
 def test_edited_keys(nix: Nix, edits: list[tuple[int, int, int]]) -> None:
-    """After any few edits, Nix and the lenient reading agree: both refuse, or both print the same."""
     data = TEXT
     for place, removed, inserted in edits:
         data = data[:place] + bytes([inserted]) + data[place + removed :]
@@ -88,7 +86,6 @@ def test_edited_keys(nix: Nix, edits: list[tuple[int, int, int]]) -> None:
 
 
 def test_nix_names_the_missing_argument_alike(nix: Nix, command: Callable[..., tuple[int, bytes, bytes]]) -> None:
-    """Without `--key-name`, code and first line are those of Nix."""
     theirs = nix("key", "generate-secret")
 
     code, out, err = command("generate-secret")

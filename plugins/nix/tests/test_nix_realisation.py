@@ -36,7 +36,6 @@ NEW = {
     ],
 )
 def test_the_fingerprint_is_the_document_without_signatures(document: dict[str, object], covered: str) -> None:
-    """Compact, members sorted, nothing escaped that need not be."""
     assert realisation_fingerprint(json.dumps(document, indent=2)).decode() == covered
     assert realisation_fingerprint(covered) == covered.encode()
 
@@ -51,7 +50,6 @@ def test_paths_may_have_their_store() -> None:
 
 
 def test_the_longest_output_name() -> None:
-    """211 characters, as a store path's name."""
     document = {name: value for name, value in OLD.items() if name != "signatures"}
     text = json.dumps({**document, "id": ID.replace("out", "x" * 211)}, sort_keys=True, separators=(",", ":"))
 
@@ -89,6 +87,5 @@ def test_what_is_no_realisation_is_refused() -> None:
 
 @given(data=st.binary() | st.text().map(lambda text: json.dumps(text).encode()))
 def test_any_bytes_are_refused_or_covered(data: bytes) -> None:
-    """Nothing but FormatError comes out."""
     with pytest.raises(FormatError):
         realisation_fingerprint(data)

@@ -38,7 +38,6 @@ TAIL = b"Sig: a-1:x\n"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A narinfo as far as this module goes."""
     path = tmp_path / "x.narinfo"
     path.write_bytes(OLD)
     path.chmod(0o640)
@@ -55,18 +54,15 @@ def rewritten(path: Path, new: bytes) -> bool:
 
 
 def read(path: Path, new: bytes) -> tuple[bytes, bytes, os.stat_result]:
-    """The arguments of `rewrite`."""
     old, status = read_narinfo(str(path))
     return old, new, status
 
 
 def left(path: Path) -> list[str]:
-    """What lies in the directory beside the narinfo."""
     return sorted(name for name in os.listdir(path.parent) if name != path.name)
 
 
 def test_an_addition_is_appended(file: Path) -> None:
-    """What only adds to the end is written in place: the file stays the same one."""
     before = file.stat().st_ino
 
     assert not rewritten(file, OLD + TAIL)
@@ -110,7 +106,6 @@ def test_the_border_of_a_page(file: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_the_owner_stays(file: Path) -> None:
-    """A new file belongs to whom the old one belonged."""
     os.chown(file, 1234, 2345)
 
     rewritten(file, b"new")
@@ -119,7 +114,6 @@ def test_the_owner_stays(file: Path) -> None:
 
 
 def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
-    """A new file waits under a dot name beside the old one."""
     replacement = rewrite(str(file), *read(file, b"new"))
 
     assert replacement is not None
@@ -128,7 +122,6 @@ def test_until_it_is_put_in_place_the_old_one_stands(file: Path) -> None:
 
 
 def change_bytes(path: Path) -> None:
-    """Another writes to it."""
     path.write_bytes(OLD + b"URL: x\n")
 
 
@@ -142,8 +135,7 @@ def change_inode(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [change_bytes, change_inode])
 @pytest.mark.parametrize("new", [OLD + TAIL, b"new"], ids=["append", "new file"])
-def test_a_file_that_changed_meanwhile(file: Path, change: Callable[[Path], None], new: bytes) -> None:
-    """What another wrote since it was read is left alone."""
+def test_a_file_that_changed_meanwhile_is_left_alone(file: Path, change: Callable[[Path], None], new: bytes) -> None:
     old, status = read_narinfo(str(file))
     change(file)
     theirs = file.read_bytes()
@@ -157,8 +149,7 @@ def test_a_file_that_changed_meanwhile(file: Path, change: Callable[[Path], None
 
 
 @pytest.mark.parametrize("new", [OLD + TAIL, b"new"], ids=["append", "new file"])
-def test_a_file_that_vanished_meanwhile(file: Path, new: bytes) -> None:
-    """What was taken away does not come back."""
+def test_a_file_that_vanished_meanwhile_does_not_come_back(file: Path, new: bytes) -> None:
     old, status = read_narinfo(str(file))
     file.unlink()
 
@@ -176,8 +167,9 @@ def make_socket(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, make_socket, Path.mkdir])
-def test_what_is_no_file(file: Path, make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe, a socket or a directory in the place of a narinfo is refused, and not waited for."""
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    file: Path, make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(file.parent)
     file.unlink()
     make(file)
@@ -186,8 +178,7 @@ def test_what_is_no_file(file: Path, make: Callable[[Path], object], monkeypatch
         read_narinfo(str(file))
 
 
-def test_a_symbolic_link(file: Path) -> None:
-    """A symbolic link is not followed, whatever it leads to."""
+def test_a_symbolic_link_is_not_followed(file: Path) -> None:
     file.rename(file.with_name("y.narinfo"))
     for target in ("y.narinfo", "missing", "x.narinfo"):
         file.symlink_to(target)
@@ -198,7 +189,6 @@ def test_a_symbolic_link(file: Path) -> None:
 
 
 def test_what_cannot_be_read(file: Path) -> None:
-    """What is too large to be a narinfo is not even read; a file that is gone is an error of its own."""
     long = file.with_name("x" * 300)
     os.truncate(file, 100_000_000)
 
@@ -210,15 +200,13 @@ def test_what_cannot_be_read(file: Path) -> None:
         read_narinfo(str(file.with_name("gone")))
 
 
-def test_zeros_at_the_end() -> None:
-    """The zeros that ext4 leaves after a loss of power are removed, and no others."""
+def test_zeros_at_the_end_are_removed_and_no_others() -> None:
     for data, without in ((OLD + bytes(100), OLD), (OLD, OLD), (b"", b""), (b"a\0b\n", b"a\0b\n"), (bytes(3), b"")):
         assert without_zeros(data) == without
 
 
 @pytest.mark.parametrize("start", [4096, 100], ids=["append", "new file"])
-def test_a_full_disk(small: Path, start: int) -> None:
-    """Where there is no room the narinfo stays as it was, and nothing is left beside it."""
+def test_on_a_full_disk_the_narinfo_stays_as_it_was(small: Path, start: int) -> None:
     file = small / "x.narinfo"
     file.write_bytes(b"x" * start)
     with pytest.raises(OSError, match="No space"):
@@ -234,7 +222,6 @@ def test_a_full_disk(small: Path, start: int) -> None:
 
 
 def test_a_read_only_file_system(small: Path) -> None:
-    """Where nothing can be written that is what is said, for both ways of writing."""
     file = small / "x.narinfo"
     file.write_bytes(OLD)
     subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
@@ -244,8 +231,7 @@ def test_a_read_only_file_system(small: Path) -> None:
             rewritten(file, new)
 
 
-def test_a_short_write(file: Path) -> None:
-    """What was written in part is taken back."""
+def test_a_short_write_is_taken_back(file: Path) -> None:
     for limit, message in (
         (len(OLD), "cannot be written (File too large); the narinfo is as it was"),
         (len(OLD) + 1, "could not be written whole; the narinfo is as it was: make room"),
@@ -279,8 +265,7 @@ def test_a_failure_while_a_new_file_is_written(file: Path, monkeypatch: pytest.M
     assert (file.read_bytes(), left(file)) == (OLD, [])
 
 
-def test_an_owner_that_cannot_be_given(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may not give files away keeps the new one."""
+def test_who_may_not_give_files_away_keeps_the_new_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fchown", _raising(PermissionError(1, "Operation not permitted")))
 
     assert rewritten(file, b"new")
@@ -288,8 +273,7 @@ def test_an_owner_that_cannot_be_given(file: Path, monkeypatch: pytest.MonkeyPat
     assert file.read_bytes() == b"new"
 
 
-def test_a_rename_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old narinfo stays, and the new one is taken away."""
+def test_a_rename_that_fails_leaves_the_old_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.rename", _raising(PermissionError(1, "Operation not permitted")))
 
     with refusal(AccessDeniedError, f"{file}: cannot be written (Operation not permitted); run as its owner"):
@@ -299,8 +283,7 @@ def test_a_rename_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.touch])
-def test_what_stands_in_the_way(file: Path, make: Callable[[Path], object]) -> None:
-    """What has the name of the new narinfo is left alone, and named."""
+def test_what_stands_in_the_way_is_left_alone(file: Path, make: Callable[[Path], object]) -> None:
     beside = file.with_name(".keywright-x.narinfo.tmp")
     make(beside)
     old, status = read_narinfo(str(file))
@@ -340,7 +323,6 @@ def test_a_failed_append_is_no_change(file: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_interrupted_append_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C between a write and its check leaves the old bytes."""
     write = os.write
 
     def interrupted(descriptor: int, data: bytes) -> int:
@@ -374,7 +356,6 @@ APPENDED = Outcome("changed")
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Iterator[Batch]:
-    """An empty one."""
     descriptor = os.open(tmp_path, os.O_RDONLY)
     yield Batch(str(tmp_path), descriptor)
     os.close(descriptor)

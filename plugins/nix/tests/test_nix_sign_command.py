@@ -5,21 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
-from argparse import ArgumentParser
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from nix_messages import NO_COLON
 from nix_signing import KEY, PUBLIC, MakeCache, Run, holds, refusal, signed_narinfo
 
-from keywright import Commands, Context, KeyRing, Registry
+from keywright import Context, KeyRing, Registry
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
     FormatError,
+    InvalidNameError,
     KeyNotFoundError,
     MalformedKeyError,
     PolicyError,
@@ -27,45 +25,34 @@ from keywright.errors import (
     StoreUnavailableError,
 )
 from keywright_nix.cache import Cache
-from keywright_nix.cli.fingerprints import sign_fingerprints
 from keywright_nix.cli.problems import Problems
+from keywright_nix.cli.sign import sign_fingerprints
 from keywright_nix.narinfo import NarInfo
-from keywright_nix.store_path import is_path_fingerprint
 
 
 def no_config() -> None:
     raise ConfigError("this test has no configuration")
 
 
-def test_the_exit_code_is_that_of_the_command_line(registry: Registry) -> None:
-    """A problem ends the run as the same error would by itself, and so does its document."""
+def test_the_exit_code_is_that_of_the_first_problem(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is that of the same error by itself, and 0 without any; its document has it too, and each is printed."""
     for kind, code in (
         *((FormatError, 65), (AccessDeniedError, 5), (ReadOnlyStoreError, 5), (StoreUnavailableError, 6)),
         *((ConfigError, 2), (PolicyError, 5), (KeyNotFoundError, 3)),
     ):
         problems = Problems(Context(registry, read_config=no_config))  # type: ignore[arg-type]  # it never returns
         error = kind("x: is wrong; fix it")
+        assert problems.exit_code == 0
 
         problems.add(error)
+        problems.add(InvalidNameError("later"))
 
-        assert problems.exit_code == code
+        assert (problems.exit_code, problems.first) == (code, error)
+        assert capsys.readouterr().err == f"keywright: {error}\nkeywright: later\n"
         assert problems.document(error) == {"type": kind.__name__, "message": "x: is wrong; fix it", "exit": code}
 
 
-def test_the_first_problem_counts(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each is told; the exit code is the first one's, and 0 where there was none."""
-    problems = Problems(Context(registry, read_config=no_config))  # type: ignore[arg-type]  # it never returns
-    assert problems.exit_code == 0
-
-    problems.add(StoreUnavailableError("a"))
-    problems.add(FormatError("b"))
-
-    assert (problems.exit_code, str(problems.first)) == (6, "a")
-    assert capsys.readouterr().err == "keywright: a\nkeywright: b\n"
-
-
 def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """With --json the result is one document, the first fault in it."""
     cache = make_cache(2)
     bad = cache / "bad.narinfo"
     bad.write_bytes(b"x")
@@ -84,6 +71,9 @@ def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
         "error": {"type": "FormatError", "message": message, "exit": 65},
     }
     assert (code, err.decode()) == (65, f"keywright: {message}\n")
+    bad.unlink()
+    again = json.loads(nix_command("sign", str(cache), "--key-file", key_file, as_json=True)[1])
+    assert (again["unchanged"], again["faults"], "error" in again) == (2, 0, False)
 
 
 def test_faults(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -118,7 +108,6 @@ def test_odd_names(nix_command: Run, make_cache: MakeCache, key_file: str) -> No
 
 
 def test_drop(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """Without a key, --drop takes signatures away; the line says how many narinfos changed."""
     cache = make_cache(3)
     bare = {path: path.read_bytes() for path in cache.glob("*.narinfo")}
     nix_command("sign", str(cache), "--key-file", key_file)
@@ -132,9 +121,10 @@ def test_drop(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
 def test_dry_run(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     """--dry-run tells what would be done, also while another one signs, and does nothing."""
     cache = make_cache(2)
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in cache.iterdir()}
 
     with Cache(str(cache)).locked():
+        (cache / ".keywright-x.narinfo").touch()  # as a killed run leaves it
+        before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in cache.iterdir()}
         signing = nix_command("sign", str(cache), "--key-file", key_file, "--dry-run")
         dropping = nix_command("sign", str(cache), "--drop", "a-1", "--dry-run")
 
@@ -144,7 +134,6 @@ def test_dry_run(nix_command: Run, make_cache: MakeCache, key_file: str) -> None
 
 
 def test_only_signed_by(nix_command: Run, make_cache: MakeCache, key_file: str, ring: KeyRing) -> None:
-    """What the old key did not sign is counted and left alone; that is no failure."""
     cache = make_cache(3)
     vouched = min(cache.glob("*.narinfo"))
     nix_command("sign", str(vouched), "--key-file", key_file)
@@ -156,7 +145,6 @@ def test_only_signed_by(nix_command: Run, make_cache: MakeCache, key_file: str, 
 
 
 def test_another_signature_under_our_name(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """It is left, and a warning says how to be rid of it."""
     cache = make_cache(2, tail=b"Sig: a-1:" + b64encode(bytes(64)) + b"\n")
 
     code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
@@ -169,17 +157,16 @@ def test_another_signature_under_our_name(nix_command: Run, make_cache: MakeCach
 
 
 def test_several_places(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """Directories, URLs and files are done one after the other, and counted together."""
+    """Directories, URLs and files are done one after the other, and counted together; one may be empty."""
     first, second, third = (make_cache(2, name=name) for name in ("one", "t wo", "three"))
-    single = str(next(third.glob("*.narinfo")))
+    single, empty = str(next(third.glob("*.narinfo"))), str(make_cache(0, name="empty"))
 
-    out = nix_command("sign", str(first), f"file://{second}".replace(" ", "%20"), single, "--key-file", key_file)
+    out = nix_command("sign", str(first), f"file://{second}".replace(" ", "%20"), single, empty, "--key-file", key_file)
 
     assert out == (0, b"signed 5, already signed 0\n", b"")
 
 
 def test_one_place_twice(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """A cache that is named by its path, a URL and a link is done once, and told as it was named first."""
     cache = make_cache(2)
     (cache / "bad.narinfo").write_bytes(b"x")
     link = cache.with_name("link")
@@ -192,7 +179,7 @@ def test_one_place_twice(nix_command: Run, make_cache: MakeCache, key_file: str)
 
 
 def test_a_path_of_another_store(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """What the cache's nix-cache-info does not speak of is a fault; each cache has its own."""
+    """What a cache's own nix-cache-info does not name is a fault; where that is not clear, nothing is signed."""
     ours, theirs = make_cache(2), make_cache(2, name="theirs")
     (theirs / "nix-cache-info").write_bytes(b"StoreDir: /gnu/store\n")
 
@@ -201,17 +188,10 @@ def test_a_path_of_another_store(nix_command: Run, make_cache: MakeCache, key_fi
     assert (code, out) == (65, b"signed 2, already signed 0, faults 2\n")
     rule = "StorePath is of another store than nix-cache-info says; take it out of this cache"
     assert sorted(err.decode().splitlines()) == [f"keywright: {theirs}/{n:032}.narinfo: {rule}" for n in range(2)]
-
-
-def test_a_malformed_cache_info(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """Where it is not clear which store a cache is of, nothing is signed."""
-    cache = make_cache(1)
-    (cache / "nix-cache-info").write_bytes(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n")
-
+    (theirs / "nix-cache-info").write_bytes(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n")
     with pytest.raises(FormatError):
-        nix_command("sign", str(cache), "--key-file", key_file)
-
-    assert not any(b"Sig" in path.read_bytes() for path in cache.glob("*.narinfo"))
+        nix_command("sign", str(theirs), "--key-file", key_file)
+    assert not any(b"Sig" in path.read_bytes() for path in theirs.glob("*.narinfo"))
 
 
 def test_a_narinfo_of_a_million_lines(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -232,7 +212,6 @@ def test_a_narinfo_of_a_million_lines(nix_command: Run, make_cache: MakeCache, k
 
 
 def test_a_directory_of_other_files(nix_command: Run, key_file: str, tmp_path: Path) -> None:
-    """It is no binary cache, and nothing in it is touched."""
     place = tmp_path / "photos"
     place.mkdir()
     for name in ("a.jpeg", ".keywright-a.tmp", "narinfo"):
@@ -247,8 +226,6 @@ def test_a_directory_of_other_files(nix_command: Run, key_file: str, tmp_path: P
 
 
 class Terminal(io.StringIO):
-    """A stderr that a person looks at."""
-
     def isatty(self) -> bool:
         return True
 
@@ -257,7 +234,6 @@ class Terminal(io.StringIO):
 def test_the_directory_is_not_read_for_a_bar_that_is_not_drawn(
     nix_command: Run, make_cache: MakeCache, key_file: str, monkeypatch: pytest.MonkeyPatch, watched: bool
 ) -> None:
-    """The narinfos are counted beforehand only where a bar is drawn, which says of how many."""
     cache = make_cache(3)
     terminal = Terminal()
     looks = []
@@ -277,15 +253,7 @@ def test_the_directory_is_not_read_for_a_bar_that_is_not_drawn(
     assert len(looks) == (3 if watched else 2)
 
 
-def test_an_empty_cache(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    """A cache without narinfos is fine."""
-    out = nix_command("sign", str(make_cache(0)), "--key-file", key_file)
-
-    assert out == (0, b"signed 0, already signed 0\n", b"")
-
-
 def test_arguments_that_do_not_fit(nix_command: Run, make_cache: MakeCache) -> None:
-    """They are refused before anything is done."""
     cache = str(make_cache())
     name = "--drop takes the name of a key, what stands before the colon"
     for arguments, message in (
@@ -293,9 +261,19 @@ def test_arguments_that_do_not_fit(nix_command: Run, make_cache: MakeCache) -> N
         (("--drop", ""), name),
         (("--drop", PUBLIC), name),
         *((("--drop", "a", "--jobs", number), "--jobs takes a number from 1 to 64") for number in ("0", "-1", "65")),
+        (("-", "--key-file", "x"), "- stands for fingerprints on standard input; leave the other caches out"),
     ):
         with refusal(ConfigError, message):
             nix_command("sign", cache, *arguments)
+    for_narinfos = "--drop, --only-signed-by, --dry-run and --jobs are for narinfos; leave them out with -"
+    for arguments, message in (
+        *((option, for_narinfos) for option in (("--drop", "a"), ("--only-signed-by", "a"), ("--dry-run",))),
+        (("--jobs", "1"), for_narinfos),
+        (("--key-file", "-"), "standard input cannot hold both the key and the fingerprints; name a key file"),
+        ((), "there is no key to sign with; name one with --key or --key-file"),
+    ):
+        with refusal(ConfigError, message):
+            nix_command("sign", "-", *arguments)
     with refusal(MalformedKeyError, f"--only-signed-by: {NO_COLON}"):
         nix_command("sign", cache, "--drop", "a", "--only-signed-by", "a-1")
 
@@ -303,7 +281,6 @@ def test_arguments_that_do_not_fit(nix_command: Run, make_cache: MakeCache) -> N
 def test_what_was_done_when_it_stops_early(
     nix_command: Run, make_cache: MakeCache, key_file: str, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    """If a later place cannot be had, a note says what was done before it."""
     cache = make_cache(2)
 
     with pytest.raises(ConfigError):
@@ -315,34 +292,6 @@ def test_what_was_done_when_it_stops_early(
         b"keywright: stopped early, with at least this done: signed 2, already signed 0; run the same command again to "
         b"finish\n"
     )
-
-
-def test_a_cache_of_narinfos_with_the_same_key_elsewhere(
-    nix_command: Run, make_cache: MakeCache, key_file: str
-) -> None:
-    """A copy that is made with hard links keeps its bytes when the cache is signed."""
-    cache = make_cache(3)
-    snapshot = cache.with_name("snapshot")
-    shutil.copytree(cache, snapshot, copy_function=os.link)
-    before = {path.name: path.read_bytes() for path in snapshot.iterdir()}
-
-    nix_command("sign", str(cache), "--key-file", key_file)
-
-    assert {path.name: path.read_bytes() for path in snapshot.iterdir()} == before
-    assert all(holds(path, PUBLIC) for path in cache.glob("*.narinfo"))
-
-
-def test_help(registry: Registry) -> None:
-    """--help names every option."""
-    commands = Commands()
-    registry.add_commands(commands)
-    parser = ArgumentParser(prog="keywright nix sign")
-    commands.table["nix", "sign"].configure(parser)
-
-    text = parser.format_help()
-
-    for option in ("CACHE", "--key ", "--key-file", "--drop", "--only-signed-by", "--dry-run", "--jobs"):
-        assert option in text
 
 
 # `nix sign -`: fingerprints as JSON lines, and nothing else is ever signed.
@@ -357,26 +306,19 @@ NEW_REALISATION = f'{{"key":{{"drvPath":"{OUTPUT}.drv","outputName":"out"}},"val
 
 
 def ours(message: str) -> str:
-    """The signature of a fingerprint."""
     return "a-1:" + b64encode(KEY.sign(message.encode()).signature).decode()
 
 
-def test_fingerprints_are_signed(nix_command: Run, key_file: str) -> None:
-    """A line comes back with all its members, in order, and the signature."""
-    for message in (PATH, LEAF, OLD_REALISATION, NEW_REALISATION):
+def test_fingerprints_are_signed(nix_command: Run, key_file: str, make_cache: MakeCache) -> None:
+    [path] = make_cache(1).glob("*.narinfo")
+    of_a_narinfo = NarInfo.parse(path.read_bytes()).fingerprint().decode()
+    for message in (PATH, LEAF, OLD_REALISATION, NEW_REALISATION, of_a_narinfo):
         line = json.dumps({"path": "x", "fingerprint": message, "n": [1, None]})
 
         code, out, err = nix_command("sign", "-", "--key-file", key_file, given=line.encode() + b"\n")
 
         assert out.decode() == json.dumps({**json.loads(line), "signatures": [ours(message)]}) + "\n"
         assert (code, err) == (0, b"keywright: signed 1 fingerprints\n")
-
-
-def test_the_fingerprint_of_a_narinfo(make_cache: Callable[..., Path]) -> None:
-    """What our narinfos are signed by is a fingerprint here."""
-    [path] = make_cache(1).glob("*.narinfo")
-
-    assert is_path_fingerprint(NarInfo.parse(path.read_bytes()).fingerprint())
 
 
 def test_signatures_that_are_present(nix_command: Run, key_file: str) -> None:
@@ -423,56 +365,27 @@ def test_nothing_else_is_signed(nix_command: Run, key_file: str) -> None:
             nix_command("sign", "-", "--key-file", key_file, given="\n".join(lines).encode())
 
 
-def test_what_is_no_such_object(nix_command: Run, key_file: str) -> None:
-    """A line that is no JSON object with a text as fingerprint is refused."""
-    rule = "is no JSON object with a text as fingerprint, or has a member twice; correct it"
-    for line in (
-        *(b"\n", b"[]\n", b"{}\n", b"\xff\n", b"[" * 100_000, b'{"fingerprint": 1}\n', b'{"fingerprint": "x"\n'),
-        b'{"fingerprint": "x", "fingerprint": "y"}\n',
-        *(b'{"fingerprint": "x", "n": %b}' % number for number in (b"NaN", b"1e999", b"1" * 5000)),
-    ):
-        with refusal(FormatError, f"standard input:1: {rule}", line[:50]):
-            nix_command("sign", "-", "--key-file", key_file, given=line)
-
-
-def test_signatures_of_no_known_kind(nix_command: Run, key_file: str) -> None:
-    """What cannot be added to is refused."""
+def test_a_line_that_is_no_such_object_is_refused(nix_command: Run, key_file: str) -> None:
+    """It has a text as fingerprint and signatures that can be added to, and is read up to 8 MiB and no further."""
+    no_object = "is no JSON object with a text as fingerprint, or has a member twice; correct it"
+    no_list = "has signatures that are no list of texts or of objects; correct it"
     kinds: list[object] = ["x", 1, None, [1], ["x", {}], {}]
-    for signatures in kinds:
-        line = json.dumps({"fingerprint": LEAF, "signatures": signatures}).encode()
-
-        with refusal(
-            FormatError, "standard input:1: has signatures that are no list of texts or of objects; correct it"
-        ):
-            nix_command("sign", "-", "--key-file", key_file, given=line)
-
-
-def test_a_line_without_end(nix_command: Run, key_file: str) -> None:
-    """A line is read up to 8 MiB, and no further."""
-    with refusal(FormatError, "standard input:1: has more than 8388608 bytes; give one object a line"):
-        nix_command("sign", "-", "--key-file", key_file, given=b" " * (8 * 1024 * 1024 + 1))
-
-
-def test_arguments_that_do_not_fit_fingerprints(nix_command: Run) -> None:
-    """They are refused before anything is read."""
-    for_narinfos = "--drop, --only-signed-by, --dry-run and --jobs are for narinfos; leave them out with -"
-    both = "standard input cannot hold both the key and the fingerprints; name a key file"
-    key = ("--key-file", "x")
-    for arguments, message in (
-        (("cache", *key), "- stands for fingerprints on standard input; leave the other caches out"),
-        ((*key, "--drop", "a"), for_narinfos),
-        ((*key, "--only-signed-by", "a"), for_narinfos),
-        ((*key, "--dry-run"), for_narinfos),
-        ((*key, "--jobs", "1"), for_narinfos),
-        (("--key-file", "-"), both),
-        ((), "there is no key to sign with; name one with --key or --key-file"),
-    ):
-        with refusal(ConfigError, message):
-            nix_command("sign", "-", *arguments)
+    cases = {
+        no_object: [
+            *(b"\n", b"[]\n", b"{}\n", b"\xff\n", b"[" * 100_000, b'{"fingerprint": 1}\n', b'{"fingerprint": "x"\n'),
+            b'{"fingerprint": "x", "fingerprint": "y"}\n',
+            *(b'{"fingerprint": "x", "n": %b}' % number for number in (b"NaN", b"1e999", b"1" * 5000)),
+        ],
+        no_list: [json.dumps({"fingerprint": LEAF, "signatures": kind}).encode() for kind in kinds],
+        "has more than 8388608 bytes; give one object a line": [b" " * (8 * 1024 * 1024 + 1)],
+    }
+    for rule, lines in cases.items():
+        for line in lines:
+            with refusal(FormatError, f"standard input:1: {rule}", line[:150]):
+                nix_command("sign", "-", "--key-file", key_file, given=line)
 
 
 def test_a_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a stdin there is nothing to sign."""
     monkeypatch.setattr("sys.stdin", None)
 
     with refusal(ConfigError, "standard input is closed, so there is nothing to read; give JSON lines"):

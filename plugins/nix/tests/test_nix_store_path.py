@@ -10,7 +10,6 @@ HASH = b"0123456789abcdfghijklmnpqrsvwxyz"  # each character that it may have
 
 
 def test_a_path_is_split() -> None:
-    """Directory and base name."""
     for name in (b"x", b"x" * 211, b"+-._?=09azAZ", b"...", b".x", b"..x", b"-", b"x.drv"):
         assert split_store_path(b"/nix/store/%b-%b" % (HASH, name)) == (b"/nix/store", HASH + b"-" + name)
 

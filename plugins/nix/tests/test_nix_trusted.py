@@ -7,22 +7,13 @@ from base64 import b64encode
 import nacl.signing
 import pytest
 from nix_messages import CHARACTER, NO_COLON, PADDING_CHANGED, REST_CUT, SPARE_BITS_IGNORED, length
+from nix_signing import bound, public
 
 from keywright_nix.trusted import parse_trusted
 
-
-def raw(number: int) -> bytes:
-    """The public half of the seed `number`."""
-    return bytes(nacl.signing.SigningKey(number.to_bytes(32)).verify_key)
-
-
-def key(name: str, number: int = 1) -> str:
-    """A public key as a text."""
-    return f"{name}:{b64encode(raw(number)).decode()}"
-
-
-A, B = key("a-1", 1), key("b-1", 2)
-SECRET = "a-1:" + b64encode((1).to_bytes(32) + raw(1)).decode()
+A, B = public("a-1", 1), public("b-1", 2)
+KEYS = {"a-1": bound("a-1", 1).public, "b-1": bound("b-1", 2).public}
+SECRET = "a-1:" + b64encode((1).to_bytes(32) + KEYS["a-1"]).decode()
 UNSOUND = "a-1:" + b64encode(bytes(32)).decode()
 SPARE = A[:-2] + chr(ord(A[-2]) + 1) + "="  # canonical, that character stands for 4 bits and two zeros
 
@@ -33,9 +24,8 @@ COMMENT = "its name holds a '#', where nix.conf takes a comment to begin, and th
 
 
 def test_sound_keys() -> None:
-    """Keys separated by whitespace are read by name, and there is nothing to warn of."""
     for text in (f"{A} {B}", f"  {A}\n\t{B}\r\n", f"{A}\n{B}"):
-        assert parse_trusted(text) == ({"a-1": raw(1), "b-1": raw(2)}, (), 0)
+        assert parse_trusted(text) == (KEYS, (), 0)
     assert parse_trusted(" \n") == ({}, (), 0)
 
 
@@ -54,20 +44,20 @@ TRAPS = {
         f"key 1 (a-1) {OUT} the base64 of the Nix key holds a comma; part keys by spaces alone",
     ),
     "two keys of one name": (
-        f"{A} {key('a-1', 3)}",
+        f"{A} {public('a-1', 3)}",
         ["a-1"],
         f"key 2 (a-1) {ANOTHER_KEY}",
     ),
     "twice": (f"{A} {A}", ["a-1"], "key 2 (a-1) is there twice; leave one out"),
     "one key under two names": (
-        f"{A} {key('c-1', 1)}",
+        f"{A} {public('c-1', 1)}",
         ["a-1", "c-1"],
         "key 2 (c-1) is a key that is there already under another name, and counts once; leave one out",
     ),
     "what Nix reads all the same": (f"{B} {A[:-1]}", ["b-1", "a-1"], f"key 2 (a-1): {PADDING_CHANGED}"),
     "spare bits": (SPARE, ["a-1"], f"key 1 (a-1): {SPARE_BITS_IGNORED}"),
     "a name that does not print": (
-        key("a\u00a0b"),
+        public("a\u00a0b"),
         ["a\u00a0b"],
         "key 1: its name holds a character that does not print; give the key another name",
     ),
@@ -85,7 +75,7 @@ TRAPS = {
     ),
     "a name that is no text, which Nix takes": (f"{B} \udcff{A}", ["b-1"], f"key 2 {NO_TEXT}"),
     "a name that is no text, and a key after it": (
-        f"{A} \udcff{key('c-1', 3)} {B}",
+        f"{A} \udcff{public('c-1', 3)} {B}",
         ["a-1", "b-1"],
         f"key 2 {NO_TEXT}",
     ),
@@ -98,7 +88,7 @@ TRAPS = {
     "a name that is no text, and no key": (f"\udcff{A[:-4]}", [], f"key 1 {OUT} {length(30)}"),
     "no text in the base64": (f"a-1:\udcff{A[4:]}", [], f"key 1 (a-1) {OUT} {CHARACTER}"),
     "no text behind the padding, which Nix takes": (f"{A}\ud800", ["a-1"], f"key 1 (a-1): {REST_CUT}"),
-    "a comment's sign in the name": (key("a#b"), ["a#b"], f"key 1 (a#b): {COMMENT}"),
+    "a comment's sign in the name": (public("a#b"), ["a#b"], f"key 1 (a#b): {COMMENT}"),
     "a name that may be a key": (
         f"{'S' * 41}=:{A[4:]} {'S' * 41}=:{A[4:]}",
         ["S" * 41 + "="],
@@ -130,7 +120,6 @@ def test_traps(case: str) -> None:
 
 
 def test_several_things_of_one_key() -> None:
-    """Each is told; the keys that are malformed are counted."""
     keys, warnings, malformed = parse_trusted(f"x a#\u00ad:{A[4:]},y y a#b:{A[4:-1]}")
 
     assert list(keys) == ["a#\u00ad", "a#b"]
@@ -156,12 +145,11 @@ def test_of_a_long_text_in_the_names_place_nothing_is_told() -> None:
 
 def test_of_two_keys_the_first_counts() -> None:
     """As with Nix, even where nothing verifies under the first."""
-    assert parse_trusted(f"{A} {key('a-1', 3)}").keys == {"a-1": raw(1)}
+    assert parse_trusted(f"{A} {public('a-1', 3)}").keys == {"a-1": KEYS["a-1"]}
     assert parse_trusted(f"{UNSOUND} {A}").keys == {}
 
 
 def test_a_key_in_the_place_of_the_name_is_not_shown() -> None:
-    """If name and key are turned around, or the name is left out, the warning does not contain the key."""
     for number in range(1, 20):
         seed = b64encode(nacl.signing.SigningKey(number.to_bytes(32)).encode()).decode()
 

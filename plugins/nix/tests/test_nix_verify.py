@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nacl.signing
 import pytest
-from nix_signing import MakeCache, Run, refusal
+from nix_signing import MakeCache, Run, bound, public, refusal, sig
 
 from keywright.errors import ConfigError
 from keywright_nix.cache import Cache
-from keywright_nix.narinfo import NarInfo
-
-
-def secret(number: int) -> nacl.signing.SigningKey:
-    """The key of the seed `number`."""
-    return nacl.signing.SigningKey(number.to_bytes(32))
-
-
-def public(name: str, number: int) -> str:
-    """Its public half as a text."""
-    return f"{name}:{b64encode(bytes(secret(number).verify_key)).decode()}"
 
 
 def sign(path: Path, name: str, number: int) -> None:
     """Add its signature to a narinfo."""
     data = path.read_bytes()
-    signature = secret(number).sign(NarInfo.parse(data).fingerprint()).signature
-    path.write_bytes(data + f"Sig: {name}:{b64encode(signature).decode()}\n".encode())
+    path.write_bytes(data + sig(bound(name, number), data))
 
 
 Verify = Callable[..., tuple[int, str, str]]
@@ -55,19 +41,21 @@ def verify(nix_command: Run) -> Verify:
 
 @pytest.fixture
 def file(make_cache: MakeCache) -> Path:
-    """One narinfo without signatures."""
     return next(make_cache(1).glob("*.narinfo"))
 
 
 def test_a_cache_that_is_good(verify: Verify, nix_command: Run, make_cache: MakeCache) -> None:
-    """Nothing is printed but the count; a cache may be named by a URL."""
+    """Nothing is printed but the count, and nothing written; a cache may be named by a URL."""
     cache = make_cache(3)
     for path in cache.glob("*.narinfo"):
         sign(path, "a-1", 1)
+    (cache / ".keywright-x.narinfo").touch()  # what a killed run left
+    before = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
 
     by_url = nix_command("verify", f"file://{cache}", "--trusted-public-keys", f"{B} {A}")
 
     assert verify(cache) == (0, "verified 3, bad 0\n", "")
+    assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == before
     assert by_url == (0, b"verified 3, bad 0\n", b"")
 
 
@@ -103,7 +91,6 @@ WRONG: dict[str, tuple[list[tuple[str, int]], str, int, str]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong(verify: Verify, file: Path, case: str) -> None:
-    """A path that lacks signatures is a line that says how many hold, whose, and what of the others."""
     signers, trusted, needed, rule = WRONG[case]
     for name, number in signers:
         sign(file, name, number)
@@ -148,8 +135,7 @@ def test_a_signature_that_is_spelled_otherwise_counts(verify: Verify, make_cache
     assert document["warnings"] == [warning]
 
 
-def test_tampering(verify: Verify, file: Path) -> None:
-    """What a signature covers cannot be changed."""
+def test_what_a_signature_covers_cannot_be_changed(verify: Verify, file: Path) -> None:
     sign(file, "a-1", 1)
     sound = file.read_bytes()
     for old, new in (
@@ -163,8 +149,7 @@ def test_tampering(verify: Verify, file: Path) -> None:
         assert verify(file)[0] == 1, new
 
 
-def test_a_wrong_signature_beside_a_right_one(verify: Verify, file: Path) -> None:
-    """The path is good, and a warning tells that Nix's own command fails on it."""
+def test_a_wrong_signature_beside_a_right_one_is_a_warning(verify: Verify, file: Path) -> None:
     sign(file, "a-1", 9)
     sign(file, "a-1", 1)
 
@@ -178,7 +163,6 @@ def test_a_wrong_signature_beside_a_right_one(verify: Verify, file: Path) -> Non
 
 
 def test_json(verify: Verify, make_cache: MakeCache) -> None:
-    """With --json each bad path, each fault and at last the counts are a line."""
     cache = make_cache(2)
     paths = sorted(cache.glob("*.narinfo"))
     sign(paths[0], "a-1", 9)
@@ -204,7 +188,6 @@ def test_json(verify: Verify, make_cache: MakeCache) -> None:
 
 
 def test_faults(verify: Verify, make_cache: MakeCache) -> None:
-    """What cannot be read as a narinfo or nix-cache-info is a line on stderr, and gives the exit code."""
     cache = make_cache(1)
     sign(next(cache.glob("*.narinfo")), "a-1", 1)
     (cache / "x.narinfo").symlink_to("y")
@@ -220,7 +203,6 @@ def test_faults(verify: Verify, make_cache: MakeCache) -> None:
 
 
 def test_arguments_that_do_not_fit(verify: Verify, file: Path) -> None:
-    """They are refused before anything is read."""
     no_key = "--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces"
     for trusted, needed, message in (
         ("", 1, no_key),
@@ -278,7 +260,7 @@ def test_traps_are_reported(verify: Verify, file: Path) -> None:
 
 
 def test_a_key_with_which_nix_refuses_to_work(verify: Verify, file: Path) -> None:
-    """Everything is verified and yet the answer is no; the summary says so, and the JSON has a warning for each."""
+    """All is verified and yet the answer is no, with a warning for each; a narinfo that is malformed counts more."""
     sign(file, "a-1", 1)
     for trusted, malformed in (
         (f"{A} rubbish", 1),
@@ -295,16 +277,11 @@ def test_a_key_with_which_nix_refuses_to_work(verify: Verify, file: Path) -> Non
         document = json.loads(in_json[1])
         assert (in_json[0], document["malformed_keys"], len(document["warnings"])) == (1, malformed, malformed)
 
-
-def test_a_fault_goes_before_a_malformed_key(verify: Verify, file: Path) -> None:
-    """Of two things that are wrong the exit code is that of the graver."""
     file.write_bytes(b"")
-
     assert verify(file, trusted=f"{A} rubbish")[0] == 65
 
 
-def test_a_narinfo_of_another_store(verify: Verify, make_cache: MakeCache) -> None:
-    """A StorePath elsewhere than in the StoreDir of the cache, with a signature that holds, is a fault."""
+def test_a_narinfo_of_another_store_is_a_fault(verify: Verify, make_cache: MakeCache) -> None:
     cache = make_cache(2)
     odd, even = sorted(cache.glob("*.narinfo"))
     odd.write_bytes(odd.read_bytes().replace(b"/nix/store", b"/nix/store2"))
@@ -319,8 +296,7 @@ def test_a_narinfo_of_another_store(verify: Verify, make_cache: MakeCache) -> No
     assert single == (65, "verified 0, bad 0, faults 1\n", f"keywright: {message}\n")
 
 
-def test_a_cache_of_another_store(verify: Verify, file: Path) -> None:
-    """Any directory is fine, if the cache names it, or names none."""
+def test_a_cache_may_be_of_another_store(verify: Verify, file: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b"/nix/store", b"/gnu/store"))
     sign(file, "a-1", 1)
     info = file.with_name("nix-cache-info")
@@ -333,19 +309,7 @@ def test_a_cache_of_another_store(verify: Verify, file: Path) -> None:
         assert verify(file.parent) == (0, "verified 1, bad 0\n", "")
 
 
-def test_a_narinfo_of_a_thousand_signatures(verify: Verify, file: Path) -> None:
-    """More are a fault with their line, told at once."""
-    sign(file, "a-1", 1)
-    file.write_bytes(file.read_bytes() + b"Sig: a-1:x\n" * 1000)
-
-    code, out, err = verify(file)
-
-    message = "is a signature after 1000 others, more than a narinfo may have; fetch the narinfo again"
-    assert (code, out, err) == (65, "verified 0, bad 0, faults 1\n", f"keywright: {file}:1007: {message}\n")
-
-
 def test_more_signatures_than_keys(verify: Verify, file: Path) -> None:
-    """That no path can have so many is said; one key under two names is one."""
     sign(file, "a-1", 1)
     warning = "--sigs-needed 2: no path can have so many, for 1 keys are trusted"
 
@@ -358,8 +322,9 @@ def test_more_signatures_than_keys(verify: Verify, file: Path) -> None:
     assert twice[1:] == [f"keywright: warning: {warning}"]
 
 
-def test_a_narinfo_that_goes_meanwhile(verify: Verify, make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is counted, and is no fault."""
+def test_a_narinfo_that_goes_meanwhile_is_no_fault(
+    verify: Verify, make_cache: MakeCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = make_cache(2)
     for path in cache.glob("*.narinfo"):
         sign(path, "a-1", 1)
@@ -372,14 +337,3 @@ def test_a_narinfo_that_goes_meanwhile(verify: Verify, make_cache: MakeCache, mo
     monkeypatch.setattr(Cache, "names", names_and_one_that_went)
 
     assert verify(cache) == (0, "verified 2, bad 0, gone 1\n", "")
-
-
-def test_nothing_is_written(verify: Verify, make_cache: MakeCache) -> None:
-    """Verifying leaves everything as it is, what a killed run left too."""
-    cache = make_cache(1)
-    (cache / ".keywright-x.narinfo").touch()
-    before = sorted((path.name, path.stat().st_mtime_ns) for path in cache.iterdir())
-
-    verify(cache)
-
-    assert sorted((path.name, path.stat().st_mtime_ns) for path in cache.iterdir()) == before

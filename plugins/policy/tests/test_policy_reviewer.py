@@ -35,7 +35,6 @@ REQUEST = ReviewRequest(
 
 
 def objections(request: ReviewRequest, *tables: Mapping[str, object]) -> list[str]:
-    """What the plugin says to a request, with these rules."""
     return list(keywright_policy.keywright_configure(Options({"rules": tables}), KNOWN).keywright_review(request))
 
 

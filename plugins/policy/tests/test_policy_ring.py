@@ -28,7 +28,6 @@ def ring_with(*rules: Mapping[str, object], days: int = 0) -> Iterator[KeyRing]:
 
 
 def test_a_refused_key_is_not_made() -> None:
-    """The error names the plugin and the rule, and the store stays empty."""
     with ring_with({"names": "prod/*", "types": ["ed25519"]}) as ring:
         with pytest.raises(PolicyError) as caught:
             ring.generate("prod/jwt", type="oct")
@@ -57,7 +56,6 @@ def test_sizes_are_known_before_a_key_is_made() -> None:
 
 
 def test_no_secret_half_is_handed_out() -> None:
-    """Neither by export nor by load; the public half is, and the key signs."""
     with ring_with({"export": False}) as ring:
         ring.generate("a")
 
@@ -70,7 +68,6 @@ def test_no_secret_half_is_handed_out() -> None:
 
 
 def test_keys_have_an_end() -> None:
-    """Without one, or with one too far away, none is made."""
     with ring_with({"maximum_age": "90d"}) as ring:
         for expires in (None, NOW + timedelta(days=91)):
             with pytest.raises(PolicyError, match="wants keys that end 90d from now at the latest"):

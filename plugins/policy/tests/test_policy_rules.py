@@ -22,26 +22,20 @@ KNOWN = InstalledNames(
 
 
 class TestPolicyPlugin(PluginContract):
-    """The plugin module."""
-
     module = "keywright_policy"
 
 
 def test_the_operations_are_those_that_are_reviewed() -> None:
-    """A rule can name each operation of the core, and no other."""
     assert get_args(Operation) == OPERATIONS
 
 
-def test_the_setting_is_explained() -> None:
-    """There is one, which is required, and it says what it is for."""
+def test_rules_are_required() -> None:
     (setting,) = keywright_policy.SETTINGS
 
     assert (setting.name, setting.type, setting.default) == ("rules", "tables", REQUIRED)
-    assert setting.help
 
 
 def test_a_rule_is_read_whole() -> None:
-    """Each member becomes what it says; texts may stand alone or in lists."""
     table: Mapping[str, object] = {
         "names": ["prod/*", "cache.example.org"],
         "types": "oct",
@@ -182,7 +176,6 @@ def test_an_invalid_rule_is_refused(table: Mapping[str, object], message: str) -
 
 
 def test_rules_are_counted_from_one() -> None:
-    """A message about the second table says 2."""
     with pytest.raises(ConfigError) as caught:
         read_rules(({"sealed": True}, {"sealed": 1}), KNOWN)
 
@@ -190,7 +183,6 @@ def test_rules_are_counted_from_one() -> None:
 
 
 def test_a_table_without_rules_is_refused() -> None:
-    """The user would rely on a policy that does not exist."""
     with pytest.raises(ConfigError) as caught:
         keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN)
 
@@ -210,7 +202,6 @@ def test_bounds_are_allowed() -> None:
 
 
 def test_where_nothing_is_installed_the_list_says_none() -> None:
-    """A rule that names a key type, format or type with sizes is refused."""
     bare = InstalledNames((), ())
 
     for known, table, message in (

@@ -9,8 +9,7 @@ import pytest
 from keywright import Options, Secret
 from keywright_seal.envelope import OpenedEnvelopeSeal
 from keywright_seal.kdf import has_argon2id
-from keywright_seal.master_key import MasterKeySeal
-from keywright_seal.passphrase import PassphraseSeal
+from keywright_seal.seals import MasterKeySeal, PassphraseSeal
 
 Opener = Callable[..., OpenedEnvelopeSeal]
 

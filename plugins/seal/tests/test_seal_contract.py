@@ -13,25 +13,18 @@ Opener = Callable[..., OpenedEnvelopeSeal]
 
 
 class TestPassphraseSeal(SealContract):
-    """The seal `passphrase`, by Argon2id."""
-
     @pytest.fixture
     def open_seal(self, passphrase: Opener) -> OpenSeal:
-        """With one passphrase."""
         return lambda: passphrase("correct horse")
 
     @pytest.fixture
     def open_other_seal(self, passphrase: Opener) -> OpenSeal:
-        """With another."""
         return lambda: passphrase("correct horsf")
 
 
 class TestMasterKeySeal(SealContract):
-    """The seal `master-key`."""
-
     @pytest.fixture
     def open_seal(self, master_key: Opener) -> OpenSeal:
-        """With one key."""
         return lambda: master_key("a0" * 32)
 
     @pytest.fixture
@@ -45,16 +38,12 @@ class TestRotatedMasterKeySeal(SealContract):
 
     @pytest.fixture
     def open_seal(self, master_key: Opener) -> OpenSeal:
-        """With a key and two older ones."""
         return lambda: master_key("a0" * 32, previous=("b1" * 32, "b2" * 32))
 
     @pytest.fixture
     def open_other_seal(self, master_key: Opener) -> OpenSeal:
-        """With others."""
         return lambda: master_key("c0" * 32, previous=("c1" * 32,))
 
 
 class TestSealPlugin(PluginContract):
-    """The plugin module."""
-
     module = "keywright_seal"

@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from struct import pack
 from threading import Event, Thread
 from typing import NoReturn
@@ -25,7 +24,7 @@ from keywright import Options, Secret
 from keywright.errors import SealError
 from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal, parse_envelope
 from keywright_seal.kdf import ARGON2ID, NO_DERIVATION, Derivation, derive_root_key
-from keywright_seal.master_key import MasterKeySeal
+from keywright_seal.seals import MasterKeySeal
 
 KEY = bytes(range(32))
 PAYLOAD = Secret(b"a canary that must not sing")
@@ -41,7 +40,6 @@ LAW = settings(deadline=None, max_examples=200)
 
 
 def test_sealing_adds_118_bytes() -> None:
-    """Of any payload, an empty one too."""
     for size in (0, 1, 5000):
         assert len(OPENED.seal(Secret(bytes(size)), b"a")) == size + 118
 
@@ -70,21 +68,6 @@ def test_noise_after_a_header_does_not_open(data: bytes) -> None:
         assert str(caught.value) == REFUSAL.format("master-key", "key")
 
 
-@LAW
-@given(cuts=st.lists(st.sampled_from((0, 30, 42, 90, 102)), min_size=1, max_size=4, unique=True).map(sorted))
-def test_parts_of_two_payloads_make_no_third(cuts: list[int]) -> None:
-    """Header, nonces, wrapped key and body of two payloads of one record cannot be exchanged."""
-    sources = SEALED.reveal(), OPENED.seal(Secret(PAYLOAD.reveal()[::-1]), b"a").reveal()
-    ends = [*cuts, len(SEALED)]
-    made = sources[0][: cuts[0]] + b"".join(
-        sources[(number + 1) % 2][start:end] for number, (start, end) in enumerate(pairwise(ends))
-    )
-
-    if made not in sources:
-        with pytest.raises(SealError):
-            OPENED.unseal(Secret(made), b"a")
-
-
 def test_the_layout_is_the_documented_one() -> None:
     """Read by the table in `envelope.py` alone, with no code of ours, a payload opens."""
     sealed = SEALED.reveal()
@@ -100,12 +83,10 @@ def test_the_layout_is_the_documented_one() -> None:
 
 
 def test_what_was_sealed_once_opens() -> None:
-    """A payload of this layout, made when it was laid down, opens under its key."""
     assert OPENED.unseal(Secret(bytes.fromhex(KEPT)), b"a") == PAYLOAD
 
 
 def test_every_payload_has_a_data_key_and_nonces_of_its_own() -> None:
-    """Nothing after the header is ever the same."""
     parts = [parse_envelope(OPENED.seal(PAYLOAD, b"a")) for _ in range(200)]
 
     for name in ("key_nonce", "wrapped", "nonce", "body"):
@@ -134,8 +115,6 @@ OUT_OF_BOUNDS = {  # kind and costs
 
 @pytest.mark.parametrize("costs", OUT_OF_BOUNDS.values(), ids=OUT_OF_BOUNDS)
 def test_costs_out_of_bounds_are_refused_before_they_are_paid(costs: tuple[int, ...]) -> None:
-    """A header that asks for too little or too much is refused, and nothing is derived for it."""
-
     def derive(_secret: Secret, _derivation: Derivation) -> NoReturn:
         raise AssertionError("it was derived")
 
@@ -152,7 +131,6 @@ def test_costs_out_of_bounds_are_refused_before_they_are_paid(costs: tuple[int, 
 
 
 def test_costs_at_the_bounds_are_accepted() -> None:
-    """The bounds themselves are allowed, as the settings allow them."""
     for costs in ((19, 2, 1), (512, 10, 16)):
         assert Derivation(ARGON2ID, costs, bytes(16)).is_acceptable()
     assert NO_DERIVATION.is_acceptable()
@@ -170,8 +148,6 @@ def test_what_is_too_large_is_no_key() -> None:
 
 @pytest.fixture
 def counted(argon2id: None) -> Counted:
-    """Opens a seal with some passphrases, and a list of what was derived for it."""
-
     def open_seal(*passphrases: str) -> tuple[OpenedEnvelopeSeal, list[Derivation]]:
         done: list[Derivation] = []
 
@@ -215,7 +191,6 @@ def test_previous_passphrases_are_derived_only_where_they_are_needed(counted: Co
 
 
 def test_threads_that_come_at_once_take_one_derivation(counted: Counted) -> None:
-    """Eight threads that start with nothing derived wait for the one that derives."""
     opened, done = counted("correct horse")
     start = Event()
 
@@ -233,7 +208,6 @@ def test_threads_that_come_at_once_take_one_derivation(counted: Counted) -> None
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    """However many salts a store holds, no more than 256 keys are kept."""
     masters = MasterKeys((Secret(bytes(32)),), lambda key, _: key)
 
     for number in range(1000):
@@ -257,7 +231,6 @@ def in_a_child(work: Callable[[], bool]) -> int:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_goes_on_with_what_was_derived(counted: Counted) -> None:
-    """After a fork the child opens and seals without deriving again, and the parent opens what it sealed."""
     opened, done = counted("correct horse")
     sealed = opened.seal(PAYLOAD, b"a")
 
@@ -272,7 +245,6 @@ def test_a_forked_child_goes_on_with_what_was_derived(counted: Counted) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_while_a_thread_derives_leaves_no_lock_held(counted: Counted) -> None:
-    """A child that is forked while another thread holds the lock does not wait for that thread."""
     opened, _ = counted("correct horse")
     held, release = Event(), Event()
 

@@ -20,7 +20,6 @@ STRANGER = (
 
 
 def salt_of(sealed: Secret) -> bytes:
-    """The salt that a payload says it was sealed with."""
     envelope = parse_envelope(sealed)
     assert envelope is not None
     return envelope.derivation.salt
@@ -33,7 +32,6 @@ def open_seal(request: pytest.FixtureRequest, passphrase: Opener, master_key: Op
 
 
 def test_previous_keys_open_and_the_current_one_seals(open_seal: Opener) -> None:
-    """What an older master key sealed opens; what is sealed now needs the current one alone."""
     old = open_seal(OLD).seal(PAYLOAD, b"a")
     older = open_seal(STRANGE).seal(PAYLOAD, b"a")
     rotated = open_seal(NEW, previous=(OLD, STRANGE))

@@ -20,9 +20,8 @@ KEYWRIGHT_API = 1
 def keywright_register_key_types() -> Sequence[KeyType]:
     """The seven key types. cryptography is not imported before one of them does something."""
     from keywright_keytypes.ec import EC_P256, EC_P384, EC_P521
-    from keywright_keytypes.ed25519 import Ed25519
     from keywright_keytypes.octets import Oct
+    from keywright_keytypes.okp import X25519, Ed25519
     from keywright_keytypes.rsa import Rsa
-    from keywright_keytypes.x25519 import X25519
 
     return (Ed25519(), X25519(), EC_P256, EC_P384, EC_P521, Rsa(), Oct())

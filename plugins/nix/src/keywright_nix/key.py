@@ -1,18 +1,22 @@
-"""Nix keys: their names, their text `NAME:BASE64`, and the format `nix`."""
+"""Nix keys: their names, their text `NAME:BASE64`, how they are made and sign, and the format `nix`."""
 
 from __future__ import annotations
 
+import os
 from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Final
 
 from keywright import Secret
-from keywright.errors import MalformedKeyError, UnsupportedKeyError
+from keywright.errors import InvalidKeyError, MalformedKeyError, UnsupportedKeyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keywright import Key
 
 PUBLIC_BYTES = 32
 SECRET_BYTES = 64  # the seed, then the public half
+SIGNATURE_BYTES = 64
 
 _SEED_BYTES = 32
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -245,6 +249,53 @@ def _decode_name(name: Secret) -> str:
         pass
     # Raised outside the handler, because the context of the error would contain the input.
     raise MalformedKeyError("the name of the Nix key is not UTF-8; give it another before the colon")
+
+
+# ---- secret keys, by libsodium: to find a key type of the registry takes longer than all use of the key
+
+
+def generate() -> Secret:
+    """A new secret key: the seed and the public half, 64 bytes, as a Nix key holds them."""
+    seed = _Hidden(os.urandom(_SEED_BYTES))
+    return Secret(seed + _public(seed))
+
+
+def public_half(both: Secret) -> bytes:
+    """The public half (32 bytes) of a secret key's 64 bytes.
+
+    Raises:
+        InvalidKeyError: The halves do not belong together.
+    """
+    public = _public(_Hidden(both.reveal()[:_SEED_BYTES]))
+    if public != both.reveal()[_SEED_BYTES:]:
+        raise InvalidKeyError(
+            "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match"
+        )
+    return public
+
+
+def signer(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """The public half (32 bytes), and a function that signs a message (64 bytes). Raises: as `public_half`."""
+    from nacl.bindings import crypto_sign
+
+    public = public_half(both)
+    hidden = _Hidden(both.reveal())
+    return public, lambda message: crypto_sign(message, hidden)[:SIGNATURE_BYTES]
+
+
+def _public(seed: bytes) -> bytes:
+    from nacl.bindings import crypto_sign_seed_keypair
+
+    return crypto_sign_seed_keypair(seed)[0]
+
+
+class _Hidden(bytes):
+    """Bytes that a traceback with locals does not show: the library's frames hold them, and memory may run out."""
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+    __str__ = __repr__
 
 
 # ---- the format

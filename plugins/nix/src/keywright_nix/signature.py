@@ -1,15 +1,28 @@
-"""Signatures as text, `NAME:BASE64`, and which of them are valid under which keys."""
+"""Signatures as text, `NAME:BASE64`, and which of them are valid under which keys.
+
+They are verified by libsodium, as Nix does: RFC 8032 leaves room, and `cryptography` (OpenSSL) accepts what libsodium
+refuses: public keys and commitments of small order, for which signatures are valid without any secret, and public keys
+that are not encoded canonically.
+"""
 
 from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
-from keywright import Secret
+from keywright import Secret, ed25519_point_problem
 from keywright.errors import InvalidSignatureError, MalformedKeyError
-from keywright_nix.ed25519 import is_sound_point, verify
-from keywright_nix.key import SECRET_BYTES, decode_base64, decode_base64_leniently, hides_key, read_key
+from keywright_nix.key import (
+    PUBLIC_BYTES,
+    SECRET_BYTES,
+    SIGNATURE_BYTES,
+    decode_base64,
+    decode_base64_leniently,
+    hides_key,
+    read_key,
+)
 
 
 class Signature(NamedTuple):
@@ -56,7 +69,7 @@ def _read(text: str, decode: Callable[[Secret], Secret]) -> Signature:
             raw = decode(Secret(encoded.encode(errors="surrogatepass")))
         except MalformedKeyError:
             raw = Secret(b"")
-        if len(raw) == SECRET_BYTES:
+        if len(raw) == SIGNATURE_BYTES:
             return Signature(name, raw.reveal())
     raise InvalidSignatureError("this is no signature of Nix's; it must be NAME:BASE64 of 64 bytes: copy it whole")
 
@@ -79,6 +92,30 @@ def parse_public_key(text: str) -> tuple[str, bytes]:
     if not is_sound_point(raw.reveal()):
         raise MalformedKeyError(f"{shown} is no sound Ed25519 key: anybody could sign under it; remove it")
     return name, raw.reveal()
+
+
+def is_sound_point(raw: bytes) -> bool:
+    """Whether 32 bytes are a canonical public key: y reduced modulo p, and not of small order.
+
+    Whether they are a point on the curve at all is checked when they are used.
+    """
+    return ed25519_point_problem(raw, on_curve=False) is None
+
+
+def verify(public: bytes, message: bytes, signature: bytes) -> None:
+    """Check a signature of 64 bytes under a public key of 32.
+
+    Raises:
+        InvalidSignatureError: libsodium does not accept it either.
+    """
+    from nacl.bindings import crypto_sign_open
+    from nacl.exceptions import BadSignatureError
+
+    if len(signature) == SIGNATURE_BYTES and len(public) == PUBLIC_BYTES:
+        with suppress(BadSignatureError):
+            crypto_sign_open(signature + message, public)
+            return
+    raise InvalidSignatureError("the signature does not hold; what was signed, or the signature, was changed")
 
 
 def verify_signature(public_key: str, message: bytes, signature: str) -> None:

@@ -14,8 +14,7 @@ from keywright.errors import (
     UnsupportedKeyError,
     UnsupportedOperationError,
 )
-from keywright_nix.ed25519 import signer
-from keywright_nix.key import SECRET_BYTES, hides_key, looks_like_key, problem_in, read_key
+from keywright_nix.key import SECRET_BYTES, hides_key, looks_like_key, problem_in, read_key, signer
 from keywright_nix.narinfo import NarInfo, line_to_append, store_directory_of
 from keywright_nix.rewrite import GONE, NOT_VOUCHED, UNCHANGED, Outcome, read_narinfo, without_zeros, write
 from keywright_nix.signature import is_valid, signature_text, valid_spelling

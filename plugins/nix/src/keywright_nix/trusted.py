@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from keywright import Secret
 from keywright.errors import MalformedKeyError
-from keywright_nix.ed25519 import is_sound_point
 from keywright_nix.key import PUBLIC_BYTES, hides_key, is_unicode, problem_in, read_key_leniently
+from keywright_nix.signature import is_sound_point
 
 _SEPARATORS = re.compile("[ \t\n\r]+")  # Nix's own whitespace; Python's has more
 _LONGEST_SHOWN = 40  # characters; a secret in place of the name has at least 43

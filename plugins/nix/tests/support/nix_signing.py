@@ -14,7 +14,6 @@ from hashlib import sha512
 from pathlib import Path
 
 import nacl.signing
-import pytest
 from nacl.bindings import (
     crypto_core_ed25519_scalar_add,
     crypto_core_ed25519_scalar_mul,
@@ -22,7 +21,6 @@ from nacl.bindings import (
     crypto_scalarmult_ed25519_base_noclamp,
 )
 
-from keywright.errors import KeywrightError
 from keywright_nix.cache import Cache
 from keywright_nix.narinfo import NarInfo
 from keywright_nix.parallel import sign_all
@@ -69,6 +67,11 @@ def bound(name: str, number: int = 1) -> Bound:
     return Bound(name, bytes(key.verify_key), lambda message: key.sign(message).signature)
 
 
+def public(name: str, number: int = 1) -> str:
+    """The public half of the seed `number` as Nix writes it."""
+    return f"{name}:{b64encode(bound(name, number).public).decode()}"
+
+
 def varying(name: str, number: int = 1) -> Bound:
     """The same key as it signs where random bits are added: every signature is another, and each holds."""
     key = nacl.signing.SigningKey(number.to_bytes(32))
@@ -91,7 +94,6 @@ def clamped(half: bytes) -> bytes:
 
 
 def job(*keys: Bound, drop: tuple[str, ...] = (), vouching: Bound | None = None, dry_run: bool = False) -> Job:
-    """A job with these keys."""
     return Job(
         tuple(partial(Bound._make, key) for key in keys),
         frozenset(drop),
@@ -131,12 +133,10 @@ def contents(cache: Path) -> dict[str, bytes]:
 
 
 def signed(path: Path, task: Job) -> str:
-    """Sign one file in one go. Returns what became of it."""
     return outcome_of(path, task).kind
 
 
 def outcome_of(path: Path, task: Job) -> Outcome:
-    """Sign one file in one go. Returns all of what became of it."""
     place = Cache(str(path.parent), [path.name])
     with place.locked() as descriptor, closing(sign_all(place, descriptor, task, jobs=1)) as outcomes:
         [(name, outcome)] = outcomes
@@ -144,16 +144,11 @@ def outcome_of(path: Path, task: Job) -> Outcome:
     return outcome
 
 
-HALF = bytes(nacl.signing.SigningKey(SEED).verify_key)
-PUBLIC = f"a-1:{b64encode(HALF).decode()}"
+HALF = A.public
+PUBLIC = public("a-1")
 HIDDEN = "looks like a key itself, and would stand in every signature"
 
 
 def holds(path: Path, public: str) -> set[str]:
     """Under which name a signature of the narinfo holds."""
     return NarInfo.parse(path.read_bytes()).verify([public])
-
-
-def message_of(caught: pytest.ExceptionInfo[KeywrightError]) -> str:
-    """The error's message."""
-    return str(caught.value)

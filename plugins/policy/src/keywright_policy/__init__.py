@@ -8,7 +8,7 @@ from keywright import REQUIRED, Setting, hookimpl
 
 if TYPE_CHECKING:
     from keywright import InstalledNames, Options
-    from keywright_policy.reviewer import Reviewer
+    from keywright_policy.rules import Reviewer
 
 __all__ = ["KEYWRIGHT_API", "SETTINGS"]
 
@@ -26,7 +26,6 @@ def keywright_configure(options: Options, known: InstalledNames) -> Reviewer:
     Raises:
         ConfigError: there are no rules, or a rule is invalid or names a key type or format that is not installed.
     """
-    from keywright_policy.reviewer import Reviewer
-    from keywright_policy.rules import read_rules
+    from keywright_policy.rules import Reviewer, read_rules
 
     return Reviewer(read_rules(options["rules"], known))

@@ -18,7 +18,6 @@ KEYWRIGHT_API = 1
 @hookimpl
 def keywright_register_seals() -> Sequence[Seal]:
     """The seals `passphrase` and `master-key`."""
-    from keywright_seal.master_key import MasterKeySeal
-    from keywright_seal.passphrase import PassphraseSeal
+    from keywright_seal.seals import MasterKeySeal, PassphraseSeal
 
     return (PassphraseSeal(), MasterKeySeal())

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from keywright import Secret
 from keywright.errors import InvalidNameError, MalformedKeyError
-from keywright_nix.ed25519 import generate, public_half
-from keywright_nix.key import SECRET_BYTES, problem_in, read_key, write_key
+from keywright_nix.key import SECRET_BYTES, generate, problem_in, public_half, read_key, write_key
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

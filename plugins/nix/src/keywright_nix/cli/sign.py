@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Final
 
-from keywright.errors import ConfigError, MalformedKeyError
+from keywright.errors import ConfigError, FormatError, MalformedKeyError
 from keywright_nix.cache import find_caches, read_store_dir
 from keywright_nix.cli.problems import Problems
 from keywright_nix.parallel import TERMINATED, TerminatedError, jobs_for, processors, raising_on_sigterm, sign_all
 from keywright_nix.signature import parse_public_key
-from keywright_nix.signing import Job, lets_several_sign, signing_keys
+from keywright_nix.signing import Bound, Job, lets_several_sign, signatures_of, signing_keys
+from keywright_nix.store_path import is_path_fingerprint
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from keywright_nix.cache import Cache
 
 _MAXIMUM_JOBS: Final = 64
+_MAXIMUM_LINE_BYTES: Final = 8 * 1024 * 1024
 
 
 def configure_sign(parser: ArgumentParser) -> None:
@@ -65,8 +68,6 @@ def sign(arguments: Namespace, context: Context) -> int:
         KeywrightError: As `signing_keys` and `sign_all`.
     """
     if "-" in arguments.cache:
-        from keywright_nix.cli.fingerprints import sign_fingerprints
-
         _check_fingerprint_arguments(arguments)
         return sign_fingerprints(context, signing_keys(context, arguments.key, arguments.key_file, jobs=1))
     caches = find_caches(arguments.cache)
@@ -201,3 +202,83 @@ class _Run:
 def _is_watched(context: Context) -> bool:
     """Whether `Context.progress` draws."""
     return sys.stderr is not None and sys.stderr.isatty() and not (context.quiet or context.json)
+
+
+# ---- `nix sign -`: fingerprints in JSON lines in, the same with signatures out, for paths that have no narinfo here
+
+
+def sign_fingerprints(context: Context, keys: Sequence[Callable[[], Bound]]) -> int:
+    """Answer each line of stdin as it comes. Returns the exit code.
+
+    A line is an object with the member `fingerprint`, of a path or a realisation; nothing else is signed. It comes
+    back with all its members, and with ours added to its `signatures`: text, or `{"keyName", "sig"}` if it has such.
+
+    Raises:
+        FormatError: A line is anything else; those before it are answered.
+        ConfigError: Stdin is closed, or cannot be read.
+        KeywrightError: A key does not sign any more.
+    """
+    from json import dumps
+
+    count = 0
+    for count, line in enumerate(_input_lines(), start=1):
+        bound = [key() for key in keys]
+        document, message, signatures = _read_fingerprint(line, f"standard input:{count}")
+        for key in bound:
+            signatures = _signed(key, message, signatures)
+        document["signatures"] = signatures
+        context.print(dumps(document))
+    context.note(f"keywright: signed {count} fingerprints")
+    return 0
+
+
+def _input_lines() -> Iterator[bytes]:
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed, so there is nothing to read; give JSON lines")
+    try:
+        while line := sys.stdin.buffer.readline(_MAXIMUM_LINE_BYTES + 1):
+            yield line
+    except OSError as error:
+        raise ConfigError(f"standard input: cannot be read ({error.strerror}); give JSON lines") from None
+
+
+def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes, list[object]]:
+    """The document of a line, its fingerprint and its signatures."""
+    from keywright import JsonProblem, read_json_object
+
+    if len(line) > _MAXIMUM_LINE_BYTES:
+        raise FormatError(f"{where}: has more than {_MAXIMUM_LINE_BYTES} bytes; give one object a line")
+    document = read_json_object(line)
+    fingerprint = None if isinstance(document, JsonProblem) else document.get("fingerprint")
+    if isinstance(document, JsonProblem) or not isinstance(fingerprint, str):
+        raise FormatError(f"{where}: is no JSON object with a text as fingerprint, or has a member twice; correct it")
+    message = fingerprint.encode()
+    if not is_path_fingerprint(message) and not _is_realisation(message):
+        raise FormatError(
+            f"{where}: has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"
+        )
+    signatures = document.get("signatures", [])
+    if not isinstance(signatures, list) or {type(one) for one in signatures} not in (set(), {str}, {dict}):
+        raise FormatError(f"{where}: has signatures that are no list of texts or of objects; correct it")
+    return document, message, signatures
+
+
+def _is_realisation(message: bytes) -> bool:
+    from keywright_nix.realisation import realisation_fingerprint
+
+    try:
+        return realisation_fingerprint(message) == message
+    except FormatError:
+        return False
+
+
+def _signed(key: Bound, message: bytes, signatures: list[object]) -> list[object]:
+    """The signatures, in their order, followed by the key's if none of them is valid."""
+    texts = [f"{one.get('keyName')}:{one.get('sig')}" if isinstance(one, dict) else str(one) for one in signatures]
+    present = {text for text in texts if text.startswith(f"{key.name}:")}
+    ours, others = signatures_of(key, message, present)
+    kept = [one for one, text in zip(signatures, texts, strict=True) if text not in present - ours - others]
+    added = sorted(ours - present)
+    if signatures and isinstance(signatures[0], dict):
+        return kept + [{"keyName": key.name, "sig": text.partition(":")[2]} for text in added]
+    return [*kept, *added]

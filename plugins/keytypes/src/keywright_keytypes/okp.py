@@ -1,12 +1,15 @@
-"""Key type `ed25519`: Edwards-curve signatures (RFC 8032 §5.1), made and checked by libsodium."""
+"""Key types `ed25519` and `x25519`, the octet key pairs of RFC 8037 §2: both halves are 32 bytes.
+
+Ed25519 signatures (RFC 8032 §5.1) are made and checked by libsodium.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from keywright import Key, PointProblem, Secret, ed25519_point_problem
-from keywright.errors import InvalidKeyError, InvalidSignatureError
+from keywright.errors import InvalidKeyError, InvalidSignatureError, UnsupportedOperationError
 from keywright_keytypes.common import NO_MATCH, check_type, check_use, complete_halves, needed_secret, public_half
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 _BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
+_CANNOT_SIGN: Final = "a key of type x25519 agrees on secrets and cannot sign or verify; use ed25519 for signatures"
 _POINT_PROBLEMS: Final = {
     PointProblem.LENGTH: "the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone",
     PointProblem.NOT_CANONICAL: (
@@ -41,7 +45,7 @@ class Ed25519:
     def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
         """A new key with both halves."""
         secret = Secret(os.urandom(_BYTES))
-        return Key(self.name, secret=secret, public=_derive(secret))
+        return Key(self.name, secret=secret, public=_ed25519_public(secret))
 
     def complete(self, key: Key) -> Key:
         """Derive a missing public half; check that both belong together.
@@ -52,7 +56,7 @@ class Ed25519:
             InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
                 together, or a public half that is not such a point.
         """
-        return complete_halves(key, self.name, _derive, _public)
+        return complete_halves(key, self.name, _ed25519_public, _checked_point)
 
     def bits(self, key: Key) -> int:
         """256, as ssh-keygen counts it.
@@ -75,7 +79,7 @@ class Ed25519:
 
         check_use(key, algorithm, self)
         secret = needed_secret(key)
-        both = _Hidden(secret.reveal() + _derive(secret))  # as libsodium wants it
+        both = _Hidden(secret.reveal() + _ed25519_public(secret))  # as libsodium wants it
 
         def sign(message: bytes) -> bytes:
             return crypto_sign(_octets(message), both)[:_SIGNATURE_BYTES]
@@ -93,7 +97,7 @@ class Ed25519:
         from nacl.exceptions import BadSignatureError
 
         check_use(key, algorithm, self)
-        public = _public(public_half(key, _derive))
+        public = _checked_point(public_half(key, _ed25519_public))
 
         def verify(message: bytes, signature: bytes) -> None:
             # What libsodium takes is the signature and the message in one: a longer one would eat from the message.
@@ -116,7 +120,7 @@ class _Hidden(bytes):
     __str__ = __repr__
 
 
-def _derive(secret: Secret) -> bytes:
+def _ed25519_public(secret: Secret) -> bytes:
     from nacl.bindings import crypto_sign_seed_keypair
 
     if len(secret) != _BYTES:
@@ -124,7 +128,7 @@ def _derive(secret: Secret) -> bytes:
     return crypto_sign_seed_keypair(_Hidden(secret.reveal()))[0]
 
 
-def _public(data: bytes) -> bytes:
+def _checked_point(data: bytes) -> bytes:
     problem = ed25519_point_problem(data)
     if problem:
         raise InvalidKeyError(_POINT_PROBLEMS[problem])
@@ -134,3 +138,81 @@ def _public(data: bytes) -> bytes:
 def _octets(data: bytes) -> bytes:
     """Bytes of any bytes-like object; the library would accept a list of numbers too."""
     return data if type(data) is bytes else bytes(memoryview(data))
+
+
+class X25519:
+    """Agrees on secrets and cannot sign. Secret: 32 bytes, clamped only when used; public: the 32-byte u."""
+
+    name = "x25519"
+    settings: tuple[Setting, ...] = ()
+    algorithms: tuple[str, ...] = ()
+
+    def generate(self, options: Options) -> Key:  # noqa: ARG002  # the contract names it
+        """A new key with both halves."""
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+        private = X25519PrivateKey.generate()
+        return Key(
+            self.name, secret=Secret(private.private_bytes_raw()), public=private.public_key().public_bytes_raw()
+        )
+
+    def complete(self, key: Key) -> Key:
+        """Derive a missing public half; check that both belong together.
+
+        A public half that stands alone must not be of low order; RFC 7748 §5 demands that every other 32 bytes,
+        non-canonical ones included, be accepted.
+
+        Raises:
+            InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
+                together, or a public half of low order (all zeros among them).
+        """
+        return complete_halves(key, self.name, _x25519_public, _check_u)
+
+    def bits(self, key: Key) -> int:
+        """256: the length of both halves.
+
+        Raises:
+            InvalidKeyError: another type.
+        """
+        check_type(key, self.name)
+        return 256
+
+    def signer(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them
+        """Refused.
+
+        Raises:
+            UnsupportedOperationError: always.
+        """
+        raise UnsupportedOperationError(_CANNOT_SIGN)
+
+    def verifier(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them
+        """Refused.
+
+        Raises:
+            UnsupportedOperationError: always.
+        """
+        raise UnsupportedOperationError(_CANNOT_SIGN)
+
+
+def _x25519_public(secret: Secret) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    if len(secret) != _BYTES:
+        raise InvalidKeyError("the secret half of an x25519 key has 32 bytes (RFC 7748 §5); give the scalar alone")
+    return X25519PrivateKey.from_private_bytes(secret.reveal()).public_key().public_bytes_raw()
+
+
+def _check_u(data: bytes) -> None:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+    if len(data) != _BYTES:
+        raise InvalidKeyError("the public half of an x25519 key has 32 bytes (RFC 7748 §5); give the u alone")
+    try:
+        # Any scalar, clamped to a multiple of 8, takes exactly the low-order points to zero, which the library
+        # refuses; this one is not secret.
+        X25519PrivateKey.from_private_bytes(bytes(_BYTES)).exchange(X25519PublicKey.from_public_bytes(data))
+    except ValueError:
+        raise InvalidKeyError(
+            "the public half of this x25519 key is a point of low order, with which every agreed secret is zero "
+            "(RFC 7748 §6.1); import another key"
+        ) from None

@@ -1,4 +1,4 @@
-"""The seal `passphrase`."""
+"""The seals `passphrase` and `master-key`: their settings, and the master keys that these give."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _FEWEST_CHARACTERS: Final = 8
 _MOST_PREVIOUS: Final = 8
+_HEXADECIMAL_CHARACTERS: Final = 64
+_BASE64_CHARACTERS: Final = 44
 
 
 class PassphraseSeal:
@@ -53,14 +55,14 @@ class PassphraseSeal:
                 f"previous holds more than {_MOST_PREVIOUS} passphrases; "
                 f"run `keywright reseal`, and remove those that nothing is sealed with any more"
             )
-        _check(options.secret("passphrase"), "passphrase")
+        _check_passphrase(options.secret("passphrase"), "passphrase")
         for one in previous:
-            _check(one, "a passphrase in previous")
+            _check_passphrase(one, "a passphrase in previous")
         masters = MasterKeys((options.secret("passphrase"), *previous), derive_root_key)
         return OpenedEnvelopeSeal(self.name, "passphrase", masters, _derivation(options))
 
 
-def _check(passphrase: Secret, what: str) -> None:
+def _check_passphrase(passphrase: Secret, what: str) -> None:
     if b"\n" in passphrase.reveal() or b"\r" in passphrase.reveal():
         raise SealError(f"seal 'passphrase': {what} has a line break (LF or CR) in it; write it on one line")
     if len(passphrase.reveal().decode(errors="replace")) < _FEWEST_CHARACTERS:
@@ -84,3 +86,49 @@ def _derivation(options: Options) -> Derivation:
         )
     costs = (options.integer("memory"), options.integer("time"), options.integer("lanes"))
     return Derivation(ARGON2ID, costs, bytes(SALT_BYTES))
+
+
+class MasterKeySeal:
+    """The seal `master-key`: AES-256-GCM under 32 random bytes, given as hexadecimal or base64 (RFC 4648 §4, §8)."""
+
+    name = "master-key"
+    settings = (
+        Setting("key", "secret", help="the master key: 32 random bytes as 64 hexadecimal or 44 base64 characters"),
+        Setting("previous", "secrets", default=(), help="older master keys, which still open what they sealed"),
+    )
+
+    def open(self, options: Options) -> OpenedEnvelopeSeal:
+        """Read the keys.
+
+        Raises:
+            SealError: a key is not 32 bytes, or neither hexadecimal nor base64.
+        """
+        from keywright_seal.envelope import MasterKeys, OpenedEnvelopeSeal
+        from keywright_seal.kdf import NO_DERIVATION
+
+        current = _decoded_key(options.secret("key"), "key")
+        previous = [_decoded_key(one, "a key in previous") for one in options.secrets("previous")]
+        masters = MasterKeys((current, *previous), lambda key, _: key)
+        return OpenedEnvelopeSeal(self.name, "key", masters, NO_DERIVATION)
+
+
+def _decoded_key(text: Secret, what: str) -> Secret:
+    from binascii import Error, a2b_base64, b2a_base64, unhexlify
+
+    is_hexadecimal = len(text) == _HEXADECIMAL_CHARACTERS
+    if not is_hexadecimal and len(text) != _BASE64_CHARACTERS:
+        raise SealError(
+            f"seal 'master-key': {what} is not 32 bytes as 64 hexadecimal or 44 base64 characters; "
+            f"make one with `openssl rand -base64 32`"
+        )
+    try:
+        key = Secret(unhexlify(text.reveal()) if is_hexadecimal else a2b_base64(text.reveal(), strict_mode=True))
+    except Error:
+        key = Secret(b"")  # refused below: an error raised in this handler would lead to the library's
+    # Base64 is compared with how it is written: the spare bits of the last character would go unseen.
+    if len(key) != 32 or not (is_hexadecimal or Secret(b2a_base64(key.reveal(), newline=False)) == text):
+        raise SealError(
+            f"seal 'master-key': {what} has characters that hexadecimal or base64 of 32 bytes has not; "
+            f"copy it again, or make one with `openssl rand -base64 32`"
+        )
+    return key
