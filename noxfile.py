@@ -14,7 +14,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PLUGINS = sorted(f"./{path.parent}" for path in Path("plugins").glob("*/pyproject.toml"))
 TOKEN_PEERS = ("jwcrypto", "joserfc", "PyJWT", "authlib")
-CAMPAIGN = {"PYTHONPATH": "tests/campaign"}
+CAMPAIGN = {"PYTHONPATH": "tests:tests/campaign"}
 DISTRIBUTIONS = ["./core", *PLUGINS, "."]
 
 

@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     arguments.targets = [word for word in arguments.words if not word.isdecimal()] or list(NAMES)
     unknown = set(arguments.targets) - set(NAMES)
     if unknown:
-        parser.error(f"no such target: {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}")
+        parser.error(f"no such target: {', '.join(sorted(unknown))}; available: {', '.join(NAMES)}")
     numbers = [int(word) for word in arguments.words if word.isdecimal()]
     arguments.seconds = numbers[-1] if numbers else _SECONDS
     return arguments

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.errors import text_of
 
 from keywright.cli.io import in_whole_steps, write_file
-from keywright.errors import ConfigError, DurabilityUnknownError, KeyExistsError, KeywrightError
+from keywright.errors import ConfigError, DurabilityError, KeyExistsError, KeywrightError
 from keywright.secret import Secret
 from keywright.testing import assert_hidden, traceback_with_locals
 
 SECRET = Secret(b"canary-7f3b-sings-not")
-EXISTS = "{}: exists already and is not overwritten; choose another path, or say --force"
+EXISTS = "{}: exists already and is not overwritten; choose another path, or pass --force"
 NOT_A_FILE = "{}: is no regular file; choose another path, or leave -o out to print the result"
 NO_DIRECTORY = "{}: its directory does not exist; make it first"
 NO_PLACE = "{}: cannot be an output file ({}); choose another path"
@@ -99,7 +100,7 @@ def test_what_cannot_be_written_to_is_left_alone(
     with pytest.raises(error) as caught:
         write_file(path, SECRET, force=force)
 
-    assert str(caught.value) == message.format(path)
+    assert text_of(caught.value) == message.format(path)
     assert contents(place) == before
     assert_hidden(SECRET, traceback_with_locals(caught.value))
 
@@ -128,7 +129,7 @@ def in_child(prepare: Callable[[], None], path: Path, *, force: bool) -> str:
             write_file(str(path), SECRET, force=force)
             text = ""
         except KeywrightError as error:
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {text_of(error)}"
         except BaseException:
             text = traceback.format_exc()
         os.write(writing, text.encode())
@@ -188,7 +189,7 @@ def test_a_file_of_another_user_is_not_replaced_in_a_sticky_directory(reachable:
     error = in_child(become_another_user, path, force=True)
 
     assert (
-        error == f"StoreUnavailableError: {path}: cannot be written (Operation not permitted); nothing was left there"
+        error == f"StoreUnavailableError: {path}: cannot be written (Operation not permitted), nothing was left there"
     )
     assert (path.read_bytes(), os.listdir(directory)) == (b"before", ["key"])
 
@@ -197,7 +198,7 @@ def test_a_file_of_another_user_is_not_replaced_in_a_sticky_directory(reachable:
 @pytest.mark.parametrize(
     ("limit", "most", "problem"),
     [
-        (resource.RLIMIT_FSIZE, 16, "cannot be written (File too large); nothing was left there"),
+        (resource.RLIMIT_FSIZE, 16, "cannot be written (File too large), nothing was left there"),
         (resource.RLIMIT_NOFILE, 3, "cannot be created (Too many open files); choose another directory"),
     ],
     ids=["full", "no descriptor"],
@@ -221,13 +222,12 @@ def test_a_file_that_the_disk_may_not_hold(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("keywright.files.sync_directory", fail)
     path = tmp_path / "key"
 
-    with pytest.raises(DurabilityUnknownError) as caught:
+    with pytest.raises(DurabilityError) as caught:
         write_file(str(path), b"data", force=False)
 
     assert path.read_bytes() == b"data"
-    assert str(caught.value) == (
-        f"{path}: is written, but the system would not confirm that it is on the disk (Input/output error); check the "
-        "disk"
+    assert text_of(caught.value) == (
+        f"{path}: written, but the system did not confirm that it is on the disk (Input/output error); check the disk"
     )
 
 

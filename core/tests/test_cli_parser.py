@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.errors import text_of
 
 from keywright import Commands, Registry
 from keywright.cli import app
@@ -113,7 +114,7 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
     """The error says what exists."""
     error = no_such_command(CommandLine(["config", word]).find(commands), commands)
 
-    assert str(error) == f"there is no such command{hint}; keywright config has: check, path, schema, show"
+    assert text_of(error) == f"there is no such command{hint}; keywright config has: check, path, schema, show"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
 )
 def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group: str, problem: str) -> None:
     """An option that is not known before the command is, or lacks its value, is refused."""
-    assert str(CommandLine(line.split()).find(commands).error) == f"{problem}; see keywright{group} --help"
+    assert text_of(CommandLine(line.split()).find(commands).error) == f"{problem}; see keywright{group} --help"
 
 
 @pytest.fixture
@@ -198,8 +199,8 @@ def test_an_internal_error_is_reported(capsys: pytest.CaptureFixture[str], debug
     code = report(["list", "--debug"] if debug else ["list"], RuntimeError("of a plugin"))
 
     err = capsys.readouterr().err
-    hint = "" if debug else "; --debug shows more (check it for secrets before you send it)"
-    problem = "internal error (RuntimeError): this is a bug in keywright or a plugin, please report it"
+    hint = "report it" if debug else "report it; --debug shows more (check it for secrets before you send it)"
+    problem = "internal error (RuntimeError): this is a bug in keywright"
     assert code == BUG
     assert ("RuntimeError: of a plugin\n" in err) == debug
-    assert err.endswith(f"keywright: {problem}{hint}\n")
+    assert err.endswith(f"error: {problem}\nhint: {hint}\n")

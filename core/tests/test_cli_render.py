@@ -149,7 +149,7 @@ def test_what_comes_next_is_said_soonest_first() -> None:
     ]
 
 
-NO_VERSION = "now: no version signs: version {} is {}, and an older one never takes its place; {}"
+NO_VERSION = "now: no version signs: version {} is {}, and an older version never replaces a newer one; {}"
 DUE = "now: it is due for rotation; `keywright rotate --due a` makes the next version"
 HAND = "so it is never due for rotation by the clock; rotate it by hand"
 
@@ -160,11 +160,11 @@ def test_where_nothing_comes_that_is_said() -> None:
     disabled = replace(FIRST, state=State.DISABLED, state_since=NOW)
     command = " (`keywright enable a@1` enables version 1)"
 
-    assert sentences(FIRST) == ["now: nothing is planned: version 1 signs until somebody rotates it"]
+    assert sentences(FIRST) == ["now: nothing is planned: version 1 signs until it is rotated"]
     assert sentences(FIRST, rotate_every=DAY) == [DUE]
     assert sentences(unknown, rotate_every=DAY) == [f"now: it is not known when version 1 was made, {HAND}"]
     assert sentences(expired, rotate_every=30 * DAY) == [
-        NO_VERSION.format(1, "expired", "rotate to make a new one"),
+        NO_VERSION.format(1, "expired", "rotate"),
         DUE,
     ]
     assert sentences(replace(FIRST, expires=NOW + timedelta(hours=1))) == [
@@ -206,7 +206,7 @@ def test_the_version_to_enable_is_named() -> None:
     late = replace(SECOND, version=1, state=State.DISABLED, state_since=NOW)
 
     command = " (`keywright enable a@3` enables version 3)"
-    assert sentences(*gone, early) == [NO_VERSION.format(2, "destroyed", "rotate to make a new one") + command]
+    assert sentences(*gone, early) == [NO_VERSION.format(2, "destroyed", "rotate") + command]
     assert "enable" not in sentences(late, gone[1])[0]
 
 
@@ -274,8 +274,8 @@ def test_both_ends_are_dated(start: datetime, end: datetime, width: int, below: 
 
 def test_text_is_filled_between_words() -> None:
     """No option, word or pair is broken."""
-    assert filled("say --from-here, or ·\xa0x or an-unbelievably-long-word", 12, indent=2).split("\n") == [
-        "  say",
+    assert filled("pass --from-here, or ·\xa0x or an-unbelievably-long-word", 12, indent=2).split("\n") == [
+        "  pass",
         "    --from-here,",
         "    or · x",
         "    or",

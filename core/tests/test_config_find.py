@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
 from tables import cases
 
 from keywright.config.find import find_config
@@ -36,7 +37,7 @@ def written(path: Path) -> str:
 def refusal(path: Path | str) -> str:
     with pytest.raises(ConfigError) as caught:
         load_config(str(path), environ={})
-    return str(caught.value)
+    return text_of(caught.value)
 
 
 def test_the_named_file_wins_over_every_other(tmp_path: Path, home: Path) -> None:
@@ -146,7 +147,7 @@ def test_nobody_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
         "import tomllib, difflib, pwd\n"
         "os.setuid(54321)\n"
         "try: c.load_config(environ={}, cwd='/')\n"
-        "except e.ConfigError as error: print(error)\n"
+        "except e.ConfigError as error: print(error, error.hint, sep='; ')\n"
     )
 
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/", check=True)

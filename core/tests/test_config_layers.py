@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from refusals import refuses
+from support.errors import text_of
 from tables import cases
 
 from keywright.config.find import Environment
@@ -82,7 +83,7 @@ def plain(config: Config) -> dict[str, object]:
 def refused(file: Path, **arguments: object) -> str:
     with pytest.raises(ConfigError) as caught:
         read(file, **arguments)  # type: ignore[arg-type]  # the cases below pass what `read` takes
-    return str(caught.value)
+    return text_of(caught.value)
 
 
 def test_every_value_comes_with_its_source_sorted_by_path(file: Path) -> None:
@@ -147,9 +148,9 @@ def test_a_key_without_a_table_has_the_defaults(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
-        ("lcoal", "stores.lcoal is not configured (did you mean 'local'?); there are: ci-1, local, prod"),
-        ("", 'stores."" is not configured; there are: ci-1, local, prod'),
-        ("a\tb", "stores.<odd name> is not configured; there are: ci-1, local, prod"),
+        ("lcoal", "stores.lcoal is not configured (did you mean 'local'?); available: ci-1, local, prod"),
+        ("", 'stores."" is not configured; available: ci-1, local, prod'),
+        ("a\tb", "stores.<odd name> is not configured; available: ci-1, local, prod"),
     ],
 )
 def test_a_store_that_is_not_configured_is_refused(file: Path, name: str, rule: str) -> None:
@@ -267,7 +268,7 @@ def test_underscores_next_to_each_other_are_told_apart() -> None:
 
 
 SPELT = "it is spelt KEYWRIGHT__STORES__NAME__SETTING (or SEALS, KEYS)"
-TABLES = 'there are: keys."cache.example.org", seals.master, stores.ci-1, stores.local, stores.prod'
+TABLES = 'available: keys."cache.example.org", seals.master, stores.ci-1, stores.local, stores.prod'
 
 
 UNREACHED = f"reaches no configured table; {SPELT}; {TABLES}"
@@ -347,9 +348,9 @@ NO_PATH = 'the setting is a dotted path, such as stores.local.path or keys."exam
         "capital": (["stores.local.Path"], f"stores.local.Path is no setting; {NO_SETTING}"),
         "store, near": (
             ["stores.locla.path"],
-            "stores.locla is not configured (did you mean 'local'?); there are: ci-1, local, prod",
+            "stores.locla is not configured (did you mean 'local'?); available: ci-1, local, prod",
         ),
-        "new key": (["keys.new.kid"], "keys.new is not configured; there are: cache.example.org"),
+        "new key": (["keys.new.kid"], "keys.new is not configured; available: cache.example.org"),
         "twice": (["plugins", "plugins"], "plugins is given twice; give it once"),
         "again": (["stores.local.path", 'stores."local".path'], "stores.local.path is given twice; give it once"),
     },
@@ -495,7 +496,7 @@ def outcome(read: Callable[[], Config]) -> Config | str:
     try:
         return read()
     except ConfigError as error:
-        return str(error)
+        return text_of(error)
 
 
 @given(documents, st.none() | st.just("p"))

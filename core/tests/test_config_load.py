@@ -10,6 +10,7 @@ from typing import TypedDict
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
 from tables import cases
 
 import keywright
@@ -17,8 +18,8 @@ from keywright.config.load import load_config
 from keywright.errors import ConfigError, PluginError
 
 STORE = '[stores.local]\nbackend = "sqlite"\n'
-THERE_ARE = "there are: default_store, plugins, stores, seals, keys, plugin, profiles"
-IN_PROFILE = "there are: default_store, plugins, stores, seals, keys, plugin"
+THERE_ARE = "available: default_store, plugins, stores, seals, keys, plugin, profiles"
+IN_PROFILE = "available: default_store, plugins, stores, seals, keys, plugin"
 QUOTE = 'is a table where a setting belongs; quote a name that has dots: [keys."example.org"]'
 SETTING_NAMES = "is no setting: their names are made of a-z, 0-9 and '_'"
 TABLE_NAMES = "they are made of a-z, 0-9, '_' and '-', a letter or digit first"
@@ -31,7 +32,8 @@ SYNTAX = "is not TOML; correct it, see https://toml.io/en/v1.0.0"
 TWICE = "gives a key or table for the second time; keep one of them"
 ATTRIBUTES = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 KEY_NAMES = (
-    "is no key name: a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a "
+    "is not a valid key name: a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each "
+    "starting with a "
     "letter or digit; use something like cache.example.org or prod/jwt"
 )
 
@@ -70,11 +72,11 @@ MISTAKES = {
     "default_store is a table": ('default_store = { name = "a" }\n' + STORE, f"default_store must be text{INDIRECT}"),
     "default_store dangles, nearly": (
         'default_store = "locla"\n' + STORE,
-        "default_store names a store that is not configured (did you mean 'local'?); there are: local",
+        "default_store names a store that is not configured (did you mean 'local'?); available: local",
     ),
     "default_store dangles": (
         'default_store = "x"\n' + STORE + '[stores.ci]\nbackend = "env"',
-        "default_store names a store that is not configured; there are: ci, local",
+        "default_store names a store that is not configured; available: ci, local",
     ),
     "default_store points to no variable": (
         'default_store = { env = "KEYWRIGHT_TEST_NOT_SET" }\n' + STORE,
@@ -82,11 +84,11 @@ MISTAKES = {
     ),
     "two stores, no default": (
         STORE + '[stores.ci]\nbackend = "env"',
-        "default_store is missing: say which store is meant; there are: ci, local",
+        "default_store is missing; available: ci, local",
     ),
     "fourteen stores, no default": (
         "".join(f'[stores.s{number:02}]\nbackend = "env"\n' for number in range(14)),
-        f"default_store is missing: say which store is meant; there are: {', '.join(f's{n:02}' for n in range(12))}, …",
+        f"default_store is missing; available: {', '.join(f's{n:02}' for n in range(12))}, …",
     ),
     "plugins is no list": ('plugins = "nix"', "plugins must be a list of texts"),
     "plugins holds a number": ('plugins = ["nix", 1]', "plugins must be a list of texts"),
@@ -114,16 +116,16 @@ MISTAKES = {
     "setting name in capitals": (STORE + 'Path = "a"', f"stores.local.Path {SETTING_NAMES}"),
     "seal dangles": (
         STORE + 'seal = "maste"\n[seals.master]\nseal = "passphrase"',
-        "stores.local.seal names a seal that is not configured (did you mean 'master'?); there are: master",
+        "stores.local.seal names a seal that is not configured (did you mean 'master'?); available: master",
     ),
     "seal dangles, none there": (
         STORE + 'seal = "master"',
-        "stores.local.seal names a seal that is not configured; there are none",
+        "stores.local.seal names a seal that is not configured; available: none",
     ),
     "seal is no text": (STORE + "seal = true", "stores.local.seal must be text"),
     "seal is empty": (
         STORE + 'seal = ""\n[seals.master]\nseal = "passphrase"',
-        "stores.local.seal names a seal that is not configured; there are: master",
+        "stores.local.seal names a seal that is not configured; available: master",
     ),
     # seals
     "seal is no table": ('[seals]\nmaster = "passphrase"', "seals.master must be a table: [seals.master]"),
@@ -136,15 +138,18 @@ MISTAKES = {
     "key name climbs": ('[keys."../a"]\ntype = "oct"', f'keys."../a" {KEY_NAMES}'),
     "key name empty": (
         '[keys.""]\ntype = "oct"',
-        'keys."" is no key name: a key name must not be empty; use something like cache.example.org or prod/jwt',
+        (
+            'keys."" is not a valid key name: a key name must not be empty; use something like cache.example.org or '
+            "prod/jwt"
+        ),
     ),
     "key name too long": (
         f"[keys.{'a' * 201}]",
-        "keys.<odd name> is no key name: a key name has at most 200 bytes; choose a shorter one",
+        "keys.<odd name> is not a valid key name: a key name has at most 200 bytes; choose a shorter one",
     ),
     "key name is a device": (
         "[keys.nul]",
-        "keys.nul is no key name: a segment of this key name is a device name on Windows; choose another",
+        "keys.nul is not a valid key name: a segment of this key name is a device name on Windows; choose another",
     ),
     "key name, dots not quoted": ('[keys.cache.example.org]\ntype = "oct"', f"keys.cache.example {QUOTE}"),
     "key name, dot not quoted": ('[keys.example.org]\ntype = "oct"', f"keys.example.org {QUOTE}"),
@@ -155,7 +160,7 @@ MISTAKES = {
     "key format is no text": ("[keys.a]\nformat = false", "keys.a.format must be text"),
     "key's store dangles": (
         STORE + '[keys."a/b"]\nstore = "lokal"',
-        "keys.\"a/b\".store names a store that is not configured (did you mean 'local'?); there are: local",
+        "keys.\"a/b\".store names a store that is not configured (did you mean 'local'?); available: local",
     ),
     "key's store is no text": ("[keys.a]\nstore = 1", "keys.a.store must be text"),
     "rotation without a unit": ("[keys.a]\nrotate_every = 90", f"keys.a.rotate_every {DURATION}"),
@@ -245,7 +250,7 @@ def shown(error: BaseException | None) -> str:
 def refusal(file: Path, profile: str | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
         load_config(str(file), environ={"HOME": "/home/nobody"}, profile=profile)
-    return str(caught.value)
+    return text_of(caught.value)
 
 
 @cases(("text", "rule"), MISTAKES)
@@ -265,7 +270,7 @@ def test_a_mistake_is_named_with_file_and_place_and_rule(
         keywright.open(str(file))
 
     told = shown(loaded.value) + shown(opened.value)  # before anything is asserted here, in a frame of it
-    assert str(loaded.value) == str(opened.value) == f"{file}: {rule}"
+    assert text_of(loaded.value) == text_of(opened.value) == f"{file}: {rule}"
     assert "canary-4711" not in told
 
 
@@ -274,9 +279,9 @@ def test_a_mistake_is_named_with_file_and_place_and_rule(
     {
         **{name: ("ci", " (profile other)", rule) for name, (_, rule) in IN_UNCHOSEN_PROFILE.items()},
         "value": ("ci", " (profile ci)", f"keys.a.overlap {DURATION}"),
-        "near": ("pord", "", "profiles.pord is not configured (did you mean 'prod'?); there are: ci, prod"),
-        "empty": ("", "", 'profiles."" is not configured; there are: ci, prod'),
-        "terminal": ("\33[2J", "", "profiles.<odd name> is not configured; there are: ci, prod"),
+        "near": ("pord", "", "profiles.pord is not configured (did you mean 'prod'?); available: ci, prod"),
+        "empty": ("", "", 'profiles."" is not configured; available: ci, prod'),
+        "terminal": ("\33[2J", "", "profiles.<odd name> is not configured; available: ci, prod"),
     },
 )
 def test_a_profile_that_is_wrong(
@@ -296,7 +301,7 @@ def test_a_profile_that_is_wrong(
 
 def test_a_profile_without_a_file_is_refused(tmp_path: Path) -> None:
     """A profile asked for where no file was found is refused, not forgotten."""
-    with refuses(ConfigError, "built-in defaults: profiles.ci is not configured; there are none"):
+    with refuses(ConfigError, "built-in defaults: profiles.ci is not configured; available: none"):
         load_config(profile="ci", environ={"HOME": str(tmp_path)}, cwd=str(tmp_path))
 
 
@@ -384,7 +389,7 @@ def test_a_home_that_is_missing_does_not_show_the_environment(
         keywright.open(config)
 
     told = shown(caught.value)
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "built-in defaults: no home directory is known to keep keys in; set HOME, or configure a store"
     )
     assert "canary-4711" not in told
@@ -408,7 +413,7 @@ def pointed(section: str, name: str, setting: str, **more: object) -> dict[str, 
         ),
         "store of a key": (
             {**pointed("keys", "k", "store"), "stores": {"a": {"backend": "memory"}}},
-            "given settings: stores.<what it points to> is not configured; there are: a",
+            "given settings: stores.<what it points to> is not configured; available: a",
         ),
         "type of a key": (
             {**pointed("keys", "k", "type"), "stores": {"a": {"backend": "memory"}}, "plugins": ["memory"]},
@@ -420,7 +425,7 @@ def pointed(section: str, name: str, setting: str, **more: object) -> dict[str, 
         ),
         "default store": (
             {"default_store": {"env": "KEYWRIGHT_TEST"}, "stores": {"a": {"backend": "memory"}}},
-            "given settings: default_store names a store that is not configured; there are: a",
+            "given settings: default_store names a store that is not configured; available: a",
         ),
     },
 )
@@ -434,7 +439,7 @@ def test_a_name_that_came_through_a_pointer_is_not_repeated(
         ring.generate("k")
 
     told = shown(caught.value)
-    assert str(caught.value).startswith(rule)
+    assert text_of(caught.value).startswith(rule)
     assert "canary-4711" not in told
 
 

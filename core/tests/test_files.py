@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
 from tables import cases
 
 from keywright import Secret
 from keywright.errors import (
     AccessDeniedError,
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     KeywrightError,
     PolicyError,
     ReadOnlyStoreError,
@@ -34,6 +35,7 @@ from keywright.files import (
     OPEN_TO_OTHERS,
     ErrorTable,
     NewFile,
+    Report,
     Unsafe,
     WriteErrors,
     check_owner,
@@ -54,12 +56,14 @@ FULL = ErrorTable(
     missing="{subject}: missing",
     other="{subject}: other ({reason})",
 )
-SHORT = ErrorTable(denied=(PolicyError, "{subject}: no"), other=(DurabilityUnknownError, "{subject}: unknown"))
+SHORT = ErrorTable(
+    denied=Report("{subject}: no", error=PolicyError), other=Report("{subject}: unknown", error=DurabilityError)
+)
 ERRORS = WriteErrors(
     create=ErrorTable(other="{subject}: create"),
     write=ErrorTable(other="{subject}: write"),
     sync=ErrorTable(other="{subject}: sync"),
-    finish=ErrorTable(other=(DurabilityUnknownError, "{subject}: finish")),
+    finish=ErrorTable(other=Report("{subject}: finish", error=DurabilityError)),
 )
 NOBODY = 65_534
 
@@ -73,12 +77,17 @@ NOBODY = 65_534
         "denied": (FULL, (errno.EACCES, errno.EPERM), AccessDeniedError, "x: denied ({})"),
         "read-only": (FULL, (errno.EROFS,), ReadOnlyStoreError, "x: read-only"),
         "full": (FULL, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), StoreUnavailableError, "x: full"),
-        "misplaced": (FULL, (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO), DamagedStoreError, "x: misplaced"),
+        "misplaced": (
+            FULL,
+            (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO),
+            CorruptedStoreError,
+            "x: misplaced",
+        ),
         "missing": (FULL, (errno.ENOENT,), StoreUnavailableError, "x: missing"),
         "other, or no number": (FULL, (errno.EIO, None), StoreUnavailableError, "x: other ({})"),
         "a class is given": (SHORT, (errno.EPERM,), PolicyError, "x: no"),
         "read-only is denied": (SHORT, (errno.EROFS,), PolicyError, "x: no"),
-        "no entry": (SHORT, (errno.ENOSPC,), DurabilityUnknownError, "x: unknown"),
+        "no entry": (SHORT, (errno.ENOSPC,), DurabilityError, "x: unknown"),
     },
 )
 def test_an_error_of_the_system_has_the_callers_words(
@@ -90,7 +99,7 @@ def test_an_error_of_the_system_has_the_callers_words(
             raise OSError(number, "a reason that holds input")
 
         assert type(caught.value) is kind
-        assert str(caught.value) == message.format(os.strerror(number or 0))
+        assert text_of(caught.value) == message.format(os.strerror(number or 0))
         assert caught.value.__cause__ is None
         assert caught.value.__suppress_context__
 
@@ -101,7 +110,7 @@ def test_what_is_no_error_of_the_system_passes() -> None:
         raise KeyError("mine")
     with FULL.about("x"):
         pass
-    assert str(SHORT.error(OSError(errno.EIO, ""), "/{subject}/{0}")) == "/{subject}/{0}: unknown"
+    assert text_of(SHORT.error(OSError(errno.EIO, ""), "/{subject}/{0}")) == "/{subject}/{0}: unknown"
 
 
 # --- Who may change a file ---
@@ -425,7 +434,7 @@ def test_directories_of_a_relative_path(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_directory_that_is_not_synced(tmp_path: Path) -> None:
     """An entry that the system does not confirm is an error in the caller's words."""
-    with failing("fsync", 0), pytest.raises(DurabilityUnknownError, match=r"^x: unknown$"):
+    with failing("fsync", 0), pytest.raises(DurabilityError, match=r"^x: unknown$"):
         make_directories(str(tmp_path / "new"), subject="x", unsynced=SHORT)
 
 
@@ -437,7 +446,7 @@ def test_directories_that_are_not_synced(tmp_path: Path, monkeypatch: pytest.Mon
     sync_directory("")
     with pytest.raises(NotADirectoryError):
         sync_directory("file")
-    with failing("fsync", 0), refuses(DurabilityUnknownError, "x: unknown"):
+    with failing("fsync", 0), refuses(DurabilityError, "x: unknown"):
         make_directories(str(tmp_path / "new"), subject="x", unsynced=SHORT)
 
 

@@ -11,6 +11,7 @@ from dataclasses import FrozenInstanceError, asdict, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.errors import text_of
 from tables import cases
 
 from keywright.errors import InvalidNameError
@@ -156,7 +157,7 @@ def _answers(check: Callable[[str], object], texts: Iterable[str]) -> dict[str, 
         try:
             answers[text] = f"accepted: {check(text)}"
         except InvalidNameError as error:
-            answers[text] = str(error)
+            answers[text] = text_of(error)
     return answers
 
 

@@ -13,14 +13,17 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import strategies as st
 from planted import Fault, cases, fails, fault, without_fault
 
 from keywright import Attributes, Format, Key, Secret
-from keywright.errors import MalformedKeyError, UnsupportedKeyError
+from keywright.errors import MalformedKeyError, PassphraseNeededError, SealError, UnsupportedKeyError
 from keywright.testing import FormatContract, Sample
 
 # RFC 8032 §7.1, test 1
@@ -34,6 +37,7 @@ class Toy:
 
     name = "toy"
     key_types: tuple[str, ...] = ("ed25519",)
+    carries_kid = True
     kids = re.compile(rb"[a-z0-9._/-]+")
 
     def encode_secret(self, key: Key) -> Secret:
@@ -158,7 +162,70 @@ class LenientToy(Toy):
         return key, () if cleaned == data else ("there are capital letters, or blanks at an end",)
 
 
-_SOUND: tuple[type[Toy], ...] = (Toy, Base64Toy, CarryingToy, LenientToy)
+class KidlessToy(Toy):
+    """The same with `-` in the place of the kid."""
+
+    carries_kid = False
+
+    def check(self, key: Key) -> None:
+        super().check(replace(key, kid="-"))
+
+    def kid(self, key: Key) -> bytes:
+        return b"-"
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:
+        key = super().decode(data, default_kid="-")
+        if key.kid != "-":
+            raise MalformedKeyError("this is no toy key")
+        return replace(key, kid=default_kid)
+
+    def default_kid(self, name: str, version: int, key: Key) -> str | None:
+        return None
+
+    kids = re.compile(rb"-")
+
+
+class EncryptedToy(Toy):
+    """The same with an encrypted form: `encrypted` and salt and ciphertext in hexadecimal."""
+
+    def sniff(self, data: Secret) -> bool:
+        return super().sniff(data) or self.is_encrypted(data)
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:
+        if self.is_encrypted(data):
+            raise PassphraseNeededError("the toy key is encrypted")
+        return super().decode(data, default_kid=default_kid)
+
+    def is_encrypted(self, data: Secret) -> bool:
+        return data.reveal().startswith(b"encrypted ")
+
+    def encode_encrypted(self, key: Key, passphrase: Secret, *, entropy: Secret) -> Secret:
+        salt = entropy.reveal()[:16]
+        return Secret(b"encrypted " + (salt + self.seal(salt, self.encode_secret(key), passphrase)).hex().encode())
+
+    def seal(self, salt: bytes, plain: Secret, passphrase: Secret) -> bytes:
+        return self.cipher(salt, passphrase).encrypt(bytes(12), plain.reveal(), None)
+
+    def decode_encrypted(self, data: Secret, passphrase: Secret, *, default_kid: str) -> Key:
+        plain = self.opened(self.unspell(Secret(data.reveal().removeprefix(b"encrypted "))), passphrase)
+        if plain is None:
+            raise MalformedKeyError("the passphrase is wrong, or the toy key is damaged")
+        return super().decode(plain, default_kid=default_kid)
+
+    def opened(self, data: Secret | None, passphrase: Secret) -> Secret | None:
+        if data is None or len(data) < 32:
+            return None
+        try:
+            salt = data.reveal()[:16]
+            return Secret(self.cipher(salt, passphrase).decrypt(bytes(12), data.reveal()[16:], None))
+        except InvalidTag:
+            return None
+
+    def cipher(self, salt: bytes, passphrase: Secret) -> AESGCM:
+        return AESGCM(sha256(salt + passphrase.reveal()).digest())
+
+
+_SOUND: tuple[type[Toy], ...] = (Toy, Base64Toy, CarryingToy, LenientToy, KidlessToy, EncryptedToy)
 
 
 def _sound_of(toy: type[Toy]) -> type[Toy]:
@@ -186,9 +253,10 @@ class _AnyToy(FormatContract):
 def _samples_of(toy: type[Toy]) -> tuple[Sample, ...]:
     """A secret key and a public one, as the toy writes them."""
     key = replace(_KEY, attributes=Attributes({"use": "sig"} if issubclass(toy, CarryingToy) else {}))
+    kid = "" if toy.carries_kid else key.kid
     return (
-        Sample(toy().encode_secret(key).reveal(), key=key),
-        Sample(toy().encode_public(key), key=key.without_secret()),
+        Sample(toy().encode_secret(key).reveal(), kid, key),
+        Sample(toy().encode_public(key), kid, key.without_secret()),
     )
 
 
@@ -224,7 +292,29 @@ class TestLenientToy(_AnyToy):
     samples = _samples_of(LenientToy)
 
 
+class TestKidlessToy(_AnyToy):
+    """Without a kid."""
+
+    toy = KidlessToy
+    samples = _samples_of(KidlessToy)
+
+
+class TestEncryptedToy(_AnyToy):
+    """With an encrypted form."""
+
+    toy = EncryptedToy
+    samples = _samples_of(EncryptedToy)
+
+
 # Mutants of more than an expression
+
+
+class _SaysWhichIsWrong(EncryptedToy):
+    def decode_encrypted(self, data: Secret, passphrase: Secret, *, default_kid: str) -> Key:
+        try:
+            return super().decode_encrypted(data, passphrase, default_kid=default_kid)
+        except MalformedKeyError:
+            raise SealError("the passphrase is wrong") from None
 
 
 class _HalvesSwapped(Toy):
@@ -397,6 +487,8 @@ _toy = partial(fault, Toy)
 _base64_toy = partial(fault, Base64Toy)
 _carrying_toy = partial(fault, CarryingToy)
 _lenient_toy = partial(fault, LenientToy)
+_kidless_toy = partial(fault, KidlessToy)
+_encrypted_toy = partial(fault, EncryptedToy)
 _FAULTS = [
     # What it is
     _toy("FORMAT-01: capital name", name="Toy"),
@@ -548,6 +640,19 @@ _FAULTS = [
         words=lambda self, sound, data: [Secret(word) for word in data.reveal().split()] or sound(data),
     ),
     Fault("FORMAT-41", _TakesUtf16),
+    _kidless_toy("FORMAT-21: claims to carry the kid", carries_kid=True),
+    _encrypted_toy(
+        "FORMAT-50: ignores the entropy",
+        encode_encrypted=lambda self, sound, key, passphrase, *, entropy: sound(
+            key, passphrase, entropy=Secret(bytes(range(64)))
+        ),
+    ),
+    _encrypted_toy("FORMAT-50: encrypts nothing", seal=lambda self, sound, salt, plain, passphrase: plain.reveal()),
+    _encrypted_toy("FORMAT-51: calls it malformed", decode=Toy.decode),
+    Fault("FORMAT-52", _SaysWhichIsWrong),
+    _encrypted_toy(
+        "FORMAT-52: opens with any passphrase", cipher=lambda self, sound, salt, passphrase: sound(salt, Secret(b""))
+    ),
     _lenient_toy(
         "FORMAT-42: lenient tells nothing",
         decode_lenient=lambda self, sound, data, *, default_kid: (sound(data, default_kid=default_kid)[0], ()),

@@ -46,14 +46,14 @@ class ToyMac:
             raise ConfigError("bits are from 128 to 1024")
         return Key(self.name, secret=Secret(self.draw(bits // 8)))
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         self.check_type(key)
         if not key.secret or key.public is not None:
             raise InvalidKeyError("a toy key has octets and nothing else")
         return key
 
     def bits(self, key: Key) -> int:
-        return 8 * len(self.complete(key).secret or b"")
+        return 8 * len(self.validate(key).secret or b"")
 
     def signer(self, key: Key, algorithm: str) -> Sign:
         self.check_type(key)
@@ -61,7 +61,7 @@ class ToyMac:
             raise UnsupportedOperationError("a toy key does not sign with that")
         if key.secret is None:
             raise NotExportableError("this toy key has no octets")
-        self.check_strength(self.complete(key).secret or Secret(b""), int(algorithm[-3:]) // 8)
+        self.check_strength(self.validate(key).secret or Secret(b""), int(algorithm[-3:]) // 8)
         return self.tagger(key.secret, f"sha{algorithm[-3:]}")
 
     def verifier(self, key: Key, algorithm: str) -> Verify:
@@ -120,20 +120,20 @@ class _ReusesTheSeed(ToySigner):
     seed: ClassVar[bytes] = os.urandom(32)
 
     def generate(self, options: Options) -> Key:
-        return self.complete(Key(self.name, secret=Secret(self.seed)))
+        return self.validate(Key(self.name, secret=Secret(self.seed)))
 
 
 class _WantsBothHalves(ToySigner):
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         if key.secret is None:
             raise InvalidKeyError("this toy key has no secret half")
-        return super().complete(key)
+        return super().validate(key)
 
 
 class _ShowsTheSeedWhenRefusing(ToySigner):
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         seed = key.secret.reveal() if key.secret else b""
-        completed = super().complete(key)
+        completed = super().validate(key)
         return completed if seed else replace(completed)
 
 
@@ -278,22 +278,22 @@ _FAULTS = [
     # Checking keys
     _signer(
         "KEYTYPE-05: derives nothing",
-        complete=lambda self, sound, key: key if key.secret and key.public is None else sound(key),
+        validate=lambda self, sound, key: key if key.secret and key.public is None else sound(key),
     ),
-    _signer("KEYTYPE-05: drops the kid", complete=lambda self, sound, key: replace(sound(key), kid="")),
+    _signer("KEYTYPE-05: drops the kid", validate=lambda self, sound, key: replace(sound(key), kid="")),
     Fault("KEYTYPE-06", _WantsBothHalves),
     _signer(
         "KEYTYPE-07: takes mismatched halves",
-        complete=lambda self, sound, key: key if key.secret and key.public else sound(key),
+        validate=lambda self, sound, key: key if key.secret and key.public else sound(key),
     ),
     _signer(
         "KEYTYPE-07: puts halves right",
-        complete=lambda self, sound, key: sound(replace(key, public=None) if key.secret else key),
+        validate=lambda self, sound, key: sound(replace(key, public=None) if key.secret else key),
     ),
     Fault("KEYTYPE-07", _ShowsTheSeedWhenRefusing),
     _mac(
         "KEYTYPE-08: takes empty keys",
-        complete=lambda self, sound, key: key if key.secret == Secret(b"") else sound(key),
+        validate=lambda self, sound, key: key if key.secret == Secret(b"") else sound(key),
     ),
     _signer(
         "KEYTYPE-09: library errors",
@@ -362,6 +362,7 @@ _FAULTS = [
     Fault("KEYTYPE-33", _SaltsItsSignatures),
     Fault("KEYTYPE-34", _RepeatsItsNonce),
     Fault("KEYTYPE-35", _TakesAnyS),
+    _signer("KEYTYPE-36: takes any point", check_point=lambda self, sound, public: None),
 ]
 
 

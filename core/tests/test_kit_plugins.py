@@ -35,7 +35,7 @@ class Plain:
 
     def generate(self, options): ...
 
-    def complete(self, key): ...
+    def validate(self, key): ...
 
     def bits(self, key): ...
 
@@ -49,6 +49,7 @@ class Lines:
 
     name = "lines"
     key_types = ("plain",)
+    carries_kid = True
 
     def encode_secret(self, key): ...
 
@@ -103,6 +104,7 @@ _FAULTS = {
     "PLUGIN-02: API as text": ("API = 1", 'API = "1"'),
     "PLUGIN-03: misspelt hook": ("def keywright_register_formats", "def keywright_register_format"),
     "PLUGIN-03: no hooks": ("@hookimpl\n", ""),
+    "PLUGIN-15: one hook without its mark": ("@hookimpl\ndef keywright_add_commands", "def keywright_add_commands"),
     "PLUGIN-04: no entry point": ("", ""),
     "PLUGIN-05: another signature": ("data, *, default_kid", "data, default_kid"),
     "PLUGIN-05: a parameter more": ("def bits(self, key)", "def bits(self, key, unit)"),

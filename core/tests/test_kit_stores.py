@@ -18,7 +18,19 @@ from hypothesis import Phase, settings
 from planted import Fault, cases, fails, fault, without_fault
 from toy_signer import ToySigner
 
-from keywright import Capabilities, Options, Record, RecordInfo, Revision, Secret, State, WritableStore
+from keywright import (
+    Capabilities,
+    CreateResult,
+    Guard,
+    Options,
+    Problem,
+    Record,
+    RecordInfo,
+    Revision,
+    Secret,
+    State,
+    WritableStore,
+)
 from keywright.errors import (
     ConflictError,
     KeyExistsError,
@@ -55,14 +67,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class _Refusing(MemoryStore):
     """A sound store that keeps no metadata."""
 
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         self.refuse(record.info)
-        return super().create(Record(RecordInfo(name=record.info.name, version=record.info.version), record.payload))
+        bare = RecordInfo(name=record.info.name, version=record.info.version)
+        return super().create(Record(bare, record.payload), guard=guard)
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        self.refuse(record.info)
-        bare = RecordInfo(name=record.info.name, version=record.info.version, revision=expected)
-        return super().update(Record(bare, record.payload), expected=expected)
+    def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        self.refuse(info)
+        return super().update_info(RecordInfo(name=info.name, version=info.version), expected, guard=guard)
 
     def refuse(self, info: RecordInfo) -> None:
         """Raise if there is any."""
@@ -119,73 +131,75 @@ class _ReadsThroughOneCursor(MemoryStore):
 
 
 class _RevisionsRecur(MemoryStore):
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        super().remove(name, expected=expected)
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
+        super().remove(name, expected)
         self._writes = 0
 
 
 class _KeepsForeignRevisions(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
-        stored = super().create(record)
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
+        stored = super().create(record, guard=guard)
         kept = replace(stored, revision=record.info.revision or stored.revision)
         self._records[kept.name][kept.version] = Record(kept, record.payload)
         return kept
 
 
 class _SharesLabelsIn(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
-        stored = super().create(record)
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
+        stored = super().create(record, guard=guard)
         self._records[stored.name][stored.version] = Record(replace(stored, labels=record.info.labels), record.payload)
         return stored
 
 
 class _ReusesNumbersOfTheDestroyed(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         old = self._records.get(record.info.name, {}).get(record.info.version)
         if old is not None and old.info.state is State.DESTROYED:
             del self._records[record.info.name][record.info.version]
-        return super().create(record)
+        return super().create(record, guard=guard)
 
 
 class _KeepsWhatIsDestroyed(MemoryStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        old = self.get(record.info.name, record.info.version)
-        return super().update(Record(record.info, record.payload or old.payload), expected=expected)
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        payload = self.get(info.name, info.version).payload
+        stored = super().destroy(info, expected, guard=guard)
+        self._records[info.name][info.version] = Record(stored, payload)
+        return stored
 
 
 class _RemovesWhatIsBelow(MemoryStore):
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        super().remove(name, expected=expected)
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
+        super().remove(name, expected)
         for below in list(self.names(name + "/")):
-            super().remove(below, expected=[info.revision for info in self.versions(below)])
+            super().remove(below, [info.revision for info in self.versions(below)])
 
 
 class _NeverForgetsAName(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         used = self.__dict__.setdefault("_used", set())
         if record.info.reference in used:
             raise KeyExistsError(f"{record.info.reference}: was there once; take another")
         used.add(record.info.reference)
-        return super().create(record)
+        return super().create(record, guard=guard)
 
 
 class _ChecksThenCreates(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         taken = any(info.version == record.info.version for info in self.versions(record.info.name))
         time.sleep(0.001)
         if taken:
             raise KeyExistsError(f"{record.info.reference}: is there already; take another")
         self._records.get(record.info.name, {}).pop(record.info.version, None)
-        return super().create(record)
+        return super().create(record, guard=guard)
 
 
 class _ChecksThenUpdates(MemoryStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        now = self.get(record.info.name, record.info.version).info.revision
+    def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        now = self.get(info.name, info.version).info.revision
         time.sleep(0.001)
         if now != expected:
-            raise ConflictError(f"{record.info.reference}: changed; read it again")
-        return super().update(record, expected=self.get(record.info.name, record.info.version).info.revision)
+            raise ConflictError(f"{info.reference}: changed; read it again")
+        return super().update_info(info, self.get(info.name, info.version).info.revision, guard=guard)
 
 
 class _StripsPayloads(MemoryStore):
@@ -195,52 +209,103 @@ class _StripsPayloads(MemoryStore):
 
 
 class _KeepsRevisionOfNewPayload(MemoryStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        super().update(record, expected=expected)
-        kept = replace(record.info, revision=expected)
-        self._records[kept.name][kept.version] = Record(kept, record.payload)
+    def replace_payload(
+        self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
+    ) -> RecordInfo:
+        stored = super().replace_payload(name, version, payload, expected, guard=guard)
+        kept = replace(stored, revision=expected)
+        self._records[name][version] = Record(kept, payload)
         return kept
 
 
 class _ReplacesPayloadsAnyway(MemoryStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        old = self.get(record.info.name, record.info.version)
-        sealing = replace(record.info, revision=old.info.revision) == old.info
-        return super().update(record, expected=old.info.revision if sealing else expected)
+    def replace_payload(
+        self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
+    ) -> RecordInfo:
+        now = self.get(name, version).info.revision
+        return super().replace_payload(name, version, payload, now, guard=guard)
 
 
-class _UpdatesBothAtOnce(MemoryStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        old = self.get(record.info.name, record.info.version)
-        changed = super().update(Record(record.info, old.payload), expected=expected)
-        return super().update(Record(changed, record.payload), expected=changed.revision)
+class _GivesAPayloadToWhatHasNone(MemoryStore):
+    def replace_payload(
+        self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
+    ) -> RecordInfo:
+        old = self.get(name, version)
+        if old.payload is None and old.info.revision == expected:
+            return self._put(Record(old.info, payload))
+        return super().replace_payload(name, version, payload, expected, guard=guard)
+
+
+class _DestroysInAnyState(MemoryStore):
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        return super().destroy(replace(info, state=State.DESTROYED), expected, guard=guard)
+
+
+class _ForgetsTheGuard(MemoryStore):
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        return super().destroy(info, expected)
+
+
+class _NeedsNoGuardRecord(MemoryStore):
+    def _check_guard(self, guard: Guard | None) -> None:
+        if guard is not None and guard.version in self._records.get(guard.name, {}):
+            super()._check_guard(guard)
+
+
+class _RefusesEveryGuard(MemoryStore):
+    def _check_guard(self, guard: Guard | None) -> None:
+        if guard is not None:
+            raise ConflictError(f"{guard.name}: changed; read it again")
+
+
+class _ChecksTheGuardFirst(MemoryStore):
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
+        self._check_guard(guard)
+        time.sleep(0.000_5)
+        return super().create(record)
+
+
+class _MixesUpResults(MemoryStore):
+    def create_many(self, records: Sequence[Record], *, guard: Guard | None = None) -> Sequence[CreateResult]:
+        return sorted(super().create_many(records, guard=guard), key=lambda result: result.outcome)
+
+
+class _StopsAtWhatExists(MemoryStore):
+    def create_many(self, records: Sequence[Record], *, guard: Guard | None = None) -> Sequence[CreateResult]:
+        results: list[CreateResult] = []
+        for record in records:
+            if results and results[-1].outcome == "exists":
+                results.append(CreateResult("failed", error=results[-1].error))
+            else:
+                results += super().create_many([record], guard=guard)
+        return results
 
 
 class _ShowsPayloadsInLocals(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         payload = record.payload and record.payload.reveal()
-        stored = super().create(record)
+        stored = super().create(record, guard=guard)
         return stored if payload else replace(stored)
 
 
 class _QuotesPayloads(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         try:
-            return super().create(record)
+            return super().create(record, guard=guard)
         except KeyExistsError as error:
             raise KeyExistsError(f"{error}: {record.payload and record.payload.reveal()!r}") from None
 
 
 class _CriesWolf(MemoryStore):
-    def examine(self) -> Iterator[str]:
+    def check(self) -> Iterator[Problem]:
         if not self._names:
-            yield "the store is empty; put a key into it"
+            yield Problem("store", "is empty", "put a key into it")
 
 
 class _ListsLater(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         with self._lock:
-            stored = super().create(record)
+            stored = super().create(record, guard=guard)
             self._names.remove(stored.name)
             time.sleep(0.0005)
             self._names.append(stored.name)
@@ -248,10 +313,10 @@ class _ListsLater(MemoryStore):
 
 
 class _LocksStepByStep(MemoryStore):
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         _PLAIN_LOCK.acquire()
         time.sleep(0.0005)
-        stored = super().create(record)
+        stored = super().create(record, guard=guard)
         _PLAIN_LOCK.release()
         return stored
 
@@ -267,7 +332,7 @@ def _sound_names(store: MemoryStore, prefix: str = "", after: str = "", limit: i
 
 def _creating(change: Callable[[Record], Record]) -> Any:
     """`create` of a record that was changed first."""
-    return lambda self, sound, record: sound(change(record))
+    return lambda self, sound, record, guard=None: sound(change(record), guard=guard)
 
 
 _store = partial(fault, MemoryStore)
@@ -343,7 +408,7 @@ _FAULTS = [
     Fault("STORE-20 STORE-56", _NeverCommits),
     _store(
         "STORE-21: overwrites",
-        create=lambda self, sound, record: (
+        create=lambda self, sound, record, guard=None: (
             self._records.get(record.info.name, {}).pop(record.info.version, None),
             sound(record),
         )[1],
@@ -374,30 +439,23 @@ _FAULTS = [
     ),
     _store(
         "STORE-25 STORE-56: merges labels",
-        update=lambda self, sound, record, *, expected: sound(
-            Record(
-                replace(
-                    record.info,
-                    labels={**self.get(record.info.name, record.info.version).info.labels, **record.info.labels},
-                ),
-                record.payload,
-            ),
-            expected=expected,
+        update_info=lambda self, sound, info, expected, guard=None: sound(
+            replace(info, labels={**self.get(info.name, info.version).info.labels, **info.labels}), expected
         ),
     ),
     _store(
         "STORE-26: ignores revisions",
-        update=lambda self, sound, record, *, expected: sound(
-            record, expected=self.get(record.info.name, record.info.version).info.revision
+        update_info=lambda self, sound, info, expected, guard=None: sound(
+            info, self.get(info.name, info.version).info.revision
         ),
     ),
     Fault("STORE-27 STORE-56", _RevisionsRecur),
     _store(
         "STORE-28: update inserts",
-        update=lambda self, sound, record, *, expected: (
-            sound(record, expected=expected)
-            if record.info.version in self._records.get(record.info.name, {})
-            else self.create(record)
+        update_info=lambda self, sound, info, expected, guard=None: (
+            sound(info, expected)
+            if info.version in self._records.get(info.name, {})
+            else self.create(Record(info, None))
         ),
     ),
     _store(
@@ -409,15 +467,11 @@ _FAULTS = [
     Fault("STORE-30", _RemovesWhatIsBelow),
     _store(
         "STORE-31: removes in any state",
-        remove=lambda self, sound, name, *, expected: sound(
-            name, expected=[info.revision for info in self.versions(name)]
-        ),
+        remove=lambda self, sound, name, expected: sound(name, [info.revision for info in self.versions(name)]),
     ),
     _store(
         "STORE-32: removes nothing in silence",
-        remove=lambda self, sound, name, *, expected: (
-            sound(name, expected=expected) if name in self._records or expected else None
-        ),
+        remove=lambda self, sound, name, expected: sound(name, expected) if name in self._records or expected else None,
     ),
     Fault("STORE-33", _NeverForgetsAName),
     Fault("STORE-34 STORE-66", _ChecksThenCreates),
@@ -452,7 +506,22 @@ _FAULTS = [
         create=_creating(lambda record: Record(record.info, record.payload or Secret(b""))),
     ),
     Fault("STORE-53", _KeepsRevisionOfNewPayload),
-    Fault("STORE-54", _UpdatesBothAtOnce),
+    Fault("STORE-54", _GivesAPayloadToWhatHasNone),
+    Fault("STORE-54", _DestroysInAnyState),
+    _store(
+        "STORE-42: takes reserved names for its own files",
+        names=_names(
+            lambda self, prefix, after, limit: [
+                name for name in _sound_names(self, prefix, after) if not name.startswith("keywright.")
+            ][:limit]
+        ),
+    ),
+    Fault("STORE-80", _RefusesEveryGuard),
+    Fault("STORE-81", _ForgetsTheGuard),
+    Fault("STORE-81", _NeedsNoGuardRecord),
+    Fault("STORE-82", _ChecksTheGuardFirst),
+    Fault("STORE-85", _MixesUpResults),
+    Fault("STORE-85", _StopsAtWhatExists),
     Fault("STORE-55", _ShowsPayloadsInLocals),
     Fault("STORE-55", _QuotesPayloads),
     Fault("STORE-57", _CriesWolf),
@@ -495,12 +564,12 @@ def _held(store: MemoryStore) -> dict[str, Secret]:
 
 _LIES: list[tuple[str, type[StoreContract], Capabilities]] = [
     ("STORE-13", StoreContract, _CAN._replace(writable=False)),
-    ("STORE-14", WritableStoreContract, _CAN._replace(signing=True)),
+    ("STORE-14", WritableStoreContract, _CAN._replace(keys_stay_inside=True)),
     ("STORE-14", WritableStoreContract, _CAN._replace(writable=False)),
     ("STORE-14", StoreContract, _CAN),
     ("STORE-14", RemoteStoreContract, _CAN),
     ("STORE-14", RemoteStoreContract, _CAN._replace(shared=True)),
-    ("STORE-16", WritableStoreContract, _CAN._replace(signing=True)),
+    ("STORE-16", WritableStoreContract, _CAN._replace(keys_stay_inside=True)),
     ("STORE-41", WritableStoreContract, _PLAIN),
     *((rule, RemoteStoreContract, _CAN._replace(shared=True, persistent=True)) for rule in ("STORE-60", "STORE-69")),
     *((f"STORE-{number}", WritableStoreContract, _CAN._replace(shared=True)) for number in (60, 61, 62, 64, 65)),
@@ -547,7 +616,7 @@ class _MakesAnotherType(MemorySigningStore):
 class _KeepsWhatWasRefused(MemorySigningStore):
     def generate(self, info: RecordInfo, options: Options, kid: Callable[[bytes], str]) -> RecordInfo:
         stored = super().generate(info, options, lambda _public: "none yet")
-        return self.update(Record(replace(stored, kid=kid(stored.public or b"")), None), expected=stored.revision)
+        return self.update_info(replace(stored, kid=kid(stored.public or b"")), stored.revision)
 
 
 class _UndoesOnlyWhatItKnows(_KeepsWhatWasRefused):
@@ -556,7 +625,7 @@ class _UndoesOnlyWhatItKnows(_KeepsWhatWasRefused):
             return super().generate(info, options, kid)
         except Exception:
             stored = self.get(info.name, info.version).info
-            self.remove(info.name, expected=[stored.revision])
+            self.remove(info.name, [stored.revision])
             raise
 
 
@@ -568,15 +637,13 @@ class _AbsentIsUnsupported(MemorySigningStore):
 
 
 class _DropsThePublicHalf(MemorySigningStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        destroyed = record.info.state is State.DESTROYED
-        info = replace(record.info, public=None) if destroyed else record.info
-        return super().update(Record(info, record.payload), expected=expected)
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        return super().destroy(replace(info, public=None), expected, guard=guard)
 
 
 class _LosesKeysOnUpdate(MemorySigningStore):
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        stored = super().update(record, expected=expected)
+    def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        stored = super().update_info(info, expected, guard=guard)
         self._keys.pop((stored.name, stored.version), None)
         return stored
 
@@ -588,6 +655,17 @@ class _PutsTheKeyFirst(MemorySigningStore):
         self._keys[info.name, info.version] = key
         time.sleep(0.001)
         return MemoryStore.create(self, Record(replace(info, public=key.public, kid=kid(key.public or b"")), None))
+
+
+class _BackwardsSigner:
+    def __init__(self, sign: Callable[[bytes], bytes]) -> None:
+        self.sign = sign
+
+    def __call__(self, message: bytes) -> bytes:
+        return self.sign(message)
+
+    def sign_many(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        return [self.sign(message) for message in reversed(messages)]
 
 
 _signing = partial(fault, MemorySigningStore)
@@ -616,17 +694,20 @@ _SIGNING_FAULTS = [
             name, version, algorithm if algorithm in ToySigner.algorithms else ToySigner.algorithms[0]
         ),
     ),
-    _signing("SIGNING-09 SIGNING-13: updates the record alone", update=MemoryStore.update),
+    _signing("SIGNING-09: destroys the record alone", destroy=MemoryStore.destroy),
     Fault("SIGNING-09", _DropsThePublicHalf),
     _signing("SIGNING-10: leaves keys behind", remove=MemoryStore.remove),
     Fault("SIGNING-11", _LosesKeysOnUpdate),
     Fault("SIGNING-12", _UndoesOnlyWhatItKnows),
     _signing(
-        "SIGNING-13: ignores payloads in updates",
-        update=lambda self, sound, record, *, expected: sound(Record(record.info, None), expected=expected),
+        "SIGNING-13: ignores new payloads",
+        replace_payload=lambda self, _sound, name, version, _payload, expected, guard=None: self.update_info(
+            self.get(name, version).info, expected
+        ),
     ),
     _signing("SIGNING-14: takes payloads and gives them", create=MemoryStore.create),
     Fault("SIGNING-15", _PutsTheKeyFirst),
+    _signing("SIGNING-16: signs many in another order", signer=lambda self, sound, *key: _BackwardsSigner(sound(*key))),
 ]
 
 
@@ -647,7 +728,7 @@ def test_a_faulty_signing_store_is_caught(planted: Fault, rule: str) -> None:
 
 
 def test_every_rule_has_a_planted_fault() -> None:
-    """Each rule is one that a fault or an untrue claim breaks; these four break in stores of files."""
+    """Each rule is one that a fault or an untrue claim breaks; these break in stores of files."""
     left = set(without_fault(SigningStoreContract, [*_FAULTS, *_SIGNING_FAULTS])) - {rule for rule, _, _ in _LIES}
 
-    assert left == {"STORE-59", "STORE-63", "STORE-68", "STORE-70"}
+    assert left == {"STORE-59", "STORE-63", "STORE-68", "STORE-70", "STORE-72", "STORE-86"}

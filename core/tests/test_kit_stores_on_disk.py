@@ -24,6 +24,7 @@ from planted import Fault, cases, fails, fault, without_fault
 
 from keywright import (
     Capabilities,
+    Problem,
     Record,
     RecordInfo,
     Revision,
@@ -36,8 +37,8 @@ from keywright import (
 from keywright.errors import (
     AccessDeniedError,
     ConflictError,
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     KeyExistsError,
     KeyNotFoundError,
     StoreUnavailableError,
@@ -92,22 +93,40 @@ class ToyStore:
 
         return self._changed(add)
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        info = record.info
-        self._refuse(record)
-
+    def update_info(self, info: RecordInfo, expected: Revision) -> RecordInfo:
         def change() -> RecordInfo:
-            old = self.get(info.name, info.version)
-            if old.info.revision != expected:
-                raise ConflictError(f"{info.reference}: changed; read it again")
-            destroys = info.state is State.DESTROYED and record.payload is None
-            if record.payload != old.payload and encode_info(info) != encode_info(old.info) and not destroys:
-                raise UnsupportedOperationError(f"{info.reference}: update metadata or payload; make two updates")
-            return self._put(record)
+            old = self._expected(info.name, info.version, expected)
+            self._refuse(Record(info, old.payload))
+            return self._put(Record(info, old.payload))
 
         return self._changed(change)
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+    def replace_payload(self, name: str, version: int, payload: Secret, expected: Revision) -> RecordInfo:
+        def change() -> RecordInfo:
+            old = self._expected(name, version, expected)
+            if old.payload is None:
+                raise UnsupportedOperationError(f"{name}@{version}: has no payload; import it")
+            return self._put(Record(old.info, payload))
+
+        return self._changed(change)
+
+    def destroy(self, info: RecordInfo, expected: Revision) -> RecordInfo:
+        if info.state is not State.DESTROYED:
+            raise UnsupportedOperationError(f"{info.reference}: is not to be destroyed; use update_info")
+
+        def change() -> RecordInfo:
+            self._expected(info.name, info.version, expected)
+            return self._put(Record(info, None))
+
+        return self._changed(change)
+
+    def _expected(self, name: str, version: int, expected: Revision) -> Record:
+        old = self.get(name, version)
+        if old.info.revision != expected:
+            raise ConflictError(f"{name}@{version}: changed; read it again")
+        return old
+
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
         def take_away() -> None:
             infos = self.versions(name)
             if not infos:
@@ -138,7 +157,7 @@ class ToyStore:
         except PermissionError:
             raise AccessDeniedError(f"{self.path}: this user may not; run as its owner") from None
         except OSError as error:
-            raise DamagedStoreError(f"{self.path}: {error.strerror}; restore it from a backup") from None
+            raise CorruptedStoreError(f"{self.path}: {error.strerror}; restore it from a backup") from None
 
     def _changed(self, change: Callable[[], _T]) -> _T:
         def work() -> _T:
@@ -178,11 +197,11 @@ class ToyStore:
         except FileNotFoundError:
             # The marker comes before the first record: if that came meanwhile, the marker is there now.
             if self._files() and not os.path.lexists(self.path / "marker"):
-                raise DamagedStoreError(f"{self.path}: the marker is missing; restore it from a backup") from None
+                raise CorruptedStoreError(f"{self.path}: the marker is missing; restore it from a backup") from None
             return
         if marker != _MARKER:
             newer = marker.startswith(b"toy store ") and marker[10:-1].isdigit()
-            raise DamagedStoreError(f"{self.path}: is {'of a newer keywright' if newer else 'no store'}; see `path`")
+            raise CorruptedStoreError(f"{self.path}: is {'of a newer keywright' if newer else 'no store'}; see `path`")
 
     def _trust(self, path: Path) -> None:
         if os.stat(path, follow_symlinks=False).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -211,7 +230,7 @@ class ToyStore:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise DamagedStoreError(f"{self.path}: something else stands in the place of a file; move it away")
+                raise CorruptedStoreError(f"{self.path}: something else stands in the place of a file; move it away")
             self._trust(path)
             return file.read()
 
@@ -236,8 +255,8 @@ class ToyStore:
     def _parse(self, data: bytes) -> Any:
         return json.loads(data)
 
-    def _damaged(self) -> DamagedStoreError:
-        return DamagedStoreError(f"{self.path}: a record is damaged; restore it from a backup")
+    def _damaged(self) -> CorruptedStoreError:
+        return CorruptedStoreError(f"{self.path}: a record is damaged; restore it from a backup")
 
     def _put(self, record: Record) -> RecordInfo:
         revision = os.urandom(16).hex()
@@ -276,7 +295,7 @@ class ToyStore:
         try:
             os.fsync(descriptor)
         except OSError:
-            raise DurabilityUnknownError(f"{self.path}: a write was not confirmed; check the disk") from None
+            raise DurabilityError(f"{self.path}: a write was not confirmed; check the disk") from None
 
 
 class StoresInTheClear(ToyStore):
@@ -301,7 +320,7 @@ class _CutIsNoPayload(ToyStore):
     def _load(self, data: bytes, name: str, version: int) -> Record:
         try:
             return super()._load(data, name, version)
-        except DamagedStoreError:
+        except CorruptedStoreError:
             return Record(RecordInfo(name=name, version=version), None)
 
 
@@ -309,7 +328,7 @@ class _DamagedIsNotListed(ToyStore):
     def versions(self, name: str) -> Sequence[RecordInfo]:
         found = []
         for version in sorted(self._all().get(name, [])):
-            with suppress(DamagedStoreError):
+            with suppress(CorruptedStoreError):
                 found.append(self.get(name, version).info)
         return tuple(found)
 
@@ -327,8 +346,8 @@ class _QuotesWhatItRead(ToyStore):
     def _load(self, data: bytes, name: str, version: int) -> Record:
         try:
             return super()._load(data, name, version)
-        except DamagedStoreError:
-            raise DamagedStoreError(f"{self.path}: this is no record: {data!r}") from None
+        except CorruptedStoreError:
+            raise CorruptedStoreError(f"{self.path}: this is no record: {data!r}") from None
 
 
 class _ChecksNoDigest(ToyStore):
@@ -343,7 +362,7 @@ class _ChecksNoDigest(ToyStore):
 
 class _ChecksNoName(ToyStore):
     def _load(self, data: bytes, name: str, version: int) -> Record:
-        with suppress(DamagedStoreError):
+        with suppress(CorruptedStoreError):
             return super()._load(data, name, version)
         info, payload, revision, digest = self._parse(data)
         if digest != sha256(f"{info} {payload} {revision}".encode()).hexdigest():
@@ -357,33 +376,33 @@ class _CreatesOverDamage(ToyStore):
     def create(self, record: Record) -> RecordInfo:
         try:
             self.get(record.info.name, record.info.version)
-        except DamagedStoreError:
+        except CorruptedStoreError:
             self._file(record.info.name, record.info.version).unlink()
         except KeyNotFoundError:
             pass
         return super().create(record)
 
 
-class _ExaminesCarelessly(ToyStore):
-    def examine(self) -> Iterator[str]:
+class _ChecksCarelessly(ToyStore):
+    def check(self) -> Iterator[Problem]:
         for path in self.path.glob("*@*"):
             json.loads(path.read_bytes())
         yield from ()
 
 
-class _ExaminesAndRepairs(ToyStore):
-    def examine(self) -> Iterator[str]:
+class _ChecksAndRepairs(ToyStore):
+    def check(self) -> Iterator[Problem]:
         for path in self.path.glob("*@*"):
             if not path.read_bytes().startswith(b"["):
                 path.write_bytes(b"[]")
         yield from ()
 
 
-class _ExaminesAndQuotes(ToyStore):
-    def examine(self) -> Iterator[str]:
+class _ChecksAndQuotes(ToyStore):
+    def check(self) -> Iterator[Problem]:
         for path in self.path.glob("*@*"):
             if not path.read_bytes().endswith(b"]"):
-                yield f"{path}: no record:\n{path.read_bytes()!r}"
+                yield Problem(str(path), f"no record:\n{path.read_bytes()!r}", "restore it")
 
 
 class _UnreadableIsEmpty(ToyStore):
@@ -592,7 +611,7 @@ class _SaysNothingWasWritten(ToyStore):
     def _sync_directory(self, path: Path) -> None:
         try:
             super()._sync_directory(path)
-        except DurabilityUnknownError:
+        except DurabilityError:
             raise StoreUnavailableError(f"{self.path}: the disk fails; nothing was written") from None
 
 
@@ -681,9 +700,9 @@ _FAULTS = [
         _read=lambda self, sound, path: sound(path).replace(b"toy store 2", b"toy store 1"),
     ),
     Fault("DISK-36", _CreatesOverDamage),
-    Fault("DISK-37", _ExaminesCarelessly),
-    Fault("DISK-37", _ExaminesAndRepairs),
-    Fault("DISK-37", _ExaminesAndQuotes),
+    Fault("DISK-37", _ChecksCarelessly),
+    Fault("DISK-37", _ChecksAndRepairs),
+    Fault("DISK-37", _ChecksAndQuotes),
     _toy("DISK-38: waits at pipes", _read=lambda self, sound, path: path.read_bytes()),
 ]
 

@@ -161,56 +161,52 @@ def test_primary_until(infos: list[RecordInfo], until: datetime | None) -> None:
     assert lifecycle.primary_until(infos, NOON) == until
 
 
-OLDER = "and an older one never takes its place"
+OLDER = "and an older version never replaces a newer one"
 
 
 @cases(
-    ("infos", "reason"),
+    ("infos", "reason", "hint"),
     {
-        "nothing": ([], "no version was ever active; rotate to make one"),
+        "nothing": ([], "no version was ever active", "rotate"),
         "put-away-before-its-activation": (
             [put_away(replace(OLD, activates=NOON), State.DISABLED, NOON - DAY)],
-            "no version was ever active; rotate to make one",
+            "no version was ever active",
+            "rotate",
         ),
         "announced": (
             [replace(OLD, activates=NOON + DAY)],
             "version 1 is announced and signs from 2027-03-02 12:00:00 UTC",
+            "wait until then, or rotate",
         ),
         "the-first-to-sign-of-two-announced": (
             [replace(OLD, activates=NOON + 2 * DAY), replace(NEW, activates=NOON + DAY)],
             "version 2 is announced and signs from 2027-03-02 12:00:00 UTC",
+            "wait until then, or rotate",
         ),
         "disabled": (
             [OLD, put_away(NEW, State.DISABLED, NOON)],
-            f"version 2 is disabled, {OLDER}; enable it again, or rotate",
+            f"version 2 is disabled, {OLDER}",
+            "enable it again, or rotate",
         ),
-        "compromised": (
-            [OLD, put_away(NEW, State.COMPROMISED, NOON)],
-            f"version 2 is compromised, {OLDER}; rotate to make a new one",
-        ),
-        "destroyed": (
-            [OLD, put_away(NEW, State.DESTROYED, NOON)],
-            f"version 2 is destroyed, {OLDER}; rotate to make a new one",
-        ),
-        "expired": ([OLD, replace(NEW, expires=NOON)], f"version 2 is expired, {OLDER}; rotate to make a new one"),
+        "compromised": ([OLD, put_away(NEW, State.COMPROMISED, NOON)], f"version 2 is compromised, {OLDER}", "rotate"),
+        "destroyed": ([OLD, put_away(NEW, State.DESTROYED, NOON)], f"version 2 is destroyed, {OLDER}", "rotate"),
+        "expired": ([OLD, replace(NEW, expires=NOON)], f"version 2 is expired, {OLDER}", "rotate"),
         "compromised-and-the-next-announced": (
             [put_away(OLD, State.COMPROMISED, NOON), replace(NEW, activates=NOON + DAY)],
-            (
-                f"version 1 is compromised, {OLDER}; version 2 signs from 2027-03-02 12:00:00 UTC; until then rotate "
-                "with --activate-in 0s"
-            ),
+            f"version 1 is compromised, {OLDER}; version 2 signs from 2027-03-02 12:00:00 UTC",
+            "wait until then, or rotate with --activate-in 0s",
         ),
     },
 )
-def test_why_not(infos: list[RecordInfo], reason: str) -> None:
-    """Where nothing signs, the reason tells which version would, what became of it, and the way out."""
+def test_why_not(infos: list[RecordInfo], reason: str, hint: str) -> None:
+    """Where nothing signs, the reason says which version would and what became of it, and the hint what to do."""
     assert lifecycle.primary(infos, NOON) is None
-    assert lifecycle.why_not(infos, NOON) == reason
+    assert lifecycle.why_not(infos, NOON) == (reason, hint)
 
 
 ENDS = {
-    State.DESTROYED: "cache@1 is destroyed, for good; rotate to make a new version",
-    State.COMPROMISED: "cache@1 is compromised, for good; rotate to make a new version, or destroy this one",
+    State.DESTROYED: "cache@1 is destroyed permanently; rotate to make a new version",
+    State.COMPROMISED: "cache@1 is compromised permanently; rotate to make a new version, or destroy this one",
 }
 
 

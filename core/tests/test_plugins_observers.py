@@ -303,12 +303,12 @@ def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:
             {"ruels": {}},
             (
                 "given settings: plugin.ruels is of no plugin that has settings (did you mean 'rules'?); "
-                "there are: rules"
+                "available: rules"
             ),
         ),
         "a plugin without settings": (
             {"nix": {}},
-            "given settings: plugin.nix is of no plugin that has settings; there are: rules",
+            "given settings: plugin.nix is of no plugin that has settings; available: rules",
         ),
         "no such setting": (
             {"rules": {"prefx": "a"}},
@@ -333,7 +333,7 @@ def test_a_plugin_that_did_not_load_refuses_the_ring() -> None:
 
     with refuses(
         ConfigError,
-        "given settings: plugin.rules is of no plugin that has settings; there are: none. plugin 'rules': does not say "
+        "given settings: plugin.rules is of no plugin that has settings; available: none. plugin 'rules': does not say "
         "which keywright API it is for; this keywright has API 1: install a version that fits",
     ):
         opened(registry, plugin={"rules": {}})

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from made_plugins import FORMAT, HAS, LACKS_ALL, NO_FORMAT, REQUEST, SOUND, failures, plugin, returning
 from refusals import refuses
+from support.errors import text_of
 from tables import cases
 
 from keywright import Capabilities, KeyRing, Registry, Setting
@@ -83,7 +84,7 @@ def test_two_plugins_with_one_object_name(install: Install) -> None:
         registry.format("sound")
 
     assert type(caught.value) is PluginError
-    assert str(caught.value) == f"format 'sound' {clash}"
+    assert text_of(caught.value) == f"format 'sound' {clash}"
     assert failures(registry) == [f"format 'sound': {clash}"]
     assert "sound" not in registry.formats
 
@@ -304,7 +305,7 @@ BROKEN = {
         returning("return [Sound()]", "keywright_register_key_types"),
         (
             "returned an object from keywright_register_key_types that is no key type: it lacks settings, algorithms, "
-            "generate, complete, bits, signer, verifier"
+            "generate, validate, bits, signer, verifier"
         ),
     ),
     "returns what is no store backend": (
@@ -366,14 +367,14 @@ def test_one_bad_object_does_not_take_the_others_along(install: Install) -> None
 
 
 MEMBERS = {
-    "key type": ("generate", "complete", "bits", "signer", "verifier"),
+    "key type": ("generate", "validate", "bits", "signer", "verifier"),
     "format": ("encode_secret", "encode_public", "decode", "default_kid", "sniff"),
     "store backend": ("open",),
     "seal": ("open",),
 }
 VALUES: dict[str, dict[str, object]] = {
     "key type": {"settings": (Setting("bits", "integer", 256),), "algorithms": ("HS256",)},
-    "format": {"key_types": ("oct",)},
+    "format": {"key_types": ("oct",), "carries_kid": True},
     "store backend": {"settings": [Setting("path", "path")], "capabilities": Capabilities(True, True)},
     "seal": {"settings": ()},
 }
@@ -396,14 +397,14 @@ def declares(*settings: tuple[Any, ...], **more: Any) -> dict[str, object]:
     return {"settings": [Setting(*setting, **more) for setting in settings]}
 
 
-NO_NAME = "its name is none: use a-z, 0-9 and '-'"
+NO_NAME = "its name is not valid: use a-z, 0-9 and '-'"
 TAKEN = "its setting {!r} has a name that means something else for a {}: choose another"
 FAULTS: dict[tuple[str, str], list[dict[str, object]]] = {
     ("key type", "its settings hold str, where a Setting belongs"): [{"settings": ("bits",)}],
     ("key type", "its settings hold tuple, where a Setting belongs"): [{"settings": [("bits", "integer")]}],
     ("seal", "its settings are no list or tuple"): [{"settings": None}, {"settings": "bits"}],
     ("key type", "its setting 'x' is declared twice"): [declares(("x", "text"), ("x", "text"))],
-    ("seal", "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"): [
+    ("seal", "the name of a setting is not valid: use a-z, 0-9 and '_', and start with a letter"): [
         declares((name, "text")) for name in ("", "Path", "my-path", "pathX", "2nd", "_x", 7)
     ],
     ("seal", "its setting 'a__b' could not be set by an environment variable: leave out '__'"): [
@@ -413,7 +414,7 @@ FAULTS: dict[tuple[str, str], list[dict[str, object]]] = {
     ("store backend", TAKEN.format("seal", "store backend")): [declares(("seal", "text"))],
     ("store backend", TAKEN.format("backend", "store backend")): [declares(("backend", "text"))],
     ("key type", TAKEN.format("kid", "key type")): [declares(("kid", "text"))],
-    ("seal", "its setting 'x' is of a type that is none"): [declares(("x", "number")), declares(("x", ["text"]))],
+    ("seal", "its setting 'x' has an unknown type"): [declares(("x", "number")), declares(("x", ["text"]))],
     ("seal", "its setting 'x' has a help that is no text, or choices that are no tuple of texts"): [
         declares(("x", "text"), help=None),
         declares(("x", "text"), choices="ab"),
@@ -469,7 +470,7 @@ def test_key_types_cannot_declare_what_every_key_has() -> None:
 def test_the_reserved_names_of_settings() -> None:
     """Each of these means something else already; taking one off would let a plugin shadow it."""
     tables = "type format store kid rotate_every expires_in overlap activate_in labels attributes"
-    methods = "self name names label attribute no_attributes activates expires new_here due dry_run"
+    methods = "self name names label attribute no_attributes activates expires allow_duplicate due dry_run"
     options = "config profile option json quiet verbose debug version help"
 
     assert {

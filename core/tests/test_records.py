@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from refusals import refuses
+from support.errors import text_of
 from tables import cases
 
-from keywright.errors import DamagedStoreError
+from keywright.errors import CorruptedStoreError
 from keywright.keys import Attributes
 from keywright.records import Record, RecordInfo, Revision, State, decode_info, encode_info, format_time, parse_time
 from keywright.secret import Secret
@@ -107,10 +108,10 @@ def test_metadata_round_trip(info: RecordInfo) -> None:
 def test_every_truncation_and_every_flipped_bit_is_damage() -> None:
     """Metadata that were cut short anywhere, or in which any bit differs, are damaged, and never another value."""
     for place in range(len(_TEXT)):
-        with refuses(DamagedStoreError, _DAMAGED):
+        with refuses(CorruptedStoreError, _DAMAGED):
             decode_info(_TEXT[:place], where="a.json")
         for bit in range(8):
-            with refuses(DamagedStoreError, _DAMAGED):
+            with refuses(CorruptedStoreError, _DAMAGED):
                 decode_info(_TEXT[:place] + bytes([_TEXT[place] ^ 1 << bit]) + _TEXT[place + 1 :], where="a.json")
 
 
@@ -122,8 +123,8 @@ def test_every_truncation_and_every_flipped_bit_is_damage() -> None:
     ).map(lambda value: json.dumps(value).encode())
 )
 def test_arbitrary_bytes_are_damage(data: bytes) -> None:
-    """Bytes that `encode_info` never wrote raise DamagedStoreError and nothing else."""
-    with refuses(DamagedStoreError, _DAMAGED):
+    """Bytes that `encode_info` never wrote raise CorruptedStoreError and nothing else."""
+    with refuses(CorruptedStoreError, _DAMAGED):
         decode_info(data, where="a.json")
 
 
@@ -200,10 +201,10 @@ def _without(member: str) -> bytes:
 )
 def test_what_was_not_written_so_is_damage(data: bytes) -> None:
     """Metadata that differ from what `encode_info` writes are damaged, with the place and the way out."""
-    with pytest.raises(DamagedStoreError) as caught:
+    with pytest.raises(CorruptedStoreError) as caught:
         decode_info(data, where="a.json")
 
-    assert str(caught.value) == _DAMAGED
+    assert text_of(caught.value) == _DAMAGED
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
@@ -212,7 +213,7 @@ def test_what_was_not_written_so_is_damage(data: bytes) -> None:
 )
 def test_metadata_of_a_newer_keywright_are_told_apart(data: bytes) -> None:
     """A newer version of the metadata is no damage: the way out is to upgrade."""
-    with refuses(DamagedStoreError, _NEWER):
+    with refuses(CorruptedStoreError, _NEWER):
         decode_info(data, where="a.json")
 
 
@@ -299,5 +300,5 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
 )
 def test_a_right_checksum_over_nonsense_is_damage(rest: bytes) -> None:
     """The checksum says that nothing changed since, not that it was written by us."""
-    with refuses(DamagedStoreError, _DAMAGED):
+    with refuses(CorruptedStoreError, _DAMAGED):
         decode_info(_sealed(rest), where="a.json")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from refusals import refuses
+from support.errors import text_of
 from tables import cases
 
 from keywright.errors import ConfigError
@@ -53,7 +54,7 @@ def typed(text: str) -> RawValue:
 def refusal(setting: Setting, value: RawValue) -> str:
     with pytest.raises(ConfigError) as caught:
         parse_setting(setting, value)
-    return str(caught.value)
+    return text_of(caught.value)
 
 
 @cases(
@@ -310,7 +311,7 @@ def test_a_pointer_to_nothing_in_a_list_is_told_by_its_place(monkeypatch: pytest
     with pytest.raises(ConfigError) as caught:
         parse_setting(Setting("s", "secrets"), given)
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "file: stores.a.s, number 2, points to a file in /etc, which cannot be read (No such file or directory); check "
         "the path"
     )
@@ -334,21 +335,22 @@ def test_a_pointer_to_nothing_in_a_list_is_told_by_its_place(monkeypatch: pytest
 def test_a_secret_that_others_may_read_is_told(
     tmp_path: Path, owner: int, mode: int, is_link: bool, is_told: bool
 ) -> None:
-    """A sentence for each such file of a pointer or a list of them; none for secrets that a container was given."""
+    """A message and a hint for each such file of a pointer or a list of them; none for secrets that a container was "
+    "given."""
     file, link = tmp_path / "secret", tmp_path / "link"
     file.write_text("hunter2")
     os.chown(file, owner, owner)
     file.chmod(mode)
     link.symlink_to(file)
     path = str(link if is_link else file)
-    sentence = (
-        f"stores.a.s points to the file {path}, which other users may read; run `chmod go-r` on it, and replace what "
-        "it holds if others may have read it"
+    problem = (
+        f"stores.a.s points to the file {path}, which other users may read",
+        "run `chmod go-r` on it, and replace the secret if others may have read it",
     )
 
     found = [*exposed(written({"file": path})), *exposed(written([{"env": "PATH"}, {"file": path}]))]
 
-    assert found == [sentence] * (2 if is_told else 0)
+    assert found == [problem] * (2 if is_told else 0)
 
 
 @pytest.mark.parametrize("value", [{"env": "PATH"}, {"file": "/none/key"}, {"file": "\0"}, {"file": 7}, "hunter2", [7]])
@@ -473,7 +475,7 @@ def test_any_value_is_its_type_or_a_config_error(type: SettingType, value: objec
     try:
         parsed = parse_setting(Setting("s", type), RawValue(value, "p", "f", "/", textual and isinstance(value, str)))
     except ConfigError as error:
-        message = str(error)
+        message = text_of(error)
 
     assert message.startswith("f: p ") or isinstance(parsed, TYPES[type])
     assert type != "path" or message or os.path.isabs(str(parsed))

@@ -12,6 +12,7 @@ from toy_signer import ToySigner
 
 from keywright import (
     Capabilities,
+    Guard,
     Key,
     KeyType,
     OpenedSeal,
@@ -119,12 +120,12 @@ def test_two_openings_share_what_has_one_id(backend: MemoryBackend | MemorySigni
 
 def test_what_the_stand_ins_declare() -> None:
     """Stores keep metadata and take writes, and are neither shared nor persistent; one signs inside; `id` is `""`."""
-    memory = Capabilities(writable=True, metadata=True, signing=False, shared=False, persistent=False)
+    memory = Capabilities(writable=True, metadata=True, shared=False, persistent=False, guarded=True)
     options = check_options({}, MemoryBackend.settings, owner="o", path="p", source="s")
 
     assert options.text("id") == ""
     assert MemoryBackend.capabilities == memory
-    assert MemorySigningBackend.capabilities == memory._replace(signing=True)
+    assert MemorySigningBackend.capabilities == memory._replace(keys_stay_inside=True)
     assert isinstance(MemorySigningBackend({}), StoreBackend)
     assert isinstance(MemorySeal(), Seal)
     assert (MemorySigningBackend.name, MemorySeal.name) == ("memory-signing", "memory")
@@ -150,17 +151,27 @@ def test_what_the_stand_ins_declare() -> None:
             "a@1: is in the store already; nothing was written; take the next version",
         ),
         "stale update": (
-            lambda store: store.update(Record(_INFO, None), expected=Revision("x")),
+            lambda store: store.update_info(_INFO, Revision("x")),
             ConflictError,
             "a@1: changed since it was read; nothing was written, read it again",
         ),
-        "both at once": (
-            lambda store: store.update(Record(replace(_INFO, kid="k"), None), expected=store.get("a", 1).info.revision),
+        "changed guard": (
+            lambda store: store.create(Record(replace(_INFO, version=2), None), guard=Guard("a", 1, Revision("x"))),
+            ConflictError,
+            "a@1: changed since it was read; nothing was written, read it again",
+        ),
+        "destroyed by an update": (
+            lambda store: store.update_info(replace(_INFO, state=State.DESTROYED), store.get("a", 1).info.revision),
             UnsupportedOperationError,
-            "a@1: metadata and payload do not change in one update; make two updates",
+            "a@1: a destroyed version has no payload; use destroy",
+        ),
+        "destroyed in another state": (
+            lambda store: store.destroy(_INFO, store.get("a", 1).info.revision),
+            UnsupportedOperationError,
+            "a@1: its state is not destroyed; use update_info",
         ),
         "stale remove": (
-            lambda store: store.remove("a", expected=[]),
+            lambda store: store.remove("a", []),
             ConflictError,
             "a: changed since it was read; nothing was removed, read it again",
         ),
@@ -192,7 +203,7 @@ class _Symmetric(ToySigner):
 
     name = "symmetric"
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         return replace(key, public=None)
 
 
@@ -222,7 +233,7 @@ def test_a_destruction_forgets_the_key(store: MemorySigningStore) -> None:
     """After the update to `destroyed` the secret half is gone from the store, not only out of reach."""
     info = _generate(store)
 
-    store.update(Record(replace(info, state=State.DESTROYED), None), expected=info.revision)
+    store.destroy(replace(info, state=State.DESTROYED), info.revision)
 
     assert store._keys == {}
 
@@ -234,7 +245,7 @@ def _sign_with_a_public_half(store: MemorySigningStore) -> None:
 
 def _replace_the_payload(store: MemorySigningStore) -> None:
     info = _generate(store)
-    store.update(Record(info, Secret(b"key")), expected=info.revision)
+    store.replace_payload(info.name, info.version, Secret(b"key"), info.revision)
 
 
 @cases(
@@ -258,10 +269,10 @@ def _replace_the_payload(store: MemorySigningStore) -> None:
             UnsupportedOperationError,
             "a@2: this store takes no secret half in; generate the key inside it",
         ),
-        "a payload, updated": (
+        "a payload, replaced": (
             _replace_the_payload,
             UnsupportedOperationError,
-            "a@1: this store takes no secret half in; generate the key inside it",
+            "a@1: has no payload that could be replaced; import it instead",
         ),
         "no secret half": (
             _sign_with_a_public_half,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.errors import text_of
 
 from keywright import JsonProblem, json_problem, read_json, read_json_object
 from keywright.errors import FormatError
@@ -130,5 +131,5 @@ def test_no_exception_leads_to_the_text(read: Callable[[bytes], object]) -> None
     with pytest.raises(FormatError) as caught:
         raise FormatError(str(read(b'{"k":"c2VjcmV0","k":"c2VjcmV0"}')))
 
-    assert str(caught.value) == "JsonProblem.DUPLICATE_MEMBER"
+    assert text_of(caught.value) == "JsonProblem.DUPLICATE_MEMBER"
     assert caught.value.__context__ is None

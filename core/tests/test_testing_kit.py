@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.errors import text_of
 
 from keywright.errors import MalformedKeyError
 from keywright.secret import Secret
@@ -60,7 +61,7 @@ def test_assert_hidden_finds_a_secret_in_any_spelling(shown: str | bytes) -> Non
     with pytest.raises(pytest.fail.Exception) as caught:
         assert_hidden(_HIDDEN, shown)
 
-    assert str(caught.value) == "a secret shows in a text that must not hold it"
+    assert text_of(caught.value) == "a secret shows in a text that must not hold it"
 
 
 def test_assert_hidden_passes_over_what_is_public() -> None:
@@ -96,7 +97,8 @@ def _chained() -> MalformedKeyError:
             except KeyError:
                 raise ValueError("the-cause", local[:0]) from None
         except ValueError as cause:
-            error = MalformedKeyError("message", "argument")
+            error = MalformedKeyError("message", hint="hint")
+            error.args = ("message", "argument")
             error.add_note("note")
             error.data = "member"  # type: ignore[attr-defined]  # as a careless plugin does
             raise error from cause

@@ -59,7 +59,7 @@ def check(data: bytes) -> None:
     asked = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     if asked and code not in (0, 1):
         document = json.loads(stdout.splitlines()[-1])
-        require(document["error"]["exit"] == code, "the document says another exit code")
+        require(document["error"]["exit_code"] == code, "the document says another exit code")
 
 
 def _is_harmless(arguments: list[str]) -> bool:
@@ -115,7 +115,7 @@ _WORDS: Final = (
     generate ensure import export convert list show rotate label disable enable compromise destroy sign verify
     doctor plugins config check schema path init nix key generate-secret convert-secret-to-public jose jwk
     create-secret-key create-curve-key thumbprint --key-name --from --to --secret --public --kid --strict
-    --lenient --type --format --bits --label --attribute --activates --expires --overlap --activate-in --next
+    --lenient --type --format --bits --label --attribute --activates --expires --overlap --activate-in --as-new-version
     --reason --yes --signature --algorithm --config --profile --store --option --json -q -v --debug --version
     --help -h -o --force -- - --curve --backend --check a a@1 b b@1 gone prod.jwt prod.jwt@2 jwk ed25519
     oct ec-p256 256 90d
@@ -169,7 +169,7 @@ _COMMANDS: Final = (
     ("disable prod.jwt@2 --reason audit --json", b""),
     ("sign prod.jwt --algorithm HS256", b"message"),
     ("verify b --signature AA==", b"message"),
-    ("import b --next --public", _NIX_KEY),
+    ("import b --as-new-version --public", _NIX_KEY),
     ("destroy prod.jwt@1 --yes", b""),
     ("export gone", b""),
     ("list --json --option stores.local.path other", b""),

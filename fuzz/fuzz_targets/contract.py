@@ -60,10 +60,15 @@ def attempt(
         return call()
     except allowed as error:
         require(not _is_base(error), "the base class of errors was raised")
-        check_sentence(str(error), given, shown)
+        check_sentence(text_of(error), given, shown)
         _check_causes(error, given, shown)
         _check_locals(error, secrets, known)
         return None
+
+
+def text_of(error: BaseException) -> str:
+    """The message of an error, and its hint after a semicolon if it has one."""
+    return error.text if isinstance(error, KeywrightError) else str(error)
 
 
 def check_sentence(text: str, given: Iterable[bytes], shown: bytes = b"") -> None:

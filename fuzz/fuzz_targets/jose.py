@@ -73,9 +73,9 @@ def check_jwk(data: bytes) -> None:
     require(bool(key.kid) and key.type in _FORMAT.key_types, "a key without kid, or of a type that is not declared")
     if key.type == "rsa" and key.secret is not None and crc32(data) % _TESTED_PRIMES:
         return
-    whole = _tried_key(data, lambda: _TYPES[key.type].complete(key), InvalidKeyError)
+    whole = _tried_key(data, lambda: _TYPES[key.type].validate(key), InvalidKeyError)
     if whole is not None:
-        require(_TYPES[key.type].complete(whole) == whole, "completing twice is not completing once")
+        require(_TYPES[key.type].validate(whole) == whole, "completing twice is not completing once")
         _check_written(whole)
         require(own == (None if key.type == "oct" else _FORMAT.default_kid("a", 1, whole)), "two thumbprints")
 
@@ -84,7 +84,7 @@ def _check_written(key: Key) -> None:
     if key.secret is not None:
         encoded = _FORMAT.encode_secret(key)
         again = _FORMAT.decode(encoded, default_kid="")
-        require(_TYPES[key.type].complete(again) == key, "a secret key does not come back")
+        require(_TYPES[key.type].validate(again) == key, "a secret key does not come back")
         require(_FORMAT.encode_secret(again) == encoded, "a secret key has two canonical spellings")
         require(encoded.reveal() == _canonical(encoded.reveal()), "the spelling is not canonical JSON")
     if key.public is None:

@@ -37,7 +37,7 @@ def check(data: bytes) -> None:
     if key_type.name == "rsa" and secret is not None and crc32(data) % _TESTED_PRIMES:
         return
     whole = attempt(
-        lambda: key_type.complete(key),
+        lambda: key_type.validate(key),
         InvalidKeyError,
         given=(rest,),
         secrets=() if secret is None else (secret,),
@@ -50,7 +50,7 @@ def check(data: bytes) -> None:
 def _check_whole(key_type: KeyType, key: Key, whole: Key) -> None:
     require(whole.secret == key.secret and key.public in (None, whole.public), "completing a key changed a half")
     require(whole.public is not None or key_type.name == "oct", "a complete key has no public half")
-    require(key_type.complete(whole) == whole, "completing twice is not completing once")
+    require(key_type.validate(whole) == whole, "completing twice is not completing once")
     require(key_type.bits(whole) > 0, "a key of no size")
     for algorithm in key_type.algorithms[:1]:
         sign = attempt(partial(key_type.signer, whole, algorithm), InvalidKeyError, NotExportableError, given=())

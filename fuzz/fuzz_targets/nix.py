@@ -63,7 +63,7 @@ def _check_written(key: Key) -> None:
     again, deviations = _FORMAT.decode_lenient(Secret(_encoded(key)), default_kid="")
     require(again == key, "a key read leniently does not come back")
     require(bool(deviations) == bool(problem_in(key.kid)), "what was written deviates in more than its name")
-    whole = attempt(lambda: _ED25519.complete(key), InvalidKeyError, given=(_encoded(key),))
+    whole = attempt(lambda: _ED25519.validate(key), InvalidKeyError, given=(_encoded(key),))
     if whole is not None:
         require(whole == key, "completing a whole key changed it")
 
@@ -124,7 +124,7 @@ def mutate_key(data: bytes, random: Random) -> bytes:
 
 _SPECKS = (b"", b"\n", b" ", b"=", b":", b"-", b"\xff", b"\xc3\xa4", b"A")
 _SEED = bytes(range(32))
-_KEY = _ED25519.complete(Key("ed25519", "cache.example.org-1", Secret(_SEED)))
+_KEY = _ED25519.validate(Key("ed25519", "cache.example.org-1", Secret(_SEED)))
 
 
 _WHERE = "x.narinfo"

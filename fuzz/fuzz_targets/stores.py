@@ -32,7 +32,7 @@ from keywright import (
 )
 from keywright.errors import (
     AccessDeniedError,
-    DamagedStoreError,
+    CorruptedStoreError,
     InvalidNameError,
     KeyNotFoundError,
     StoreUnavailableError,
@@ -47,7 +47,7 @@ _WHERE: Final = "the file"
 
 def check_metadata(data: bytes) -> None:
     """What is read is written so that it reads the same; damage of one bit is seen."""
-    info = attempt(lambda: decode_info(data, where=_WHERE, revision="7"), DamagedStoreError, given=(data,))
+    info = attempt(lambda: decode_info(data, where=_WHERE, revision="7"), CorruptedStoreError, given=(data,))
     if info is None:
         return
     require(info.revision == "7" and info.version >= 1 and check_name(info.name) == info.name, "a record of no name")
@@ -58,11 +58,11 @@ def check_metadata(data: bytes) -> None:
     bit = crc32(data) % (8 * len(written))
     flipped = bytearray(written)
     flipped[bit // 8] ^= 1 << bit % 8
-    refused = attempt(lambda: decode_info(bytes(flipped), where=_WHERE), DamagedStoreError, given=(data,))
+    refused = attempt(lambda: decode_info(bytes(flipped), where=_WHERE), CorruptedStoreError, given=(data,))
     require(refused is None, "a flipped bit goes unseen")
 
 
-def _resealed(data: bytes) -> bytes:
+def _rewrapped(data: bytes) -> bytes:
     """JSON metadata with the checksum that fits, if they are JSON at all."""
     try:
         document = json.loads(data)
@@ -78,7 +78,7 @@ def _resealed(data: bytes) -> bytes:
 def mutate_metadata(data: bytes, random: Random) -> bytes | None:
     """As `mutated_object`, with a checksum that fits, mostly."""
     made = mutated_object(data, random, _METADATA_WORDS)
-    return _resealed(made) if made is not None and random.randrange(8) else made
+    return _rewrapped(made) if made is not None and random.randrange(8) else made
 
 
 _INFO = RecordInfo(
@@ -148,7 +148,7 @@ class _Damage(NamedTuple):
         return attempt(
             call,
             AccessDeniedError,
-            DamagedStoreError,
+            CorruptedStoreError,
             KeyNotFoundError,
             StoreUnavailableError,
             given=(self.content,),
@@ -181,7 +181,7 @@ def check_file_store(data: bytes) -> None:
     _check_names(store, damage)
     for name, version in (_FIRST, _SECOND, _THIRD):
         _check_record(damage.tried(partial(store.get, name, version)), name, version, damage)
-    sentences = damage.tried(lambda: list(store.examine())) or []
+    sentences = damage.tried(lambda: [f"{one.subject}: {one.message}; {one.hint}" for one in store.check()]) or []
     for sentence in sentences:
         check_sentence(sentence, (content,), damage.shown)
     require(bool(sentences) or not damage.hides, "a removal that was interrupted goes untold")
@@ -292,7 +292,7 @@ def check_sqlite_store(data: bytes) -> None:
         return attempt(
             call,
             AccessDeniedError,
-            DamagedStoreError,
+            CorruptedStoreError,
             KeyNotFoundError,
             StoreUnavailableError,
             given=(database, log),
@@ -304,7 +304,7 @@ def check_sqlite_store(data: bytes) -> None:
 
 def _read(path: Path, tried: Callable[[Callable[[], object]], object], known: list[str]) -> bool:
     with SqliteBackend().open(Options({"path": str(path), "timeout": timedelta(0)})) as store:
-        assert isinstance(store, SqliteStore)  # it has `examine`, which the protocol does not ask for
+        assert isinstance(store, SqliteStore)  # it has `check`, which the protocol does not ask for
         found: list[str] = []
         tried(partial(_collect, store, found))
         known += [f" {name}@" for name in found]
@@ -312,8 +312,9 @@ def _read(path: Path, tried: Callable[[Callable[[], object]], object], known: li
         require(all(one < other for one, other in pairwise(found)), "names out of order")
         for name in {"cache.example.org", "b/c", *found[:8]}:
             tried(partial(_read_name, store, name))
-        for sentence in store.examine():
-            check_sentence(sentence, (_PAYLOAD,), str(path).encode())
+        for problem in store.check():
+            for text in problem:
+                check_sentence(text, (_PAYLOAD,), str(path).encode())
     return True
 
 
@@ -402,7 +403,7 @@ TARGETS: Final = {
             encode_info(RecordInfo(name="a", version=1)),
             encode_info(RecordInfo(name="b/c", version=999_999_999, state=State.DESTROYED)),
             encode_info(_INFO).replace(b'"metadata_version":1', b'"metadata_version":2'),
-            _resealed(encode_info(_INFO).replace(b'"metadata_version":1', b'"metadata_version":2')),
+            _rewrapped(encode_info(_INFO).replace(b'"metadata_version":1', b'"metadata_version":2')),
         ),
         words=tuple(f'"{word}"'.encode() for word in _METADATA_WORDS),
         maximum_bytes=4096,
@@ -413,7 +414,7 @@ TARGETS: Final = {
         seeds=(
             b"\0" + encode_info(_INFO),
             b"\1" + _PAYLOAD,
-            b"\2" + _resealed(encode_info(_INFO).replace(b'"version":3', b'"version":4')),
+            b"\2" + _rewrapped(encode_info(_INFO).replace(b'"version":3', b'"version":4')),
             b"\3",
             b"\4" + encode_info(RecordInfo(name="b/c", version=1, state=State.DESTROYED)),
             b"\5" + _PAYLOAD,

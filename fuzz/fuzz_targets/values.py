@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from fuzz_targets.contract import attempt, check_sentence, require
+from fuzz_targets.contract import attempt, check_sentence, require, text_of
 from fuzz_targets.target import Target
 from keywright import Secret, Setting, check_name, format_time, parse_reference, parse_time
 from keywright.cli.parser import attributes_of, duration_of, pairs_of, time_of
@@ -48,7 +48,7 @@ def _check_time(text: str, data: bytes) -> None:
     try:
         time = parse_time(text)
     except ValueError as error:
-        check_sentence(str(error), (data,), _SHOWN)
+        check_sentence(text_of(error), (data,), _SHOWN)
         return
     require(time.tzinfo is UTC, "a time is not in UTC")
     require(parse_time(format_time(time)) == time, "a time does not come back")
@@ -59,7 +59,7 @@ def _check_duration(text: str, data: bytes) -> None:
     try:
         duration = parse_duration(text)
     except ValueError as error:
-        check_sentence(str(error), (data,), _SHOWN)
+        check_sentence(text_of(error), (data,), _SHOWN)
         return
     require(timedelta(0) <= duration <= timedelta(days=36500), "a duration is out of bounds")
     require(parse_duration(format_duration(duration)) == duration, "a duration does not come back")

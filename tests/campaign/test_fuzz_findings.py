@@ -7,9 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.errors import text_of
 
 import keywright
-from keywright.errors import DamagedStoreError
+from keywright.errors import CorruptedStoreError
 from keywright_nix.trusted import parse_trusted
 
 
@@ -39,36 +40,36 @@ def _replace_in_schema(database: Path, old: str, new: str) -> None:
         connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = 'record'", (old, new))
 
 
-def _assert_plain(database: Path, error: DamagedStoreError) -> None:
+def _assert_plain(database: Path, error: CorruptedStoreError) -> None:
     """Whichever check of the store sees it first, the message is one line about the database."""
-    assert str(error).startswith(f"{database}: ")
-    assert str(error).isprintable()
+    assert text_of(error).startswith(f"{database}: ")
+    assert text_of(error).isprintable()
 
 
 def test_a_schema_that_is_no_text_is_damage(database: Path) -> None:
-    """A byte of SQLite's own schema that is no UTF-8 raises DamagedStoreError (sqlite3 raises UnicodeDecodeError)."""
+    """A byte of SQLite's own schema that is no UTF-8 raises CorruptedStoreError (sqlite3 raises UnicodeDecodeError)."""
     content = database.read_bytes()
     assert content.count(b"version INTEGER NOT NULL") == 1
     database.write_bytes(content.replace(b"version INTEGER NOT NULL", b"version INTEGER \xb1OT NULL"))
 
     with (
         keywright.open(_settings(database.parent)) as ring,
-        pytest.raises(DamagedStoreError) as caught,
+        pytest.raises(CorruptedStoreError) as caught,
     ):
         list(ring.list())
 
-    assert str(caught.value) == f"{database}: the database is damaged; restore it from a backup"
+    assert text_of(caught.value) == f"{database}: the database is damaged; restore it from a backup"
 
 
 def test_a_row_of_no_name_is_damage(database: Path) -> None:
-    """A row whose name is none raises DamagedStoreError and shows it nowhere (it was listed as if it were one)."""
+    """A row whose name is none raises CorruptedStoreError and shows it nowhere (it was listed as if it were one)."""
     _change(database, "UPDATE record SET name = 'a\nb'")
 
     with (
         keywright.open(_settings(database.parent)) as ring,
-        pytest.raises(DamagedStoreError) as caught,
+        pytest.raises(CorruptedStoreError) as caught,
     ):
-        list(ring.open_store().store.names())
+        list(ring.open_store().names())
 
     _assert_plain(database, caught.value)
 
@@ -83,12 +84,12 @@ def test_a_row_of_no_name_is_damage(database: Path) -> None:
     ],
 )
 def test_a_column_of_another_type_is_damage(database: Path, change: str) -> None:
-    """A row with a value of another type than its column's raises DamagedStoreError (it was a TypeError)."""
+    """A row with a value of another type than its column's raises CorruptedStoreError (it was a TypeError)."""
     _change(database, f"UPDATE record SET {change}")
 
     with (
         keywright.open(_settings(database.parent)) as ring,
-        pytest.raises(DamagedStoreError) as caught,
+        pytest.raises(CorruptedStoreError) as caught,
     ):
         ring.show("a")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright, feed, started
+from support.errors import text_of
 
 import keywright as library
 from keywright.cli import app
@@ -29,7 +30,7 @@ PLUGINS = library.Registry.load()
 
 
 def _nix() -> library.Secret:
-    key = PLUGINS.key_type("ed25519").complete(library.Key("ed25519", "canary-1", SEED))
+    key = PLUGINS.key_type("ed25519").validate(library.Key("ed25519", "canary-1", SEED))
     return PLUGINS.format("nix").encode_secret(key)
 
 
@@ -131,8 +132,8 @@ def test_no_command_that_reads_a_key_shows_it(
         monkeypatch.setattr(sys, "stdin", _Stdin(spoil(CANARIES[canary].reveal())))
         error = _error_of(COMMANDS[command])
         if error is not None:
-            assert "\n" not in str(error)
-            assert_no_canary(str(error))
+            assert "\n" not in text_of(error)
+            assert_no_canary(text_of(error))
             assert_no_canary(repr(error))
             assert_no_canary(traceback_with_locals(error))
         captured = capfdbinary.readouterr()
@@ -267,7 +268,7 @@ def test_values_do_not_show_and_are_not_pickled() -> None:
         ring.import_key("canary", NIX)
         key = ring.load("canary")
         signer = ring.signer("canary")
-        record = ring.open_store().store.get("canary", 1)
+        record = ring.open_store().get("canary", 1)
         exported = ring.export("canary", secret=True)
         things = [key, signer, signer.current(), record, exported, ring, ring.open_store(), ring.show("canary")]
 

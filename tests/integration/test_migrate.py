@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import Keywright
+from support.errors import joined, printed
 
 CONFIG = """
 default_store = "files"
@@ -41,10 +42,10 @@ def test_all_there_already_is_not_nothing(keywright: Keywright) -> None:
 def test_a_conflict_is_exit_code_4(keywright: Keywright) -> None:
     """Another key in its place is reported on stderr; the rest is copied; nothing is removed, and that is said."""
     assert keywright("--store", "db", "generate", "b", "--type", "oct").returncode == 0
-    nothing = "keywright: nothing {} removed from the source, for not all of it {} in the target"
+    nothing = "nothing {} removed from the source, for not all of it {} in the target"
     settled = "; name the names that are settled, and these are removed"
 
-    move = ("migrate", "--from", "files", "--to", "db", "--delete-source", "--in-use")
+    move = ("migrate", "--from", "files", "--to", "db", "--delete-source", "--allow-referenced")
     dry = keywright(*move, "--dry-run")
     alone = keywright(*move, "b")
     done = keywright(*move)
@@ -53,9 +54,9 @@ def test_a_conflict_is_exit_code_4(keywright: Keywright) -> None:
     assert dry.stderr.decode().splitlines()[-1] == nothing.format("would be", "would be") + settled
     assert (alone.returncode, alone.stderr.decode().splitlines()[-1]) == (4, nothing.format("was", "is"))
     assert (done.returncode, done.stdout) == (4, b"a@2: copied\na@1: copied\ncopied 2, identical 0, conflict 1\n")
-    assert done.stderr.decode() == (
-        "keywright: b@1 in store 'db' is another key; leave both where they are, set keys.b.store to the store whose "
-        f"key counts, and migrate the other names by naming them\n{nothing.format('was', 'is')}{settled}\n"
+    assert joined(done.stderr) == (
+        "error: b@1 in store 'db' is another key; leave both where they are, set keys.b.store to the store "
+        f"whose key counts, and migrate the other names by naming them\n{nothing.format('was', 'is')}{settled}\n"
     )
     assert b"a@2" in keywright("list").stdout
     moved = keywright(*move, "a")
@@ -102,12 +103,12 @@ def test_a_program_reads_json(keywright: Keywright) -> None:
             ("--from", "files", "--to", "db", "--delete-source"), 2,
             (
                 "{home}/keywright.toml: default_store points a at store 'files', where it is to be removed, and not at "
-                "'db'; change that first, or say --in-use"
+                "'db'; change that first, or pass --allow-referenced"
             ),
         ),
         (
-            ("--from", "files", "--to", "db", "--in-use"), 2,
-            "in_use is about removing from the source; say --delete-source, or leave out --in-use",
+            ("--from", "files", "--to", "db", "--allow-referenced"), 2,
+            "allow_referenced is about removing from the source; pass --delete-source, or leave out --allow-referenced",
         ),
         (
             ("--from", "files", "--to", "db", "--store", "db"), 2,
@@ -115,7 +116,7 @@ def test_a_program_reads_json(keywright: Keywright) -> None:
         ),
         (
             ("--from", "flies", "--to", "db"), 2,
-            "{home}/keywright.toml: stores.flies is not configured (did you mean 'files'?); there are: ci, db, files",
+            "{home}/keywright.toml: stores.flies is not configured (did you mean 'files'?); available: ci, db, files",
         ),
     ],
 )  # fmt: skip
@@ -124,7 +125,7 @@ def test_what_cannot_be(home: Path, keywright: Keywright, arguments: tuple[str, 
     done = keywright("migrate", *arguments)
 
     assert (done.returncode, done.stdout) == (code, b"")
-    assert done.stderr.decode() == f"keywright: {message.format(home=home)}\n"
+    assert done.stderr.decode() == printed(f"{message.format(home=home)}")
     assert keywright("--store", "db", "list").stdout == b""
 
 
@@ -138,18 +139,18 @@ def test_a_store_that_forgets_is_no_end_of_a_migration(home: Path, keywright: Ke
     dry = ("--dry-run",) if dry_run else ()
     before = keywright("list").stdout
 
-    for words in ((), ("--in-use",)):
+    for words in ((), ("--allow-referenced",)):
         refused = keywright("migrate", "--from", "files", "--to", "mem", "--delete-source", *words, *dry)
         assert (refused.returncode, refused.stdout) == (2, b"")
-        assert refused.stderr == (
-            b"keywright: store 'mem' forgets all when the process ends, so what is removed from store 'files' would be "
-            b"lost; leave out --delete-source, or name another store with --to\n"
+        assert joined(refused.stderr) == (
+            "error: store 'mem' forgets all when the process ends, so what is removed from store 'files' would be "
+            "lost; leave out --delete-source, or name another store with --to\n"
         )
     copied = keywright("migrate", "--from", "files", "--to", "mem", *dry)
 
     assert copied.returncode == 0
     assert copied.stderr == (
-        b"keywright: warning: store 'mem' forgets all when the process ends, so nothing that is copied there stays\n"
+        b"warning: store 'mem' forgets all when the process ends, so nothing that is copied there stays\n"
     )
     assert keywright("list").stdout == before
 
@@ -179,10 +180,10 @@ def test_what_loses_its_seal_is_counted(home: Path, keywright: Keywright) -> Non
     done = keywright(*move, env=MASTER)
     read = keywright("--json", *move, env=MASTER)
 
-    assert dry.stderr == b"keywright: warning: store 'db' has no seal: 2 secrets would lie in it as they are\n"
-    assert one.stderr == b"keywright: warning: store 'db' has no seal: 1 secret lies in it as it is\n"
+    assert dry.stderr == b"warning: store 'db' has no seal: 2 secrets would lie in it as they are\n"
+    assert one.stderr == b"warning: store 'db' has no seal: 1 secret lies in it as it is\n"
     assert (done.returncode, done.stdout) == (0, b"a@2: copied\na@1: copied\ncopied 2, identical 1\n")
-    assert done.stderr == b"keywright: warning: store 'db' has no seal: 2 secrets lie in it as they are\n"
+    assert done.stderr == b"warning: store 'db' has no seal: 2 secrets lie in it as they are\n"
     assert json.loads(read.stdout.splitlines()[-1])["unsealed"] == 2
     assert keywright("migrate", "b", "--from", "db", "--to", "sealed", env=MASTER).stderr == b""
 
@@ -210,21 +211,21 @@ def test_a_source_without_keys_is_told(home: Path, keywright: Keywright, to: str
     quiet = keywright("-q", "migrate", "--from", "db", "--to", to)
 
     assert (done.returncode, done.stdout) == (0, b"copied 0, identical 0\n")
-    assert done.stderr == b"keywright: store 'db' lists no keys" + hint + b"\n"
+    assert done.stderr == b"store 'db' lists no keys" + hint + b"\n"
     assert (quiet.returncode, quiet.stderr) == (0, b"")
 
 
 def test_a_key_left_behind_is_not_imported_twice(home: Path, keywright: Keywright) -> None:
-    """`import` refuses a name that another configured store has, as `generate` does, unless told --new-here."""
+    """`import` refuses a name that another configured store has, as `generate` does, unless told --allow-duplicate."""
     secret = keywright("export", "a", "--secret").stdout
     switched = ("--option", "default_store", "db")
 
     refused = keywright(*switched, "import", "a", input=secret)
-    told = keywright(*switched, "import", "a", "--new-here", input=secret)
+    told = keywright(*switched, "import", "a", "--allow-duplicate", input=secret)
 
     assert (refused.returncode, refused.stdout) == (4, b"")
     assert refused.stderr == (
-        b"keywright: store 'files' has a already, and the configuration now points it at store 'db'; move it with "
-        b"`keywright migrate --from files --to db a`, or say --new-here for a second key\n"
+        b"error: store 'files' has a already, and the configuration now points it at store 'db'\nhint: move it with "
+        b"`keywright migrate --from files --to db a`, or pass --allow-duplicate for a second key\n"
     )
     assert (told.returncode, told.stdout) == (0, b"a@1\n")

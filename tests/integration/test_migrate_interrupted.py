@@ -1,4 +1,4 @@
-"""`migrate` twice at once, and Ctrl-C in the middle of `migrate` and `reseal`: nothing is lost or done twice."""
+"""`migrate` twice at once, and Ctrl-C in the middle of `migrate` and `rewrap`: nothing is lost or done twice."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright, ctrl_c
+from support.errors import joined
 
 import keywright as library
 
@@ -31,7 +32,7 @@ def test_two_of_them_do_it_once(home: Path, environment: dict[str, str], old: st
         for number in range(MANY):
             ring.generate(f"k{number:03}")
         before = {name: ring.export(name) for name in ring.names()}
-    options = ("--delete-source", "--in-use") if removes else ()
+    options = ("--delete-source", "--allow-referenced") if removes else ()
 
     running = [
         subprocess.Popen(
@@ -97,7 +98,7 @@ def test_ctrl_c_says_how_far_it_came(
     rest = keywright(*move)
 
     *lines, summary = out.decode().splitlines()
-    assert (code, err) == (130, b"keywright: interrupted; the same command goes on where it stopped\n")
+    assert (code, err) == (130, b"interrupted; run the same command again to continue\n")
     assert 0 < len(lines) < KEYS
     if as_json:
         assert {json.loads(line)["outcome"] for line in lines} == {"copied"}
@@ -140,27 +141,37 @@ def test_what_is_counted_is_told(home: Path, environment: dict[str, str], as_jso
 
     *lines, summary = done.stdout.decode().splitlines()
     assert (done.returncode, done.stderr.decode().splitlines()) == (
-        130, ["keywright: interrupted; the same command goes on where it stopped"],
+        130, ["interrupted; run the same command again to continue"],
     )  # fmt: skip
     assert "k004@1" in lines[-1]
     assert (json.loads(summary)["copied"] if as_json else int(summary.split()[1].rstrip(","))) == len(lines) == 5
 
 
 def test_failures_that_are_counted_are_told(home: Path, environment: dict[str, str]) -> None:
-    """The same of `reseal`, with a master key that opens none of them."""
+    """The same of `rewrap`, with a master key that opens none of them."""
     (home / "keywright.toml").write_text(CONFIG.replace("previous = ", "# "))
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("MASTER", MASTERS["PREVIOUS"])
         with library.open(home / "keywright.toml", store="sealed") as ring:
             for number in range(10):
                 ring.generate(f"k{number:03}")
-    command = [sys.executable, "-c", COUNTED.replace("METHOD", "say"), "--store", "sealed", "reseal"]
+    command = [
+        sys.executable,
+        "-c",
+        COUNTED.replace("METHOD", "error")
+        .replace("in text", "in str(text)")
+        .replace("context, text)", "context, text, subject='')", 1)
+        .replace("tell(context, text)", "tell(context, text, subject)"),
+        "--store",
+        "sealed",
+        "rewrap",
+    ]
     done = subprocess.run(command, cwd=home, env={**environment, **MASTERS}, capture_output=True, timeout=60)
 
-    *lines, last = done.stderr.decode().splitlines()
-    assert (done.returncode, last) == (130, "keywright: interrupted; the same command goes on where it stopped")
+    *lines, last = joined(done.stderr).splitlines()
+    assert (done.returncode, last) == (130, "interrupted; run the same command again to continue")
     assert "k004@1" in lines[-1]
-    assert (len(lines), done.stdout) == (5, b"resealed 0, current 0, failed 5\n")
+    assert (len(lines), done.stdout) == (5, b"rewrapped 0, current 0, failed 5\n")
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -178,18 +189,18 @@ def test_ctrl_c_while_a_store_is_sealed_anew(
     key = home / "sealed" / "k003" / "@1" / "key"
     before = key.read_bytes()
 
-    arguments = (*options, "--store", "sealed", "reseal")
+    arguments = (*options, "--store", "sealed", "rewrap")
     code, out, err = ctrl_c(home, {**environment, **MASTERS}, *arguments, begun=lambda _: key.read_bytes() != before)
-    rest = keywright("--json", "--store", "sealed", "reseal", env=MASTERS)
+    rest = keywright("--json", "--store", "sealed", "rewrap", env=MASTERS)
 
-    assert (code, err) == (130, b"keywright: interrupted; the same command goes on where it stopped\n")
-    done = json.loads(out)["resealed"] if as_json else int(out.split()[1].rstrip(b","))
+    assert (code, err) == (130, b"interrupted; run the same command again to continue\n")
+    done = json.loads(out)["rewrapped"] if as_json else int(out.split()[1].rstrip(b","))
     assert 0 < done < KEYS
     if as_json:
-        assert json.loads(out) == {"resealed": done, "current": 0, "failed": 0, "interrupted": True}
+        assert json.loads(out) == {"rewrapped": done, "current": 0, "failed": 0, "interrupted": True}
     else:
-        assert out == f"resealed {done}, current 0\n".encode()
-    assert json.loads(rest.stdout)["resealed"] in (KEYS - done - 1, KEYS - done)
+        assert out == f"rewrapped {done}, current 0\n".encode()
+    assert json.loads(rest.stdout)["rewrapped"] in (KEYS - done - 1, KEYS - done)
 
 
 @pytest.mark.usefixtures("keys")

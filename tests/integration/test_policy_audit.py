@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support import COMMAND, Keywright
+from support.errors import joined
 
 import keywright as library
 from keywright.testing import assert_hidden
@@ -83,7 +84,7 @@ def test_a_rule_refuses_before_anything_is_written(
 
     done = keywright(*arguments)
 
-    assert (done.returncode, done.stdout, done.stderr.decode()) == (5, b"", f"keywright: {message}\n")
+    assert (done.returncode, done.stdout, joined(done.stderr)) == (5, b"", f"error: {message}\n")
     assert not list(home.glob("keys/*"))
     assert [_told(line) for line in _logged(home)] == [
         ("generate", "a@1", "files", "…"),
@@ -184,7 +185,7 @@ def test_what_must_be_logged_and_cannot_be_does_not_happen(home: Path, keywright
     )
     assert [(one.returncode, one.stdout) for one in done] == [(5, b"")] * 4
     assert done[0].stderr.decode() == (
-        f"keywright: generate of b is refused by plugin 'audit': what cannot be logged is not done: {reason}\n"
+        f"error: generate of b is refused by plugin 'audit': what cannot be logged is not done: {reason}\n"
     )
     assert keywright("list").stdout.startswith(b"a@1\t")
     (home / "log").chmod(0o700)
@@ -201,8 +202,7 @@ def test_what_need_not_be_logged_happens_and_is_told(home: Path, keywright: Keyw
     reason = "there is no directory to make the audit log's in; make it, or set another path"
     assert (done.returncode, done.stdout) == (0, b"a@1\n")
     assert done.stderr.decode() == (
-        "keywright: warning: plugin 'audit' could not note what happened (generate of a): "
-        f"{home}/no/where/audit.jsonl: {reason}\n"
+        f"warning: plugin 'audit' could not note what happened (generate of a): {home}/no/where/audit.jsonl: {reason}\n"
     )
 
 
@@ -298,13 +298,13 @@ def test_a_misspelt_plugin_is_not_passed_over(home: Path, keywright: Keywright) 
         pytest.param("[plugin.policy]\nrules = []\n", "plugin.policy", id="an empty list of rules"),
         pytest.param(
             _policy("minimum_bits = { rssa = 3072 }"),
-            "plugin.policy: rule 1: minimum_bits has a key type that is not installed (did you mean 'rsa'?); there "
-            "are: ec-p256, ec-p384, ec-p521, ed25519, oct, rsa, x25519",
+            "plugin.policy: rule 1: minimum_bits has a key type that is not installed (did you mean 'rsa'?); "
+            "available: ec-p256, ec-p384, ec-p521, ed25519, oct, rsa, x25519",
             id="key type",
         ),
         pytest.param(
             _policy('names = "prod/*", formats = "jkw"'),
-            "plugin.policy: rule 1: formats has a format that is not installed (did you mean 'jwk'?); there are: ",
+            "plugin.policy: rule 1: formats has a format that is not installed (did you mean 'jwk'?); available: ",
             id="format",
         ),
         pytest.param(
@@ -322,7 +322,7 @@ def test_a_policy_that_would_bind_nothing_refuses_everything(
 
     for answer in (keywright("generate", "a"), keywright("config", "check")):
         assert (answer.returncode, answer.stdout) == (2, b"")
-        assert answer.stderr.decode().startswith(f"keywright: {home}/keywright.toml: {message}")
+        assert joined(answer.stderr).startswith(f"error: {home}/keywright.toml: {message}")
     assert not (home / "keys").exists()
 
 
@@ -334,7 +334,7 @@ def test_the_guide_can_be_followed(home: Path, keywright: Keywright) -> None:
     (home / "keywright.toml").write_text(STORES + "\n".join(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)))
 
     assert keywright("config", "check").returncode == 0
-    refusals = re.findall(r"^\$ keywright (.*)\n(keywright: .*)$", text, re.MULTILINE)
+    refusals = re.findall(r"^\$ keywright (.*)\n(error: .*)$", text, re.MULTILINE)
     assert refusals
     for command, answer in refusals:
         done = keywright(*command.split())

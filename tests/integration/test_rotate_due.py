@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright
+from support.errors import joined, printed
 
 CONFIG = """
 default_store = "main"
@@ -81,15 +82,17 @@ def test_a_name_that_fails_is_told_and_the_rest_is_done(home: Path, keywright: K
 
     assert done.returncode == 5
     assert done.stdout == b"b@3\n"
-    assert done.stderr == (b"keywright: a: the kid of a would stay the same; set keys.a.kid to a text with {version}\n")
+    assert done.stderr == (
+        b"error: a: the kid of a would stay the same\nhint: set keys.a.kid to a text with {version}\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("--dry-run a", "--dry-run goes with --due; leave it out, or ask keywright show"),
-        ("", "one NAME is rotated at a time; name it, or say --due for all that are"),
-        ("a b", "one NAME is rotated at a time; name it, or say --due for all that are"),
+        ("", "one NAME is rotated at a time; name it, or pass --due for all that are"),
+        ("a b", "one NAME is rotated at a time; name it, or pass --due for all that are"),
         ("--due --bits 512", "--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME"),
         ("--due --kid x", "--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME"),
     ],
@@ -98,7 +101,7 @@ def test_arguments_that_do_not_fit(keywright: Keywright, arguments: str, message
     """What cannot be meant is refused before anything is read."""
     done = keywright("rotate", *arguments.split())
 
-    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", f"keywright: {message}\n")
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", printed(message))
 
 
 def test_a_table_that_is_misspelt_is_told(home: Path, keywright: Keywright) -> None:
@@ -113,8 +116,7 @@ def test_a_table_that_is_misspelt_is_told(home: Path, keywright: Keywright) -> N
 
     assert due.returncode == 2
     assert due.stderr.decode() == (
-        f"keywright: a: {message}\nkeywright: no key has a rotate_every, so none is ever due; set it in its "
-        "[keys.NAME] table\n"
+        printed(f"a: {message}") + "no key has rotate_every, so none is ever due; set it in its [keys.NAME] table\n"
     )
     assert doctor.returncode == 1
     assert "rotate_evry" in doctor.stdout.decode()
@@ -129,8 +131,7 @@ def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keyw
     announced, at_once = keywright("rotate", "a"), keywright("rotate", "a", "--activate-in", "0s")
 
     assert announced.stderr == (
-        b"keywright: warning: a has no version that signs until then; rotate with --activate-in 0s for one that signs "
-        b"now\n"
+        b"warning: a has no version that signs until then\nhint: rotate with --activate-in 0s for one that signs now\n"
     )
     assert b"no version that signs" not in at_once.stderr
 
@@ -140,14 +141,14 @@ def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keyw
     [
         pytest.param(
             '[stores.ci]\nbackend = "env"\n', 65, "UnsupportedOperationError",
-            "store 'ci' cannot tell when a@1 was made, so nobody knows when it is due; leave out keys.a.rotate_every, "
+            "store 'ci' cannot tell when a@1 was made, so it is unknown when it is due; leave out keys.a.rotate_every, "
             "or migrate it to a store that knows",
             id="no age",
         ),
         pytest.param(
             '[stores.a]\nbackend = "file"\npath = "k"\n', 5, "PolicyError",
-            "no version of a signs, and none is made by the clock: version 1 is compromised, and an older one never "
-            "takes its place; rotate to make a new one by hand, or leave out keys.a.rotate_every",
+            "no version of a signs, so none is created by the clock: version 1 is compromised, and an older version "
+            "never replaces a newer one; rotate by hand, or leave out keys.a.rotate_every",
             id="nothing signs",
         ),
     ],
@@ -164,12 +165,17 @@ def test_what_cannot_be_due_is_told(
     for more in ((), ("--dry-run",), ("--json",)):
         done = keywright("rotate", "--due", *more, env={"KEYWRIGHT_KEY_A": key})
 
-        assert (done.returncode, done.stderr.decode()) == (code, f"keywright: a: {message}\n")
+        assert (done.returncode, done.stderr.decode()) == (code, printed(f"a: {message}"))
     assert json.loads(done.stdout) == {
         "name": "a",
         "newest": "a@1",
         "since": None,
-        "error": {"type": kind, "message": message, "exit": code},
+        "error": {
+            "type": kind,
+            "message": message.rpartition("; ")[0],
+            "hint": message.rpartition("; ")[2],
+            "exit_code": code,
+        },
     }
 
 
@@ -187,7 +193,7 @@ def test_json_has_a_line_for_each_that_failed(home: Path, keywright: Keywright) 
         "newest": None,
         "since": None,
     }
-    assert (lines[1]["error"]["type"], lines[1]["error"]["exit"]) == ("ConfigError", 2)
+    assert (lines[1]["error"]["type"], lines[1]["error"]["exit_code"]) == ("ConfigError", 2)
 
 
 @pytest.mark.usefixtures("due")
@@ -200,7 +206,7 @@ def test_each_name_that_fails_is_reported(home: Path, keywright: Keywright) -> N
 
     plain, documents = keywright("rotate", "--due"), keywright("rotate", "--due", "--json")
 
-    assert [line.partition(b": ")[2][:3] for line in plain.stderr.splitlines()] == [b"a: ", b"b: "]
+    assert [line.partition(b": ")[2][:3] for line in joined(plain.stderr).encode().splitlines()] == [b"a: ", b"b: "]
     assert [json.loads(line)["name"] for line in documents.stdout.splitlines()] == ["a", "b"]
 
 
@@ -218,10 +224,10 @@ def test_a_store_that_was_swapped_is_told(home: Path, keywright: Keywright) -> N
         done = keywright("rotate", "--due", *arguments)
 
         assert (done.returncode, done.stdout) == (3, b"")
-        assert done.stderr == by_name.stderr.replace(b"keywright: ", b"keywright: a: ")
+        assert done.stderr == by_name.stderr.replace(b"error: ", b"error: a: ")
     assert by_name.stderr == (
-        b"keywright: store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to "
-        b"new a`, or say --store old\n"
+        b"error: store 'new' has no key a, and store 'old' has it\n"
+        b"hint: move it with `keywright migrate --from old --to new a`, or pass --store old\n"
     )
 
 
@@ -235,5 +241,5 @@ def test_what_a_destroyed_key_had_is_said_on_the_command_line(home: Path, keywri
     done = keywright("rotate", "a", "--no-attributes", "--bits", "256")
 
     assert both.returncode == 2
-    assert both.stderr == b"keywright: --no-attributes and --attribute exclude each other; leave one out\n"
+    assert both.stderr == b"error: --no-attributes and --attribute exclude each other\nhint: leave one out\n"
     assert (done.returncode, done.stdout) == (0, b"a@2\n")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 from support import Keywright
+from support.rings import writable
 
 import keywright as library
 from keywright.testing import assert_hidden
@@ -29,7 +30,7 @@ CANARY = library.Registry.load(["keytypes", "nix"])
 
 def canary() -> library.Secret:
     """A Nix key whose seed is easy to find again."""
-    key = CANARY.key_type("ed25519").complete(library.Key("ed25519", "canary-1", SEED))
+    key = CANARY.key_type("ed25519").validate(library.Key("ed25519", "canary-1", SEED))
     return CANARY.format("nix").encode_secret(key)
 
 
@@ -43,18 +44,18 @@ class Sealed(NamedTuple):
     def refusal(self, reference: str) -> bytes:
         """What is said where the payload of a version does not open."""
         return (
-            f"keywright: {reference} in store 'main': seals.master: seal {self.seal!r} does not open the payload: it "
-            f"was sealed under another master key, or it or its record was changed; set {SETTING[self.seal]} or "
-            f"previous to what sealed it, or restore it from a backup\n"
+            f"error: {reference} in store 'main': seals.master: seal {self.seal!r} does not open the payload: it "
+            f"was sealed under another master key, or it or its record was changed\nhint: set {SETTING[self.seal]} "
+            "or previous to what sealed it, or restore it from a backup\n"
         ).encode()
 
     @property
     def strangers_refusal(self) -> bytes:
         """What is said where nothing is sealed, for the master key opens nothing."""
         return (
-            f"keywright: b@1 in store 'main': seals.master: seal {self.seal!r} seals nothing here: what was sealed in "
-            f"this store before is under another master key, or damaged; correct {SETTING[self.seal]} or previous, run "
-            f"`keywright doctor`, or use another store\n"
+            f"error: b@1 in store 'main': seals.master: seal {self.seal!r} seals nothing here: what was sealed in "
+            f"this store before is under another master key, or damaged\nhint: correct {SETTING[self.seal]} or "
+            "previous, run `keywright doctor`, or use another store\n"
         ).encode()
 
     def configure(self, *, is_sealed: bool = True, more: str = "") -> None:
@@ -122,7 +123,7 @@ def test_keys_are_used_as_ever(sealed: Sealed, keywright: Keywright) -> None:
     assert keywright("destroy", "a@1", "--yes").returncode == 0
     assert keywright("sign", "a", input=b"message").returncode == 0
     assert keywright("doctor").returncode == 0
-    assert keywright("reseal").stdout == b"resealed 0, current 2\n"
+    assert keywright("rewrap").stdout == b"rewrapped 0, current 2\n"
 
 
 def test_no_file_of_the_store_shows_a_secret(sealed: Sealed, keywright: Keywright) -> None:
@@ -176,7 +177,7 @@ def test_a_record_moved_whole_is_refused(sealed: Sealed, keywright: Keywright, c
     assert keywright("generate", "a").returncode == 0
     sealed.configure(is_sealed=False)
     with library.open(sealed.home / "keywright.toml") as ring:
-        store = ring.open_store().writable
+        store = writable(ring)
         record = store.get("a", 1)
         info = replace(record.info, **{"name": "moved", "revision": library.Revision(""), **change})  # type: ignore[arg-type]  # (of the fields' own types)
         info = replace(info, name="a") if "version" in change else info
@@ -212,8 +213,9 @@ def test_a_key_put_there_unsealed_is_refused(sealed: Sealed, keywright: Keywrigh
         done = keywright("sign", name, input=b"message")
         assert (done.returncode, done.stdout) == (6, b"")
         assert done.stderr.decode() == (
-            f"keywright: {name}@1 is not sealed, though store 'main' has a seal, so it is not trusted; move it in "
-            f"with `keywright migrate` from a store without a seal\n"
+            f"error: {name}@1 is not sealed, though store 'main' has a seal, so it is not trusted\nhint: move it "
+            "in "
+            "with `keywright migrate` from a store without a seal\n"
         )
 
 
@@ -225,7 +227,7 @@ def test_a_record_put_back_whole_is_not_detected(sealed: Sealed, keywright: Keyw
     (sealed.home / "old").write_text(SEALS[sealed.seal][1] + "\n")
     sealed.configure(more='previous = [{ file = "old" }]\n')
     assert keywright("generate", "b").returncode == 0
-    assert keywright("reseal").stdout == b"resealed 1, current 1\n"
+    assert keywright("rewrap").stdout == b"rewrapped 1, current 1\n"
 
     sealed.put("a", 1, old)
 
@@ -248,7 +250,7 @@ def test_a_master_key_changes_twice(sealed: Sealed, keywright: Keywright) -> Non
     sealed.configure(more='previous = [{ env = "OLD" }, { file = "older" }]\n')
     old = {"OLD": SEALS[sealed.seal][1]}
 
-    assert keywright("reseal", env=old).stdout == b"resealed 2, current 0\n"
+    assert keywright("rewrap", env=old).stdout == b"rewrapped 2, current 0\n"
     shown = keywright("config", "show").stdout.decode()
 
     assert 'seals.master.previous = [{ "env" = "OLD" }, { "file" = "older" }]  # ' in shown
@@ -274,8 +276,8 @@ def test_what_needs_no_secret_asks_for_none(sealed: Sealed, keywright: Keywright
     assert (done.returncode, done.stdout) == (6 if secret == "wrong" else 2, b"")
     if secret == "missing":
         assert done.stderr.decode() == (
-            f"keywright: {sealed.home}/keywright.toml: seals.master.{SETTING[sealed.seal]} points to a file in "
-            f"{sealed.home}, which cannot be read (No such file or directory); check the path\n"
+            f"error: {sealed.home}/keywright.toml: seals.master.{SETTING[sealed.seal]} points to a file in "
+            f"{sealed.home}, which cannot be read (No such file or directory)\nhint: check the path\n"
         )
 
 

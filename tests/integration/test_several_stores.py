@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support import COMMAND, Keywright
+from support.errors import text_of
 
 import keywright
 import keywright as library
@@ -55,10 +56,10 @@ def test_every_combination_round_trips_or_says_why(
         if key_type not in PLUGINS.formats[format].key_types:
             with pytest.raises(ConfigError) as refused:
                 ring.generate("some/key", type=key_type, format=format, store="source", **options)
-            assert str(refused.value).startswith(
+            assert text_of(refused.value).startswith(
                 f"format {format!r} cannot carry a key of type {key_type!r}; it carries: "
             )
-            assert "\n" not in str(refused.value)
+            assert "\n" not in text_of(refused.value)
             return
         made = ring.generate("some/key", type=key_type, format=format, store="source", **options)
         went_in = ring.load("some/key", store="source")
@@ -66,7 +67,7 @@ def test_every_combination_round_trips_or_says_why(
         if store == "env":
             monkeypatch.setenv("KEYWRIGHT_KEY_SOME_KEY", secret.reveal().decode())
         else:
-            ring.import_key("some/key", secret, new_here=True)
+            ring.import_key("some/key", secret, allow_duplicate=True)
     if store == "memory":
         return
 
@@ -101,8 +102,8 @@ def test_every_type_converts_between_the_formats_that_carry_it(key_type: str) ->
         else:
             with pytest.raises(KeywrightError) as refused:
                 keywright.convert(secret, from_=first, to=name, secret=True, registry=PLUGINS)
-            assert f"is of type {key_type}" in str(refused.value)
-            assert "\n" not in str(refused.value)
+            assert f"is of type {key_type}" in text_of(refused.value)
+            assert "\n" not in text_of(refused.value)
 
 
 SCRIPT = """
@@ -235,7 +236,7 @@ def test_eight_processes_rotate_one_name(configured: Path, keywright: Keywright,
     assert all(code in (0, 4) for _, _, code in told), told
     assert made
     assert made == sorted(f"cache.example.org@{version}" for version in range(2, 2 + len(made)))
-    assert all(line.startswith("keywright: ") and "Traceback" not in line for line in refused)
+    assert all(line.startswith("error: ") and "Traceback" not in line for line in refused)
     _all_whole(configured, 1 + len(made))
 
 

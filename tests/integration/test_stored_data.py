@@ -221,8 +221,8 @@ def test_sealed_stores_are_rewrapped(written: Written, store: str) -> None:
     """What the older master key sealed is sealed with the newer, and then opens without the older."""
     with written.ring() as ring:
         before = describe(ring, store)
-        results = list(ring.reseal(store=store))
-        again = list(ring.reseal(store=store))
+        results = list(ring.rewrap(store=store))
+        again = list(ring.rewrap(store=store))
 
     assert not any(one.error for one in (*results, *again))
     changed = {one.reference for one in results if one.is_changed}
@@ -251,7 +251,7 @@ def test_stores_are_migrated(written: Written, source: str, target: str) -> None
 
     with written.ring() as ring:
         moving, staying = describe(ring, source), describe(ring, target)
-        results = list(ring.migrate(from_=source, to=target, delete_source=True, in_use=True))
+        results = list(ring.migrate(from_=source, to=target, delete_source=True, allow_referenced=True))
         assert {one.outcome for one in results} == {"copied", "removed"}
         assert not any(one.error for one in results)
         assert describe(ring, source) == {}
@@ -341,4 +341,4 @@ def test_the_command_line_takes_the_configuration(written: Written) -> None:
     assert [json.loads(line)["name"] for line in listed] == sorted(names)
     assert verified == b"db/cache.example.org@2\n"
     assert rotated == b"files-master/jwt@2\n"
-    assert "files/never-made in store 'files'" in {one["subject"] for one in found["findings"]}
+    assert "files/never-made in store 'files'" in {one["subject"] for one in found["problems"]}

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Protocol
 
 import pytest
+from support.errors import text_of
 
 from keywright import Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
@@ -153,7 +154,7 @@ def test_keys_that_it_cannot_carry(key: Key, message: str) -> None:
     with pytest.raises(UnsupportedKeyError) as caught:
         format.encode_secret(key)
 
-    assert str(caught.value) == message
+    assert text_of(caught.value) == message
 
 
 def test_other_refusals() -> None:
@@ -165,7 +166,7 @@ def test_other_refusals() -> None:
     with pytest.raises(MalformedKeyError) as malformed:
         format.decode(Secret(b"secret a 00"), default_kid="")
 
-    assert str(unknown.value) == "the public half of this key is not known; derive it before writing it in hex"
-    assert str(malformed.value) == (
+    assert text_of(unknown.value) == "the public half of this key is not known; derive it before writing it in hex"
+    assert text_of(malformed.value) == (
         "a hex key is `secret KID SEED` or `public KID KEY` on one line, 64 digits at its end"
     )

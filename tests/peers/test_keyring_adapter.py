@@ -62,7 +62,7 @@ class StoreKeyring(KeyringBackend):
         with self._open() as store:
             infos = store.versions(name)
             if infos and not self._rotates:
-                store.update(Record(infos[-1], payload), expected=infos[-1].revision)
+                store.replace_payload(infos[-1].name, infos[-1].version, payload, infos[-1].revision)
             else:
                 store.create(Record(RecordInfo(name=name, version=len(infos) + 1), payload))
 
@@ -72,7 +72,7 @@ class StoreKeyring(KeyringBackend):
             infos = store.versions(name)
             if not infos:
                 raise PasswordDeleteError("no such password")
-            store.remove(name, expected=[info.revision for info in infos])
+            store.remove(name, [info.revision for info in infos])
 
 
 def memory(directory: Path) -> Open:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keywright
-from keywright import Format, Key, KeyRing, Registry, Secret, hookimpl
+from keywright import Format, Key, KeyRing, Problem, Registry, Secret, WritableStore, hookimpl
+from keywright.errors import MalformedKeyError
 
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 """The time that the clock of a test's ring begins with."""
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
+Sealed = Callable[..., KeyRing]
 Wait = Callable[..., None]
 Table = dict[str, Any]
 Meanwhile = Callable[..., None]
+
+
+def writable(ring: KeyRing, store: str | None = None, *, name: str | None = None) -> WritableStore:
+    """A store of the ring, to write to it directly."""
+    return cast(WritableStore, ring.open_store(store, name=name))
+
+
+def problem_text(problem: Problem) -> str:
+    """The message of a problem, and its hint after a semicolon if it is not the general one."""
+    return problem.message if problem.hint == "correct it" else f"{problem.message}; {problem.hint}"
 
 
 class Claiming:
@@ -26,6 +39,7 @@ class Claiming:
 
     KEYWRIGHT_API = 1
     key_types = ("oct", "ed25519")
+    carries_kid = True
 
     def __init__(self, name: str, other: Format, read: Callable[[Key], Key] = lambda key: key) -> None:
         self.name = name
@@ -41,6 +55,42 @@ class Claiming:
 
     def decode(self, data: Secret, *, default_kid: str) -> Key:
         return self._read(self._other.decode(data, default_kid=default_kid))
+
+
+class Bare:
+    """The format `bare`: a half of an ed25519 key in hex, and no kid. As a plugin it registers itself."""
+
+    KEYWRIGHT_API = 1
+    name = "bare"
+    key_types = ("ed25519",)
+    carries_kid = False
+
+    @hookimpl
+    def keywright_register_formats(self) -> tuple[Format, ...]:
+        return (self,)
+
+    def encode_secret(self, key: Key) -> Secret:
+        assert key.secret is not None
+        return Secret(b"bare secret " + key.secret.reveal().hex().encode())
+
+    def encode_public(self, key: Key) -> bytes:
+        assert key.public is not None
+        return b"bare public " + key.public.hex().encode()
+
+    def decode(self, data: Secret, *, default_kid: str) -> Key:
+        found = re.fullmatch(rb"bare (secret|public) ([0-9a-f]{64})", data.reveal())
+        if found is None:
+            raise MalformedKeyError("not a bare key", hint="write 64 hex digits")
+        half = bytes.fromhex(found[2].decode())
+        if found[1] == b"secret":
+            return Key("ed25519", default_kid, Secret(half))
+        return Key("ed25519", default_kid, None, half)
+
+    def default_kid(self, name: str, version: int, key: Key) -> str:
+        return f"{name}-{version}"
+
+    def sniff(self, data: Secret) -> bool:
+        return data.reveal().startswith(b"bare ")
 
 
 class Ring:
@@ -75,6 +125,13 @@ class Ring:
     def findings(
         self, keys: Mapping[str, object] = {}, *, stores: Mapping[str, object] | None = None, store: str | None = None
     ) -> list[str]:
-        """What the doctor says."""
+        """What the doctor says: of each problem the subject, the message and the hint, in one text."""
+        problems = self.problems(keys, stores=stores, store=store)
+        return [f"{problem.subject}: {problem_text(problem)}" for problem in problems]
+
+    def problems(
+        self, keys: Mapping[str, object] = {}, *, stores: Mapping[str, object] | None = None, store: str | None = None
+    ) -> list[Problem]:
+        """The doctor's problems."""
         with self.open(keys, stores=stores, store=store) as ring:
-            return [str(finding) for finding in ring.examine()]
+            return list(ring.examine())

@@ -36,19 +36,43 @@ if TYPE_CHECKING:
     from keywright.plugins.hooks import hookimpl as hookimpl
     from keywright.plugins.registry import Registry as Registry
     from keywright.protocols import (
+        BatchSigner as BatchSigner,
+    )
+    from keywright.protocols import (
+        BatchStore as BatchStore,
+    )
+    from keywright.protocols import (
         Capabilities as Capabilities,
     )
     from keywright.protocols import (
-        ExaminedPlugin as ExaminedPlugin,
+        CheckedPlugin as CheckedPlugin,
     )
     from keywright.protocols import (
-        ExaminedStore as ExaminedStore,
+        CheckedStore as CheckedStore,
+    )
+    from keywright.protocols import (
+        CreateResult as CreateResult,
+    )
+    from keywright.protocols import (
+        EncryptedFormat as EncryptedFormat,
+    )
+    from keywright.protocols import (
+        ExtensibleFormat as ExtensibleFormat,
     )
     from keywright.protocols import (
         Format as Format,
     )
     from keywright.protocols import (
+        Guard as Guard,
+    )
+    from keywright.protocols import (
+        GuardedStore as GuardedStore,
+    )
+    from keywright.protocols import (
         InstalledNames as InstalledNames,
+    )
+    from keywright.protocols import (
+        JWKKeyType as JWKKeyType,
     )
     from keywright.protocols import (
         KeyType as KeyType,
@@ -58,6 +82,9 @@ if TYPE_CHECKING:
     )
     from keywright.protocols import (
         OpenedSeal as OpenedSeal,
+    )
+    from keywright.protocols import (
+        Problem as Problem,
     )
     from keywright.protocols import (
         RenewableSeal as RenewableSeal,
@@ -141,8 +168,9 @@ _MODULES = {
     "keywright.plugins.discovery": "KEYWRIGHT_API",
     "keywright.plugins.hooks": "hookimpl",
     "keywright.plugins.registry": "Registry",
-    "keywright.protocols": "Capabilities ExaminedPlugin ExaminedStore Format InstalledNames KeyType LenientFormat "
-    "OpenedSeal RenewableSeal Seal SigningStore Store StoreBackend WritableStore",
+    "keywright.protocols": "BatchSigner BatchStore Capabilities CheckedPlugin CheckedStore CreateResult "
+    "EncryptedFormat ExtensibleFormat Format Guard GuardedStore InstalledNames JWKKeyType KeyType LenientFormat "
+    "OpenedSeal Problem RenewableSeal Seal SigningStore Store StoreBackend WritableStore",
     "keywright.records": "Record RecordInfo Revision State decode_info encode_info format_time parse_time",
     "keywright.ring.codec": "convert",
     "keywright.ring.bound": "BoundKey BoundVerifier Decrypter DecryptionKey Encrypter EncryptionKey Signer Verifier",
@@ -153,6 +181,8 @@ _MODULES = {
     "keywright.text": "did_you_mean parse_duration",
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+_RENAMED = {"Known": "InstalledNames", "ExaminedStore": "CheckedStore", "ExaminedPlugin": "CheckedPlugin"}
 
 __all__ = list(_WHERE)
 
@@ -165,6 +195,8 @@ if not TYPE_CHECKING:  # or a type checker would accept every misspelled name
 
     def __getattr__(name: str) -> object:
         module = _WHERE.get(name)
+        if module is None and name in _RENAMED:
+            raise ImportError(f"{name} was renamed to {_RENAMED[name]} in keywright 0.2")
         if module is None:
             raise AttributeError(f"module 'keywright' has no attribute {name!r}")
         from importlib import import_module

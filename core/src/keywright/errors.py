@@ -1,16 +1,21 @@
 """Every error that keywright raises, divided by what the caller does next.
 
-Each message states the subject, the rule and the remedy in one line. It contains no secret and no input bytes.
+A message says in one clause what is wrong with what; a hint says what to do. Neither contains a secret or input bytes.
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = [
     "AccessDeniedError",
     "ConfigError",
     "ConflictError",
-    "DamagedStoreError",
-    "DurabilityUnknownError",
+    "CorruptedStoreError",
+    "DurabilityError",
     "ExpiredTokenError",
     "FormatError",
     "InvalidClaimError",
@@ -23,6 +28,7 @@ __all__ = [
     "MalformedKeyError",
     "MalformedTokenError",
     "NotExportableError",
+    "PassphraseNeededError",
     "PluginError",
     "PolicyError",
     "ReadOnlyStoreError",
@@ -36,7 +42,44 @@ __all__ = [
 
 
 class KeywrightError(Exception):
-    """The base class of all errors of keywright. Never raised itself."""
+    """The base class of all errors of keywright. Never raised itself. `str(error)` is the message.
+
+    Attributes:
+        hint: what to do, as a command, an option or a setting; None if the caller can do nothing. A traceback shows it.
+        name: the name of the key that the error is about; None if it is about no key, or the raiser does not know it.
+        version: the number of its version; None likewise.
+        store: the store as the configuration calls it; None likewise.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        name: str | None = None,
+        version: int | None = None,
+        store: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.name = name
+        self.version = version
+        self.store = store
+        if hint is not None:
+            self.add_note(f"hint: {hint}")
+
+    @property
+    def text(self) -> str:
+        """The message, and the hint after a semicolon if there is one: for a place that has one line."""
+        return str(self) if self.hint is None else f"{self}; {self.hint}"
+
+    def prefixed(self, prefix: str) -> Self:
+        """The same error with `prefix` before its message, for a caller that knows where the subject comes from."""
+        from copy import copy
+
+        other = copy(self)
+        other.args = (f"{prefix}{self}",)
+        return other
 
 
 class ConfigError(KeywrightError):
@@ -95,6 +138,10 @@ class MalformedKeyError(FormatError):
     """The bytes are not a key in this format. Exit code 65."""
 
 
+class PassphraseNeededError(MalformedKeyError):
+    """The key is encrypted, and no passphrase was given. Exit code 65."""
+
+
 class UnsupportedKeyError(FormatError):
     """A format cannot represent a key of this type, or one of its attributes. Exit code 65."""
 
@@ -131,9 +178,18 @@ class StoreUnavailableError(StoreError):
     """The store could not be reached or opened; its content is unknown. Exit code 6."""
 
 
-class DamagedStoreError(StoreError):
+class CorruptedStoreError(StoreError):
     """The content of the store is not what was written. Never treat this as "no keys". Exit code 6."""
 
 
-class DurabilityUnknownError(StoreError):
+class DurabilityError(StoreError):
     """The system did not confirm that a write is on the medium; the message says what is visible. Exit code 6."""
+
+
+_RENAMED = {"DamagedStoreError": "CorruptedStoreError", "DurabilityUnknownError": "DurabilityError"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _RENAMED:
+        raise ImportError(f"{name} was renamed to {_RENAMED[name]} in keywright 0.2")
+    raise AttributeError(f"module 'keywright.errors' has no attribute {name!r}")

@@ -21,12 +21,12 @@ Operation = Literal[
     "export",
     "bind",
     "migrate",
-    "reseal",
+    "rewrap",
     "remove",
 ]
 """`export` is the export of a secret half, and the load of a key that has one; `bind` is resolving a signer (single
 signatures are not events); `migrate` copies a version from another store to this one; `remove` removes a whole name
-whose versions were migrated; `reseal` seals a payload with another master key."""
+whose versions were migrated; `rewrap` seals a payload with another master key."""
 
 
 class ReviewRequest(NamedTuple):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self, TypeVar
 
 from keywright.errors import (
     AccessDeniedError,
-    DamagedStoreError,
+    CorruptedStoreError,
     KeywrightError,
     ReadOnlyStoreError,
     StoreUnavailableError,
@@ -51,7 +51,20 @@ _T = TypeVar("_T")
 
 # What the system reports, as errors of keywright.
 
-Report = tuple[type[KeywrightError], str]
+
+class Report(NamedTuple):
+    """The error that a system's error becomes.
+
+    Attributes:
+        message, hint: as for `KeywrightError`; `{subject}` and `{reason}` in them are replaced.
+        error: the class; None: that of the kind of error.
+    """
+
+    message: str
+    hint: str | None = None
+    error: type[KeywrightError] | None = None
+
+
 """An error class and a message, in which `{subject}` and `{reason}` are filled in."""
 
 _KINDS: Final = {
@@ -65,7 +78,7 @@ _CLASSES: Final[dict[str, type[KeywrightError]]] = {
     "denied": AccessDeniedError,
     "read_only": ReadOnlyStoreError,
     "full": StoreUnavailableError,
-    "misplaced": DamagedStoreError,
+    "misplaced": CorruptedStoreError,
     "missing": StoreUnavailableError,
     "other": StoreUnavailableError,
 }
@@ -88,7 +101,7 @@ class ErrorTable(NamedTuple):
         denied: this user lacks a permission; AccessDeniedError.
         read_only: the file system is mounted read-only; ReadOnlyStoreError. Without an entry, as `denied`.
         full: there is no room on the disk or in the quota; StoreUnavailableError.
-        misplaced: a link or another kind of file than was expected; DamagedStoreError.
+        misplaced: a link or another kind of file than was expected; CorruptedStoreError.
         missing: the file, or a directory above it, does not exist; StoreUnavailableError.
     """
 
@@ -108,8 +121,10 @@ class ErrorTable(NamedTuple):
         entry: str | Report | None = getattr(self, kind)
         if entry is None:
             kind, entry = "other", self.other
-        error_class, message = (_CLASSES[kind], entry) if isinstance(entry, str) else entry
-        return error_class(message.format(subject=subject, reason=os.strerror(number)))
+        report = Report(entry) if isinstance(entry, str) else entry
+        words = {"subject": subject, "reason": os.strerror(number)}
+        hint = None if report.hint is None else report.hint.format(**words)
+        return (report.error or _CLASSES[kind])(report.message.format(**words), hint=hint)
 
     def about(self, subject: str) -> _About:
         """A context that raises the error of this table in place of an `OSError` of its block."""
@@ -179,9 +194,13 @@ def check_owner(found: os.stat_result, subject: str, what: str) -> None:
         AccessDeniedError: another user owns it, or others may write it.
     """
     if found.st_uid and found.st_uid != os.geteuid():
-        raise AccessDeniedError(f"{subject}: {what} belongs to another user; run as that user, or change its owner")
+        raise AccessDeniedError(
+            f"{subject}: {what} belongs to another user", hint="run as that user, or change its owner"
+        )
     if found.st_mode & WRITABLE_BY_OTHERS:
-        raise AccessDeniedError(f"{subject}: {what} may be changed by other users; take that away with chmod go-w")
+        raise AccessDeniedError(
+            f"{subject}: {what} may be changed by other users", hint="take that away with chmod go-w"
+        )
 
 
 # Writing.

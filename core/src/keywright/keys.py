@@ -124,36 +124,48 @@ class Reference(NamedTuple):
         return self.name if self.version is None else f"{self.name}@{self.version}"
 
 
-def check_name(name: str) -> str:
+def is_reserved(name: str) -> bool:
+    """Whether a name is one of keywright's own records, which are not keys: it begins with `keywright.`."""
+    return name.startswith("keywright.")
+
+
+def check_name(name: str, *, reserved: bool = False) -> str:
     """Return `name` if it is a valid key name: segments of `a-z 0-9 . _ -`, joined by `/`, at most 200 bytes.
+
+    With `reserved`, names that begin with `keywright.` are valid too: a store keeps them as any other name.
 
     Raises:
         InvalidNameError: a segment is empty, does not start with a letter or digit, contains a character outside
-            the set, ends in a dot or is reserved by Windows; or the name is empty, too long, not text, or a
+            the set, ends in a dot or is reserved by Windows; or the name is empty, too long, reserved, not text, or a
             reference with a version.
     """
     _check_text(name)
+    if not reserved and is_reserved(name):
+        raise InvalidNameError("names that begin with 'keywright.' are reserved", hint="choose another name")
     if not name:
-        raise InvalidNameError("a key name must not be empty; use something like cache.example.org or prod/jwt")
+        raise InvalidNameError("a key name must not be empty", hint="use something like cache.example.org or prod/jwt")
     if len(name) > MAXIMUM_NAME_BYTES:
-        raise InvalidNameError(f"a key name has at most {MAXIMUM_NAME_BYTES} bytes; choose a shorter one")
+        raise InvalidNameError(f"a key name has at most {MAXIMUM_NAME_BYTES} bytes", hint="choose a shorter one")
     if "@" in name and re.fullmatch(f"[^@]+@{_VERSION}", name):
-        raise InvalidNameError("a key name belongs here, and not one of its versions; leave out the @ and the number")
+        raise InvalidNameError(
+            "a key name belongs here, and not one of its versions", hint="leave out the @ and the number"
+        )
     for segment in name.split("/"):
         if segment[:1] not in _START or not _INSIDE.issuperset(segment):
             raise InvalidNameError(
                 "a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a "
-                "letter or digit; use something like cache.example.org or prod/jwt"
+                "letter or digit",
+                hint="use something like cache.example.org or prod/jwt",
             )
         if segment.endswith("."):
-            raise InvalidNameError("no segment of a key name ends in '.' (Windows drops it); leave the dot out")
+            raise InvalidNameError("no segment of a key name ends in '.' (Windows drops it)", hint="leave the dot out")
         if segment.partition(".")[0] in _WINDOWS_DEVICES:
-            raise InvalidNameError("a segment of this key name is a device name on Windows; choose another")
+            raise InvalidNameError("a segment of this key name is a device name on Windows", hint="choose another")
     return name
 
 
-def parse_reference(text: str) -> Reference:
-    """Read `NAME` or `NAME@N`.
+def parse_reference(text: str, *, reserved: bool = False) -> Reference:
+    """Read `NAME` or `NAME@N`; `reserved` as for `check_name`.
 
     Raises:
         InvalidNameError: the name is not valid (see `check_name`), or N is not a whole number from 1 to 999999999
@@ -162,12 +174,12 @@ def parse_reference(text: str) -> Reference:
     _check_text(text)
     name, at, version = text.partition("@")
     if not at:
-        return Reference(check_name(name), None)
+        return Reference(check_name(name, reserved=reserved), None)
     if not re.fullmatch(_VERSION, version):
-        raise InvalidNameError("a version is a whole number from 1; write NAME@3, or NAME alone for the primary")
-    return Reference(check_name(name), int(version))
+        raise InvalidNameError("a version is a whole number from 1", hint="write NAME@3, or NAME alone for the primary")
+    return Reference(check_name(name, reserved=reserved), int(version))
 
 
 def _check_text(given: object) -> None:
     if not isinstance(given, str):
-        raise InvalidNameError("a key name is text; use something like cache.example.org or prod/jwt")
+        raise InvalidNameError("a key name is text", hint="use something like cache.example.org or prod/jwt")

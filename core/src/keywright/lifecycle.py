@@ -102,8 +102,8 @@ def newest_in_use(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | No
     return None if primary(infos, now) is None else coming[-1]
 
 
-def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
-    """Why no version signs: the state of the newest that would, and what to do."""
+def why_not(infos: Sequence[RecordInfo], now: datetime) -> tuple[str, str]:
+    """Why no version signs, from the state of the newest that would; and what to do."""
     known = phases(infos, now)
     waiting = [one.info for one in known if one.phase is Phase.ANNOUNCED]
     first = min(waiting, key=_activation, default=None)
@@ -111,14 +111,16 @@ def why_not(infos: Sequence[RecordInfo], now: datetime) -> str:
     active = [one for one in known if _supersedes(one.info) and _active(one.info, now)]
     if not active:
         if first is not None:
-            return f"version {first.version} is announced and {announced}"
-        return "no version was ever active; rotate to make one"
+            return f"version {first.version} is announced and {announced}", "wait until then, or rotate"
+        return "no version was ever active", "rotate"
     newest = active[-1]
-    way_out = "enable it again, or rotate" if newest.phase is Phase.DISABLED else "rotate to make a new one"
+    enable = "enable it again, or " if newest.phase is Phase.DISABLED else ""
+    hint = f"{enable}rotate"
+    reason = f"version {newest.info.version} is {newest.phase.value}, and an older version never replaces a newer one"
     if first is not None:
-        now_too = "enable it again, or " if newest.phase is Phase.DISABLED else ""
-        way_out = f"version {first.version} {announced}; until then {now_too}rotate with --activate-in 0s"
-    return f"version {newest.info.version} is {newest.phase.value}, and an older one never takes its place; {way_out}"
+        reason += f"; version {first.version} {announced}"
+        hint = f"wait until then, or {enable}rotate with --activate-in 0s"
+    return reason, hint
 
 
 def change_state(info: RecordInfo, state: State, now: datetime, reason: str = "") -> RecordInfo:
@@ -133,10 +135,10 @@ def change_state(info: RecordInfo, state: State, now: datetime, reason: str = ""
     if info.state is state:
         return info
     if info.state is State.DESTROYED:
-        raise PolicyError(f"{info.reference} is destroyed, for good; rotate to make a new version")
+        raise PolicyError(f"{info.reference} is destroyed permanently", hint="rotate to make a new version")
     if info.state is State.COMPROMISED and state is not State.DESTROYED:
         raise PolicyError(
-            f"{info.reference} is compromised, for good; rotate to make a new version, or destroy this one"
+            f"{info.reference} is compromised permanently", hint="rotate to make a new version, or destroy this one"
         )
     never_active = _left_early(info)
     if state is not State.ENABLED and info.state is not State.ENABLED:

@@ -6,23 +6,34 @@ a test class for each contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+from keywright.errors import KeywrightError
 from keywright.keys import Key
 from keywright.records import Record, RecordInfo, Revision
 from keywright.secret import Secret
 from keywright.settings.model import Options, Setting
 
 __all__ = [
+    "BatchSigner",
+    "BatchStore",
     "Capabilities",
-    "ExaminedPlugin",
-    "ExaminedStore",
+    "CheckedPlugin",
+    "CheckedStore",
+    "CreateResult",
+    "EncryptedFormat",
+    "ExtensibleFormat",
     "Format",
+    "Guard",
+    "GuardedStore",
+    "InstalledNames",
+    "JWKKeyType",
     "KeyType",
     "LenientFormat",
     "OpenedSeal",
+    "Problem",
     "RenewableSeal",
     "Seal",
     "SigningStore",
@@ -58,8 +69,8 @@ class KeyType(Protocol):
         """
         ...
 
-    def complete(self, key: Key) -> Key:
-        """Derive a missing public half, and check both halves mathematically.
+    def validate(self, key: Key) -> Key:
+        """Check both halves mathematically, and derive a missing public half. Returns the key with both.
 
         Raises:
             InvalidKeyError: the key has no half at all, one has the wrong length or value, or the two do not belong
@@ -95,20 +106,44 @@ class KeyType(Protocol):
 
 
 @runtime_checkable
+class JWKKeyType(KeyType, Protocol):
+    """A key type that describes its JWK members, so that `jwk` can represent its keys. Optional."""
+
+    def jwk_members(self, key: Key) -> Mapping[str, str]:
+        """The members of a key: `kty` and those of its halves; without a secret half, only those of the public one.
+
+        The members of the public half are those of the thumbprint (RFC 7638 §3.2), so optional ones do not belong here.
+        """
+        ...
+
+    def key_from_jwk(self, members: Mapping[str, object]) -> Key | None:
+        """The key with these members; None if they are of another type. `validate` is called with it.
+
+        Raises:
+            MalformedKeyError: they are of this type, and one is missing or is not what it has to be.
+        """
+        ...
+
+
+@runtime_checkable
 class Format(Protocol):
     """Encodes a key as bytes and decodes it. Pure: no I/O, clock or randomness.
 
-    A format checks syntax and lengths; `KeyType.complete` checks the mathematics.
+    A format checks syntax and lengths; `KeyType.validate` checks the mathematics.
 
     Attributes (read-only):
         name: `a-z`, digits and `-`, such as `nix`.
         key_types: names of the key types that it can represent, the implied one first.
+        carries_kid: whether an encoding contains the kid. If not, a store keeps the kid in the metadata alone, and
+            `export` and `convert` report that it is left behind.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def key_types(self) -> tuple[str, ...]: ...
+    @property
+    def carries_kid(self) -> bool: ...
 
     def encode_secret(self, key: Key) -> Secret:
         """The canonical encoding of a key with both halves.
@@ -159,10 +194,51 @@ class LenientFormat(Format, Protocol):
         ...
 
 
+@runtime_checkable
+class EncryptedFormat(Format, Protocol):
+    """A format whose secret keys may be encrypted with a passphrase. Optional.
+
+    `decode` of encrypted data raises PassphraseNeededError. A store keeps the plain canonical encoding, which its seal
+    encrypts.
+    """
+
+    def is_encrypted(self, data: Secret) -> bool:
+        """Whether the bytes are an encrypted key of this format; fast, and may be wrong about damaged data."""
+        ...
+
+    def decode_encrypted(self, data: Secret, passphrase: Secret, *, default_kid: str) -> Key:
+        """Decrypt and decode a secret key. The cost that the data asks for is bounded.
+
+        Raises:
+            MalformedKeyError: the passphrase is wrong or the data is damaged (one message for both), or the data is not
+                an encrypted key of this format.
+            UnsupportedKeyError: a cipher or key derivation is not supported, or costs more than is allowed; or as
+                `decode`.
+        """
+        ...
+
+    def encode_encrypted(self, key: Key, passphrase: Secret, *, entropy: Secret) -> Secret:
+        """Encode and encrypt a key with both halves. `entropy` is 64 random bytes: salts and nonces come from it.
+
+        Raises:
+            UnsupportedKeyError: as `encode_secret`.
+        """
+        ...
+
+
+@runtime_checkable
+class ExtensibleFormat(Format, Protocol):
+    """A format that can also represent key types of other plugins. Optional."""
+
+    def with_key_types(self, key_types: Sequence[JWKKeyType]) -> Format:
+        """The same format with these key types beside its own."""
+        ...
+
+
 class Store(Protocol):
     """An open store. Safe to use from threads.
 
-    Every method may raise StoreUnavailableError (not reachable), AccessDeniedError (not allowed), DamagedStoreError
+    Every method may raise StoreUnavailableError (not reachable), AccessDeniedError (not allowed), CorruptedStoreError
     (the content is not what was written), and ConfigError if the configuration or the content contradicts itself.
     """
 
@@ -183,26 +259,39 @@ class Store(Protocol):
         ...
 
 
-class ExaminedStore(Store, Protocol):
+class Problem(NamedTuple):
+    """A problem that a check found. Its texts are one line each, without secrets and input bytes.
+
+    Attributes:
+        subject: what has the problem: a path, a record, a setting.
+        message: what the problem is.
+        hint: what to do.
+    """
+
+    subject: str
+    message: str
+    hint: str
+
+
+class CheckedStore(Store, Protocol):
     """A store that can check the place where it keeps its records. Optional for every store."""
 
-    def examine(self) -> Iterator[str]:
-        """One sentence for each problem, `SUBJECT: PROBLEM; HINT`, on one line and without input bytes. Read-only.
+    def check(self) -> Iterator[Problem]:
+        """The problems of the place: permissions, integrity, schema, leftovers of an interrupted writer. Read-only.
 
-        Problems of the place: permissions, integrity, schema, leftovers of an interrupted writer. `keywright doctor`
-        calls it and also reads every record. A store without problems, in use or not, yields nothing.
+        `keywright doctor` calls it and also reads every record. A store without problems yields nothing, also while
+        others use it.
         """
         ...
 
 
-class ExaminedPlugin(Protocol):
+class CheckedPlugin(Protocol):
     """An object returned by `keywright_configure` that can check what its settings refer to. Optional."""
 
-    def examine(self) -> Iterator[str]:
-        """One sentence for each problem, `SUBJECT: PROBLEM; HINT`, on one line and without input bytes. Read-only.
+    def check(self) -> Iterator[Problem]:
+        """The problems that would otherwise appear when a key is used: a file that cannot be written, for example.
 
-        Problems that would otherwise appear when a key is used: a file that cannot be written, a service that is not
-        reachable. `keywright doctor` and `keywright config check` call it.
+        Read-only. `keywright doctor` and `keywright config check` call it.
         """
         ...
 
@@ -210,9 +299,9 @@ class ExaminedPlugin(Protocol):
 class WritableStore(Store, Protocol):
     """A store that can be written. When a method returns, its change is durable: it survives kill -9 and power loss.
 
-    Every write may also raise ReadOnlyStoreError (nothing was written) and DurabilityUnknownError (a sync failed and
-    is not retried: the write was abandoned, or is visible but may not be on the medium, or is complete but some old
-    bytes may remain; the message says which).
+    Every write may also raise ReadOnlyStoreError (nothing was written) and DurabilityError (a sync failed and is not
+    retried: the write was abandoned, or is visible but may not be on the medium, or is complete but some old bytes may
+    remain; the message says which). `expected` is the revision that the caller has read.
     """
 
     def create(self, record: Record) -> RecordInfo:
@@ -224,25 +313,124 @@ class WritableStore(Store, Protocol):
         """
         ...
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        """Replace a version's metadata, or its payload, if its revision is `expected`. Returns the new info.
-
-        Both change at once only in a destruction: the state becomes `destroyed` and the payload None.
+    def update_info(self, info: RecordInfo, expected: Revision) -> RecordInfo:
+        """Replace a version's metadata and keep its payload. Returns the new info.
 
         Raises:
             KeyNotFoundError: the version does not exist.
             ConflictError: its revision differs; nothing was written.
-            UnsupportedOperationError: metadata and payload change at once, and it is not a destruction.
+            UnsupportedOperationError: the state is `destroyed`, and the version has a payload; use `destroy`.
         """
         ...
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+    def replace_payload(self, name: str, version: int, payload: Secret, expected: Revision) -> RecordInfo:
+        """Replace a version's payload and keep its metadata. Returns the info with the new revision.
+
+        Raises:
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs; nothing was written.
+            UnsupportedOperationError: the version is destroyed, or has no payload.
+        """
+        ...
+
+    def destroy(self, info: RecordInfo, expected: Revision) -> RecordInfo:
+        """Replace a version's metadata, whose state is `destroyed`, and erase its payload. Returns the new info.
+
+        Raises:
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs; nothing was written.
+            UnsupportedOperationError: the state is not `destroyed`.
+        """
+        ...
+
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
         """Remove a whole name if the revisions of all its versions, ascending, are `expected`. For migration.
 
         Raises:
             KeyNotFoundError: the name does not exist.
             ConflictError: a version was changed, added or removed; nothing was removed.
         """
+        ...
+
+
+class Guard(NamedTuple):
+    """A condition of a write: the record `name`, `version` still has this revision.
+
+    Attributes:
+        name, version: another record of the same store.
+        revision: the revision that it was read with.
+    """
+
+    name: str
+    version: int
+    revision: Revision
+
+
+class GuardedStore(WritableStore, Protocol):
+    """A store whose writes may depend on another record (capability `guarded`). Optional.
+
+    With `guard`, the write happens only while that record has that revision: both are one step for every other writer.
+    Otherwise, and if the record does not exist, ConflictError is raised and nothing is written. `create_many` of a
+    store that has it takes a guard likewise.
+    """
+
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
+        """As `WritableStore.create`."""
+        ...
+
+    def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """As `WritableStore.update_info`."""
+        ...
+
+    def replace_payload(
+        self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
+    ) -> RecordInfo:
+        """As `WritableStore.replace_payload`."""
+        ...
+
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """As `WritableStore.destroy`."""
+        ...
+
+
+class CreateResult(NamedTuple):
+    """What became of one record of `BatchStore.create_many`.
+
+    Attributes:
+        outcome: `created`; `exists`: the version existed already; `failed`: nothing was written; `unknown`: the store
+            does not know, for the answer was lost, and the caller has to look.
+        info: the info with its revision, if it was created.
+        error: why it was not, or why that is unknown: what `create` would have raised.
+    """
+
+    outcome: Literal["created", "exists", "failed", "unknown"]
+    info: RecordInfo | None = None
+    error: KeywrightError | None = None
+
+
+class BatchStore(WritableStore, Protocol):
+    """A store that adds many records in fewer steps than one each. Optional."""
+
+    def create_many(self, records: Sequence[Record]) -> Sequence[CreateResult]:
+        """Add versions in the given order. Returns a result for each, in that order.
+
+        A record that exists or fails does not stop those after it. A crash leaves a prefix of the records.
+
+        Raises:
+            StoreUnavailableError, AccessDeniedError, ReadOnlyStoreError: nothing was written.
+        """
+        ...
+
+
+class BatchSigner(Protocol):
+    """What `SigningStore.signer` may return: it can also sign many messages in fewer steps than one each. Optional."""
+
+    def __call__(self, message: bytes) -> bytes:
+        """The signature of a message, in JOSE form."""
+        ...
+
+    def sign_many(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        """The signatures of messages, in their order. All of them, or an error."""
         ...
 
 
@@ -280,16 +468,20 @@ class Capabilities(NamedTuple):
     Attributes:
         writable: they are `WritableStore`s.
         metadata: they store `RecordInfo`; otherwise only the payload.
-        signing: they are `SigningStore`s.
+        keys_stay_inside: they are `SigningStore`s.
         shared: several processes may use one at the same time.
         persistent: their content outlives the process.
+        remote: they are reached over a network, where a reply may be lost after the write happened.
+        guarded: they are `GuardedStore`s.
     """
 
     writable: bool
     metadata: bool
-    signing: bool = False
+    keys_stay_inside: bool = False
     shared: bool = True
     persistent: bool = True
+    remote: bool = False
+    guarded: bool = False
 
 
 class InstalledNames(NamedTuple):

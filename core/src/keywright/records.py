@@ -6,13 +6,13 @@ import re
 from base64 import b64decode, b64encode
 from binascii import crc32
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, NewType, TypeVar
 
-from keywright.errors import DamagedStoreError, InvalidNameError
+from keywright.errors import CorruptedStoreError, InvalidNameError
 from keywright.keys import Attributes, check_name
 from keywright.secret import Secret
 
@@ -125,7 +125,38 @@ def encode_info(info: RecordInfo) -> bytes:
     The member `crc32` is the first: the CRC-32 (IEEE 802.3, as in zip) of all that follows it, in hexadecimal. It
     detects damage that would otherwise read as another value; it does not protect against a user who can write the
     file.
+
+    Raises:
+        TypeError: `decode_info` would not return an equal value: a label that is not text, a time without a zone, an
+            attribute that JSON does not have. The message names the fields.
     """
+    try:
+        data = _encode(info)
+        again = decode_info(data, where="the metadata", revision=info.revision)
+    except (CorruptedStoreError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+        again = None
+    if again is None or again != info:
+        raise TypeError(f"the metadata has values that cannot be stored as they are: {_unstorable(info, again)}")
+    return data
+
+
+def _unstorable(info: RecordInfo, again: RecordInfo | None) -> str:
+    """The fields that are not read back as they are, each tried alone where not even all together can be written."""
+    fine = RecordInfo(name="fine", version=1)
+    names = []
+    for one in fields(RecordInfo):
+        value = getattr(info, one.name)
+        try:
+            alone = again or decode_info(_encode(replace(fine, **{one.name: value})), where="", revision=info.revision)
+            if getattr(alone, one.name) == value:
+                continue
+        except (CorruptedStoreError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+            pass
+        names.append(one.name)
+    return ", ".join(names)
+
+
+def _encode(info: RecordInfo) -> bytes:
     members = {
         "metadata_version": METADATA_VERSION,
         "name": info.name,
@@ -154,7 +185,7 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     `where` names the place for the message (a file, a row); `revision` becomes the record's.
 
     Raises:
-        DamagedStoreError: the bytes are not what `encode_info` writes, or were written by a newer keywright.
+        CorruptedStoreError: the bytes are not what `encode_info` writes, or were written by a newer keywright.
     """
     if data[:_HEAD] != _head(data[_HEAD:]):
         raise _damaged(where)
@@ -166,7 +197,9 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     except (ValueError, RecursionError):
         raise _damaged(where) from None
     if isinstance(written_by, int) and written_by > METADATA_VERSION:
-        raise DamagedStoreError(f"{where}: the metadata was written by a newer keywright; upgrade this one to read it")
+        raise CorruptedStoreError(
+            f"{where}: the metadata was written by a newer keywright", hint="upgrade this one to read it"
+        )
     try:
         if members.keys() != _MEMBERS or _typed(written_by, int) != METADATA_VERSION:
             raise ValueError("members")
@@ -195,7 +228,7 @@ def _info_of(members: dict[str, object], revision: str) -> RecordInfo:
     if version < 1:
         raise ValueError("version")
     return RecordInfo(
-        name=check_name(_typed(members["name"], str)),
+        name=check_name(_typed(members["name"], str), reserved=True),
         version=version,
         key_type=_typed(members["key_type"], str),
         format=None if members["format"] is None else _typed(members["format"], str),
@@ -233,5 +266,5 @@ def _time_of(value: object) -> datetime | None:
     return time.astimezone(UTC)
 
 
-def _damaged(where: str) -> DamagedStoreError:
-    return DamagedStoreError(f"{where}: the metadata is damaged; restore it from a backup")
+def _damaged(where: str) -> CorruptedStoreError:
+    return CorruptedStoreError(f"{where}: the metadata is damaged", hint="restore it from a backup")

@@ -42,10 +42,11 @@ def format_duration(duration: timedelta) -> str:
 
 
 def did_you_mean(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
-    """` (did you mean 'x'?)` for the nearest known word, or `""`."""
+    """` (did you mean 'x'?)` for the nearest known word, in any case of its letters, or `""`."""
     if len(word) > _LONGEST_WORD:
         return ""
     from difflib import get_close_matches
 
-    matches = get_close_matches(word, list(known), n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+    lowered = {one.lower(): one for one in known}
+    matches = get_close_matches(word.lower(), lowered, n=1)
+    return f" (did you mean {lowered[matches[0]]!r}?)" if matches else ""

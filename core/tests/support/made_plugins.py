@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from textwrap import dedent, indent
 from types import ModuleType
 
+from support.errors import text_of
+
 from keywright import Registry, ReviewRequest, hookimpl
 
 FORMAT = """
@@ -17,6 +19,7 @@ KEYWRIGHT_API = 1
 class Sound:
     name = "{name}"
     key_types = ("ed25519",)
+    carries_kid = True
     def encode_secret(self, key): ...
     def encode_public(self, key): ...
     def decode(self, data, *, default_kid): ...
@@ -30,7 +33,7 @@ def keywright_register_formats():
 SOUND = FORMAT.format(name="sound")
 
 HAS = "this keywright has API 1: install a version that fits"
-LACKS_ALL = "name, key_types, encode_secret, encode_public, decode, default_kid, sniff"
+LACKS_ALL = "name, key_types, carries_kid, encode_secret, encode_public, decode, default_kid, sniff"
 NO_FORMAT = "returned an object from keywright_register_formats that is no format: "
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -56,7 +59,7 @@ def returning(expression: str, hook: str = "keywright_register_formats") -> str:
 
 def failures(registry: Registry) -> list[str]:
     """The failures as people read them."""
-    return [str(failure) for failure in registry.failures]
+    return [text_of(failure) for failure in registry.failures]
 
 
 def plugin(**hooks: Callable[..., object]) -> ModuleType:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from support.errors import text_of
 
 
 @contextmanager
@@ -13,4 +14,4 @@ def refuses(kind: type[BaseException], message: str) -> Iterator[None]:
     """The block raises an error of this class with exactly this message."""
     with pytest.raises(kind) as caught:
         yield
-    assert str(caught.value) == message
+    assert text_of(caught.value) == message

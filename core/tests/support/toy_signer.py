@@ -8,7 +8,7 @@ from dataclasses import replace
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from keywright import Key, Options, Secret, Setting
+from keywright import Key, Options, PointProblem, Secret, Setting, ed25519_point_problem
 from keywright.errors import InvalidKeyError, InvalidSignatureError, NotExportableError, UnsupportedOperationError
 
 Sign = Callable[[bytes], bytes]
@@ -27,14 +27,20 @@ class ToySigner:
         public = private.public_key().public_bytes_raw()
         return Key(self.name, secret=Secret(private.private_bytes_raw()), public=public)
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         self.check_type(key)
+        if key.public is not None:
+            self.check_point(key.public)
         if key.secret is None:
             self.public(key.public or b"")
             return key
         if key.public not in (None, self.derive(key.secret)):
             raise InvalidKeyError("the halves of this toy key do not belong together")
         return replace(key, public=self.derive(key.secret))
+
+    def check_point(self, public: bytes) -> None:
+        if ed25519_point_problem(public) in (PointProblem.NOT_ON_CURVE, PointProblem.NOT_CANONICAL):
+            raise InvalidKeyError("the public half of this toy key is not a point of the curve")
 
     def bits(self, key: Key) -> int:
         self.check_type(key)
@@ -50,7 +56,7 @@ class ToySigner:
     def verifier(self, key: Key, algorithm: str) -> Verify:
         self.check_type(key)
         self.check_algorithm(algorithm)
-        public = self.public(self.complete(key).public or b"")
+        public = self.public(self.validate(key).public or b"")
 
         def verify(message: bytes, signature: bytes) -> None:
             try:

@@ -14,6 +14,7 @@ class HexFormat:
 
     name = "hex-ed25519"
     key_types = ("ed25519",)
+    carries_kid = True
 
     def encode_secret(self, key: Key) -> Secret:
         if key.secret is None:

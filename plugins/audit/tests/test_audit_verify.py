@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from refusals import refuses
+from support.errors import printed, text_of
 
 from keywright.errors import ConfigError, FormatError
 from keywright_audit.log import append, write_line
@@ -131,7 +132,7 @@ def test_an_expected_hash_finds_a_cut_end(log: Path, fill: Fill) -> None:
     log.write_bytes(b"".join(lines[:3]))
     assert verify(str(log)).faults == verify(str(log), expected=heads[2]).faults == []
     assert verify(str(log), expected=heads[3]).faults == [
-        Finding(0, "end", "no line has the expected hash: the end was cut off, or all was written anew")
+        Finding(0, "end", "no line has the expected hash: the end was cut off, or the whole log was rewritten")
     ]
     log.write_bytes(b"")
     assert [fault.what for fault in verify(str(log), expected=heads[0]).faults] == ["end"]
@@ -199,7 +200,7 @@ def test_what_cannot_be_read_is_told(log: Path) -> None:
     for path in (str(log), str(log.parent), "/dev/null", "\0"):
         with pytest.raises(ConfigError) as caught:
             verify(path)
-        messages.append(str(caught.value))
+        messages.append(text_of(caught.value))
 
     assert messages == [
         f"{log}: cannot be read (No such file or directory); check the path",
@@ -279,7 +280,7 @@ def test_verify_tells_of_a_cut_line_and_exits_0(run: Run, log: Path, fill: Fill)
     done, as_json = run("verify"), run("verify", "--json")
 
     told = "was cut while it was written (20 bytes); the next line will be preceded by one that says so"
-    assert (done.returncode, done.stderr) == (0, f"keywright: {log}: line 2 {told}\n")
+    assert (done.returncode, done.stderr) == (0, f"warning: {log}: line 2 {told}\n")
     assert [note["what"] for note in json.loads(as_json.stdout)["notes"]] == ["cut"]
 
 
@@ -299,7 +300,7 @@ def test_head_is_what_verify_can_expect_later(run: Run, log: Path, fill: Fill) -
     assert run("verify", "--expect", one).returncode == run("verify").returncode == 0
     assert _result(run("verify", "--anchor", "heads.txt")) == (
         1,
-        f"{log}: no line has the expected hash: the end was cut off, or all was written anew\n",
+        f"{log}: no line has the expected hash: the end was cut off, or the whole log was rewritten\n",
         "",
     )
     assert json.loads(run("head", "--json").stdout) == {"file": str(log), "lines": 2, "hash": one}
@@ -327,7 +328,7 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
 
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_wrong_is_told(run: Run, log: Path, fill: Fill, what: str) -> None:
-    """One line on stderr, and an exit code by its kind."""
+    """An error and a hint on stderr, and an exit code by its kind."""
     arguments, code, message = WRONG[what]
     lines = fill(2)
     (log.parent / "empty").touch()
@@ -335,7 +336,7 @@ def test_what_is_wrong_is_told(run: Run, log: Path, fill: Fill, what: str) -> No
 
     done = run(*arguments)
 
-    assert _result(done) == (code, "", f"keywright: {message}\n")
+    assert _result(done) == (code, "", printed(message).replace("; ", "\nhint: "))
 
 
 def test_without_a_configured_log_a_file_must_be_named(run: Run, log: Path) -> None:
@@ -345,7 +346,7 @@ def test_without_a_configured_log_a_file_must_be_named(run: Run, log: Path) -> N
     assert _result(run("verify")) == (
         2,
         "",
-        "keywright: no audit log is configured; name a FILE, or set plugin.audit.path\n",
+        "error: no audit log is configured\nhint: name a FILE, or set plugin.audit.path\n",
     )
 
 
@@ -366,7 +367,7 @@ def test_show_prints_lines_for_people(run: Run, log: Path, told: Mapping[str, ob
     assert rows[1] == [*common, "done (kid \\x1b[2J)"]
     assert rows[3][1:] == ["", "recovered", "", "", "3 bytes before this were cut while they were written"]
     assert len(rows) == 5
-    assert done.stderr == f"keywright: {log}: line 4 is no line of an audit log; see `audit verify`\n"
+    assert done.stderr == f"warning: {log}: line 4 is no line of an audit log\nhint: see `audit verify`\n"
     assert named.stdout == "2026-11-22T12:00:00Z\tann\tgenerate\tother@1\tlocal\t…\n"
     assert json.loads(as_json.stdout) == json.loads(log.read_bytes().splitlines()[2])
 

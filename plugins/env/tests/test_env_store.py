@@ -14,12 +14,14 @@ from typing import cast
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
+from support.problems import lines_of
 
-from keywright import ExaminedStore, Options, RecordInfo, Secret, Store, StoreBackend
+from keywright import CheckedStore, Options, RecordInfo, Secret, Store, StoreBackend
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
-    DamagedStoreError,
+    CorruptedStoreError,
     KeyNotFoundError,
     KeywrightError,
     StoreUnavailableError,
@@ -157,10 +159,10 @@ def test_an_older_key_does_not_step_in_for_a_newer_one(
     for variable in there:
         monkeypatch.setenv(variable, "x")
 
-    with opened(TABLE) as store, pytest.raises(DamagedStoreError) as caught:
+    with opened(TABLE) as store, pytest.raises(CorruptedStoreError) as caught:
         store.versions("a")
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "a@10 would be in the environment variable TEST_KEY_10, or in a file that TEST_KEY_10_FILE points to, and "
         f"neither is set although {newest} is there; set one, or take a@10 out of the setting `variables`"
     )
@@ -190,7 +192,7 @@ def test_an_unset_variable_is_not_found(opened: Opener) -> None:
     with opened(TABLE) as store, pytest.raises(KeyNotFoundError) as caught:
         store.get("a", 1)
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "a@1 would be in the environment variable TEST_KEY, or in a file that TEST_KEY_FILE points to, and neither "
         "is set; set one, or name another in the setting `variables`"
     )
@@ -206,7 +208,9 @@ def test_what_no_variable_can_hold_is_not_found(
     with opened({"a": "TEST_KEY"}) as store, pytest.raises(KeyNotFoundError) as caught:
         store.get(name, version)
 
-    assert str(caught.value) == (f"no environment variable holds {name}@{version}; name one in the setting `variables`")
+    assert text_of(caught.value) == (
+        f"no environment variable holds {name}@{version}; name one in the setting `variables`"
+    )
     with opened({"a": "TEST_KEY"}) as store:
         assert [info for info in store.versions(name) if info.version == version] == []
 
@@ -237,8 +241,8 @@ FILES: dict[str, tuple[Callable[[Path], object], type[KeywrightError], str]] = {
     "device": (lambda key: key.symlink_to("/dev/zero"), AccessDeniedError, NO_FILE),
     "group-writable": (lambda key: made(key, 0o620), AccessDeniedError, WRITABLE),
     "all-writable": (lambda key: made(key, 0o602), AccessDeniedError, WRITABLE),
-    "empty": (lambda key: key.touch(), DamagedStoreError, EMPTY),
-    "too-large": (lambda key: key.write_bytes(bytes(1_048_577)), DamagedStoreError, LARGE),
+    "empty": (lambda key: key.touch(), CorruptedStoreError, EMPTY),
+    "too-large": (lambda key: key.write_bytes(bytes(1_048_577)), CorruptedStoreError, LARGE),
 }
 
 
@@ -275,7 +279,7 @@ def test_a_file_whose_reading_fails_is_unavailable(monkeypatch: pytest.MonkeyPat
     with opened(TABLE) as store, pytest.raises(StoreUnavailableError) as caught:
         store.get("a", 1)
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "TEST_KEY_FILE points to a file that cannot be read: Input/output error; correct the path, or check the disk"
     )
 
@@ -297,7 +301,7 @@ def test_a_file_that_this_user_may_not_read_is_refused(monkeypatch: pytest.Monke
                     os.setresuid(65534, 65534, 65534)
                 store.get("a", 1)
             except BaseException as error:
-                answer = f"{type(error).__name__}: {error}{error.__context__ or ''}"
+                answer = f"{type(error).__name__}: {text_of(error)}{error.__context__ or ''}"
             os.write(writing, answer.encode())
             os._exit(0)
         os.waitpid(child, 0)
@@ -317,7 +321,7 @@ def test_a_variable_that_is_set_but_empty_is_an_error(
     monkeypatch.setenv(variable, "")
     message = f"the environment variable {variable} is set but empty; set it to {to}, or unset it"
 
-    with opened(TABLE) as store, refuses(DamagedStoreError, message):
+    with opened(TABLE) as store, refuses(CorruptedStoreError, message):
         store.get("a", 1)
 
     with opened({"a": "TEST_KEY"}) as store:
@@ -335,7 +339,7 @@ def test_a_variable_and_its_file_are_not_chosen_between(
     with opened(TABLE) as store, pytest.raises(ConfigError) as caught:
         _ = store.get("a", 1) if call == "get" else store.versions("a")
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "the environment variables TEST_KEY and TEST_KEY_FILE are both set, and only one can be meant; unset the other"
     )
 
@@ -349,11 +353,11 @@ GRAMMAR = (
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        pytest.param({"a": "X", "Upper": "Y"}, f"variables: the name in entry 2 is none: {GRAMMAR}", id="no name"),
+        pytest.param({"a": "X", "Upper": "Y"}, f"variables: the name in entry 2 is not valid: {GRAMMAR}", id="no name"),
         pytest.param(
             {"a@0": "X"},
-            "variables: the name in entry 1 is none: a version is a whole number from 1; write NAME@3, or NAME alone "
-            "for the primary",
+            "variables: the name in entry 1 is not valid: a version is a whole number from 1; write NAME@3, or "
+            "NAME alone for the primary",
             id="no version",
         ),
         pytest.param({"a": "X", "a@1": "Y"}, "variables: a and a@1 are the same version; leave one out", id="twice"),
@@ -397,7 +401,7 @@ def test_a_system_that_cannot_tell_who_may_write_refuses_files(monkeypatch: pyte
     with opened(TABLE) as store, pytest.raises(UnsupportedOperationError) as caught:
         store.get("a", 1)
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "TEST_KEY_FILE: this system cannot tell who may write a file; put the key into the variable itself"
     )
 
@@ -431,11 +435,11 @@ def test_the_plugin_loads_nothing_else() -> None:
 
 def _examined(opened: Opener, variable: str) -> list[str]:
     with opened({"a": variable}) as store:
-        return list(cast("ExaminedStore", store).examine())
+        return lines_of(cast("CheckedStore", store).check())
 
 
 EXPOSED = (
-    "TEST_KEY_FILE points to a file that other users may read; run `chmod go-r` on it, and replace the key if others "
+    "TEST_KEY_FILE: points to a file that other users may read; run `chmod go-r` on it, and replace the key if others "
     "may have read it"
 )
 
@@ -482,5 +486,5 @@ def test_a_variable_in_order_is_no_fault(monkeypatch: pytest.MonkeyPatch, opened
 
     monkeypatch.setenv("TEST_KEY", "")
     assert _examined(opened, "TEST_KEY") == [
-        "the environment variable TEST_KEY is set but empty; set it to the key, or unset it"
+        "TEST_KEY: the environment variable TEST_KEY is set but empty; set it to the key, or unset it"
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from support.errors import text_of
 
 from keywright import Options, Record, RecordInfo, Secret, State
 from keywright_file.backend import TIMEOUT, FileBackend
@@ -70,7 +71,7 @@ def in_child() -> Callable[[Callable[[], None]], int]:
                 work()
                 status = 0
             except BaseException as error:
-                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+                os.write(2, f"{type(error).__name__}: {text_of(error)}\n".encode())
             finally:
                 os._exit(status)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

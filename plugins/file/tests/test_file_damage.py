@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
+from support.problems import lines_of
 
 from keywright import Record, Secret, State, encode_info
-from keywright.errors import AccessDeniedError, DamagedStoreError, KeyExistsError, StoreUnavailableError
+from keywright.errors import AccessDeniedError, CorruptedStoreError, KeyExistsError, StoreUnavailableError
 from keywright_file.backend import TIMEOUT
 from keywright_file.layout import checksum_of, is_checksum
 from keywright_file.store import FileStore
@@ -59,14 +61,14 @@ DAMAGES = [
     *(
         pytest.param(
             lambda p, part=part: swap_for_link(p / part) if part else swap_for_link(p),
-            "a link or another kind of file stands where the store keeps its own" + RESTORE,
+            "a link or another kind of file is in the place of a file of the store" + RESTORE,
             id=f"link-{part or 'directory'}",
         )
         for part in ("", "meta.json")
     ),
     pytest.param(
         lambda p: swap_for_fifo(p / "key"),
-        "a link or another kind of file stands where the store keeps its own" + RESTORE,
+        "a link or another kind of file is in the place of a file of the store" + RESTORE,
         id="fifo",
     ),
 ]
@@ -82,14 +84,14 @@ def test_damaged_version(
 
     calls: list[Callable[[], object]] = [
         lambda: store.get("a", 1),
-        lambda: store.update(make(), expected=infos[0].revision),
+        lambda: store.update_info(make().info, infos[0].revision),
     ]
     for call in calls:
-        with refuses(DamagedStoreError, f"a@1 in {root}: {message}"):
+        with refuses(CorruptedStoreError, f"a@1 in {root}: {message}"):
             call()
-    with pytest.raises(DamagedStoreError):
-        store.remove("a", expected=[infos[0].revision])
-    with pytest.raises(DamagedStoreError):
+    with pytest.raises(CorruptedStoreError):
+        store.remove("a", [infos[0].revision])
+    with pytest.raises(CorruptedStoreError):
         store.versions("a")
     assert store.get("b", 1).info == infos[1]
 
@@ -103,14 +105,14 @@ def test_a_names_directory_is_named(store: FileStore, make: Make, root: Path) ->
     (root / "a").rename(root / ".elsewhere")
     (root / "a").write_bytes(b"x")
 
-    with pytest.raises(DamagedStoreError) as misplaced:
+    with pytest.raises(CorruptedStoreError) as misplaced:
         store.versions("a")
 
-    assert str(writable.value) == (
+    assert text_of(writable.value) == (
         f"a in {root}: the directory may be changed by other users; take that away with chmod go-w"
     )
-    assert str(misplaced.value) == (
-        f"a in {root}: a link or another kind of file stands where the store keeps its own{RESTORE}"
+    assert text_of(misplaced.value) == (
+        f"a in {root}: a link or another kind of file is in the place of a file of the store{RESTORE}"
     )
 
 
@@ -122,10 +124,10 @@ def test_huge_file(make: Make, root: Path, file: str) -> None:
     os.truncate(root / file, 1 << 40)
 
     store = FileStore(str(root), TIMEOUT)
-    with pytest.raises(DamagedStoreError) as found:
+    with pytest.raises(CorruptedStoreError) as found:
         store.create(make("b")) if "pending" in file else store.get("a", 1)
 
-    assert str(found.value).endswith(f": a file is longer than any that keywright writes{RESTORE}")
+    assert text_of(found.value).endswith(f": a file is longer than any that keywright writes{RESTORE}")
 
 
 @pytest.mark.parametrize("kind", [0o010000, 0o020000], ids=["FIFO", "device"])
@@ -140,10 +142,10 @@ def test_lock_that_is_no_file(reopen: Reopen, make: Make, root: Path, kind: int)
         (root / "a/@1/key").unlink()
 
         for call in (lambda: store.create(make("b")), lambda: store.get("a", 1)):
-            with pytest.raises(DamagedStoreError) as found:
+            with pytest.raises(CorruptedStoreError) as found:
                 call()
-            assert str(found.value).endswith(
-                f": a link or another kind of file stands where the store keeps its own{RESTORE}"
+            assert text_of(found.value).endswith(
+                f": a link or another kind of file is in the place of a file of the store{RESTORE}"
             )
 
 
@@ -153,13 +155,13 @@ def test_lost_key_is_told_from_public_only(reopen: Reopen, make: Make, root: Pat
         store.create(make("public", payload=None))
         store.create(make("lost"))
         gone = store.create(make("gone"))
-        store.update(make("gone", payload=None, state=State.DESTROYED), expected=gone.revision)
+        store.destroy(make("gone", payload=None, state=State.DESTROYED).info, gone.revision)
         (root / "lost/@1/key").unlink()
 
     with reopen() as store:
         assert store.get("public", 1).payload is None
         assert store.get("gone", 1).payload is None
-        with pytest.raises(DamagedStoreError):
+        with pytest.raises(CorruptedStoreError):
             store.get("lost", 1)
 
 
@@ -190,11 +192,11 @@ def test_strays_among_the_names(
     store.create(make())
     (root / stray).mkdir() if directory else (root / stray).write_bytes(b"x")
 
-    with pytest.raises(DamagedStoreError) as found:
+    with pytest.raises(CorruptedStoreError) as found:
         list(store.names())
 
-    assert str(found.value) == message.format(root=root) + AWAY
-    assert [one for one in store.examine() if "may be read" not in one] == [str(found.value)]
+    assert text_of(found.value) == message.format(root=root) + AWAY
+    assert [one for one in lines_of(store.check()) if "may be read" not in one] == [text_of(found.value)]
 
 
 def test_a_file_in_a_versions_place(store: FileStore, make: Make, root: Path) -> None:
@@ -202,10 +204,10 @@ def test_a_file_in_a_versions_place(store: FileStore, make: Make, root: Path) ->
     store.create(make())
     (root / "a/@2").write_bytes(b"x")
 
-    with pytest.raises(DamagedStoreError) as found:
+    with pytest.raises(CorruptedStoreError) as found:
         store.versions("a")
 
-    assert str(found.value) == (
+    assert text_of(found.value) == (
         f"a in {root}: a file or link (`a/@2`) stands where a version belongs; restore that version from a "
         "backup, or move the file away if there never was one"
     )
@@ -215,10 +217,10 @@ def test_root_that_is_a_file(reopen: Reopen, make: Make, root: Path) -> None:
     """A file in the place of the root is neither an empty store nor overwritten."""
     root.write_bytes(b"precious")
 
-    with pytest.raises(DamagedStoreError) as found, reopen():
+    with pytest.raises(CorruptedStoreError) as found, reopen():
         pass
 
-    assert str(found.value) == f"{root}: is no directory; set `path` to one, or to where one can be made"
+    assert text_of(found.value) == f"{root}: is no directory; set `path` to one, or to where one can be made"
     assert root.read_bytes() == b"precious"
 
 
@@ -231,7 +233,9 @@ def test_root_that_is_a_link(reopen: Reopen, make: Make, root: Path) -> None:
     with reopen() as store:
         store.create(make())
 
-    assert str(found.value) == (f"{root}: is a link to nothing; mount or make what it leads to, or set another `path`")
+    assert text_of(found.value) == (
+        f"{root}: is a link to nothing; mount or make what it leads to, or set another `path`"
+    )
     assert (root.with_name("real") / "a/@1/key").exists()
 
 
@@ -240,12 +244,12 @@ def test_foreign_directory(reopen: Reopen, make: Make, root: Path) -> None:
     root.mkdir(mode=0o700)
     (root / ".bashrc").write_bytes(b"x")
 
-    with pytest.raises(DamagedStoreError) as found, reopen():
+    with pytest.raises(CorruptedStoreError) as found, reopen():
         pass
-    with pytest.raises(DamagedStoreError):
+    with pytest.raises(CorruptedStoreError):
         FileStore(str(root), TIMEOUT).create(make())
 
-    assert str(found.value) == (
+    assert text_of(found.value) == (
         f"{root}: is not empty and has no .keywright/format, so it is no store, or one that lost its marker; set "
         "`path` to a directory of its own, or restore the marker from a backup"
     )
@@ -272,10 +276,10 @@ def test_marker(reopen: Reopen, make: Make, root: Path, marker: bytes | None, me
     path = root / ".keywright" / "format"
     path.unlink() if marker is None else path.write_bytes(marker)
 
-    with pytest.raises(DamagedStoreError) as found, reopen():
+    with pytest.raises(CorruptedStoreError) as found, reopen():
         pass
 
-    assert str(found.value).startswith(f"{root}: {message}")
+    assert text_of(found.value).startswith(f"{root}: {message}")
 
 
 def test_a_root_that_is_swapped_is_checked_again(store: FileStore, make: Make, root: Path) -> None:
@@ -285,7 +289,7 @@ def test_a_root_that_is_swapped_is_checked_again(store: FileStore, make: Make, r
     root.mkdir(mode=0o700)
     (root / "foreign").write_bytes(b"x")
 
-    with pytest.raises(DamagedStoreError):
+    with pytest.raises(CorruptedStoreError):
         store.get("a", 1)
 
 
@@ -326,10 +330,10 @@ def test_message_holds_no_bytes_of_the_input(store: FileStore, make: Make, root:
     store.create(make())
     (root / "a/@1/meta.json").write_bytes(encode_info(make().info).replace(b"jwk", b"canary-two") + b"canary")
 
-    with pytest.raises(DamagedStoreError) as found:
+    with pytest.raises(CorruptedStoreError) as found:
         store.get("a", 1)
 
-    assert "canary" not in str(found.value)
+    assert "canary" not in text_of(found.value)
     assert found.value.__cause__ is None
 
 
@@ -377,9 +381,9 @@ def test_names_of_checksums(store: FileStore, make: Make, root: Path, name: str,
         if is_one:
             call()
         else:
-            with pytest.raises(DamagedStoreError) as found:
+            with pytest.raises(CorruptedStoreError) as found:
                 call()
-            assert str(found.value) == (
+            assert text_of(found.value) == (
                 f"a@1 in {root}: a file (`a/@1/{name}`) that keywright did not write stands beside the key; move "
                 "it away"
             )
@@ -390,7 +394,7 @@ def test_empty_payload_that_grew(store: FileStore, make: Make, root: Path) -> No
     store.create(make(payload=b""))
     (root / "a/@1/key").write_bytes(b"x")
 
-    with pytest.raises(DamagedStoreError):
+    with pytest.raises(CorruptedStoreError):
         store.get("a", 1)
 
 
@@ -415,10 +419,10 @@ def test_checksums_beside_a_key(reopen: Reopen, make: Make, root: Path, left: li
         if message is None:
             assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
         else:
-            with pytest.raises(DamagedStoreError) as found:
+            with pytest.raises(CorruptedStoreError) as found:
                 store.get("a", 1)
-            assert str(found.value) == f"a@1 in {root}: {message}{RESTORE}"
-            assert list(store.examine()) == [str(found.value)]
+            assert text_of(found.value) == f"a@1 in {root}: {message}{RESTORE}"
+            assert lines_of(store.check()) == [text_of(found.value)]
         assert list(store.names()) == ["a"]
     with reopen() as store:
         assert files(place) == sorted(["key", "meta.json", *left])
@@ -431,21 +435,26 @@ def test_versions_read_no_key(store: FileStore, make: Make, root: Path) -> None:
     seen = store.versions("a")
     (root / "a/@1" / checksum(b"canary-one")).unlink()
 
-    with pytest.raises(DamagedStoreError):
+    with pytest.raises(CorruptedStoreError):
         store.versions("a")
 
     assert [version.name for version in seen] == [info.name]
 
 
-def test_a_damaged_key_takes_no_metadata(store: FileStore, make: Make, root: Path) -> None:
+def test_a_damaged_key_is_not_changed(store: FileStore, make: Make, root: Path) -> None:
     """What would hide the damage is refused, and leaves it as it is."""
     store.create(make())
     (root / "a/@1/key").write_bytes(b"damaged")
     before = files(root / "a/@1")
 
-    for change in (make(x="y"), make(payload=b"canary-two"), make(payload=None)):
-        with refuses(DamagedStoreError, f"a@1 in {root}: the key file is damaged{RESTORE}"):
-            store.update(change, expected=store.versions("a")[0].revision)
+    revision = store.versions("a")[0].revision
+    changes: list[Callable[[], object]] = [
+        lambda: store.update_info(make(x="y").info, revision),
+        lambda: store.replace_payload("a", 1, Secret(b"canary-two"), revision),
+    ]
+    for change in changes:
+        with refuses(CorruptedStoreError, f"a@1 in {root}: the key file is damaged{RESTORE}"):
+            change()
 
     assert files(root / "a/@1") == before
     assert (root / "a/@1/key").read_bytes() == b"damaged"
@@ -456,7 +465,7 @@ def test_a_damaged_key_can_be_destroyed(store: FileStore, make: Make, root: Path
     store.create(make())
     (root / "a/@1/key").write_bytes(b"canary-on")
 
-    store.update(make(payload=None, state=State.DESTROYED), expected=store.versions("a")[0].revision)
+    store.destroy(make(payload=None, state=State.DESTROYED).info, store.versions("a")[0].revision)
 
     assert store.get("a", 1).payload is None
     assert files(root / "a/@1") == ["meta.json"]
@@ -466,7 +475,7 @@ def test_payloads_with_one_checksum(store: FileStore, make: Make, root: Path) ->
     """Two payloads that have the same CRC-32, as these words have, take each other's place."""
     words = (b"plumless", b"buckeroo")
     info = store.create(make(payload=words[0]))
-    info = store.update(make(payload=words[1]), expected=info.revision)
+    info = store.replace_payload("a", 1, Secret(words[1]), info.revision)
 
     assert checksum(words[0]) == checksum(words[1])
     assert store.get("a", 1) == Record(info, Secret(words[1]))
@@ -478,7 +487,7 @@ def test_a_new_payload_leaves_one_checksum(store: FileStore, make: Make, root: P
     info = store.create(make())
     (root / "a/@1" / checksum(b"stray")).touch()
 
-    store.update(make(payload=b"canary-two"), expected=info.revision)
+    store.replace_payload("a", 1, Secret(b"canary-two"), info.revision)
 
     assert files(root / "a/@1") == [checksum(b"canary-two"), "key", "meta.json"]
 
@@ -515,17 +524,17 @@ def test_a_damaged_key_is_not_settled(reopen: Reopen, make: Make, root: Path) ->
 
     with reopen() as store:
         assert store.get("b", 1).payload == Secret(b"canary-one")
-        with refuses(DamagedStoreError, f"a@1 (left by an interrupted write): the key file is damaged{RESTORE}"):
+        with refuses(CorruptedStoreError, f"a@1 (left by an interrupted write): the key file is damaged{RESTORE}"):
             store.create(make("c"))
 
     assert files(place) == before
 
 
 LEFT = [
-    pytest.param("key", "the file `key` of a version that has no secret is still there; remove that file", id="key"),
+    pytest.param("key", "the file `key` of a version that has no secret still exists; remove that file", id="key"),
     pytest.param(
         checksum(b"canary-one"),
-        "the file `crc32-…` of a version that has no secret is still there; remove that file",
+        "the file `crc32-…` of a version that has no secret still exists; remove that file",
         id="checksum",
     ),
 ]
@@ -535,58 +544,57 @@ LEFT = [
 @pytest.mark.parametrize("state", [State.DESTROYED, State.ENABLED], ids=["destroyed", "public-only"])
 def test_what_is_left_of_a_key(store: FileStore, make: Make, root: Path, state: State, file: str, message: str) -> None:
     """A key or checksum where none belongs is no payload and no damage, but the doctor is told, without its digits."""
-    info = store.create(make())
-    info = store.update(make(payload=None, state=state), expected=info.revision)
+    store.create(make(payload=None, state=state))
     path = root / "a/@1" / file
     path.touch(mode=0o600)
 
     assert store.get("a", 1).payload is None
     assert store.versions("a")[0].state is state
-    assert list(store.examine()) == [f"a@1 in {root}: {message}"]
+    assert lines_of(store.check()) == [f"a@1 in {root}: {message}"]
 
 
 def test_what_is_left_of_a_key_and_others_may_read(store: FileStore, make: Make, root: Path) -> None:
     """The key file of a destroyed version is no payload, but whoever could read it has seen the key."""
     info = store.create(make())
-    store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
+    store.destroy(make(payload=None, state=State.DESTROYED).info, info.revision)
     path = root / "a/@1/key"
     path.touch()
     path.chmod(0o644)
 
-    assert list(store.examine()) == [
+    assert lines_of(store.check()) == [
         (
             f"a@1 in {root}: the key file may be read or changed by others; take that away with chmod 0600, and "
             "count the key as seen"
         ),
-        (f"a@1 in {root}: the file `key` of a version that has no secret is still there; remove that file"),
+        (f"a@1 in {root}: the file `key` of a version that has no secret still exists; remove that file"),
     ]
 
 
-def test_examine_tells_of_a_second_checksum(store: FileStore, make: Make, root: Path) -> None:
+def test_check_reports_a_second_checksum(store: FileStore, make: Make, root: Path) -> None:
     """A checksum that fits no key does no harm, but is one more that would be taken for right."""
     store.create(make())
     (root / "a/@1" / checksum(b"other")).touch(mode=0o600)
 
-    assert list(store.examine()) == [
+    assert lines_of(store.check()) == [
         (
-            f"a@1 in {root}: the checksum of another payload stands beside the key; of the files `crc32-…`, keep "
-            "that which has the CRC-32 of the key, and remove the others"
+            f"a@1 in {root}: the checksum of another payload is beside the key; of the files `crc32-…`, keep "
+            "the one with the CRC-32 of the key, and remove the others"
         )
     ]
 
 
-def test_examine_looks_at_checksums_as_at_other_files(store: FileStore, make: Make, root: Path) -> None:
+def test_check_looks_at_checksums_as_at_other_files(store: FileStore, make: Make, root: Path) -> None:
     """One that others may read, and a link in the place of one, are told."""
     store.create(make())
     path = root / "a/@1" / checksum(b"canary-one")
     path.chmod(0o644)
-    exposed = list(store.examine())
+    exposed = lines_of(store.check())
     path.unlink()
     path.symlink_to("key")
 
-    assert exposed == [f"a@1 in {root}: the file `crc32-…` may be read by other users; take that away with chmod 0600"]
-    assert list(store.examine()) == [
-        f"a@1 in {root}: a link or another kind of file stands where the store keeps its own{RESTORE}"
+    assert exposed == [f"a@1 in {root}: the file `crc32-…` may be read by other users; run `chmod 0600` on it"]
+    assert lines_of(store.check()) == [
+        f"a@1 in {root}: a link or another kind of file is in the place of a file of the store{RESTORE}"
     ]
 
 
@@ -623,11 +631,11 @@ def test_a_link_to_a_directory_among_the_names(
     (root / stray).symlink_to(elsewhere)
     subject = f"a in {root}" if stray == "a/@2" else str(root)
 
-    with pytest.raises(DamagedStoreError) as found:
+    with pytest.raises(CorruptedStoreError) as found:
         list(store.names())
 
-    assert str(found.value) == f"{subject}: a file or link {fault}"
-    assert list(store.examine()) == [str(found.value)]
+    assert text_of(found.value) == f"{subject}: a file or link {fault}"
+    assert lines_of(store.check()) == [text_of(found.value)]
 
 
 def test_a_link_takes_a_versions_place(store: FileStore, make: Make, root: Path) -> None:
@@ -681,6 +689,6 @@ def test_a_link_that_says_public_only(store: FileStore, make: Make, root: Path) 
     (root / "a/@1/public-only").symlink_to(NOWHERE)
     (before,) = store.versions("a")
 
-    after = store.update(make(payload=None, x="y"), expected=before.revision)
+    after = store.update_info(make(payload=None, x="y").info, before.revision)
 
     assert store.versions("a") == (after,)

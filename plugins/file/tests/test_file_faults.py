@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
 
-from keywright import Record, RecordInfo, Secret
+from keywright import Record, Secret
 from keywright.errors import (
     AccessDeniedError,
-    DurabilityUnknownError,
+    DurabilityError,
     ReadOnlyStoreError,
     StoreError,
     StoreUnavailableError,
@@ -32,36 +33,36 @@ Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
 Fork = Callable[[Callable[[], None]], int]
 
-DENIED = "the system denies access (Permission denied); "
+DENIED = "access is denied (Permission denied)"
 OWNER = "run as the store's owner, or correct the permissions"
-HELD = "and the store holds what it held; check the disk"
-UNKNOWN = "check the disk, then read it again before relying on it"
+HELD = "and the store is as it was; check the disk"
+UNKNOWN = "check the disk, then read the record again before you rely on it"
 MESSAGES = [
-    (READING, errno.EACCES, AccessDeniedError, f"{DENIED}{OWNER}"),
-    (WRITING, errno.EACCES, AccessDeniedError, f"{DENIED}nothing was written; {OWNER}"),
+    (READING, errno.EACCES, AccessDeniedError, f"{DENIED}; {OWNER}"),
+    (WRITING, errno.EACCES, AccessDeniedError, f"{DENIED}, nothing was written; {OWNER}"),
     (
         *(WRITING, errno.EROFS, ReadOnlyStoreError),
-        "the file system is mounted read-only; nothing was written; remount it, or use another store",
+        "the file system is mounted read-only, nothing was written; remount it, or use another store",
     ),
     (
         *(WRITING, errno.ENOSPC, StoreUnavailableError),
-        "there is no room (No space left on device); nothing was written; make room and try again",
+        "the disk is full (No space left on device), nothing was written; free some space and try again",
     ),
     (
         *(WRITING, errno.EIO, StoreUnavailableError),
-        "the system reports: Input/output error; nothing was written; mend that and try again",
+        "Input/output error, nothing was written; fix that and try again",
     ),
     (
         *(READING, errno.EMFILE, StoreUnavailableError),
-        "the system reports: Too many open files; mend that and try again",
+        "Too many open files; fix that and try again",
     ),
     (
-        *(CONFIRMING, errno.EIO, DurabilityUnknownError),
-        f"the system would not confirm a write (Input/output error), so it was given up {HELD}",
+        *(CONFIRMING, errno.EIO, DurabilityError),
+        f"the system did not confirm a write (Input/output error), so it was undone {HELD}",
     ),
     (
-        *(COMPLETING, errno.ENOSPC, DurabilityUnknownError),
-        f"the change is made, but the system would not confirm or complete it (No space left on device); {UNKNOWN}",
+        *(COMPLETING, errno.ENOSPC, DurabilityError),
+        f"the change was made, but the system did not confirm or complete it (No space left on device); {UNKNOWN}",
     ),
 ]
 
@@ -103,8 +104,9 @@ def test_no_room(mounted: Callable[[str], None], reopen: Reopen, make: Make, roo
         with pytest.raises(StoreUnavailableError) as full:
             store.create(make("b", payload=b"canary-two" * 6000))
 
-        assert str(full.value) == (
-            f"b@1 in {root}: there is no room (No space left on device); nothing was written; make room and try again"
+        assert text_of(full.value) == (
+            f"b@1 in {root}: the disk is full (No space left on device), nothing was written; "
+            "free some space and try again"
         )
         assert os.listdir(root / ".keywright/tmp") == []
         assert list(store.names()) == ["a"]
@@ -124,8 +126,8 @@ def test_read_only_mount(mounted: Callable[[str], None], reopen: Reopen, make: M
         assert list(store.names()) == ["a"]
         writes: list[Callable[[], object]] = [
             lambda: store.create(make("b")),
-            lambda: store.update(make(x="y"), expected=info.revision),
-            lambda: store.remove("a", expected=[info.revision]),
+            lambda: store.update_info(make(x="y").info, info.revision),
+            lambda: store.remove("a", [info.revision]),
         ]
         for write in writes:
             with pytest.raises(ReadOnlyStoreError):
@@ -160,8 +162,8 @@ def test_owner_only_under_any_umask(shared_root: str, make: Make, in_child: Fork
         os.umask(umask)
         with FileStore(path, TIMEOUT) as store:
             info = store.create(make("a/b"))
-            info = store.update(make("a/b", x="y"), expected=info.revision)
-            info = store.update(make("a/b", x="y", payload=b"two"), expected=info.revision)
+            info = store.update_info(make("a/b", x="y").info, info.revision)
+            info = store.replace_payload("a/b", 1, Secret(b"two"), info.revision)
             store.create(make("c", payload=None))
         with FileStore(path, TIMEOUT) as store:
             assert store.get("a/b", 1) == Record(info, Secret(b"two"))
@@ -195,9 +197,9 @@ def test_the_first_error_is_told(make: Make, root: Path) -> None:
     def stop(_: object) -> None:
         foreign.mkdir()
         os.chown(foreign, 65_534, 65_534)
-        raise DurabilityUnknownError("what stopped it")
+        raise DurabilityError("what stopped it")
 
-    with refuses(DurabilityUnknownError, "what stopped it"):
+    with refuses(DurabilityError, "what stopped it"):
         write(str(root), "test", stop, patience=1)
 
 
@@ -243,7 +245,7 @@ def strace(path: Path, code: str, *inject: str) -> subprocess.CompletedProcess[s
 
 
 CREATE = "store.create(rec('new'))"
-DESTROY = "store.update(rec('old', None, state=State.DESTROYED), expected=store.versions('old')[0].revision)"
+DESTROY = "store.destroy(rec('old', state=State.DESTROYED).info, store.versions('old')[0].revision)"
 
 
 REFUSALS = [
@@ -279,7 +281,7 @@ def test_key_file_that_stays(reopen: Reopen, make: Make, root: Path) -> None:
 
     done = strace(root, DESTROY, "unlinkat:error=EIO:when=1")
 
-    assert done.stdout == "DurabilityUnknownError\n"
+    assert done.stdout == "DurabilityError\n"
     assert (root / "old/@1/key").exists()
     assert FileStore(str(root), TIMEOUT).get("old", 1).payload is None
     with reopen():
@@ -315,28 +317,31 @@ def test_failed_close(reopen: Reopen, make: Make, root: Path, monkeypatch: pytes
     with reopen() as store:
         info = store.create(make("b"))
         assert store.get("b", 1) == Record(info, Secret(b"canary-one"))
-        store.remove("b", expected=[info.revision])
+        store.remove("b", [info.revision])
         assert list(store.names()) == ["a"]
 
 
-COMES = "store.update(rec('old'), expected=store.versions('old')[0].revision)"
+REPLACE = "store.replace_payload('old', 1, Secret(b'canary-new'), store.versions('old')[0].revision)"
 KEPT = [
-    pytest.param("unlinkat:error=EIO:when=1", "StoreUnavailableError", "nothing was written", id="unlink"),
-    pytest.param("fsync:error=EIO:when=5", "DurabilityUnknownError", "the store holds what it held", id="sync"),
+    pytest.param("renameat:error=EIO:when=1", "StoreUnavailableError", "nothing was written", id="rename"),
+    pytest.param("fsync:error=EIO:when=4", "DurabilityError", "the store is as it was", id="sync"),
 ]
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize(("rule", "error", "outcome"), KEPT)
-def test_payload_that_does_not_come(reopen: Reopen, root: Path, rule: str, error: str, outcome: str) -> None:
-    """Until `public-only` is gone a key beside it is none, and the error says that the store holds what it held."""
+def test_payload_that_is_not_replaced(
+    reopen: Reopen, make: Make, root: Path, rule: str, error: str, outcome: str
+) -> None:
+    """Until the new key is in its place the old one stays, and the error says that the store is as it was."""
     with reopen() as store:
-        store.create(Record(RecordInfo(name="old", version=1), None))
+        store.create(make("old"))
+    before = sorted(os.listdir(root / "old/@1"))
 
-    done = strace(root, COMES, rule)
+    done = strace(root, REPLACE, rule)
 
     assert done.stdout == f"{error}\n"
     assert outcome in done.stderr
     with reopen() as store:
-        assert store.get("old", 1).payload is None
-        assert sorted(os.listdir(root / "old/@1")) == ["meta.json", "public-only"]
+        assert store.get("old", 1).payload == Secret(b"canary-one")
+        assert sorted(os.listdir(root / "old/@1")) == before

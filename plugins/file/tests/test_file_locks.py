@@ -14,6 +14,7 @@ from types import FrameType
 
 import pytest
 from refusals import refuses
+from support.problems import lines_of
 
 from keywright import Options, Record, Secret
 from keywright.errors import StoreUnavailableError
@@ -49,8 +50,8 @@ def test_stuck_writer(make: Make, root: Path) -> None:
 
 CALLS: list[tuple[str, Callable[[FileStore, Record], object]]] = [
     ("create", lambda store, record: store.create(replace(record, info=replace(record.info, version=2)))),
-    ("update", lambda store, record: store.update(record, expected=record.info.revision)),
-    ("remove", lambda store, record: store.remove("a", expected=[record.info.revision])),
+    ("update", lambda store, record: store.update_info(record.info, record.info.revision)),
+    ("remove", lambda store, record: store.remove("a", [record.info.revision])),
     # What looks damaged is read again under the lock.
     ("get", lambda store, _: store.get("b", 1)),
     ("versions", lambda store, _: store.versions("b")),
@@ -87,15 +88,13 @@ def test_the_doctor_waits_as_long_as_the_timeout_says(make: Make, root: Path) ->
     (root / "a/@1/meta.json").write_bytes(b"")
     private = os.open(root / ".keywright", os.O_RDONLY)
 
-    told = under_lock(private, "x", lambda _: list(store.examine()), patience=1)
+    told = under_lock(private, "x", lambda _: lines_of(store.check()), patience=1)
     os.close(private)
 
-    assert told == [
-        (
-            f"{root}: another process held the store's lock for longer than the setting `timeout` allows; end it, or "
-            "raise `timeout`, and try again"
-        )
-    ]
+    (line,) = told
+    assert line.startswith(
+        f"{root}: another process held the store's lock for longer than the setting `timeout` allows"
+    )
 
 
 def test_the_backend_hands_its_timeout_on(make: Make, root: Path) -> None:
@@ -129,8 +128,8 @@ def test_a_reader_overtaken_at_any_step(root: Path, make: Make) -> None:
             left -= 1
             if left < 0:
                 sys.setprofile(None)
-                second = store.update(make(payload=b"1", at="2"), expected=first.revision)  # noqa: B023  within the round
-                third = store.update(make(payload=b"2", at="2"), expected=second.revision)
+                second = store.replace_payload("a", 1, Secret(b"1"), first.revision)  # noqa: B023  within the round
+                third = store.replace_payload("a", 1, Secret(b"2"), second.revision)
                 states.extend([Record(second, Secret(b"1")), Record(third, Secret(b"2"))])  # noqa: B023  within the round
 
         sys.setprofile(overtake)
@@ -140,7 +139,7 @@ def test_a_reader_overtaken_at_any_step(root: Path, make: Make) -> None:
             sys.setprofile(None)
 
         assert seen in states
-        store.remove("a", expected=[info.revision for info in store.versions("a")])
+        store.remove("a", [info.revision for info in store.versions("a")])
         if len(states) == 1:
             break
     assert len(states) == 1

@@ -17,11 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from refusals import refuses
+from support.errors import text_of
+from support.problems import lines_of
 
-from keywright import Options, Record, RecordInfo, Revision, Secret, State, decode_info, encode_info
+from keywright import Guard, Options, Record, RecordInfo, Revision, Secret, State, decode_info, encode_info
 from keywright.errors import (
     ConflictError,
-    DamagedStoreError,
+    CorruptedStoreError,
     KeyExistsError,
     KeyNotFoundError,
     KeywrightError,
@@ -117,34 +119,30 @@ def test_empty_directory_becomes_a_store(reopen: Reopen, make: Make, root: Path,
 
 PAYLOADS = [
     pytest.param(b"old", b"new", id="replaced"),
-    pytest.param(None, b"new", id="came"),
-    pytest.param(b"old", None, id="went"),
     pytest.param(b"old", b"old", id="same"),
-    pytest.param(None, None, id="none"),
+    pytest.param(b"old", b"", id="empty"),
 ]
 
 
 @pytest.mark.parametrize(("before", "after"), PAYLOADS)
-def test_update_payload(reopen: Reopen, make: Make, root: Path, before: bytes | None, after: bytes | None) -> None:
-    """A payload is replaced, comes or goes; the metadata stays, and the revision changes every time."""
+def test_replace_payload(reopen: Reopen, make: Make, root: Path, before: bytes, after: bytes) -> None:
+    """A payload is replaced; the metadata stays, and the revision changes every time."""
     with reopen() as store:
         old = store.create(make(payload=before))
-        new = store.update(make(payload=after), expected=old.revision)
+        new = store.replace_payload("a", 1, Secret(after), old.revision)
 
     with reopen() as store:
         assert store.get("a", 1) == Record(new, make(payload=after).payload)
         assert new.revision != old.revision
         assert new == replace(old, revision=new.revision)
-    assert sorted(os.listdir(root / "a/@1")) == (
-        [f"crc32-{crc32(after):08x}", "key", "meta.json"] if after is not None else ["meta.json", "public-only"]
-    )
+    assert sorted(os.listdir(root / "a/@1")) == [f"crc32-{crc32(after):08x}", "key", "meta.json"]
 
 
 def test_destroy(reopen: Reopen, make: Make, root: Path) -> None:
     """A destruction changes both at once, removes the key file and leaves a tombstone."""
     with reopen() as store:
         old = store.create(make())
-        new = store.update(make(payload=None, state=State.DESTROYED), expected=old.revision)
+        new = store.destroy(make(payload=None, state=State.DESTROYED).info, old.revision)
 
     with reopen() as store:
         assert store.get("a", 1) == Record(new, None)
@@ -157,28 +155,32 @@ def test_destroy(reopen: Reopen, make: Make, root: Path) -> None:
 def test_tombstone_keeps_taking_metadata(store: FileStore, make: Make, root: Path) -> None:
     """A tombstone's labels change, and a state that is no longer `destroyed` is no damage."""
     first = store.create(make())
-    second = store.update(make(payload=None, state=State.DESTROYED), expected=first.revision)
-    third = store.update(make(payload=None, state=State.DESTROYED, x="y"), expected=second.revision)
+    second = store.destroy(make(payload=None, state=State.DESTROYED).info, first.revision)
+    third = store.destroy(make(payload=None, state=State.DESTROYED, x="y").info, second.revision)
     assert os.listdir(root / "a/@1") == ["meta.json"]
-    fourth = store.update(make(payload=None), expected=third.revision)
+    fourth = store.update_info(make(payload=None).info, third.revision)
 
     assert store.get("a", 1) == Record(fourth, None)
 
 
-@pytest.mark.parametrize("too_long", [{"payload": b"x" * (LONGEST_FILE_BYTES + 1)}, {"x": "y" * LONGEST_FILE_BYTES}])
-def test_what_is_too_long(store: FileStore, make: Make, root: Path, too_long: dict[str, str]) -> None:
+def test_what_is_too_long(store: FileStore, make: Make, root: Path) -> None:
     """What could not be read again is not written, and leaves nothing behind."""
     info = store.create(make())
     before = files_below(root)
 
+    payload, label = b"x" * (LONGEST_FILE_BYTES + 1), "y" * LONGEST_FILE_BYTES
+
     writes: list[Callable[[], object]] = [
-        lambda: store.create(make(version=2, **too_long)),
-        lambda: store.update(make(**too_long), expected=info.revision),
+        lambda: store.create(make(version=2, payload=payload)),
+        lambda: store.create(make(version=2, x=label)),
+        lambda: store.replace_payload("a", 1, Secret(payload), info.revision),
+        lambda: store.update_info(make(x=label).info, info.revision),
+        lambda: store.destroy(make(state=State.DESTROYED, x=label).info, info.revision),
     ]
     for write in writes:
         with pytest.raises(UnsupportedOperationError) as refused:
             write()
-        assert str(refused.value).partition(": ")[2] == (
+        assert text_of(refused.value).partition(": ")[2] == (
             "the payload or its metadata are longer than 16777216 bytes, which the file store does not take; use a "
             "shorter one"
         )
@@ -191,13 +193,13 @@ def test_revisions_never_come_twice(store: FileStore, make: Make) -> None:
     for _ in range(20):
         info = store.create(make())
         seen.append(info.revision)
-        for payload in (None, b"canary-one"):
-            info = store.update(make(payload=payload), expected=info.revision)
+        for payload in (b"canary-two", b"canary-one"):
+            info = store.replace_payload("a", 1, Secret(payload), info.revision)
             seen.append(info.revision)
         for label in ({"x": "y"}, {}):
-            info = store.update(make(**label), expected=info.revision)
+            info = store.update_info(make(**label).info, info.revision)
             seen.append(info.revision)
-        store.remove("a", expected=[info.revision])
+        store.remove("a", [info.revision])
 
     assert len(set(seen)) == 100
 
@@ -212,7 +214,7 @@ def test_revisions_differ_under_a_clock_that_stands_still(
     with reopen() as store:
         info = store.create(make())
         for _ in range(10):
-            info = store.update(make(), expected=info.revision)
+            info = store.update_info(make().info, info.revision)
             seen.append(info.revision.partition("-")[2])
 
     assert len(set(seen)) == 10
@@ -225,7 +227,7 @@ def test_remove(reopen: Reopen, make: Make, root: Path) -> None:
             store.create(make(name))
         store.create(make("a/b", 2, payload=None))
         for name in ("a/b", "x/y/z"):
-            store.remove(name, expected=[info.revision for info in store.versions(name)])
+            store.remove(name, [info.revision for info in store.versions(name)])
 
     with reopen() as store:
         assert list(store.names()) == ["a", "a/b/c"]
@@ -285,15 +287,15 @@ def test_what_the_system_puts_beside_a_key_is_passed_over(store: FileStore, make
     stray.write_bytes(b"x")
 
     assert store.get("a", 1).payload == Secret(b"canary-one")
-    info = store.update(make(x="y"), expected=info.revision)
-    info = store.update(make(x="y", payload=b"canary-two"), expected=info.revision)
+    info = store.update_info(make(x="y").info, info.revision)
+    info = store.replace_payload("a", 1, Secret(b"canary-two"), info.revision)
     assert store.get("a", 1) == Record(info, Secret(b"canary-two"))
-    info = store.update(make(payload=None, state=State.DESTROYED), expected=info.revision)
+    info = store.destroy(make(payload=None, state=State.DESTROYED).info, info.revision)
 
     assert store.versions("a") == (info,)
     assert sorted(os.listdir(root / "a/@1")) == [".DS_Store", "meta.json"]
     assert stray.read_bytes() == b"x"
-    assert list(store.examine()) == [
+    assert lines_of(store.check()) == [
         f"a@1 in {root}: a file (`a/@1/.DS_Store`) that keywright did not write stands beside the key; move it away"
     ]
 
@@ -304,16 +306,16 @@ def test_what_the_system_puts_beside_a_key_is_not_removed(store: FileStore, make
     stray = root / "a/@2/.DS_Store"
     stray.write_bytes(b"x")
 
-    with pytest.raises(DamagedStoreError) as refused:
-        store.remove("a", expected=revisions)
+    with pytest.raises(CorruptedStoreError) as refused:
+        store.remove("a", revisions)
 
-    assert str(refused.value) == (
+    assert text_of(refused.value) == (
         f"a@2 in {root}: a file (`a/@2/.DS_Store`) that keywright did not write stands beside the key; move it away"
     )
     assert [info.revision for info in store.versions("a")] == revisions
     assert stray.read_bytes() == b"x"
     stray.unlink()
-    store.remove("a", expected=revisions)
+    store.remove("a", revisions)
     assert list(store.names()) == []
 
 
@@ -326,7 +328,7 @@ def test_without_posix_locks_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(UnsupportedOperationError) as refused:
         FileBackend().open(Options({"path": "/nowhere", "timeout": TIMEOUT}))
 
-    assert str(refused.value) == (
+    assert text_of(refused.value) == (
         "the file store needs POSIX file locks, which this system does not have; use the sqlite store"
     )
 
@@ -345,6 +347,7 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
     with reopen() as store:
         info = store.create(make())
         store.create(make("x/y"))
+        public = store.create(make("x/z", payload=None))
         old = Revision("old")
         destroyed = "a destroyed version has no payload; leave the payload out"
         refusals: list[tuple[type[KeywrightError], str, Callable[[], object]]] = [
@@ -356,24 +359,34 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
             (UnsupportedOperationError, f"b@1: {destroyed}", lambda: store.create(make("b", state=State.DESTROYED))),
             (
                 UnsupportedOperationError,
-                f"a@1: {destroyed}",
-                lambda: store.update(make(state=State.DESTROYED), expected=info.revision),
+                "a@1: a destroyed version has no payload; use destroy",
+                lambda: store.update_info(make(state=State.DESTROYED).info, info.revision),
             ),
             (
                 UnsupportedOperationError,
-                "a@1: metadata and payload do not change in one update; make two updates",
-                lambda: store.update(make(payload=b"new", x="y"), expected=info.revision),
+                "a@1: its state is not destroyed; use update_info",
+                lambda: store.destroy(make().info, info.revision),
+            ),
+            (
+                UnsupportedOperationError,
+                "x/z@1: has no payload that could be replaced; import it instead",
+                lambda: store.replace_payload("x/z", 1, Secret(b"new"), public.revision),
+            ),
+            (
+                ConflictError,
+                "x/y@1: changed since it was read; nothing was written, read it again",
+                lambda: store.update_info(make(x="y").info, info.revision, guard=Guard("x/y", 1, old)),
             ),
             (
                 ConflictError,
                 "a@1: changed since it was read; nothing was written, read it again",
-                lambda: store.update(make(x="y"), expected=old),
+                lambda: store.update_info(make(x="y").info, old),
             ),
             *(
                 (
                     KeyNotFoundError,
                     f"{name}@{version}: the store has no such version; `keywright show {name}` lists those it has",
-                    lambda name=name, version=version: store.update(make(name, version), expected=old),
+                    lambda name=name, version=version: store.update_info(make(name, version).info, old),
                 )
                 for name, version in (("a", 2), ("b", 1), ("a/b", 1))
             ),
@@ -381,7 +394,7 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
                 (
                     ConflictError,
                     "a: changed since it was read; nothing was removed, read it again",
-                    lambda expected=expected: store.remove("a", expected=expected),
+                    lambda expected=expected: store.remove("a", expected),
                 )
                 for expected in ([], [old], [info.revision, old])
             ),
@@ -389,7 +402,7 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
                 (
                     KeyNotFoundError,
                     f"{name}: the store has no such name; `keywright list` shows those it has",
-                    lambda name=name: store.remove(name, expected=[]),
+                    lambda name=name: store.remove(name, []),
                 )
                 for name in ("b", "a/b", "x")
             ),
@@ -398,7 +411,7 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
             with refuses(kind, message):
                 call()
         assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
-        assert list(store.names()) == ["a", "x/y"]
+        assert list(store.names()) == ["a", "x/y", "x/z"]
     for call in (lambda: store.get("a", 1), lambda: list(store.names()), lambda: store.create(make())):
         with refuses(StoreUnavailableError, f"{root}: the store was closed; open it again"):
             call()
@@ -460,17 +473,17 @@ def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path]
             lambda: store.get("a", 1),
             lambda: store.versions("a"),
             lambda: list(store.names()),
-            lambda: list(store.examine()),
+            lambda: list(store.check()),
             lambda: store.create(make("b")),
-            lambda: store.update(make(x="y"), expected=info.revision),
-            lambda: store.remove("a", expected=[info.revision]),
+            lambda: store.update_info(make(x="y").info, info.revision),
+            lambda: store.remove("a", [info.revision]),
         ]
 
         for use in uses:
-            with pytest.raises(DamagedStoreError) as said:
+            with pytest.raises(CorruptedStoreError) as said:
                 use()
-            assert str(said.value) == (
-                f"{root} is gone since it was opened; restore it from a backup, or open the store anew"
+            assert text_of(said.value) == (
+                f"{root} is gone since it was opened; restore it from a backup, or open the store again"
             )
         assert list(root.parent.rglob("*")) == left
     with reopen() as store:
@@ -487,10 +500,10 @@ def test_marker_gone(reopen: Reopen, make: Make, root: Path, taken: str, monkeyp
         store.create(make())
         (root / taken).rename(root.parent / "taken")
 
-        with pytest.raises(DamagedStoreError) as said:
+        with pytest.raises(CorruptedStoreError) as said:
             store.get("a", 1)
 
-    assert str(said.value) == (
+    assert text_of(said.value) == (
         f"{root}: is not empty and has no .keywright/format, so it is no store, or one that lost its marker; set "
         "`path` to a directory of its own, or restore the marker from a backup"
     )

@@ -26,7 +26,7 @@ import keywright
 from keywright import Context, KeyRing, Record, Registry, Secret, State
 from keywright.errors import (
     ConfigError,
-    DamagedStoreError,
+    CorruptedStoreError,
     ExpiredTokenError,
     FormatError,
     InvalidSignatureError,
@@ -94,7 +94,7 @@ def test_revoked(stored: KeyRing) -> None:
         made.key_id: "revoked", other.key_id: "active",
     }  # fmt: skip
     assert stored.show(f"api-keys/{made.key_id}").versions[0].info.state is State.DESTROYED
-    assert stored.open_store().store.get(f"api-keys/{made.key_id}", 1).payload is None
+    assert stored.open_store().get(f"api-keys/{made.key_id}", 1).payload is None
     assert refused(stored.enable, f"api-keys/{made.key_id}")[0] is PolicyError
     assert revoke_api_key(stored, made.key_id, reason="again").reason == "lost"
 
@@ -148,7 +148,7 @@ def test_malformed_costs_no_look_up(ring: KeyRing) -> None:
 
 def test_one_look_up(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     made = create_api_key(ring)
-    store = ring.open_store().store
+    store = ring.open_store()
     asked: list[str] = []
     get = store.get
     for name in ("versions", "names"):
@@ -214,7 +214,7 @@ def test_damage_is_not_a_no(tmp_path: Path) -> None:
         for path in tmp_path.rglob("key"):
             path.write_bytes(b"{}")
 
-        assert refused(verify_api_key, ring, made.api_key)[0] is DamagedStoreError
+        assert refused(verify_api_key, ring, made.api_key)[0] is CorruptedStoreError
 
 
 def test_which_are_listed(ring: KeyRing) -> None:
@@ -327,7 +327,8 @@ def test_an_api_key_is_not_rotated(stored: KeyRing, kid: str | None) -> None:
     assert refused(stored.rotate, f"api-keys/{made.key_id}", kid=kid) == (
         UnsupportedKeyError,
         (
-            "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
+            "an API key is not rotated, because its holder would not get the next one; make another with `keywright "
+            "jose api-key "
             "create`, and revoke this one"
         ),
     )
@@ -478,8 +479,8 @@ def test_create(ring: KeyRing, run: Run) -> None:
 
     lines = re.fullmatch("key_id: ([a-z2-7]{16})\napi_key: (kwk_[a-z2-7]{16}_[0-9A-Za-z]{49})\n", out)
     assert lines is not None
-    forgotten = f"store 'main' forgets all when the process ends, api-keys/{lines[1]} among it"
-    assert (code, err) == (0, f"keywright: warning: {forgotten}; name another with --store\n")
+    forgotten = f"the store for api-keys/{lines[1]} loses its keys when the process ends"
+    assert (code, err) == (0, f"warning: {forgotten}\nhint: name another with --store\n")
     found = verify_api_key(ring, lines[2])
     assert (found.key_id, found.labels) == (lines[1], {"note": "a=b", "user_id": "7"})
 
@@ -622,10 +623,10 @@ def test_revoke_asks(ring: KeyRing, run: Run, monkeypatch: pytest.MonkeyPatch) -
 
     with monkeypatch.context() as patch:
         patch.setattr(Context, "confirm", no)
-        assert run("revoke", made.key_id) == (1, "", "keywright: nothing was revoked\n")
+        assert run("revoke", made.key_id) == (1, "", "Nothing was revoked\n")
         assert json.loads(run("revoke", made.key_id, as_json=True)[1])["status"] == "active"
-    assert questions == [f"Revoke the API key {made.key_id}, user_id=7 for good?"] * 2
+    assert questions == [f"Revoke the API key {made.key_id}, user_id=7 permanently?"] * 2
     assert refused(run, "revoke", made.key_id) == (
-        ConfigError, "there is no terminal to ask on; say --yes if you are sure",
+        ConfigError, "there is no terminal to ask on; pass --yes if you are sure",
     )  # fmt: skip
     assert verify_api_key(ring, made.api_key).status == "active"

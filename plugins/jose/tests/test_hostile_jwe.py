@@ -24,7 +24,7 @@ CBC_DIRECT: dict[str, Any] = {"key_algorithm": "dir", "content_algorithm": "A128
 
 SEGMENTS = "an encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it"
 BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
-NO_ENC = "the header of the token has no enc that is a text; have it issued anew"
+NO_ENC = "the header of the token has no enc that is a text; get a new token"
 MEANS_NOTHING = "the header of the token has {}, which means nothing under its alg; have it issued without"
 IV_LENGTH = (
     "the initialization vector of the token has not the 12 bytes of A256GCM (RFC 7518 §5.3); copy the token whole"
@@ -36,14 +36,14 @@ BLOCKS = (
 )
 KEY_LENGTH = "the encrypted key of the token has not the {} bytes that its algorithms ask for; copy the token whole"
 HEADER_OCTETS = (
-    "the member {} of the token's header is not canonical base64url of {} bytes (RFC 7518 §4.7.1); have it issued anew"
+    "the member {} of the token's header is not canonical base64url of {} bytes (RFC 7518 §4.7.1); get a new token"
 )
 PARTIES = (
-    "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1); have it issued anew"
+    "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1); get a new token"
 )
 EPK = (
     "the epk of the token's header is no public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 §4.6.1.1); "
-    "have the token issued anew"
+    "get a new token"
 )
 EPK_OFF_CURVE = "the epk of the token's header is not on its curve; refuse the token"
 EPK_OTHER_CURVE = "the token was encrypted for a key on another curve than this one; refuse it"

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jose_support import ED, MODULUS, RSA, oct_key, refusal, refused, rsa_key, sealed, text
+from support.errors import text_of
 
 from keywright.errors import InvalidSignatureError, MalformedTokenError
 from keywright_jose import jws_decode, verifier, verify
@@ -29,13 +30,12 @@ TEXT = "a token is ASCII text of at most 262144 bytes; pass the token itself"
 SEGMENTS = "a signed token (JWS) is 3 segments parted by dots; copy it whole, without what stands around it"
 BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
 JSON = (
-    "the {} of the token is not one JSON object in UTF-8 with each member once and nothing around it; have it issued "
-    "anew"
+    "the {} of the token is not one JSON object in UTF-8 with each member once and nothing around it; get a new token"
 )
-LEVELS = "the {} of the token has more than 32 levels; have it issued anew"
-SURROGATE = "the {} of the token holds an unpaired surrogate; have it issued anew"
+LEVELS = "the {} of the token has more than 32 levels; get a new token"
+SURROGATE = "the {} of the token holds an unpaired surrogate; get a new token"
 UNSIGNED = "the token is not signed at all (alg none); have it issued with a signature"
-NO_TEXT = "the member {} of the token's header is no text; have it issued anew"
+NO_TEXT = "the member {} of the token's header is no text; get a new token"
 CRIT = (
     "the header of the token asks for crit: extensions that must be understood, and none is understood here; have it "
     "issued without"
@@ -134,7 +134,7 @@ def test_other_spellings_of_base64url_are_refused(place: str, spelling: Callable
 
     assert type(error) is MalformedTokenError
     is_broken = any(character.isspace() for character in token)
-    assert str(error) == (IN_LINES if is_broken else BASE64.format(place))
+    assert text_of(error) == (IN_LINES if is_broken else BASE64.format(place))
 
 
 # What is not JSON is tested with the reader itself, `keywright.read_json`; these are one of each kind.
@@ -188,7 +188,7 @@ def test_32_levels_and_pairs_of_surrogates_are_taken() -> None:
         pytest.param(b'{"alg":"HS256","crit":["b64"],"b64":false}', CRIT, id="crit b64"),
         pytest.param(b'{"alg":"HS256","b64":true}', B64, id="b64 true"),
         pytest.param(b'{"alg":"HS256","zip":"DEF"}', ZIP, id="zip"),
-        pytest.param(b"{}", "the header of the token has no alg; have it issued anew", id="no alg"),
+        pytest.param(b"{}", "the header of the token has no alg; get a new token", id="no alg"),
         *(
             pytest.param(b'{"%s":%s,"a":1%s}' % (name, value, b"" if name == b"alg" else b',"alg":"HS256"'),
                          NO_TEXT.format(name.decode()), id=f"{name.decode()} {value.decode()}")
@@ -245,7 +245,7 @@ def test_padding_is_taken_where_the_caller_says_so() -> None:
     assert verify(GOOD, KEY, allow_padding=True).payload == PAYLOAD
     assert jws_decode(signed, KEY, allow_padding=True) == {"sub": "a"}
     assert verifier(KEY, allow_padding=True).verify(signed).payload == PAYLOAD
-    assert str(refusal(verify, signed, KEY)) == BASE64.format("header")
+    assert text_of(refusal(verify, signed, KEY)) == BASE64.format("header")
     for spelling in ("=", "===", "====", "= ", "=\n"):
         token = seal(SPARE_FIRST, SECOND + "=" + spelling) if spelling != "=" else seal(SPARE_FIRST + "=", SECOND)
         assert refused(verify, token, KEY, allow_padding=True)[0] is MalformedTokenError
@@ -261,7 +261,7 @@ def test_a_token_of_the_largest_size_is_taken() -> None:
 
     assert 262_140 <= len(token) <= 262_144
     assert verify(token, KEY).payload == payload
-    assert str(refusal(verify, seal(FIRST, text(payload + b"aaaa")), KEY)) == TEXT
+    assert text_of(refusal(verify, seal(FIRST, text(payload + b"aaaa")), KEY)) == TEXT
 
 
 @pytest.mark.parametrize("member", ['"x":1', '"x":["a"]', '"x":{"a":1}', '"x":[["a"]]', '"x":{"a":{"b":[1]}}'])

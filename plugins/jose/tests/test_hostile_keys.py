@@ -30,6 +30,7 @@ from jose_support import (
     rsa_key,
     text,
 )
+from support.errors import text_of
 
 from keywright import Key, Secret
 from keywright.errors import (
@@ -67,8 +68,7 @@ NO_SECRET = "this is a public key, and the secret half is needed; load the secre
 NOT_A_KEY = "a key is a JWK (a dict), or a signer or verifier of a ring; pass one of these"
 NOT_A_VERIFYING_KEY = "a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier; pass one of these"
 BACKEND = (
-    "python-jose does not work with cryptography here, so its checks are not known; install python-jose[cryptography] "
-    "anew"
+    "python-jose does not work with cryptography here, so its checks are not known; reinstall python-jose[cryptography]"
 )
 
 
@@ -166,7 +166,7 @@ def test_another_backend_for_any_kind_of_key_is_refused(monkeypatch: pytest.Monk
 
 
 P = 2**255 - 19
-OFF_CURVE = "the point of the key is not on its curve; get the key again from whoever published it"
+OFF_CURVE = "the point of the key is not on its curve; get the key again from its publisher"
 LOW_ORDER = "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign; remove the key"
 HALVES = "the halves of the key do not belong together; export it again from the program that made it"
 FEW_BITS = "an RSA key has at least 2048 bits (RFC 7518 §3.3); make a larger one"
@@ -291,7 +291,7 @@ def test_a_key_is_used_for_what_it_says_alone(more: Jwk, of_signer: str, of_veri
         if message:
             error = refusal(call)
             assert isinstance(error, PolicyError | UnsupportedOperationError)
-            assert str(error) == message
+            assert text_of(error) == message
         else:
             call()
 
@@ -361,8 +361,8 @@ A = oct_key(bytes(range(64)), kid="a", alg="HS256")
 B = oct_key(bytes(range(1, 65)), kid="b", alg="HS256")
 CURVE = {**public(create_curve_key("P-256")), "kid": "c", "alg": "ES256"}
 MIXED = "the JWK Set mixes symmetric keys with public ones, and a secret that is published is none; take it out"
-NO_KID = "a key of the JWK Set has no kid, so no token can name it; have the set published anew"
-ONE_KID = "two keys of the JWK Set have one kid; have the set published anew"
+NO_KID = "a key of the JWK Set has no kid, so no token can name it; ask its publisher to fix the set"
+ONE_KID = "two keys of the JWK Set have one kid; ask its publisher to fix the set"
 NO_ARRAY = "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); get the set again from its issuer"
 NO_KEY = "this JWK Set has no key that verifies with these algorithms; get the issuer's own set"
 

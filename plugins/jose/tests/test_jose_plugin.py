@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.errors import text_of
 
 import keywright_jose
 from keywright import Format
@@ -54,7 +55,7 @@ def test_what_it_does_not_export_it_does_not_have() -> None:
     with pytest.raises(AttributeError) as caught:
         keywright_jose.nothing  # type: ignore[attr-defined]  # noqa: B018  (looking is what is tested)
 
-    assert str(caught.value) == "module 'keywright_jose' has no attribute 'nothing'"
+    assert text_of(caught.value) == "module 'keywright_jose' has no attribute 'nothing'"
 
 
 @pytest.mark.parametrize("arguments", ["create-secret-key --bits 256", "create-curve-key --curve P-256"])

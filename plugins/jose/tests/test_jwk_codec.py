@@ -29,6 +29,7 @@ from jose_support import (
     refused,
     vectors,
 )
+from support.errors import text_of
 
 from keywright import Attributes, Format, Key, Secret
 from keywright.errors import KeywrightError, MalformedKeyError, UnsupportedKeyError
@@ -151,7 +152,7 @@ def test_other_data_is_not_sniffed(data: bytes) -> None:
 def test_bad_json_is_refused(data: bytes, message: str) -> None:
     error = refusal(FORMAT.decode, Secret(data), default_kid="")
 
-    assert (type(error), str(error)) == (MalformedKeyError, message)
+    assert (type(error), text_of(error)) == (MalformedKeyError, message)
     assert_nothing_shows(error, data)
 
 
@@ -252,7 +253,7 @@ def test_bad_parameters_are_refused(
 
     error = refusal(FORMAT.decode, Secret(data), default_kid="")
 
-    assert (type(error), str(error)) == (kind, message)
+    assert (type(error), text_of(error)) == (kind, message)
     assert_nothing_shows(error, data)
 
 
@@ -272,7 +273,7 @@ _NO_NUMBER = "a JWK cannot carry a number of more than 4300 digits; remove that 
 _NO_NAME = "the members of a JWK have text for names; remove the attribute that is named otherwise"
 _JSON = "a JWK holds JSON values only; remove the attribute that is something else"
 _ATTRIBUTES_LARGE = "a JWK has at most 65536 bytes here; remove large attributes"
-_OCT_PUBLIC = "an oct key has no public half to encode: whoever verifies needs the secret; use an asymmetric key type"
+_OCT_PUBLIC = "an oct key has no public half to encode: its verifiers need the secret; use an asymmetric key type"
 _NESTED: object = json.loads("[" * 32 + "]" * 32)
 
 
@@ -333,7 +334,7 @@ def _key(attributes: dict[str, object]) -> Key:
 def test_secret_key_that_no_jwk_can_carry(key: Key, message: str) -> None:
     error = refusal(FORMAT.encode_secret, key)
 
-    assert (type(error), str(error)) == (UnsupportedKeyError, message)
+    assert (type(error), text_of(error)) == (UnsupportedKeyError, message)
     assert_nothing_shows(error, _WATCHED)
 
 
@@ -354,7 +355,7 @@ def test_secret_key_that_no_jwk_can_carry(key: Key, message: str) -> None:
 def test_public_half_that_no_jwk_can_carry(key: Key, message: str) -> None:
     error = refusal(FORMAT.encode_public, key)
 
-    assert (type(error), str(error)) == (UnsupportedKeyError, message)
+    assert (type(error), text_of(error)) == (UnsupportedKeyError, message)
     assert_nothing_shows(error, _WATCHED)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from jose_support import FORMAT, assert_nothing_shows, decode, published, refusal, refused
+from support.errors import text_of
 
 from keywright import Commands, Secret
 from keywright.errors import ConfigError, KeyExistsError, KeywrightError, MalformedKeyError, UnsupportedOperationError
@@ -120,7 +121,7 @@ _FOREIGN = "the JWK member crv is no parameter of a key whose kty is oct; remove
 def test_thumbprint_refuses_what_is_no_key(change: dict[str, object], kind: type[KeywrightError], message: str) -> None:
     error = refusal(_Thumbprint(published("ed25519") | change))
 
-    assert (type(error), str(error)) == (kind, message)
+    assert (type(error), text_of(error)) == (kind, message)
     assert_nothing_shows(error, json.dumps(published("ed25519")).encode())
 
 
@@ -149,7 +150,7 @@ def test_thumbprint_of_a_symmetric_key_is_refused() -> None:
     """RFC 7638 defines one for oct too, but it would let anybody test guesses of the key (its §7)."""
     error = refusal(_Thumbprint(published("oct")))
 
-    assert (type(error), str(error)) == (
+    assert (type(error), text_of(error)) == (
         UnsupportedOperationError,
         (
             "an oct key has no thumbprint here: it would be a hash of the secret, for anybody to test guesses with; "

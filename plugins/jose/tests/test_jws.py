@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from jose.constants import ALGORITHMS
 from jose_support import Clock, public, published, refusal, refused
+from support.errors import text_of
 
 import keywright
 from keywright import BoundKey, BoundVerifier, KeyRing
@@ -191,7 +192,7 @@ def test_a_header_has_what_was_asked_for_and_no_more() -> None:
 def test_another_kid_than_the_keys_is_refused() -> None:
     assert refused(signer, {**KEY, "kid": "a"}, headers={"kid": "b"}) == (
         PolicyError,
-        "headers say another kid than the key's own, so nobody would verify the token; leave it out",
+        "headers say another kid than the key's own, so no receiver would verify the token; leave it out",
     )
 
 
@@ -211,8 +212,8 @@ def test_what_is_bound_is_not_pickled(duplicate: Callable[[object], object]) -> 
     with pytest.raises(TypeError) as of_verifier:
         duplicate(verifier(KEY))
 
-    assert str(of_signer.value) == "a TokenSigner is not pickled: it holds a key; bind the key there"
-    assert str(of_verifier.value) == "a TokenVerifier is not pickled: it may hold a key; bind the key there"
+    assert text_of(of_signer.value) == "a TokenSigner is not pickled: it holds a key; bind the key there"
+    assert text_of(of_verifier.value) == "a TokenVerifier is not pickled: it may hold a key; bind the key there"
 
 
 def test_what_is_bound_shows_no_key() -> None:
@@ -271,7 +272,7 @@ def test_headers_beside_a_rings_kid(ring: KeyRing) -> None:
     assert first.header["kid"] != second.header["kid"]
     assert refused(signer, ring.signer("jwt"), headers={"kid": "other"}) == (
         PolicyError,
-        "headers say another kid than the key's own, so nobody would verify the token; leave it out",
+        "headers say another kid than the key's own, so no receiver would verify the token; leave it out",
     )
 
 

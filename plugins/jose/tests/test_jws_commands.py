@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from jose_support import refusal, refused
+from support.errors import text_of
 
 from keywright import Secret
 from keywright.errors import (
@@ -183,7 +184,7 @@ def test_key_files_that_are_none(run: Run, tmp_path: Path, change: Callable[[str
 
     for arguments in (SIGN, VERIFY):
         error = refusal(run, *arguments, given=b"{}")
-        assert (type(error), str(error)) == (MalformedKeyError, NO_KEYS)
+        assert (type(error), text_of(error)) == (MalformedKeyError, NO_KEYS)
         assert_hidden(Secret(str(KEY["k"]).encode()), everything_in(error))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from jose_support import assert_nothing_shows, refusal, text
+from support.errors import text_of
 
 from keywright import Secret
 from keywright.errors import KeywrightError
@@ -184,7 +185,7 @@ def own_frames(error: KeywrightError) -> str:
     assert error.__cause__ is None
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     own = (frame for frame in shown.stack if "keywright_jose" in frame.filename)
-    return "\n".join((str(error), *(str(frame.locals) for frame in own)))
+    return "\n".join((text_of(error), *(str(frame.locals) for frame in own)))
 
 
 @pytest.mark.parametrize("part", range(5))

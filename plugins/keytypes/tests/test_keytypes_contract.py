@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 
 import pytest
+from support.errors import text_of
 
 import keywright_keytypes
 from keywright import Key, KeyType, Options
@@ -72,7 +73,7 @@ def test_oct_keys_are_made_without_cryptography() -> None:
     code = (
         "import sys, keywright, keywright_keytypes as k\n"
         "t = {t.name: t for t in k.keywright_register_key_types()}['oct']\n"
-        "t.complete(t.generate(keywright.Options({'bits': 256})))\n"
+        "t.validate(t.generate(keywright.Options({'bits': 256})))\n"
         "print(*(name for name in sys.modules if name.startswith('cryptography')))"
     )
 
@@ -101,7 +102,7 @@ def test_sizes_are_a_setting(types: Mapping[str, KeyType], name: str, default: i
     for bits in (least - 8, most + 8, least + 1):
         with pytest.raises(ConfigError) as caught:
             types[name].generate(Options({"bits": bits}))
-        assert str(caught.value) == f"bits of a key of type {name} must be {rule}"
+        assert text_of(caught.value) == f"bits of a key of type {name} must be {rule}"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.bindings import crypto_core_ed25519_add, crypto_core_ed25519_is_valid_point
 from nacl.exceptions import RuntimeError as SodiumRefusalError
+from support.errors import text_of
 
 from keywright import Key, KeyType, PointProblem, Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError
@@ -38,20 +39,20 @@ def _little(number: int) -> bytes:
     return number.to_bytes(32, "little")
 
 
-def _refusal(types: Types, key: Key, use: str = "complete") -> str:
-    algorithms = () if use == "complete" else types[key.type].algorithms[:1]
+def _refusal(types: Types, key: Key, use: str = "validate") -> str:
+    algorithms = () if use == "validate" else types[key.type].algorithms[:1]
     with pytest.raises(InvalidKeyError) as caught:
         getattr(types[key.type], use)(key, *algorithms)
-    return str(caught.value)
+    return text_of(caught.value)
 
 
 @_MORE
 @given(seed=_SEEDS)
 def test_every_seed_is_an_ed25519_key(types: Types, seed: bytes) -> None:
-    key = types["ed25519"].complete(Key("ed25519", secret=Secret(seed)))
+    key = types["ed25519"].validate(Key("ed25519", secret=Secret(seed)))
 
     assert key.public == Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    assert types["ed25519"].complete(key.without_secret()) == key.without_secret()
+    assert types["ed25519"].validate(key.without_secret()) == key.without_secret()
 
 
 @settings(max_examples=200, deadline=None)
@@ -75,10 +76,10 @@ def test_ed25519_points_are_libsodiums(public: bytes) -> None:
 @given(scalar=_SEEDS)
 def test_every_scalar_is_an_x25519_key(types: Types, scalar: bytes) -> None:
     """Any 32 bytes are a secret half, and the derived public half is a key by itself."""
-    key = types["x25519"].complete(Key("x25519", secret=Secret(scalar)))
+    key = types["x25519"].validate(Key("x25519", secret=Secret(scalar)))
 
     assert key.secret == Secret(scalar)
-    assert types["x25519"].complete(key.without_secret()) == key.without_secret()
+    assert types["x25519"].validate(key.without_secret()) == key.without_secret()
 
 
 @pytest.mark.parametrize("name", _ORDERS)
@@ -87,17 +88,17 @@ def test_every_scalar_is_an_x25519_key(types: Types, scalar: bytes) -> None:
 def test_every_scalar_in_range_is_an_ec_key(types: Types, name: str, data: st.DataObject) -> None:
     scalar = data.draw(st.integers(1, _ORDERS[name] - 1))
 
-    key = types[name].complete(Key(name, secret=Secret(scalar.to_bytes(_BYTES[name], "big"))))
+    key = types[name].validate(Key(name, secret=Secret(scalar.to_bytes(_BYTES[name], "big"))))
 
-    assert types[name].complete(key.without_secret()) == key.without_secret()
-    assert types[name].complete(key) == key
+    assert types[name].validate(key.without_secret()) == key.without_secret()
+    assert types[name].validate(key) == key
 
 
 @pytest.mark.parametrize("name", _ORDERS)
 def test_largest_and_smallest_scalar(types: Types, name: str) -> None:
     """1 and n - 1 are scalars, and their points have the same x."""
     one, last = (
-        types[name].complete(Key(name, secret=Secret(number.to_bytes(_BYTES[name], "big")))).public or b""
+        types[name].validate(Key(name, secret=Secret(number.to_bytes(_BYTES[name], "big")))).public or b""
         for number in (1, _ORDERS[name] - 1)
     )
 
@@ -111,7 +112,7 @@ def test_octets_are_oct_keys(types: Types, octets: bytes) -> None:
     """1 to 1024 bytes are an oct key as they are: what a short one is good for is decided where it is used."""
     key = Key("oct", secret=Secret(octets))
 
-    assert types["oct"].complete(key) == key
+    assert types["oct"].validate(key) == key
     assert types["oct"].bits(key) == 8 * len(octets)
 
 
@@ -162,7 +163,7 @@ _REFUSED = {
     "oct no secret": (Key("oct"), "this oct key has no secret half, and an oct key is nothing else; give the octets"),
     "oct public": (
         Key("oct", secret=Secret(bytes(32)), public=b"x"),
-        "an oct key has no public half, for whoever verifies can sign; leave it out",
+        "an oct key has no public half, because its verifiers can sign; leave it out",
     ),
 }
 
@@ -195,7 +196,7 @@ def test_scalars_have_a_fixed_length(types: Types, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _BYTES)
-@pytest.mark.parametrize("use", ["complete", "signer", "verifier"])
+@pytest.mark.parametrize("use", ["validate", "signer", "verifier"])
 def test_scalars_have_a_range(types: Types, name: str, use: str) -> None:
     size = _BYTES[name]
     for number in (0, _ORDERS[name], _ORDERS[name] + 1, 2 ** (8 * size) - 1):
@@ -227,7 +228,7 @@ def test_points_are_uncompressed(types: Types, keys: Keys, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _BYTES)
-@pytest.mark.parametrize("use", ["complete", "verifier"])
+@pytest.mark.parametrize("use", ["validate", "verifier"])
 def test_points_are_on_the_curve(types: Types, keys: Keys, name: str, use: str) -> None:
     good, size = keys[name].public or b"", _BYTES[name]
     pairs = {

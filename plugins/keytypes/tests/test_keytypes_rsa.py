@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.errors import text_of
 
 from keywright import Key, KeyType, Secret
 from keywright.errors import InvalidKeyError
@@ -98,8 +99,8 @@ def parts(private: rsa.RSAPrivateKey) -> Mapping[str, int]:
 
 def _refusal(types: Types, key: Key) -> str:
     with pytest.raises(InvalidKeyError) as caught:
-        types["rsa"].complete(key)
-    return str(caught.value)
+        types["rsa"].validate(key)
+    return text_of(caught.value)
 
 
 def test_our_encoder_is_the_canonical_one(keys: Keys, parts: Mapping[str, int]) -> None:
@@ -196,7 +197,7 @@ def test_sizes(types: Types) -> None:
     assert _refusal(types, _secret(weak)) == _SIZE.format(1024)
     for bits in (2048, 2049, 8192):
         key = Key("rsa", public=_spki(2 ** (bits - 1) + 1, 65537))
-        assert types["rsa"].complete(key) == key
+        assert types["rsa"].validate(key) == key
         assert types["rsa"].bits(key) == bits
 
 
@@ -208,7 +209,7 @@ def test_exponents_are_odd_and_have_17_to_64_bits(types: Types, e: int) -> None:
     assert _refusal(types, Key("rsa", public=_spki(2**2047 + 1, e))) in messages
     for bound in (65537, 2**64 - 1):
         key = Key("rsa", public=_spki(2**2047 + 1, bound))
-        assert types["rsa"].complete(key) == key
+        assert types["rsa"].validate(key) == key
 
 
 def test_the_size_is_read_from_either_half(types: Types, keys: Keys) -> None:
@@ -226,10 +227,10 @@ def test_an_even_modulus_is_refused(types: Types, parts: Mapping[str, int]) -> N
 def test_parts_belong_together(types: Types, parts: Mapping[str, int], part: str) -> None:
     key = _secret(parts, **{part: parts[part] + 2})
 
-    for use, arguments in (("complete", ()), ("signer", ("PS256",)), ("bits", ())):
+    for use, arguments in (("validate", ()), ("signer", ("PS256",)), ("bits", ())):
         with pytest.raises(InvalidKeyError) as caught:
             getattr(types["rsa"], use)(key, *arguments)
-        assert str(caught.value) == _PARTS, use
+        assert text_of(caught.value) == _PARTS, use
 
 
 def test_secret_exponents_are_below_the_modulus(types: Types, parts: Mapping[str, int]) -> None:
@@ -245,7 +246,7 @@ def test_factors_of_nothing_are_refused(types: Types, parts: Mapping[str, int], 
 
 
 def test_factors_are_prime(types: Types, parts: Mapping[str, int]) -> None:
-    """Numbers that agree with each other, on a factor that is a product itself, are refused by complete."""
+    """Numbers that agree with each other, on a factor that is a product itself, are refused by `validate`."""
     other = rsa.generate_private_key(65537, 2048).private_numbers()
     p, q = parts["p"] * other.p, parts["q"]
     d = pow(65537, -1, (p - 1) * (q - 1))
@@ -259,7 +260,7 @@ def test_swapped_factors_are_a_key(types: Types, parts: Mapping[str, int]) -> No
     swapped = {**parts, "p": parts["q"], "q": parts["p"], "dmp1": parts["dmq1"], "dmq1": parts["dmp1"]}
     key = _secret(swapped, iqmp=pow(parts["p"], -1, parts["q"]))
 
-    completed = types["rsa"].complete(key)
+    completed = types["rsa"].validate(key)
 
     assert completed.secret == key.secret
     assert completed.public == _spki(parts["n"], parts["e"])
@@ -275,4 +276,4 @@ def test_damaged_keys_are_refused(types: Types, keys: Keys, half: str, bit: int)
     secret, public = (Secret(bytes(data)), good.public) if half == "secret" else (good.secret, bytes(data))
 
     with pytest.raises(InvalidKeyError):
-        types["rsa"].complete(Key("rsa", secret=secret, public=public))
+        types["rsa"].validate(Key("rsa", secret=secret, public=public))

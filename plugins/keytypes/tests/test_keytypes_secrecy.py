@@ -63,9 +63,9 @@ def _rsa_secrets(good: bytes) -> dict[str, Secret]:
         pytest.param("oct", Secret(_CANARY * 33), id="oct-length"),
     ],
 )
-@pytest.mark.parametrize("use", ["complete", "signer", "verifier"])
+@pytest.mark.parametrize("use", ["validate", "signer", "verifier"])
 def test_invalid_secret_halves_are_not_shown(types: Types, name: str, secret: Secret, use: str) -> None:
-    arguments = () if use == "complete" else types[name].algorithms[:1] or ("EdDSA",)
+    arguments = () if use == "validate" else types[name].algorithms[:1] or ("EdDSA",)
     key = Key(name, secret=secret)
 
     assert_hidden(secret, _shown(lambda: getattr(types[name], use)(key, *arguments)))
@@ -80,7 +80,7 @@ def test_short_hmac_keys_are_not_shown(types: Types) -> None:
 
 
 @pytest.mark.parametrize("case", ["cut", "not canonical", "encrypted", "damaged", "weak", "long"])
-@pytest.mark.parametrize("use", ["complete", "signer", "bits"])
+@pytest.mark.parametrize("use", ["validate", "signer", "bits"])
 def test_invalid_rsa_secrets_are_not_shown(types: Types, keys: Keys, case: str, use: str) -> None:
     key = Key("rsa", secret=_rsa_secrets(_secret(keys["rsa"]).reveal())[case])
 
@@ -112,7 +112,7 @@ def test_the_right_tag_is_not_shown(types: Types) -> None:
 
 def test_ed25519_is_hidden_from_the_frames_of_the_library(types: Types, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory runs out, or a user presses Ctrl-C, while a frame of the library's holds the seed as an argument."""
-    key = types["ed25519"].complete(Key("ed25519", secret=Secret(_CANARY)))
+    key = types["ed25519"].validate(Key("ed25519", secret=Secret(_CANARY)))
     held = []
 
     def fail(*arguments: bytes) -> bytes:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from support.errors import text_of
 
 from keywright import Key, KeyType, Secret
 from keywright.errors import InvalidKeyError, InvalidSignatureError, NotExportableError, UnsupportedOperationError
@@ -64,7 +65,7 @@ def rsa_private(keys: Keys) -> rsa.RSAPrivateKey:
 def _assert_refused(verify: Callable[[bytes, bytes], object], message: bytes, signature: bytes, case: object) -> None:
     with pytest.raises(InvalidSignatureError) as caught:
         verify(message, signature)
-    assert str(caught.value) == _NO_MATCH, case
+    assert text_of(caught.value) == _NO_MATCH, case
 
 
 _ED25519: Final = [  # RFC 8032 §7.1: seed, public key, message, signature
@@ -171,7 +172,7 @@ _ECDSA: Final = [  # RFC 6979: x, Ux ‖ Uy, message, r ‖ s
 @pytest.mark.parametrize(("seed", "public", "message", "signature"), _ED25519)
 def test_ed25519(types: Types, seed: str, public: str, message: str, signature: str) -> None:
     """Public keys and signatures are those of RFC 8032 §7.1."""
-    key = types["ed25519"].complete(Key("ed25519", secret=Secret(bytes.fromhex(seed))))
+    key = types["ed25519"].validate(Key("ed25519", secret=Secret(bytes.fromhex(seed))))
 
     made = types["ed25519"].signer(key, "EdDSA")(bytes.fromhex(message))
 
@@ -183,7 +184,7 @@ def test_ed25519(types: Types, seed: str, public: str, message: str, signature: 
 @pytest.mark.parametrize(("private", "public"), _X25519)
 def test_x25519(types: Types, private: str, public: str) -> None:
     """Public keys are those of RFC 7748 §6.1, and the secret half is kept as it came, unclamped."""
-    key = types["x25519"].complete(Key("x25519", secret=Secret(bytes.fromhex(private))))
+    key = types["x25519"].validate(Key("x25519", secret=Secret(bytes.fromhex(private))))
 
     assert key.public == bytes.fromhex(public)
     assert key.secret == Secret(bytes.fromhex(private))
@@ -192,7 +193,7 @@ def test_x25519(types: Types, private: str, public: str) -> None:
 @pytest.mark.parametrize(("name", "scalar", "public", "message", "signature"), _ECDSA)
 def test_ecdsa(types: Types, name: str, scalar: str, public: str, message: bytes, signature: str) -> None:
     """Public keys are those of RFC 6979 §A.2, and its signatures verify."""
-    key = types[name].complete(Key(name, secret=Secret(bytes.fromhex(scalar))))
+    key = types[name].validate(Key(name, secret=Secret(bytes.fromhex(scalar))))
 
     types[name].verifier(key, types[name].algorithms[0])(message, bytes.fromhex(signature))
 
@@ -202,7 +203,7 @@ def test_ecdsa(types: Types, name: str, scalar: str, public: str, message: bytes
 def test_hmac(types: Types) -> None:
     """The tag is that of RFC 7515 §A.1."""
     octets = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow=="
-    key = types["oct"].complete(Key("oct", secret=Secret(urlsafe_b64decode(octets))))
+    key = types["oct"].validate(Key("oct", secret=Secret(urlsafe_b64decode(octets))))
     signing_input = (
         b"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxl"
         b"LmNvbS9pc19yb290Ijp0cnVlfQ"
@@ -297,7 +298,7 @@ def test_ecdsa_signatures_have_one_length(types: Types, keys: Keys, name: str) -
     for bad in (b"", good[:-1], good + b"\0", b"\0" + good, encode_dss_signature(*_numbers(good))):
         with pytest.raises(InvalidSignatureError) as caught:
             types[name].verifier(keys[name], algorithm)(_MESSAGE, bad)
-        assert str(caught.value) == (
+        assert text_of(caught.value) == (
             f"an {algorithm} signature is r ‖ s, {2 * _BYTES[name]} bytes (RFC 7518 §3.4); convert one that is in DER"
         )
 
@@ -355,10 +356,10 @@ def test_other_types_are_refused(types: Types, keys: Keys, name: str) -> None:
     """A key of another type is refused, even where its bytes would do: x25519 bytes must not sign as ed25519."""
     other = keys["x25519" if name == "ed25519" else "ed25519"]
 
-    for use in ("complete", "bits", *(_USES if name != "x25519" else ())):
+    for use in ("validate", "bits", *(_USES if name != "x25519" else ())):
         with pytest.raises(InvalidKeyError) as caught:
             getattr(types[name], use)(other, *(types[name].algorithms[:1] if use in _USES else ()))
-        assert str(caught.value) == f"this key is not of type {name}; hand it to the key type that it names", use
+        assert text_of(caught.value) == f"this key is not of type {name}; hand it to the key type that it names", use
 
 
 @pytest.mark.parametrize(
@@ -378,10 +379,10 @@ def test_other_algorithms_are_refused(types: Types, keys: Keys, name: str, algor
     for use in _USES:
         with pytest.raises(UnsupportedOperationError) as caught:
             getattr(types[name], use)(keys[name], algorithm)
-        assert str(caught.value) == f"a key of type {name} does not sign with that algorithm; use {can}"
+        assert text_of(caught.value) == f"a key of type {name} does not sign with that algorithm; use {can}"
         with pytest.raises(UnsupportedOperationError) as caught:
             getattr(types["x25519"], use)(keys["x25519"], algorithm)
-        assert str(caught.value) == (
+        assert text_of(caught.value) == (
             "a key of type x25519 agrees on secrets and cannot sign or verify; use ed25519 for signatures"
         )
 
@@ -394,7 +395,7 @@ def test_a_missing_secret_half_is_refused(types: Types, keys: Keys, name: str, u
     with pytest.raises(NotExportableError) as caught:
         getattr(types[name], use)(keys[name].without_secret(), types[name].algorithms[0])
 
-    assert str(caught.value) == f"this {name} key has no secret half; load the secret key for this"
+    assert text_of(caught.value) == f"this {name} key has no secret half; load the secret key for this"
 
 
 @pytest.mark.parametrize("use", _USES)
@@ -407,7 +408,7 @@ def test_hmac_keys_are_as_long_as_the_hash(types: Types, use: str, algorithm: st
     with pytest.raises(InvalidKeyError) as caught:
         bind(Key("oct", secret=Secret(bytes(least - 1))), algorithm)
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         f"{algorithm} needs a key of at least {8 * least} bits (RFC 7518 §3.2), and this one has {8 * least - 8}; "
         "make a longer one"
     )

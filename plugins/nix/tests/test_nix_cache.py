@@ -156,7 +156,7 @@ def test_what_may_not_be_read(make_cache: MakeCache, tmp_path: Path) -> None:
         "import sys; from keywright_nix.cache import Cache, read_store_dir\n"
         "for look in (Cache(sys.argv[1]).count, lambda: read_store_dir(sys.argv[2])):\n"
         "    try: look()\n"
-        "    except Exception as error: print(type(error).__name__, error, sep=': ')"
+        "    except Exception as error: print(type(error).__name__, error.text, sep=': ')"
     )
 
     shown = as_another_user(program, cache, tmp_path)

@@ -133,7 +133,7 @@ def test_a_key_in_the_place_of_a_path(command: Run, file: File) -> None:
     sound = file(PUBLIC_TEXT)
     told = (
         "looks like a key, and this command takes the path of its file; if it is a secret one, the shell's history and "
-        "whoever lists processes may have it: make a new one"
+        "other users may have seen it in the process list: create a new one"
     )
 
     code, out, err = command("check", sound, TEXT.decode())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nix_malformed import LENIENT, LENIENTLY_READ, NEVER, ODD_NAMES, STRICT, TVIX_PUBLIC
 from nix_messages import NAME, PUBLIC, PUBLIC_TEXT, SECRET, TEXT
 from nix_signing import refusal
+from support.errors import text_of
 
 from keywright import Attributes, Format, Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
@@ -89,7 +90,7 @@ def check_refusal(decode: object, data: bytes, message: str) -> None:
     with pytest.raises(MalformedKeyError) as caught:
         decode(Secret(data), default_kid="")
 
-    assert str(caught.value) == message
+    assert text_of(caught.value) == message
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 

@@ -34,7 +34,7 @@ def test_generate_secret(command: Run, registry: Registry) -> None:
     runs = [command("generate-secret", "--key-name", "cache.example.org-1") for _ in range(2)]
 
     for code, out, err in runs:
-        key = registry.key_type("ed25519").complete(NixFormat().decode(Secret(out), default_kid=""))
+        key = registry.key_type("ed25519").validate(NixFormat().decode(Secret(out), default_kid=""))
         assert (code, err) == (0, b"")
         assert len(out) == len("cache.example.org-1:") + 88
         assert key.kid == "cache.example.org-1"
@@ -139,7 +139,12 @@ def test_json(command: Run) -> None:
     assert (public["format"], public["half"], public["data"][:2]) == ("nix", "public", "a:")
     assert (code, told) == (1, b"error: required argument '--key-name' is missing\n")
     assert json.loads(missing) == {
-        "error": {"type": "ConfigError", "message": "required argument '--key-name' is missing", "exit": 1}
+        "error": {
+            "type": "ConfigError",
+            "message": "required argument '--key-name' is missing",
+            "hint": None,
+            "exit_code": 1,
+        }
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from nix_signing import refusal
+from support.errors import text_of
 
 import keywright_nix
 from keywright.errors import FormatError
@@ -263,7 +264,7 @@ def test_any_bytes_are_a_narinfo_or_refused(data: bytes) -> None:
     try:
         info = NarInfo.parse(data)
     except FormatError as error:
-        messages = str(error).splitlines()
+        messages = text_of(error).splitlines()
     else:
         messages = [""]
         assert info.render() == data

@@ -17,7 +17,7 @@ from nix_signing import refusal
 
 from keywright.errors import (
     AccessDeniedError,
-    DurabilityUnknownError,
+    DurabilityError,
     FormatError,
     ReadOnlyStoreError,
     StoreUnavailableError,
@@ -242,7 +242,7 @@ def test_a_short_write_is_taken_back(file: Path) -> None:
             f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
             "old, status = read_narinfo(sys.argv[1])\n"
             f"try: rewrite(sys.argv[1], old, old + {TAIL!r}, status)\n"
-            "except Exception as error: print(type(error).__name__, error, sep=': ')"
+            "except Exception as error: print(type(error).__name__, error.text, sep=': ')"
         )
 
         done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60)
@@ -427,7 +427,7 @@ def test_a_sync_that_fails_is_reported(
         "look to the disk, then run the same command again"
     )
 
-    with refusal(DurabilityUnknownError, message):
+    with refusal(DurabilityError, message):
         given += list(getattr(batch, then)())
 
     assert given == []

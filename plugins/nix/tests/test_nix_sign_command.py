@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from nix_messages import NO_COLON
 from nix_signing import KEY, PUBLIC, MakeCache, Run, holds, refusal, signed_narinfo
+from support.errors import joined, printed
 
 from keywright import Context, KeyRing, Registry
 from keywright.errors import (
@@ -41,15 +42,16 @@ def test_the_exit_code_is_that_of_the_first_problem(registry: Registry, capsys: 
         *((ConfigError, 2), (PolicyError, 5), (KeyNotFoundError, 3)),
     ):
         problems = Problems(Context(registry, read_config=no_config))  # type: ignore[arg-type]  # it never returns
-        error = kind("x: is wrong; fix it")
+        error = kind("x: is wrong", hint="fix it")
         assert problems.exit_code == 0
 
         problems.add(error)
         problems.add(InvalidNameError("later"))
 
         assert (problems.exit_code, problems.first) == (code, error)
-        assert capsys.readouterr().err == f"keywright: {error}\nkeywright: later\n"
-        assert problems.document(error) == {"type": kind.__name__, "message": "x: is wrong; fix it", "exit": code}
+        assert capsys.readouterr().err == "error: x: is wrong\nhint: fix it\nerror: later\n"
+        document = {"type": kind.__name__, "message": "x: is wrong", "hint": "fix it", "exit_code": code}
+        assert problems.document(error) == document
 
 
 def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -59,7 +61,7 @@ def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
 
     code, out, err = nix_command("sign", str(cache), "--key-file", key_file, as_json=True)
 
-    message = f"{bad}: the last line does not end, so the narinfo was cut short; fetch it again"
+    message = f"{bad}: the last line does not end, so the narinfo was cut short"
     assert json.loads(out) == {
         "changed": 2,
         "unchanged": 0,
@@ -68,9 +70,9 @@ def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
         "faults": 1,
         "clashing": {},
         "dry_run": False,
-        "error": {"type": "FormatError", "message": message, "exit": 65},
+        "error": {"type": "FormatError", "message": message, "hint": "fetch it again", "exit_code": 65},
     }
-    assert (code, err.decode()) == (65, f"keywright: {message}\n")
+    assert (code, err.decode()) == (65, printed(f"{message}; fetch it again"))
     bad.unlink()
     again = json.loads(nix_command("sign", str(cache), "--key-file", key_file, as_json=True)[1])
     assert (again["unchanged"], again["faults"], "error" in again) == (2, 0, False)
@@ -85,9 +87,9 @@ def test_faults(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
 
     assert (code, out) == (65, b"signed 1, already signed 0, faults 2\n")
-    assert sorted(err.decode().splitlines()) == [
-        f"keywright: {cache}/link.narinfo: is a symbolic link; sign the file that it leads to",
-        f"keywright: {cache}/pipe.narinfo: is no regular file; take it out of the cache",
+    assert sorted(joined(err).splitlines()) == [
+        f"error: {cache}/link.narinfo: is a symbolic link; sign the file that it leads to",
+        f"error: {cache}/pipe.narinfo: is no regular file; take it out of the cache",
     ]
 
 
@@ -102,7 +104,7 @@ def test_odd_names(nix_command: Run, make_cache: MakeCache, key_file: str) -> No
         code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
 
         assert (code, out) == (65, b"signed 2, already signed 0, faults 1\n")
-        assert err.count(b"\n") == 1
+        assert joined(err).count("\n") == 1
         assert b"\x1b" not in err
         assert holds(good, PUBLIC) == {"a-1"}
 
@@ -151,7 +153,7 @@ def test_another_signature_under_our_name(nix_command: Run, make_cache: MakeCach
 
     assert (code, out) == (0, b"signed 2, already signed 0\n")
     assert err == (
-        b"keywright: warning: 2 narinfos have a signature under a-1 that does not hold, and Nix fails on such; "
+        b"warning: 2 narinfos have a signature under a-1 that does not hold, and Nix fails on such\nhint: "
         b"--drop a-1 takes it away\n"
     )
 
@@ -175,7 +177,7 @@ def test_one_place_twice(nix_command: Run, make_cache: MakeCache, key_file: str)
     out = nix_command("sign", str(link), f"file://{cache}", f"{cache}/", "--key-file", key_file)
 
     assert out[:2] == (65, b"signed 2, already signed 0, faults 1\n")
-    assert out[2].startswith(f"keywright: {link}/bad.narinfo: ".encode())
+    assert out[2].startswith(f"error: {link}/bad.narinfo: ".encode())
 
 
 def test_a_path_of_another_store(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
@@ -187,7 +189,7 @@ def test_a_path_of_another_store(nix_command: Run, make_cache: MakeCache, key_fi
 
     assert (code, out) == (65, b"signed 2, already signed 0, faults 2\n")
     rule = "StorePath is of another store than nix-cache-info says; take it out of this cache"
-    assert sorted(err.decode().splitlines()) == [f"keywright: {theirs}/{n:032}.narinfo: {rule}" for n in range(2)]
+    assert sorted(joined(err).splitlines()) == [f"error: {theirs}/{n:032}.narinfo: {rule}" for n in range(2)]
     (theirs / "nix-cache-info").write_bytes(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n")
     with pytest.raises(FormatError):
         nix_command("sign", str(theirs), "--key-file", key_file)
@@ -207,7 +209,7 @@ def test_a_narinfo_of_a_million_lines(nix_command: Run, make_cache: MakeCache, k
 
     rule = "is no field; a field is a name, a colon, a space and a value; correct it or fetch the narinfo again"
     assert (code, out) == (65, b"signed 1, already signed 0, faults 1\n")
-    assert err.decode() == f"keywright: {bad}:1000007: {rule}\n"
+    assert err.decode() == printed(f"{bad}:1000007: {rule}")
     assert (path.read_bytes() == signed_narinfo(long), bad.read_bytes() == long + b"x\n") == (True, True)
 
 
@@ -289,8 +291,7 @@ def test_what_was_done_when_it_stops_early(
     out, err = capfdbinary.readouterr()
     assert out == b""
     assert err == (
-        b"keywright: stopped early, with at least this done: signed 2, already signed 0; run the same command again to "
-        b"finish\n"
+        b"stopped early, with at least this done: signed 2, already signed 0; run the same command again to finish\n"
     )
 
 
@@ -318,7 +319,7 @@ def test_fingerprints_are_signed(nix_command: Run, key_file: str, make_cache: Ma
         code, out, err = nix_command("sign", "-", "--key-file", key_file, given=line.encode() + b"\n")
 
         assert out.decode() == json.dumps({**json.loads(line), "signatures": [ours(message)]}) + "\n"
-        assert (code, err) == (0, b"keywright: signed 1 fingerprints\n")
+        assert (code, err) == (0, b"signed 1 fingerprints\n")
 
 
 def test_signatures_that_are_present(nix_command: Run, key_file: str) -> None:

@@ -31,6 +31,7 @@ from nix_signing import (
     signed,
     varying,
 )
+from support.errors import printed, text_of
 
 import keywright
 from keywright import KeyRing, Registry, Secret, hookimpl
@@ -189,7 +190,7 @@ def test_a_path_of_the_store_is_signed_and_no_other(file: Path) -> None:
         outcome = outcome_of(file, job(A)._replace(store_dir=b"/nix/store"))
 
         assert (outcome.kind, type(outcome.error)) == ("faulty", FormatError)
-        assert str(outcome.error) == (
+        assert text_of(outcome.error) == (
             f"{file}: StorePath is of another store than nix-cache-info says; take it out of this cache"
         )
         assert file.read_bytes() == before
@@ -277,13 +278,16 @@ def test_a_file_that_is_not_its_owners_alone_signs_with_a_warning(
     nix_command: Run, make_cache: MakeCache, key_file: str
 ) -> None:
     cache = str(make_cache(1))
-    rule = "others may read or change this secret key; chmod 600 it, and make a new one if they did"
+    rule = (
+        "other users may read or change this secret key; run `chmod 600` on it, and replace the key if others may "
+        "have read it"
+    )
     for mode in (0o640, 0o604, 0o620, 0o602, 0o601):
         os.chmod(key_file, mode)
 
         code, _, err = nix_command("sign", cache, "--key-file", key_file)
 
-        assert (code, err.decode()) == (0, f"keywright: warning: {key_file}: {rule}\n")
+        assert (code, err.decode()) == (0, printed(f"{key_file}: {rule}", kind="warning"))
 
 
 def test_a_key_in_a_pipe_gets_no_warning(
@@ -342,7 +346,7 @@ def test_one_name_twice_is_refused(nix_command: Run, make_cache: MakeCache, key_
 
 # Keys of a ring.
 
-ONE_PROCESS = "its store lets one process sign, for its keys never leave it or it is not shared; say --jobs 1"
+ONE_PROCESS = "its store lets one process sign, for its keys never leave it or it is not shared; pass --jobs 1"
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -164,7 +164,7 @@ def test_no_version_that_verifies(ring: KeyRing) -> None:
     ring.generate("a")
     ring.compromise("a@1")
 
-    with refusal(PolicyError, "no version of a verifies now, so nobody should trust it; rotate to make a new one"):
+    with refusal(PolicyError, "no version of a verifies now, so it should not be trusted; rotate to make a new one"):
         names(ring, "a")
     with refusal(KeyNotFoundError, "no Nix key in this store verifies now; generate one, or name the store (--store)"):
         names(ring)
@@ -222,7 +222,7 @@ def test_a_key_that_nix_cannot_trust_is_refused_by_name(ring: KeyRing) -> None:
     ring.generate("d", kid="a#b")
 
     for name, rule in (("a", type_), ("b", colon), ("c", ODD_NAME), ("d", comment)):
-        with refusal(UnsupportedKeyError, f"{name}@1 cannot stand in trusted-public-keys: {rule}"):
+        with refusal(UnsupportedKeyError, f"{name}@1 cannot be in trusted-public-keys: {rule}"):
             names(ring, name)
 
 
@@ -235,4 +235,4 @@ def test_a_nix_key_that_cannot_stand_in_the_list(ring: KeyRing, trusted: Trusted
     code, out, err = trusted()
 
     assert (code, out) == (0, f"trusted-public-keys = {public(ring, 'b')}\n")
-    assert err == f"keywright: warning: left out: a@1 cannot stand in trusted-public-keys: {ODD_NAME}\n"
+    assert err == f"warning: left out: a@1 cannot be in trusted-public-keys: {ODD_NAME}\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from nix_signing import MakeCache, Run, bound, public, refusal, sig
+from support.errors import joined, printed
 
 from keywright.errors import ConfigError
 from keywright_nix.cache import Cache
@@ -131,7 +132,7 @@ def test_a_signature_that_is_spelled_otherwise_counts(verify: Verify, make_cache
         "4 narinfos have a signature that is not spelled as Nix writes it, and other programs may refuse it; drop it "
         "and sign again"
     )
-    assert (code, out, err) == (0, "verified 5, bad 0\n", f"keywright: warning: {warning}\n")
+    assert (code, out, err) == (0, "verified 5, bad 0\n", printed(warning, kind="warning"))
     assert document["warnings"] == [warning]
 
 
@@ -157,8 +158,8 @@ def test_a_wrong_signature_beside_a_right_one_is_a_warning(verify: Verify, file:
 
     assert (code, out) == (0, "verified 1, bad 0\n")
     assert err == (
-        "keywright: warning: 1 narinfos have a signature under a-1 that does not hold, beside one that does; nix "
-        "store verify fails on such\n"
+        "warning: 1 narinfos have a signature under a-1 that does not hold, beside one that does\nhint: nix store "
+        "verify fails on such\n"
     )
 
 
@@ -171,9 +172,9 @@ def test_json(verify: Verify, make_cache: MakeCache) -> None:
     code, out, err = verify(cache, as_json=True)
 
     *lines, last = [json.loads(line) for line in out.splitlines()]
-    message = f"{paths[1]}: the last line does not end, so the narinfo was cut short; fetch it again"
+    message = f"{paths[1]}: the last line does not end, so the narinfo was cut short"
     assert sorted(lines, key=len) == [
-        {"error": {"type": "FormatError", "message": message, "exit": 65}},
+        {"error": {"type": "FormatError", "message": message, "hint": "fetch it again", "exit_code": 65}},
         {
             "file": str(paths[0]),
             "path": STORE_PATH,
@@ -184,7 +185,7 @@ def test_json(verify: Verify, make_cache: MakeCache) -> None:
         },
     ]
     assert last == {"verified": 0, "bad": 1, "gone": 0, "faults": 1, "malformed_keys": 0, "warnings": []}
-    assert (code, err) == (65, f"keywright: {message}\n")
+    assert (code, err) == (65, printed(f"{message}; fetch it again"))
 
 
 def test_faults(verify: Verify, make_cache: MakeCache) -> None:
@@ -196,9 +197,9 @@ def test_faults(verify: Verify, make_cache: MakeCache) -> None:
     code, out, err = verify(cache)
 
     assert (code, out) == (65, "verified 1, bad 0, faults 2\n")
-    assert err.splitlines() == [
-        f"keywright: {cache}/nix-cache-info: the StoreDir is no directory of a store; write one, such as /nix/store",
-        f"keywright: {cache}/x.narinfo: is a symbolic link; sign the file that it leads to",
+    assert joined(err).splitlines() == [
+        f"error: {cache}/nix-cache-info: the StoreDir is no directory of a store; write one, such as /nix/store",
+        f"error: {cache}/x.narinfo: is a symbolic link; sign the file that it leads to",
     ]
 
 
@@ -255,8 +256,8 @@ def test_traps_are_reported(verify: Verify, file: Path) -> None:
     assert (code, out) == (0, "verified 1, bad 0\n")
     lines = err.splitlines()
     assert len(lines) == 2
-    assert all(line.startswith("keywright: warning: --trusted-public-keys: key ") for line in lines)
-    assert document["warnings"] == [line.removeprefix("keywright: warning: ") for line in lines]
+    assert all(line.startswith("warning: --trusted-public-keys: key ") for line in lines)
+    assert document["warnings"] == [line.removeprefix("warning: ") for line in lines]
 
 
 def test_a_key_with_which_nix_refuses_to_work(verify: Verify, file: Path) -> None:
@@ -292,8 +293,8 @@ def test_a_narinfo_of_another_store_is_a_fault(verify: Verify, make_cache: MakeC
     whole = verify(cache)
     single = verify(odd)
 
-    assert whole == (65, "verified 1, bad 0, faults 1\n", f"keywright: {message}\n")
-    assert single == (65, "verified 0, bad 0, faults 1\n", f"keywright: {message}\n")
+    assert whole == (65, "verified 1, bad 0, faults 1\n", printed(message))
+    assert single == (65, "verified 0, bad 0, faults 1\n", printed(message))
 
 
 def test_a_cache_may_be_of_another_store(verify: Verify, file: Path) -> None:
@@ -317,9 +318,9 @@ def test_more_signatures_than_keys(verify: Verify, file: Path) -> None:
     document = json.loads(verify(file, needed=2, as_json=True)[1].splitlines()[-1])
     twice = verify(file, trusted=f"{A} {public('z-1', 1)}", needed=2)[2].splitlines()
 
-    assert (code, err) == (1, f"keywright: warning: {warning}\n")
+    assert (code, err) == (1, printed(warning, kind="warning"))
     assert document["warnings"] == [warning]
-    assert twice[1:] == [f"keywright: warning: {warning}"]
+    assert twice[1:] == [f"warning: {warning}"]
 
 
 def test_a_narinfo_that_goes_meanwhile_is_no_fault(

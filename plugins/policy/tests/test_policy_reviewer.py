@@ -43,7 +43,7 @@ NO_SIZE = (
     "the rule's types instead"
 )
 NO_END = (
-    "wants keys that end 365d from now at the latest, and this one has no end; say --expires, or set its expires_in"
+    "wants keys that end 365d from now at the latest, and this one has no end; pass --expires, or set its expires_in"
 )
 NO_AGE = (
     "wants keys of at most 365d, and store 'local' cannot tell how old this one is; keep it in a store with metadata, "

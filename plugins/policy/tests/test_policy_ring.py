@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.errors import text_of
 
 import keywright
 from keywright import KeyRing, Registry
@@ -35,7 +36,7 @@ def test_a_refused_key_is_not_made() -> None:
         assert list(ring.list()) == []
         assert ring.generate("prod/jwt").reference == "prod/jwt@1"
         assert ring.generate("dev/jwt", type="oct").reference == "dev/jwt@1"
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "generate of prod/jwt is refused by plugin 'policy': rule 1 (prod/*) allows the types ed25519, and not oct; "
         "use another, or change the rule"
     )
@@ -81,7 +82,7 @@ def test_a_mistake_in_the_rules_refuses_the_ring() -> None:
     with pytest.raises(ConfigError) as caught, ring_with({"nams": "prod/*", "sealed": True}):
         pass
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "given settings: plugin.policy: rule 1 has no member 'nams' (did you mean 'names'?); a rule has: names, types, "
         "formats, minimum_bits, maximum_age, sealed, export, operations"
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
+from support.errors import text_of
 
 import keywright_policy
 from keywright import REQUIRED, InstalledNames, Options
@@ -100,7 +101,7 @@ FIXED_SIZE = (
     "rule 1: minimum_bits has a key type whose size is fixed; say in types which are allowed, and take it out here; "
     "those of other sizes are: "
 )
-NO_TYPE = "has a key type that is not installed{}; there are: ec-p256, ed25519, oct, rsa"
+NO_TYPE = "has a key type that is not installed{}; available: ec-p256, ed25519, oct, rsa"
 REFUSED = {
     "misspelt": ({"typs": ["a"]}, f"rule 1 has no member 'typs' (did you mean 'types'?); {HAS}"),
     "unknown": ({"xyz": 1}, f"rule 1 has no member 'xyz'; {HAS}"),
@@ -133,7 +134,7 @@ REFUSED = {
     ),
     "formats: misspelt": (
         {"formats": "jwkk"},
-        "rule 1: formats has a format that is not installed (did you mean 'jwk'?); there are: jwk, nix",
+        "rule 1: formats has a format that is not installed (did you mean 'jwk'?); available: jwk, nix",
     ),
     "formats: no name": ({"formats": ["JWK"]}, f"rule 1: formats {PLUGIN_NAMES_RULE}"),
     "operations: misspelt": (
@@ -143,6 +144,10 @@ REFUSED = {
     "operations: unlike any": (
         {"operations": ["generate", "qqqqqq"]},
         f"rule 1: operations must be of these: {', '.join(OPERATIONS)}",
+    ),
+    "operations: renamed": (
+        {"operations": ["bind", "reseal"]},
+        "rule 1: operations: 'reseal' was renamed to 'rewrap'; write the new name",
     ),
     "bits: number": ({"minimum_bits": 3072}, BITS_RULE),
     "bits: empty": ({"minimum_bits": {}}, BITS_RULE),
@@ -171,22 +176,22 @@ def test_an_invalid_rule_is_refused(table: Mapping[str, object], message: str) -
     with pytest.raises(ConfigError) as caught:
         keywright_policy.keywright_configure(Options({"rules": (table,)}), KNOWN)
 
-    assert str(caught.value) == message
-    assert "canary" not in str(caught.value)
+    assert text_of(caught.value) == message
+    assert "canary" not in text_of(caught.value)
 
 
 def test_rules_are_counted_from_one() -> None:
     with pytest.raises(ConfigError) as caught:
         read_rules(({"sealed": True}, {"sealed": 1}), KNOWN)
 
-    assert str(caught.value) == "rule 2: sealed must be true or false"
+    assert text_of(caught.value) == "rule 2: sealed must be true or false"
 
 
 def test_a_table_without_rules_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN)
 
-    assert str(caught.value) == "rules has no rule, so nothing would be refused; give it one, or take the table out"
+    assert text_of(caught.value) == "rules has no rule, so nothing would be refused; give it one, or take the table out"
 
 
 def test_bounds_are_allowed() -> None:
@@ -205,10 +210,10 @@ def test_where_nothing_is_installed_the_list_says_none() -> None:
     bare = InstalledNames((), ())
 
     for known, table, message in (
-        (bare, {"types": "oct"}, "rule 1: types has a key type that is not installed; there are: none"),
-        (bare, {"formats": "jwk"}, "rule 1: formats has a format that is not installed; there are: none"),
+        (bare, {"types": "oct"}, "rule 1: types has a key type that is not installed; available: none"),
+        (bare, {"formats": "jwk"}, "rule 1: formats has a format that is not installed; available: none"),
         (InstalledNames(("ed25519",), ()), {"minimum_bits": {"ed25519": 256}}, FIXED_SIZE + "none"),
     ):
         with pytest.raises(ConfigError) as caught:
             read_rules((table,), known)
-        assert str(caught.value) == message
+        assert text_of(caught.value) == message

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.errors import text_of
 
 from keywright import Options, Secret
 from keywright.errors import SealError
@@ -54,7 +55,7 @@ def test_any_changed_byte_is_refused_in_the_same_words(at: int, mask: int) -> No
     with pytest.raises(SealError) as caught:
         OPENED.unseal(Secret(bytes(changed)), b"a")
 
-    assert str(caught.value) == REFUSAL.format("master-key", "key")
+    assert text_of(caught.value) == REFUSAL.format("master-key", "key")
     assert caught.value.__context__ is None
 
 
@@ -65,7 +66,7 @@ def test_noise_after_a_header_does_not_open(data: bytes) -> None:
     for payload, context in ((SEALED.reveal()[:30] + data, b"a"), (SEALED.reveal(), b"b" + data)):
         with pytest.raises(SealError) as caught:
             OPENED.unseal(Secret(payload), context)
-        assert str(caught.value) == REFUSAL.format("master-key", "key")
+        assert text_of(caught.value) == REFUSAL.format("master-key", "key")
 
 
 def test_the_layout_is_the_documented_one() -> None:
@@ -126,7 +127,7 @@ def test_costs_out_of_bounds_are_refused_before_they_are_paid(costs: tuple[int, 
     with pytest.raises(SealError) as caught:
         opened.unseal(payload, b"a")
 
-    assert str(caught.value) == REFUSAL.format("passphrase", "passphrase")
+    assert text_of(caught.value) == REFUSAL.format("passphrase", "passphrase")
     assert not opened.is_current(payload)
 
 
@@ -143,7 +144,7 @@ def test_what_is_too_large_is_no_key() -> None:
     for payload, context in ((Secret(huge), b"a"), (PAYLOAD, huge)):
         with pytest.raises(SealError) as caught:
             OPENED.seal(payload, context)
-        assert str(caught.value) == "seal 'master-key' takes payloads up to 1 GiB; what is larger is no key"
+        assert text_of(caught.value) == "seal 'master-key' takes payloads up to 1 GiB; what is larger is no key"
 
 
 @pytest.fixture

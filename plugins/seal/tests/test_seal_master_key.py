@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
+from support.errors import text_of
 
 from keywright import Options, Secret
 from keywright.errors import SealError
@@ -61,6 +62,6 @@ def test_an_invalid_key_is_refused_and_not_shown(text: bytes, message: str) -> N
     for key, previous, what in ((text, (), "key"), (BASE64, (Secret(BASE64), Secret(text)), "a key in previous")):
         error = refusal(SealError, MasterKeySeal().open, Options({"key": Secret(key), "previous": previous}))
 
-        assert str(error) == message.format(what)
+        assert text_of(error) == message.format(what)
         assert_hidden(Secret(text), everything_in(error))
         assert_hidden(Secret(KEY), everything_in(error))

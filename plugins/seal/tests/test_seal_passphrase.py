@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
+from support.errors import text_of
 
 from keywright import Options, Secret
 from keywright.errors import ConfigError, SealError
@@ -137,7 +138,7 @@ def test_without_argon2id(passphrase: Opener, lose_argon2id: Callable[[], None])
     assert opened.unseal(sealed, b"a") == PAYLOAD
     with pytest.raises(SealError) as caught:
         PassphraseSeal().open(options_of(b"correct horse", None))
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "seal 'passphrase': kdf is argon2id, which this machine lacks; install cryptography 44 or later with OpenSSL "
         "3.2 or later, or set it to scrypt"
     )
@@ -145,7 +146,7 @@ def test_without_argon2id(passphrase: Opener, lose_argon2id: Callable[[], None])
         with pytest.raises(SealError) as caught:
             opened.unseal(by_argon2id, b"a")
         opened.adopt(by_argon2id)
-        assert str(caught.value) == (
+        assert text_of(caught.value) == (
             "seal 'passphrase' needs Argon2id, which this machine lacks; "
             "install cryptography 44 or later with OpenSSL 3.2 or later"
         )
@@ -160,7 +161,7 @@ def test_too_little_memory_says_so() -> None:
     with pytest.raises(SealError) as caught:
         derive_root_key(passphrase, derivation)
 
-    assert str(caught.value) == "seal 'passphrase' needs more memory for Argon2id than there is; free some"
+    assert text_of(caught.value) == "seal 'passphrase' needs more memory for Argon2id than there is; free some"
     assert_hidden(passphrase, everything_in(caught.value))
 
 
@@ -185,7 +186,7 @@ REFUSED = [
 def test_an_invalid_passphrase_is_refused_and_not_shown(given: bytes, previous: bytes | None, message: str) -> None:
     error = refusal(SealError, PassphraseSeal().open, options_of(given, previous))
 
-    assert str(error) == message
+    assert text_of(error) == message
     assert_hidden(Secret(given if previous is None else previous), everything_in(error))
 
 
@@ -207,8 +208,8 @@ def test_previous_ones_are_few(passphrase: Opener) -> None:
     with pytest.raises(ConfigError) as caught:
         passphrase(previous=["old horse"] * 9)
 
-    assert str(caught.value) == (
-        "previous holds more than 8 passphrases; run `keywright reseal`, and remove those that "
+    assert text_of(caught.value) == (
+        "previous holds more than 8 passphrases; run `keywright rewrap`, and remove those that "
         "nothing is sealed with any more"
     )
 
@@ -226,7 +227,7 @@ def test_scrypt_is_called_by_its_name_where_memory_is_short(monkeypatch: pytest.
     with pytest.raises(SealError) as caught:
         derive_root_key(Secret(b"correct horse"), Derivation(SCRYPT, (17, 8, 1), bytes(16)))
 
-    assert str(caught.value) == "seal 'passphrase' needs more memory for scrypt than there is; free some"
+    assert text_of(caught.value) == "seal 'passphrase' needs more memory for scrypt than there is; free some"
 
 
 def test_refusals_name_the_setting_and_show_no_passphrase(passphrase: Opener) -> None:
@@ -239,6 +240,6 @@ def test_refusals_name_the_setting_and_show_no_passphrase(passphrase: Opener) ->
     with pytest.raises(SealError) as sealing:
         other.seal(PAYLOAD, b"a")
 
-    assert "set passphrase or previous to what sealed it" in str(unsealing.value)
-    assert "correct passphrase or previous" in str(sealing.value)
+    assert "set passphrase or previous to what sealed it" in text_of(unsealing.value)
+    assert "correct passphrase or previous" in text_of(sealing.value)
     assert_hidden(Secret(b"c4n4ry battery staple"), everything_in(unsealing.value) + repr(other))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from support.errors import text_of
 
 from keywright import Secret
 from keywright.errors import SealError
@@ -133,7 +134,7 @@ def test_a_seal_that_opens_nothing_here_does_not_seal(master_key: Opener) -> Non
     with pytest.raises(SealError) as caught:
         opened.seal(PAYLOAD, b"b")
 
-    assert str(caught.value) == STRANGER
+    assert text_of(caught.value) == STRANGER
 
 
 def test_one_payload_that_opens_is_enough(open_seal: Opener) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.errors import text_of
 
 from keywright import Attributes, Options, Record, RecordInfo, Secret, State, WritableStore, encode_info
 from keywright_sqlite.backend import SqliteBackend
@@ -145,7 +146,7 @@ def unprivileged() -> Callable[[Callable[[], str]], str]:
                     os.setresuid(65534, 65534, 65534)
                 answer = function()
             except BaseException as error:
-                answer = f"{type(error).__name__}: {error}"
+                answer = f"{type(error).__name__}: {text_of(error)}"
             os.write(writing, answer.encode())
             os._exit(0)
         os.close(writing)

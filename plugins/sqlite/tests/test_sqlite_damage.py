@@ -1,4 +1,4 @@
-"""Damage of the file shows: whatever is read is what was written, or DamagedStoreError."""
+"""Damage of the file shows: whatever is read is what was written, or CorruptedStoreError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from refusals import refuses
 
 from keywright import Record, RecordInfo, Secret, State, WritableStore
-from keywright.errors import DamagedStoreError, KeyNotFoundError
+from keywright.errors import CorruptedStoreError, KeyNotFoundError
 from keywright_sqlite.store import around, link
 
 Make = Callable[..., Record]
@@ -37,9 +37,9 @@ def written(path: str, opened: Opener, make: Make) -> Content:
             ("e", 1, bytes(range(256)) * 20), ("f", 1, b'{"k":"AAAA","kty":"oct"}'),
         ):  # fmt: skip
             store.create(make(name, version, payload))
-        store.remove("c", expected=[info.revision for info in store.versions("c")])
+        store.remove("c", [info.revision for info in store.versions("c")])
         tomb = replace(store.get("d", 1).info, state=State.DESTROYED)
-        store.update(Record(tomb, None), expected=tomb.revision)
+        store.destroy(tomb, tomb.revision)
         for number in range(16):  # few to a page, so that there are pages above pages
             record = make(f"n{number:02}", payload=b"%d" % number)
             store.create(replace(record, info=replace(record.info, reason="r" * 400)))
@@ -57,10 +57,10 @@ def _read(path: str, opened: Opener, keys: list[tuple[str, int]]) -> Found:
                     found[question] = ask()
                 except KeyNotFoundError:
                     found[question] = None
-                except DamagedStoreError:
-                    found[question] = DamagedStoreError
-    except DamagedStoreError:
-        found["open"] = DamagedStoreError
+                except CorruptedStoreError:
+                    found[question] = CorruptedStoreError
+    except CorruptedStoreError:
+        found["open"] = CorruptedStoreError
     return found
 
 
@@ -85,7 +85,7 @@ def _wrong(path: str, opened: Opener, content: bytes, truth: Found, keys: list[t
     place = Path(path)
     place.write_bytes(content)
     found = _read(path, opened, keys)
-    return {q: answer for q, answer in found.items() if answer is not DamagedStoreError and answer != truth[q]}
+    return {q: answer for q, answer in found.items() if answer is not CorruptedStoreError and answer != truth[q]}
 
 
 def _sensitive_bits(content: bytes) -> Iterator[int]:
@@ -208,9 +208,9 @@ def test_a_damaged_row_is_an_error(store: WritableStore, path: str, make: Make, 
 
     for call in (
         lambda: store.get("a", 1),
-        lambda: store.update(Record(info, Secret(b"new")), expected=info.revision),
+        lambda: store.replace_payload(info.name, info.version, Secret(b"new"), info.revision),
     ):
-        with refuses(DamagedStoreError, message.format(path=path)):
+        with refuses(CorruptedStoreError, message.format(path=path)):
             call()
 
 
@@ -229,9 +229,9 @@ def test_a_link_that_is_damaged_hides_nothing(store: WritableStore, path: str, m
         lambda: store.versions("c"),
         lambda: store.get("b", 2),
         lambda: store.create(make("b", 2)),
-        lambda: store.remove("b", expected=[store.get("b", 1).info.revision]),
+        lambda: store.remove("b", [store.get("b", 1).info.revision]),
     ):
-        with refuses(DamagedStoreError, LOST.format(path=path)):
+        with refuses(CorruptedStoreError, LOST.format(path=path)):
             call()
     assert list(store.names(after="c")) == ["d"]
 
@@ -255,7 +255,7 @@ def test_a_search_led_astray_to_the_row_itself_is_damage() -> None:
         rows = [("a", 1, link("a@1", "b@1")), ("b", 1, link("b@1", None))]
         raw.executemany("INSERT INTO record VALUES (?, ?, ?)", rows)
 
-        with refuses(DamagedStoreError, LOST.format(path="keys.db")):
+        with refuses(CorruptedStoreError, LOST.format(path="keys.db")):
             around(raw, "keys.db", "a", 1)
 
 
@@ -266,7 +266,7 @@ def test_a_lost_record_is_not_made_again(store: WritableStore, path: str, make: 
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("DELETE FROM record WHERE name = 'a'")
 
-    with pytest.raises(DamagedStoreError):
+    with pytest.raises(CorruptedStoreError):
         store.create(make("a"))
 
     with closing(sqlite3.connect(path)) as raw:
@@ -279,7 +279,7 @@ def test_a_name_that_is_no_text_is_damage(store: WritableStore, path: str, make:
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE record SET name = CAST(x'ff' AS TEXT) WHERE name = 'a'")
 
-    with refuses(DamagedStoreError, f"{path}: the database is damaged; restore it from a backup"):
+    with refuses(CorruptedStoreError, f"{path}: the database is damaged; restore it from a backup"):
         list(store.names())
 
 
@@ -298,14 +298,14 @@ def test_a_schema_that_is_no_text_is_damage(path: str, opened: Opener, make: Mak
     assert before in place.read_bytes()
     place.write_bytes(place.read_bytes().replace(before, after))
 
-    with refuses(DamagedStoreError, f"{path}: the database is damaged; restore it from a backup"), opened(path):
+    with refuses(CorruptedStoreError, f"{path}: the database is damaged; restore it from a backup"), opened(path):
         pass
 
 
 def test_the_first_row_is_linked_to_the_end(path: str, store: WritableStore, make: Make) -> None:
     """The number in the schema is what an empty store's link must be, and is again once all names went."""
     info = store.create(make("a"))
-    store.remove("a", expected=[info.revision])
+    store.remove("a", [info.revision])
 
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT name, version, next FROM record").fetchall() == [("", 0, link("@0", None))]

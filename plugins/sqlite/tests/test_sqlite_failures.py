@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
 
 from keywright import Options, Record, Secret, State, WritableStore
 from keywright.errors import (
     ConfigError,
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     ReadOnlyStoreError,
     StoreError,
     StoreUnavailableError,
@@ -44,7 +45,7 @@ UNSYNCED = (
     ": the system could not confirm that the write is on the medium; check the disk, then look what the store holds "
     "before trying again"
 )
-READ_ONLY = ": the file or its directory takes no writes from this user; nothing was written; use a writable place"
+READ_ONLY = ": this user may not write the file or its directory, nothing was written; use a writable place"
 NOT_OPENED = (
     ": the database, its -wal or its -shm file cannot be opened; nothing was written; see that its directory is yours "
     "to read and write"
@@ -61,15 +62,15 @@ WRITE = ": SQLite reports SQLITE_IOERR_WRITE; nothing was written; check the dis
         ("SQLITE_BUSY_RECOVERY", StoreUnavailableError, BUSY),
         ("SQLITE_LOCKED", StoreUnavailableError, BUSY),
         ("SQLITE_READONLY_DBMOVED", ReadOnlyStoreError, READ_ONLY),
-        ("SQLITE_NOTADB", DamagedStoreError, NO_DATABASE),
-        ("SQLITE_CORRUPT", DamagedStoreError, DAMAGED),
-        ("SQLITE_CORRUPT_INDEX", DamagedStoreError, DAMAGED),
-        ("SQLITE_ERROR", DamagedStoreError, DAMAGED),
-        ("SQLITE_CONSTRAINT_NOTNULL", DamagedStoreError, DAMAGED),
+        ("SQLITE_NOTADB", CorruptedStoreError, NO_DATABASE),
+        ("SQLITE_CORRUPT", CorruptedStoreError, DAMAGED),
+        ("SQLITE_CORRUPT_INDEX", CorruptedStoreError, DAMAGED),
+        ("SQLITE_ERROR", CorruptedStoreError, DAMAGED),
+        ("SQLITE_CONSTRAINT_NOTNULL", CorruptedStoreError, DAMAGED),
         ("SQLITE_FULL", StoreUnavailableError, f": {FULL}"),
         ("SQLITE_CANTOPEN", StoreUnavailableError, NOT_OPENED),
-        ("SQLITE_IOERR_FSYNC", DurabilityUnknownError, UNSYNCED),
-        ("SQLITE_IOERR_DIR_FSYNC", DurabilityUnknownError, UNSYNCED),
+        ("SQLITE_IOERR_FSYNC", DurabilityError, UNSYNCED),
+        ("SQLITE_IOERR_DIR_FSYNC", DurabilityError, UNSYNCED),
         ("SQLITE_IOERR_WRITE", StoreUnavailableError, WRITE),
     ],
 )
@@ -82,15 +83,15 @@ def test_every_code_has_its_error(code: str, kind: type[StoreError], message: st
     error = store_error("keys.db", reported)
 
     assert type(error) is kind
-    assert str(error) == f"keys.db{message}"
+    assert text_of(error) == f"keys.db{message}"
 
 
 def test_text_that_is_no_text_is_damage() -> None:
     """The module's own error about it has no code, and quotes it."""
     error = store_error("keys.db", sqlite3.OperationalError("Could not decode to UTF-8 column 'name' with text 'x'"))
 
-    assert type(error) is DamagedStoreError
-    assert str(error) == f"keys.db{DAMAGED}"
+    assert type(error) is CorruptedStoreError
+    assert text_of(error) == f"keys.db{DAMAGED}"
 
 
 def test_an_error_without_a_code_is_unavailable() -> None:
@@ -98,7 +99,7 @@ def test_an_error_without_a_code_is_unavailable() -> None:
     error = store_error("keys.db", sqlite3.ProgrammingError("something internal"))
 
     assert type(error) is StoreUnavailableError
-    assert str(error) == (
+    assert text_of(error) == (
         "keys.db: SQLite reports an error without a code; nothing was written; check the disk and try again"
     )
 
@@ -117,7 +118,7 @@ with opened(path) as store:
         try:
             call()
         except Exception as error:
-            print(type(error).__name__, error)
+            print(f"{type(error).__name__} {error}; {error.hint}")
 """
 
 
@@ -140,7 +141,7 @@ with opened(path) as store:
     try:
         store.create(Record(RecordInfo(name="a", version=1), Secret(b"x")))
     except Exception as error:
-        print(type(error).__name__, error)
+        print(f"{type(error).__name__} {error}; {error.hint}")
 """
 
     answer = run(script).communicate()[0].decode()
@@ -167,13 +168,13 @@ def test_a_new_store_that_cannot_be_synced_is_reported(
     with opened(path) as store:
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", fsync)
-            with pytest.raises(DurabilityUnknownError) as caught:
+            with pytest.raises(DurabilityError) as caught:
                 store.create(make("a"))
         store.create(make("a"))
         names = list(store.names())
 
-    assert str(caught.value) == (
-        f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
+    assert text_of(caught.value) == (
+        f"{path}: the system did not confirm that the new store is on the disk; check the disk, then try again"
     )
     assert names == ["a"]
     assert os.listdir(tmp_path / "new" / "deep") == ["keys.db"]
@@ -191,11 +192,11 @@ def test_a_directory_that_cannot_be_opened_to_sync_it_is_reported(
         return real(target, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refusing)
-    with pytest.raises(DurabilityUnknownError) as caught:
+    with pytest.raises(DurabilityError) as caught:
         store.create(make("a"))
 
-    assert str(caught.value) == (
-        f"{path}: the system could not confirm that the new store is on the medium; check the disk, then try again"
+    assert text_of(caught.value) == (
+        f"{path}: the system did not confirm that the new store is on the disk; check the disk, then try again"
     )
 
 
@@ -236,7 +237,7 @@ with SqliteBackend().open(Options({"path": sys.argv[1], "timeout": timedelta(sec
     try:
         store.create(Record(RecordInfo(name="b", version=1), Secret(b"x")))
     except Exception as error:
-        print(type(error).__name__, error)
+        print(f"{type(error).__name__} {error}; {error.hint}")
     print(*store.names())
 """
     inject = ["-P", path + "-wal", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO"]
@@ -246,7 +247,7 @@ with SqliteBackend().open(Options({"path": sys.argv[1], "timeout": timedelta(sec
     )
 
     assert traced.stdout.decode() == (
-        f"DurabilityUnknownError {path}: the system could not confirm that the write is on the medium; check the "
+        f"DurabilityError {path}: the system could not confirm that the write is on the medium; check the "
         "disk, then look what the store holds before trying again\na\n"
     )
 
@@ -266,7 +267,7 @@ def test_a_system_without_posix_permissions_is_refused(
     with pytest.raises(UnsupportedOperationError) as caught, opened(path):
         pass
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "the sqlite store keeps other users out by POSIX permissions, which this system lacks; use another store"
     )
 
@@ -278,7 +279,7 @@ def test_a_python_without_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, pat
     with pytest.raises(StoreUnavailableError) as caught, opened(path):
         pass
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "the sqlite store needs SQLite, which this Python was built without; use another Python or store"
     )
 
@@ -291,7 +292,7 @@ def test_an_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, path: str, op
     with pytest.raises(StoreUnavailableError) as caught, opened(path):
         pass
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         "the sqlite store needs SQLite 3.37 or newer, and this Python has 3.36.0; use another Python or store"
     )
 
@@ -345,7 +346,7 @@ def _fill(disk: Path, *, leaving: int = 0) -> None:
 
 def _destroy(store: WritableStore, name: str) -> None:
     record = store.get(name, 1)
-    store.update(Record(replace(record.info, state=State.DESTROYED), None), expected=record.info.revision)
+    store.destroy(replace(record.info, state=State.DESTROYED), record.info.revision)
 
 
 def test_a_full_disk_is_read(disk: Path, opened: Opener, make: Make) -> None:

@@ -14,9 +14,11 @@ from typing import cast
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
+from support.problems import lines_of
 
-from keywright import ExaminedStore, Record, Secret, WritableStore
-from keywright.errors import AccessDeniedError, DamagedStoreError, StoreError, StoreUnavailableError
+from keywright import CheckedStore, Record, Secret, WritableStore
+from keywright.errors import AccessDeniedError, CorruptedStoreError, StoreError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.database import image
 
@@ -55,17 +57,17 @@ DAMAGED = ": the database is damaged; restore it from a backup"
 FOREIGN = " is another program's database; correct `path`, or restore it from a backup"
 NEWER = " was written by a newer keywright (layout 99, and this one knows 1); upgrade this one"
 OTHERS: dict[str, tuple[Callable[[Path], object], type[StoreError], str]] = {
-    "text": (lambda place: place.write_text("this is a text file\n" * 99), DamagedStoreError, NO_DATABASE),
-    "empty": (lambda place: place.touch(), DamagedStoreError, EMPTY),
-    "shorter-than-a-header": (lambda place: place.write_bytes(image()[:50]), DamagedStoreError, DAMAGED),
-    "cut-short": (lambda place: place.write_bytes(image()[:4096]), DamagedStoreError, DAMAGED),
+    "text": (lambda place: place.write_text("this is a text file\n" * 99), CorruptedStoreError, NO_DATABASE),
+    "empty": (lambda place: place.touch(), CorruptedStoreError, EMPTY),
+    "shorter-than-a-header": (lambda place: place.write_bytes(image()[:50]), CorruptedStoreError, DAMAGED),
+    "cut-short": (lambda place: place.write_bytes(image()[:4096]), CorruptedStoreError, DAMAGED),
     "scrambled": (
-        lambda place: place.write_bytes(image()[:100] + b"\xff" * 40 + image()[140:]), DamagedStoreError, DAMAGED
+        lambda place: place.write_bytes(image()[:100] + b"\xff" * 40 + image()[140:]), CorruptedStoreError, DAMAGED
     ),
-    "another-programs": (database("CREATE TABLE cookies (name TEXT)"), DamagedStoreError, FOREIGN),
-    "another-application-id": (database("PRAGMA application_id = 7"), DamagedStoreError, FOREIGN),
-    "newer": (database("PRAGMA user_version = 99"), DamagedStoreError, NEWER),
-    "without-a-version": (database("PRAGMA user_version = 0"), DamagedStoreError, DAMAGED),
+    "another-programs": (database("CREATE TABLE cookies (name TEXT)"), CorruptedStoreError, FOREIGN),
+    "another-application-id": (database("PRAGMA application_id = 7"), CorruptedStoreError, FOREIGN),
+    "newer": (database("PRAGMA user_version = 99"), CorruptedStoreError, NEWER),
+    "without-a-version": (database("PRAGMA user_version = 0"), CorruptedStoreError, DAMAGED),
     "directory": (lambda place: place.mkdir(0o700), StoreUnavailableError, NO_FILE),
     "pipe": (lambda place: os.mkfifo(place, 0o600), StoreUnavailableError, NO_FILE),
 }  # fmt: skip
@@ -157,7 +159,7 @@ def test_files_open_to_others_are_refused(path: str, opened: Opener, make: Make,
     with pytest.raises(AccessDeniedError) as caught, opened(path):
         pass
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         f"{path}{end} is open to other users; run `chmod 600 {path}{end}`, and replace the keys if others may have "
         "read them"
     )
@@ -182,7 +184,7 @@ def test_a_file_of_another_user_is_refused(path: str, opened: Opener, make: Make
     with pytest.raises(AccessDeniedError) as caught, opened(path):
         pass
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         f"{path} belongs to another user, who could change it; use a store of your own, or have root `chown` it"
     )
 
@@ -273,7 +275,7 @@ def test_a_link_to_nothing_is_no_empty_store(tmp_path: Path, opened: Opener, lin
     with pytest.raises(StoreUnavailableError) as caught, opened(str(path)):
         pass
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         f"{target}: is a link to nothing; mount or make what it leads to, or set another `path`"
     )
     assert not (tmp_path / "volume").exists()
@@ -297,7 +299,7 @@ def test_a_link_that_becomes_a_directory_on_the_way_is_refused(
     with pytest.raises(StoreUnavailableError) as caught, opened(path):
         pass
 
-    assert str(caught.value) == f"{path}: the store cannot be reached: Invalid argument; correct `path`"
+    assert text_of(caught.value) == f"{path}: the store cannot be reached: Invalid argument; correct `path`"
 
 
 def test_a_second_name_left_by_a_killed_process_goes(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:
@@ -318,11 +320,11 @@ def test_an_open_store_whose_file_is_gone_is_damage(path: str, store: WritableSt
     store.create(make())
     os.unlink(path)
 
-    with pytest.raises(DamagedStoreError) as caught:
+    with pytest.raises(CorruptedStoreError) as caught:
         store.create(make("b"))
 
-    assert str(caught.value) == (
-        f"{path} is gone since it was opened; restore it from a backup, or open the store anew"
+    assert text_of(caught.value) == (
+        f"{path} is gone since it was opened; restore it from a backup, or open the store again"
     )
     assert not os.path.exists(path)
 
@@ -337,10 +339,10 @@ def test_an_open_store_whose_file_was_replaced_is_damage(
     store.create(make("old"))
     os.replace(backup, path)
 
-    with pytest.raises(DamagedStoreError) as caught:
+    with pytest.raises(CorruptedStoreError) as caught:
         store.create(make("new"))
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         f"{path} was replaced while it was open; close the store everywhere, move {path}-wal and {path}-shm away, and "
         "open it again"
     )
@@ -355,7 +357,9 @@ def test_an_open_store_notices_that_its_file_was_emptied(path: str, store: Writa
     store.create(make())
     os.truncate(path, 0)
 
-    with refuses(DamagedStoreError, f"{path} is empty, which a store never is; restore it from a backup, or remove it"):
+    with refuses(
+        CorruptedStoreError, f"{path} is empty, which a store never is; restore it from a backup, or remove it"
+    ):
         list(store.names())
 
 
@@ -426,7 +430,7 @@ def test_root_outside_of_a_user_namespace_is_no_stranger(
 
 
 def _told(store: WritableStore) -> list[str]:
-    return list(cast("ExaminedStore", store).examine())
+    return lines_of(cast("CheckedStore", store).check())
 
 
 def test_a_second_name_is_told(tmp_path: Path, path: str, store: WritableStore, make: Make) -> None:
@@ -439,8 +443,8 @@ def test_a_second_name_is_told(tmp_path: Path, path: str, store: WritableStore, 
     assert before == []
     assert _told(store) == [
         (
-            f"{path} has a second name (a hard link), under which the keys would outlive the store; remove that name, "
-            "or make the store a copy of its own"
+            f"{path}: has a second name (a hard link), under which the keys would outlive the store; remove that name, "
+            "or replace the database with a copy"
         )
     ]
 
@@ -458,7 +462,7 @@ def test_a_directory_that_its_group_may_write_is_told(
     tmp_path.chmod(0o700)
     assert found == told * [
         (
-            f"{tmp_path} is writable by its group, who could put another database in the store's place; run "
-            f"`chmod g-w {tmp_path}`, and see that the keys in it are still yours"
+            f"{tmp_path}: is writable by its group, who could replace the database; run `chmod g-w {tmp_path}`, and "
+            "check that the keys in it are still yours"
         )
     ]

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 
 import pytest
+from support.errors import text_of
 
 from keywright import Record, WritableStore
 from keywright.errors import KeyExistsError, StoreUnavailableError
@@ -123,7 +124,7 @@ def test_a_lock_held_too_long_is_unavailable(path: str, opened: Opener, make: Ma
 
         store.create(make("b"))
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         f"{path}: another program held the store's lock for longer than the setting `timeout` allows; nothing was "
         "written; try again, or raise `timeout`"
     )

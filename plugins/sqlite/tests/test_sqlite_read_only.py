@@ -64,13 +64,13 @@ def test_writes_to_a_read_only_directory_are_refused(
             if operation == "create":
                 store.create(make("b"))
             elif operation == "update":
-                store.update(record, expected=record.info.revision)
+                store.update_info(record.info, record.info.revision)
             else:
-                store.remove("a", expected=[record.info.revision])
+                store.remove("a", [record.info.revision])
         return "written"
 
     assert unprivileged(write) == (
-        f"ReadOnlyStoreError: {fixed}: the file or its directory takes no writes from this user; nothing was "
+        f"ReadOnlyStoreError: {fixed}: this user may not write the file or its directory, nothing was "
         "written; use a writable place"
     )
 
@@ -109,7 +109,7 @@ def test_a_store_cannot_be_made_in_a_read_only_directory(
         return "written"
 
     assert unprivileged(write) == (
-        f"ReadOnlyStoreError: {path}: the file or its directory takes no writes from this user; nothing was "
+        f"ReadOnlyStoreError: {path}: this user may not write the file or its directory, nothing was "
         "written; use a writable place"
     )
 

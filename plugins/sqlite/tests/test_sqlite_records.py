@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from refusals import refuses
 
-from keywright import Record, Revision, Secret, State, WritableStore
+from keywright import Guard, Record, Revision, Secret, State, WritableStore
 from keywright.errors import (
     ConflictError,
-    DamagedStoreError,
+    CorruptedStoreError,
     InvalidNameError,
     KeyExistsError,
     KeyNotFoundError,
@@ -30,7 +30,7 @@ from keywright_sqlite import database
 from keywright_sqlite.store import PAGE, SqliteStore
 
 Make = Callable[..., Record]
-Opener = Callable[..., AbstractContextManager[WritableStore]]
+Opener = Callable[..., AbstractContextManager[SqliteStore]]
 Fill = Callable[[str, list[tuple[str, int]]], None]
 
 
@@ -51,9 +51,12 @@ def test_what_is_no_name_or_version_is_refused(store: WritableStore, make: Make)
         "no store holds such a name or version; names are made of a-z, 0-9, '.', '_', '-' and '/', versions are whole "
         "numbers from 1"
     )
-    for name, version in (("../a", 1), ("a\ud800", 1), ("a", 0), ("a", 2**64)):
+    for name, version in (("../a", 1), ("a\ud800", 1)):
         with pytest.raises(InvalidNameError):
             store.create(make(name, version))
+    for version in (0, 2**64):
+        with pytest.raises((InvalidNameError, TypeError)):
+            store.create(make("a", version))
     store.create(make())
     for name, version in (("a\ud800", 1), ("a", 2**64)):
         with refuses(InvalidNameError, message):
@@ -134,7 +137,8 @@ def test_what_is_refused_says_why(path: str, opened: Opener, make: Make) -> None
     payload = Secret(b"a secret payload")
     with opened(path) as store:
         info = store.create(make("a"))
-        old, destroyed = Revision("old"), replace(info, state=State.DESTROYED)
+        public = store.create(make("public", payload=None))
+        old = Revision("old")
         refusals: list[tuple[type[KeywrightError], str, Callable[[], object]]] = [
             (
                 KeyExistsError,
@@ -148,33 +152,43 @@ def test_what_is_refused_says_why(path: str, opened: Opener, make: Make) -> None
             ),
             (
                 UnsupportedOperationError,
-                "a@1: a destroyed version has no payload; leave the payload out",
-                lambda: store.update(Record(destroyed, payload), expected=info.revision),
+                "a@1: a destroyed version has no payload; use destroy",
+                lambda: store.update_info(replace(info, state=State.DESTROYED), info.revision),
             ),
             (
                 UnsupportedOperationError,
-                "a@1: an update changes metadata or payload, not both; nothing was written; make two",
-                lambda: store.update(Record(replace(info, labels={}), Secret(b"other")), expected=info.revision),
+                "a@1: its state is not destroyed; use update_info",
+                lambda: store.destroy(info, info.revision),
+            ),
+            (
+                UnsupportedOperationError,
+                "public@1: has no payload that could be replaced; import it instead",
+                lambda: store.replace_payload("public", 1, payload, public.revision),
+            ),
+            (
+                ConflictError,
+                "public@1 changed since it was read; nothing was written; read it and try again",
+                lambda: store.replace_payload("a", 1, Secret(b"new"), info.revision, guard=Guard("public", 1, old)),
             ),
             (
                 ConflictError,
                 "a@1 changed since it was read; nothing was written; read it and try again",
-                lambda: store.update(Record(info, payload), expected=old),
+                lambda: store.replace_payload(info.name, info.version, payload, old),
             ),
             (
                 KeyNotFoundError,
                 f"{path} holds no b@1; `keywright list` prints what it holds",
-                lambda: store.update(make("b"), expected=old),
+                lambda: store.update_info(make("b").info, old),
             ),
             (
                 ConflictError,
                 "a changed since it was read; nothing was removed; read it and try again",
-                lambda: store.remove("a", expected=[old]),
+                lambda: store.remove("a", [old]),
             ),
             (
                 KeyNotFoundError,
                 f"{path} holds no b; `keywright list` prints what it holds",
-                lambda: store.remove("b", expected=()),
+                lambda: store.remove("b", ()),
             ),
         ]
         for kind, message, call in refusals:
@@ -275,7 +289,7 @@ def test_a_migration_that_fails_leaves_the_layout_as_it_was(
         store.create(make("a"))
     monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, (*NEXT, "DROP TABLE missing")))
 
-    with pytest.raises(DamagedStoreError), opened(path):
+    with pytest.raises(CorruptedStoreError), opened(path):
         pass
 
     monkeypatch.undo()

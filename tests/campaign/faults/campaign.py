@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from faults.judge import KNOWN, InstalledNames, Verdict, known
+from faults.judge import KNOWN, Known, Verdict, known
 from faults.matrix import Fault, every_fault, no_room, short_files
 from faults.operations import BACKENDS, OPERATIONS
 from faults.pool import Case, Pool
@@ -66,12 +66,12 @@ def unknown_violations(case: Case, verdict: Verdict) -> list[str]:
     return violations + ["the fault never struck"] * verdict.missed
 
 
-def _entries(case: Case, verdict: Verdict) -> list[InstalledNames | None]:
+def _entries(case: Case, verdict: Verdict) -> list[Known | None]:
     return [known(case.backend, case.operation, str(case.fault), violation) for violation in verdict.violations]
 
 
 def _counted(verdict: Verdict, violations: Sequence[str]) -> list[str]:
-    endings = {"done": "done", "killed": "killed", "DurabilityUnknownError": "unknown"}
+    endings = {"done": "done", "killed": "killed", "DurabilityError": "unknown"}
     strays = any("stray secret" in violation or "left over" in violation for violation in violations)
     ending = endings.get(verdict.ending, "refused")
     return ["faults", ending, verdict.state] + ["strays"] * strays + ["violations"] * bool(violations)

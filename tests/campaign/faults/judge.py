@@ -7,13 +7,15 @@ import os
 import re
 from binascii import crc32
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, cast
 
 from faults.operations import OPERATIONS, open_ring, open_store
 from faults.tracing import Run, failed_syncs, is_rewritten, target
+from support.errors import text_of
+from support.problems import lines_of
 
-from keywright import Record, RecordInfo, Registry, Secret, WritableStore, encode_info
+from keywright import CheckedStore, Record, RecordInfo, Registry, Secret, WritableStore, encode_info
 from keywright.cli.failures import BUG
 
 _WINDOW = 8  # bytes: what counts as a trace of a secret
@@ -61,7 +63,8 @@ def after(state: State, told: Iterable[bytes]) -> State:
         if "remove" in given:
             new = {key: kept for key, kept in new.items() if key[0] != given["remove"]}
         else:
-            new[given["name"], given["version"]] = Kept(given["info"], given["payload"])
+            key = given.pop("name"), given.pop("version")
+            new[key] = replace(new.get(key, Kept("", None)), **given)
     return new
 
 
@@ -101,8 +104,14 @@ def strays(backend: str, path: str, state: State) -> list[str]:
     return sorted(os.path.relpath(file, place) for file in _files(place) if file not in expected)
 
 
-_UNDONE: Final = ("nothing was written", "nothing was removed", "given up")
-_DONE: Final = ("the change is made", " is destroyed, but", " is removed, but", " is updated, but")
+_UNDONE: Final = ("nothing was written", "nothing was removed", "was undone")
+_DONE: Final = (
+    "the change is made",
+    "the change was made",
+    " is destroyed, but",
+    " is removed, but",
+    " is updated, but",
+)
 
 
 @dataclass
@@ -136,7 +145,7 @@ def judge(backend: str, operation: str, kind: str, path: str, registry: Registry
         with open_ring(backend, path, registry) as ring:
             state = observe(open_store(ring))
     except Exception as error:
-        complaints.append(f"the store does not open again: {type(error).__name__}: {error}")
+        complaints.append(f"the store does not open again: {type(error).__name__}: {text_of(error)}")
         return verdict
     # A call of the system that changes nothing visible leaves both the same.
     verdict.state = "old" if state == old else "new" if state == new else "lost"
@@ -177,7 +186,7 @@ def _report(verdict: Verdict, run: Run, possible: set[str], kind: str) -> Iterat
         yield f"ended with exit code {run.status}: {message or 'without a word'}"
     if (run.status == 0 or b"done" in run.told) and "new" not in possible:
         yield "reported done, but it is not"
-    if verdict.ending not in ("done", "killed", "hung", "DurabilityUnknownError") and "old" not in possible:
+    if verdict.ending not in ("done", "killed", "hung", "DurabilityError") and "old" not in possible:
         yield f"{verdict.ending}, but the change is made"
     if any(text in message for text in _UNDONE) and "old" not in possible:
         yield f"the message says nothing was written, but the change is made: {message}"
@@ -188,7 +197,7 @@ def _report(verdict: Verdict, run: Run, possible: set[str], kind: str) -> Iterat
         if rewritten is False:
             yield f"a failed sync was tried again: {failed.text}"
         # Whoever only reads promised nothing, and what fails once the store was closed takes nothing back.
-        told = verdict.ending == "DurabilityUnknownError" or (kind == "dead" and verdict.ending != "done")
+        told = verdict.ending == "DurabilityError" or (kind == "dead" and verdict.ending != "done")
         if failed.phase == "write" and not rewritten and not told and verdict.ending != "killed":
             yield f"a sync failed, and it ended as {verdict.ending}: {message}"
 
@@ -198,19 +207,18 @@ def _aftermath(backend: str, operation: str, path: str, registry: Registry, *, r
     try:
         with open_ring(backend, path, registry) as ring:
             store = open_store(ring)
-            examine = getattr(store, "examine")  # noqa: B009  (not part of the protocol of every store)
-            yield from (f"examine: {sentence}" for sentence in examine())
+            yield from (f"check: {line}" for line in lines_of(cast(CheckedStore, store).check()))
             if repeat:
                 OPERATIONS[operation](ring)
             store.create(Record(RecordInfo(name="later", version=1), Secret(b"later")))
             if store.get("later", 1).payload != Secret(b"later"):
                 yield "what is written afterwards does not come back"
     except Exception as error:
-        yield f"a write afterwards fails: {type(error).__name__}: {error}"
+        yield f"a write afterwards fails: {type(error).__name__}: {text_of(error)}"
 
 
 @dataclass(frozen=True)
-class InstalledNames:
+class Known:
     """A violation: patterns of the store, the operation, the fault and the sentence."""
 
     backend: str
@@ -221,21 +229,21 @@ class InstalledNames:
 
 
 KNOWN: Final = (
-    InstalledNames(
+    Known(
         "sqlite",
         ".*",
         r"\w+ at fdatasync\(\d+</place>\)",
         "a sync failed, and it ended as done|a failed sync was tried again",
         "SQLite itself passes over a failed sync of the directory that its new log stands in, and syncs it again later",
     ),
-    InstalledNames(
+    Known(
         "sqlite",
         "first",
         "SIGKILL at|dead at",
         r"\.keywright-\w+\.new is left over",
         "an empty database that was to become the store; it holds no secret, may be a live process's, doctor names it",
     ),
-    InstalledNames(
+    Known(
         "sqlite",
         ".*",
         r"\w+ at (fdatasync\(\d+</place/keys-wal>\)|pwrite64\(\d+</place/keys-shm>)",
@@ -245,7 +253,7 @@ KNOWN: Final = (
 )
 
 
-def known(backend: str, operation: str, fault: str, sentence: str) -> InstalledNames | None:
+def known(backend: str, operation: str, fault: str, sentence: str) -> Known | None:
     """The entry that a violation is known by."""
     for entry in KNOWN:
         if (

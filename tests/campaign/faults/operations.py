@@ -7,6 +7,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from support.rings import writable
+
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, WritableStore
 
@@ -22,7 +24,7 @@ def open_ring(backend: str, path: str, registry: Registry) -> KeyRing:
 
 def open_store(ring: KeyRing) -> WritableStore:
     """The ring's store, opened."""
-    return ring.open_store().writable
+    return writable(ring)
 
 
 def stock(ring: KeyRing) -> None:
@@ -41,12 +43,12 @@ def _large() -> Secret:
 def _replace(ring: KeyRing) -> None:
     store = open_store(ring)
     info = store.get("large", 1).info
-    store.update(Record(info, _large()), expected=info.revision)
+    store.replace_payload(info.name, info.version, _large(), info.revision)
 
 
 def _remove(ring: KeyRing) -> None:
     store = open_store(ring)
-    store.remove("a", expected=[info.revision for info in store.versions("a")])
+    store.remove("a", [info.revision for info in store.versions("a")])
 
 
 def _read(ring: KeyRing) -> None:

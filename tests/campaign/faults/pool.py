@@ -52,7 +52,7 @@ class Pool:
 
     def _started(self, number: int) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "KEYWRIGHT"))}
-        path = os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), str(_TESTS))))
+        path = os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), str(_TESTS), str(_TESTS.parent))))
         environment |= {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         place = os.path.join(self._directory.name, str(number))
         os.mkdir(place)

@@ -21,8 +21,9 @@ from faults.judge import State, Verdict, judge, observe
 from faults.matrix import Fault
 from faults.operations import BACKENDS, OPERATIONS, STARTS, open_ring, open_store, stock
 from faults.tracing import Call, Run
+from support.errors import text_of
 
-from keywright import Record, Registry, WritableStore, encode_info
+from keywright import Record, RecordInfo, Registry, Secret, WritableStore, encode_info
 from keywright.cli.failures import BUG, exit_code
 from keywright.errors import KeywrightError
 
@@ -41,7 +42,7 @@ def perform(operation: str, backend: str, path: str, registry: Registry, store: 
             tell(b"done")
     except KeywrightError as error:
         code = exit_code(error)
-        ending = {"error": type(error).__name__, "message": str(error)}
+        ending = {"error": type(error).__name__, "message": text_of(error)}
     except BaseException as error:
         code = BUG
         ending = {"error": type(error).__name__, "message": traceback.format_exc()}
@@ -51,20 +52,29 @@ def perform(operation: str, backend: str, path: str, registry: Registry, store: 
 
 def _watch(store: type[WritableStore], tell: Tell) -> None:
     """Tell what a store is given before it gets it, so that a random key is known even if its process is killed."""
-    for method in ("create", "update", "remove"):
+    for method in ("create", "update_info", "replace_payload", "destroy", "remove"):
         setattr(store, method, _watched(getattr(store, method), tell))
 
 
 def _watched(method: Callable[..., Any], tell: Tell) -> Callable[..., Any]:
-    def call(store: WritableStore, given: Record | str, **more: object) -> object:
-        if isinstance(given, str):
-            fact: dict[str, object] = {"remove": given}
-        else:
+    def call(store: WritableStore, given: Record | RecordInfo | str, *more: object, **options: object) -> object:
+        fact: dict[str, object]
+        if isinstance(given, Record):
             payload = None if given.payload is None else given.payload.reveal().decode()
             fact = {"name": given.info.name, "version": given.info.version, "payload": payload}
             fact["info"] = encode_info(given.info).decode()
+        elif isinstance(given, RecordInfo):
+            fact = {"name": given.name, "version": given.version, "info": encode_info(given).decode()}
+            if method.__name__ == "destroy":
+                fact["payload"] = None
+        elif method.__name__ == "replace_payload":
+            version, secret = more[:2]
+            assert isinstance(secret, Secret)
+            fact = {"name": given, "version": version, "payload": secret.reveal().decode()}
+        else:
+            fact = {"remove": given}
         tell(b"given " + json.dumps(fact).encode())
-        return method(store, given, **more)
+        return method(store, given, *more, **options)
 
     return call
 
@@ -245,7 +255,7 @@ def _main(directory: str) -> None:
                 fault = Fault(call=None if call is None else Call(**call), **asked["fault"])
                 answer = asdict(worker.case(*where, fault))
         except (tracing.TracingRefusedError, MountRefusedError) as error:
-            answer = {"refused": str(error)}
+            answer = {"refused": text_of(error)}
         print(json.dumps(answer), flush=True)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from support.errors import text_of
 
 from keywright import Record, RecordInfo, Secret
 
@@ -61,7 +62,7 @@ def told(function: Callable[[], object]) -> str:
     try:
         function()
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {text_of(error)}"
     return "done"
 
 
@@ -73,7 +74,7 @@ def in_child(function: Callable[[], object]) -> str:
         try:
             answer = str(function())
         except BaseException as error:
-            answer = f"{type(error).__name__}: {error}"
+            answer = f"{type(error).__name__}: {text_of(error)}"
         os.write(writing, answer.encode())
         os._exit(0)
     os.close(writing)

@@ -18,9 +18,11 @@ import pytest
 from hostile.surroundings import NOBODY, contents, in_child, needs_root, record, told
 from kills.worker import OPENERS, Open
 from support import Keywright
+from support.errors import text_of
+from support.problems import lines_of
 
-from keywright import ExaminedStore, Record, State, WritableStore
-from keywright.errors import DamagedStoreError, StoreError
+from keywright import CheckedStore, Secret, State, WritableStore
+from keywright.errors import CorruptedStoreError, StoreError
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +58,7 @@ ODD = [
     pytest.param(lambda path: os.symlink("/dev/zero", path), id="link to a device"),
 ]
 
-TYPED = ("DamagedStoreError: ", "StoreUnavailableError: ", "AccessDeniedError: ", "ReadOnlyStoreError: ")
+TYPED = ("CorruptedStoreError: ", "StoreUnavailableError: ", "AccessDeniedError: ", "ReadOnlyStoreError: ")
 
 
 def uses(opened: Open) -> list[Callable[[], object]]:
@@ -129,7 +131,7 @@ def test_a_pipe_in_place_of_the_lock_beside_a_damaged_key(place: Path) -> None:
     key.write_bytes(b"canary-0ne")
 
     with opened() as store:
-        assert told(lambda: store.get("a", 1)).startswith("DamagedStoreError: ")
+        assert told(lambda: store.get("a", 1)).startswith("CorruptedStoreError: ")
 
 
 def test_a_pipe_on_the_command_line(kind: str, configured: Path, keywright: Keywright) -> None:
@@ -149,11 +151,11 @@ def test_a_second_name_for_a_file(place: Path, kind: str, file: str) -> None:
     os.link(place / file, place / "backup")
 
     with opened() as store:
-        assert "hard link" in " ".join(cast(ExaminedStore, store).examine())
-        outcome = told(lambda: store.update(Record(replace(info, state=State.DESTROYED), None), expected=info.revision))
+        assert "hard link" in " ".join(lines_of(cast(CheckedStore, store).check()))
+        outcome = told(lambda: store.destroy(replace(info, state=State.DESTROYED), info.revision))
         assert store.versions("a")[0].state is State.DESTROYED
         if kind == "file":
-            assert outcome.startswith("DurabilityUnknownError: ")
+            assert outcome.startswith("DurabilityError: ")
             assert "has another name (a hard link), under which the key can still be read" in outcome
         else:
             assert outcome == "done"
@@ -314,13 +316,18 @@ def clear(place: Path) -> None:
             path.unlink()
 
 
+TOMBSTONE = replace(record().info, state=State.DESTROYED)
 USES = [
     pytest.param(lambda store: store.get("a", 1), id="get"),
     pytest.param(lambda store: store.versions("a"), id="versions"),
     pytest.param(lambda store: list(store.names()), id="names"),
     pytest.param(lambda store: store.create(record("b")), id="create"),
-    pytest.param(lambda store: store.update(record(x="y"), expected=store.revision), id="update"),
-    pytest.param(lambda store: store.remove("a", expected=[store.revision]), id="remove"),
+    pytest.param(lambda store: store.update_info(record(x="y").info, store.revision), id="update-info"),
+    pytest.param(lambda store: store.replace_payload("a", 1, Secret(b"new"), store.revision), id="replace-payload"),
+    pytest.param(
+        lambda store: store.destroy(replace(record().info, state=State.DESTROYED), store.revision), id="destroy"
+    ),
+    pytest.param(lambda store: store.remove("a", [store.revision]), id="remove"),
 ]
 
 
@@ -329,7 +336,7 @@ class Held:
 
     def __init__(self, store: WritableStore) -> None:
         self.revision = store.create(record()).revision
-        for name in ("get", "versions", "names", "create", "update", "remove"):
+        for name in ("get", "versions", "names", "create", "update_info", "replace_payload", "destroy", "remove"):
             setattr(self, name, getattr(store, name))
 
 
@@ -342,10 +349,12 @@ def test_a_store_deleted_while_it_is_open(
         held = Held(store)
         clear(place)
 
-        with pytest.raises(DamagedStoreError) as gone:
+        with pytest.raises(CorruptedStoreError) as gone:
             use(held)
 
-    assert str(gone.value).startswith(f"{store_path} is gone since it was opened; restore it from a backup, or open")
+    assert text_of(gone.value).startswith(
+        f"{store_path} is gone since it was opened; restore it from a backup, or open"
+    )
     assert list(place.iterdir()) == []
 
 
@@ -376,15 +385,16 @@ def test_a_store_replaced_by_another(kind: str, place: Path, tmp_path: Path, ope
         for path in other.iterdir():
             path.rename(place / path.name)
         outcomes = [
-            told(lambda: store.update(record(payload=b"mixed"), expected=held.revision)),
-            told(lambda: store.remove("a", expected=[held.revision])),
+            told(lambda: store.update_info(record(x="mixed").info, held.revision)),
+            told(lambda: store.replace_payload("a", 1, Secret(b"mixed"), held.revision)),
+            told(lambda: store.remove("a", [held.revision])),
         ]
         try:
             read = store.get("a", 1).payload
-        except DamagedStoreError:
+        except CorruptedStoreError:
             read = None
 
-    assert all(outcome.startswith(("ConflictError: ", "DamagedStoreError: ")) for outcome in outcomes), outcomes
+    assert all(outcome.startswith(("ConflictError: ", "CorruptedStoreError: ")) for outcome in outcomes), outcomes
     assert read in (None, record(payload=b"canary-other").payload)
     with opened() as store:
         assert store.get("a", 1).payload == record(payload=b"canary-other").payload

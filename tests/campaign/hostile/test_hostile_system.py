@@ -19,6 +19,7 @@ import pytest
 from hostile.surroundings import NOBODY, contents, fill, in_child, needs_root, nobody, record, told
 from kills.worker import Open
 from support import Keywright
+from support.errors import text_of
 from support.rings import NOW
 
 import keywright
@@ -28,7 +29,8 @@ from keywright.errors import KeywrightError, ReadOnlyStoreError, StoreUnavailabl
 
 FULL = {
     "file": (
-        "{name}@1 in {path}: there is no room (No space left on device); nothing was written; make room and try again"
+        "{name}@1 in {path}: the disk is full (No space left on device), nothing was written; "
+        "free some space and try again"
     ),
     "sqlite": "{path}: the disk is full; nothing was written; make room and try again",
 }
@@ -44,7 +46,7 @@ def make_until_full(opened: Open) -> tuple[dict[str, Record], str, str]:
                 made[new.info.name] = replace(new, info=store.create(new))
             except StoreUnavailableError as error:
                 assert {name: store.get(name, 1) for name in store.names()} == made  # the same handle still reads
-                return made, new.info.name, str(error)
+                return made, new.info.name, text_of(error)
     raise AssertionError("it never filled up")
 
 
@@ -67,7 +69,7 @@ def test_a_disk_that_fills_up(
     with opened() as store:
         assert {name: store.get(name, 1) for name in store.names()} == made
         tombstone = replace(made["k0"].info, state=State.DESTROYED)
-        store.update(Record(tombstone, None), expected=made["k0"].info.revision)
+        store.destroy(tombstone, made["k0"].info.revision)
         assert b"canary-000" not in contents(place)
         store.create(record(refused))
         assert store.get(refused, 1).payload == record().payload
@@ -85,9 +87,9 @@ def test_the_end_of_a_key_on_a_full_disk(
     def end(info: RecordInfo) -> None:
         with opened() as store:
             if what == "remove":
-                store.remove("a", expected=[info.revision])
+                store.remove("a", [info.revision])
             else:
-                store.update(Record(replace(info, state=State.DESTROYED), None), expected=info.revision)
+                store.destroy(replace(info, state=State.DESTROYED), info.revision)
 
     fill(place / ".filler")
     outcome = told(lambda: end(info))
@@ -114,6 +116,11 @@ def test_reading_on_a_full_disk(place: Path, opened: Open, mounted: Callable[[st
         assert list(store.names()) == ["a"]
 
 
+def _shown(stderr: bytes) -> str:
+    """Error and hint in one line, as `text_of` has them."""
+    return stderr.decode().replace("\nhint: ", "; ")
+
+
 def test_a_full_disk_on_the_command_line(
     kind: str, place: Path, configured: Path, keywright: Keywright, mounted: Callable[[str], None]
 ) -> None:
@@ -129,8 +136,8 @@ def test_a_full_disk_on_the_command_line(
 
     assert done.returncode == 6
     assert done.stdout == b""
-    assert done.stderr.decode() in [
-        f"keywright: {line.format(name=f'k{len(made)}', path=configured)}\n"
+    assert _shown(done.stderr) in [
+        f"error: {line.format(name=f'k{len(made)}', path=configured)}\n"
         for line in (
             FULL[kind],
             "{path}: SQLite reports SQLITE_IOERR_SHMSIZE; nothing was written; check the disk and try again",
@@ -194,7 +201,7 @@ def test_little_memory(place: Path, opened: Open) -> None:
         except MemoryError:
             return "MemoryError"
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
+            return f"{type(error).__name__}: {text_of(error)}"
         return "done"
 
     outcome = in_child(write)
@@ -299,11 +306,9 @@ def test_ctrl_c_at_any_moment(configured: Path, home: Path) -> None:
 
 MOUNT = {
     "file": (
-        "{what} in {path}: the file system is mounted read-only; nothing was written; remount it, or use another store"
+        "{what} in {path}: the file system is mounted read-only, nothing was written; remount it, or use another store"
     ),
-    "sqlite": (
-        "{path}: the file or its directory takes no writes from this user; nothing was written; use a writable place"
-    ),
+    "sqlite": ("{path}: this user may not write the file or its directory, nothing was written; use a writable place"),
 }
 
 
@@ -319,13 +324,13 @@ def test_a_read_only_mount(kind: str, store_path: Path, opened: Open, mounted: C
         assert list(store.names()) == ["a"]
         writes: Sequence[tuple[str, Callable[[], object]]] = [
             ("b@1", lambda: store.create(record("b"))),
-            ("a@1", lambda: store.update(record(new="label"), expected=info.revision)),
-            ("a", lambda: store.remove("a", expected=[info.revision])),
+            ("a@1", lambda: store.update_info(record(new="label").info, info.revision)),
+            ("a", lambda: store.remove("a", [info.revision])),
         ]
         for what, write in writes:
             with pytest.raises(ReadOnlyStoreError) as refused:
                 write()
-            assert str(refused.value) == MOUNT[kind].format(what=what, path=store_path)
+            assert text_of(refused.value) == MOUNT[kind].format(what=what, path=store_path)
 
 
 def test_a_read_only_mount_on_the_command_line(
@@ -347,7 +352,7 @@ def test_a_read_only_mount_on_the_command_line(
     ]:
         done = keywright(*command)
         assert (done.returncode, done.stdout) == (5, b""), command
-        assert done.stderr.decode() == f"keywright: {MOUNT[kind].format(what=what, path=configured)}\n"
+        assert _shown(done.stderr) == "error: " + MOUNT[kind].format(what=what, path=configured) + "\n"
 
 
 def test_no_store_on_a_read_only_mount(kind: str, opened: Open, mounted: Callable[[str], None]) -> None:
@@ -372,12 +377,12 @@ def own(place: Path, *, mode: int) -> None:
 
 OWNED = {
     "file": (
-        "AccessDeniedError: {path}: the system denies access (Permission denied); run as the store's owner, or correct "
-        "the permissions"
+        "AccessDeniedError: {path}: access is denied (Permission denied); run as the store's owner, or "
+        "correct the permissions"
     ),
     "sqlite": (
-        "AccessDeniedError: {path} belongs to another user, who could change it; use a store of your own, or have root "
-        "`chown` it"
+        "AccessDeniedError: {path} belongs to another user, who could change it; use a store of your own, or have "
+        "root `chown` it"
     ),
 }
 
@@ -409,7 +414,7 @@ def test_a_store_in_a_sticky_directory(kind: str, place: Path, opened: Open) -> 
 
     with opened() as store:
         assert store.get("a", 1) == Record(info, record().payload)
-        store.remove("a", expected=[info.revision])
+        store.remove("a", [info.revision])
 
 
 def test_a_name_taken_by_another_user_in_a_sticky_directory(
@@ -469,7 +474,7 @@ def test_a_clock_that_jumps_between_commands(at: Callable[[datetime], KeyRing], 
     assert revisions == [revisions[0]] * 4
     with at(NOW - YEAR) as ring:
         ring.disable("a@2")
-        with pytest.raises(KeywrightError, match="version 2 is disabled, and an older one never takes its place"):
+        with pytest.raises(KeywrightError, match="version 2 is disabled, and an older version never replaces"):
             ring.sign("a", b"hello")
         ring.enable("a@2")
         ring.destroy("a@1")
@@ -510,9 +515,9 @@ def test_files_of_another_time(place: Path, opened: Open, year: int) -> None:
     with opened() as store:
         seen.append(store.versions("a")[0].revision)
         for number in range(3):
-            seen.append(store.update(record(n=str(number)), expected=seen[-1]).revision)
+            seen.append(store.update_info(record(n=str(number)).info, seen[-1]).revision)
         seen.append(store.create(record("b")).revision)
-        store.remove("b", expected=[seen[-1]])
+        store.remove("b", [seen[-1]])
         seen.append(store.create(record("b")).revision)
 
         assert store.get("a", 1).info.labels == {"n": "2"}

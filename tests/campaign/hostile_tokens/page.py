@@ -23,7 +23,7 @@ _INTRODUCTION = """\
 
 Tokens and keys with exactly one fault each. keywright refuses all of them, each with the error that is named, and
 takes each of them without its fault. The same tokens and keys were given to other libraries; the page shows what came
-of it. `nox -s hostile_tokens` prints it anew.
+of it. `nox -s hostile_tokens` prints it again.
 
 {ground}
 

@@ -228,7 +228,7 @@ def call_ours(call: Call, given: Given) -> object:
         return signer(given.key, given.algorithms[0]).sign(b"{}")
     text = given.key if isinstance(given.key, bytes) else json.dumps(given.key).encode()
     key = _plugins().format("jwk").decode(Secret(text), default_kid="")
-    return _plugins().key_type(key.type).complete(key)
+    return _plugins().key_type(key.type).validate(key)
 
 
 @cache

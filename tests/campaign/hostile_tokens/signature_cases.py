@@ -148,7 +148,7 @@ def _algorithms() -> Iterator[Case]:
                 _GOOD_EC._replace(key=without(public(EC), "alg"), algorithms=["ES256", "ES512"]))  # fmt: skip
     bare = _GOOD._replace(key=without(OCT, "alg"))
     for name, fault, rule, allowed in (
-        ("nothing allowed", "nobody says which algorithms are allowed, nor the key its own", OURS, None),
+        ("nothing allowed", "no algorithms are allowed, and the key has none", OURS, None),
         ("an empty list", "a list of no allowed algorithms", "RFC 8725 §3.1", []),
         ("a text", "the allowed algorithms in one text", OURS, "HS256,RS256"),
     ):

@@ -19,6 +19,7 @@ from hostile_tokens.peers import call_ours
 from hostile_tokens.sound import HEADER, OCT, PAYLOAD, text, token
 from hypothesis import given
 from hypothesis import strategies as st
+from support.errors import text_of
 
 from keywright import Secret
 from keywright.errors import KeywrightError, MalformedKeyError, MalformedTokenError
@@ -62,10 +63,10 @@ def test_what_has_one_fault_is_refused_by_name(case: Case) -> None:
 
     error = caught.value
     assert type(error) is case.error
-    assert str(error).isprintable()
+    assert text_of(error).isprintable()
     assert error.__cause__ is None
     assert error.__context__ is None or error.__suppress_context__
-    assert quoted(str(error), case.bad) <= NAMES
+    assert quoted(text_of(error), case.bad) <= NAMES
 
 
 def quoted(message: str, given: Given) -> set[str]:

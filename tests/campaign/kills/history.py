@@ -31,8 +31,8 @@ Versions = Mapping[int, Version]
 class Operation(NamedTuple):
     """A write that a worker is about to make; `number` is its new secret or label.
 
-    kind: `create`, `again` (a version that is there already: refused), `label`, `replace` (the payload), `withdraw`
-    (the payload, and the version stays), `destroy`, `remove` (the name), and on the shared name `rotate` and `count`.
+    kind: `create`, `again` (a version that is there already: refused), `label`, `replace` (the payload), `destroy`,
+    `remove` (the name), and on the shared name `rotate` and `count`.
     """
 
     kind: str
@@ -65,8 +65,6 @@ def choose(chance: Random, names: Mapping[str, Versions], worker: int, number: i
     kinds = ["create", "create", "again", "label", "label"]
     if versions[version].state is State.ENABLED:
         kinds += ["replace", "replace", "destroy", "destroy"]
-    if versions[version].secret is not None:
-        kinds += ["withdraw"]
     kind = chance.choice(kinds)
     return Operation(kind, name, max(versions) + 1 if kind == "create" else version, number)
 
@@ -85,8 +83,6 @@ def after(operation: Operation, versions: Versions, revision: str = "") -> Versi
         changed = changed._replace(label=number)
     elif kind == "replace":
         changed = changed._replace(secret=number)
-    elif kind == "withdraw":
-        changed = changed._replace(secret=None)
     else:
         changed = changed._replace(state=State.DESTROYED, secret=None, label=number)
     return {**versions, version: changed}

@@ -137,7 +137,9 @@ def _check_meanwhile(config: Mapping[str, object], before: _Everything, *, stale
 def _migrate(config: Mapping[str, object], *, delete: bool, update: bool) -> int:
     with keywright.open(config) as ring:
         try:
-            moved = list(ring.migrate(from_="old", to="new", delete_source=delete, in_use=delete, update=update))
+            moved = list(
+                ring.migrate(from_="old", to="new", delete_source=delete, allow_referenced=delete, update=update)
+            )
         except ConflictError:
             return 4  # it kept changing
         return int(any(one.error is not None for one in moved))
@@ -173,7 +175,7 @@ def _change(ring: KeyRing, chance: Random) -> None:
 
 def _everything(config: Mapping[str, object], store: str) -> _Everything:
     with keywright.open(config) as ring:
-        kept = ring.open_store(store).store
+        kept = ring.open_store(store)
         found = {}
         for name in kept.names():
             for info in kept.versions(name):

@@ -15,10 +15,10 @@ from typing import NamedTuple, Self, cast
 from kills.history import SHARED, Operation, Version, Versions, after, contents, marks, number_of
 from kills.worker import Life, Open, Report, start
 
-from keywright import ExaminedStore, Record, WritableStore
+from keywright import CheckedStore, Record, WritableStore
 from keywright.errors import StoreError
 
-_LEFT = "files .keywright-*.new, which an interrupted writer left; remove them"
+_LEFT = "has files .keywright-*.new, which an interrupted writer left"
 Found = Mapping[int, Record]
 
 
@@ -86,7 +86,7 @@ def _replay(store: Checked, finished: Iterable[Report]) -> set[int]:
         if name != SHARED:
             assert outcome is not None
             store.names[name] = after(Operation(kind, name, version, number), store.names.get(name, {}), outcome)
-            if kind in ("create", "label", "replace", "withdraw", "destroy"):
+            if kind in ("create", "label", "replace", "destroy"):
                 assert outcome not in store.revisions, f"{name}@{version}: revision {outcome} came twice"
                 store.revisions.add(outcome)
         elif kind == "rotate" and outcome != "lost":
@@ -181,15 +181,15 @@ def _where(store: Checked) -> None:
 
 
 def _examine(store: Checked, opened: WritableStore) -> None:
-    examined = cast(ExaminedStore, opened)  # the type of a backend's `open` does not say so
+    examined = cast(CheckedStore, opened)  # the type of a backend's `open` does not say so
     made = [path for path, _ in contents(str(store.directory)) if path.startswith(".keywright-")]
     if made:
         # A process was killed while it made the database. No key is in these, but nobody knows whether its maker lives.
-        assert [fault.partition(" has ")[2] for fault in examined.examine()] in ([], [_LEFT])
+        assert [problem.message for problem in examined.check()] in ([], [_LEFT])
         for path in made:
             (store.directory / path).unlink()
-    faults = [*examined.examine()]
-    assert not faults, f"examine finds {faults}"
+    problems = [*examined.check()]
+    assert not problems, f"check finds {problems}"
 
 
 _LONGEST_WAIT_SECONDS = 0.05

@@ -9,12 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from kills import migrations, reseals
+from kills import migrations, rewraps
 from kills.rounds import Place, run
 from kills.worker import OPENERS, Open
 
-from keywright import Record, RecordInfo, Revision, WritableStore
-from keywright.errors import KeyNotFoundError
+from keywright import Problem, Record, RecordInfo, Revision, Secret, WritableStore
 
 
 @pytest.fixture
@@ -64,13 +63,19 @@ class Through:
     def create(self, record: Record) -> RecordInfo:
         return self.store.create(record)
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        return self.store.update(record, expected=expected)
+    def update_info(self, info: RecordInfo, expected: Revision) -> RecordInfo:
+        return self.store.update_info(info, expected)
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        self.store.remove(name, expected=expected)
+    def replace_payload(self, name: str, version: int, payload: Secret, expected: Revision) -> RecordInfo:
+        return self.store.replace_payload(name, version, payload, expected)
 
-    def examine(self) -> Iterator[str]:
+    def destroy(self, info: RecordInfo, expected: Revision) -> RecordInfo:
+        return self.store.destroy(info, expected)
+
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
+        self.store.remove(name, expected)
+
+    def check(self) -> Iterator[Problem]:
         return iter(())
 
 
@@ -83,13 +88,21 @@ class Late(Through):
         self._catch_up()
         return super().create(record)
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
+    def update_info(self, info: RecordInfo, expected: Revision) -> RecordInfo:
         self._catch_up()
-        return super().update(record, expected=expected)
+        return super().update_info(info, expected)
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+    def replace_payload(self, name: str, version: int, payload: Secret, expected: Revision) -> RecordInfo:
         self._catch_up()
-        self.late = lambda: self.store.remove(name, expected=expected)
+        return super().replace_payload(name, version, payload, expected)
+
+    def destroy(self, info: RecordInfo, expected: Revision) -> RecordInfo:
+        self._catch_up()
+        return super().destroy(info, expected)
+
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
+        self._catch_up()
+        self.late = lambda: self.store.remove(name, expected)
 
     def _catch_up(self) -> None:
         late, self.late = self.late, None
@@ -112,17 +125,12 @@ class Stray(Through):
 class Stepwise(Through):
     """Destroys by a removal of the name and a new beginning."""
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        if record.payload is not None or record.info.version != 1:
-            return super().update(record, expected=expected)
-        try:
-            if len(self.store.versions(record.info.name)) == 1:
-                self.store.remove(record.info.name, expected=[expected])
-                os.sched_yield()
-                return self.store.create(record)
-        except KeyNotFoundError:
-            pass
-        return super().update(record, expected=expected)
+    def destroy(self, info: RecordInfo, expected: Revision) -> RecordInfo:
+        if len(self.store.versions(info.name)) != 1:
+            return super().destroy(info, expected)
+        self.store.remove(info.name, [expected])
+        os.sched_yield()
+        return self.store.create(Record(info, None))
 
 
 @pytest.mark.parametrize(
@@ -163,11 +171,11 @@ def test_a_migration_that_is_killed_is_finished_by_the_next(
     assert bool(figures.writes) == bool(writers)
 
 
-@pytest.mark.parametrize("pair", reseals.PAIRS, ids="-".join)
+@pytest.mark.parametrize("pair", rewraps.PAIRS, ids="-".join)
 @pytest.mark.parametrize("writers", [0, 2])
-def test_a_change_that_is_killed_is_finished_by_the_next(tmp_path: Path, pair: reseals.Pair, writers: int) -> None:
+def test_a_change_that_is_killed_is_finished_by_the_next(tmp_path: Path, pair: rewraps.Pair, writers: int) -> None:
     """With `previous`, every record opens meanwhile and after each kill; at the end all open without it."""
-    figures = reseals.run(tmp_path, pair, kills=8, seed=3, writers=writers)
+    figures = rewraps.run(tmp_path, pair, kills=8, seed=3, writers=writers)
 
     assert figures.kills >= 8
     assert figures.changes > 0

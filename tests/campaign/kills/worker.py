@@ -17,6 +17,7 @@ from tempfile import mkdtemp
 from typing import Final, NamedTuple
 
 from kills.history import SHARED, Operation, Versions, after, choose, number_for, number_of, secret
+from support.errors import text_of
 
 from keywright import Options, Record, RecordInfo, Revision, Secret, State, WritableStore
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError
@@ -122,7 +123,7 @@ def start(open_store: Open, names: Mapping[str, Versions], life: Life) -> tuple[
         os.write(writing, b"\n")
         _work(open_store, dict(names), life, writing)
     except BaseException as error:
-        os.write(writing, f"failed {type(error).__name__}: {error}".replace("\n", " ").encode() + b"\n")
+        os.write(writing, f"failed {type(error).__name__}: {text_of(error)}".replace("\n", " ").encode() + b"\n")
     finally:
         os._exit(1)
 
@@ -159,7 +160,7 @@ def _new(operation: Operation) -> Record:
 def _write(store: WritableStore, operation: Operation, versions: Versions) -> str:
     kind, name, version, number = operation
     if kind == "remove":
-        store.remove(name, expected=[Revision(versions[one].revision) for one in sorted(versions)])
+        store.remove(name, [Revision(versions[one].revision) for one in sorted(versions)])
         return "-"
     if kind == "create":
         return store.create(_new(operation)).revision
@@ -169,35 +170,30 @@ def _write(store: WritableStore, operation: Operation, versions: Versions) -> st
         except KeyExistsError:
             return "-"
         raise AssertionError(f"{name}@{version} was created twice")
-    record = store.get(name, version)
-    info, payload = record.info, record.payload
+    expected = Revision(versions[version].revision)
+    if kind == "replace":
+        return store.replace_payload(name, version, Secret(secret(number)), expected).revision
+    info = replace(store.get(name, version).info, labels={"n": str(number)})
     if kind == "label":
-        info = replace(info, labels={"n": str(number)})
-    elif kind == "replace":
-        payload = Secret(secret(number))
-    elif kind == "withdraw":
-        payload = None
-    else:
-        info, payload = replace(info, state=State.DESTROYED, labels={"n": str(number)}), None
-    return store.update(Record(info, payload), expected=Revision(versions[version].revision)).revision
+        return store.update_info(info, expected).revision
+    return store.destroy(replace(info, state=State.DESTROYED), expected).revision
 
 
 def _write_shared(store: WritableStore, operation: Operation, pipe: int) -> None:
     infos = store.versions(SHARED)
     if operation.kind == "rotate" or not infos:
         operation = operation._replace(kind="rotate", version=len(infos) + 1)
-        record, expected = _new(operation), None
+        info, expected = _new(operation).info, None
     else:
         count = int(infos[0].labels["n"]) + 1
         operation = operation._replace(version=1, number=count)
-        payload = store.get(SHARED, 1).payload
-        record, expected = Record(replace(infos[0], labels={"n": str(count)}), payload), infos[0].revision
+        info, expected = replace(infos[0], labels={"n": str(count)}), infos[0].revision
     os.write(pipe, _intent(operation))
     try:
         if expected is None:
-            store.create(record)
+            store.create(_new(operation))
         else:
-            store.update(record, expected=expected)
+            store.update_info(info, expected)
         os.write(pipe, b"done -\n")
     except (KeyExistsError, ConflictError):
         os.write(pipe, b"lost\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright, Told
+from support.errors import printed
 
 from keywright.cli import app, main
 from keywright.cli.app import Loading
@@ -68,7 +69,7 @@ def test_what_does_not_fit_is_refused(told: Told, line: str, message: str) -> No
     code, out, err = told(*shlex.split(line.replace("CANARY", CANARY)))
 
     assert (code, out) == (2, "")
-    assert err.startswith(f"keywright: {message}; see keywright ")
+    assert err.startswith(f"error: {message}\nhint: see keywright ")
     assert err.endswith(" --help\n")
     assert CANARY not in err
 
@@ -95,7 +96,7 @@ def test_attributes_are_not_guessed(told: Told, words: str, message: str) -> Non
     """What names nothing, or one thing twice, or is not JSON, is refused."""
     options = [part for word in words.split() for part in ("--attribute", word)]
 
-    assert told("generate", "a", "--type", "oct", *options) == (2, "", f"keywright: {message}\n")
+    assert told("generate", "a", "--type", "oct", *options) == (2, "", printed(message))
 
 
 def test_the_letters_of_flags_may_stand_together_before_a_command(told: Told) -> None:
@@ -124,7 +125,7 @@ def test_a_plugin_that_stops_the_program_is_a_bug(told: Told, monkeypatch: pytes
 
     assert (code, out) == (70, "")
     kind = stop.partition("(")[0]
-    assert err.startswith(f"keywright: internal error ({kind}): this is a bug in keywright or a plugin, please report")
+    assert err.startswith(f"error: internal error ({kind}): this is a bug in keywright\nhint: report it")
 
 
 @pytest.fixture
@@ -307,7 +308,8 @@ def test_a_command_of_a_plugin_that_is_left_out(home: Path, keywright: Keywright
     (home / "keywright.toml").write_text("broken")
     unreadable = keywright(*command)
 
-    message = b"keywright: there is no such command: the setting `plugins` leaves the plugin 'nix' out; add it there\n"
+    message = b"error: there is no such command: the setting `plugins` leaves the plugin 'nix' out\n"
+    message += b"hint: add it there\n"
     assert (left_out.returncode, left_out.stderr) == (2, message)
-    assert misspelt.stderr.startswith(b"keywright: there is no such command; keywright has: ")
+    assert misspelt.stderr.startswith(b"error: there is no such command\nhint: keywright has: ")
     assert unreadable.returncode == 0

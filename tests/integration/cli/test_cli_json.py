@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support import COMMAND, Keywright, Told, started
+from support.errors import printed
 
 from keywright import Context, Registry, Secret, errors
 from keywright.cli.commands import core_commands
@@ -40,15 +41,15 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "destroy": (["a@1", "--yes"], INFO),
     "sign": (["a"], {"reference", "kid", "algorithm", "signature"}),
     "verify": (["a", "--signature", SIGNATURE], INFO),
-    "reseal": (["--store", "sealed"], {"resealed", "current"}),
+    "rewrap": (["--store", "sealed"], {"rewrapped", "current"}),
     "audit verify": ([], {"lines", "faults"}),
     "audit head": ([], {"hash"}),
     "audit show": ([], {"operation", "name"}),
     "migrate": (["--from", "local", "--to", "other"], {"dry_run"}),
-    "doctor": ([], {"findings"}),
+    "doctor": ([], {"problems"}),
     "plugins": ([], {"plugins", "failures"}),
     "config show": ([], {"path", "value", "source"}),
-    "config check": ([], {"source", "faults"}),
+    "config check": ([], {"source", "problems"}),
     "config schema": ([], {"properties"}),
     "config path": ([], {"path"}),
     "init": (["--config", "other.toml"], {"path"}),
@@ -147,7 +148,7 @@ def test_wrong_arguments_are_told_in_json(ready: Keywright, command: str) -> Non
     done = ready("--json", *command.split(), "--there-is-no-such-option")
 
     assert done.returncode == 2
-    assert documents(done.stdout) == [{"error": {"exit": 2, "message": _message(done.stderr), "type": "ConfigError"}}]
+    assert documents(done.stdout) == [_document("ConfigError", 2, done.stderr)]
 
 
 @pytest.mark.parametrize(
@@ -175,8 +176,7 @@ def test_every_failure_is_told_in_json(ready: Keywright, arguments: list[str], k
 
     (document,) = documents(done.stdout)
     assert done.returncode == code
-    assert (document["error"]["type"], document["error"]["exit"]) == (kind, code)
-    assert document["error"]["message"] == _message(done.stderr)
+    assert document == _document(kind, code, done.stderr)
 
 
 @pytest.mark.parametrize("line", ["--config", "--profile", "config --store", "--option", "--option a.b"])
@@ -184,9 +184,9 @@ def test_an_option_without_its_value_and_a_command(told: Told, line: str) -> Non
     """One line says what is missing, and no list of commands hides it."""
     *group, option = line.removesuffix(" a.b").split()
     words = "two values" if option == "--option" else "a value"
-    end = f"and the command line ends before that; see {' '.join(('keywright', *group))} --help"
+    end = f"and the command line ends before that\nhint: see {' '.join(('keywright', *group))} --help"
 
-    assert told(*line.split()) == (2, "", f"keywright: {option} takes {words}, {end}\n")
+    assert told(*line.split()) == (2, "", printed(f"{option} takes {words}, {end}"))
 
 
 @pytest.mark.parametrize("words", ["", "nix key"])
@@ -195,16 +195,18 @@ def test_no_command(told: Told, words: str) -> None:
     (bare, _, overview), (code, out, listed) = told(*words.split()), told(*words.split(), "--json")
 
     group = f"keywright {words}".rstrip()
-    message = f"no command is named; see {group} --help"
-    assert json.loads(out) == {"error": {"exit": 2, "message": message, "type": "ConfigError"}}
-    assert (code, bare, listed) == (2, 2, f"{overview}keywright: {message}\n")
+    message = f"error: no command is named\nhint: see {group} --help\n"
+    assert json.loads(out) == _document("ConfigError", 2, message.encode())
+    assert (code, bare, listed) == (2, 2, overview + message)
     assert overview.startswith(f"usage: {group} COMMAND")
     for line in ("--store a", "-q", "--option a.b c") if not words else ():
         assert told(*line.split()) == (2, "", listed)
 
 
-def _message(stderr: bytes) -> str:
-    return stderr.decode().removeprefix("keywright: ").removesuffix("\n")
+def _document(kind: str, code: int, stderr: bytes) -> dict[str, Any]:
+    """The document that belongs to an error as it is printed for people."""
+    message, _, hint = stderr.decode().removeprefix("error: ").removesuffix("\n").partition("\nhint: ")
+    return {"error": {"type": kind, "message": message, "hint": hint or None, "exit_code": code}}
 
 
 def stop_with(error: BaseException, told: Told, monkeypatch: pytest.MonkeyPatch) -> tuple[int, dict[str, Any], str]:
@@ -223,13 +225,13 @@ def stop_with(error: BaseException, told: Told, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("error", [name for name in errors.__all__ if name != "KeywrightError"])
 def test_every_class_of_error_has_its_document(error: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """For any error that a command raises, the document has its class and exit code."""
-    raised: errors.KeywrightError = getattr(errors, error)("it is so; do this")
+    raised: errors.KeywrightError = getattr(errors, error)("it is so", hint="do this")
 
     code, document, err = stop_with(raised, told, monkeypatch)
 
     assert code == exit_code(raised)
-    assert document == {"type": error, "message": "it is so; do this", "exit": code}
-    assert err == "keywright: it is so; do this\n"
+    assert document == {"type": error, "message": "it is so", "hint": "do this", "exit_code": code}
+    assert err == "error: it is so\nhint: do this\n"
 
 
 @pytest.mark.parametrize(("stop", "expected"), [(RuntimeError, 70), (SystemExit, 70), (KeyboardInterrupt, 130)])
@@ -239,8 +241,8 @@ def test_what_is_no_error_of_ours_has_a_document_too(
     """A bug and Ctrl-C have one in JSON; the message of a bug is not repeated."""
     code, document, err = stop_with(stop("canary"), told, monkeypatch)
 
-    assert (code, document["exit"], document["type"]) == (expected, expected, stop.__name__)
-    assert err == f"keywright: {document['message']}\n"
+    assert (code, document["exit_code"], document["type"]) == (expected, expected, stop.__name__)
+    assert {"error": document} == _document(stop.__name__, expected, err.encode())
     assert "canary" not in f"{document} {err}"
 
 
@@ -278,7 +280,7 @@ def test_an_export_names_the_version_that_it_holds(ready: Keywright, home: Path)
 
 
 def test_every_fault_of_a_configuration_is_in_the_document(ready: Keywright, home: Path) -> None:
-    """`config check` has them all in `faults`, and the last as `error`."""
+    """`config check` has them all in `problems`, and the last as `error`."""
     with (home / "keywright.toml").open("a") as file:
         file.write("[stores.b]\nbackend='file'\n[keys.k]\nbits=3\ntype='rsa'\n[keys.l]\ntype='none'\n")
 
@@ -286,9 +288,10 @@ def test_every_fault_of_a_configuration_is_in_the_document(ready: Keywright, hom
 
     (document,) = documents(done.stdout)
     assert done.returncode == 2
-    assert [fault["exit"] for fault in document["faults"]] == [2, 2, 2]
-    assert document["error"] == document["faults"][-1]
-    assert done.stderr.decode().splitlines() == [f"keywright: {fault['message']}" for fault in document["faults"]]
+    assert [problem["exit_code"] for problem in document["problems"]] == [2, 2, 2]
+    assert document["error"] == document["problems"][-1]
+    messages = [line for line in done.stderr.decode().splitlines() if line.startswith("error: ")]
+    assert messages == [f"error: {problem['message']}" for problem in document["problems"]]
 
 
 def test_no_configuration_file_and_the_version(keywright: Keywright) -> None:
@@ -330,7 +333,7 @@ def test_what_is_destroyed_is_not_destroyed_again(keywright: Keywright) -> None:
 
     again, with_reason = keywright("destroy", "a@1"), keywright("destroy", "a", "--reason", "second")
 
-    note = "keywright: a@1 is destroyed already; nothing was changed"
+    note = "a@1 is destroyed already, nothing was changed"
     for done, words in ((again, note), (with_reason, f"{note}, and the reason is not kept")):
         assert (done.returncode, done.stdout, done.stderr.decode()) == (0, b"a@1\n", f"{words}\n")
     assert keywright("show", "a", "--json").stdout == before
@@ -344,7 +347,7 @@ def test_a_reason_that_is_not_kept_is_told(keywright: Keywright, change: str, st
 
     second = keywright(change, "a", "--reason", "second")
 
-    note = f"keywright: a@1 is {state} already; the reason is not kept\n".encode()
+    note = f"a@1 is {state} already, the reason was not recorded\n".encode()
     assert (first.returncode, first.stderr) == (0, b"")
     assert (second.returncode, second.stdout, second.stderr) == (0, b"a@1\n", note)
 

@@ -105,4 +105,4 @@ def test_a_fault_of_the_configuration_is_told_where_it_is_read(home: Path, keywr
 
     assert (by_file.returncode, by_file.stdout, by_file.stderr) == (0, b"signed 0, already signed 0\n", b"")
     assert by_ring.returncode == 2
-    assert by_ring.stderr.startswith(b"keywright: plugins names 'absent', which is not installed; installed: ")
+    assert by_ring.stderr.startswith(b"error: plugins names 'absent', which is not installed\nhint: installed: ")

@@ -10,19 +10,20 @@ from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright, Shell, Told, ctrl_c, feed, started
+from support.errors import printed
 
 from keywright import Context, Registry
 from keywright.cli.commands import use
 from keywright.cli.io import Progress
 
-CLOSED = "keywright: standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE\n"
+CLOSED = "error: standard output is closed, so there is nowhere to print to\nhint: redirect it, or say -o FILE\n"
 
 FULL = (
-    "keywright: standard output: cannot be written (No space left on device); what was done stands, so look before "
-    "you repeat it\n"
+    "error: standard output: cannot be written (No space left on device)\nhint: what was done stands, so look "
+    "before you repeat it\n"
 )
 
-ABSENT = "keywright: store 'default' has no key c; make one with generate or import, or name another --store\n"
+ABSENT = "error: store 'default' has no key c\nhint: make one with generate or import, or name another --store\n"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def test_a_stdin_that_does_not_block_is_refused(home: Path, environment: dict[st
 
     os.close(reading)
     os.close(writing)
-    message = b"keywright: standard input does not block, so a part could be taken for the whole; name a file\n"
+    message = b"error: standard input does not block, so a part could be taken for the whole\nhint: name a file\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", message)
 
 
@@ -161,7 +162,7 @@ def test_a_dash_is_a_stream_and_an_empty_path_is_nothing(shell: Shell, home: Pat
 
     assert done.stdout == shell("keywright export a").stdout != ""
     assert not (home / "-").exists()
-    message = "keywright: the path of the file to read is empty; name a file, or - for standard input\n"
+    message = "error: the path of the file to read is empty\nhint: name a file, or - for standard input\n"
     assert (empty.returncode, empty.stdout, empty.stderr) == (2, "", message)
 
 
@@ -172,7 +173,7 @@ def test_ctrl_c_while_it_reads(home: Path, environment: dict[str, str]) -> None:
         feed(running, b"a")
         return True
 
-    assert ctrl_c(home, environment, "import", "b", begun=reads) == (130, b"", b"keywright: interrupted\n")
+    assert ctrl_c(home, environment, "import", "b", begun=reads) == (130, b"", b"error: interrupted\n")
 
 
 IMPORTING = """
@@ -200,10 +201,10 @@ argparse.ArgumentParser.parse_intermixed_args = interrupted
     ("program", "said"),
     [
         *(
-            pytest.param(IMPORTING.replace("MODULE", repr(module)), ("", "keywright: interrupted\n"), id=module)
+            pytest.param(IMPORTING.replace("MODULE", repr(module)), ("", "error: interrupted\n"), id=module)
             for module in ("keywright.cli.app", "argparse", "pluggy", "keywright.config.load")
         ),
-        pytest.param(FINISHING, ("keywright: interrupted\n",), id="another error over it"),
+        pytest.param(FINISHING, ("error: interrupted\n",), id="another error over it"),
     ],
 )
 def test_ctrl_c_at_an_awkward_moment(
@@ -253,7 +254,7 @@ def test_more_than_is_read_is_refused(shell: Shell, home: Path, line: str) -> No
 
     done = shell(f"keywright {line} large")
 
-    message = f"keywright: large: {TOO_MUCH.format(1_048_576)}\n"
+    message = printed(f"large: {TOO_MUCH.format(1048576)}")
     assert (done.returncode, done.stdout, done.stderr) == (65, "", message)
 
 
@@ -263,7 +264,7 @@ def test_a_message_has_a_limit_of_its_own(told: Told, home: Path, monkeypatch: p
     monkeypatch.setattr(use, "_MAXIMUM_MESSAGE_BYTES", 10)
     (home / "long").write_bytes(bytes(11))
 
-    assert told(*line.split()) == (65, "", f"keywright: long: {TOO_MUCH.format(10)}\n")
+    assert told(*line.split()) == (65, "", printed(f"long: {TOO_MUCH.format(10)}"))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_input_from_a_terminal_is_noted(
 
     os.close(ours)
     os.close(theirs)
-    note = b"keywright: reading from the terminal; end with Ctrl-D\n"
+    note = b"reading from the terminal, end with Ctrl-D\n"
     assert (err.startswith(note), err.count(note)) == (noted, int(noted))
 
 
@@ -305,9 +306,12 @@ def test_a_secret_key_that_others_may_read_is_reported(shell: Shell, line: str, 
     done = shell(f"keywright {line}")
 
     path = line.split()[2]
-    message = f"{path}: others may read or change this secret key; chmod 600 it, and make a new one if they did"
-    assert (f"keywright: warning: {message}\n" == done.stderr) == warned
-    assert ("others may read" in done.stderr) == warned
+    message = (
+        f"{path}: other users may read or change this secret key; run `chmod 600` on it, and replace the key if "
+        "others may have read it"
+    )
+    assert (printed(message, kind="warning") == done.stderr) == warned
+    assert ("users may read" in done.stderr) == warned
 
 
 def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
@@ -318,10 +322,10 @@ def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
     assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (0, f"{home}/new.toml\n", "")
     for arguments in ("", "--force", "--config newer.toml", "--json"):
         done = shell(f"{gone} {arguments}")
-        message = "keywright: the current directory does not exist any more; change to another\n"
+        message = "error: the current directory does not exist any more\nhint: change to another\n"
         assert (done.returncode, done.stderr) == (2, message), arguments
     over = shell("keywright init --config taken --force")
-    message = f"keywright: {home}/taken: is no regular file; choose another path with --config\n"
+    message = f"error: {home}/taken: is no regular file\nhint: choose another path with --config\n"
     assert (over.returncode, over.stderr) == (2, message)
 
 
@@ -422,4 +426,4 @@ def test_it_asks_for_the_key(home: Path, environment: dict[str, str], keywright:
     made = dict(line.split(": ") for line in keywright("jose", "api-key", "create").stdout.decode().splitlines())
 
     assert typed_in(home, environment, made["api_key"]) == (0, f"key_id: {made['key_id']}\n", "", "")
-    assert typed_in(home, environment, "") == (2, "", f"keywright: {NOTHING}\n", "")
+    assert typed_in(home, environment, "") == (2, "", printed(NOTHING), "")

@@ -237,15 +237,13 @@ def test_what_is_not_there_is_told(home: Path, terminal: Terminal, keywright: Ke
     """An empty store says so and how to fill it, and `show` takes no version."""
     (home / "keywright.toml").write_text('[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n')
 
-    assert terminal("list", columns=80) == [
-        "keywright: store 'local' holds no keys; make one with keywright generate NAME"
-    ]
+    assert terminal("list", columns=80) == ["store 'local' has no keys; make one with keywright generate NAME"]
     assert terminal("list", "a", columns=80) == [
-        "keywright: store 'local' holds no key that the arguments ask for; leave them out for all that it has"
+        "store 'local' has no key that the arguments ask for; leave them out for all that it has"
     ]
     done = keywright("show", "a@2")
     assert done.returncode == 2
-    assert done.stderr == b"keywright: show takes a NAME without @N; leave that out, and every version is shown\n"
+    assert done.stderr == b"error: show takes a NAME without @N\nhint: leave that out, and every version is shown\n"
 
 
 def test_what_was_passed_over_never_signs(keywright: Keywright) -> None:

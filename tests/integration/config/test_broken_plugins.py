@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.errors import joined
 
 START = "from keywright import hookimpl\nKEYWRIGHT_API = 1\n"
 
@@ -19,6 +20,7 @@ FORMAT = (
 class Format:
     name = "NAME"
     key_types = ("ed25519",)
+    carries_kid = True
     def encode_secret(self, key): ...
     def encode_public(self, key): ...
     def decode(self, data, *, default_kid): ...
@@ -40,7 +42,7 @@ class Type:
     settings = SETTINGS
     algorithms = ()
     def generate(self, options): ...
-    def complete(self, key): ...
+    def validate(self, key): ...
     def bits(self, key): ...
     def signer(self, key, algorithm): ...
     def verifier(self, key, algorithm): ...
@@ -172,7 +174,7 @@ def test_a_broken_plugin(install: Install, run: Run, source: str, reason: str) -
     assert (generated.returncode, generated.stdout, generated.stderr) == (0, "cache.example.org@1\n", "")
     assert (missing.returncode, missing.stdout) == (2, "")
     assert missing.stderr == (
-        f"keywright: no format is called 'wanted'; installed: {formats(listed.stdout)}. {subject}: {reason}\n"
+        f"error: no format is called 'wanted'\nhint: installed: {formats(listed.stdout)}. {subject}: {reason}\n"
     )
 
 
@@ -197,12 +199,12 @@ def test_the_check_says_no_or_yes(install: Install, run: Run) -> None:
 
     checked, listed = run("plugins", "--check"), run("plugins")
 
-    told = "keywright: failed: plugin 'bad' of broken 1.0: failed on import with RuntimeError: boom\n"
+    told = "warning: plugin 'bad' of broken 1.0: failed on import with RuntimeError: boom\n"
     assert (sound.returncode, sound.stderr) == (0, "")
     assert "\ngood\tsound 1.0\tformat wanted\n" in f"\n{sound.stdout}"
     assert (checked.returncode, checked.stderr) == (1, told)
     assert (listed.returncode, listed.stderr) == (0, told)
-    assert "\nnix\tkeywright-nix 0.1.0\tformat nix, commands\n" in checked.stdout
+    assert "\nnix\tkeywright-nix 0.2.0\tformat nix, commands\n" in checked.stdout
 
 
 @pytest.mark.parametrize(
@@ -210,13 +212,13 @@ def test_the_check_says_no_or_yes(install: Install, run: Run) -> None:
     [
         pytest.param(
             "nix", "wanted", "plugin 'nix'",
-            "is claimed by keywright-nix 0.1.0 and thief 1.0, so neither is loaded; uninstall one",
+            "is claimed by keywright-nix 0.2.0 and thief 1.0, so neither is loaded; uninstall one",
             "no format is called 'nix'; installed: {formats}. plugin 'nix': {reason}", ("--type", "oct"),
             id="plugin",
         ),
         pytest.param(
             "bad", "nix", "format 'nix'",
-            "is claimed by plugin 'bad' of thief 1.0 and plugin 'nix' of keywright-nix 0.1.0, so neither is used; "
+            "is claimed by plugin 'bad' of thief 1.0 and plugin 'nix' of keywright-nix 0.2.0, so neither is used; "
             "uninstall one, or leave it out of `plugins`",
             "format 'nix' {reason}", ("--format", "jwk"),
             id="format",
@@ -240,7 +242,8 @@ def test_a_name_that_is_claimed_twice(
 
     assert json.loads(listed.stdout)["failures"] == [{"subject": subject, "reason": reason}]
     message = told.format(formats=formats(listed.stdout), reason=reason)
-    assert (generated.returncode, generated.stdout, generated.stderr) == (2, "", f"keywright: {message}\n")
+    assert (generated.returncode, generated.stdout) == (2, "")
+    assert joined(generated.stderr) == "error: " + message + "\n"
     assert (other.returncode, other.stdout) == (0, "a@1\n")
 
 
@@ -275,7 +278,7 @@ def test_an_interrupt_while_plugins_load(install: Install, run: Run) -> None:
 
     stopped = run("plugins")
 
-    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (130, "", "keywright: interrupted\n")
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (130, "", "error: interrupted\n")
 
 
 def test_a_format_that_fails_to_look(install: Install, run: Run) -> None:
@@ -287,8 +290,8 @@ def test_a_format_that_fails_to_look(install: Install, run: Run) -> None:
 
     assert (guessed.returncode, guessed.stdout) == (2, "")
     assert guessed.stderr == (
-        "keywright: format 'wanted' failed with RuntimeError when asked whether the data could be its own, so it is "
-        "not known whose it is; name its --format, or leave that plugin out of `plugins`\n"
+        "error: format 'wanted' failed with RuntimeError while the format of the data was looked for\n"
+        "hint: pass --format, or leave that plugin out of `plugins`\n"
     )
     assert (said.returncode, said.stdout, said.stderr) == (0, "a@1\n", "")
 
@@ -300,12 +303,12 @@ def test_plugins_that_fail_to_review_or_observe(install: Install, run: Run) -> N
     install("strict", START + "@hookimpl\ndef keywright_review(request): raise RuntimeError('boom')\n", name="worse")
     refused, after = run("generate", "b"), run("list")
 
-    warning = "keywright: warning: plugin 'bad' could not note what happened (generate of {}): RuntimeError: boom\n"
+    warning = "warning: plugin 'bad' could not note what happened (generate of {}): RuntimeError: boom\n"
     assert (generated.returncode, generated.stdout) == (0, "cache.example.org@1\n")
     assert generated.stderr == warning.format("cache.example.org")
     assert (refused.returncode, refused.stdout) == (5, "")
     assert refused.stderr == warning.format("b") + (
-        "keywright: generate of b is refused by plugin 'worse': its review failed with RuntimeError: boom, and what is "
+        "error: generate of b is refused by plugin 'worse': its review failed with RuntimeError: boom, and what is "
         "not reviewed is refused\n"
     )
     assert (after.returncode, after.stdout.count("\n")) == (0, 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import Told
+from support.errors import joined
 
 SOUND = """
 default_store = "local"
@@ -33,7 +34,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "two stores and no default": (
         "[stores.a]\nbackend='memory'\n[stores.b]\nbackend='memory'",
         "default_store",
-        "say which store",
+        "available: a, b",
     ),
     "a store without a backend": ("+[stores.other]\npath='x'", "stores.other.backend", "name a store backend"),
     "a backend that is no text": ("+[stores.other]\nbackend=1", "stores.other.backend", "must be text"),
@@ -164,8 +165,8 @@ def test_a_fault_in_the_file_is_told_with_file_path_and_way_out(what: str, home:
 
     code, out, err = told("config", "check")
 
-    assert (code, out, err.count("\n")) == (2, "", 1), err
-    assert err.startswith("keywright: ")
+    assert (code, out, joined(err).count("\n")) == (2, "", 1), err
+    assert err.startswith("error: ")
     assert path in err
     assert way_out in err
 
@@ -200,7 +201,7 @@ def test_a_fault_from_outside_the_file_names_where_it_came_from(
 
     code, _, err = told(*arguments, "list")
 
-    assert (code, err.count("\n")) == (2, 1), err
+    assert (code, joined(err).count("\n")) == (2, 1), err
     assert named in err
 
 
@@ -212,7 +213,7 @@ def test_every_fault_is_told_not_just_the_first(home: Path, told: Told) -> None:
 
     code, _, err = told("config", "check")
 
-    assert (code, err.count("\n")) == (2, 3)
+    assert (code, joined(err).count("\n")) == (2, 3)
     assert all(part in err for part in ("stores.b.path", "'nope'", "keys.k.bits"))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import Keywright
+from support.errors import printed
 
 from keywright import Secret
 from keywright.testing import assert_hidden
@@ -79,7 +80,7 @@ def test_a_secret_in_the_place_of_a_pointer_is_not_shown(
 
     answers = [keywright("config", "check"), keywright("doctor"), keywright("config", "show")]
 
-    assert answers[0].stderr.decode() == f"keywright: {home}/keywright.toml: seals.s.key {told}\n"
+    assert answers[0].stderr.decode() == printed(f"{home}/keywright.toml: seals.s.key {told}")
     assert f"\nseals.s.key = {shown}  # {home}/keywright.toml\n" in answers[2].stdout.decode()
     assert_hidden(
         Secret((SLASHED if SLASHED in pointer else VARIABLE).encode()),
@@ -114,15 +115,15 @@ def test_a_path_is_shown(keywright: Keywright) -> None:
     """What looks like a path is named, so that its misspelling is seen."""
     done = keywright("import", "a", "./secret-key")
 
-    assert done.stderr == b"keywright: ./secret-key: cannot be read (No such file or directory); check the path\n"
+    assert done.stderr == b"error: ./secret-key: cannot be read (No such file or directory)\nhint: check the path\n"
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("generate", "b", "--type"), "no key type is called '<looks like a key or token>'; installed: "),
-        (("list", "--store"), 'stores."<looks like a key or token>" is not configured; '),
-        (("list", "--config"), "<looks like a key or token>: does not exist; check the path, or make it"),
+        (("generate", "b", "--type"), "no key type is called '<looks like a key or token>'\nhint: installed: "),
+        (("list", "--store"), 'stores."<looks like a key or token>" is not configured'),
+        (("list", "--config"), "<looks like a key or token>: does not exist\nhint: check the path, or make it"),
     ],
 )
 def test_it_is_said_what_it_looks_like(keywright: Keywright, command: tuple[str, ...], told: str) -> None:
@@ -137,5 +138,5 @@ def test_a_config_that_is_there_is_named(home: Path, keywright: Keywright) -> No
     (directory / "keywright.toml").write_text("broken")
 
     assert keywright("list", "--config", str(directory / "keywright.toml")).stderr.decode() == (
-        f"keywright: {directory}/keywright.toml: the end is not TOML; correct it, see https://toml.io/en/v1.0.0\n"
+        f"error: {directory}/keywright.toml: the end is not TOML\nhint: correct it, see https://toml.io/en/v1.0.0\n"
     )

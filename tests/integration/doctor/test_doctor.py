@@ -14,11 +14,12 @@ from typing import cast
 
 import pytest
 from support import started
-from support.rings import NOW, Ring
+from support.errors import text_of
+from support.rings import NOW, Ring, writable
 
 import keywright
-from keywright import Capabilities, Options, Record, RecordInfo, Setting, StoreBackend, WritableStore, hookimpl
-from keywright.errors import ConfigError, DamagedStoreError, KeyNotFoundError
+from keywright import Capabilities, Options, Problem, Record, RecordInfo, Setting, StoreBackend, WritableStore, hookimpl
+from keywright.errors import ConfigError, CorruptedStoreError, KeyNotFoundError
 from keywright.testing import assert_hidden
 
 
@@ -59,18 +60,18 @@ def test_a_writer_at_work_is_no_fault(ring: Ring, store: str) -> None:
     config = {"default_store": store, "stores": ring.stores}
     script = (
         "import contextlib, itertools, keywright\n"
-        "from keywright.errors import DurabilityUnknownError\n"
+        "from keywright.errors import DurabilityError\n"
         f"ring = keywright.open({config!r})\n"
         "for number in itertools.count():\n"
         "    ring.generate(f'n{number}/x')\n"
         "    ring.rotate(f'n{number}/x')\n"
-        "    store = ring.open_store().store\n"
+        "    store = ring.open_store()\n"
         "    ring.generate('gone')\n"
         # The doctor that opens a database may keep its log from being cut at this moment.
-        "    with contextlib.suppress(DurabilityUnknownError):\n"
+        "    with contextlib.suppress(DurabilityError):\n"
         "        ring.destroy(f'n{number}/x@1')\n"
-        "    with contextlib.suppress(DurabilityUnknownError):\n"
-        "        store.remove('gone', expected=[info.revision for info in store.versions('gone')])\n"
+        "    with contextlib.suppress(DurabilityError):\n"
+        "        store.remove('gone', [info.revision for info in store.versions('gone')])\n"
         "    print(number, flush=True)\n"
     )
     with started([sys.executable, "-c", script], stderr=None) as writer:
@@ -92,7 +93,7 @@ def test_a_damaged_key_can_be_destroyed(ring: Ring) -> None:
     key.write_bytes(b"cut")
 
     with ring.open() as opened:
-        with pytest.raises(DamagedStoreError):
+        with pytest.raises(CorruptedStoreError):
             opened.disable("a")
         opened.destroy("a")
 
@@ -115,13 +116,13 @@ def test_variables(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert ring.findings(store="env") == [
         (
-            "store 'env': KEYWRIGHT_KEY_X_FILE points to a file that other users may read; run `chmod go-r` on it, and "
+            "KEYWRIGHT_KEY_X_FILE: points to a file that other users may read; run `chmod go-r` on it, and "
             "replace the key if others may have read it"
         ),
-        "store 'env': the environment variable KEYWRIGHT_KEY_Y is set but empty; set it to the key, or unset it",
+        ("KEYWRIGHT_KEY_Y: the environment variable KEYWRIGHT_KEY_Y is set but empty; set it to the key, or unset it"),
         (
-            "store 'env': the environment variables TEST_KEY and TEST_KEY_FILE are both set, and only one can be "
-            "meant; unset the other"
+            "TEST_KEY: the environment variables TEST_KEY and TEST_KEY_FILE are both set, and "
+            "only one can be meant; unset the other"
         ),
     ]
 
@@ -133,13 +134,15 @@ def test_a_public_key_after_one_of_our_own(ring: Ring) -> None:
         opened.import_key("partner", opened.export("a"), public=True)
         info = opened.show("stranger").versions[0].info
         later = NOW + timedelta(days=1000)
-        opened.open_store().writable.create(Record(replace(info, name="a", version=2, activates=later), None))
+        writable(opened).create(Record(replace(info, name="a", version=2, activates=later), None))
 
-    (finding,) = ring.findings()
-    assert finding == (
-        "a@2 in store 'file': is a public key after one of our own, and no command puts one there; find out who did; "
-        "destroy it, for this ring signed nothing that it verifies"
-    )
+    assert ring.problems() == [
+        Problem(
+            "a@2 in store 'file'",
+            "is a public key after one of our own, and no command puts one there",
+            "find out who did; destroy it, for this ring signed nothing that it verifies",
+        )
+    ]
     with ring.open() as opened:
         opened.destroy("a@2")
     assert ring.findings() == []
@@ -150,11 +153,11 @@ def test_a_key_that_is_taken_away_after_it_was_listed(monkeypatch: pytest.Monkey
     """Also if another has its name by the time that the doctor looks again."""
     with keywright.open({"stores": {"main": {"backend": "memory"}}}) as ring:
         ring.generate("gone")
-        store = cast("WritableStore", ring.open_store().store)
+        store = cast("WritableStore", ring.open_store())
         revisions = [info.revision for info in store.versions("gone")]
 
         def get(name: str, version: int) -> Record:
-            store.remove("gone", expected=revisions)
+            store.remove("gone", revisions)
             if is_made_anew:
                 ring.generate("gone")
             raise KeyNotFoundError(f"memory holds no {name}@{version}; make it")
@@ -168,16 +171,14 @@ def test_a_key_that_is_listed_and_not_there(monkeypatch: pytest.MonkeyPatch) -> 
     """The store contradicts itself."""
     with keywright.open({"stores": {"main": {"backend": "memory"}}}) as ring:
         ring.generate("lost")
-        store = ring.open_store().store
+        store = ring.open_store()
 
         def get(name: str, version: int) -> Record:
-            raise KeyNotFoundError(f"memory holds no {name}@{version}; make it")
+            raise KeyNotFoundError(f"memory holds no {name}@{version}", hint="make it")
 
         monkeypatch.setattr(store, "get", get)
 
-        assert [f"{one.subject}: {one.what}" for one in ring.examine()] == [
-            "lost@1 in store 'main': memory holds no lost@1"
-        ]
+        assert list(ring.examine()) == [Problem("lost@1 in store 'main'", "memory holds no lost@1", "make it")]
 
 
 def test_stores_that_do_not_open(ring: Ring) -> None:
@@ -198,17 +199,16 @@ def test_stores_that_do_not_open(ring: Ring) -> None:
         }
     )
 
-    assert [said.partition("; installed")[0] for said in told] == [
-        "store 'absent': given settings: stores.absent.backend: no store backend is called 'absent'",
+    assert told == [
         (
-            "store 'bad': given settings: stores.bad.path is missing: store backend 'file' needs it, a path, as text; "
-            "correct that"
+            "store 'absent': given settings: stores.absent.backend: no store backend is called 'absent'; installed: "
+            "chain, env, file, memory, sqlite"
         ),
+        ("store 'bad': given settings: stores.bad.path is missing: store backend 'file' needs it, a path, as text"),
         f"store 'damaged': {ring.db} is no SQLite database; restore it from a backup, or correct `path`",
-        f"store 'file': a@1 in {ring.keys}: the directory may be read by other users; take that away with chmod 0700",
+        f"a@1 in {ring.keys}: the directory may be read by other users; run `chmod 0700` on it",
         f"store 'plain': {ring.home / 'plain'}: is no directory; set `path` to one, or to where one can be made",
     ]
-    assert told[0].endswith("; install, allow or mend its plugin, or correct the name")
     assert_hidden(keywright.Secret(b"canary"), "\n".join(told))
 
 
@@ -222,8 +222,8 @@ class _Broken:
     def open(self, _: Options) -> AbstractContextManager[_Broken]:
         return nullcontext(self)
 
-    def examine(self) -> Iterator[str]:
-        yield "it creaks; oil it"
+    def check(self) -> Iterator[Problem]:
+        yield Problem("the hinge", "it creaks", "oil it")
         raise RuntimeError("canary")
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
@@ -254,7 +254,7 @@ def test_a_broken_store(ring: Ring) -> None:
 
     report = "report it to the plugin's author"
     assert ring.findings(stores={"x": {"backend": "broken"}}) == [
-        "store 'x': it creaks; oil it",
+        "the hinge: it creaks; oil it",
         f"store 'x': a plugin failed with RuntimeError; {report}",
         f"a in store 'x': a plugin failed with KeyError; {report}",
         "b@1 in store 'x': the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone",
@@ -269,7 +269,7 @@ def test_plugins_that_failed(ring: Ring) -> None:
     assert ring.findings() == [
         (
             "plugin 'old' of dist 1.0: does not say which keywright API it is for; this keywright has API 1: install a "
-            "version that fits"
+            "version that fits; fix or uninstall it"
         )
     ]
 
@@ -279,7 +279,7 @@ def test_a_store_that_is_not_configured(ring: Ring) -> None:
     with ring.open(store="other") as opened, pytest.raises(ConfigError) as caught:
         opened.examine()
 
-    assert str(caught.value) == "given settings: stores.other is not configured; there are: db, env, file"
+    assert text_of(caught.value) == "given settings: stores.other is not configured; available: db, env, file"
 
 
 def test_keys_that_are_declared(ring: Ring) -> None:
@@ -333,20 +333,20 @@ def test_names_without_a_primary(ring: Ring) -> None:
         opened.compromise("compromised")
         opened.disable("disabled")
         opened.destroy("ended")
-    older = "and an older one never takes its place"
+    older = "and an older version never replaces a newer one"
 
     said = [
-        f"compromised in store 'file': no version signs: version 1 is compromised, {older}; rotate to make a new one",
+        f"compromised in store 'file': no version signs: version 1 is compromised, {older}; rotate",
         f"disabled in store 'file': no version signs: version 1 is disabled, {older}; enable it again, or rotate",
         (
             "later in store 'file': no version signs: version 1 is announced and signs from 2027-01-02 12:00:00 UTC; "
-            "wait until then, or rotate to make one that signs at once"
+            "wait until then, or rotate"
         ),
     ]
     assert ring.findings() == said
     assert ring.findings({"ended": {}}) == [
         *said[:2],
-        f"ended in store 'file': no version signs: version 1 is destroyed, {older}; rotate to make a new one",
+        f"ended in store 'file': no version signs: version 1 is destroyed, {older}; rotate",
         said[2],
     ]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from support.errors import text_of
 from support.rings import Ring
+
+from keywright import Problem
 
 
 def migrated(ring: Ring, *names: str) -> None:
@@ -85,12 +88,12 @@ def test_a_key_that_was_imported_twice_is_not_to_be_migrated(ring: Ring) -> None
     with ring.open() as opened:
         secret = opened.export("a", secret=True)
         ring.now += timedelta(seconds=1)
-        opened.import_key("a", secret, store="db", new_here=True)
+        opened.import_key("a", secret, store="db", allow_duplicate=True)
         moved = list(opened.migrate(from_="file", to="db", update=True))
 
     assert ring.findings() == [TWO_KEYS.format("a", "keys.a.store")]
     assert [one.outcome for one in moved] == ["conflict"]
-    assert str(moved[0].error) == (
+    assert text_of(moved[0].error) == (
         "a@1 in store 'db' is the same key with another time of creation or end, as if imported twice; leave both "
         "where they are, set keys.a.store to the store whose key counts, and migrate the other names by naming them"
     )
@@ -140,6 +143,5 @@ def test_one_place_under_two_names(ring: Ring) -> None:
     ring.make("a")
     stores = {**ring.stores, "again": ring.stores["file"]}
 
-    assert ring.findings(stores=stores) == [
-        "stores 'file' and 'again': are one and the same place; remove one of the two tables, or correct its settings"
-    ]
+    message, hint = "are one and the same place", "remove one of the two tables, or correct its settings"
+    assert ring.problems(stores=stores) == [Problem("stores 'file' and 'again'", message, hint)]

@@ -11,9 +11,10 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from support.rings import Ring
+from support.rings import Ring, problem_text
 
 import keywright
+from keywright import Problem
 
 
 def _other_key(root: Path) -> None:
@@ -45,88 +46,86 @@ def _pending(root: Path) -> None:
     (root / "a" / "@1" / "meta.json").unlink()
 
 
-CHMOD = "take that away with chmod"
-
 # What is done below the store's root, and what is said; PATH is the root.
 FILE_FAULTS: list[tuple[str, Callable[[Path], object], list[str]]] = [
     ("key open to others", lambda root: (root / "a/@1/key").chmod(0o640), [
-        ("store 'file': a@1 in PATH: the key file may be read or changed by others; take that away with chmod 0600, "
+        ("a@1 in PATH: the key file may be read or changed by others; take that away with chmod 0600, "
         "and count the key as seen"),
     ]),
     ("metadata open to others", lambda root: (root / "a/@1/meta.json").chmod(0o644), [
-        f"store 'file': a@1 in PATH: the file `meta.json` may be read by other users; {CHMOD} 0600",
+        "a@1 in PATH: the file `meta.json` may be read by other users; run `chmod 0600` on it",
     ]),
     ("metadata writable by others", lambda root: (root / "a/@1/meta.json").chmod(0o666), [
-        f"store 'file': a@1 in PATH: the file may be changed by other users; {CHMOD} go-w",
+        "a@1 in PATH: the file may be changed by other users; take that away with chmod go-w",
     ]),
     ("directory open to others", lambda root: (root / "a").chmod(0o755), [
-        f"store 'file': a in PATH: the directory may be read by other users; {CHMOD} 0700",
+        "a in PATH: the directory may be read by other users; run `chmod 0700` on it",
     ]),
     ("version open to others", lambda root: (root / "a/@1").chmod(0o750), [
-        f"store 'file': a@1 in PATH: the directory may be read by other users; {CHMOD} 0700",
+        "a@1 in PATH: the directory may be read by other users; run `chmod 0700` on it",
     ]),
     ("private area open to others", lambda root: (root / ".keywright").chmod(0o755), [
-        f"store 'file': PATH/.keywright: the directory may be read by other users; {CHMOD} 0700",
+        "PATH/.keywright: the directory may be read by other users; run `chmod 0700` on it",
     ]),
     ("temporaries open to others", lambda root: (root / ".keywright/tmp").chmod(0o755), [
-        f"store 'file': PATH/.keywright/tmp: the directory may be read by other users; {CHMOD} 0700",
+        "PATH/.keywright/tmp: the directory may be read by other users; run `chmod 0700` on it",
     ]),
     ("lock open to others", lambda root: (root / ".keywright/lock").chmod(0o644), [
-        f"store 'file': PATH/.keywright/lock: the file `lock` may be read by other users; {CHMOD} 0600",
+        "PATH/.keywright/lock: the file `lock` may be read by other users; run `chmod 0600` on it",
     ]),
     ("hard link", lambda root: os.link(root / "a/@1/key", root.parent / "second"), [
-        ("store 'file': a@1 in PATH: a file has a second name (a hard link), through which it may be read, changed or "
-        "outlive its end; make it a copy of its own"),
+        ("a@1 in PATH: a file has a second name (a hard link), which may be used to read, change or keep it; replace "
+        "it with a copy"),
     ]),
     ("stray temporary", _stray, [
-        "store 'file': PATH: interrupted writes left files in .keywright/tmp, which may hold keys; remove them",
+        "PATH: interrupted writes left files in .keywright/tmp, which may contain keys; remove them",
     ]),
     ("pending note", _pending, [
-        "store 'file': PATH: an interrupted write is not completed; mend what else is found, then write to the store",
-        "store 'file': a@1 in PATH: a file is missing; restore it from a backup",
+        "PATH: an interrupted write is not completed; fix the other problems, then write to the store",
+        "a@1 in PATH: a file is missing; restore it from a backup",
     ]),
     ("stranger in the private area", lambda root: (root / ".keywright/other").touch(), [
-        ("store 'file': PATH: something (`.keywright/other`) that keywright did not write stands beside the store's "
+        ("PATH: something (`.keywright/other`) that keywright did not write stands beside the store's "
         "own; move it away"),
     ]),
     ("unknown file beside a key", lambda root: (root / "a/@1/other").touch(), [
-        ("store 'file': a@1 in PATH: a file (`a/@1/other`) that keywright did not write stands beside the key; move it "
+        ("a@1 in PATH: a file (`a/@1/other`) that keywright did not write stands beside the key; move it "
         "away"),
     ]),
     ("copy that an editor left", lambda root: (root / "a/@1/.key.swp").touch(), [
-        ("store 'file': a@1 in PATH: a file (`a/@1/.key.swp`) that keywright did not write stands beside the key; move "
+        ("a@1 in PATH: a file (`a/@1/.key.swp`) that keywright did not write stands beside the key; move "
         "it away"),
     ]),
     ("file among the names", lambda root: (root / "a/other").touch(), [
-        "store 'file': a in PATH: a file or link (`a/other`) stands among the names; move it away",
+        "a in PATH: a file or link (`a/other`) stands among the names; move it away",
     ]),
     ("no name", lambda root: (root / "UPPER").mkdir(), [
-        "store 'file': PATH: a directory (`UPPER`) among the names has no name's name; move it away",
+        "PATH: a directory (`UPPER`) among the names has no name's name; move it away",
     ]),
     ("no version", lambda root: (root / "a/@01").mkdir(), [
-        "store 'file': a in PATH: a directory (`a/@01`) among the versions has no version's name; move it away",
+        "a in PATH: a directory (`a/@01`) among the versions has no version's name; move it away",
     ]),
     ("version without a name", lambda root: (root / "@1").mkdir(), [
-        "store 'file': PATH: a version (`@1`) stands where only names belong; move it away",
+        "PATH: a version (`@1`) stands where only names belong; move it away",
     ]),
     ("half removed", lambda root: (root / "a/@removed").touch(), [
-        ("store 'file': a in PATH: a removal was interrupted, and hides its versions; remove the directory, or "
+        ("a in PATH: a removal was interrupted, and hides its versions; remove the directory, or "
         "@removed in it"),
     ]),
     ("key of a destroyed version", _leftover_key, [
-        "store 'file': a@1 in PATH: the file `key` of a version that has no secret is still there; remove that file",
+        "a@1 in PATH: the file `key` of a version that has no secret still exists; remove that file",
     ]),
     ("key lost", lambda root: (root / "a/@1/key").unlink(), [
-        "store 'file': a@1 in PATH: the key file is missing; restore it from a backup",
+        "a@1 in PATH: the key file is missing; restore it from a backup",
     ]),
     ("metadata damaged", lambda root: (root / "a/@1/meta.json").write_text("{}"), [
-        "store 'file': a@1 in PATH: the metadata is damaged; restore it from a backup",
+        "a@1 in PATH: the metadata is damaged; restore it from a backup",
     ]),
     ("another key", _other_key, [
         "a@1 in store 'file': is another key than its metadata says; restore it from a backup",
     ]),
     ("key changed", lambda root: (root / "a/@1/key").write_bytes(b"canary"), [
-        "store 'file': a@1 in PATH: the key file is damaged; restore it from a backup",
+        "a@1 in PATH: the key file is damaged; restore it from a backup",
     ]),
     ("no key", lambda root: _replace_key(root, b"canary"), [
         ("a@1 in store 'file': does not decode: the Nix key has no colon; write its name and a colon before the "
@@ -166,22 +165,22 @@ SWAPPED = "UPDATE record SET payload = 3 - payload"
 
 DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [
     ("secret without a version", [INSERT], [
-        "store 'db': PATH: the database holds secrets that no version owns; restore it from a backup",
+        "PATH: the database contains secrets that belong to no version; restore it from a backup",
     ]),
     ("shared payload", ["UPDATE record SET payload = 1", "DELETE FROM payload WHERE id = 2"], [
-        "store 'db': PATH: two versions share one payload; restore the database from a backup",
+        "PATH: two versions share one payload; restore it from a backup",
         "b in store 'db': PATH: the row of b@1 is damaged; restore the database from a backup",
     ]),
     ("another table", ["CREATE TABLE other (x)"], [
-        ("store 'db': PATH: the database has other tables, indexes or triggers than keywright makes; restore it from a "
+        ("PATH: the database has other tables, indexes or triggers than keywright creates; restore it from a "
         "backup"),
     ]),
     ("a trigger", ["CREATE TRIGGER t AFTER INSERT ON payload BEGIN SELECT 1; END"], [
-        ("store 'db': PATH: the database has other tables, indexes or triggers than keywright makes; restore it from a "
+        ("PATH: the database has other tables, indexes or triggers than keywright creates; restore it from a "
         "backup"),
     ]),
     ("a table lost", ["DROP TABLE payload"], [
-        ("store 'db': PATH: the database has other tables, indexes or triggers than keywright makes; restore it from a "
+        ("PATH: the database has other tables, indexes or triggers than keywright creates; restore it from a "
         "backup"),
         "a@1 in store 'db': PATH: the database is damaged; restore it from a backup",
         "b@1 in store 'db': PATH: the database is damaged; restore it from a backup",
@@ -221,9 +220,8 @@ def test_a_damaged_page_of_a_database(ring: Ring) -> None:
     data[36:40] = (7).to_bytes(4, "big")  # the number of free pages (sqlite.org/fileformat2.html §1.3)
     Path(ring.db).write_bytes(data)
 
-    assert ring.findings(store="db") == [
-        f"store 'db': {ring.db}: the database fails SQLite's integrity check; restore it from a backup"
-    ]
+    message = "the database fails SQLite's integrity check"
+    assert ring.problems(store="db") == [Problem(ring.db, message, "restore it from a backup")]
 
 
 def test_files_of_a_database(ring: Ring) -> None:
@@ -235,30 +233,28 @@ def test_files_of_a_database(ring: Ring) -> None:
 
     assert ring.findings(store="db") == [
         (
-            f"store 'db': {ring.db} has a second name (a hard link), under which the keys would outlive the store; "
-            "remove that name, or make the store a copy of its own"
+            f"{ring.db}: has a second name (a hard link), under which the keys would outlive the store; "
+            "remove that name, or replace the database with a copy"
         ),
         (
-            f"store 'db': {ring.home} is writable by its group, who could put another database in the store's place; "
-            f"run `chmod g-w {ring.home}`, and see that the keys in it are still yours"
+            f"{ring.home}: is writable by its group, who could replace the database; "
+            f"run `chmod g-w {ring.home}`, and check that the keys in it are still yours"
         ),
-        f"store 'db': {ring.home} has files .keywright-*.new, which an interrupted writer left; remove them",
+        f"{ring.home}: has files .keywright-*.new, which an interrupted writer left; remove them",
     ]
 
 
 def test_a_database_open_to_others(ring: Ring) -> None:
     """It does not open, and the finding says why; seen while it is open, it is said once."""
     ring.make("a", store="db")
-    said = (
-        f"store 'db': {ring.db} is open to other users; run `chmod 600 {ring.db}`, and replace the keys if others may "
-        "have read them"
-    )
+    said = f"is open to other users; run `chmod 600 {ring.db}`, and replace the keys if others may have read them"
     with ring.open(store="db") as opened:
         assert [*opened.examine()] == []
         os.chmod(ring.db, 0o644)
 
-        assert [str(finding) for finding in opened.examine()] == [said]
-    assert ring.findings(store="db") == [said]
+        (problem,) = opened.examine()
+    assert (problem.subject, problem_text(problem)) == (ring.db, said)
+    assert ring.findings(store="db") == [f"store 'db': {ring.db} {said}"]
 
 
 def test_the_log_of_a_database_that_is_gone(ring: Ring) -> None:
@@ -267,7 +263,7 @@ def test_the_log_of_a_database_that_is_gone(ring: Ring) -> None:
 
     assert ring.findings(store="db") == [
         (
-            f"store 'db': {ring.db}-wal holds what was written to a database that is not there, keys perhaps among it; "
+            f"{ring.db}-wal: contains writes to a database that does not exist, perhaps with keys; "
             "put the database back beside it, or remove it"
         )
     ]
@@ -295,7 +291,7 @@ def test_a_log_that_cannot_be_cleared(ring: Ring) -> None:
 
     assert told == [
         (
-            f"store 'db': {path}-wal holds writes that cannot be moved into the database here, old secrets perhaps "
-            "among them; open the store once where it is writable"
+            f"{path}-wal: contains writes that cannot be moved into the database here, perhaps with old "
+            "secrets; open the store once where it is writable"
         )
     ]

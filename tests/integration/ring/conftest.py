@@ -9,9 +9,11 @@ from itertools import count
 from typing import Any
 
 import pytest
-from support.rings import NOW, Meanwhile, Refused, Rings, Wait
+from support.errors import text_of
+from support.rings import NOW, Meanwhile, Refused, Rings, Sealed, Wait
 
 import keywright
+import keywright_seal
 from keywright import (
     Capabilities,
     Key,
@@ -108,18 +110,18 @@ def registry(seen: list[Key]) -> Registry:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
-    """Every key that a key type was asked to complete in this test: its secret must show in no refusal."""
+    """Every key that a key type was asked to validate in this test: its secret must show in no refusal."""
     seen: list[Key] = []
 
     def watch(kind: type[KeyType]) -> None:
-        complete = kind.complete
+        validate = kind.validate
 
-        def completed(self: KeyType, key: Key) -> Key:
+        def validated(self: KeyType, key: Key) -> Key:
             if key.secret is not None and all(other.secret != key.secret for other in seen):
                 seen.append(key)
-            return complete(self, key)
+            return validate(self, key)
 
-        monkeypatch.setattr(kind, "complete", completed)
+        monkeypatch.setattr(kind, "validate", validated)
 
     for kind in {type(key_type) for key_type in Registry.load(PLUGINS).key_types.values()}:
         watch(kind)
@@ -128,13 +130,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
 
 @pytest.fixture
 def refused(seen: list[Key]) -> Refused:
-    """Expects an error of just this class and message, whose traceback with locals shows no secret."""
+    """Expects an error of just this class, message and hint, whose traceback with locals shows no secret."""
 
     @contextmanager
     def refused(kind: type[Exception], message: str) -> Iterator[None]:
         with pytest.raises(kind) as caught:
             yield
-        assert str(caught.value) == message
+        assert text_of(caught.value) == message
         assert type(caught.value) is kind
         shown = traceback_with_locals(caught.value)
         for key in seen:
@@ -160,6 +162,26 @@ def ring(registry: Registry, clock: Clock) -> Iterator[Rings]:
 def shared() -> dict[str, str]:
     """The table of a memory store that every ring of this test sees the same records in."""
     return {"backend": "memory", "id": f"ring-{next(_IDENTITIES)}"}
+
+
+@pytest.fixture
+def two_stores(shared: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The tables of the memory stores `old` and `new`."""
+    return {name: {**shared, "id": f"{shared['id']}-{name}"} for name in ("old", "new")}
+
+
+@pytest.fixture
+def sealed_by(ring: Rings, registry: Registry, shared: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Sealed:
+    """Opens rings over one store that has a seal: `sealed_by("NEW", "OLD")` with one master key and previous ones."""
+    registry.add(keywright_seal, "seal")
+    monkeypatch.setenv("OLD", "a0" * 32)
+    monkeypatch.setenv("NEW", "b1" * 32)
+
+    def open_ring(key: str, *previous: str) -> KeyRing:
+        seal = {"seal": "master-key", "key": {"env": key}, "previous": [{"env": one} for one in previous]}
+        return ring(stores={"main": {**shared, "seal": "s"}}, seals={"s": seal})
+
+    return open_ring
 
 
 @pytest.fixture

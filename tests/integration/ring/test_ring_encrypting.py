@@ -112,8 +112,8 @@ def test_no_version_will_do(ring: Rings, refused: Refused) -> None:
     opened.disable("box@2")
     with refused(
         PolicyError,
-        "box has no version to encrypt for: version 2 is disabled, and an older one never takes its place; enable it "
-        "again, or rotate",
+        "box has no version to encrypt for: version 2 is disabled, and an older version never replaces a newer "
+        "one; enable it again, or rotate",
     ):
         opened.encrypter("box")
     with refused(

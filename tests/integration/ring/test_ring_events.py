@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.rings import NOW, Meanwhile, Refused, Rings, Table
+from support.rings import NOW, Meanwhile, Refused, Rings, Table, writable
 
 from keywright import KeyEvent, KeyRing, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError, PolicyError
@@ -181,7 +181,7 @@ def test_labels_that_were_written_meanwhile_are_reviewed(
         opened.label("a", {"y": None})
         guard.objections = {"label": ("not on Fridays",)} if objection else {}
 
-    meanwhile(opened.open_store().store, "get", relabel)
+    meanwhile(opened.open_store(), "get", relabel)
     guard.requests.clear()
     guard.events.clear()
 
@@ -199,18 +199,18 @@ def test_each_attempt_is_asked_for_and_told(ring: Rings, guard: Guard, monkeypat
     """A change that is tried again, for another process wrote, has as many outcomes as reviews; so has one given up."""
     opened = ring()
     opened.generate("a")
-    store = opened.open_store().writable
-    update = store.update
+    store = writable(opened)
+    update = store.update_info
     conflicts = 3
 
-    def moved(record: Any, *, expected: Any) -> Any:
+    def moved(info: Any, expected: Any) -> Any:
         nonlocal conflicts
         conflicts -= 1
         if conflicts >= 0:
             raise ConflictError("moved")
-        return update(record, expected=expected)
+        return update(info, expected)
 
-    monkeypatch.setattr(store, "update", moved)
+    monkeypatch.setattr(store, "update_info", moved)
     guard.requests.clear()
     guard.events.clear()
 
@@ -349,7 +349,7 @@ def test_each_look_of_a_signer_is_told(ring: Rings, guard: Guard, wait: Callable
 def test_a_race_is_told(ring: Rings, guard: Guard, meanwhile: Meanwhile) -> None:
     """Who loses a race is told of as one that found the key there."""
     opened = ring()
-    meanwhile(opened.open_store().store, "create", lambda: opened.generate("a"))
+    meanwhile(opened.open_store(), "create", lambda: opened.generate("a"))
 
     with pytest.raises(KeyExistsError):
         opened.generate("a")
@@ -380,7 +380,7 @@ def test_an_interrupted_operation_is_not_told_as_done(
     def interrupted(*_: object) -> object:
         raise end
 
-    monkeypatch.setattr(opened.open_store().store, "create", interrupted)
+    monkeypatch.setattr(opened.open_store(), "create", interrupted)
 
     with pytest.raises(end):
         opened.generate("a")

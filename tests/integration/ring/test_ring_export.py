@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from support.errors import text_of
 from support.rings import Refused, Rings
 
 import keywright
@@ -127,7 +128,7 @@ def test_an_oct_key_has_no_public_half(ring: Rings, refused: Refused) -> None:
     with pytest.raises(UnsupportedKeyError) as caught:
         opened.export("a")
 
-    assert "oct" in str(caught.value)
+    assert "oct" in text_of(caught.value)
 
 
 # RFC 8037, appendix A.1 to A.3.
@@ -239,13 +240,13 @@ def test_lenience_reads_and_writes_odd_names() -> None:
         ),
         pytest.param(
             ODD_NIX, {"from_": "nix", "to": "nix"}, MalformedKeyError,
-            f"the name of the Nix key {ODD}; give it another (--kid), or say --lenient",
+            f"the name of the Nix key {ODD}; give it another (--kid), or pass --lenient",
             id="an odd name, strictly",
         ),
         pytest.param(
             NIX, {"from_": "nix", "to": "nix", "kid": "a b"}, UnsupportedKeyError,
-            f"format 'nix' does not carry this key: the name of the Nix key {ODD}; give it another (--kid), or say "
-            "--lenient",
+            f"format 'nix' does not carry this key: the name of the Nix key {ODD}; give it another (--kid), or pass "
+                "--lenient",
             id="an odd kid, strictly",
         ),
         pytest.param(
@@ -281,5 +282,5 @@ def test_text_is_refused_and_not_shown() -> None:
         keywright.convert("a-1:" + "CANARY" * 3, from_="nix", to="jwk")  # type: ignore[call-overload]  # is tested
 
     shown = traceback_with_locals(caught.value)
-    assert str(caught.value) == "a key is given as bytes or as a Secret; encode text before"
+    assert text_of(caught.value) == "a key is given as bytes or as a Secret; encode text before"
     assert "CANARY" * 3 not in shown

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.rings import NOW, Claiming, Meanwhile, Refused, Rings
 
+import keywright
 from keywright import Key, KeyRing, Options, RecordInfo, Registry, Secret, State
 from keywright.errors import (
     ConfigError,
@@ -55,9 +56,9 @@ def test_what_is_stored_is_what_the_format_writes(ring: Rings, registry: Registr
     opened.generate("cache.example.org")
 
     key = opened.load("cache.example.org")
-    payload = opened.open_store().store.get("cache.example.org", 1).payload
+    payload = opened.open_store().get("cache.example.org", 1).payload
     assert payload == registry.format("nix").encode_secret(key)
-    assert registry.key_type("ed25519").complete(key) == key
+    assert registry.key_type("ed25519").validate(key) == key
 
 
 PAIRS = [
@@ -71,6 +72,29 @@ PAIRS = [
     pytest.param({"type": "ec-p521"}, "ec-p521", "jwk", id="ec-p521"),
     pytest.param({"type": "ed25519", "format": "jwk"}, "ed25519", "jwk", id="ed25519 as jwk"),
 ]
+
+
+def test_the_format_is_chosen_from_what_is_installed(clock: Any, refused: Refused) -> None:
+    """Where neither nix nor jwk carries the type, the one that does is chosen; several or none is an error."""
+    registry = Registry.load(("keytypes", "memory"))
+    nix = Registry.load(("nix",)).format("nix")
+
+    with keywright.open({"stores": {"main": {"backend": "memory"}}}, clock=clock, registry=registry) as opened:
+        with refused(
+            ConfigError,
+            "no installed format carries keys of type 'ed25519'; install a plugin with a format for them; `keywright "
+            "plugins` lists what is installed",
+        ):
+            opened.generate("none")
+        registry.add(Claiming("toy", nix), "toy")
+        assert [opened.generate("one").format, opened.rotate("one").format] == ["toy", "toy"]
+        registry.add(Claiming("another", nix), "another")
+        with refused(ConfigError, "several formats carry keys of type 'ed25519'; pass --format: another, toy"):
+            opened.generate("several")
+        assert opened.generate("several", type="ed25519", format="another").format == "another"
+        assert opened.rotate("one").format == "toy"
+        registry.add(Claiming("nix", nix), "nix")
+        assert opened.generate("preferred").format == "nix"
 
 
 @pytest.mark.parametrize(("said", "type_name", "format_name"), PAIRS)
@@ -244,7 +268,7 @@ LATE = timezone(timedelta(hours=-12))
             {"kid": "a b"},
             UnsupportedKeyError,
             "format 'nix' does not carry this key: the name of the Nix key holds whitespace, a control character or "
-            "another one that does not print; give it another (--kid), or say --lenient",
+            "another one that does not print; give it another (--kid), or pass --lenient",
             id="a kid that the format would not read back",
         ),
         pytest.param(
@@ -385,7 +409,7 @@ def test_ensure_makes_the_named_alone(ring: Rings, refused: Refused) -> None:
 def test_who_ensures_too_late_is_content(ring: Rings, meanwhile: Meanwhile) -> None:
     """A key that someone makes between the look and the making is there, as was wanted."""
     opened = ring(keys={"a": {}, "b": {}})
-    meanwhile(opened.open_store().store, "versions", lambda: opened.generate("a"), after=True)
+    meanwhile(opened.open_store(), "versions", lambda: opened.generate("a"), after=True)
 
     assert [info.reference for info in opened.ensure()] == ["b@1"]
     assert len(opened.show("a").versions) == 1

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from support.rings import NOW, Claiming, Refused, Rings, Wait
+from support.errors import text_of
+from support.rings import NOW, Claiming, Refused, Rings, Wait, writable
 
 from keywright import Record, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import (
@@ -128,7 +129,7 @@ def test_a_public_key_verifies_alone(ring: Rings, refused: Refused) -> None:
     opened.import_key("a", NIX_PUBLIC, public=True)
 
     assert opened.export("a") == NIX_PUBLIC
-    assert opened.open_store().store.get("a", 1).payload is None
+    assert opened.open_store().get("a", 1).payload is None
     message = "a@1 is a public key, imported without its secret half; ask its owner to sign"
     with refused(NotExportableError, message):
         opened.export("a", secret=True)
@@ -172,7 +173,7 @@ LABEL = "label x must be printable text of at most 256 bytes"
             {},
             MalformedKeyError,
             "the name of the Nix key holds whitespace, a control character or another one that does not print; give "
-            "it another (--kid), or say --lenient",
+            "it another (--kid), or pass --lenient",
             id="odd, without lenience",
         ),
         pytest.param(
@@ -195,7 +196,7 @@ LABEL = "label x must be printable text of at most 256 bytes"
             Secret(b"no key at all"),
             {},
             FormatError,
-            "the data is a key of no format that is installed (jwk, nix); check it, or name its --format",
+            "the data: unrecognized key format; check it, or pass --format; installed formats: jwk, nix",
             id="no format claims it",
         ),
         pytest.param(
@@ -209,7 +210,7 @@ LABEL = "label x must be printable text of at most 256 bytes"
             Secret(NIX_PUBLIC),
             {},
             NotExportableError,
-            "the data is a public key, and a secret key belongs here; say --public to keep it",
+            "the data is a public key, and a secret key belongs here; pass --public to keep it",
             id="a public key where a secret one belongs",
         ),
         pytest.param(
@@ -268,7 +269,7 @@ def test_two_claims_are_refused(ring: Rings, refused: Refused, registry: Registr
     registry.add(Claiming("greedy", registry.format("jwk")), "greedy")
     opened = ring()
 
-    with refused(FormatError, "the data could be greedy or jwk; say which with --format"):
+    with refused(FormatError, "the data: the format could be greedy or jwk; pass --format"):
         opened.import_key("a", OCT)
 
     assert opened.import_key("a", OCT, format="greedy").format == "greedy"
@@ -298,7 +299,7 @@ def test_text_is_refused_and_not_shown(ring: Rings) -> None:
         opened.import_key("a", "a-1:" + "CANARY" * 3)  # type: ignore[arg-type]  # that is what is tested
 
     shown = traceback_with_locals(caught.value)
-    assert str(caught.value) == "a key is given as bytes or as a Secret; encode text before"
+    assert text_of(caught.value) == "a key is given as bytes or as a Secret; encode text before"
     assert "CANARY" * 3 not in shown
 
 
@@ -318,9 +319,9 @@ def test_a_format_that_fails_to_look_is_named(
     with pytest.raises(PluginError) as caught:
         opened.import_key("a", data)
 
-    assert str(caught.value) == (
-        f"format 'nix' failed with {failure.__name__} when asked whether the data could be its own, so it is not known "
-        "whose it is; name its --format, or leave that plugin out of `plugins`"
+    assert text_of(caught.value) == (
+        f"format 'nix' failed with {failure.__name__} while the format of the data was looked for; pass --format, or "
+        "leave that plugin out of `plugins`"
     )
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     assert opened.import_key("a", data, format="jwk").version == 1
@@ -334,7 +335,7 @@ def test_a_next_version_is_another_key(ring: Rings, refused: Refused) -> None:
         first = opened.export(name, secret=True)
         for versions in (1, 3):
             with refused(KeyExistsError, f"the key is {name}@1 already; a next version has to be another key"):
-                opened.import_key(name, first, as_next=True, kid="another")
+                opened.import_key(name, first, as_new_version=True, kid="another")
             assert len(opened.show(name).versions) == versions
             if versions == 1:
                 opened.rotate(name)
@@ -356,7 +357,7 @@ def test_a_public_key_does_not_follow_on_our_own(ring: Rings, refused: Refused, 
         "a@1 is a key of our own, and with a public key after it nothing would sign; rotate it, or import the public "
         "key by another name",
     ):
-        opened.import_key("a", opened.export("b"), public=True, as_next=True)
+        opened.import_key("a", opened.export("b"), public=True, as_new_version=True)
 
 
 def test_a_next_version_goes_on_as_a_rotation_does(ring: Rings, refused: Refused) -> None:
@@ -366,9 +367,9 @@ def test_a_next_version_goes_on_as_a_rotation_does(ring: Rings, refused: Refused
         opened.generate(name, type="ec-p256")
     opened.import_key("partner", opened.export("x"), public=True, labels={"team": "web", "user_id": "7"})
 
-    second = opened.import_key("partner", opened.export("y"), public=True, as_next=True)
+    second = opened.import_key("partner", opened.export("y"), public=True, as_new_version=True)
     third = opened.import_key(
-        "partner", opened.export("z"), public=True, as_next=True, labels={"team": "api"},
+        "partner", opened.export("z"), public=True, as_new_version=True, labels={"team": "api"},
         activate_in=timedelta(days=7), overlap=timedelta(hours=1),
     )  # fmt: skip
 
@@ -376,7 +377,9 @@ def test_a_next_version_goes_on_as_a_rotation_does(ring: Rings, refused: Refused
     assert second.labels == {"team": "web", "user_id": "7"}
     assert third.labels == {"team": "api", "user_id": "7"}
     assert (third.version, third.overlap, third.activates) == (3, timedelta(hours=1), NOW + timedelta(days=7))
-    with refused(ConfigError, "activate_in and overlap are for a next version; say --next, or leave them out"):
+    with refused(
+        ConfigError, "activate_in and overlap are for a next version; pass --as-new-version, or leave them out"
+    ):
         opened.import_key("first", opened.export("x"), public=True, overlap=timedelta(days=1))
 
 
@@ -387,7 +390,7 @@ def test_a_clock_that_is_behind_shortens_no_overlap_of_an_import(ring: Rings, wa
     opened.generate("b", type="ec-p256")
     wait(hours=-2)
 
-    info = opened.import_key("a", opened.export("b@1", secret=True), as_next=True, overlap=timedelta(hours=1))
+    info = opened.import_key("a", opened.export("b@1", secret=True), as_new_version=True, overlap=timedelta(hours=1))
 
     assert info.created == info.state_since == NOW
 
@@ -399,10 +402,10 @@ def test_a_next_version_is_counted_from_the_highest(ring: Rings) -> None:
     opened.generate("c", type="ec-p256")
     info = opened.show("b").versions[0].info
     moved = replace(info, name="a", version=5)
-    store = opened.open_store().writable
+    store = writable(opened)
     store.create(Record(moved, store.get("b", 1).payload))
 
-    assert opened.import_key("a", opened.export("c", secret=True), as_next=True).reference == "a@6"
+    assert opened.import_key("a", opened.export("c", secret=True), as_new_version=True).reference == "a@6"
 
 
 def test_a_review_hears_the_kid_that_was_said(ring: Rings, registry: Registry) -> None:

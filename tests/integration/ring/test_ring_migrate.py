@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.rings import Meanwhile, Refused, Rings, Wait
+from support.errors import text_of
+from support.rings import Meanwhile, Refused, Rings, Wait, writable
 
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, State
@@ -70,7 +71,7 @@ def fill(opened: KeyRing, wait: Wait) -> None:
 
 def everything(opened: KeyRing, store: str) -> dict[str, tuple[RecordInfo, Secret | None]]:
     """All that a store holds, but for revisions."""
-    kept = opened.open_store(store).store
+    kept = opened.open_store(store)
     found = {}
     for name in kept.names():
         for info in kept.versions(name):
@@ -101,7 +102,7 @@ def test_all_of_it_arrives(ring: Rings, wait: Wait, stores: Callable[..., dict[s
     assert again == dict.fromkeys(before, "identical")
     if new == "memory" != old:
         return  # nothing is removed for what does not last
-    second = outcomes(opened.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    second = outcomes(opened.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
     assert second == {**dict.fromkeys(before, "identical"), **dict.fromkeys(["a", "b/jwt", "c", "d", "e"], "removed")}
     assert everything(opened, "old") == {}
     assert everything(opened, "new") == before
@@ -113,9 +114,9 @@ def test_the_newest_goes_first(two: KeyRing, wait: Wait) -> None:
     wait(days=1)
     two.rotate("a")
     two.rotate("a", activate_in=timedelta(days=1))
-    signing = primary(two.open_store("old").store.versions("a"), two.now())
+    signing = primary(two.open_store("old").versions("a"), two.now())
 
-    new = two.open_store("new").store
+    new = two.open_store("new")
     seen = [primary(new.versions("a"), two.now()) for _ in two.migrate(from_="old", to="new")]
 
     assert signing is not None
@@ -127,10 +128,10 @@ def test_a_dry_run_says_the_same_and_writes_nothing(two: KeyRing, wait: Wait) ->
     fill(two, wait)
     before = everything(two, "old")
 
-    announced = outcomes(two.migrate(from_="old", to="new", dry_run=True, delete_source=True, in_use=True))
+    announced = outcomes(two.migrate(from_="old", to="new", dry_run=True, delete_source=True, allow_referenced=True))
 
     assert (everything(two, "new"), everything(two, "old")) == ({}, before)
-    assert announced == outcomes(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    assert announced == outcomes(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
     assert everything(two, "old") == {}
 
 
@@ -151,9 +152,9 @@ def test_a_conflict_stops_nothing_else(two: KeyRing, wait: Wait) -> None:
     two.generate("b/jwt", type="ec-p256", store="new")
     theirs = everything(two, "new")["b/jwt@1"]
 
-    moved = list(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    moved = list(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
-    told = {one.reference: str(one.error) for one in moved if one.error is not None}
+    told = {one.reference: text_of(one.error) for one in moved if one.error is not None}
     assert told == {
         "b/jwt@1": "b/jwt@1 in store 'new' is another key; leave both where they are, set keys.\"b/jwt\".store to the "
         "store whose key counts, and migrate the other names by naming them"
@@ -174,9 +175,9 @@ def test_another_state_is_a_conflict_unless_the_source_shall_win(two: KeyRing, w
     stubborn = list(two.migrate(from_="old", to="new"))
     updated = outcomes(two.migrate(from_="old", to="new", update=True))
 
-    told = {one.reference: str(one.error) for one in stubborn if one.error is not None}
+    told = {one.reference: text_of(one.error) for one in stubborn if one.error is not None}
     assert told == {
-        reference: f"{reference} in store 'new' has other labels or another state; say --update to let the source win"
+        reference: f"{reference} in store 'new' has other labels or another state; pass --update to let the source win"
         for reference in ("a@1", "a@2", "e@1")
     }
     assert {one for one, outcome in updated.items() if outcome == "updated"} == {"a@1", "a@2", "e@1"}
@@ -189,7 +190,7 @@ def test_a_kid_that_is_taken_is_a_conflict(two: KeyRing) -> None:
     two.rotate("a", kid="l")
     two.generate("a", kid="l", store="new")
 
-    moved = {one.reference: str(one.error) for one in two.migrate(from_="old", to="new")}
+    moved = {one.reference: text_of(one.error) for one in two.migrate(from_="old", to="new")}
 
     assert moved["a@2"] == (
         "store 'new' has the kid of a@2 already, on version 1; leave both where they are, set keys.a.store to the "
@@ -223,7 +224,7 @@ def test_what_never_comes_to_rest_is_said(two: KeyRing, refused: Refused) -> Non
     two.generate("a")
 
     def changing() -> None:
-        for number, _ in enumerate(two.migrate(from_="old", to="new", delete_source=True, in_use=True)):
+        for number, _ in enumerate(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True)):
             two.label("a@1", {"n": str(number)})
 
     with refused(ConflictError, "store 'old' kept changing while it was copied; run the same command again"):
@@ -252,14 +253,14 @@ def test_a_name_that_changed_before_its_removal_stays(two: KeyRing, monkeypatch:
     """A version that came after the comparison keeps the whole name in the source."""
     two.generate("a")
     two.generate("b")
-    moves = two.migrate(from_="old", to="new", delete_source=True, in_use=True)
+    moves = two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True)
 
     seen = [next(moves), next(moves), next(moves)]
     two.rotate("b")
     last = list(moves)
 
     assert [one.outcome for one in seen] == ["copied", "copied", "removed"]
-    assert [(one.reference, one.outcome, str(one.error)) for one in last] == [
+    assert [(one.reference, one.outcome, text_of(one.error)) for one in last] == [
         ("b", "kept", "b changed after it was copied, so it stays; run the same command again")
     ]
     assert set(everything(two, "old")) == {"b@1", "b@2"}
@@ -271,18 +272,18 @@ def test_a_damaged_record_stops_nothing_else(two: KeyRing) -> None:
     two.rotate("a")
     two.rotate("a")
     two.generate("b")
-    kept = two.open_store("old").writable
+    kept = writable(two, "old")
     record = kept.get("a", 2)
-    kept.update(Record(record.info, Secret(b"junk")), expected=record.info.revision)
+    kept.replace_payload(record.info.name, record.info.version, Secret(b"junk"), record.info.revision)
 
     moved = [
-        (one.reference, one.outcome, str(one.error))
-        for one in two.migrate(from_="old", to="new", delete_source=True, in_use=True)
+        (one.reference, one.outcome, text_of(one.error))
+        for one in two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True)
     ]
 
     assert [one[:2] for one in moved] == [("a@3", "copied"), ("a@2", "failed"), ("a@1", "failed"), ("b@1", "copied")]
     assert moved[1][2].startswith("a@2 in store 'old' does not decode: ")
-    assert moved[2][2] == "a@1 is left out, for a newer version could not be copied; mend that first"
+    assert moved[2][2] == "a@1 is left out, for a newer version could not be copied; fix that first"
     assert list(everything(two, "new")) == ["a@3", "b@1"]
     assert set(everything(two, "old")) == {"a@1", "a@2", "a@3", "b@1"}
 
@@ -326,7 +327,7 @@ def test_stores_of_other_kinds_as_sources(ring: Rings, plain: dict[str, Secret])
         list(opened.migrate(from_="main", to="env"))
     moved = list(opened.migrate(from_="hsm", to="main"))
     assert [(one.reference, one.outcome) for one in moved] == [("b@1", "failed"), ("c@1", "copied")]
-    assert str(moved[0].error) == "the secret half of b@1 never leaves store 'hsm'; rotate it into the other one"
+    assert text_of(moved[0].error) == "the secret half of b@1 never leaves store 'hsm'; rotate it into the other one"
 
 
 def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
@@ -342,7 +343,7 @@ def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
     dry = list(opened.migrate(from_="old", to="hsm", dry_run=True))
     moved = list(opened.migrate(from_="old", to="hsm"))
 
-    told = [(one.reference, one.outcome, one.error and str(one.error)) for one in moved]
+    told = [(one.reference, one.outcome, one.error and text_of(one.error)) for one in moved]
     beginning = "store 'hsm' keeps its keys inside and gives none back, so a copy of"
     assert told == [
         (
@@ -353,7 +354,7 @@ def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
         ("b@1", "failed", f"{beginning} b@1 could not be compared; make another key there with generate"),
         ("c@1", "copied", None),
     ]  # fmt: skip
-    assert told == [(one.reference, one.outcome, one.error and str(one.error)) for one in dry]
+    assert told == [(one.reference, one.outcome, one.error and text_of(one.error)) for one in dry]
     assert {type(one.error) for one in moved if one.error} == {UnsupportedOperationError}
     assert list(everything(opened, "hsm")) == ["c@1"]
 
@@ -388,7 +389,7 @@ def test_one_store_under_two_names_is_refused(
 
     for names in (("old", "new"), ("old", "old")):
         with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
-            list(opened.migrate(from_=names[0], to=names[1], delete_source=True, in_use=True))
+            list(opened.migrate(from_=names[0], to=names[1], delete_source=True, allow_referenced=True))
         with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
             list(opened.migrate(from_=names[0], to=names[1]))
 
@@ -401,10 +402,10 @@ def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
     two.generate("b")
     two.generate("b", store="new", kid="theirs")
     two.rotate("b", store="new", kid="theirs-2")
-    kept = two.open_store("new").writable
+    kept = writable(two, "new")
     before = everything(two, "new")
 
-    moved = {one.reference: (one.outcome, str(one.error)) for one in two.migrate(from_="old", to="new")}
+    moved = {one.reference: (one.outcome, text_of(one.error)) for one in two.migrate(from_="old", to="new")}
 
     assert moved == {
         "a@2": ("conflict", "a@2 is left out, for another version of the name is in conflict; settle that"),
@@ -420,9 +421,9 @@ def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
     assert everything(two, "new") == before
 
     infos = kept.versions("b")
-    kept.remove("b", expected=[info.revision for info in infos])
+    kept.remove("b", [info.revision for info in infos])
     kept.create(Record(replace(infos[1], revision=keywright.Revision("")), None))
-    again = {one.reference: str(one.error) for one in two.migrate("b", from_="old", to="new")}
+    again = {one.reference: text_of(one.error) for one in two.migrate("b", from_="old", to="new")}
 
     assert again == {
         "b@1": "store 'new' has b@2, which the source has not, and no b@1, so this is another key of that name; leave "
@@ -437,7 +438,7 @@ def test_after_the_switch_the_source_may_go(two: KeyRing) -> None:
     list(two.migrate(from_="old", to="new"))
     two.rotate("a", store="new")
 
-    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     assert moved == {"a@1": "identical", "a": "removed"}
     assert set(everything(two, "new")) == {"a@1", "a@2"}
@@ -464,13 +465,13 @@ def test_what_is_for_good_is_settled_by_hand(
             getattr(two, change)("a@1", store=store)
     before = everything(two, "new")
 
-    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, in_use=True))
+    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, allow_referenced=True))
 
     told = (
         f"a@1 in store 'new' is {states[0]}, and in store 'old' it is {states[1]}, which no migration settles; to have "
         f"it so in both, run `keywright --store {way[0]} {way[1]} a@1`, and then the same command with --update"
     )
-    assert [(one.reference, one.outcome, str(one.error)) for one in moved] == [("a@1", "conflict", told)]
+    assert [(one.reference, one.outcome, text_of(one.error)) for one in moved] == [("a@1", "conflict", told)]
     assert everything(two, "new") == before
     getattr(two, way[1])("a@1", store=way[0])
     assert [one.error for one in two.migrate(from_="old", to="new", update=True)] == [None]
@@ -486,13 +487,13 @@ def test_what_somebody_takes_out_of_the_target_is_put_back(two: KeyRing, monkeyp
     two.rotate("a")
     before = everything(two, "old")
     list(two.migrate(from_="old", to="new"))
-    source, target = two.open_store("old").writable, two.open_store("new").writable
+    source, target = writable(two, "old"), writable(two, "new")
     remove, create = source.remove, source.create
     back: list[int] = []
 
-    def remove_both(name: str, *, expected: Any) -> None:
-        target.remove(name, expected=[info.revision for info in target.versions(name)])
-        remove(name, expected=expected)
+    def remove_both(name: str, expected: Any) -> None:
+        target.remove(name, [info.revision for info in target.versions(name)])
+        remove(name, expected)
 
     def created(record: Record) -> RecordInfo:
         back.append(record.info.version)
@@ -500,10 +501,10 @@ def test_what_somebody_takes_out_of_the_target_is_put_back(two: KeyRing, monkeyp
 
     monkeypatch.setattr(source, "remove", remove_both)
     monkeypatch.setattr(source, "create", created)
-    moved = list(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    moved = list(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     assert [(one.reference, one.outcome) for one in moved][-1] == ("a", "kept")
-    assert str(moved[-1].error) == "a is no more in store 'new', so it was put back; look into both"
+    assert text_of(moved[-1].error) == "a is no more in store 'new', so it was put back; look into both"
     assert everything(two, "old") == before
     assert back == [2, 1]
 
@@ -512,10 +513,10 @@ def test_a_name_that_is_gone_meanwhile_is_passed_over(two: KeyRing) -> None:
     """What another process moved away while this one worked is neither an error nor removed twice."""
     two.generate("a")
     two.generate("b")
-    moves = two.migrate(from_="old", to="new", delete_source=True, in_use=True)
+    moves = two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True)
 
     first = next(moves)
-    assert outcomes(two.migrate("b", from_="old", to="new", delete_source=True, in_use=True)) == {
+    assert outcomes(two.migrate("b", from_="old", to="new", delete_source=True, allow_referenced=True)) == {
         "b@1": "copied",
         "b": "removed",
     }
@@ -547,14 +548,14 @@ def test_another_secret_is_another_key_whatever_it_is_called(
             two.generate("a", kid="k", format="jwk", type=kind, **said)
         else:
             end = two.now() + timedelta(days=days) if kind == "another end" else None
-            two.import_key("a", symmetric(letter), expires=end, new_here=True, **said)
+            two.import_key("a", symmetric(letter), expires=end, allow_duplicate=True, **said)
     old, new = everything(two, "old"), everything(two, "new")
 
-    moved = list(two.migrate(from_="old", to="new", update=update, delete_source=True, in_use=True))
+    moved = list(two.migrate(from_="old", to="new", update=update, delete_source=True, allow_referenced=True))
 
     assert [(one.reference, one.outcome) for one in moved] == [("a@1", "conflict")]
     if kind != "another end":
-        assert str(moved[0].error) == ANOTHER_KEY.format("a")
+        assert text_of(moved[0].error) == ANOTHER_KEY.format("a")
     assert (everything(two, "old"), everything(two, "new")) == (old, new)
 
 
@@ -563,17 +564,17 @@ def test_an_update_that_is_not_kept_is_found_out(two: KeyRing, monkeypatch: pyte
     two.generate("a")
     list(two.migrate(from_="old", to="new"))
     two.label("a@1", {"team": "web"})
-    kept = two.open_store("new").writable
-    update = kept.update
+    kept = writable(two, "new")
+    update = kept.update_info
 
-    def forgetful(record: Record, *, expected: Any) -> RecordInfo:
-        return update(Record(replace(record.info, labels={}), record.payload), expected=expected)
+    def forgetful(info: RecordInfo, expected: Any) -> RecordInfo:
+        return update(replace(info, labels={}), expected)
 
-    monkeypatch.setattr(kept, "update", forgetful)
+    monkeypatch.setattr(kept, "update_info", forgetful)
 
-    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, in_use=True))
+    moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, allow_referenced=True))
 
-    assert [(one.reference, one.outcome, str(one.error)) for one in moved] == [
+    assert [(one.reference, one.outcome, text_of(one.error)) for one in moved] == [
         ("a@1", "failed", "a@1 came back from store 'new' as another than was written; it was not moved")
     ]
     assert list(everything(two, "old")) == ["a@1"]
@@ -584,13 +585,13 @@ def test_a_version_that_is_listed_and_cannot_be_had_is_told(two: KeyRing, meanwh
     for name in ("a", "b"):
         two.generate(name)
     two.rotate("a")
-    kept = two.open_store("old").store
+    kept = two.open_store("old")
 
     def lost() -> None:
         raise KeyNotFoundError("a@1: not here")
 
     meanwhile(kept, "get", lambda: meanwhile(kept, "get", lost))  # a@2 is read before
-    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    moved = outcomes(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     assert moved == {"a@2": "copied", "a@1": "failed", "b@1": "copied"}
     assert list(two.names(store="old")) == ["a", "b"]
@@ -601,13 +602,13 @@ def test_what_is_no_more_in_the_target_is_not_even_removed_for_a_moment(
 ) -> None:
     """The target is looked at before the source is emptied, too: between the two a kill would lose the key."""
     two.generate("a")
-    target, source = two.open_store("new").writable, two.open_store("old").writable
+    target, source = writable(two, "new"), writable(two, "old")
     removed: list[object] = []
     monkeypatch.setattr(source, "remove", lambda *name, **_: removed.append(name))
-    moving = two.migrate(from_="old", to="new", delete_source=True, in_use=True)
+    moving = two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True)
 
     first = next(moving)
-    target.remove("a", expected=[info.revision for info in target.versions("a")])
+    target.remove("a", [info.revision for info in target.versions("a")])
 
     assert first[:2] == ("a@1", "copied")
     assert [(one.reference, one.outcome) for one in moving] == [("a", "kept")]

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.rings import Meanwhile, Refused, Rings
+from support.errors import text_of
+from support.rings import Meanwhile, Refused, Rings, writable
 
 from keywright import (
     Capabilities,
+    Guard,
     KeyEvent,
     KeyRing,
     Options,
@@ -39,7 +41,7 @@ def pair(ring: Rings, shared: dict[str, str]) -> tuple[KeyRing, KeyRing]:
 
 def told(moved: list[Any]) -> list[tuple[str, str, str | None]]:
     """Reference, outcome and error of each."""
-    return [(one.reference, one.outcome, None if one.error is None else str(one.error)) for one in moved]
+    return [(one.reference, one.outcome, None if one.error is None else text_of(one.error)) for one in moved]
 
 
 def test_what_another_one_copied_first_is_identical(pair: tuple[KeyRing, KeyRing], meanwhile: Meanwhile) -> None:
@@ -47,12 +49,12 @@ def test_what_another_one_copied_first_is_identical(pair: tuple[KeyRing, KeyRing
     mine, theirs = pair
     mine.generate("a")
     mine.rotate("a")
-    meanwhile(mine.open_store("new").store, "create", lambda: list(theirs.migrate(from_="old", to="new")))
+    meanwhile(mine.open_store("new"), "create", lambda: list(theirs.migrate(from_="old", to="new")))
 
-    moved = list(mine.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    moved = list(mine.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     assert told(moved) == [("a@2", "identical", None), ("a@1", "identical", None), ("a", "removed", None)]
-    assert [info.version for info in mine.open_store("new").store.versions("a")] == [1, 2]
+    assert [info.version for info in mine.open_store("new").versions("a")] == [1, 2]
 
 
 def test_another_key_that_comes_first_is_the_usual_conflict(
@@ -61,7 +63,7 @@ def test_another_key_that_comes_first_is_the_usual_conflict(
     """It is compared, and what is said of it is what a migration says, not what the store says."""
     mine, theirs = pair
     mine.generate("a")
-    meanwhile(mine.open_store("new").store, "create", lambda: theirs.generate("a", store="new"))
+    meanwhile(mine.open_store("new"), "create", lambda: theirs.generate("a", store="new"))
 
     moved = list(mine.migrate(from_="old", to="new"))
 
@@ -84,14 +86,14 @@ def test_what_comes_first_is_not_overwritten(pair: tuple[KeyRing, KeyRing], mean
     mine.generate("a")
     list(mine.migrate(from_="old", to="new"))
     mine.label("a@1", {"team": "web"})
-    meanwhile(mine.open_store("new").store, "update", lambda: theirs.label("a@1", {"team": "infra"}, store="new"))
+    meanwhile(mine.open_store("new"), "update_info", lambda: theirs.label("a@1", {"team": "infra"}, store="new"))
 
     moved = list(mine.migrate(from_="old", to="new", update=True))
 
     assert told(moved) == [
         ("a@1", "conflict", "a@1 changed in store 'new' while it was copied; run the same command again")
     ]
-    meanwhile(mine.open_store("new").store, "update", lambda: list(theirs.migrate(from_="old", to="new", update=True)))
+    meanwhile(mine.open_store("new"), "update_info", lambda: list(theirs.migrate(from_="old", to="new", update=True)))
     assert told(list(mine.migrate(from_="old", to="new", update=True))) == [("a@1", "identical", None)]
     assert mine.show("a", store="new").versions[0].info.labels == {"team": "web"}
 
@@ -102,7 +104,7 @@ def test_a_copy_that_changes_before_it_is_read_back_is_not_damaged(
     """It is another state of the same key, and is told as that."""
     mine, theirs = pair
     mine.generate("a")
-    new = mine.open_store("new").store
+    new = mine.open_store("new")
 
     def created() -> None:
         meanwhile(new, "get", lambda: theirs.label("a@1", {"team": "infra"}, store="new"))
@@ -112,7 +114,7 @@ def test_a_copy_that_changes_before_it_is_read_back_is_not_damaged(
     moved = list(mine.migrate(from_="old", to="new"))
 
     assert told(moved) == [
-        ("a@1", "conflict", "a@1 in store 'new' has other labels or another state; say --update to let the source win")
+        ("a@1", "conflict", "a@1 in store 'new' has other labels or another state; pass --update to let the source win")
     ]
 
 
@@ -122,7 +124,7 @@ def test_what_comes_back_as_something_else_is_damage(
     """A store that writes another record than it was given is told of, however few others are at work."""
     mine, _ = pair
     mine.generate("a")
-    new = mine.open_store("new").writable
+    new = writable(mine, "new")
     create = new.create
 
     def wrong(record: Record) -> RecordInfo:
@@ -143,12 +145,12 @@ def test_what_another_one_moved_away_is_no_failure(
     """Two that remove the source both end well, at whatever moment the one is faster than the other."""
     mine, theirs = pair
     mine.generate("a")
-    old = mine.open_store("old").store
+    old = mine.open_store("old")
 
     def faster() -> list[Any]:
-        return list(theirs.migrate(from_="old", to="new", delete_source=True, in_use=True))
+        return list(theirs.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
-    moves = mine.migrate(from_="old", to="new", delete_source=True, in_use=True)
+    moves = mine.migrate(from_="old", to="new", delete_source=True, allow_referenced=True)
     if method != "remove":
         mine.generate("b")
         next(moves)  # `b` is still to come
@@ -167,11 +169,11 @@ def test_what_is_gone_from_both_is_told(pair: tuple[KeyRing, KeyRing], meanwhile
 
     def lost() -> None:
         for store in ("old", "new"):
-            kept = mine.open_store(store).writable
-            kept.remove("a", expected=[info.revision for info in kept.versions("a")])
+            kept = writable(mine, store)
+            kept.remove("a", [info.revision for info in kept.versions("a")])
 
-    meanwhile(mine.open_store("old").store, "remove", lost)
-    moved = list(mine.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    meanwhile(mine.open_store("old"), "remove", lost)
+    moved = list(mine.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     assert [(one.reference, one.outcome) for one in moved] == [("a@1", "copied"), ("a", "kept")]
 
@@ -181,16 +183,16 @@ def test_what_is_back_already_is_not_put_back(pair: tuple[KeyRing, KeyRing], mon
     mine, theirs = pair
     mine.generate("a")
     key = mine.export("a")
-    old = mine.open_store("old").writable
+    old = writable(mine, "old")
     remove = old.remove
 
-    def removed(name: str, *, expected: Sequence[Revision]) -> None:
-        remove(name, expected=expected)
+    def removed(name: str, expected: Sequence[Revision]) -> None:
+        remove(name, expected)
         monkeypatch.setattr(old, "remove", remove)
         list(theirs.migrate(from_="new", to="old", delete_source=True))
 
     monkeypatch.setattr(old, "remove", removed)
-    moved = list(mine.migrate(from_="old", to="new", delete_source=True, in_use=True))
+    moved = list(mine.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     assert told(moved)[-1] == ("a", "kept", "a is no more in store 'new', so it was put back; look into both")
     assert mine.export("a") == key
@@ -205,7 +207,7 @@ def test_an_end_that_comes_between_is_not_overwritten(
     mine.generate("a")
     list(mine.migrate(from_="old", to="new"))
     mine.label("a@1", {"team": "web"})
-    new = mine.open_store("new").store
+    new = mine.open_store("new")
 
     def looked_at() -> None:
         meanwhile(new, "get", lambda: getattr(theirs, end)("a@1", store="new"))
@@ -246,9 +248,9 @@ class Listener:
 class Payloads(MemoryStore):
     """A store that takes writes and keeps payloads alone."""
 
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         info = record.info
-        return super().create(Record(RecordInfo(name=info.name, version=info.version), record.payload))
+        return super().create(Record(RecordInfo(name=info.name, version=info.version), record.payload), guard=guard)
 
 
 class PayloadsBackend:
@@ -303,7 +305,7 @@ def test_a_dry_run_asks_the_reviewers(ring: Rings, listener: Listener, tables: T
     done = list(opened.migrate(from_="old", to="new"))
 
     refusal = "migrate of a is refused by plugin 'listener': no"
-    left_out = "a@1 is left out, for a newer version could not be copied; mend that first"
+    left_out = "a@1 is left out, for a newer version could not be copied; fix that first"
     assert told(dry) == told(done) == [("a@2", "failed", refusal), ("a@1", "failed", left_out), ("b@1", "copied", None)]
     assert isinstance(dry[0].error, PolicyError)
     assert asked == listener.asked == [("migrate", "a@2", 256), ("migrate", "b@1", 256)]
@@ -405,7 +407,10 @@ def test_a_seal_that_would_refuse_is_told(ring: Rings, tables: Tables, canary_se
     assert list(opened.names(store="new")) == ["z"]
 
 
-IN_USE = "{} points a at store 'old', where it is to be removed, and not at 'new'; change that first, or say --in-use"
+IN_USE = (
+    "{} points a at store 'old', where it is to be removed, and not at 'new'; change that first, or "
+    "pass --allow-referenced"
+)
 
 
 @pytest.mark.parametrize(
@@ -436,7 +441,7 @@ def test_a_store_in_use_is_not_emptied(
             list(opened.migrate(from_="old", to="new", delete_source=True, dry_run=dry_run))
     assert list(opened.names(store="new")) == []
 
-    assert told(list(opened.migrate(from_="old", to="new", delete_source=True, in_use=True))) == [
+    assert told(list(opened.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))) == [
         ("a@1", "copied", None),
         ("a", "removed", None),
     ]
@@ -465,13 +470,16 @@ def test_a_store_that_was_left_is_emptied(ring: Rings, tables: Tables, settings:
 
 
 def test_only_what_is_moved_counts(ring: Rings, tables: Tables, refused: Refused) -> None:
-    """Of names that stay, the source may be in use; without removal `in_use` has no meaning."""
+    """Of names that stay, the source may be in use; without removal `allow_referenced` has no meaning."""
     opened = ring(stores=tables, default_store="old", keys={"a": {"store": "new"}})
     opened.generate("a", store="old")
     opened.generate("b", store="old")
 
-    with refused(ConfigError, "in_use is about removing from the source; say --delete-source, or leave out --in-use"):
-        list(opened.migrate(from_="old", to="new", in_use=True))
+    with refused(
+        ConfigError,
+        "allow_referenced is about removing from the source; pass --delete-source, or leave out --allow-referenced",
+    ):
+        list(opened.migrate(from_="old", to="new", allow_referenced=True))
     assert told(list(opened.migrate("a", from_="old", to="new", delete_source=True))) == [
         ("a@1", "copied", None),
         ("a", "removed", None),

@@ -13,11 +13,12 @@ import pytest
 from support.rings import Claiming, Refused, Rings, Table
 
 import keywright
-from keywright import Options, Registry, Secret, Setting, StoreBackend, hookimpl
+from keywright import Options, Registry, Secret, Setting, State, StoreBackend, hookimpl
 from keywright.errors import (
     ConfigError,
-    DamagedStoreError,
+    CorruptedStoreError,
     FormatError,
+    KeyNotFoundError,
     PolicyError,
     SealError,
     UnknownPluginError,
@@ -69,8 +70,8 @@ def test_load_gives_the_primary_or_a_version(ring: Rings, refused: Refused) -> N
     opened.compromise("a@2")
     with refused(
         PolicyError,
-        "a has no version that signs, so say which is meant, such as a@2: version 2 is compromised, and an older one "
-        "never takes its place; rotate to make a new one",
+        "a has no version that signs: version 2 is compromised, and an older version never replaces a newer one; name "
+        "a version, such as a@2; to sign, rotate",
     ):
         opened.load("a")
 
@@ -85,14 +86,15 @@ def test_the_store_is_chosen_by_what_is_said_nearest(ring: Rings) -> None:
     opened, own = ring(**tables), ring(store="rings", **tables)
 
     found = [
-        opened.open_store(name="a").name,
-        opened.open_store(name="b").name,
-        own.open_store(name="b").name,
-        own.open_store("said", name="b").name,
-        own.open_store().name,
+        opened.open_store(name="a"),
+        opened.open_store(name="b"),
+        own.open_store(name="b"),
+        own.open_store("said", name="b"),
+        own.open_store(),
     ]
 
-    assert found == ["main", "table", "rings", "said", "rings"]
+    wanted = [(opened, "main"), (opened, "table"), (own, "rings"), (own, "said"), (own, "rings")]
+    assert all(store is ring.open_store(name) for store, (ring, name) in zip(found, wanted, strict=True))
 
 
 def test_stores_hold_their_own(ring: Rings) -> None:
@@ -127,7 +129,7 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
         opened.names(store="x")
     with refused(ConfigError, "given settings: stores.y.path is no setting of store backend 'memory'; it has: id"):
         opened.names(store="y")
-    with refused(ConfigError, "given settings: stores.z is not configured; there are: main, x, y"):
+    with refused(ConfigError, "given settings: stores.z is not configured; available: main, x, y"):
         opened.names(store="z")
 
 
@@ -136,11 +138,12 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
     [
         pytest.param(
             b"0123456789abcdef", FormatError,
-            "a@1 in store 'ci' is a key of no format that is installed (jwk, nix); correct it, or install its plugin",
+            "a@1 in store 'ci': unrecognized key format; correct it, or install its plugin; installed formats: jwk, "
+            "nix",
             id="no format claims it",
         ),
         pytest.param(
-            b'{"k":"","kty":"oct"}', DamagedStoreError,
+            b'{"k":"","kty":"oct"}', CorruptedStoreError,
             "a@1 in store 'ci' does not decode: the JWK member k must be text that is not empty; export the key again "
             "from the program that made it",
             id="its format does not read it",
@@ -169,7 +172,7 @@ def test_a_payload_is_not_guessed_and_not_trusted(
 
     registry.add(Claiming("greedy", registry.format("jwk")), "greedy")
     opened = ring(stores={"ci": {"backend": "plain"}})
-    message = "a@1 in store 'ci' could be greedy or jwk, and this store cannot say; import it into one that can"
+    message = "a@1 in store 'ci': the format could be greedy or jwk; import it into a store that keeps metadata"
     for read in (opened.load, opened.show):
         with refused(FormatError, message):
             read("a")
@@ -270,7 +273,7 @@ def test_a_ring_closes_what_it_opened(ring: Rings, registry: Registry) -> None:
 
     with opened as same:
         assert same is opened
-        opened.generate("a", new_here=True)
+        opened.generate("a", allow_duplicate=True)
         assert slow.log == ["open"]
     opened.close()
     assert slow.log == ["open", "close"]
@@ -291,7 +294,7 @@ def test_a_child_process_opens_its_stores_again(tmp_path: Path, backend: str) ->
     with keywright.open({"stores": {"main": table}}) as ring:
         ring.generate("a", type="oct")
         signer = ring.signer("a")
-        parents = ring.open_store().store
+        parents = ring.open_store()
 
         child = os.fork()
         if child == 0:
@@ -299,13 +302,13 @@ def test_a_child_process_opens_its_stores_again(tmp_path: Path, backend: str) ->
             try:
                 ring.rotate("a")
                 ring.verify("a", b"data", signer.sign(b"data"))
-                status = 0 if ring.open_store().store is not parents else 2
+                status = 0 if ring.open_store() is not parents else 2
             finally:
                 os._exit(status)
         _, status = os.waitpid(child, 0)
 
         assert os.waitstatus_to_exitcode(status) == 0
-        assert ring.open_store().store is parents
+        assert ring.open_store() is parents
         assert [one.info.version for one in ring.show("a").versions] == [1, 2]
         assert ring.rotate("a").version == 3
 
@@ -338,3 +341,42 @@ def test_a_ring_opens_from_a_file_or_a_mapping(tmp_path: Path, registry: Registr
         assert len(ring.load("a").secret or b"") == 64
         assert ring.now().tzinfo is not None
         assert ring.show("a").versions[0].info.created is not None
+
+
+def test_a_record_is_its_metadata_and_its_key(ring: Rings, plain: dict[str, Secret]) -> None:
+    """Of `NAME@N` that version in whatever state, of `NAME` the primary; where there is no metadata, from the key."""
+    opened = ring(stores={"main": {"backend": "memory"}, "ci": {"backend": "plain"}}, default_store="main")
+    first = opened.generate("a")
+    second = opened.rotate("a")
+    opened.destroy("a@1")
+    plain["a"] = opened.export("a", secret=True)
+
+    info, key = opened.get_record("a")
+    gone, without = opened.get_record("a@1")
+    described, bare = opened.get_record("a@1", store="ci")
+
+    assert (info, key) == (second, opened.load("a"))
+    assert key.secret is not None
+    assert (gone.state, without.secret, without.public) == (State.DESTROYED, None, first.public)
+    assert (described.kid, described.format, bare) == ("a-2", "nix", key)
+    assert opened.get_record("a", store="ci") == (described, bare)
+    with pytest.raises(KeyNotFoundError):
+        opened.get_record("a@3")
+    opened.disable("a")
+    with pytest.raises(PolicyError):
+        opened.get_record("a")
+
+
+def test_capabilities_are_known_without_opening_a_store(
+    ring: Rings, plain: dict[str, Secret], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the store that `open_store` would return: the named one, that of a key, or the default."""
+    stores = {"main": {"backend": "memory"}, "hsm": {"backend": "memory-signing"}, "ci": {"backend": "plain"}}
+    opened = ring(stores=stores, default_store="main", keys={"a": {"store": "hsm"}})
+    monkeypatch.setattr(MemoryBackend, "open", None)
+
+    assert opened.capabilities().metadata
+    assert not opened.capabilities().keys_stay_inside
+    assert opened.capabilities(name="a").keys_stay_inside
+    assert opened.capabilities("main", name="a") == opened.capabilities() == MemoryBackend.capabilities
+    assert not opened.capabilities("ci").writable

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.rings import Refused, Rings
+from support.errors import text_of
+from support.rings import Refused, Rings, writable
 
 import keywright
-from keywright import Decrypter, Encrypter, KeyRing, Secret
+from keywright import Decrypter, Encrypter, KeyRing, Record, RecordInfo, Secret
 from keywright.errors import (
     ConfigError,
     InvalidNameError,
@@ -42,6 +43,34 @@ CALLS: dict[str, Callable[..., object]] = {
 }
 BINDING = ("signer", "verifier", "encrypter", "decrypter")
 THAT_FIND = ("load", "resolve", "export", "label", "destroy", "sign", "verify", *BINDING)
+
+
+RESERVED: dict[str, Callable[..., object]] = {
+    **CALLS,
+    "ensure": KeyRing.ensure,
+    "due": lambda ring, name: list(ring.due(name)),
+    "rotate due": lambda ring, name: list(ring.rotate_due(name)),
+    "record": KeyRing.get_record,
+    "disable": KeyRing.disable,
+    "enable": KeyRing.enable,
+    "compromise": KeyRing.compromise,
+    "migrate": lambda ring, name: list(ring.migrate(name, from_="old", to="new")),
+}
+
+
+@pytest.mark.parametrize("method", RESERVED)
+def test_a_reserved_name_is_refused(
+    ring: Rings, refused: Refused, two_stores: dict[str, dict[str, str]], method: str
+) -> None:
+    """Names that begin with `keywright.` are not keys, even where a record has one; those that only contain it are."""
+    opened = ring(stores=two_stores, default_store="old")
+    record = writable(opened).create(Record(RecordInfo(name="keywright.header", version=1), None))
+
+    with refused(InvalidNameError, "names that begin with 'keywright.' are reserved; choose another name"):
+        RESERVED[method](opened, "keywright.header")
+    assert opened.open_store().get("keywright.header", 1).info == record
+    assert opened.generate("keywright").reference == "keywright@1"
+    assert opened.generate("a/keywright.header").reference == "a/keywright.header@1"
 
 
 @pytest.mark.parametrize("method", THAT_FIND)
@@ -98,7 +127,7 @@ def test_a_taken_name_is_refused(ring: Rings, refused: Refused, method: str, des
 
     with refused(
         KeyExistsError,
-        "store 'main' has a already; rotate makes its next version, or import --next if it is made elsewhere",
+        "store 'main' has a already; rotate makes its next version, or import --as-new-version if it is made elsewhere",
     ):
         CALLS[method](opened, "a")
 
@@ -177,7 +206,7 @@ def test_what_may_hold_a_key_is_not_pickled(ring: Rings, kind: str) -> None:
     with pytest.raises(TypeError) as caught:
         pickle.dumps(getattr(opened, kind.lower())("a"))
 
-    assert str(caught.value) == (
+    assert text_of(caught.value) == (
         f"a {kind} is not pickled: it holds a key; pass the key's name instead, and bind it there"
     )
 

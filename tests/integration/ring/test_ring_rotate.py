@@ -129,11 +129,11 @@ def test_a_public_key_is_rotated_by_its_owner(ring: Rings, refused: Refused) -> 
     with refused(
         PolicyError,
         "b@1 is a public key, imported without its secret half, so its owner rotates it; store the next one with "
-        "import --next --public",
+        "import --as-new-version --public",
     ):
         opened.rotate("b")
     opened.rotate("a")
-    assert opened.import_key("b", opened.export("a"), public=True, as_next=True).reference == "b@2"
+    assert opened.import_key("b", opened.export("a"), public=True, as_new_version=True).reference == "b@2"
     assert opened.verify("b", b"data", opened.sign("a", b"data")).version == 2
 
 
@@ -150,7 +150,7 @@ def test_a_size_that_cannot_go_on_is_refused(
     with refused(
         ConfigError,
         f"a@1 has {bits} bits, and bits of a new key must be a whole number that is a multiple of 8 from 128 to 8192; "
-        "say --bits, or set keys.a.bits",
+        "pass --bits, or set keys.a.bits",
     ):
         opened.rotate("a")
     assert opened.rotate("a", bits=256).version == 2
@@ -183,7 +183,7 @@ def test_the_loser_of_a_race_is_told(ring: Rings, meanwhile: Meanwhile) -> None:
     opened = ring()
     opened.generate("a")
     theirs: list[object] = []
-    meanwhile(opened.open_store().store, "create", lambda: theirs.append(opened.rotate("a")))
+    meanwhile(opened.open_store(), "create", lambda: theirs.append(opened.rotate("a")))
 
     with pytest.raises(KeywrightError) as caught:
         opened.rotate("a")
@@ -193,7 +193,7 @@ def test_the_loser_of_a_race_is_told(ring: Rings, meanwhile: Meanwhile) -> None:
 
 
 GONE = (
-    "the attributes of {0}@1 are not known any more; say --attribute or --no-attributes, or set keys.{0}.attributes, "
+    "the attributes of {0}@1 are not known any more; pass --attribute or --no-attributes, or set keys.{0}.attributes, "
     "to {{}} for none"
 )
 
@@ -226,7 +226,8 @@ def test_all_that_is_gone_is_said_at_once(ring: Rings, refused: Refused) -> None
 
     with refused(
         PolicyError,
-        "the attributes and the size of a@1 are not known any more; say --attribute or --no-attributes, and --bits, or "
+        "the attributes and the size of a@1 are not known any more; pass --attribute or --no-attributes, and --bits, "
+        "or "
         "set keys.a.attributes, to {} for none, and keys.a.bits",
     ):
         opened.rotate("a")
@@ -278,7 +279,7 @@ def test_a_size_that_is_gone_is_not_guessed(ring: Rings, shared: Table, refused:
     tables = {"b": {"type": "oct", "bits": 512, "attributes": {}}, "c": {"type": "ec-p256", "attributes": {}}}
     other = ring(stores={"main": shared}, keys=tables)
 
-    with refused(PolicyError, 'the size of a.b@1 is not known any more; say --bits, or set keys."a.b".bits'):
+    with refused(PolicyError, 'the size of a.b@1 is not known any more; pass --bits, or set keys."a.b".bits'):
         opened.rotate("a.b")
     assert opened.rotate("a.b", bits=256).version == 2
     assert other.rotate("b").version == 2
@@ -299,7 +300,7 @@ def test_nix_names_count_on(ring: Rings) -> None:
 
 
 HAND = (
-    "the kid of {}@1 was chosen by hand, so the next one is not guessed; say --kid, or set keys.{}.kid to a text with "
+    "the kid of {}@1 was chosen by hand, so the next one is not guessed; pass --kid, or set keys.{}.kid to a text with "
     "{{version}}"
 )
 
@@ -371,7 +372,7 @@ def test_a_kid_of_another_version_is_refused(ring: Rings, refused: Refused, back
     opened.generate("a", kid="one")
     opened.rotate("a", kid="two")
 
-    with refused(KeyExistsError, "the kid of the new version is held by a@1 already; say another --kid"):
+    with refused(KeyExistsError, "the kid of the new version is held by a@1 already; pass another --kid"):
         opened.rotate("a", kid="one")
 
     assert len(opened.show("a").versions) == 2

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.rings import Refused, Rings, Table
+from support.rings import Refused, Rings, Table, writable
 
 from keywright import KeyRing, Options, Record, Registry, Seal, Secret, Setting, hookimpl
-from keywright.errors import ConfigError, DamagedStoreError, SealError, StoreUnavailableError, UnknownPluginError
+from keywright.errors import ConfigError, CorruptedStoreError, SealError, StoreUnavailableError, UnknownPluginError
 from keywright.ring.sealing import sealed_with
 from keywright.testing import assert_hidden, everything_in
 from keywright.testing.leaks import refusal
@@ -35,16 +35,17 @@ def sealed(sealed_again: Callable[[], KeyRing]) -> KeyRing:
 
 def payload_of(ring: KeyRing, name: str, version: int = 1) -> Secret:
     """What the store keeps of a version."""
-    payload = ring.open_store().store.get(name, version).payload
+    payload = ring.open_store().get(name, version).payload
     assert payload is not None
     return payload
 
 
 def put(ring: KeyRing, name: str, payload: Secret, version: int = 1, **changes: Any) -> None:
     """Give a version another payload or metadata, as someone might who can write to the store."""
-    store = ring.open_store().writable
+    store = writable(ring)
     record = store.get(name, version)
-    store.update(Record(replace(record.info, **changes), payload), expected=record.info.revision)
+    revision = store.replace_payload(name, version, payload, record.info.revision).revision
+    store.update_info(replace(record.info, **changes), revision)
 
 
 def test_a_sealed_key_is_used_as_any_other(sealed: KeyRing) -> None:
@@ -76,7 +77,7 @@ def test_public_keys_are_not_sealed(sealed: KeyRing) -> None:
     sealed.import_key("b", sealed.export("a"), public=True)
     sealed.destroy("a")
 
-    assert [sealed.open_store().store.get(name, 1).payload for name in ("a", "b")] == [None, None]
+    assert [sealed.open_store().get(name, 1).payload for name in ("a", "b")] == [None, None]
     assert sealed.load("b").public == sealed.load("a@1").public
 
 
@@ -274,7 +275,7 @@ def test_damaged_payloads_are_told(
     opened.generate("a")
     put(opened, "a", Secret(change(payload_of(opened, "a").reveal())))
 
-    with refused(DamagedStoreError, f"a@1 in store 'main' {ending}"):
+    with refused(CorruptedStoreError, f"a@1 in store 'main' {ending}"):
         opened.load("a")
 
 
@@ -390,14 +391,14 @@ def test_a_public_half_that_was_exchanged_is_told(sealed: KeyRing, refused: Refu
     """The metadata are not sealed: a key whose public half there is another one is not used, whatever its kid."""
     sealed.generate("a", type=type, format="jwk")
     sealed.generate("b", type=type, format="jwk")
-    store = sealed.open_store().writable
+    store = writable(sealed)
     record, other = store.get("a", 1), store.get("b", 1)
     changed = replace(record.info, public=other.info.public)
-    store.update(Record(changed, record.payload), expected=record.info.revision)
+    store.update_info(changed, record.info.revision)
 
     for use in (sealed.load, sealed.signer, lambda name: sealed.export(name, secret=True)):
         with refused(
-            DamagedStoreError,
+            CorruptedStoreError,
             "a@1 in store 'main' is another key than its metadata says; restore it from a backup",
         ):
             use("a")
@@ -405,12 +406,12 @@ def test_a_public_half_that_was_exchanged_is_told(sealed: KeyRing, refused: Refu
 
 def unreadable(monkeypatch: pytest.MonkeyPatch, opened: KeyRing, *names: str) -> None:
     """The store fails to give the records of these names."""
-    store = opened.open_store().store
+    store = opened.open_store()
     get = store.get
 
     def fail(name: str, version: int) -> Record:
         if name in names:
-            raise DamagedStoreError(f"{name}@{version}: the key file is damaged; restore it from a backup")
+            raise CorruptedStoreError(f"{name}@{version}: the key file is damaged; restore it from a backup")
         return get(name, version)
 
     monkeypatch.setattr(store, "get", fail)
@@ -424,7 +425,7 @@ def test_nothing_is_sealed_beside_what_nobody_can_read(
     again = sealed_again()
     with monkeypatch.context() as broken:
         unreadable(broken, again, "a")
-        with refused(DamagedStoreError, "a@1: the key file is damaged; restore it from a backup"):
+        with refused(CorruptedStoreError, "a@1: the key file is damaged; restore it from a backup"):
             again.generate("b")
     assert [*sealed.names()] == ["a"]
 
@@ -453,8 +454,8 @@ def test_what_has_no_master_key_to_change_is_refused(ring: Rings, registry: Regi
 
     with refused(
         ConfigError,
-        "store 'main' has a seal 'reversing' whose master key does not change; there is nothing to seal anew",
+        "store 'main' has a seal 'reversing' whose master key does not change; set a seal whose master key can change",
     ):
-        list(opened.reseal())
-    with refused(ConfigError, "store 'main' has no seal; there is nothing to seal anew"):
-        list(ring().reseal())
+        list(opened.rewrap())
+    with refused(ConfigError, "store 'main' has no seal; set a seal whose master key can change"):
+        list(ring().rewrap())

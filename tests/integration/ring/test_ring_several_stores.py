@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.rings import Refused, Rings, Table
+from support.errors import text_of
+from support.rings import Refused, Rings, Table, writable
 
 from keywright import KeyRing, Registry, Secret
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
-    DamagedStoreError,
+    CorruptedStoreError,
     KeyExistsError,
     KeyNotFoundError,
     ReadOnlyStoreError,
@@ -51,7 +52,7 @@ def test_the_first_that_has_a_name_answers(chained: Opener) -> None:
     """A name in the first store hides that of the second; names are listed once; new ones go to `write_to`."""
     opened = chained()
     for name, store in (("a", "ci"), ("a", "prod"), ("b", "prod"), ("c", "ci")):
-        opened.generate(name, store=store, new_here=True)
+        opened.generate(name, store=store, allow_duplicate=True)
 
     assert opened.export("a") == opened.export("a", store="ci") != opened.export("a", store="prod")
     assert opened.export("b") == opened.export("b", store="prod")
@@ -118,7 +119,7 @@ def test_a_name_that_none_has(
     with refused(
         KeyNotFoundError,
         "chain 'both' (ci) has no key a, and store 'beside' has it; move it with `keywright migrate --from beside --to "
-        "ci a`, or say --store beside",
+        "ci a`, or pass --store beside",
     ):
         opened.show("a")
 
@@ -139,14 +140,14 @@ def test_a_signer_follows_a_key_that_moves(chained: Opener) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "on_unreachable", "goes_on"),
+    ("error", "on_unavailable", "goes_on"),
     [
-        (StoreUnavailableError("ci: cannot be reached; look to the network"), "stop", False),
-        (StoreUnavailableError("ci: cannot be reached; look to the network"), "next", True),
-        (AccessDeniedError("ci: denied; run as who may"), "next", False),
-        (DamagedStoreError("ci: damaged; restore it"), "next", False),
+        (StoreUnavailableError("ci: cannot be reached; look to the network"), "fail", False),
+        (StoreUnavailableError("ci: cannot be reached; look to the network"), "skip", True),
+        (AccessDeniedError("ci: denied; run as who may"), "skip", False),
+        (CorruptedStoreError("ci: damaged; restore it"), "skip", False),
     ],
-    ids=["unreachable, stop", "unreachable, next", "denied", "damaged"],
+    ids=["unreachable, fail", "unreachable, skip", "denied", "damaged"],
 )
 def test_what_fails_is_never_not_found(
     chained: Opener,
@@ -154,7 +155,7 @@ def test_what_fails_is_never_not_found(
     refused: Refused,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
-    on_unreachable: str,
+    on_unavailable: str,
     goes_on: bool,
 ) -> None:
     """A store that fails ends the search; one that cannot be reached is passed over only where that is set.
@@ -163,15 +164,15 @@ def test_what_fails_is_never_not_found(
     """
     told: list[str] = []
     registry.report = told.append
-    opened = chained(on_unreachable=on_unreachable)
+    opened = chained(on_unavailable=on_unavailable)
     opened.generate("a", store="prod")
 
     def failing(name: str) -> Any:
         raise error
 
-    monkeypatch.setattr(opened.open_store("ci").store, "versions", failing)
+    monkeypatch.setattr(opened.open_store("ci"), "versions", failing)
 
-    with refused(type(error), str(error)):
+    with refused(type(error), text_of(error)):
         opened.show("z" if goes_on else "a")
     assert told == []
     if goes_on:
@@ -192,7 +193,7 @@ def test_what_fails_is_never_not_found(
         pytest.param({"stores": []}, "stores must name one store at least, and none twice", id="none"),
         pytest.param({"stores": ["ci", "ci"]}, "stores must name one store at least, and none twice", id="twice"),
         pytest.param({"stores": ["ci"]}, "write_to must be one of its stores: ci", id="write_to"),
-        pytest.param({"on_unreachable": "maybe"}, "on_unreachable must be one of stop, next", id="choice"),
+        pytest.param({"on_unavailable": "maybe"}, "on_unavailable must be one of fail, skip", id="choice"),
     ],
 )  # fmt: skip
 def test_a_chain_that_cannot_be(chained: Opener, refused: Refused, settings: dict[str, Any], message: str) -> None:
@@ -205,7 +206,7 @@ def test_a_chain_is_no_store_of_its_own(chained: Opener, refused: Refused) -> No
     """Whatever is done to a whole store names one of the chain's; what they hold is examined as theirs."""
     opened = chained()
 
-    for ask in (lambda: list(opened.migrate(from_="both", to="ci")), lambda: list(opened.reseal())):
+    for ask in (lambda: list(opened.migrate(from_="both", to="ci")), lambda: list(opened.rewrap())):
         with refused(ConfigError, "store 'both' is a chain of stores; name one of them"):
             ask()
     opened.generate("a", store="prod")
@@ -230,7 +231,7 @@ def test_a_chain_has_no_seal_of_its_own(refused: Refused, ring: Rings) -> None:
 
 LEFT_BEHIND = (
     "store 'old' has a already, and the configuration now points it at store 'new'; move it with `keywright migrate "
-    "--from old --to new a`, or say --new-here for a second key"
+    "--from old --to new a`, or pass --allow-duplicate for a second key"
 )
 
 
@@ -251,19 +252,19 @@ def test_where_a_key_is_instead_is_said(swapped: KeyRing, refused: Refused, ask:
     with refused(
         KeyNotFoundError,
         "store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to new a`, or "
-        "say --store old",
+        "pass --store old",
     ):
         getattr(swapped, ask)("a")
 
 
 @pytest.mark.parametrize("make", ["generate", "ensure"])
 def test_no_second_key_is_made(swapped: KeyRing, refused: Refused, make: str) -> None:
-    """`generate` and `ensure` refuse, and say how to go on; `new_here` makes one."""
+    """`generate` and `ensure` refuse, and say how to go on; `allow_duplicate` makes one."""
     with refused(KeyExistsError, LEFT_BEHIND):
         getattr(swapped, make)("a")
     assert list(swapped.names()) == []
 
-    getattr(swapped, make)("a", new_here=True)
+    getattr(swapped, make)("a", allow_duplicate=True)
 
     assert list(swapped.names()) == ["a"]
 
@@ -279,7 +280,7 @@ def test_a_key_may_be_made_all_the_same(swapped: KeyRing, way: str) -> None:
 
 @pytest.mark.parametrize("public", [False, True])
 def test_no_second_key_is_imported(swapped: KeyRing, refused: Refused, public: bool) -> None:
-    """`import` refuses as `generate` does, a public key too; `new_here` and a store that is named are obeyed."""
+    """`import` refuses as `generate` does, a public key too; `allow_duplicate` and a store that is named are obeyed."""
     data: bytes | Secret = swapped.export("a", store="old")
     if not public:
         data = swapped.export("a", store="old", secret=True)
@@ -288,24 +289,24 @@ def test_no_second_key_is_imported(swapped: KeyRing, refused: Refused, public: b
         swapped.import_key("a", data, public=public)
     assert list(swapped.names()) == []
 
-    assert swapped.import_key("a", data, public=public, new_here=True).reference == "a@1"
-    swapped.open_store("new").writable.remove("a", expected=[swapped.show("a").versions[0].info.revision])
+    assert swapped.import_key("a", data, public=public, allow_duplicate=True).reference == "a@1"
+    writable(swapped, "new").remove("a", [swapped.show("a").versions[0].info.revision])
     assert swapped.import_key("a", data, public=public, store="new").reference == "a@1"
 
 
 def test_a_next_version_goes_where_the_name_is(swapped: KeyRing, refused: Refused) -> None:
-    """An imported next version is refused where the name is not, and `new_here` has no meaning for it."""
+    """An imported next version is refused where the name is not, and `allow_duplicate` has no meaning for it."""
     swapped.generate("b")
     data = swapped.export("b", secret=True)
 
-    with refused(ConfigError, "a next version goes where the name is; leave out --next or --new-here"):
-        swapped.import_key("a", data, as_next=True, new_here=True)
+    with refused(ConfigError, "a next version goes where the name is; leave out --as-new-version or --allow-duplicate"):
+        swapped.import_key("a", data, as_new_version=True, allow_duplicate=True)
     with refused(
         KeyNotFoundError,
         "store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to new a`, or "
-        "say --store old",
+        "pass --store old",
     ):
-        swapped.import_key("a", data, as_next=True)
+        swapped.import_key("a", data, as_new_version=True)
 
 
 def test_what_the_error_says_mends_it(swapped: KeyRing) -> None:
@@ -330,7 +331,7 @@ def test_what_the_error_says_mends_it(swapped: KeyRing) -> None:
 def test_a_store_that_cannot_be_asked_is_named(
     ring: Rings, registry: Registry, refused: Refused, tmp_path: Path, table: dict[str, Any]
 ) -> None:
-    """The key may be there, so no second one is made and "not found" names it; `new_here` makes one."""
+    """The key may be there, so no second one is made and "not found" names it; `allow_duplicate` makes one."""
     import keywright_sqlite
 
     registry.add(keywright_sqlite, "sqlite")
@@ -347,11 +348,12 @@ def test_a_store_that_cannot_be_asked_is_named(
     for make in (opened.generate, opened.ensure):
         with refused(
             StoreUnavailableError,
-            "store 'old' could not be asked whether it has a already; mend it, or say --new-here for a key of its own",
+            "store 'old' could not be asked whether it has a already; fix it, or pass --allow-duplicate for a key of "
+            "its own",
         ):
             make("a")
     assert list(opened.names()) == []
-    assert opened.generate("a", new_here=True).reference == "a@1"
+    assert opened.generate("a", allow_duplicate=True).reference == "a@1"
 
 
 def test_no_key_is_hidden_in_a_chain(ring: Rings, registry: Registry, refused: Refused, shared: dict[str, str]) -> None:
@@ -369,7 +371,7 @@ def test_no_key_is_hidden_in_a_chain(ring: Rings, registry: Registry, refused: R
     data = opened.export("a", secret=True)
     hidden = (
         "store 'prod' has a already, and the configuration looks for it in chain 'both', of stores 'ci' and 'prod', "
-        "where one key would hide the other; rotate makes its next version, or say --new-here for a second key"
+        "where one key would hide the other; rotate makes its next version, or pass --allow-duplicate for a second key"
     )
 
     makes: tuple[Callable[..., object], ...] = (
@@ -386,7 +388,7 @@ def test_no_key_is_hidden_in_a_chain(ring: Rings, registry: Registry, refused: R
     assert opened.generate("b", store="ci").reference == "b@1"
     assert opened.generate("a", store="spare").reference == "a@1"
     assert opened.generate("c", store="ci").reference == "c@1"  # it is looked for in `spare` alone
-    assert opened.generate("a", store="ci", new_here=True).reference == "a@1"
+    assert opened.generate("a", store="ci", allow_duplicate=True).reference == "a@1"
 
 
 def test_a_chain_that_cannot_be_asked_stops_a_second_key(
@@ -403,7 +405,8 @@ def test_a_chain_that_cannot_be_asked_stops_a_second_key(
 
     with refused(
         StoreUnavailableError,
-        "store 'ci' could not be asked whether it has a already; mend it, or say --new-here for a key of its own",
+        "store 'ci' could not be asked whether it has a already; fix it, or pass --allow-duplicate for a key of its "
+        "own",
     ):
         opened.generate("a", store="prod")
-    assert opened.generate("a", store="prod", new_here=True).reference == "a@1"
+    assert opened.generate("a", store="prod", allow_duplicate=True).reference == "a@1"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Event, Lock
+from typing import Any, cast
 
 import pytest
-from support.rings import Meanwhile, Refused, Rings, Table, Wait
+from support.rings import Meanwhile, Refused, Rings, Table, Wait, writable
 
-from keywright import Record, RecordInfo, Registry, Revision, Secret
+from keywright import RecordInfo, Registry, Revision, Secret
 from keywright.errors import (
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     InvalidKeyError,
     InvalidSignatureError,
     KeywrightError,
@@ -124,7 +125,7 @@ def test_the_key_is_looked_up_once(ring: Rings, registry: Registry, monkeypatch:
     opened = ring()
     opened.generate("a")
     signer = opened.signer("a")
-    monkeypatch.setattr(type(opened.open_store().store), "versions", None)
+    monkeypatch.setattr(type(opened.open_store()), "versions", None)
 
     assert signer.sign(b"data") == signer.sign(b"data")
 
@@ -195,8 +196,7 @@ def test_a_signer_stops_at_the_end(ring: Rings, refused: Refused, wait: Wait) ->
     wait(days=1)
 
     message = (
-        "a has no version that signs: version 1 is expired, and an older one never takes its place; rotate to make a "
-        "new one"
+        "a has no version that signs: version 1 is expired, and an older version never replaces a newer one; rotate"
     )
     for _ in range(2):
         with refused(PolicyError, message):
@@ -224,8 +224,8 @@ def test_a_signer_hears_of_what_is_done(
     assert rotated == 2
     with refused(
         PolicyError,
-        "a has no version that signs: version 2 is compromised, and an older one never takes its place; rotate to make "
-        "a new one",
+        "a has no version that signs: version 2 is compromised, and an older version never replaces a newer "
+        "one; rotate",
     ):
         signer.sign(b"data")
 
@@ -257,9 +257,9 @@ def test_what_does_not_sign_is_refused(ring: Rings, refused: Refused) -> None:
     opened.generate("c", activates=datetime.fromisoformat("2027-01-03T14:00:00+05:00"))
 
     for name, why in {
-        "a": "disabled, and an older one never takes its place; enable it again, or rotate",
-        "b": "announced and signs from 2027-01-03 12:00:00 UTC",
-        "c": "announced and signs from 2027-01-03 09:00:00 UTC",
+        "a": "disabled, and an older version never replaces a newer one; enable it again, or rotate",
+        "b": "announced and signs from 2027-01-03 12:00:00 UTC; wait until then, or rotate",
+        "c": "announced and signs from 2027-01-03 09:00:00 UTC; wait until then, or rotate",
     }.items():
         with refused(PolicyError, f"{name} has no version that signs: version 1 is {why}"):
             opened.signer(name)
@@ -328,15 +328,15 @@ def test_a_change_that_failed_may_be_visible_all_the_same(ring: Rings, monkeypat
     opened = ring()
     opened.generate("a")
     signer = opened.signer("a", refresh=None)
-    store = opened.open_store().writable
-    update = store.update
+    store = writable(opened)
+    update = store.update_info
 
-    def unconfirmed(record: Record, *, expected: Revision) -> RecordInfo:
-        update(record, expected=expected)
-        raise DurabilityUnknownError("the disk would not say")
+    def unconfirmed(info: RecordInfo, expected: Revision) -> RecordInfo:
+        update(info, expected)
+        raise DurabilityError("the disk would not say")
 
-    monkeypatch.setattr(store, "update", unconfirmed)
-    with pytest.raises(DurabilityUnknownError):
+    monkeypatch.setattr(store, "update_info", unconfirmed)
+    with pytest.raises(DurabilityError):
         opened.compromise("a")
 
     with pytest.raises(PolicyError):
@@ -384,7 +384,7 @@ def test_a_change_while_the_key_is_looked_up_is_not_missed(ring: Rings, meanwhil
     """What the ring changes between the look and its end makes the signer look once more."""
     opened = ring()
     opened.generate("a")
-    meanwhile(opened.open_store().store, "get", lambda: opened.rotate("a"), after=True)
+    meanwhile(opened.open_store(), "get", lambda: opened.rotate("a"), after=True)
 
     assert opened.signer("a", refresh=None).version == 2
 
@@ -444,7 +444,7 @@ def test_the_public_half_is_enough_to_verify(ring: Rings, monkeypatch: pytest.Mo
     opened.generate("a")
     opened.import_key("b", opened.export("a"), public=True)
     signature = opened.sign("a", b"data")
-    monkeypatch.setattr(type(opened.open_store().store), "get", None)
+    monkeypatch.setattr(type(opened.open_store()), "get", None)
 
     assert opened.verify("a", b"data", signature).reference == "a@1"
     assert opened.verify("b", b"data", signature).reference == "b@1"
@@ -519,7 +519,7 @@ def test_a_store_without_metadata_verifies(ring: Rings, refused: Refused, plain:
     assert opened.verify("public", b"data", signature).kid == "a-1"
     with refused(InvalidSignatureError, NO_VERSION):
         opened.verify("a", b"date", signature)
-    with pytest.raises(DamagedStoreError, match=r"^damaged@1 in store 'ci' does not decode: "):
+    with pytest.raises(CorruptedStoreError, match=r"^damaged@1 in store 'ci' does not decode: "):
         opened.verify("damaged", b"data", b"")
 
 
@@ -610,8 +610,35 @@ def test_what_ended_before_is_no_reason_to_look_again(ring: Rings, wait: Wait, m
     wait(seconds=2)
     signature = opened.sign("a", b"data")
     verifier = opened.verifier("a", refresh=None)
-    monkeypatch.setattr(opened.open_store().store, "versions", None)
+    monkeypatch.setattr(opened.open_store(), "versions", None)
 
     for _ in range(3):
         wait(seconds=1)
         assert verifier.verify(b"data", signature).version == 2
+
+
+@pytest.mark.parametrize("backend", ["memory", "memory-signing"])
+def test_many_messages_are_signed_by_one_version(ring: Rings, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """In their order; by a store that signs inside in one step, which is not asked for single signatures."""
+    opened = ring(stores={"main": {"backend": backend}})
+    opened.generate("a")
+    signer = opened.signer("a")
+    inside: Any = type(signer.current().sign)
+    batches: list[int] = []
+    if backend == "memory-signing":
+        sign_many = inside.sign_many
+
+        def counted(sign: object, messages: Sequence[bytes]) -> Sequence[bytes]:
+            batches.append(len(messages))
+            return cast("Sequence[bytes]", sign_many(sign, messages))
+
+        monkeypatch.setattr(inside, "sign_many", counted)
+
+    signatures = signer.sign_many([b"one", b"two", b"three"])
+
+    assert signatures == [signer.sign(message) for message in (b"one", b"two", b"three")]
+    assert batches == ([3] if backend == "memory-signing" else [])
+    assert [*signer.sign_many([])] == []
+    opened.compromise("a")
+    with pytest.raises(PolicyError):
+        signer.sign_many([b"one"])

@@ -29,7 +29,7 @@ def test_a_key_is_made_and_used_inside(ring: Rings, refused: Refused) -> None:
     assert (info.reference, info.key_type, info.format, info.kid) == ("a@1", "ed25519", "nix", "a-1")
     assert (signer.kid, signer.algorithm, signer.public) == ("a-1", "EdDSA", info.public)
     assert opened.verify("a", b"data", signer.sign(b"data")) == info
-    assert opened.open_store().store.get("a", 1).payload is None
+    assert opened.open_store().get("a", 1).payload is None
     assert opened.load("a").secret is None
     assert opened.export("a").startswith(b"a-1:")
     with refused(NotExportableError, "the secret half of a@1 never leaves store 'hsm'; sign with it there"):
@@ -81,8 +81,7 @@ def test_a_destroyed_key_signs_no_more(ring: Rings, refused: Refused) -> None:
 
     with refused(
         PolicyError,
-        "a has no version that signs: version 1 is destroyed, and an older one never takes its place; rotate to make "
-        "a new one",
+        "a has no version that signs: version 1 is destroyed, and an older version never replaces a newer one; rotate",
     ):
         opened.signer("a")
     with refused(NotExportableError, "a@1 is destroyed, and its secret half with it; rotate to make a new version"):
@@ -105,7 +104,7 @@ def test_a_destroyed_key_signs_no_more(ring: Rings, refused: Refused) -> None:
         pytest.param(
             {"kid": "a b"}, UnsupportedKeyError,
             "format 'nix' does not carry this key: the name of the Nix key holds whitespace, a control character or "
-            "another one that does not print; give it another (--kid), or say --lenient",
+            "another one that does not print; give it another (--kid), or pass --lenient",
             id="a kid that the format does not read",
         ),
         pytest.param(

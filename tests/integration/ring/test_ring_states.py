@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from support.rings import NOW, Meanwhile, Refused, Rings, Wait
+from support.errors import text_of
+from support.rings import NOW, Meanwhile, Refused, Rings, Wait, writable
 
 import keywright
 from keywright import Registry, Secret, State
@@ -36,7 +37,7 @@ def test_a_version_is_put_away(ring: Rings, wait: Wait, change: str, state: Stat
     assert (info.state, info.state_since, info.reason) == (state, NOW + timedelta(hours=1), "leaked in a log")
     assert (info.public, info.kid, info.created, info.labels) == (before.public, before.kid, NOW, {"x": "1"})
     assert [(one.phase, one.info) for one in opened.show("a").versions] == [(phase, info)]
-    assert (opened.open_store().store.get("a", 1).payload is None) == (change == "destroy")
+    assert (opened.open_store().get("a", 1).payload is None) == (change == "destroy")
     assert (opened.load("a@1").secret is None) == (change == "destroy")
 
 
@@ -106,11 +107,11 @@ def test_a_second_time_changes_nothing(ring: Rings, wait: Wait, change: str) -> 
 @pytest.mark.parametrize(
     ("first", "ways", "message"),
     [
-        ("destroy", ("enable", "compromise"), "a@1 is destroyed, for good; rotate to make a new version"),
+        ("destroy", ("enable", "compromise"), "a@1 is destroyed permanently; rotate to make a new version"),
         (
             "compromise",
             ("enable", "disable"),
-            "a@1 is compromised, for good; rotate to make a new version, or destroy this one",
+            "a@1 is compromised permanently; rotate to make a new version, or destroy this one",
         ),
     ],
 )
@@ -152,8 +153,8 @@ def test_a_bare_name_without_a_primary_is_refused(ring: Rings, refused: Refused)
     for ask in (opened.enable, opened.resolve, opened.load, opened.export):
         with refused(
             PolicyError,
-            "a has no version that signs, so say which is meant, such as a@2: version 2 is disabled, and an older one "
-            "never takes its place; enable it again, or rotate",
+            "a has no version that signs: version 2 is disabled, and an older version never replaces a newer one; "
+            "name a version, such as a@2; to sign, enable it again, or rotate",
         ):
             ask("a")
 
@@ -215,7 +216,7 @@ def test_a_change_meanwhile_is_kept(ring: Rings, meanwhile: Meanwhile) -> None:
     """Another's change between reading and writing is seen, and this one is made on top of it."""
     opened = ring()
     opened.generate("a")
-    meanwhile(opened.open_store().store, "get", lambda: opened.label("a", {"x": "1"}), after=True)
+    meanwhile(opened.open_store(), "get", lambda: opened.label("a", {"x": "1"}), after=True)
 
     info = opened.disable("a")
 
@@ -226,14 +227,14 @@ def test_endless_changes_are_told(ring: Rings, refused: Refused, monkeypatch: py
     """If the record never stands still, the ring gives up and says so."""
     opened = ring()
     opened.generate("a")
-    store = opened.open_store().writable
+    store = writable(opened)
     tries: list[object] = []
 
-    def update(record: object, *, expected: str) -> object:
-        tries.append(record)
+    def update(info: object, expected: str) -> object:
+        tries.append(info)
         raise ConflictError("moved")
 
-    monkeypatch.setattr(store, "update", update)
+    monkeypatch.setattr(store, "update_info", update)
 
     with refused(ConflictError, "a@1 kept changing while it was to be changed; try again"):
         opened.disable("a")
@@ -247,12 +248,12 @@ def test_a_destruction_meanwhile_is_final(ring: Rings, refused: Refused, meanwhi
     opened = ring()
     opened.generate("a")
     opened.disable("a")
-    meanwhile(opened.open_store().store, "get", lambda: opened.destroy("a"), after=True)
+    meanwhile(opened.open_store(), "get", lambda: opened.destroy("a"), after=True)
 
-    with refused(PolicyError, "a@1 is destroyed, for good; rotate to make a new version"):
+    with refused(PolicyError, "a@1 is destroyed permanently; rotate to make a new version"):
         opened.enable("a")
 
-    assert opened.open_store().store.get("a", 1).payload is None
+    assert opened.open_store().get("a", 1).payload is None
 
 
 def test_a_withdrawn_announcement_leaves_the_primary(ring: Rings, wait: Wait) -> None:
@@ -371,5 +372,5 @@ def test_a_clock_that_gives_no_time(registry: Registry, gives: Any, message: str
         for call in (ring.now, lambda: ring.generate("a")):
             with pytest.raises(ConfigError) as caught:
                 call()
-            assert str(caught.value) == message
+            assert text_of(caught.value) == message
         assert list(ring.names()) == []

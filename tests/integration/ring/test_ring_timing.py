@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.rings import Refused, Rings, Wait
+from support.errors import text_of
+from support.rings import Refused, Rings, Wait, writable
 
 from keywright import Record, RecordInfo, Secret
 from keywright.errors import (
     ConfigError,
-    DamagedStoreError,
+    CorruptedStoreError,
     KeyNotFoundError,
     PolicyError,
     StoreUnavailableError,
@@ -87,9 +88,9 @@ def test_a_version_that_is_announced_counts(ring: Rings, wait: Wait) -> None:
 @pytest.mark.parametrize(
     ("away", "why"),
     [
-        ("compromise", "compromised, and an older one never takes its place; rotate to make a new one"),
-        ("destroy", "destroyed, and an older one never takes its place; rotate to make a new one"),
-        ("disable", "disabled, and an older one never takes its place; enable it again, or rotate"),
+        ("compromise", "compromised, and an older version never replaces a newer one; rotate"),
+        ("destroy", "destroyed, and an older version never replaces a newer one; rotate"),
+        ("disable", "disabled, and an older version never replaces a newer one; enable it again, or rotate"),
     ],
 )
 def test_what_was_put_away_is_told_and_not_made_anew(
@@ -107,7 +108,7 @@ def test_what_was_put_away_is_told_and_not_made_anew(
         assert (one.name, one.newest and one.newest.version, one.since, one.made) == ("a", 2, None, None)
         with refused(
             PolicyError,
-            f"no version of a signs, and none is made by the clock: version 2 is {why} by hand, or leave out "
+            f"no version of a signs, so none is created by the clock: version 2 is {why} by hand, or leave out "
             "keys.a.rotate_every",
         ):
             raise one.error or AssertionError
@@ -127,7 +128,7 @@ def test_a_key_that_was_left_behind_is_told(ring: Rings, refused: Refused, share
         with refused(
             KeyNotFoundError,
             "store 'new' has no key a, and store 'old' has it; move it with `keywright migrate --from old --to new a`, "
-            "or say --store old",
+            "or pass --store old",
         ):
             raise one.error or AssertionError
     assert list(new.due(store="new")) == []
@@ -143,11 +144,11 @@ def test_a_key_that_may_have_been_left_behind_is_told(ring: Rings, refused: Refu
         (one,) = found
         with refused(
             StoreUnavailableError,
-            "store 'new' has no key a, and nobody knows whether 'old' has it, for that could not be asked; mend that, "
-            "or make one here with `keywright ensure --new-here a`",
+            "store 'new' has no key a, and it is unknown whether 'old' has it, because that store could not be "
+            "asked; fix that, or create one here with `keywright ensure --allow-duplicate a`",
         ):
             raise one.error or AssertionError
-    opened.generate("a", new_here=True)
+    opened.generate("a", allow_duplicate=True)
     assert list(opened.due()) == []
 
 
@@ -168,12 +169,12 @@ def test_one_that_fails_stops_no_other(
         opened.generate("a", kid="by-hand")
     opened.generate("b")
     wait(days=90)
-    store = opened.open_store().store
+    store = opened.open_store()
     versions = store.versions
 
     def failing(name: str) -> Any:
         if name == "a":
-            raise DamagedStoreError("a is damaged; restore it")
+            raise CorruptedStoreError("a is damaged; restore it")
         return versions(name)
 
     if way == "damaged":
@@ -183,11 +184,11 @@ def test_one_that_fails_stops_no_other(
     found = {one.name: one for one in opened.rotate_due()}
 
     assert [one.name for one in due] == list(found) == ["a", "b"]
-    assert str(found["a"].error).startswith(message)
+    assert text_of(found["a"].error).startswith(message)
     assert found["a"].made is None
     assert found["b"].made is not None
     if way != "by hand":
-        assert (due[0].newest, due[0].since, str(due[0].error)) == (None, None, message)
+        assert (due[0].newest, due[0].since, text_of(due[0].error)) == (None, None, message)
 
 
 def test_of_two_at_once_one_makes_the_version(
@@ -198,7 +199,7 @@ def test_of_two_at_once_one_makes_the_version(
     one, other = ring(**tables), ring(**tables)
     one.generate("a")
     wait(days=1)
-    store = other.open_store().writable
+    store = writable(other)
     create = store.create
     made: list[int] = []
 
@@ -233,7 +234,7 @@ def test_a_version_of_unknown_age_is_told(ring: Rings, refused: Refused, plain: 
     stores = {"main": {"backend": "memory"}, "ci": {"backend": "plain"}}
     opened = ring(stores=stores, default_store="main", keys={"a": {"rotate_every": "1d"}})
     list(opened.migrate(from_="ci", to="main"))
-    unknown = "cannot tell when a@1 was made, so nobody knows when it is due"
+    unknown = "cannot tell when a@1 was made, so it is unknown when it is due"
     by_hand = f"store 'main' {unknown}; rotate it by hand, and the next version has a time"
     elsewhere = f"store 'ci' {unknown}; leave out keys.a.rotate_every, or migrate it to a store that knows"
 
@@ -256,7 +257,9 @@ def test_a_kid_that_is_taken_is_told(ring: Rings, wait: Wait) -> None:
 
     found = list(opened.rotate_due())
 
-    assert [str(one.error) for one in found] == ["the kid of the new version is held by a@2 already; say another --kid"]
+    assert [text_of(one.error) for one in found] == [
+        "the kid of the new version is held by a@2 already; pass another --kid"
+    ]
 
 
 def test_a_new_version_lives_as_long_as_is_declared(ring: Rings, wait: Wait) -> None:

@@ -110,7 +110,7 @@ def _without_command(found: Found, commands: Commands, options: Namespace) -> in
         return 0
     say(text)
     if found.rest:
-        raise ConfigError(f"no command is named; see {group} --help")
+        raise ConfigError("no command is named", hint=f"see {group} --help")
     from keywright.cli.failures import USAGE
 
     return USAGE  # the beginning of a command alone asks what exists
@@ -233,7 +233,7 @@ class Loading:
             return
         if word in _installed_plugins():
             raise ConfigError(
-                f"there is no such command: the setting `plugins` leaves the plugin {word!r} out; add it there"
+                f"there is no such command: the setting `plugins` leaves the plugin {word!r} out", hint="add it there"
             )
 
 

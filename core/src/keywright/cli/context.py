@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keywright.cli.io import Progress, is_terminal, printable, say, shown_path, write_file, write_stdout
+from keywright.cli.io import Progress, is_terminal, printable, say, say_error, shown_path, write_file, write_stdout
 from keywright.errors import ConfigError, FormatError
 from keywright.secret import Secret
 
@@ -110,7 +110,7 @@ class Context:
         """Result bytes to the file of `-o`, created 0600 and never overwritten without `force`; None and `-`: stdout.
 
         Raises:
-            KeyExistsError, ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityUnknownError: as
+            KeyExistsError, ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityError: as
                 `keywright.cli.io.write_file` says.
         """
         if output is None or output == "-":
@@ -160,9 +160,18 @@ class Context:
         if not self.quiet:
             self.say(text)
 
-    def warn(self, text: str) -> None:
-        """Print a warning for people on stderr, unless `--quiet` is given."""
-        self.note(f"keywright: warning: {text}")
+    def warn(self, message: str, *, hint: str | None = None) -> None:
+        """Print a warning, and what to do about it, on stderr, unless `--quiet` is given."""
+        if not self.quiet:
+            say_error(message, hint, kind="warning")
+
+    def error(self, error: KeywrightError, subject: str = "") -> None:
+        """Print an error after which the command continues, and its hint, on stderr, also with `--quiet`.
+
+        `subject` stands before a message that does not contain it.
+        """
+        message = str(error)
+        say_error(message if subject in message else f"{subject}: {message}", error.hint)
 
     def warn_if_exposed(self, path: str) -> None:
         """Warn if others may read or change the file of a secret key at `path`, if that is a file."""
@@ -171,16 +180,13 @@ class Context:
         except OSError:
             return
         if stat.S_ISREG(mode) and mode & _OTHERS:
-            hint = "chmod 600 it, and make a new one if they did"
-            self.warn(f"{shown_path(path)}: others may read or change this secret key; {hint}")
+            hint = "run `chmod 600` on it, and replace the key if others may have read it"
+            self.warn(f"{shown_path(path)}: other users may read or change this secret key", hint=hint)
 
     def warn_of_forgetting(self, name: str) -> None:
         """Warn if the store of the new key `name` lasts only as long as the process. Raises: as `open_store`."""
-        opened = self.ring.open_store(name=name)
-        if not opened.capabilities.persistent:
-            self.warn(
-                f"store {opened.name!r} forgets all when the process ends, {name} among it; name another with --store"
-            )
+        if not self.ring.capabilities(name=name).persistent:
+            self.warn(f"the store for {name} loses its keys when the process ends", hint="name another with --store")
 
     def exit_code(self, error: KeywrightError) -> int:
         """The exit code of an error, for commands that continue after an error."""
@@ -204,7 +210,7 @@ class Context:
             FormatError: there are more than `limit` bytes.
         """
         if path == "":
-            raise ConfigError("the path of the file to read is empty; name a file, or - for standard input")
+            raise ConfigError("the path of the file to read is empty", hint="name a file, or - for standard input")
         if path == "-":
             path = None
         subject = "standard input" if path is None else shown_path(path)
@@ -214,13 +220,14 @@ class Context:
                     data = Secret(file.read(limit + 1))
             else:
                 if sys.stdin is not None and sys.stdin.isatty():
-                    self.note("keywright: reading from the terminal; end with Ctrl-D")
+                    self.note("reading from the terminal, end with Ctrl-D")
                 data = _read_stdin(limit + 1)
         except OSError as error:
-            raise ConfigError(f"{subject}: cannot be read ({error.strerror}); check the path") from None
+            raise ConfigError(f"{subject}: cannot be read ({error.strerror})", hint="check the path") from None
         if len(data) > limit:
             raise FormatError(
-                f"{subject}: has more than {limit} bytes, the most that is read here; check that it is what you meant"
+                f"{subject}: has more than {limit} bytes, the most that is read here",
+                hint="check that it is what you meant",
             )
         return data
 
@@ -233,7 +240,7 @@ class Context:
         if yes:
             return True
         if sys.stdin is None or not (sys.stdin.isatty() and os.isatty(2)):
-            raise ConfigError("there is no terminal to ask on; say --yes if you are sure")
+            raise ConfigError("there is no terminal to ask on", hint="pass --yes if you are sure")
         say(printable(f"{question} [y/N] "), end="")
         return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")
 
@@ -251,7 +258,7 @@ def print_info(context: Context, info: RecordInfo) -> int:
 
 def say_failure(context: Context, subject: str, error: KeywrightError) -> int:
     """Print an error after which the command continues, with its subject if needed. Returns its exit code."""
-    context.say(f"keywright: {error}" if subject in str(error) else f"keywright: {subject}: {error}")
+    context.error(error, subject)
     return context.exit_code(error)
 
 
@@ -265,13 +272,13 @@ def print_either(context: Context, document: Mapping[str, object], text: str) ->
 
 def _read_stdin(limit: int) -> Secret:
     if sys.stdin is None:
-        raise ConfigError("standard input is closed, so there is nothing to read; name a file")
+        raise ConfigError("standard input is closed, so there is nothing to read", hint="name a file")
     try:
         blocks = os.get_blocking(sys.stdin.fileno())
     except OSError:
         blocks = True  # it is not a file
     if not blocks:
-        raise ConfigError("standard input does not block, so a part could be taken for the whole; name a file")
+        raise ConfigError("standard input does not block, so a part could be taken for the whole", hint="name a file")
     return Secret(sys.stdin.buffer.read(limit))
 
 

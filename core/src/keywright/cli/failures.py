@@ -1,4 +1,4 @@
-"""How an error is reported: one line for people, with `--json` a document for programs, and an exit code."""
+"""How an error is reported: a message and a hint for people, with `--json` a document for programs, an exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from keywright import errors
-from keywright.cli.io import ReaderGoneError, printable, say, write_stdout
+from keywright.cli.io import ReaderGoneError, say, say_error, write_stdout
 from keywright.cli.parser import CommandLine, FinishedError
 from keywright.errors import KeywrightError
 
@@ -37,11 +37,11 @@ def exit_code(error: errors.KeywrightError) -> int:
 
 def failure_document(error: KeywrightError) -> dict[str, Any]:
     """The JSON document of a keywright error."""
-    return _document(error, str(error), exit_code(error))
+    return _document(error, str(error), error.hint, exit_code(error))
 
 
-def _document(error: BaseException, message: str, code: int) -> dict[str, Any]:
-    return {"error": {"type": type(error).__name__, "message": message, "exit": code}}
+def _document(error: BaseException, message: str, hint: str | None, code: int) -> dict[str, Any]:
+    return {"error": {"type": type(error).__name__, "message": message, "hint": hint, "exit_code": code}}
 
 
 def report(given: Sequence[str], error: BaseException) -> int:
@@ -53,12 +53,12 @@ def report(given: Sequence[str], error: BaseException) -> int:
     if _interrupted(error):
         error = KeyboardInterrupt()
     options = CommandLine(given).options
-    message, code = _message(error, debug=options.debug)
-    say(printable(f"keywright: {message}"))
+    message, hint, code = _message(error, debug=options.debug)
+    say_error(message, hint)
     if options.json:
         import json
 
-        document = json.dumps(_document(error, message, code), sort_keys=True)
+        document = json.dumps(_document(error, message, hint, code), sort_keys=True)
         with suppress(KeywrightError, ReaderGoneError):  # stdout cannot be written, and stderr has the message
             write_stdout(document.encode() + b"\n")
     return code
@@ -72,15 +72,35 @@ def _interrupted(error: BaseException) -> bool:
     return context is not None
 
 
-def _message(error: BaseException, *, debug: bool) -> tuple[str, int]:
+def _message(error: BaseException, *, debug: bool) -> tuple[str, str | None, int]:
     if isinstance(error, KeywrightError):
-        return str(error), exit_code(error)
+        return str(error), error.hint, exit_code(error)
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", INTERRUPTED
-    kind, hint = type(error).__name__, "; --debug shows more (check it for secrets before you send it)"
+        return "interrupted", None, INTERRUPTED
+    hint = "report it; --debug shows more (check it for secrets before you send it)"
     if debug:
         import traceback
 
         say("".join(traceback.format_exception(error)), end="")
-        hint = ""
-    return f"internal error ({kind}): this is a bug in keywright or a plugin, please report it{hint}", BUG
+        hint = "report it"
+    return f"internal error ({type(error).__name__}): this is a bug in {_owner(error)}", hint, BUG
+
+
+def _owner(error: BaseException) -> str:
+    """The plugin that an error was raised in or below, by its traceback; else keywright itself."""
+    owner, trace = "keywright", error.__traceback__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if module == "keywright":
+            owner = "keywright"
+        elif module in _plugin_modules():
+            owner = f"the plugin {_plugin_modules()[module]!r}"
+        trace = trace.tb_next
+    return owner
+
+
+def _plugin_modules() -> dict[str, str]:
+    """The names of the installed plugins, by their top-level module."""
+    from keywright.plugins.discovery import find_entry_points
+
+    return {one.value.partition(".")[0].partition(":")[0]: one.name for one in find_entry_points()}

@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from keywright.errors import ConfigError, DurabilityUnknownError, KeyExistsError, StoreUnavailableError
+from keywright.errors import ConfigError, DurabilityError, KeyExistsError, StoreUnavailableError
 from keywright.secret import Secret, looks_like_a_secret
 
-_UNCONFIRMED: Final = (
-    "{subject}: is written, but the system would not confirm that it is on the disk ({reason}); check the disk"
-)
+_UNCONFIRMED: Final = "{subject}: written, but the system did not confirm that it is on the disk ({reason})"
 _SECONDS: Final = 0.1
 _WIDTH: Final = 24
 
@@ -46,6 +44,13 @@ def say(text: str, *, end: str = "\n") -> None:
         _silence(sys.stderr)
 
 
+def say_error(message: str, hint: str | None = None, *, kind: str = "error") -> None:
+    """Print `error: MESSAGE` and below it `hint: HINT` on stderr; or as another kind, such as a warning."""
+    say(printable(f"{kind}: {message}"))
+    if hint is not None:
+        say(printable(f"hint: {hint}"))
+
+
 def check_stdout() -> None:
     """Check that stdout is open.
 
@@ -53,7 +58,9 @@ def check_stdout() -> None:
         ConfigError: it is closed.
     """
     if sys.stdout is None:
-        raise ConfigError("standard output is closed, so there is nowhere to print to; redirect it, or say -o FILE")
+        raise ConfigError(
+            "standard output is closed, so there is nowhere to print to", hint="redirect it, or say -o FILE"
+        )
 
 
 def write_stdout(data: bytes | Secret) -> None:
@@ -110,7 +117,8 @@ def _failed(error: OSError) -> Exception:
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError()
     return StoreUnavailableError(
-        f"standard output: cannot be written ({error.strerror}); what was done stands, so look before you repeat it"
+        f"standard output: cannot be written ({error.strerror})",
+        hint="what was done stands, so look before you repeat it",
     )
 
 
@@ -141,46 +149,49 @@ def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-
             does not exist, or no file can have such a name.
         AccessDeniedError: this user may not create a file in the directory.
         StoreUnavailableError: writing failed (disk full, I/O error); no part of the file stays.
-        DurabilityUnknownError: the file is in place, but a sync of its directory failed.
+        DurabilityError: the file is in place, but a sync of its directory failed.
     """
     from keywright import files  # few commands write a file
 
     other_path = "choose another path" if option == "-o" else f"choose another path with {option}"
     not_a_file = f"{other_path}, or leave -o out to print the result" if option == "-o" else other_path
-    create = "{subject}: cannot be created ({reason}); choose another directory"
-    write = "{subject}: cannot be written ({reason}); nothing was left there"
+    create = files.Report("{subject}: cannot be created ({reason})", "choose another directory")
+    write = "{subject}: cannot be written ({reason}), nothing was left there"
     errors = files.WriteErrors(
         create=files.ErrorTable(denied=create, other=create),
         write=files.ErrorTable(other=write),
-        finish=files.ErrorTable(other=(DurabilityUnknownError, _UNCONFIRMED)),
+        finish=files.ErrorTable(other=files.Report(_UNCONFIRMED, "check the disk", DurabilityError)),
     )
     try:
         if _exists(path, not_a_file) and not force:
             raise FileExistsError
         files.write_file(path, data, replace=force, subject=path, errors=errors)
     except FileExistsError:
-        message = f"{path}: exists already and is not overwritten; {other_path}, or say --force"
-        raise KeyExistsError(message) from None
+        raise KeyExistsError(
+            f"{path}: exists already and is not overwritten", hint=f"{other_path}, or pass --force"
+        ) from None
 
 
 def _exists(path: str, not_a_file: str) -> bool:
     """Whether a file or a link is at `path`. Raises: ConfigError, if there cannot be a file."""
     if not path:
-        raise ConfigError("the output path is empty; name a file, or leave -o out to print the result")
+        raise ConfigError("the output path is empty", hint="name a file, or leave -o out to print the result")
     if not os.path.basename(path):
-        raise ConfigError(f"{path}: names a directory; name a file in it")
+        raise ConfigError(f"{path}: names a directory", hint="name a file in it")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         if not os.path.isdir(os.path.dirname(path) or os.curdir):
-            raise ConfigError(f"{path}: its directory does not exist; make it first") from None
+            raise ConfigError(f"{path}: its directory does not exist", hint="make it first") from None
         return False
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be an output file ({error.strerror}); choose another path") from None
+        raise ConfigError(f"{path}: cannot be an output file ({error.strerror})", hint="choose another path") from None
     except ValueError:
-        raise ConfigError("the output path holds a character that no file name can; choose another path") from None
+        raise ConfigError(
+            "the output path holds a character that no file name can", hint="choose another path"
+        ) from None
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise ConfigError(f"{path}: is no regular file; {not_a_file}")
+        raise ConfigError(f"{path}: is no regular file", hint=f"{not_a_file}")
     return True
 
 

@@ -110,7 +110,7 @@ class CommandLine:
             try:
                 place = self._next_word(rest)
             except ConfigError as error:
-                return Found(words, before + rest, None, ConfigError(f"{error}; see {group} --help"))
+                return Found(words, before + rest, None, ConfigError(f"{error}", hint=f"see {group} --help"))
             before += rest[:place]
             rest = rest[place:]
             if not rest or not commands.below((*words, rest[0])):
@@ -148,11 +148,29 @@ def _first_stage() -> argparse.ArgumentParser:
     return parser
 
 
+# Words that other programs use, and the old name of a command.
+_OTHER_WORDS = {
+    **dict.fromkeys(("delete", "rm", "remove"), "destroy"),
+    **dict.fromkeys(("get", "cat"), "export"),
+    **dict.fromkeys(("create", "new", "make"), "generate"),
+    "ls": "list",
+    "reseal": "rewrap",
+}
+_RENAMED = {
+    "--new-here": "--allow-duplicate",
+    "--next": "--as-new-version",
+    "--in-use": "--allow-referenced",
+}
+
+
 def no_such_command(found: Found, commands: Commands) -> ConfigError:
     """The error for a stray word."""
     following = sorted({command.path[len(found.words)] for command in commands.below(found.words)})
-    hint, group = did_you_mean(found.stray or "", following), " ".join(("keywright", *found.words))
-    return ConfigError(f"there is no such command{hint}; {group} has: {', '.join(following)}")
+    stray = found.stray or ""
+    meant = _OTHER_WORDS.get(stray, "") if not found.words else ""
+    hint = f" (did you mean {meant!r}?)" if meant else did_you_mean(stray, following)
+    group = " ".join(("keywright", *found.words))
+    return ConfigError(f"there is no such command{hint}", hint=f"{group} has: {', '.join(following)}")
 
 
 def add_flag(parser: argparse.ArgumentParser, name: str, help_: str) -> None:
@@ -213,7 +231,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ConfigError: always.
         """
-        raise ConfigError(f"{_unquoted(message)}; see {self.prog} --help")
+        raise ConfigError(f"{_unquoted(message)}", hint=f"see {self.prog} --help")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Raise, instead of `SystemExit`, which a plugin may raise by mistake.
@@ -242,6 +260,8 @@ class Parser(argparse.ArgumentParser):
         option = next((word.partition("=")[0] for word in rest if word.startswith("-") and word not in ("-", "--")), "")
         if option in _VALUES:
             self.error(f"{option} has no meaning for {self.prog}: leave it out")
+        if _RENAMED.get(option) in known:
+            self.error(f"{option} was renamed in keywright 0.2: use {_RENAMED[option]}")
         hint = did_you_mean(option, known) if option.isprintable() else ""
         if hint or re.fullmatch(_PLAIN_OPTION, option):
             self.error(f"there is no option {option}{hint}")
@@ -295,9 +315,9 @@ def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise ConfigError(f"{option} takes NAME=VALUE; write it so")
+            raise ConfigError(f"{option} takes NAME=VALUE", hint="write it so")
         if name in pairs:
-            raise ConfigError(f"{option} names one thing twice; leave one out")
+            raise ConfigError(f"{option} names one thing twice", hint="leave one out")
         pairs[name] = value
     return pairs
 
@@ -312,9 +332,9 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
     for word, value in pairs_of(words, "--attribute").items():
         name = word.removesuffix(":")
         if not name:
-            raise ConfigError("--attribute takes NAME=VALUE; write it so")
+            raise ConfigError("--attribute takes NAME=VALUE", hint="write it so")
         if name in attributes:
-            raise ConfigError("--attribute names one thing twice; leave one out")
+            raise ConfigError("--attribute names one thing twice", hint="leave one out")
         attributes[name] = value if name == word else _json_value(value)
     return attributes
 
@@ -324,9 +344,9 @@ def _json_value(text: str) -> object:
 
     value = read_json(text)
     if value is JsonProblem.DUPLICATE_MEMBER:
-        raise ConfigError("--attribute NAME:=VALUE names a member of an object twice; leave one out")
+        raise ConfigError("--attribute NAME:=VALUE names a member of an object twice", hint="leave one out")
     if isinstance(value, JsonProblem):
-        raise ConfigError("--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE")
+        raise ConfigError("--attribute NAME:=VALUE takes JSON", hint="for text write NAME=VALUE")
     return value
 
 

@@ -179,13 +179,12 @@ def upcoming(versions: Sequence[VersionPhase], now: datetime, rotate_every: time
         found.append(_rotation(newest, rotate_every, now))
     found.sort(key=lambda event: event.time or now)
     if not signing:
-        found.insert(
-            0, Event(None, "unsigned", None, f"no version signs: {why_not(infos, now)}{_enabling(infos, now)}")
-        )
+        reason, hint = why_not(infos, now)
+        found.insert(0, Event(None, "unsigned", None, f"no version signs: {reason}; {hint}{_enabling(infos, now)}"))
     if found:
         return found
     version = signing[0].version
-    return [Event(None, "nothing", version, f"nothing is planned: version {version} signs until somebody rotates it")]
+    return [Event(None, "nothing", version, f"nothing is planned: version {version} signs until it is rotated")]
 
 
 def history(versions: Sequence[VersionPhase]) -> list[tuple[datetime, str]]:

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from keywright.errors import ConfigError
 from keywright.secret import shown_name
@@ -93,7 +93,7 @@ def working_directory() -> str:
     try:
         return os.getcwd()
     except OSError:
-        raise ConfigError("the current directory does not exist any more; change to another") from None
+        raise ConfigError("the current directory does not exist any more", hint="change to another") from None
 
 
 @final
@@ -123,10 +123,19 @@ class Environment(Mapping[str, str]):
 
 _MAXIMUM_BYTES: Final = 1_048_576
 _MOST_LINKS: Final = 41  # Linux follows 40
+
+
+class _Fault(NamedTuple):
+    """What is wrong with a file, and what to do; returned and not raised while a frame has the text of the file."""
+
+    rule: str
+    hint: str
+
+
 _UNSAFE: Final = {
-    "kind": "is no regular file; name one",
-    "owner": "belongs to another user, who could change it; use a file of your own, or one of root's",
-    "mode": "is writable by everybody; take that away with `chmod o-w`",
+    "kind": _Fault("is no regular file", "name one"),
+    "owner": _Fault("belongs to another user, who could change it", "use a file of your own, or one of root's"),
+    "mode": _Fault("is writable by everybody", "take that away with `chmod o-w`"),
 }
 _PLACE: Final = r"\(at line ([0-9]+), column ([0-9]+)\)\Z"
 
@@ -142,40 +151,40 @@ def read_config(path: str) -> RawValue:
     from keywright.settings.model import RawValue  # a command without a configuration file does not need it
 
     document = _parsed(path)
-    if isinstance(document, str):
+    if isinstance(document, _Fault):
         shown = path if os.path.lexists(path) else shown_name(path)
-        raise ConfigError(f"{shown}: {document}")
+        raise ConfigError(f"{shown}: {document.rule}", hint=document.hint)
     return RawValue(document, "", path, os.path.dirname(os.path.realpath(path)))
 
 
-def _parsed(path: str) -> dict[str, object] | str:
+def _parsed(path: str) -> dict[str, object] | _Fault:
     """The document, or what is wrong: the error is raised where no frame holds the text of the file."""
     data = _bytes_of(path)
-    if isinstance(data, str):
+    if isinstance(data, _Fault):
         return data
     import tomllib
 
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError:
-        return "is not UTF-8; save it as UTF-8 text"
+        return _Fault("is not UTF-8", "save it as UTF-8 text")
     except RecursionError:
-        return "is nested too deeply; a configuration has tables in tables, three deep"
+        return _Fault("is nested too deeply", "a configuration has tables in tables, three deep")
     except ValueError as error:
         return _syntax_rule(str(error))
 
 
-def _syntax_rule(message: str) -> str:
+def _syntax_rule(message: str) -> _Fault:
     place = re.search(_PLACE, message)
     if place is None and "(at end of document)" not in message:
-        return "holds a number too long to read; shorten it"  # Python's own limit, which tomllib lets through
+        return _Fault("holds a number too long to read", "shorten it")  # Python's own limit, which tomllib lets through
     where = f"line {place[1]}, column {place[2]}" if place else "the end"
     if message.startswith(("Cannot ", "Duplicate ")):
-        return f"{where} gives a key or table for the second time; keep one of them"
-    return f"{where} is not TOML; correct it, see https://toml.io/en/v1.0.0"
+        return _Fault(f"{where} gives a key or table for the second time", "keep one of them")
+    return _Fault(f"{where} is not TOML", "correct it, see https://toml.io/en/v1.0.0")
 
 
-def _bytes_of(path: str) -> bytes | str:
+def _bytes_of(path: str) -> bytes | _Fault:
     from keywright.files import unsafe  # a command without a configuration file does not need it
 
     # Not blocking, or a FIFO by that name would stop the program before anybody could look at it.
@@ -183,7 +192,7 @@ def _bytes_of(path: str) -> bytes | str:
     try:
         descriptor = os.open(path, flags)
     except FileNotFoundError:
-        return "does not exist; check the path, or make it with `keywright init`"
+        return _Fault("does not exist", "check the path, or make it with `keywright init`")
     except (OSError, ValueError) as error:
         return _unreadable(error)
     try:
@@ -197,15 +206,17 @@ def _bytes_of(path: str) -> bytes | str:
         return _unreadable(error)
     finally:
         os.close(descriptor)
-    return data if len(data) <= _MAXIMUM_BYTES else "is over 1 MiB, more than a configuration needs; shorten it"
+    return (
+        data if len(data) <= _MAXIMUM_BYTES else _Fault("is over 1 MiB, more than a configuration needs", "shorten it")
+    )
 
 
-def _unreadable(error: Exception) -> str:
+def _unreadable(error: Exception) -> _Fault:
     reason = error.strerror if isinstance(error, OSError) else "no path on this system"
-    return f"cannot be read ({reason}); check the path and its permissions"
+    return _Fault(f"cannot be read ({reason})", "check the path and its permissions")
 
 
-def _unsafe_link(path: str) -> str | None:
+def _unsafe_link(path: str) -> _Fault | None:
     """What is wrong with the links that `path` is, one leading to the next."""
     from keywright.files import unsafe
 
@@ -214,6 +225,8 @@ def _unsafe_link(path: str) -> str | None:
         if os.name != "posix" or not stat.S_ISLNK(link.st_mode):
             return None
         if unsafe(link, forbidden=0):
-            return "is a link that belongs to another user, who could change it; name the file that it leads to"
+            return _Fault(
+                "is a link that belongs to another user, who could change it", "name the file that it leads to"
+            )
         path = os.path.join(os.path.dirname(path), os.readlink(path))
-    return "is a link to more links than a path needs; name the file that it leads to"
+    return _Fault("is a link to more links than a path needs", "name the file that it leads to")

@@ -60,7 +60,7 @@ def document_layer(document: RawValue, profile: str | None) -> Layer:
         return layer
     if profile not in layers:
         path, hint = dotted("profiles", shown_name(profile)), did_you_mean(profile, layers)
-        raise ConfigError(f"{document.source}: {path} is not configured{hint}{listed(profiles)}")
+        raise ConfigError(f"{document.source}: {path} is not configured{hint}", hint=listed(profiles))
     return merged(layer, layers[profile])
 
 
@@ -68,7 +68,7 @@ def _profile_layer(name: str, given: RawValue) -> Layer:
     _check_table_name(given, name, "profile")
     inside = children(given, f"must be a table: [{given.path}]")
     if "profiles" in inside:
-        raise given.error("holds a table `profiles`: profiles do not nest; put it beside the others")
+        raise given.error("holds a table `profiles`: profiles do not nest", hint="put it beside the others")
     source = f"{given.source} (profile {name})"
     return _layer({key: value._replace(path=dotted(key), source=source) for key, value in inside.items()})
 
@@ -82,7 +82,9 @@ def _layer(found: Mapping[str, RawValue], *more: str) -> Layer:
             layer.top[name] = given
         else:
             known = (*TOP_SETTINGS, *SECTIONS, *more)
-            raise given.error(f"is no setting or table here{did_you_mean(name, known)}; there are: {', '.join(known)}")
+            raise given.error(
+                f"is no setting or table here{did_you_mean(name, known)}", hint=f"available: {', '.join(known)}"
+            )
     return layer
 
 
@@ -101,7 +103,9 @@ def _table(section: str, table: RawValue) -> dict[str, RawValue]:
     settings = children(table, f"must be a table: [{table.path}]")
     for name, given in settings.items():
         if section == "keys" and name not in _KEY_TABLES and _is_key_without_quotes(given):
-            raise given.error('is a table where a setting belongs; quote a name that has dots: [keys."example.org"]')
+            raise given.error(
+                "is a table where a setting belongs", hint='quote a name that has dots: [keys."example.org"]'
+            )
         if not is_setting_name(name):
             raise given.error("is no setting: their names are made of a-z, 0-9 and '_'")
     return settings
@@ -129,7 +133,7 @@ def _check_key_name(given: RawValue, name: str) -> None:
     try:
         check_name(name)
     except InvalidNameError as error:
-        raise given.error(f"is no key name: {error}") from None
+        raise given.error(f"is not a valid key name: {error}", hint=error.hint) from None
 
 
 def children(given: RawValue, rule: str) -> dict[str, RawValue]:
@@ -226,12 +230,10 @@ def split_path(text: str) -> tuple[str, ...] | None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The end of a message that lists the names, sorted and cut after a dozen."""
+    """A hint that lists the names, sorted and cut after a dozen."""
     ordered = sorted(names)
-    if not ordered:
-        return "; there are none"
     more = ", …" if len(ordered) > _MOST_LISTED else ""
-    return f"; there are: {', '.join(ordered[:_MOST_LISTED])}{more}"
+    return f"available: {', '.join(ordered[:_MOST_LISTED]) or 'none'}{more}"
 
 
 _PREFIX: Final = "KEYWRIGHT__"
@@ -289,14 +291,14 @@ def _place_of(
         known = [spelling.removeprefix(f"{section}__") for spelling in spellings if spelling.startswith(f"{section}__")]
         hint = did_you_mean(name, known)
         raise ConfigError(
-            f"{source}: reaches no configured table{hint}; it is spelt {_PREFIX}STORES__NAME__SETTING (or SEALS, "
-            f"KEYS){listed(_tables(below))}"
+            f"{source}: reaches no configured table{hint}",
+            hint=f"it is spelt {_PREFIX}STORES__NAME__SETTING (or SEALS, KEYS); {listed(_tables(below))}",
         )
     if len(places) > 1:
         both = " and ".join(dotted(*place) for place in sorted(places))
-        raise ConfigError(f"{source}: could mean {both}; use --option, which tells them apart")
+        raise ConfigError(f"{source}: could mean {both}", hint="use --option, which tells them apart")
     if not is_setting_name(setting.lower()):
-        raise ConfigError(f"{source}: names no setting of {dotted(*places[0])}; add __ and the setting's name")
+        raise ConfigError(f"{source}: names no setting of {dotted(*places[0])}", hint="add __ and the setting's name")
     return (*places[0], setting.lower())
 
 
@@ -326,14 +328,18 @@ def _check_place(place: tuple[str, ...], below: Layer) -> None:
         known = (*TOP_SETTINGS, *SECTIONS)
         hint = "" if place[0] in known else did_you_mean(place[0], known)
         raise ConfigError(
-            f"--option: {path} is no setting{hint}; write default_store, plugins, or TABLE.NAME.SETTING, "
-            "where TABLE is stores, seals or keys, and quote a NAME that has dots"
+            f"--option: {path} is no setting{hint}",
+            hint=(
+                "write default_store, plugins, or TABLE.NAME.SETTING, where TABLE is stores, seals or keys, and "
+                "quote a "
+                "NAME that has dots"
+            ),
         )
     section, name, _ = place
     tables = below.tables[section]
     if name not in tables:
         table = dotted(section, name)
-        raise ConfigError(f"--option: {table} is not configured{did_you_mean(name, tables)}{listed(tables)}")
+        raise ConfigError(f"--option: {table} is not configured{did_you_mean(name, tables)}", hint=listed(tables))
 
 
 def _tables(below: Layer) -> list[str]:
@@ -343,5 +349,5 @@ def _tables(below: Layer) -> list[str]:
 def _put(layer: Layer, place: tuple[str, ...], given: RawValue) -> None:
     table = layer.top if len(place) == 1 else layer.tables[place[0]].setdefault(place[1], {})
     if place[-1] in table:
-        raise given.error("is given twice; give it once")
+        raise given.error("is given twice", hint="give it once")
     table[place[-1]] = given

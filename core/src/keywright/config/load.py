@@ -67,7 +67,7 @@ class Config(NamedTuple):
         name = self.default_store if name is None else name
         if name not in self.stores:
             path, hint = dotted("stores", shown_name(name)), did_you_mean(name, self.stores)
-            raise ConfigError(f"{self.source}: {path} is not configured{hint}{listed(self.stores)}")
+            raise ConfigError(f"{self.source}: {path} is not configured{hint}", hint=listed(self.stores))
         return self.stores[name]
 
     def key(self, name: str) -> KeyConfig:
@@ -138,7 +138,9 @@ def _with_a_store(layer: Layer, environ: Environment) -> Layer:
         return layer
     directory = user_directory("XDG_DATA_HOME", os.path.join(".local", "share"), environ)
     if directory is None:
-        raise ConfigError(f"{_BUILT_IN}: no home directory is known to keep keys in; set HOME, or configure a store")
+        raise ConfigError(
+            f"{_BUILT_IN}: no home directory is known to keep keys in", hint="set HOME, or configure a store"
+        )
     backend = RawValue("sqlite", "stores.default.backend", _BUILT_IN, directory)
     path = RawValue(os.path.join(directory, "keywright", "keys.db"), "stores.default.path", _BUILT_IN, directory)
     layer.tables["stores"] = {"default": {"backend": backend, "path": path}}
@@ -193,7 +195,9 @@ def _store_table(name: str, table: Mapping[str, RawValue], source: str, seals: M
 def _kind(table: Mapping[str, RawValue], setting: str, path: str, source: str, what: str) -> tuple[str, str]:
     if setting not in table:
         near = next((f" (instead of {name!r}?)" for name in table if did_you_mean(name, (setting,))), "")
-        raise ConfigError(f"{source}: {path}.{setting} is missing{near}: name {what}; `keywright plugins` lists them")
+        raise ConfigError(
+            f"{source}: {path}.{setting} is missing{near}: name {what}", hint="`keywright plugins` lists them"
+        )
     return _text(table[setting]), table[setting].source
 
 
@@ -209,13 +213,13 @@ def _reference(given: RawValue, tables: Mapping[str, object], what: str) -> str:
 def _found(name: RawValue, tables: Mapping[str, object], what: str) -> str:
     if name.value not in tables:
         hint = did_you_mean(cast(str, name.value), tables)
-        raise name.error(f"names {what} that is not configured{hint}{listed(tables)}")
+        raise name.error(f"names {what} that is not configured{hint}", hint=listed(tables))
     return str(name.value)  # it is configured, so it may be shown even if it was fetched
 
 
 def _only_store(stores: Mapping[str, StoreConfig], source: str) -> RawValue:
     if len(stores) > 1:
-        raise ConfigError(f"{source}: default_store is missing: say which store is meant{listed(stores)}")
+        raise ConfigError(f"{source}: default_store is missing", hint=listed(stores))
     return RawValue(next(iter(stores)), "default_store", "the only store", "")
 
 
@@ -233,5 +237,5 @@ def _plugins(given: RawValue | None) -> tuple[str, ...] | None:
         return None
     names = cast("tuple[str, ...]", parse_setting(Setting("plugins", "list"), given))
     if len(set(names)) != len(names):
-        raise given.error("names a plugin twice; name it once")
+        raise given.error("names a plugin twice", hint="name it once")
     return names

@@ -19,7 +19,7 @@ KEY_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("overlap", "duration", None, "how long older versions still verify after a rotation took effect"),
     Setting("expires_in", "duration", None, "how long a new version lives, from when it starts to sign"),
     Setting("activate_in", "duration", None, "how long a new version is announced before it signs"),
-    Setting("labels", "table", {}, "what its keeper writes on it"),
+    Setting("labels", "table", {}, "text that the operator attaches"),
     Setting("attributes", "values", {}, "what the key itself carries, such as JWK use and key_ops"),
 )
 """What a `[keys.NAME]` table may set whatever the key's type is."""
@@ -98,9 +98,9 @@ class KeyConfig(NamedTuple):
         if fault is not None:
             raise given["kid"].error(fault)
         if options["expires_in"] == timedelta(0):
-            raise given["expires_in"].error("must be 1s or longer; leave it out for a key that never ends")
+            raise given["expires_in"].error("must be 1s or longer", hint="leave it out for a key that never ends")
         if options["rotate_every"] == timedelta(0):
-            raise given["rotate_every"].error("must be 1s or longer; leave it out for a key that is never due")
+            raise given["rotate_every"].error("must be 1s or longer", hint="leave it out for a key that is never due")
         _check_end(options, given)
         return options
 
@@ -120,8 +120,12 @@ def _check_end(options: Options, given: Mapping[str, RawValue]) -> None:
         listed = " and ".join(filter(None, (", ".join(needed[:-1]), needed[-1])))
         together = " together" if len(needed) > 1 else ""
         raise given["expires_in"].error(
-            f"must be longer than {listed}{together} ({format_duration(total)}), or a version ends before its "
-            "successor has taken over; make it longer, or leave it out"
+            (
+                f"must be longer than {listed}{together} ({format_duration(total)}), or a version ends before its "
+                "successor has "
+                "taken over"
+            ),
+            hint="make it longer, or leave it out",
         )
 
 

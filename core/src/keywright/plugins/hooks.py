@@ -70,8 +70,8 @@ def keywright_configure(options: Options, known: InstalledNames) -> object:
     Called when a ring is opened whose configuration has a `[plugin.NAME]` table, with its settings: NAME is the
     plugin's entry point, and its `SETTINGS`, a sequence of `Setting`, declares what may be set. Return None if the
     plugin does not review or observe this ring. `known` has the key types and formats that a setting can name; the
-    parameter can be omitted. A method `examine` of the object can report problems, such as a file that cannot be
-    written, to `keywright doctor` and `keywright config check` (`keywright.ExaminedPlugin`). If the hook raises a
+    parameter can be omitted. A method `check` of the object can report problems, such as a file that cannot be
+    written, to `keywright doctor` and `keywright config check` (`keywright.CheckedPlugin`). If the hook raises a
     ConfigError, the user has to correct the setting; any other exception also prevents opening the ring, because a
     policy must not be ignored silently. Rings with other settings get another object.
     """

@@ -113,8 +113,8 @@ def _configured(
             failed = "".join(f". {failure}" for failure in failures())
             there_are = ", ".join(sorted(implementations)) or "none"
             raise ConfigError(
-                f"{table.source}: {table.path} is of no plugin that has settings{did_you_mean(name, implementations)}; "
-                f"there are: {there_are}{failed}"
+                f"{table.source}: {table.path} is of no plugin that has settings{did_you_mean(name, implementations)}",
+                hint=f"available: {there_are}{failed}",
             )
     configured: dict[str, object] = {}
     for name, table in config.plugin.items():
@@ -127,14 +127,16 @@ def _configured(
         try:
             returned = implementation.function(*(arguments[name] for name in implementation.argnames))
         except ConfigError as error:
-            raise ConfigError(f"{source}: {path}: {error}") from None
+            raise error.prefixed(f"{source}: {path}: ") from None
         except Exception as error:  # noqa: BLE001  (its message could quote what it was given)
             failure = type(error).__name__
         else:
             if returned is not None:
                 configured[name] = returned
             continue
-        raise PluginError(f"plugin {name!r} failed in keywright_configure with {failure}; report it to its author")
+        raise PluginError(
+            f"plugin {name!r} failed in keywright_configure with {failure}", hint="report it to its author"
+        )
     return configured
 
 
@@ -143,7 +145,7 @@ def _failure_to_observe(implementation: pluggy.HookImpl, event: KeyEvent) -> str
     try:
         call(implementation, event)
     except KeywrightError as error:
-        return " ".join(str(error).split())
+        return " ".join(error.text.split())
     return ""
 
 

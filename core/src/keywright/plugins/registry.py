@@ -11,8 +11,8 @@ from keywright.plugins.calls import call, guarded, sequence
 from keywright.plugins.commands import load_commands
 from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, EntryPoint, find_entry_points
 from keywright.plugins.hooks import hook_manager, unfit_hook
-from keywright.plugins.validation import fault_of
-from keywright.protocols import Format, InstalledNames, KeyType, Seal, StoreBackend
+from keywright.plugins.validation import fault_of, unmarked_hooks
+from keywright.protocols import ExtensibleFormat, Format, InstalledNames, JWKKeyType, KeyType, Seal, StoreBackend
 from keywright.secret import shown_name
 from keywright.settings.model import Setting
 from keywright.text import did_you_mean
@@ -98,7 +98,8 @@ class Registry:
             if name not in claimed:
                 known = ", ".join(claimed) or "none"
                 raise PluginError(
-                    f"plugins names {name!r}, which is not installed{did_you_mean(name, claimed)}; installed: {known}"
+                    f"plugins names {name!r}, which is not installed{did_you_mean(name, claimed)}",
+                    hint=f"installed: {known}",
                 )
         for name, claimants in claimed.items():
             if allowed is not None and name not in allowed:
@@ -136,6 +137,12 @@ class Registry:
         if misfit:
             self._fail(subject, misfit)
             return
+        unmarked = unmarked_hooks(plugin)
+        if unmarked:
+            self._fail(
+                subject,
+                f"has functions named like hooks without @hookimpl, so they are never called: {', '.join(unmarked)}",
+            )
         objects = [f"{role} {provided}" for role in _HOOKS for provided in self._collect(plugin, role, subject)]
         implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
         others = [what for hook, what in _OTHER_HOOKS.items() if hook in implemented]
@@ -206,7 +213,7 @@ class Registry:
 
     def format(self, name: str) -> Format:
         """The format of that name. Raises: as `key_type`."""
-        return cast(Format, self._find("format", name))
+        return self._extended(cast(Format, self._find("format", name)))
 
     def store_backend(self, name: str) -> StoreBackend:
         """The store backend of that name. Raises: as `key_type`."""
@@ -227,7 +234,7 @@ class Registry:
         installed = ", ".join(sorted(known)) or "none"
         left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
         what = f"no {role} is called {shown_name(name)!r}{did_you_mean(name, known)}"
-        raise UnknownPluginError(f"{what}; installed: {installed}{left_out}{failed}")
+        raise UnknownPluginError(f"{what}", hint=f"installed: {installed}{left_out}{failed}")
 
     @property
     def key_types(self) -> Mapping[str, KeyType]:
@@ -237,7 +244,15 @@ class Registry:
     @property
     def formats(self) -> Mapping[str, Format]:
         """The formats by name, those that two plugins claim left out."""
-        return cast("Mapping[str, Format]", self._sound("format"))
+        return {name: self._extended(cast(Format, found)) for name, found in self._sound("format").items()}
+
+    def _extended(self, format_: Format) -> Format:
+        """The format with the key types of other plugins that describe themselves to it."""
+        if not hasattr(format_, "with_key_types"):
+            return format_
+        described = [one for one in self.key_types.values() if hasattr(one, "jwk_members")]
+        others = [cast(JWKKeyType, one) for one in described if one.name not in format_.key_types]
+        return cast(ExtensibleFormat, format_).with_key_types(others) if others else format_
 
     @property
     def store_backends(self) -> Mapping[str, StoreBackend]:
@@ -268,6 +283,11 @@ class Registry:
             if len(claims) > 1
         ]
         return (*self._failures, *clashes)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a plugin failed to load, or two claim one name."""
+        return bool(self.failures)
 
     # Calling the other hooks
 

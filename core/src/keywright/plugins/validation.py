@@ -14,6 +14,7 @@ _PROTOCOLS: Final[Mapping[str, type]] = {
     "store backend": StoreBackend,
     "seal": Seal,
 }
+_RENAMED: Final = {"complete": "validate"}
 _LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz")
 _NAME_CHARACTERS: Final = _LETTERS | frozenset("0123456789-")
 _SETTING_CHARACTERS: Final = _LETTERS | frozenset("0123456789_")
@@ -23,7 +24,7 @@ RESERVED_SETTINGS: Final[Mapping[str, frozenset[str]]] = {
     # The settings of `[keys.NAME]`, and the parameters and options of the methods and commands that create keys.
     "key type": frozenset(("type", "format", "store", "kid", "rotate_every", "expires_in", "overlap", "activate_in"))
     | frozenset(("self", "name", "names", "label", "labels", "attribute", "attributes", "no_attributes"))
-    | frozenset(("activates", "expires", "new_here", "due", "dry_run"))
+    | frozenset(("activates", "expires", "allow_duplicate", "due", "dry_run"))
     | frozenset(("config", "profile", "option", "json", "quiet", "verbose", "debug", "version", "help")),
     "store backend": frozenset(("backend", "seal")),
     "seal": frozenset(("seal",)),
@@ -41,10 +42,13 @@ def fault_of(thing: object, role: str) -> str:
     members = {name: member for name, member in vars(_PROTOCOLS[role]).items() if name[0] != "_"}
     missing = [name for name in members if not hasattr(thing, name)]
     name = getattr(thing, "name", None)
+    renamed = [f"{old} was renamed to {new} in keywright 0.2" for old, new in _RENAMED.items() if new in missing]
+    if renamed and any(hasattr(thing, old) for old in _RENAMED):
+        return f"it lacks {', '.join(missing)}: {', '.join(renamed)}"
     if missing or not isinstance(name, str) or not name:
         return f"it lacks {', '.join(missing) or 'a name'}"
     if not _NAME_CHARACTERS.issuperset(name):
-        return "its name is none: use a-z, 0-9 and '-'"
+        return "its name is not valid: use a-z, 0-9 and '-'"
     for member, declared in members.items():
         value = getattr(thing, member)
         fault = _CHECKS[member](value, role) if member in _CHECKS else ""
@@ -64,7 +68,7 @@ def _settings_fault(settings: object, role: str) -> str:
             return f"its settings hold {type(setting).__name__}, where a Setting belongs"
         name, kind, explained = _untyped(setting)
         if not isinstance(name, str) or name[:1] not in _LETTERS or not _SETTING_CHARACTERS.issuperset(name):
-            return "the name of a setting is none: use a-z, 0-9 and '_', and start with a letter"
+            return "the name of a setting is not valid: use a-z, 0-9 and '_', and start with a letter"
         if "__" in name:
             return f"its setting {name!r} could not be set by an environment variable: leave out '__'"
         if name in RESERVED_SETTINGS[role]:
@@ -73,10 +77,20 @@ def _settings_fault(settings: object, role: str) -> str:
             return f"its setting {name!r} is declared twice"
         seen.add(name)
         if not isinstance(kind, str) or kind not in _SETTING_TYPES:
-            return f"its setting {name!r} is of a type that is none"
+            return f"its setting {name!r} has an unknown type"
         if not isinstance(explained, str) or not _are_texts(setting.choices):
             return f"its setting {name!r} has a help that is no text, or choices that are no tuple of texts"
     return ""
+
+
+def unmarked_hooks(module: object) -> list[str]:
+    """The functions of a plugin module that are named like hooks and lack the mark of `hookimpl`, sorted."""
+    names = [name for name in vars(module) if name.startswith("keywright_")]
+    return sorted(
+        name
+        for name in names
+        if callable(getattr(module, name)) and not hasattr(getattr(module, name), "keywright_impl")
+    )
 
 
 def _untyped(setting: Setting) -> tuple[object, object, object]:
@@ -91,6 +105,10 @@ def _key_types_fault(key_types: object, _role: str) -> str:
     return "" if key_types and _are_texts(key_types) else "its key_types are no tuple of texts, one at least"
 
 
+def _carries_kid_fault(carries_kid: object, _role: str) -> str:
+    return "" if isinstance(carries_kid, bool) else "its carries_kid is not True or False"
+
+
 def _capabilities_fault(capabilities: object, _role: str) -> str:
     return "" if isinstance(capabilities, Capabilities) else "its capabilities are no Capabilities"
 
@@ -99,6 +117,7 @@ _CHECKS: Final[Mapping[str, Callable[[object, str], str]]] = {
     "settings": _settings_fault,
     "algorithms": _algorithms_fault,
     "key_types": _key_types_fault,
+    "carries_kid": _carries_kid_fault,
     "capabilities": _capabilities_fault,
 }
 

@@ -37,9 +37,9 @@ def check_encoded_key(data: Secret | None) -> Secret:
         MalformedKeyError: it was not given as bytes, or is empty.
     """
     if data is None:
-        raise MalformedKeyError("a key is given as bytes or as a Secret; encode text before")
+        raise MalformedKeyError("a key is given as bytes or as a Secret", hint="encode text before")
     if not data:
-        raise MalformedKeyError("the data is empty, and a key belongs there; see what should have written it")
+        raise MalformedKeyError("the data is empty, and a key belongs there", hint="see what should have written it")
     return data
 
 
@@ -51,7 +51,7 @@ def check_texts(**texts: str | None) -> None:
     """
     for name, text in texts.items():
         if text == "":
-            raise ConfigError(f"{name} must not be empty; leave it out, or say which")
+            raise ConfigError(f"{name} must not be empty", hint="leave it out, or say which")
 
 
 def check_kid(kid: str | None) -> None:
@@ -62,7 +62,7 @@ def check_kid(kid: str | None) -> None:
     """
     check_texts(kid=kid)
     if kid is not None and len(kid) > MAXIMUM_KID:
-        raise ConfigError(f"kid must have at most {MAXIMUM_KID} characters; choose a shorter one")
+        raise ConfigError(f"kid must have at most {MAXIMUM_KID} characters", hint="choose a shorter one")
 
 
 def check_labels(labels: Mapping[str, object]) -> dict[str, str]:
@@ -94,9 +94,9 @@ def check_reason(reason: str) -> None:
     """
     rule = f"a reason must be printable text of at most {_LONGEST_REASON} characters"
     if not reason.isprintable():
-        raise ConfigError(f"{rule}; take line breaks and control characters out of it")
+        raise ConfigError(f"{rule}", hint="take line breaks and control characters out of it")
     if len(reason) > _LONGEST_REASON:
-        raise ConfigError(f"{rule}; shorten it")
+        raise ConfigError(f"{rule}", hint="shorten it")
 
 
 def check_reason_fits(reference: str, reason: str, reasons: str) -> None:
@@ -108,8 +108,9 @@ def check_reason_fits(reference: str, reason: str, reasons: str) -> None:
     earlier = len(reasons) - len(reason)
     if reason and earlier and len(reasons) > _LONGEST_REASON:
         raise ConfigError(
-            f"the reasons kept with {reference} may have {_LONGEST_REASON} characters together, and there is "
-            f"room for {max(_LONGEST_REASON - earlier, 0)} more; shorten the new one, or leave it out"
+            f"the reasons kept with {reference} may have {_LONGEST_REASON} characters together, and there is room for "
+            f"{max(_LONGEST_REASON - earlier, 0)} more",
+            hint="shorten the new one, or leave it out",
         )
 
 
@@ -147,7 +148,7 @@ def check_times(
     if expires is not None and expires <= max(now, activates or now):
         raise ConfigError("expires must be after the activation and after now, or the key would never sign")
     if activates is not None and overlap is not None and overlap > datetime.max.replace(tzinfo=UTC) - activates:
-        raise ConfigError("the overlap would end after the year 9999; activate the version earlier")
+        raise ConfigError("the overlap would end after the year 9999", hint="activate the version earlier")
     return activates, expires
 
 
@@ -187,4 +188,4 @@ def error_context(source: str, path: str) -> Iterator[None]:
         yield
     except (ConfigError, PluginError, SealError) as error:
         joint = "" if path.endswith(".") else ": "
-        raise type(error)(f"{source}: {path}{joint}{error}") from None
+        raise error.prefixed(f"{source}: {path}{joint}") from None

@@ -137,9 +137,10 @@ def _primary(reference: Reference, infos: Sequence[RecordInfo], now: datetime, *
     """The primary, if the reference names it; `use` is what it is for, and `other` that it is not another version."""
     info = lifecycle.primary(infos, now)
     if info is None:
-        raise PolicyError(f"{reference.name} has no version {use}: {lifecycle.why_not(infos, now)}")
+        reason, hint = lifecycle.why_not(infos, now)
+        raise PolicyError(f"{reference.name} has no version {use}: {reason}", hint=hint)
     if reference.version not in (None, info.version):
-        raise PolicyError(f"{reference} {other.format(info.reference)}; leave the version out")
+        raise PolicyError(f"{reference} {other.format(info.reference)}", hint="leave the version out")
     return info
 
 
@@ -165,7 +166,7 @@ def _able_versions(
             for one in lifecycle.phases(infos, now)
             if reference.version in (None, one.info.version)
         )
-        raise PolicyError(f"{reference} may not {verify}: {phases}; have the data {signed} a version that may")
+        raise PolicyError(f"{reference} may not {verify}: {phases}", hint=f"have the data {signed} a version that may")
     return able
 
 
@@ -205,9 +206,11 @@ def verify(
         return opened.described(info)
     if wanted.version is not None:
         raise InvalidSignatureError(
-            f"the signature does not hold under {wanted}; check the data, or leave out the version"
+            f"the signature does not hold under {wanted}", hint="check the data, or leave out the version"
         )
-    raise InvalidSignatureError(f"the signature holds under no version of {wanted} that may verify; check the data")
+    raise InvalidSignatureError(
+        f"the signature holds under no version of {wanted} that may verify", hint="check the data"
+    )
 
 
 def _bind_verifiers(
@@ -254,22 +257,28 @@ def choose_algorithm(
         PolicyError: the key is for another algorithm or use.
     """
     if not key_type.algorithms:
-        raise UnsupportedOperationError(f"{reference} is of type {key_type.name}, which cannot sign; use another key")
+        raise UnsupportedOperationError(
+            f"{reference} is of type {key_type.name}, which cannot sign", hint="use another key"
+        )
     if requested is not None and requested not in key_type.algorithms:
         can = ", ".join(key_type.algorithms)
         raise UnsupportedOperationError(
-            f"{reference} is of type {key_type.name}, which cannot sign with this algorithm; it can with: {can}"
+            f"{reference} is of type {key_type.name}, which cannot sign with this algorithm", hint=f"it can with: {can}"
         )
     own = attributes.get("alg")
     if own is not None and own not in key_type.algorithms:
-        raise PolicyError(f"{reference} is for another algorithm than signatures by its own alg; use another key")
+        raise PolicyError(
+            f"{reference} is for another algorithm than signatures by its own alg", hint="use another key"
+        )
     if requested is not None and own is not None and requested != own:
-        raise PolicyError(f"{reference} is for {own} alone by its own alg; leave the algorithm out, or use another key")
+        raise PolicyError(
+            f"{reference} is for {own} alone by its own alg", hint="leave the algorithm out, or use another key"
+        )
     if attributes.get("use", "sig") != "sig":
-        raise PolicyError(f"{reference} is not for signatures by its own use; use another key")
+        raise PolicyError(f"{reference} is not for signatures by its own use", hint="use another key")
     operations = attributes.get("key_ops")
     # The public half of a signing key verifies, whatever its secret half lists (RFC 7517 §4.3 is about each half).
     allowed = (operation,) if operation == "sign" else ("sign", "verify")
     if isinstance(operations, tuple) and not any(one in operations for one in allowed):
-        raise PolicyError(f"{reference} may not {operation} by its own key_ops; use another key")
+        raise PolicyError(f"{reference} may not {operation} by its own key_ops", hint="use another key")
     return str(requested or own or key_type.algorithms[0])

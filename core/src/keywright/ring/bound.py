@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, TypeVar, cast
 
 from keywright.errors import InvalidSignatureError
 from keywright.files import ProcessLock
 
 if TYPE_CHECKING:
     from keywright.keys import Key
+    from keywright.protocols import BatchSigner
     from keywright.ring.review import Operations
 
 _T = TypeVar("_T")
@@ -114,6 +115,12 @@ class BoundKey(NamedTuple):
     public: bytes | None
     sign: Callable[[bytes], bytes]
 
+    def sign_many(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        """The signatures of messages, in their order; in one step where the store that has the key can."""
+        if hasattr(self.sign, "sign_many"):
+            return cast("BatchSigner", self.sign).sign_many(messages)
+        return [self.sign(message) for message in messages]
+
 
 class Signer(CachedBinding[BoundKey]):
     """Signs with the primary of a name: `current()` is that version. `CachedBinding` says when it looks again."""
@@ -123,6 +130,10 @@ class Signer(CachedBinding[BoundKey]):
     def sign(self, data: bytes) -> bytes:
         """The signature of `data`, in JOSE form. Raises: as `current`."""
         return self.current().sign(data)
+
+    def sign_many(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        """The signatures of messages by one version, in their order. Raises: as `current`."""
+        return self.current().sign_many(messages)
 
     @property
     def version(self) -> int:
@@ -191,7 +202,7 @@ class Verifier(CachedBinding[tuple[BoundVerifier, ...]]):
                 continue
             return bound
         raise InvalidSignatureError(
-            f"the signature holds under no version of {self._name} that may verify; check the data"
+            f"the signature holds under no version of {self._name} that may verify", hint="check the data"
         )
 
     def _summary(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, overload
 
 from keywright.errors import (
-    DamagedStoreError,
+    CorruptedStoreError,
     FormatError,
     InvalidKeyError,
     MalformedKeyError,
@@ -93,7 +93,9 @@ def convert(
     encoded = check_encoded_key(hidden)
     key = decode_key(registry, registry.format(from_), encoded, lenient=lenient, report=report)
     if secret and key.secret is None:
-        raise NotExportableError("the data is a public key, so there is no secret half to convert; leave out --secret")
+        raise NotExportableError(
+            "the data is a public key, so there is no secret half to convert", hint="leave out --secret"
+        )
     named = replace(key, kid=kid if kid is not None else key.kid or kid_from_key(target, key) or "")
     converted = encode_key(target, named, secret=secret, strict=strict, lenient=lenient, report=report)
     return converted if secret else converted.reveal()
@@ -104,7 +106,7 @@ def decode_key(registry: Registry, format_: Format, data: Secret, *, lenient: bo
 
     Raises:
         MalformedKeyError, UnsupportedKeyError: as `Format.decode`.
-        InvalidKeyError: as `KeyType.complete`.
+        InvalidKeyError: as `KeyType.validate`.
         UnknownPluginError: no plugin for the key's type is installed.
     """
     if lenient and isinstance(format_, LenientFormat):
@@ -113,7 +115,7 @@ def decode_key(registry: Registry, format_: Format, data: Secret, *, lenient: bo
             report(deviation)
     else:
         key = format_.decode(data, default_kid="")
-    return registry.key_type(key.type).complete(key)
+    return registry.key_type(key.type).validate(key)
 
 
 def find_format(
@@ -121,12 +123,12 @@ def find_format(
     data: Secret,
     *,
     subject: str = "the data",
-    ambiguous: str = "; say which with --format",
-    unknown: str = "; check it, or name its --format",
+    ambiguous: str = "pass --format",
+    unknown: str = "check it, or pass --format",
 ) -> Format:
     """The one format that recognizes the bytes.
 
-    `subject` is what messages call the bytes, and the others are how the two messages end.
+    `subject` is what messages call the bytes, and the others are the hints of the two errors.
 
     Raises:
         FormatError: no format recognizes them, or several do.
@@ -136,9 +138,10 @@ def find_format(
     if len(claiming) == 1:
         return claiming[0]
     if claiming:
-        raise FormatError(f"{subject} could be {' or '.join(format_.name for format_ in claiming)}{ambiguous}")
+        names = " or ".join(format_.name for format_ in claiming)
+        raise FormatError(f"{subject}: the format could be {names}", hint=ambiguous)
     known = ", ".join(registry.formats) or "none"
-    raise FormatError(f"{subject} is a key of no format that is installed ({known}){unknown}")
+    raise FormatError(f"{subject}: unrecognized key format", hint=f"{unknown}; installed formats: {known}")
 
 
 def _claims(format_: Format, data: Secret) -> bool:
@@ -147,8 +150,8 @@ def _claims(format_: Format, data: Secret) -> bool:
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything)
         failed = type(error).__name__  # not its message, which may contain what was read
     raise PluginError(
-        f"format {format_.name!r} failed with {failed} when asked whether the data could be its own, so it is not "
-        f"known whose it is; name its --format, or leave that plugin out of `plugins`"
+        f"format {format_.name!r} failed with {failed} while the format of the data was looked for",
+        hint="pass --format, or leave that plugin out of `plugins`",
     )
 
 
@@ -171,23 +174,28 @@ def encode_key(format_: Format, key: Key, *, secret: bool, strict: bool, lenient
         half = "secret" if secret else "public"
         sentence = f"the {half} form of format {format_.name!r} does not carry: {', '.join(lost)}"
         if strict:
-            raise UnsupportedKeyError(f"{sentence}; leave out --strict to go without")
+            raise UnsupportedKeyError(f"{sentence}", hint="leave out --strict to go without")
         report(sentence)
     return encoded
 
 
-def read_back(format_: Format, encoded: Secret, *, lenient: bool) -> Key:
+def read_back(format_: Format, encoded: Secret, *, lenient: bool, kid: str = "") -> Key:
     """Read what the format wrote itself; with `lenient`, by its lenient reading if the strict one refuses it.
+
+    `kid` is the kid that the metadata has, for a format that carries none.
 
     Raises:
         UnsupportedKeyError: the format does not read it back, so the key has something that is against its rules.
     """
+    default_kid = "" if format_.carries_kid else kid
     try:
-        return format_.decode(encoded, default_kid="")
+        return format_.decode(encoded, default_kid=default_kid)
     except MalformedKeyError as error:
         if lenient and isinstance(format_, LenientFormat):
-            return format_.decode_lenient(encoded, default_kid="")[0]
-        raise UnsupportedKeyError(f"format {format_.name!r} does not carry this key: {error}") from None
+            return format_.decode_lenient(encoded, default_kid=default_kid)[0]
+        raise UnsupportedKeyError(
+            f"format {format_.name!r} does not carry this key: {error}", hint=error.hint
+        ) from None
 
 
 def is_read_back(registry: Registry, format_: Format, key: Key, encoded: Secret, *, lenient: bool = False) -> bool:
@@ -196,9 +204,9 @@ def is_read_back(registry: Registry, format_: Format, key: Key, encoded: Secret,
     Raises:
         UnsupportedKeyError: as `read_back` and `check_carried`.
     """
-    again = read_back(format_, encoded, lenient=lenient)
+    again = read_back(format_, encoded, lenient=lenient, kid=key.kid)
     check_carried(format_, key, again)
-    return registry.key_type(key.type).complete(again) == key
+    return registry.key_type(key.type).validate(again) == key
 
 
 def check_carried(format_: Format, key: Key, again: Key) -> None:
@@ -210,7 +218,7 @@ def check_carried(format_: Format, key: Key, again: Key) -> None:
     lost = _left_behind(key, again)
     if lost:
         raise UnsupportedKeyError(
-            f"format {format_.name!r} does not carry: {', '.join(lost)}; leave it out, or name another --format"
+            f"format {format_.name!r} does not carry: {', '.join(lost)}", hint="leave it out, or name another --format"
         )
 
 
@@ -262,14 +270,16 @@ class KeyCodec:
         """
         if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
             raise PluginError(
-                f"key type {info.key_type!r} gave another key than its metadata would say, so nothing was stored; "
-                f"report it to the plugin's author"
+                f"key type {info.key_type!r} gave another key than its metadata would say, so nothing was stored",
+                hint="report it to the plugin's author",
             )
         format_ = self._registry.format(info.format or "")
         payload = None if key.secret is None else format_.encode_secret(key)
         encoded = Secret(format_.encode_public(key)) if payload is None else payload
         if not is_read_back(self._registry, format_, key, encoded, lenient=lenient):
-            raise UnsupportedKeyError(f"format {format_.name!r} gives another key back than it got; nothing was stored")
+            raise UnsupportedKeyError(
+                f"format {format_.name!r} gives another key back than it got", hint="nothing was stored"
+            )
         return self.seal(info, payload)
 
     def seal(self, info: RecordInfo, payload: Secret | None) -> Record:
@@ -293,8 +303,8 @@ class KeyCodec:
 
         Raises:
             SealError: it cannot be unsealed.
-            DamagedStoreError: the payload is not a key of its format, not as the format writes it, or not the key that
-                the metadata describes.
+            CorruptedStoreError: the payload is not a key of its format, not as the format writes it, or not the key
+                that the metadata describes.
             FormatError: the store has no metadata, and no format or several recognize the payload.
         """
         info = record.info
@@ -306,18 +316,19 @@ class KeyCodec:
         format_ = self._registry.format(info.format or "")
         try:
             # Leniently, for a key that was imported so; it has to be what this format itself wrote nevertheless.
-            key = self._registry.key_type(info.key_type).complete(read_back(format_, payload, lenient=True))
+            again = read_back(format_, payload, lenient=True, kid=info.kid)
+            key = self._registry.key_type(info.key_type).validate(again)
             is_canonical = key.secret is not None and format_.encode_secret(key) == payload
         except (FormatError, InvalidKeyError) as error:
             raise self._undecodable(info, error) from None
         if not is_canonical:
-            raise DamagedStoreError(
-                f"{info.reference} in store {self._store!r} is not as it was written; restore it from a backup"
+            raise CorruptedStoreError(
+                f"{info.reference} in store {self._store!r} is not as it was written", hint="restore it from a backup"
             )
         if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
-            raise DamagedStoreError(
-                f"{info.reference} in store {self._store!r} is another key than its metadata says; "
-                f"restore it from a backup"
+            raise CorruptedStoreError(
+                f"{info.reference} in store {self._store!r} is another key than its metadata says",
+                hint="restore it from a backup",
             )
         return key
 
@@ -335,8 +346,8 @@ class KeyCodec:
             self._registry,
             payload,
             subject=f"{info.reference} in store {self._store!r}",
-            ambiguous=", and this store cannot say; import it into one that can",
-            unknown="; correct it, or install its plugin",
+            ambiguous="import it into a store that keeps metadata",
+            unknown="correct it, or install its plugin",
         )
         try:
             key = decode_key(self._registry, format_, payload, lenient=False, report=warn)
@@ -344,8 +355,10 @@ class KeyCodec:
             raise self._undecodable(info, error) from None
         return format_, replace(key, kid=key.kid or format_.default_kid(info.name, info.version, key) or "")
 
-    def _undecodable(self, info: RecordInfo, error: FormatError | InvalidKeyError) -> DamagedStoreError:
-        return DamagedStoreError(f"{info.reference} in store {self._store!r} does not decode: {error}")
+    def _undecodable(self, info: RecordInfo, error: FormatError | InvalidKeyError) -> CorruptedStoreError:
+        return CorruptedStoreError(
+            f"{info.reference} in store {self._store!r} does not decode: {error}", hint=error.hint
+        )
 
 
 def warn(sentence: str) -> None:

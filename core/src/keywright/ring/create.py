@@ -70,7 +70,7 @@ class _Creation(NamedTuple):
 
         def kid(public: bytes) -> str:
             key = self._named(Key(plan.key_type.name, "", None, public, plan.attributes))
-            again = read_back(plan.format, Secret(plan.format.encode_public(key)), lenient=False)
+            again = read_back(plan.format, Secret(plan.format.encode_public(key)), lenient=False, kid=key.kid)
             check_carried(plan.format, key, again)
             return key.kid
 
@@ -93,13 +93,13 @@ class _Creation(NamedTuple):
         for other in self.others:
             if other.kid == named.kid:
                 raise KeyExistsError(
-                    f"the kid of the new version is held by {other.reference} already; say another --kid"
+                    f"the kid of the new version is held by {other.reference} already", hint="pass another --kid"
                 )
         return named
 
 
 def generate(
-    context: RingContext, name: str, wanted: NewVersion, *, store: str | None = None, new_here: bool = False
+    context: RingContext, name: str, wanted: NewVersion, *, store: str | None = None, allow_duplicate: bool = False
 ) -> RecordInfo:
     """`KeyRing.generate`."""
     opened = context.stores.get(store, name=check_name(name))
@@ -108,24 +108,26 @@ def generate(
     creation = _Creation(opened, plan, name, 1, (), now)
 
     def make() -> RecordInfo:
-        _check_new(context, opened, name, store=store, new_here=new_here)
+        _check_new(context, opened, name, store=store, allow_duplicate=allow_duplicate)
         return creation.generate()
 
     return context.operations.run(lambda: creation.describe(context, "generate"), make)
 
 
-def ensure(context: RingContext, names: Sequence[str], *, store: str | None, new_here: bool) -> tuple[RecordInfo, ...]:
+def ensure(
+    context: RingContext, names: Sequence[str], *, store: str | None, allow_duplicate: bool
+) -> tuple[RecordInfo, ...]:
     """`KeyRing.ensure`."""
     for name in names:
         if check_name(name) not in context.config.keys:
             path = context.config.key(name).path
-            raise ConfigError(f"{name} is not declared, so it is not known what to make; add a table {path}")
+            raise ConfigError(f"{name} is not declared, so it is not known what to make", hint=f"add a table {path}")
     made = []
     for name in names or context.config.keys:
         if context.stores.get(store, name=name).store.versions(name):
             continue
         try:
-            made.append(generate(context, name, NewVersion(), store=store, new_here=new_here))
+            made.append(generate(context, name, NewVersion(), store=store, allow_duplicate=allow_duplicate))
         except KeyExistsError:
             if not context.stores.get(store, name=name).store.versions(name):
                 raise  # it is in another store
@@ -169,25 +171,29 @@ def import_key(
     *,
     public: bool,
     lenient: bool,
-    as_next: bool,
+    as_new_version: bool,
     store: str | None,
-    new_here: bool,
+    allow_duplicate: bool,
     report: Report,
 ) -> RecordInfo:
     """`KeyRing.import_key`; `data` is None if it was not given as bytes."""
     encoded = check_encoded_key(data)
     check_texts(format=wanted.format)
     check_kid(wanted.kid)
-    if not as_next and (wanted.activate_in is not None or wanted.overlap is not None):
-        raise ConfigError("activate_in and overlap are for a next version; say --next, or leave them out")
-    if as_next and new_here:
-        raise ConfigError("a next version goes where the name is; leave out --next or --new-here")
+    if not as_new_version and (wanted.activate_in is not None or wanted.overlap is not None):
+        raise ConfigError(
+            "activate_in and overlap are for a next version", hint="pass --as-new-version, or leave them out"
+        )
+    if as_new_version and allow_duplicate:
+        raise ConfigError(
+            "a next version goes where the name is", hint="leave out --as-new-version or --allow-duplicate"
+        )
     opened = context.stores.get(store, name=check_name(name))
     registry = context.registry
     format_ = find_format(registry, encoded) if wanted.format is None else registry.format(wanted.format)
     key = decode_key(registry, format_, encoded, lenient=lenient, report=report)
     _check_half(key, public=public)
-    others = context.stores.versions(opened, name) if as_next else ()
+    others = context.stores.versions(opened, name) if as_new_version else ()
     now = context.clock()
     if others:
         now = _not_before(others[-1], now)
@@ -197,8 +203,8 @@ def import_key(
     creation = _Creation(opened, plan, name, others[-1].version + 1 if others else 1, others, now)
 
     def store_it() -> RecordInfo:
-        if not as_next:
-            _check_new(context, opened, name, store=store, new_here=new_here)
+        if not as_new_version:
+            _check_new(context, opened, name, store=store, allow_duplicate=allow_duplicate)
         return creation.store(key, lenient=lenient)
 
     def request() -> ReviewRequest:
@@ -239,10 +245,12 @@ def _import_plan(
 
 def _check_half(key: Key, *, public: bool) -> None:
     if key.secret is None and not public:
-        raise NotExportableError("the data is a public key, and a secret key belongs here; say --public to keep it")
+        raise NotExportableError(
+            "the data is a public key, and a secret key belongs here", hint="pass --public to keep it"
+        )
     if key.secret is not None and public:
         raise UnsupportedKeyError(
-            "the data is a secret key; leave out --public, or convert it to its public half first"
+            "the data is a secret key", hint="leave out --public, or convert it to its public half first"
         )
 
 
@@ -253,24 +261,24 @@ def _check_succession(opened: OpenStore, key: Key, others: Sequence[RecordInfo])
         if same and key.public is None:  # such as `oct`: its secret half identifies it
             same = other.state is not State.DESTROYED and opened.load(other).secret == key.secret
         if same:
-            raise KeyExistsError(f"the key is {other.reference} already; a next version has to be another key")
+            raise KeyExistsError(f"the key is {other.reference} already", hint="a next version has to be another key")
     last = others[-1]
     ours = opened.signing is not None or last.state is State.DESTROYED or opened.load(last).secret is not None
     if key.secret is None and ours:
         raise PolicyError(
-            f"{last.reference} is a key of our own, and with a public key after it nothing would sign; rotate it, or "
-            "import the public key by another name"
+            f"{last.reference} is a key of our own, and with a public key after it nothing would sign",
+            hint="rotate it, or import the public key by another name",
         )
 
 
-def _check_new(context: RingContext, opened: OpenStore, name: str, *, store: str | None, new_here: bool) -> None:
+def _check_new(context: RingContext, opened: OpenStore, name: str, *, store: str | None, allow_duplicate: bool) -> None:
     """Refuse a first version of a name that exists, here or in a store that the configuration names."""
     if opened.writable.versions(name):
         raise KeyExistsError(
-            f"store {opened.name!r} has {name} already; rotate makes its next version, or import --next if it is "
-            "made elsewhere"
+            f"store {opened.name!r} has {name} already",
+            hint="rotate makes its next version, or import --as-new-version if it is made elsewhere",
         )
-    if new_here:
+    if allow_duplicate:
         return
     if store is None and context.stores.default is None:
         _check_not_elsewhere(context, opened, name)
@@ -284,9 +292,12 @@ def _check_not_elsewhere(context: RingContext, opened: OpenStore, name: str) -> 
         raise _unasked(silent[0], name)
     if holders:
         raise KeyExistsError(
-            f"store {holders[0]!r} has {name} already, and the configuration now points it at store "
-            f"{opened.name!r}; move it with `keywright migrate --from {holders[0]} --to {opened.name} {name}`, or "
-            "say --new-here for a second key"
+            f"store {holders[0]!r} has {name} already, and the configuration now points it at store {opened.name!r}",
+            hint=(
+                f"move it with `keywright migrate --from {holders[0]} --to {opened.name} {name}`, or pass "
+                "--allow-duplicate "
+                "for a second key"
+            ),
         )
 
 
@@ -308,14 +319,14 @@ def _check_not_hidden(context: RingContext, opened: OpenStore, name: str) -> Non
             raise _unasked(store, name) from None
         if infos:
             raise KeyExistsError(
-                f"store {store!r} has {name} already, and the configuration looks for it in chain {chain.name!r}, "
-                f"of stores {opened.name!r} and {store!r}, where one key would hide the other; rotate makes its "
-                "next version, or say --new-here for a second key"
+                f"store {store!r} has {name} already, and the configuration looks for it in chain {chain.name!r}, of "
+                f"stores {opened.name!r} and {store!r}, where one key would hide the other",
+                hint="rotate makes its next version, or pass --allow-duplicate for a second key",
             )
 
 
 def _unasked(store: str, name: str) -> StoreUnavailableError:
     return StoreUnavailableError(
-        f"store {store!r} could not be asked whether it has {name} already; mend it, or say --new-here for a key of "
-        "its own"
+        f"store {store!r} could not be asked whether it has {name} already",
+        hint="fix it, or pass --allow-duplicate for a key of its own",
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from keywright import lifecycle
 from keywright.config.layers import dotted
@@ -19,10 +19,10 @@ from keywright.errors import (
     PluginError,
     SealError,
     StoreError,
-    UnknownPluginError,
     UnsupportedKeyError,
 )
 from keywright.keys import Attributes
+from keywright.protocols import Problem
 from keywright.records import RecordInfo, State, format_time
 from keywright.ring.codec import is_read_back
 from keywright.ring.plan import NewVersion, Plan, make_plan
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from keywright.config.model import KeyConfig, PluginConfig, SealConfig
     from keywright.plugins.registry import Registry
-    from keywright.protocols import ExaminedPlugin, ExaminedStore
+    from keywright.protocols import CheckedPlugin, CheckedStore
     from keywright.ring.context import RingContext
     from keywright.ring.stores import OpenStore
     from keywright.settings.model import RawValue, Setting
@@ -48,25 +48,7 @@ _SLOW_BITS: Final = 1000
 _SHOWN: Final = 3
 
 
-class Finding(NamedTuple):
-    """A problem. As text: `subject: what; way_out`.
-
-    Attributes:
-        subject: `store 'local'`, `NAME in store 'local'`, `NAME@N in store 'local'`, `stores 'a' and 'b'`, `seal
-            'master'`, a plugin, or `configuration`.
-        what: the problem.
-        way_out: what to do.
-    """
-
-    subject: str
-    what: str
-    way_out: str
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.what}; {self.way_out}"
-
-
-def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:
+def _attempt(subject: str, action: Callable[[], _T]) -> _T | Problem:
     """What `action` returns, or how it failed."""
     try:
         return action()
@@ -74,7 +56,7 @@ def _attempt(subject: str, action: Callable[[], _T]) -> _T | Finding:
         return _failed(subject, error)
 
 
-def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Finding]:
+def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Problem]:
     """What `iterate` returns, and at the end how it failed, if it did."""
     try:
         yield from iterate()
@@ -82,33 +64,27 @@ def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Fi
         yield _failed(subject, error)
 
 
-def _failed(subject: str, error: Exception) -> Finding:
-    if isinstance(error, UnknownPluginError):
-        # Its message ends with what is installed, or why a plugin failed, and not with a hint.
-        what = str(error).removeprefix(subject).lstrip(": ")
-        return Finding(subject, what, "install, allow or mend its plugin, or correct the name")
+def _failed(subject: str, error: Exception) -> Problem:
     if isinstance(error, KeywrightError):
-        return _finding_of(subject, str(error))
+        return _problem_of(subject, error)
     # Its message could quote a secret.
-    return Finding(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
+    return Problem(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
 
 
-def _finding_of(subject: str, sentence: str, *, way_out: str = "correct that") -> Finding:
-    """The parts of an error's message, which is `subject: what; way_out`; `way_out` is for one that has no such end."""
-    what, semicolon, last = sentence.removeprefix(subject).lstrip(": ").rpartition("; ")
-    return Finding(subject, what, last) if semicolon else Finding(subject, last, way_out)
+def _problem_of(subject: str, error: KeywrightError) -> Problem:
+    return Problem(subject, str(error).removeprefix(subject).lstrip(": "), error.hint or "correct it")
 
 
-def _examined(subject: str, examine: Callable[[], Iterable[KeywrightError | str]]) -> Iterator[Finding]:
-    """The problems that `examine` returns, and at the end how it failed, if it did."""
-    for problem in _each(subject, examine):
-        yield problem if isinstance(problem, Finding) else _finding_of(subject, str(problem))
+def _checked(subject: str, check: Callable[[], Iterable[KeywrightError | Problem]]) -> Iterator[Problem]:
+    """The problems that `check` returns, and at the end how it failed, if it did."""
+    for problem in _each(subject, check):
+        yield problem if isinstance(problem, Problem) else _problem_of(subject, problem)
 
 
-def _failure(subject: str, action: Callable[[], object]) -> Iterator[Finding]:
+def _failure(subject: str, action: Callable[[], object]) -> Iterator[Problem]:
     """How `action` failed, if it did."""
     found = _attempt(subject, action)
-    if isinstance(found, Finding):
+    if isinstance(found, Problem):
         yield found
 
 
@@ -120,24 +96,24 @@ class _Half(Enum):
     NONE = 3
 
 
-def examine(context: RingContext, only: str | None = None) -> Iterator[Finding]:
+def examine(context: RingContext, only: str | None = None) -> Iterator[Problem]:
     """What is wrong with plugins, settings, declared keys and stores; with `only`, of stores that one and its seal."""
     for failure in context.registry.failures:
-        yield _finding_of(failure.subject, failure.reason, way_out="mend or uninstall it")
+        yield Problem(failure.subject, failure.reason, "fix or uninstall it")
     reported = set()
-    for subject, examine_table in _configured(context, only):
-        for finding in _examined(subject, examine_table):
-            reported.add(finding[1:])
-            yield finding
+    for subject, check_table in _configured(context, only):
+        for problem in _checked(subject, check_table):
+            reported.add(problem[1:])
+            yield problem
     declared: dict[str, dict[str, KeyConfig]] = {}
     for table in context.config.keys.values():
         plan = _attempt("configuration", partial(_plan_of, context, table))
-        if isinstance(plan, Finding):
+        if isinstance(plan, Problem):
             yield plan
             continue
         # A policy that is wrong itself is reported; it would object to each key.
         problems = partial(_declaration_problems, context, table, plan, review=not reported)
-        yield from _examined("configuration", problems)
+        yield from _checked("configuration", problems)
         home = only or table.common().optional_text("store") or context.config.default_store
         declared.setdefault(home, {})[table.name] = table
     holders: dict[str, list[str]] = {}
@@ -145,26 +121,26 @@ def examine(context: RingContext, only: str | None = None) -> Iterator[Finding]:
     for store in context.config.stores if only is None else (only,):
         if store in same:
             subject = f"stores {same[store]!r} and {store!r}"
-            yield Finding(
+            yield Problem(
                 subject, "are one and the same place", "remove one of the two tables, or correct its settings"
             )
-        for finding in _store(context, store, declared.get(store, {}), {} if store in same else holders):
+        for problem in _store(context, store, declared.get(store, {}), {} if store in same else holders):
             # A problem of a seal is not repeated for each record that it does not open.
-            if finding[1:] not in reported:
-                yield finding
+            if problem[1:] not in reported:
+                yield problem
     yield from _duplicates(context, holders)
 
 
 def check_settings(context: RingContext) -> Iterator[KeywrightError]:
     """What is wrong with the settings, as far as that shows without the stores' records: for `config check`."""
     is_wrong = False
-    for subject, examine_table in _configured(context):
+    for subject, check_table in _configured(context):
         try:
-            for sentence in examine_table():
+            for problem in check_table():
                 is_wrong = is_wrong or subject.startswith("plugin ")
-                yield ConfigError(f"{subject}: {sentence}")
-        except KeywrightError as problem:
-            yield problem
+                yield ConfigError(f"{problem.subject}: {problem.message}", hint=problem.hint)
+        except KeywrightError as error:
+            yield error
     for name, table in context.config.stores.items():
         try:
             # Opened, for only the backend can judge some settings; whether it can be reached is not about settings.
@@ -189,8 +165,8 @@ def check_settings(context: RingContext) -> Iterator[KeywrightError]:
 # Seals, and the places that settings point to
 
 
-def _configured(context: RingContext, only: str | None = None) -> Iterator[tuple[str, Callable[[], Iterator[str]]]]:
-    """The seals, the secrets of stores and the plugins, with a function that returns a sentence for each problem.
+def _configured(context: RingContext, only: str | None = None) -> Iterator[tuple[str, Callable[[], Iterator[Problem]]]]:
+    """The seals, the secrets of stores and the plugins, with a function that returns the problems.
 
     With `only`, of stores that one and its seal.
     """
@@ -199,17 +175,17 @@ def _configured(context: RingContext, only: str | None = None) -> Iterator[tuple
     used = {store.seal for store in stores}
     for seal in config.seals.values():
         if only is None or seal.name in used:
-            yield (f"seal {seal.name!r}", partial(_examine_seal, seal, registry))
+            yield (f"seal {seal.name!r}", partial(_check_seal, seal, registry))
     for store in stores:
         settings = _store_settings(registry, store.backend)
-        yield (f"store {store.name!r}", partial(_exposed, settings, store.given))
+        yield (f"store {store.name!r}", partial(_exposed, f"store {store.name!r}", settings, store.given))
     for name, table in config.plugin.items():
         settings = registry.settings.get(name, ())
-        yield (f"plugin {name!r}", partial(_exposed, settings, table.given))
+        yield (f"plugin {name!r}", partial(_exposed, f"plugin {name!r}", settings, table.given))
         yield (f"plugin {name!r}", partial(_shared_places, context, table, settings))
     for name, observer in context.observers.configured.items():
-        if hasattr(observer, "examine"):
-            yield (f"plugin {name!r}", cast("ExaminedPlugin", observer).examine)
+        if hasattr(observer, "check"):
+            yield (f"plugin {name!r}", cast("CheckedPlugin", observer).check)
 
 
 def _store_settings(registry: Registry, backend: str) -> Sequence[Setting]:
@@ -217,20 +193,21 @@ def _store_settings(registry: Registry, backend: str) -> Sequence[Setting]:
     return () if found is None else found.settings
 
 
-def _examine_seal(table: SealConfig, registry: Registry) -> Iterator[str]:
+def _check_seal(table: SealConfig, registry: Registry) -> Iterator[Problem]:
     """Raises: as `open_seal`."""
     seal = registry.seals.get(table.seal)
-    yield from _exposed(() if seal is None else seal.settings, table.given)
+    yield from _exposed(f"seal {table.name!r}", () if seal is None else seal.settings, table.given)
     open_seal(table, registry)
 
 
-def _shared_places(context: RingContext, table: PluginConfig, settings: Sequence[Setting]) -> Iterator[str]:
-    """One sentence for each file that a plugin would write to and that a store, or a store's directory, contains."""
+def _shared_places(context: RingContext, table: PluginConfig, settings: Sequence[Setting]) -> Iterator[Problem]:
+    """A problem for each file that a plugin would write to and that a store, or a store's directory, contains."""
     for path, place in _places(settings, table.given):
         for store in context.config.stores.values():
             for _, other in _places(_store_settings(context.registry, store.backend), store.given):
                 if place == other or place.startswith(other + os.sep):
-                    yield f"{path} is in the place of store {store.name!r}; set another path"
+                    message = f"{path} is in the place of store {store.name!r}"
+                    yield Problem(f"plugin {table.name!r}", message, "set another path")
 
 
 def _places(settings: Sequence[Setting], given: Mapping[str, RawValue]) -> Iterator[tuple[str, str]]:
@@ -244,15 +221,16 @@ def _places(settings: Sequence[Setting], given: Mapping[str, RawValue]) -> Itera
             yield given[setting.name].path, os.path.realpath(path)
 
 
-def _exposed(settings: Sequence[Setting], given: Mapping[str, RawValue]) -> Iterator[str]:
-    """One sentence for each file with a secret in it that others may read."""
+def _exposed(subject: str, settings: Sequence[Setting], given: Mapping[str, RawValue]) -> Iterator[Problem]:
+    """A problem for each file with a secret in it that others may read."""
     secrets = {setting.name for setting in settings if setting.type in ("secret", "secrets")}
     pointers = [given[name] for name in given if name in secrets]
     if pointers:
         from keywright.settings.pointers import exposed
 
         for pointer in pointers:
-            yield from exposed(pointer)
+            for message, hint in exposed(pointer):
+                yield Problem(subject, message, hint)
 
 
 # Declared keys
@@ -292,10 +270,11 @@ def _declaration_problems(
         try:
             check()
         except KeywrightError as problem:
-            yield type(problem)(f"{table.source}: {table.path}: {problem}")
+            yield problem.prefixed(f"{table.source}: {table.path}: ")
         except Exception as error:  # noqa: BLE001  (a third-party key type or format; its message could quote the key)
             yield PluginError(
-                f"{table.source}: {table.path}: a plugin failed with {type(error).__name__}; report it to its author"
+                f"{table.source}: {table.path}: a plugin failed with {type(error).__name__}",
+                hint="report it to its author",
             )
 
 
@@ -310,7 +289,8 @@ def _is_new(opened: OpenStore, name: str) -> bool:
 def _check_kid(plan: Plan, table: KeyConfig) -> None:
     if plan.kid is not None and "{version}" not in plan.kid and table.common()["rotate_every"] is not None:
         raise ConfigError(
-            "kid is the same for every version, so rotate_every could make none; set kid to a text with {version}"
+            "kid is the same for every version, so rotate_every could make none",
+            hint="set kid to a text with {version}",
         )
 
 
@@ -318,7 +298,7 @@ def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyC
     """Raises: as what creates a version, if the format rejects the kid of the first or second, or attributes."""
     key = plan.key_type.generate(_fast_options(plan))
     key = replace(key, attributes=Attributes({**plan.attributes, **key.attributes}))
-    if opened.capabilities.signing:
+    if opened.capabilities.keys_stay_inside:
         if key.public is None:
             return  # only the store knows whether it can create one
         key = key.without_secret()
@@ -326,7 +306,9 @@ def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyC
         named = replace(key, kid=plan.kid_for(table.name, version, key))
         encoded = Secret(plan.format.encode_public(named)) if key.secret is None else plan.format.encode_secret(named)
         if not is_read_back(registry, plan.format, named, encoded):
-            raise UnsupportedKeyError(f"format {plan.format.name!r} gives another key back than it gets; name another")
+            raise UnsupportedKeyError(
+                f"format {plan.format.name!r} gives another key back than it gets", hint="name another"
+            )
 
 
 def _fast_options(plan: Plan) -> Options:
@@ -347,7 +329,7 @@ def _check_policy(context: RingContext, opened: OpenStore, plan: Plan, table: Ke
 
 def _store(
     context: RingContext, store: str, declared: Mapping[str, KeyConfig], holders: dict[str, list[str]]
-) -> Iterator[Finding]:
+) -> Iterator[Problem]:
     """What is wrong with one store; `holders` gets the names of which it has a version that is not destroyed."""
     subject = f"store {store!r}"
     if context.config.stores[store].backend == CHAIN:
@@ -357,30 +339,32 @@ def _store(
             yield from _in_chain(context, store, table)
         return
     opened = _attempt(subject, lambda: context.stores.get(store))
-    if isinstance(opened, Finding):
+    if isinstance(opened, Problem):
         yield opened
         return
     plain = _attempt(subject, lambda: opened.store)
-    if isinstance(plain, Finding):
+    if isinstance(plain, Problem):
         yield plain
         return
     reported = set()
-    if hasattr(plain, "examine"):
-        for finding in _examined(subject, cast("ExaminedStore", plain).examine):
-            reported.add(finding[1:])
-            yield finding
-    for finding in _names(context, opened, declared, holders):
+    if hasattr(plain, "check"):
+        for problem in _checked(subject, cast("CheckedStore", plain).check):
+            # And as an error that is raised for a name which it affects would say it.
+            messages = (problem.message, *(f"{problem.subject}{joint}{problem.message}" for joint in (": ", " ")))
+            reported |= {(message, problem.hint) for message in messages}
+            yield problem
+    for problem in _names(context, opened, declared, holders):
         # What the store reported is not repeated for each name that it affects.
-        if finding[1:] not in reported:
-            yield finding
+        if problem[1:] not in reported:
+            yield problem
 
 
 def _names(
     context: RingContext, opened: OpenStore, declared: Mapping[str, KeyConfig], holders: dict[str, list[str]]
-) -> Iterator[Finding]:
+) -> Iterator[Problem]:
     listed = set()
-    for name in _each(f"store {opened.name!r}", lambda: opened.store.names("")):
-        if isinstance(name, Finding):
+    for name in _each(f"store {opened.name!r}", opened.names):
+        if isinstance(name, Problem):
             yield name
             continue
         if name in declared:
@@ -393,10 +377,10 @@ def _names(
 
 def _name(
     context: RingContext, opened: OpenStore, name: str, table: KeyConfig | None, holders: dict[str, list[str]]
-) -> Iterator[Finding]:
+) -> Iterator[Problem]:
     subject = f"{name} in store {opened.name!r}"
     infos = _attempt(subject, lambda: opened.store.versions(name))
-    if isinstance(infos, Finding):
+    if isinstance(infos, Problem):
         holders.setdefault(name, []).append(opened.name)
         yield infos
         return
@@ -408,12 +392,12 @@ def _name(
     for info in infos:
         where = f"{info.reference} in store {opened.name!r}"
         found = _attempt(where, partial(_read, context, opened, info))
-        if isinstance(found, Finding):
+        if isinstance(found, Problem):
             yield found
-        elif found is _Half.PUBLIC and is_ours and not opened.capabilities.signing:
+        elif found is _Half.PUBLIC and is_ours and not opened.capabilities.keys_stay_inside:
             # Another process can add a public key to a sealed store without the master key.
             what = "is a public key after one of our own, and no command puts one there"
-            yield Finding(where, what, "find out who did; destroy it, for this ring signed nothing that it verifies")
+            yield Problem(where, what, "find out who did; destroy it, for this ring signed nothing that it verifies")
         is_ours = is_ours or found is _Half.SECRET
     is_destroyed = all(info.state is State.DESTROYED for info in infos)
     if not is_destroyed:
@@ -423,7 +407,7 @@ def _name(
         yield from _lifecycle(context, infos, subject, table)
 
 
-def _in_chain(context: RingContext, chain: str, table: KeyConfig) -> Iterator[Finding]:
+def _in_chain(context: RingContext, chain: str, table: KeyConfig) -> Iterator[Problem]:
     """What is wrong with a declared name that is looked for in a chain, beside what is wrong with its records."""
     subject = f"{table.name} in chain {chain!r}"
     try:
@@ -434,9 +418,9 @@ def _in_chain(context: RingContext, chain: str, table: KeyConfig) -> Iterator[Fi
     refusal = _attempt(subject, lambda: opened.writable)
     if infos:
         yield from _lifecycle(context, infos, subject, table)
-        if isinstance(refusal, Finding) and table.common()["rotate_every"] is not None:
+        if isinstance(refusal, Problem) and table.common()["rotate_every"] is not None:
             yield refusal
-    elif not isinstance(refusal, Finding):
+    elif not isinstance(refusal, Problem):
         yield from _missing(opened, subject, table)
 
 
@@ -451,14 +435,14 @@ def _read(context: RingContext, opened: OpenStore, info: RecordInfo) -> _Half:
     if key.secret is not None:
         return _Half.SECRET
     if key.public is not None:
-        context.registry.key_type(key.type).complete(key)
+        context.registry.key_type(key.type).validate(key)
     return _Half.NONE if key.public is None or info.state is State.DESTROYED else _Half.PUBLIC
 
 
-def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Finding]:
+def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Problem]:
     if opened.capabilities.writable:
         what = f"is declared as {dotted('keys', table.name)}, and no version of it was ever made"
-        yield Finding(subject, what, f"run `keywright ensure {table.name}`")
+        yield Problem(subject, what, f"run `keywright ensure {table.name}`")
         return
     # The store's own error names the place where it looked, and what should be there.
     yield from _failure(subject, lambda: opened.store.get(table.name, 1))
@@ -466,18 +450,18 @@ def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Find
 
 def _lifecycle(
     context: RingContext, infos: Sequence[RecordInfo], subject: str, table: KeyConfig | None
-) -> Iterator[Finding]:
+) -> Iterator[Problem]:
     now = context.clock()
     if lifecycle.primary(infos, now) is None:
-        why = f"no version signs: {lifecycle.why_not(infos, now)}"
-        yield _finding_of(subject, why, way_out="wait until then, or rotate to make one that signs at once")
+        reason, hint = lifecycle.why_not(infos, now)
+        yield Problem(subject, f"no version signs: {reason}", hint)
         return
     rotate_every = None if table is None else cast("timedelta | None", table.common()["rotate_every"])
     if table is None or rotate_every is None:
         return
     newest = lifecycle.overdue(infos, rotate_every, now)
     if newest is not None and newest.created is not None:
-        yield Finding(
+        yield Problem(
             subject,
             f"its rotation is overdue: version {newest.version} was made at "
             f"{format_time(newest.created.replace(microsecond=0))}, and {dotted('keys', table.name)}.rotate_every is "
@@ -495,7 +479,7 @@ def _same_places(context: RingContext) -> Mapping[str, str]:
     places: dict[str, OpenStore] = {}
     for name, table in context.config.stores.items():
         opened = None if table.backend == CHAIN else _attempt(name, partial(context.stores.get, name))
-        if opened is None or isinstance(opened, Finding):
+        if opened is None or isinstance(opened, Problem):
             continue  # a chain has no place, and what cannot be opened is reported elsewhere
         first = next((other for other, place in places.items() if opened.is_same_place(place)), None)
         if first is None:
@@ -505,7 +489,7 @@ def _same_places(context: RingContext) -> Mapping[str, str]:
     return found
 
 
-def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     """A finding for each pair of stores that have names in common, and another for names that no migration can move.
 
     `holders` has for every name the stores that have it.
@@ -529,13 +513,13 @@ def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> I
         yield _moving(context, holders, source, target, names)
     for (one, other), names in unused.items():
         setting = f"{dotted('keys', names[0])}.store"
-        yield Finding(
+        yield Problem(
             _subject(one, other),
             f"{_both(names)}, and the configuration looks for {_them(names)} in neither: {_some(names)}",
             f"set {setting} to the store that keeps it" + _likewise(names),
         )
     for (one, other), names in different.items():
-        yield Finding(
+        yield Problem(
             _subject(one, other),
             f"hold different keys, or one that was imported twice, under one name: {', '.join(names)}",
             f"set {dotted('keys', names[0])}.store to the store whose key counts" + _likewise(names),
@@ -544,14 +528,14 @@ def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> I
 
 def _moving(
     context: RingContext, holders: Mapping[str, Sequence[str]], source: str, target: str, names: Sequence[str]
-) -> Finding:
+) -> Problem:
     """Names that were migrated in part, or copied while the configuration still points at the source."""
     what = f"{_both(names)}, and the configuration looks for {_them(names)} in store {target!r}: {_some(names)}"
     for store in (source, target):
         if not context.stores.get(store).capabilities.writable:
             it = _them(names)
             way = f"store {store!r} is read-only, so if the other is to keep {it}, unset {it} there by hand"
-            return Finding(_subject(source, target), what, way)
+            return Problem(_subject(source, target), what, way)
     # Without names, `migrate` would move everything else in the source too, or refuse to remove anything.
     moved = set(names)
     stays = any(
@@ -561,7 +545,7 @@ def _moving(
     command = f"keywright migrate --from {source} --to {target} --delete-source"
     if stays:
         command = " ".join((command, *names))
-    return Finding(
+    return Problem(
         _subject(source, target),
         what,
         f"run `{command}`, or if store {source!r} is to keep {_them(names)}, change the configuration first",
@@ -579,7 +563,7 @@ def _looked_for_in(context: RingContext, name: str) -> tuple[str, ...]:
         return (*((str(write_to.value),) if write_to else ()), *context.stores.chain(table).stores)
 
     found = _attempt(name, stores)
-    return () if isinstance(found, Finding) else found
+    return () if isinstance(found, Problem) else found
 
 
 def _differ(context: RingContext, name: str, one: str, other: str) -> bool:

@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from keywright.errors import KeywrightError
     from keywright.keys import Key
     from keywright.plugins.registry import Registry
+    from keywright.protocols import Capabilities, Problem, Store
     from keywright.records import RecordInfo
     from keywright.ring.bound import Decrypter, Encrypter, Signer, Verifier
     from keywright.ring.codec import Report
-    from keywright.ring.doctor import Finding
     from keywright.ring.migrate import MigrationResult
     from keywright.ring.rewrap import RewrapResult
     from keywright.ring.schedule import Due
-    from keywright.ring.stores import OpenStore
     from keywright.secret import Secret
 
 
@@ -53,9 +52,9 @@ class KeyRing:
     """Creates, stores and uses keys as a configuration says. Safe to use from threads, and after a fork.
 
     Methods that take `store` use the store of that name; without it, the ring's own, else the one that `[keys.NAME]`
-    says, else `default_store`. Wherever a store is used, StoreUnavailableError, AccessDeniedError, DamagedStoreError,
+    says, else `default_store`. Wherever a store is used, StoreUnavailableError, AccessDeniedError, CorruptedStoreError,
     ConfigError (the store's settings are wrong) and UnknownPluginError (its backend is not installed) may be raised
-    beside what a method states; where something is written, ReadOnlyStoreError, DurabilityUnknownError and
+    beside what a method states; where something is written, ReadOnlyStoreError, DurabilityError and
     PolicyError (a plugin objects) too.
     """
 
@@ -101,10 +100,11 @@ class KeyRing:
         """The time by the ring's clock, in UTC."""
         return self._context.clock()
 
-    def open_store(self, store: str | None = None, *, name: str | None = None) -> OpenStore:
+    def open_store(self, store: str | None = None, *, name: str | None = None) -> Store:
         """The configured store called `store`, or the one for the key `name`, or the default; opened on first use.
 
-        Of a chain it is that of its stores which has `name`.
+        Of a chain it is that of its stores which has `name`. The ring closes it. Payloads are as they are stored:
+        sealed, if the store has a seal.
 
         Raises:
             ConfigError: no such store is configured, its settings are wrong, or `store` is empty; it is a chain, and
@@ -112,7 +112,11 @@ class KeyRing:
             UnknownPluginError: its backend or seal is not installed.
             StoreError: (a chain) one of its stores fails before it is known which has the name.
         """
-        return self._context.stores.get(store, name=name)
+        return self._context.stores.get(store, name=name).store
+
+    def capabilities(self, store: str | None = None, *, name: str | None = None) -> Capabilities:
+        """What the store that `open_store` returns can do; it is not opened. Raises: as `open_store`."""
+        return self._context.stores.get(store, name=name).capabilities
 
     # Creating versions
 
@@ -128,7 +132,7 @@ class KeyRing:
         activates: datetime | None = None,
         expires: datetime | None = None,
         store: str | None = None,
-        new_here: bool = False,
+        allow_duplicate: bool = False,
         **options: object,
     ) -> RecordInfo:
         """Generate a key and store it as version 1 of `name`.
@@ -137,7 +141,7 @@ class KeyRing:
         nix. `kid` may contain `{name}` and `{version}`. `options` are settings of the key type, such as `bits=3072`.
         Where the configuration chooses the store, and another one that it names has the key, it was forgotten there
         when the configuration changed. Where the store is given, and the configuration finds the name in a chain of it
-        and of one that has the name, one key would hide the other. `new_here` creates a second one all the same.
+        and of one that has the name, one key would hide the other. `allow_duplicate` creates a second one all the same.
 
         Raises:
             InvalidNameError: `name` is not a valid name.
@@ -158,9 +162,9 @@ class KeyRing:
             expires=expires,
             options=options,
         )
-        return generate(self._context, name, wanted, store=store, new_here=new_here)
+        return generate(self._context, name, wanted, store=store, allow_duplicate=allow_duplicate)
 
-    def ensure(self, *names: str, store: str | None = None, new_here: bool = False) -> tuple[RecordInfo, ...]:
+    def ensure(self, *names: str, store: str | None = None, allow_duplicate: bool = False) -> tuple[RecordInfo, ...]:
         """Create the keys that `[keys.…]` declares and that no version exists of; with `names`, those alone.
 
         Returns what was created, without what another process creates at the same time.
@@ -169,7 +173,7 @@ class KeyRing:
         """
         from keywright.ring.create import ensure
 
-        return ensure(self._context, names, store=store, new_here=new_here)
+        return ensure(self._context, names, store=store, allow_duplicate=allow_duplicate)
 
     def rotate(
         self,
@@ -218,22 +222,23 @@ class KeyRing:
         format: str | None = None,
         public: bool = False,
         lenient: bool = False,
-        as_next: bool = False,
+        as_new_version: bool = False,
         kid: str | None = None,
         labels: Mapping[str, str] | None = None,
         activate_in: timedelta | None = None,
         overlap: timedelta | None = None,
         expires: datetime | None = None,
         store: str | None = None,
-        new_here: bool = False,
+        allow_duplicate: bool = False,
         report: Report = warn,
     ) -> RecordInfo:
         """Store a key that was created elsewhere as version 1 of `name`, in its own format.
 
-        With `as_next` it becomes the version after the last one, with its labels; `activate_in` and `overlap` are then
+        With `as_new_version` it becomes the version after the last one, with its labels; `activate_in` and `overlap`
+        are then
         as for `rotate`, `[keys.NAME]` included. Without `format` the data decides. `public` stores a public key, which
         verifies and cannot sign. `lenient` reads what other programs accept, and `report` is called with each
-        deviation. `new_here` is as for `generate`.
+        deviation. `allow_duplicate` is as for `generate`.
 
         Raises:
             InvalidNameError: `name` is not a valid name.
@@ -242,13 +247,14 @@ class KeyRing:
             InvalidKeyError: its parts do not belong together.
             NotExportableError: it is a public key and `public` was not given.
             UnsupportedKeyError: it is a secret key and `public` was given.
-            KeyExistsError: the name has a version, tombstones included, and `as_next` was not given; or one of its
-                versions is this very key; or another store has the name, and `new_here` was not given.
+            KeyExistsError: the name has a version, tombstones included, and `as_new_version` was not given; or one of
+                its versions is this very key; or another store has the name, and `allow_duplicate` was not given.
             StoreUnavailableError: another store could not be asked whether it has the name.
-            KeyNotFoundError: `as_next` was given, and the name has no version.
+            KeyNotFoundError: `as_new_version` was given, and the name has no version.
             PolicyError: a public key would follow an own key, so that nothing would sign.
             ConfigError: `format` or `kid` is empty, `kid` has more than 1024 characters, a label is not valid, the key
-                would never sign, or `activate_in` or `overlap` was given without `as_next`, or `new_here` with it.
+                would never sign, or `activate_in` or `overlap` was given without `as_new_version`, or
+                `allow_duplicate` with it.
         """
         encoded = wrap_secret(data)
         del data  # a text, passed by mistake, would show in a traceback
@@ -265,9 +271,9 @@ class KeyRing:
             wanted,
             public=public,
             lenient=lenient,
-            as_next=as_next,
+            as_new_version=as_new_version,
             store=store,
-            new_here=new_here,
+            allow_duplicate=allow_duplicate,
             report=report,
         )
 
@@ -327,7 +333,7 @@ class KeyRing:
         Raises:
             KeyNotFoundError: there is no such name.
         """
-        opened = self.open_store(store, name=check_name(name))
+        opened = self._context.stores.get(store, name=check_name(name))
         infos = [opened.described(info) for info in self._context.stores.versions(opened, name)]
         return Named(name, lifecycle.phases(infos, self.now()))
 
@@ -343,6 +349,24 @@ class KeyRing:
         wanted = parse_reference(reference)
         opened, info = self._context.stores.resolve(wanted, store, or_single=True, only_single=for_good)
         return opened.described(info)
+
+    def get_record(self, reference: str, *, store: str | None = None) -> tuple[RecordInfo, Key]:
+        """The metadata of `NAME@N`, or of the primary of `NAME`, and its key with the secret half if that is available.
+
+        For plugins that use the key themselves. `load` is for what hands a secret half out: nothing is reviewed or
+        observed here, and for `NAME@N` no other store is asked.
+
+        Raises:
+            KeyNotFoundError: there is no such name or version.
+            PolicyError: `NAME` has no primary.
+        """
+        wanted = parse_reference(reference)
+        if wanted.version is None:
+            opened, info = self._context.stores.resolve(wanted, store)
+            return opened.described(info), opened.load(info)
+        opened = self._context.stores.get(store, name=wanted.name)
+        record = opened.store.get(wanted.name, wanted.version)
+        return opened.described(record.info), opened.unpack(record)
 
     def load(self, reference: str, *, store: str | None = None) -> Key:
         """The key of `NAME@N`, or of the primary of `NAME`, with its secret half if that is available.
@@ -578,7 +602,7 @@ class KeyRing:
         dry_run: bool = False,
         update: bool = False,
         delete_source: bool = False,
-        in_use: bool = False,
+        allow_referenced: bool = False,
     ) -> Iterator[MigrationResult]:
         """Copy all versions of these names, or of all names, from one configured store to another.
 
@@ -597,12 +621,12 @@ class KeyRing:
                 the two is destroyed, or that in the target compromised, and the other is not, it is a conflict always.
             delete_source: at the end, if nothing failed or was in conflict, remove each name from the source, unless
                 it changed meanwhile.
-            in_use: remove it even though this ring looks for the name there, and would not find it any more.
+            allow_referenced: remove it even though this ring looks for the name there, and would not find it any more.
 
         Raises:
             ConfigError: there is no such store, or the two are one; or the source is to be deleted, and the target
-                forgets all when the process ends, or the configuration points a name at the source (see `in_use`); or
-                `in_use` was given without that.
+                forgets all when the process ends, or the configuration points a name at the source (see
+                `allow_referenced`); or `allow_referenced` was given without that.
             ReadOnlyStoreError: the target is read-only, or the source, where it is to be deleted.
             KeyNotFoundError: the source has no such name.
             StoreError: the names cannot be listed.
@@ -618,10 +642,10 @@ class KeyRing:
             dry_run=dry_run,
             update=update,
             delete_source=delete_source,
-            in_use=in_use,
+            allow_referenced=allow_referenced,
         )
 
-    def reseal(self, *, store: str | None = None) -> Iterator[RewrapResult]:
+    def rewrap(self, *, store: str | None = None) -> Iterator[RewrapResult]:
         """Seal every payload of a store that is not sealed with the current master key; with the result of each.
 
         The seal's `previous` must still open what is there. Each record is replaced by one write, so that it can be
@@ -637,10 +661,10 @@ class KeyRing:
 
         return rewrap(self._context, store)
 
-    def examine(self) -> Iterator[Finding]:
+    def examine(self) -> Iterator[Problem]:
         """What is wrong with the plugins, the declared keys, the configured stores and each record in them.
 
-        A ring that was given a store examines that one alone. Each failure is a finding, and the rest is examined all
+        A ring that was given a store examines that one alone. Each failure is a problem, and the rest is examined all
         the same. Every record is read. Nothing is repaired; but opening a store completes, as always, what an
         interrupted writer left there.
 

@@ -12,7 +12,7 @@ from keywright.config.layers import dotted
 from keywright.errors import (
     ConfigError,
     ConflictError,
-    DamagedStoreError,
+    CorruptedStoreError,
     KeyExistsError,
     KeyNotFoundError,
     KeywrightError,
@@ -63,33 +63,37 @@ def migrate(
     dry_run: bool,
     update: bool,
     delete_source: bool,
-    in_use: bool,
+    allow_referenced: bool,
 ) -> Iterator[MigrationResult]:
     """`KeyRing.migrate`."""
-    if in_use and not delete_source:
-        raise ConfigError("in_use is about removing from the source; say --delete-source, or leave out --in-use")
+    if allow_referenced and not delete_source:
+        raise ConfigError(
+            "allow_referenced is about removing from the source",
+            hint="pass --delete-source, or leave out --allow-referenced",
+        )
     source, target = context.stores.get(from_), context.stores.get(to)
     if source.is_same_place(target):
-        raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same; name two")
+        raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same", hint="name two")
     # Before anything is read.
     if not target.capabilities.writable:
         raise ReadOnlyStoreError(
-            f"store {target.name!r} is read-only, so nothing can be copied into it; name another one with --to"
+            f"store {target.name!r} is read-only, so nothing can be copied into it", hint="name another one with --to"
         )
     if delete_source and not source.capabilities.writable:
         raise ReadOnlyStoreError(
-            f"store {source.name!r} is read-only, so nothing can be removed from it; leave out --delete-source"
+            f"store {source.name!r} is read-only, so nothing can be removed from it", hint="leave out --delete-source"
         )
     _ = target.store  # a store that cannot be opened is reported first, too
     if delete_source and source.capabilities.persistent and not target.capabilities.persistent:
         raise ConfigError(
-            f"store {target.name!r} forgets all when the process ends, so what is removed from store "
-            f"{source.name!r} would be lost; leave out --delete-source, or name another store with --to"
+            f"store {target.name!r} forgets all when the process ends, so what is removed from store {source.name!r} "
+            "would be lost",
+            hint="leave out --delete-source, or name another store with --to",
         )
     for name in names:
         _check_exists(source, target, check_name(name))
-    if delete_source and not in_use:
-        for name in names or source.store.names():
+    if delete_source and not allow_referenced:
+        for name in names or source.names():
             _check_unused(context, name, source.name, target.name)
     migrator = Migrator(context, source, target, dry_run=dry_run, update=update)
     yield from migrator.copy_all(names)
@@ -102,10 +106,10 @@ def _check_exists(source: OpenStore, target: OpenStore, name: str) -> None:
         return
     if target.store.versions(name):
         raise KeyNotFoundError(
-            f"store {source.name!r} has no key {name}, and store {target.name!r} has it; leave it out, or exchange "
-            "--from and --to if they are mixed up"
+            f"store {source.name!r} has no key {name}, and store {target.name!r} has it",
+            hint="leave it out, or exchange --from and --to if they are mixed up",
         )
-    raise KeyNotFoundError(f"store {source.name!r} has no key {name}; leave it out")
+    raise KeyNotFoundError(f"store {source.name!r} has no key {name}", hint="leave it out")
 
 
 def _check_unused(context: RingContext, name: str, source: str, target: str) -> None:
@@ -113,8 +117,8 @@ def _check_unused(context: RingContext, name: str, source: str, target: str) -> 
     setting = _setting_of_source(context, name, source, target)
     if setting is not None:
         raise setting.error(
-            f"points {name} at store {source!r}, where it is to be removed, and not at {target!r}; "
-            "change that first, or say --in-use"
+            f"points {name} at store {source!r}, where it is to be removed, and not at {target!r}",
+            hint="change that first, or pass --allow-referenced",
         )
 
 
@@ -205,7 +209,7 @@ class Migrator:
         """
         for _ in range(1 if self._dry_run else _ROUNDS):
             changed = False
-            for name in dict.fromkeys(names) if names else self._source.store.names():
+            for name in dict.fromkeys(names) if names else self._source.names():
                 before = self._snapshots.get(name)
                 # What failed or is in conflict is reported once.
                 is_new = name not in self._snapshots
@@ -219,7 +223,7 @@ class Migrator:
         if not self._dry_run:
             self.is_clean = False
             raise ConflictError(
-                f"store {self._source.name!r} kept changing while it was copied; run the same command again"
+                f"store {self._source.name!r} kept changing while it was copied", hint="run the same command again"
             )
 
     def remove_all(self) -> Iterator[MigrationResult]:
@@ -325,7 +329,8 @@ class Migrator:
         if step.write is None:
             return step
         error = ConflictError(
-            f"{info.reference} changed in store {self._target.name!r} while it was copied; run the same command again"
+            f"{info.reference} changed in store {self._target.name!r} while it was copied",
+            hint="run the same command again",
         )
         return Step(info, "conflict", error=error)
 
@@ -359,15 +364,15 @@ class Migrator:
         reference = info.reference
         if _is_conflict(stopped):
             return ConflictError(
-                f"{reference} is left out, for another version of the name is in conflict; settle that"
+                f"{reference} is left out, for another version of the name is in conflict", hint="settle that"
             )
         if is_barred:
             return type(stopped)(
-                f"{reference} is left out, for store {self._target.name!r} is no place for another version of the "
-                "name; settle that"
+                f"{reference} is left out, for store {self._target.name!r} is no place for another version of the name",
+                hint="settle that",
             )
         return StoreUnavailableError(
-            f"{reference} is left out, for a newer version could not be copied; mend that first"
+            f"{reference} is left out, for a newer version could not be copied", hint="fix that first"
         )
 
     def _conflict(self, one: PlainVersion, there: PlainVersion) -> ConflictError:
@@ -376,20 +381,26 @@ class Migrator:
         subject = f"{reference} in store {target!r}"
         if one.differs_in_state(there):
             if one.may_replace(there):
-                return ConflictError(f"{subject} has other labels or another state; say --update to let the source win")
+                return ConflictError(
+                    f"{subject} has other labels or another state", hint="pass --update to let the source win"
+                )
             behind = target if one.info.state is State.DESTROYED else source
             command = "compromise" if there.info.state is State.COMPROMISED and behind == source else "destroy"
             return ConflictError(
                 f"{subject} is {there.info.state.value}, and in store {source!r} it is {one.info.state.value}, which "
-                f"no migration settles; to have it so in both, run `keywright --store {behind} {command} {reference}`, "
-                f"and then the same command with --update"
+                "no "
+                "migration settles",
+                hint=(
+                    f"to have it so in both, run `keywright --store {behind} {command} {reference}`, and then the same "
+                    "command with --update"
+                ),
             )
         if one.is_same_key(there):
             return ConflictError(
-                f"{subject} is the same key with another time of creation or end, as if imported twice; "
-                f"{_decide(one.info)}"
+                f"{subject} is the same key with another time of creation or end, as if imported twice",
+                hint=f"{_decide(one.info)}",
             )
-        return ConflictError(f"{subject} is another key; {_decide(one.info)}")
+        return ConflictError(f"{subject} is another key", hint=f"{_decide(one.info)}")
 
     # Removing
 
@@ -400,16 +411,16 @@ class Migrator:
         kept = [] if self._dry_run else [_read(source, info) for info in infos]
         is_changed = _hash_infos(infos) != compared.source
         if is_changed or (not self._dry_run and self._hash_target(name, compared.versions) != compared.target):
-            raise ConflictError(f"{name} changed after it was copied, so it stays; run the same command again")
+            raise ConflictError(f"{name} changed after it was copied, so it stays", hint="run the same command again")
         expected = [info.revision for info in infos]
-        self._run("remove", source, infos[-1], lambda: source.writable.remove(name, expected=expected))
+        self._run("remove", source, infos[-1], lambda: source.writable.remove(name, expected))
         if self._dry_run or self._hash_target(name, compared.versions) == compared.target:
             return
         # It was removed there at the same moment, or the two stores are one under two names.
         for one in reversed(kept):
             with suppress(KeyExistsError):  # it exists again already
                 _add(one, source, source.codec.seal(one.info, one.payload))
-        raise ConflictError(f"{name} is no more in store {target.name!r}, so it was put back; look into both")
+        raise ConflictError(f"{name} is no more in store {target.name!r}, so it was put back", hint="look into both")
 
     def _is_moved(self, name: str, compared: Snapshot) -> bool:
         try:
@@ -485,14 +496,15 @@ def _read(opened: OpenStore, info: RecordInfo) -> PlainVersion:
 
     Raises:
         UnsupportedOperationError: its secret half never leaves the store.
-        SealError, DamagedStoreError, FormatError, UnknownPluginError: as `OpenStore.load`.
+        SealError, CorruptedStoreError, FormatError, UnknownPluginError: as `OpenStore.load`.
         KeyNotFoundError: it was removed meanwhile.
     """
     record = opened.store.get(info.name, info.version)
     key = opened.unpack(record)
     if opened.signing is not None and record.payload is None and record.info.state is not State.DESTROYED:
         raise UnsupportedOperationError(
-            f"the secret half of {info.reference} never leaves store {opened.name!r}; rotate it into the other one"
+            f"the secret half of {info.reference} never leaves store {opened.name!r}",
+            hint="rotate it into the other one",
         )
     complete = opened.described(record.info)
     # As the format writes it: a store without metadata may have another spelling, which others would not take back.
@@ -508,10 +520,11 @@ def _check_supported(one: PlainVersion, target: OpenStore) -> None:
             this version has some.
     """
     reference, store = one.info.reference, target.name
-    if target.capabilities.signing and one.info.state is not State.DESTROYED:
+    if target.capabilities.keys_stay_inside and one.info.state is not State.DESTROYED:
         raise UnsupportedOperationError(
             f"store {store!r} keeps its keys inside and gives none back, so a copy of {reference} could not be "
-            "compared; make another key there with generate"
+            "compared",
+            hint="make another key there with generate",
         )
     if target.capabilities.metadata:
         return
@@ -526,8 +539,8 @@ def _check_supported(one: PlainVersion, target: OpenStore) -> None:
     )
     if one.payload is None or one.info != in_payload:
         raise UnsupportedOperationError(
-            f"store {store!r} keeps payloads alone, so the metadata of {reference} would be lost; name a store that "
-            "keeps metadata"
+            f"store {store!r} keeps payloads alone, so the metadata of {reference} would be lost",
+            hint="name a store that keeps metadata",
         )
 
 
@@ -537,13 +550,14 @@ def _check_room(one: PlainVersion, target: OpenStore, infos: Sequence[RecordInfo
     for other in there:
         if other.kid == one.info.kid:
             raise KeyExistsError(
-                f"store {target.name!r} has the kid of {one.info.reference} already, on version {other.version}; "
-                f"{_decide(one.info)}"
+                f"store {target.name!r} has the kid of {one.info.reference} already, on version {other.version}",
+                hint=f"{_decide(one.info)}",
             )
         if other.version not in versions:
             raise KeyExistsError(
-                f"store {target.name!r} has {other.reference}, which the source has not, and no "
-                f"{one.info.reference}, so this is another key of that name; {_decide(one.info)}"
+                f"store {target.name!r} has {other.reference}, which the source has not, and no {one.info.reference}, "
+                "so this is another key of that name",
+                hint=f"{_decide(one.info)}",
             )
 
 
@@ -564,9 +578,8 @@ def _replace(one: PlainVersion, target: OpenStore, old: PlainVersion) -> Revisio
 
     Raises: as `_add`, and ConflictError: it changed there meanwhile.
     """
-    record = target.store.get(one.info.name, one.info.version)
-    payload = None if one.info.state is State.DESTROYED else record.payload
-    written = target.writable.update(Record(replace(one.info, revision=old.revision), payload), expected=old.revision)
+    write = target.writable.destroy if one.info.state is State.DESTROYED else target.writable.update_info
+    written = write(one.info, old.revision)
     return _compared(one, target, written.revision)
 
 
@@ -574,8 +587,11 @@ def _compared(one: PlainVersion, target: OpenStore, revision: Revision) -> Revis
     back = _read(target, one.info)
     if not one.equals(back):
         if back.revision != revision:
-            raise ConflictError(f"{one.info.reference} changed in store {target.name!r} meanwhile; look at it again")
-        raise DamagedStoreError(
-            f"{one.info.reference} came back from store {target.name!r} as another than was written; it was not moved"
+            raise ConflictError(
+                f"{one.info.reference} changed in store {target.name!r} meanwhile", hint="look at it again"
+            )
+        raise CorruptedStoreError(
+            f"{one.info.reference} came back from store {target.name!r} as another than was written",
+            hint="it was not moved",
         )
     return revision

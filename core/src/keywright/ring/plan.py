@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from keywright.protocols import Format, KeyType
     from keywright.ring.stores import OpenStore
 
-# The pairs that imply each other if only one of type and format is given.
 DEFAULT_TYPE: Final = "ed25519"
-_FORMAT_OF_TYPE: Final = {"ed25519": "nix"}
-_FORMAT_OTHERWISE: Final = "jwk"
+# The formats that are chosen for a type if none is given, as far as they are installed.
+_PREFERRED: Final = {"ed25519": "nix"}
+_PREFERRED_OTHERWISE: Final = "jwk"
 # Certificates are of the last version's public half, so the next version has none of them (RFC 7517 §4.6 to §4.9).
 _CERTIFICATES: Final = frozenset({"x5c", "x5t", "x5t#S256", "x5u"})
 
@@ -155,7 +155,7 @@ def _choose_pair(
         if kept is not None and type_name in kept.key_types:
             format_name = kept.name
         else:
-            format_name = _FORMAT_OF_TYPE.get(type_name, _FORMAT_OTHERWISE)
+            format_name = _default_format(registry, type_name)
     elif type_name is None and before.type in registry.format(format_name).key_types:
         type_name = before.type
     # That a type does not exist is more useful than an error about the format it would have.
@@ -165,9 +165,34 @@ def _choose_pair(
     if key_type.name not in format_.key_types:
         carries = ", ".join(format_.key_types)
         raise ConfigError(
-            f"format {format_.name!r} cannot carry a key of type {key_type.name!r}; it carries: {carries}"
+            f"format {format_.name!r} cannot carry a key of type {key_type.name!r}", hint=f"it carries: {carries}"
         )
     return key_type, format_
+
+
+def _default_format(registry: Registry, type_name: str) -> str:
+    """The name of the format for a type: the preferred one, else the only installed one that carries it.
+
+    Raises:
+        ConfigError: several others carry it, or none does.
+    """
+    preferred = _PREFERRED.get(type_name, _PREFERRED_OTHERWISE)
+    if preferred in registry.formats and type_name in registry.formats[preferred].key_types:
+        return preferred
+    registry.key_type(type_name)  # that the type does not exist is more useful than that no format carries it
+    if preferred not in registry.formats and registry.has_gaps:
+        registry.format(preferred)  # raises: it may be in a plugin that failed, and another one would be a guess
+    carrying = [format_.name for format_ in registry.formats.values() if type_name in format_.key_types]
+    if not carrying:
+        raise ConfigError(
+            f"no installed format carries keys of type {type_name!r}",
+            hint="install a plugin with a format for them; `keywright plugins` lists what is installed",
+        )
+    if len(carrying) > 1:
+        raise ConfigError(
+            f"several formats carry keys of type {type_name!r}", hint=f"pass --format: {', '.join(carrying)}"
+        )
+    return carrying[0]
 
 
 def _given(options: Mapping[str, object] | None, *, source: str) -> dict[str, RawValue]:
@@ -199,8 +224,8 @@ def plan_rotation(
     last_key = opened.load(last)
     if last_key.secret is None and last.state is not State.DESTROYED and opened.signing is None:
         raise PolicyError(
-            f"{last.reference} is a public key, imported without its secret half, so its owner rotates it; store the "
-            "next one with import --next --public"
+            f"{last.reference} is a public key, imported without its secret half, so its owner rotates it",
+            hint="store the next one with import --as-new-version --public",
         )
     # What the format publishes of a destroyed key is not all that it was: to sign with that would be a guess.
     is_gone = last_key.secret is None and opened.signing is None
@@ -233,8 +258,8 @@ def _attributes_unknown(table: KeyConfig, last: RecordInfo, *, size: bool) -> Po
     """Names everything that is gone with the secret of `last` at once; `size`: the size, too."""
     what, bits, bits_set = (" and the size", ", and --bits", f", and {table.path}.bits") if size else ("", "", "")
     return PolicyError(
-        f"the attributes{what} of {last.reference} are not known any more; say --attribute or --no-attributes{bits}, "
-        f"or set {table.path}.attributes, to {{}} for none{bits_set}"
+        f"the attributes{what} of {last.reference} are not known any more",
+        hint=f"pass --attribute or --no-attributes{bits}, or set {table.path}.attributes, to {{}} for none{bits_set}",
     )
 
 
@@ -253,9 +278,9 @@ def _bits_before(
     setting = next((setting for setting in key_type.settings if setting.name == "bits"), None)
     if setting is None:
         return None, None
-    hint = f"say --bits, or set {table.path}.bits"
+    hint = f"pass --bits, or set {table.path}.bits"
     if last_key.secret is None and last_key.public is None:
-        return None, PolicyError(f"the size of {last.reference} is not known any more; {hint}")
+        return None, PolicyError(f"the size of {last.reference} is not known any more", hint=f"{hint}")
     bits = key_type.bits(last_key)
     from keywright.settings.values import parse_setting
 
@@ -263,7 +288,7 @@ def _bits_before(
         parse_setting(setting, RawValue(bits, "bits", last.reference, ""))
     except ConfigError:
         return None, ConfigError(
-            f"{last.reference} has {bits} bits, and bits of a new key must be {setting.rule()}; {hint}"
+            f"{last.reference} has {bits} bits, and bits of a new key must be {setting.rule()}", hint=f"{hint}"
         )
     return bits, None
 
@@ -273,7 +298,7 @@ def _check_kid(registry: Registry, table: KeyConfig, plan: Plan, last: RecordInf
     if plan.kid is not None:
         if "{version}" not in plan.kid and plan.kid_for(last.name, last.version + 1, last_key) == last.kid:
             raise PolicyError(
-                f"the kid of {last.name} would stay the same; set {table.path}.kid to a text with {{version}}"
+                f"the kid of {last.name} would stay the same", hint=f"set {table.path}.kid to a text with {{version}}"
             )
         return
     default_kid = registry.format(last.format or "").default_kid
@@ -281,6 +306,6 @@ def _check_kid(registry: Registry, table: KeyConfig, plan: Plan, last: RecordInf
     # A format that does not count versions derives the next kid from the next key, whatever the last one was.
     if counted != following and counted != last.kid:
         raise PolicyError(
-            f"the kid of {last.reference} was chosen by hand, so the next one is not guessed; say --kid, or set "
-            f"{table.path}.kid to a text with {{version}}"
+            f"the kid of {last.reference} was chosen by hand, so the next one is not guessed",
+            hint=f"pass --kid, or set {table.path}.kid to a text with {{version}}",
         )

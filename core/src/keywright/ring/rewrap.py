@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright.errors import ConflictError, KeyNotFoundError, KeywrightError
-from keywright.records import Record, RecordInfo
+from keywright.records import RecordInfo
 
 if TYPE_CHECKING:
     from keywright.ring.context import RingContext
@@ -31,11 +31,11 @@ class RewrapResult(NamedTuple):
 
 
 def rewrap(context: RingContext, store: str | None) -> Iterator[RewrapResult]:
-    """`KeyRing.reseal`."""
+    """`KeyRing.rewrap`."""
     opened = context.stores.get(store)
     writable = opened.writable
     opened.seal.renewable()
-    for name in writable.names():
+    for name in opened.names():
         try:
             infos = writable.versions(name)
         except KeywrightError as error:
@@ -59,10 +59,10 @@ def _rewrap_version(context: RingContext, opened: OpenStore, info: RecordInfo) -
             return False
         try:
             context.operations.run(
-                partial(context.operations.describe, "reseal", opened, record.info),
-                partial(opened.writable.update, Record(record.info, payload), expected=record.info.revision),
+                partial(context.operations.describe, "rewrap", opened, record.info),
+                partial(opened.writable.replace_payload, info.name, info.version, payload, record.info.revision),
             )
         except ConflictError:
             continue
         return True
-    raise ConflictError(f"{info.reference} kept changing while it was to be sealed anew; run the command again")
+    raise ConflictError(f"{info.reference} kept changing while it was being rewrapped", hint="run the command again")

@@ -77,7 +77,9 @@ def _find_due(
     for name in names:  # before any of them is rotated
         table = context.config.key(check_name(name))
         if "rotate_every" not in table.given:
-            raise ConfigError(f"{name} has no rotation by the clock; set {table.path}.rotate_every, or rotate it now")
+            raise ConfigError(
+                f"{name} has no rotation by the clock", hint=f"set {table.path}.rotate_every, or rotate it now"
+            )
     for name in names or context.config.keys:
         table = context.config.key(name)
         try:
@@ -110,8 +112,9 @@ def _missing(context: RingContext, opened: OpenStore, name: str) -> Due | None:
     if not silent:
         return None
     unasked = StoreUnavailableError(
-        f"store {opened.name!r} has no key {name}, and nobody knows whether {silent[0]!r} has it, for that could "
-        f"not be asked; mend that, or make one here with `keywright ensure --new-here {name}`"
+        f"store {opened.name!r} has no key {name}, and it is unknown whether {silent[0]!r} has it, because that store "
+        "could not be asked",
+        hint=f"fix that, or create one here with `keywright ensure --allow-duplicate {name}`",
     )
     return Due(name, None, None, error=unasked)
 
@@ -124,9 +127,10 @@ def _judge(context: RingContext, opened: OpenStore, infos: tuple[RecordInfo, ...
         if any(one.phase is Phase.ANNOUNCED for one in phases(infos, now)):
             return None
         name = infos[-1].name
+        reason, hint = why_not(infos, now)
         silenced = PolicyError(
-            f"no version of {name} signs, and none is made by the clock: {why_not(infos, now)} by hand, or leave "
-            f"out {context.config.key(name).path}.rotate_every"
+            f"no version of {name} signs, so none is created by the clock: {reason}",
+            hint=f"{hint} by hand, or leave out {context.config.key(name).path}.rotate_every",
         )
         return Due(name, infos[-1], None, error=silenced)
     ends = (None if newest.created is None else newest.created + every, newest.expires)
@@ -141,6 +145,7 @@ def _judge(context: RingContext, opened: OpenStore, infos: tuple[RecordInfo, ...
         else f"leave out {context.config.key(newest.name).path}.rotate_every, or migrate it to a store that knows"
     )
     unknown = UnsupportedOperationError(
-        f"store {opened.name!r} cannot tell when {newest.reference} was made, so nobody knows when it is due; {hint}"
+        f"store {opened.name!r} cannot tell when {newest.reference} was made, so it is unknown when it is due",
+        hint=f"{hint}",
     )
     return Due(newest.name, newest, None, error=unknown)

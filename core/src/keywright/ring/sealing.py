@@ -111,7 +111,7 @@ class StoreSeal:
                     _MARK + self.name.encode() + b"\n" + seal.seal(payload, _context(info)).reveal()
                 )  # in no variable of its own: a seal that does not seal would show the key in a traceback
         if self.unsealed(stored, info) != payload:
-            raise SealError(f"seal {self.name!r} gives back something else than it got; nothing was stored")
+            raise SealError(f"seal {self.name!r} gives back something else than it got", hint="nothing was stored")
         return stored
 
     def unsealed(self, payload: Secret, info: RecordInfo) -> Secret:
@@ -135,13 +135,13 @@ class StoreSeal:
             return
         if made_with is None:
             raise SealError(
-                f"{info.reference} is not sealed, though store {store!r} has a seal, so it is not trusted; "
-                f"move it in with `keywright migrate` from a store without a seal"
+                f"{info.reference} is not sealed, though store {store!r} has a seal, so it is not trusted",
+                hint="move it in with `keywright migrate` from a store without a seal",
             )
         raise SealError(
             f"{info.reference} is sealed with {made_with!r}, and store {store!r} has "
-            f"{'no seal' if self.name is None else repr(self.name)}; set stores.{store}.seal to the seal it was made "
-            f"with"
+            f"{('no seal' if self.name is None else repr(self.name))}",
+            hint=f"set stores.{store}.seal to the seal it was made with",
         )
 
     def renewed(self, payload: Secret, info: RecordInfo) -> Secret | None:
@@ -166,7 +166,7 @@ class StoreSeal:
         seal = self._opened()
         if seal is None or not hasattr(seal, "is_current"):
             what = "has no seal" if seal is None else f"has a seal {self.name!r} whose master key does not change"
-            raise ConfigError(f"store {self._store_name!r} {what}; there is nothing to seal anew")
+            raise ConfigError(f"store {self._store_name!r} {what}", hint="set a seal whose master key can change")
         return cast(RenewableSeal, seal)
 
     def _error_context(self, info: RecordInfo) -> AbstractContextManager[None]:
@@ -201,15 +201,15 @@ class StoreSeal:
         store = self._store_name
         if self.name is None:
             raise SealError(
-                f"store {store!r} holds sealed keys and has no seal, so another one would lie open among them; set "
-                f"stores.{store}.seal"
+                f"store {store!r} holds sealed keys and has no seal, so another one would lie open among them",
+                hint=f"set stores.{store}.seal",
             )
         found = " and ".join(
             sorted("keys that are not sealed" if one is None else f"keys sealed with {one!r}" for one in others)
         )
         raise SealError(
-            f"store {store!r} holds {found}, which its seal {self.name!r} does not open, so another one is not added; "
-            "set the seal that they have, and migrate them into a store with this one"
+            f"store {store!r} holds {found}, which its seal {self.name!r} does not open, so another one is not added",
+            hint="set the seal that they have, and migrate them into a store with this one",
         )
 
     def _stored_before(self) -> Iterator[Secret]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from keywright import lifecycle
 from keywright.errors import ConflictError, KeywrightError
 from keywright.keys import Reference, parse_reference
-from keywright.records import Record, RecordInfo, State
+from keywright.records import RecordInfo, State
 from keywright.ring.arguments import check_labels, check_reason, check_reason_fits
 
 if TYPE_CHECKING:
@@ -89,26 +89,26 @@ def _attempt(
         return reviewed[-1]
 
     def write() -> RecordInfo:
-        record = _read(writable, info, operation)
-        after = change(record.info)
-        changed = Record(after, None if after.state is State.DESTROYED else record.payload)
-        if changed == record:
-            return record.info
+        before = _read(writable, info, operation)
+        after = change(before)
+        if after == before:
+            return before
         if reviewed and reviewed[-1].labels != after.labels:
             raise _kept_changing(info)  # another process wrote labels meanwhile, which no reviewer has seen
-        return writable.update(changed, expected=record.info.revision)
+        is_destruction = after.state is State.DESTROYED and before.state is not State.DESTROYED
+        return (writable.destroy if is_destruction else writable.update_info)(after, before.revision)
 
     return context.operations.run(request, write)
 
 
-def _read(store: WritableStore, info: RecordInfo, operation: Operation) -> Record:
-    """The record; for `destroy` without its payload, so that a version whose key is damaged can be destroyed too."""
+def _read(store: WritableStore, info: RecordInfo, operation: Operation) -> RecordInfo:
+    """The metadata; for `destroy` the payload is not read: a version whose key is damaged can be destroyed too."""
     if operation == "destroy":
         for found in store.versions(info.name):
             if found.version == info.version:
-                return Record(found, None)
-    return store.get(info.name, info.version)
+                return found
+    return store.get(info.name, info.version).info
 
 
 def _kept_changing(info: RecordInfo) -> ConflictError:
-    return ConflictError(f"{info.reference} kept changing while it was to be changed; try again")
+    return ConflictError(f"{info.reference} kept changing while it was to be changed", hint="try again")

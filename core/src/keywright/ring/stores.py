@@ -16,11 +16,13 @@ from keywright.errors import (
     KeyNotFoundError,
     KeywrightError,
     NotExportableError,
+    PluginError,
     PolicyError,
     ReadOnlyStoreError,
     StoreUnavailableError,
 )
 from keywright.files import ProcessLock
+from keywright.keys import is_reserved
 from keywright.protocols import SigningStore, Store, WritableStore
 from keywright.records import State
 from keywright.ring.arguments import check_texts, error_context, options_of
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 CHAIN: Final = "chain"
 """The backend of a chain."""
+
+_WRITING: Final = ("create", "update_info", "replace_payload", "destroy", "remove")
+_RENAMED: Final = {"update": "`update_info`, `replace_payload` and `destroy`"}
 
 
 class _Handle(NamedTuple):
@@ -76,6 +81,7 @@ class _Connection:
                 with error_context(self._source, f"{self._path}."):
                     context = self.backend.open(self.options)
                     handle = self._handle = _Handle(os.getpid(), context, context.__enter__())
+                    _check_members(handle.store, self.backend)
             return handle.store
 
     def close(self) -> None:
@@ -85,6 +91,23 @@ class _Connection:
             if handle is not None and handle.process == os.getpid():
                 self._handle = None
                 handle.context.__exit__(None, None, None)
+
+
+def _check_members(store: Store, backend: StoreBackend) -> None:
+    """Refuse a store of keywright 0.1.
+
+    Raises:
+        PluginError: it has members that were renamed, or lacks those that its backend promises.
+    """
+    lacking = [name for name in _WRITING if backend.capabilities.writable and not hasattr(store, name)]
+    renamed = [f"`{old}` is {new} now" for old, new in _RENAMED.items() if lacking and hasattr(store, old)]
+    if hasattr(store, "examine") and not hasattr(store, "check"):
+        lacking, renamed = [*lacking, "check"], [*renamed, "`examine` is `check` now"]
+    if lacking:
+        raise PluginError(
+            f"a store of backend {backend.name!r} lacks {', '.join(lacking)}",
+            hint="; ".join([*renamed, "install a version of the plugin for keywright 0.2"]),
+        )
 
 
 class OpenStore:
@@ -131,7 +154,7 @@ class OpenStore:
         """The backend's store.
 
         Raises:
-            StoreUnavailableError, AccessDeniedError, DamagedStoreError: it cannot be opened.
+            StoreUnavailableError, AccessDeniedError, CorruptedStoreError: it cannot be opened.
             ConfigError: the backend refuses a setting, with which its message starts.
         """
         return self._connection.store()
@@ -148,25 +171,29 @@ class OpenStore:
         if not self.capabilities.writable:
             backend = self._connection.backend.name
             raise ReadOnlyStoreError(
-                f"store {self.name!r} is read-only (backend {backend!r}); name a writable one with --store"
+                f"store {self.name!r} is read-only (backend {backend!r})", hint="name a writable one with --store"
             )
         return cast(WritableStore, self.store)
 
     @property
     def signing(self) -> SigningStore | None:
         """The store if its keys never leave it, else None."""
-        return cast(SigningStore, self.store) if self.capabilities.signing else None
+        return cast(SigningStore, self.store) if self.capabilities.keys_stay_inside else None
 
     def close(self) -> None:
         """Close the store, if this process opened it; the next use opens it again."""
         self._connection.close()
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """The names of keys that start with `prefix`: those of the store without the reserved ones."""
+        return (name for name in self.store.names(prefix) if not is_reserved(name))
 
     def load(self, info: RecordInfo) -> Key:
         """The key of a version, with its secret half if that is available.
 
         Raises:
             KeyNotFoundError: the version was removed meanwhile.
-            SealError, DamagedStoreError, FormatError: as `KeyCodec.unpack`.
+            SealError, CorruptedStoreError, FormatError: as `KeyCodec.unpack`.
         """
         return self.codec.unpack(self.store.get(info.name, info.version))
 
@@ -210,14 +237,14 @@ def check_secret(key: Key, info: RecordInfo, opened: OpenStore) -> Key:
         return key
     if info.state is State.DESTROYED:
         raise NotExportableError(
-            f"{info.reference} is destroyed, and its secret half with it; rotate to make a new version"
+            f"{info.reference} is destroyed, and its secret half with it", hint="rotate to make a new version"
         )
-    if opened.capabilities.signing:
+    if opened.capabilities.keys_stay_inside:
         raise NotExportableError(
-            f"the secret half of {info.reference} never leaves store {opened.name!r}; sign with it there"
+            f"the secret half of {info.reference} never leaves store {opened.name!r}", hint="sign with it there"
         )
     raise NotExportableError(
-        f"{info.reference} is a public key, imported without its secret half; ask its owner to sign"
+        f"{info.reference} is a public key, imported without its secret half", hint="ask its owner to sign"
     )
 
 
@@ -251,7 +278,7 @@ class Chain:
         options = options_of(table, backend.settings, f"store backend {backend.name!r}", ("backend",))
         self.stores = options.texts("stores")
         self._write_to = options.optional_text("write_to")
-        self._skips = options.text("on_unreachable") == "next"
+        self._skips = options.text("on_unavailable") == "skip"
 
         def refuse(setting: str, rule: str) -> ConfigError:
             return ConfigError(f"{table.source}: {table.path}.{setting} {rule}")
@@ -274,9 +301,9 @@ class Chain:
         A name stays where it is: writing to another store than `write_to` is refused, with the command that moves it.
 
         Raises:
-            StoreUnavailableError: a store before it cannot be reached, and `on_unreachable` is `stop`; or one cannot be
+            StoreUnavailableError: a store before it cannot be reached, and `on_unavailable` is `fail`; or one cannot be
                 reached, and no other store has the name.
-            AccessDeniedError, DamagedStoreError: a store before it denies access or is damaged, also with `next`.
+            AccessDeniedError, CorruptedStoreError: a store before it denies access or is damaged, also with `skip`.
         """
         silent: dict[str, StoreUnavailableError] = {}
         for store in self.stores:
@@ -305,7 +332,7 @@ class Chain:
         """All names in the order of their bytes, each with the first store that has it. Raises: as `holder`."""
         members = list(self._reachable())
         last = None
-        listings = (zip(opened.store.names(prefix), repeat(place)) for place, opened in enumerate(members))
+        listings = (zip(opened.names(prefix), repeat(place)) for place, opened in enumerate(members))
         for name, place in merge(*listings):
             if name != last:
                 last = name
@@ -396,7 +423,7 @@ class Stores:
         if table.backend != CHAIN:
             return self._open(table)
         if name is None:
-            raise ConfigError(f"store {table.name!r} is a chain of stores; name one of them")
+            raise ConfigError(f"store {table.name!r} is a chain of stores", hint="name one of them")
         return self.chain(table).holder(name)
 
     def table(self, store: str | None, name: str | None) -> StoreConfig:
@@ -446,7 +473,7 @@ class Stores:
         if table.backend == CHAIN:
             return self.chain(table).names(prefix)
         opened = self._open(table)
-        return ((name, opened) for name in opened.store.names(prefix))
+        return ((name, opened) for name in opened.names(prefix))
 
     def versions(self, opened: OpenStore, name: str, version: int | None = None) -> Sequence[RecordInfo]:
         """The versions of a name; `version` has to be one of them.
@@ -462,7 +489,7 @@ class Stores:
             raise self.not_found(opened, name)
         if version is not None and all(info.version != version for info in infos):
             known = ", ".join(str(info.version) for info in infos)
-            raise KeyNotFoundError(f"{name} has no version {version} in store {opened.name!r}; it has: {known}")
+            raise KeyNotFoundError(f"{name} has no version {version} in store {opened.name!r}", hint=f"it has: {known}")
         return infos
 
     def resolve(
@@ -485,15 +512,16 @@ class Stores:
         if only_single:
             known = ", ".join(info.reference for info in infos)
             raise PolicyError(
-                f"{reference} has several versions, and a rotation meanwhile would make it another one; say which is "
-                f"meant: {known}"
+                f"{reference} has several versions, and a rotation meanwhile would make it another one",
+                hint=f"say which is meant: {known}",
             )
         now = self._clock()
         info = lifecycle.primary(infos, now)
         if info is None:
+            reason, hint = lifecycle.why_not(infos, now)
             raise PolicyError(
-                f"{reference} has no version that signs, so say which is meant, such as {infos[-1].reference}: "
-                f"{lifecycle.why_not(infos, now)}"
+                f"{reference} has no version that signs: {reason}",
+                hint=f"name a version, such as {infos[-1].reference}; to sign, {hint}",
             )
         return opened, info
 
@@ -504,10 +532,12 @@ class Stores:
         asked = f"store {opened.name!r}" if opened.chain is None else f"chain {opened.chain}"
         none = f"{asked} has no key {name}"
         if not holders:
-            return KeyNotFoundError(f"{none}; make one with generate or import, or name another --store{unasked}")
+            return KeyNotFoundError(
+                f"{none}", hint=f"make one with generate or import, or name another --store{unasked}"
+            )
         first = holders[0]
-        way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or say --store {first}"
-        return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}; {way}")
+        way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or pass --store {first}"
+        return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}", hint=f"{way}")
 
     def elsewhere(self, opened: OpenStore, name: str) -> tuple[list[str], list[str]]:
         """Which other configured stores have a version of a name that is not destroyed, and which could not be read."""

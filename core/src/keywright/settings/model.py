@@ -100,9 +100,9 @@ class RawValue(NamedTuple):
     def __repr__(self) -> str:
         return f"<given {self.path} by {self.source}>"
 
-    def error(self, rule: str) -> ConfigError:
+    def error(self, rule: str, *, hint: str | None = None) -> ConfigError:
         """`SOURCE: PATH RULE`."""
-        return ConfigError(f"{self.source}: {self.path} {rule}")
+        return ConfigError(f"{self.source}: {self.path} {rule}", hint=hint)
 
 
 @final

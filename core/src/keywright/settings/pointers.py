@@ -33,8 +33,8 @@ def follow(setting: Setting, given: RawValue) -> RawValue:
     return given._replace(value=Fetched(read(target)), textual=True)
 
 
-def exposed(given: RawValue) -> Iterator[str]:
-    """One sentence for each file that a pointer, or a list of them, refers to and other users may read.
+def exposed(given: RawValue) -> Iterator[tuple[str, str]]:
+    """A message and a hint for each file that a pointer, or a list of them, refers to and other users may read.
 
     Container secrets are excepted: they belong to root and are readable by everyone in the container. They are links,
     or on a read-only file system; a plain file that root could chmod is not a container secret.
@@ -44,8 +44,8 @@ def exposed(given: RawValue) -> Iterator[str]:
         path = _exposed_path(pointer)
         if path is not None:
             yield (
-                f"{given.path} points to {path}, which other users may read; run `chmod go-r` on it, and replace what "
-                "it holds if others may have read it"
+                f"{given.path} points to {path}, which other users may read",
+                "run `chmod go-r` on it, and replace the secret if others may have read it",
             )
 
 
@@ -84,7 +84,7 @@ def _from_environment(target: RawValue) -> str:
     if isinstance(value.value, str):
         return value.value
     spelt = f" {target.value}" if _is_variable(target) else ""
-    raise target.error(f"points to the environment variable{spelt}, which is not set; set it")
+    raise target.error(f"points to the environment variable{spelt}, which is not set", hint="set it")
 
 
 def _is_variable(target: RawValue) -> bool:
@@ -114,36 +114,38 @@ def _from_file(target: RawValue) -> str:
     read = _read(place)
     if isinstance(read, Secret):
         return read.reveal().removesuffix(b"\n").decode(errors="surrogateescape")
-    raise target.error(f"points to {_spelt_file(target, place)}, {read}")
+    raise target.error(f"points to {_spelt_file(target, place)}, {read[0]}", hint=read[1])
 
 
 def _place(target: RawValue) -> RawValue:
     return target._replace(value=os.path.join(target.base, os.path.expanduser(cast(str, target.value))))
 
 
-def _read(place: RawValue) -> Secret | str:
-    """The content of the file, or the problem with it."""
+def _read(place: RawValue) -> Secret | tuple[str, str]:
+    """The content of the file, or the problem with it and what to do."""
     try:
         # Not blocking, or a FIFO would stop the program until another process writes into it.
         descriptor = os.open(cast(str, place.value), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         return _unreadable(error)
     except ValueError:
-        return "by a name that this system cannot have; correct it"
+        return "by a name that this system cannot have", "correct it"
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return "which is no regular file; point it to one"
+            return "which is no regular file", "point it to one"
         with open(descriptor, "rb", closefd=False) as file:
             data = Secret(file.read(_MAXIMUM_FILE_BYTES + 1))
     except OSError as error:
         return _unreadable(error)
     finally:
         os.close(descriptor)
-    return data if len(data) <= _MAXIMUM_FILE_BYTES else "which is over 64 KiB; point it to a file with the value alone"
+    if len(data) > _MAXIMUM_FILE_BYTES:
+        return "which is over 64 KiB", "point it to a file with the value alone"
+    return data
 
 
-def _unreadable(error: OSError) -> str:
-    return f"which cannot be read ({error.strerror}); check the path"
+def _unreadable(error: OSError) -> tuple[str, str]:
+    return f"which cannot be read ({error.strerror})", "check the path"
 
 
 def _spelt_file(target: RawValue, place: RawValue) -> str:

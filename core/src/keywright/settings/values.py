@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DEEPEST: Final = 8  # tables and lists in each other; nothing that a key carries comes near it
 _WRONG: Final = object()
+_RENAMED: Final = {"on_unreachable": "on_unavailable"}
 
 
 def check_options(
@@ -47,7 +48,9 @@ def check_options(
         if name not in declared:
             allowed = ", ".join(declared) or "none"
             near = [other for other in (*declared, *beside) if other != name]
-            raise value.error(f"is no setting of {owner}{did_you_mean(name, near)}; it has: {allowed}")
+            if name in _RENAMED:
+                raise value.error("was renamed in keywright 0.2", hint=f"use {_RENAMED[name]}")
+            raise value.error(f"is no setting of {owner}{did_you_mean(name, near)}", hint=f"it has: {allowed}")
     for name, setting in declared.items():
         if name not in given and setting.default is REQUIRED:
             raise ConfigError(f"{source}: {path}.{name} is missing: {owner} needs it, {setting.rule()}")
@@ -74,7 +77,7 @@ def parse_setting(setting: Setting, given: RawValue) -> object:
 
         given = follow(setting, given)
     elif setting.type == "secret":
-        raise given.error(f"must be {setting.rule()}; a secret written out here would be seen by too many")
+        raise given.error(f"must be {setting.rule()}", hint="a secret written out here would be seen by too many")
     parsed = given._replace(value=_PARSERS[setting.type](setting, given))
     if parsed.value is _WRONG or (setting.choices and parsed.value not in setting.choices):
         raise given.error(f"must be {setting.rule()}")
@@ -108,7 +111,7 @@ def _path(_setting: Setting, given: RawValue) -> object:
     if not given.value:
         raise given.error("must be a path, as text, and not empty")
     if given.value.startswith("~") and os.path.expanduser(given.value) == given.value:
-        raise given.error("starts with ~, and no such home directory is known; write the path in full")
+        raise given.error("starts with ~, and no such home directory is known", hint="write the path in full")
     return os.path.normpath(os.path.join(given.base, os.path.expanduser(given.value)))
 
 

@@ -28,11 +28,11 @@ class ChainBackend:
         Setting("stores", "list", help="the stores that are asked, in this order; the first that has a name answers"),
         Setting("write_to", "text", None, "the one of them that new names go to; without it the chain is read-only"),
         Setting(
-            "on_unreachable",
+            "on_unavailable",
             "text",
-            "stop",
-            "whether a store that cannot be reached ends the search, or the next one is asked",
-            choices=("stop", "next"),
+            "fail",
+            "whether a store that is unavailable is an error (fail), or the next store is asked (skip)",
+            choices=("fail", "skip"),
         ),
     )
     capabilities = Capabilities(writable=True, metadata=True)
@@ -43,7 +43,7 @@ class ChainBackend:
         Raises:
             ConfigError: always: a chain is nothing without the ring that has its stores.
         """
-        raise ConfigError("is a chain, which only a ring can open; open a ring over the configuration")
+        raise ConfigError("is a chain, which only a ring can open", hint="open a ring over the configuration")
 
 
 _BACKEND: Final = ChainBackend()

@@ -8,14 +8,21 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
+from keywright.errors import (
+    ConflictError,
+    KeyExistsError,
+    KeyNotFoundError,
+    KeywrightError,
+    UnsupportedOperationError,
+)
 from keywright.plugins.hooks import hookimpl
-from keywright.protocols import Capabilities
+from keywright.protocols import Capabilities, CreateResult
 from keywright.records import Record, RecordInfo, Revision, State
 from keywright.settings.model import Options, Setting
 
 if TYPE_CHECKING:
-    from keywright.protocols import StoreBackend
+    from keywright.protocols import Guard, StoreBackend
+    from keywright.secret import Secret
 
 __all__ = ["KEYWRIGHT_API", "MemoryBackend", "MemoryStore"]
 
@@ -66,47 +73,89 @@ class MemoryStore:
                     found.append(name)
         return iter(found)
 
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version.
 
         Raises:
             KeyExistsError: it exists already; nothing was written.
+            ConflictError: the record of `guard` has another revision; nothing was written.
             UnsupportedOperationError: its state is `destroyed` but it has a payload.
         """
-        _refuse_payload_of_destroyed(record)
+        if record.payload is not None:
+            _refuse_destroyed(record.info)
         name, version = record.info.name, record.info.version
         with self._lock:
+            self._check_guard(guard)
             if version in self._records.get(name, {}):
                 raise KeyExistsError(
-                    f"{name}@{version}: is in the store already; nothing was written; take the next version"
+                    f"{name}@{version}: is in the store already; nothing was written",
+                    hint="take the next version",
+                    name=name,
+                    version=version,
                 )
             if not self._lists(name):
                 insort(self._names, name)
             return self._put(record)
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        """Replace a version's metadata, or its payload, or destroy it.
+    def create_many(self, records: Sequence[Record], *, guard: Guard | None = None) -> Sequence[CreateResult]:
+        """Add versions, one after another. Returns a result for each."""
+        results = []
+        for record in records:
+            try:
+                results.append(CreateResult("created", self.create(record, guard=guard)))
+            except KeyExistsError as error:
+                results.append(CreateResult("exists", error=error))
+            except KeywrightError as error:
+                results.append(CreateResult("failed", error=error))
+        return results
+
+    def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """Replace a version's metadata.
 
         Raises:
             KeyNotFoundError: the version does not exist.
-            ConflictError: its revision differs; nothing was written.
-            UnsupportedOperationError: metadata and payload change at once without a destruction, or the state is
-                `destroyed` but there is a payload.
+            ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
+            UnsupportedOperationError: the state is `destroyed`, and the version has a payload.
         """
-        _refuse_payload_of_destroyed(record)
-        name, version = record.info.name, record.info.version
         with self._lock:
-            old = self._find(name, version)
-            if old.info.revision != expected:
-                raise ConflictError(f"{name}@{version}: changed since it was read; nothing was written, read it again")
-            destroys = record.info.state is State.DESTROYED and record.payload is None
-            if record.payload != old.payload and _own(record.info, expected) != old.info and not destroys:
-                raise UnsupportedOperationError(
-                    f"{name}@{version}: metadata and payload do not change in one update; make two updates"
-                )
-            return self._put(record)
+            old = self._expected(info.name, info.version, expected, guard)
+            if old.payload is not None:
+                _refuse_destroyed(info)
+            return self._put(Record(info, old.payload))
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+    def replace_payload(
+        self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
+    ) -> RecordInfo:
+        """Replace a version's payload.
+
+        Raises:
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
+            UnsupportedOperationError: the version has no payload.
+        """
+        with self._lock:
+            old = self._expected(name, version, expected, guard)
+            if old.payload is None:
+                raise UnsupportedOperationError(
+                    f"{name}@{version}: has no payload that could be replaced", hint="import it instead"
+                )
+            return self._put(Record(old.info, payload))
+
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """Replace a version's metadata and erase its payload.
+
+        Raises:
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
+            UnsupportedOperationError: the state is not `destroyed`.
+        """
+        if info.state is not State.DESTROYED:
+            raise UnsupportedOperationError(f"{info.reference}: its state is not destroyed", hint="use update_info")
+        with self._lock:
+            self._expected(info.name, info.version, expected, guard)
+            return self._put(Record(info, None))
+
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
         """Remove a whole name.
 
         Raises:
@@ -118,9 +167,33 @@ class MemoryStore:
             if not infos:
                 raise _no_such_name(name)
             if [info.revision for info in infos] != list(expected):
-                raise ConflictError(f"{name}: changed since it was read; nothing was removed, read it again")
+                raise ConflictError(f"{name}: changed since it was read", hint="nothing was removed, read it again")
             del self._records[name]
             del self._names[bisect_left(self._names, name)]
+
+    def _expected(self, name: str, version: int, expected: Revision, guard: Guard | None) -> Record:
+        self._check_guard(guard)
+        old = self._find(name, version)
+        if old.info.revision != expected:
+            raise ConflictError(
+                f"{name}@{version}: changed since it was read",
+                hint="nothing was written, read it again",
+                name=name,
+                version=version,
+            )
+        return old
+
+    def _check_guard(self, guard: Guard | None) -> None:
+        if guard is None:
+            return
+        record = self._records.get(guard.name, {}).get(guard.version)
+        if record is None or record.info.revision != guard.revision:
+            raise ConflictError(
+                f"{guard.name}@{guard.version}: changed since it was read",
+                hint="nothing was written, read it again",
+                name=guard.name,
+                version=guard.version,
+            )
 
     def _lists(self, name: str) -> bool:
         index = bisect_left(self._names, name)
@@ -132,27 +205,25 @@ class MemoryStore:
             raise _no_such_name(name)
         if version not in versions:
             raise KeyNotFoundError(
-                f"{name}@{version}: the store has no such version; `keywright show {name}` lists those it has"
+                f"{name}@{version}: the store has no such version", hint=f"`keywright show {name}` lists those it has"
             )
         return versions[version]
 
     def _put(self, record: Record) -> RecordInfo:
         self._writes += 1
         info = _own(record.info, Revision(str(self._writes)))
-        made, told = Record(info, record.payload), _own(info)
+        stored, returned = Record(info, record.payload), _own(info)
         # One step, so that an interrupt comes before it or after.
         if info.name in self._records:
-            self._records[info.name][info.version] = made
+            self._records[info.name][info.version] = stored
         else:
-            self._records[info.name] = {info.version: made}
-        return told
+            self._records[info.name] = {info.version: stored}
+        return returned
 
 
-def _refuse_payload_of_destroyed(record: Record) -> None:
-    if record.info.state is State.DESTROYED and record.payload is not None:
-        raise UnsupportedOperationError(
-            f"{record.info.reference}: a destroyed version has no payload; leave the payload out"
-        )
+def _refuse_destroyed(info: RecordInfo) -> None:
+    if info.state is State.DESTROYED:
+        raise UnsupportedOperationError(f"{info.reference}: a destroyed version has no payload", hint="use destroy")
 
 
 def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:
@@ -161,7 +232,7 @@ def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:
 
 
 def _no_such_name(name: str) -> KeyNotFoundError:
-    return KeyNotFoundError(f"{name}: the store has no such name; `keywright list` shows those it has")
+    return KeyNotFoundError(f"{name}: the store has no such name", hint="`keywright list` shows those it has")
 
 
 class MemoryBackend:
@@ -169,7 +240,7 @@ class MemoryBackend:
 
     name = "memory"
     settings = (ID_SETTING,)
-    capabilities = Capabilities(writable=True, metadata=True, shared=False, persistent=False)
+    capabilities = Capabilities(writable=True, metadata=True, shared=False, persistent=False, guarded=True)
 
     def __init__(self) -> None:
         self._stores: dict[str, MemoryStore] = {}

@@ -43,10 +43,10 @@ def traceback_with_locals(error: BaseException) -> str:
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
-def refusal(kind: type[_E], call: Callable[..., object], *arguments: object) -> _E:
+def refusal(kind: type[_E], call: Callable[..., object], *arguments: object, **named: object) -> _E:
     """The error that the call must raise; in a frame of its own, as its traceback may be searched for secrets."""
     with pytest.raises(kind) as caught:
-        call(*arguments)
+        call(*arguments, **named)
     return caught.value
 
 

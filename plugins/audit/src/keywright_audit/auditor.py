@@ -10,7 +10,7 @@ from keywright import hookimpl
 from keywright.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from keywright import KeyEvent, ReviewRequest
+    from keywright import KeyEvent, Problem, ReviewRequest
 
 __all__ = ["Auditor", "audit_to"]
 
@@ -40,12 +40,13 @@ class Auditor:
         from keywright_audit.log import append
 
         if request.dry_run:
-            return tuple(map(_unlogged, self.examine())) if self._required else ()
+            problems = self.check() if self._required else ()
+            return tuple(_unlogged(f"{subject}: {message}", hint) for subject, message, hint in problems)
         try:
             append(self._path, "intent", _members(request))
         except StoreError as error:
             self._unlogged[get_ident()] = error
-            return (_unlogged(error),) if self._required else ()
+            return (_unlogged(str(error), error.hint),) if self._required else ()
         return ()
 
     @hookimpl
@@ -69,11 +70,11 @@ class Auditor:
         if before is not None and not self._required:
             raise before
 
-    def examine(self) -> Iterator[str]:
-        """One sentence for each thing that would keep a line from being written. Writes nothing."""
-        from keywright_audit.log import examine
+    def check(self) -> Iterator[Problem]:
+        """The problems that would prevent a line from being written. Writes nothing."""
+        from keywright_audit.log import check
 
-        return examine(self._path)
+        return check(self._path)
 
 
 def audit_to(path: str | None, *, required: bool) -> Auditor:
@@ -83,16 +84,18 @@ def audit_to(path: str | None, *, required: bool) -> Auditor:
         ConfigError: there is no path, or this system has no `flock` (Windows), so that no line would be safe.
     """
     if path is None:
-        raise ConfigError("required is true, and there is no path; say which file to log to")
+        raise ConfigError("required is true, and there is no path", hint="say which file to log to")
     try:
         import fcntl  # noqa: F401  (whether it is there)
     except ImportError:
-        raise ConfigError("the audit log needs POSIX file locks, which this system lacks; take path out") from None
+        raise ConfigError(
+            "the audit log needs POSIX file locks, which this system lacks", hint="take path out"
+        ) from None
     return Auditor(path, required=required)
 
 
-def _unlogged(why: object) -> str:
-    return f"what cannot be logged is not done: {why}"
+def _unlogged(message: str, hint: str | None) -> str:
+    return f"what cannot be logged is not done: {message}" + (f"; {hint}" if hint else "")
 
 
 def _members(event: ReviewRequest | KeyEvent) -> Mapping[str, object]:

@@ -73,7 +73,7 @@ def _verify(arguments: Namespace, context: Context) -> int:
         context.print_json(_document(path, verified))
         return _NO if verified.faults else 0
     for note in verified.notes:
-        context.note(f"keywright: {path}: {_text_of(note)}")
+        context.warn(f"{path}: {_text_of(note)}")
     for fault in verified.faults:
         context.print(f"{path}: {_text_of(fault)}")
     if not verified.faults:
@@ -87,9 +87,11 @@ def _head(arguments: Namespace, context: Context) -> int:
     path = _path(arguments, context)
     verified = verify(path)
     if verified.faults:
-        raise FormatError(f"{path}: is not as it was written, so its last hash proves nothing; see `audit verify`")
+        raise FormatError(
+            f"{path}: is not as it was written, so its last hash proves nothing", hint="see `audit verify`"
+        )
     if verified.hash is None:
-        raise FormatError(f"{path}: has no line yet; do something with a key first")
+        raise FormatError(f"{path}: has no line yet", hint="do something with a key first")
     if context.json:
         context.print_json({"file": path, "lines": verified.lines, "hash": verified.hash})
     else:
@@ -105,11 +107,11 @@ def _show(arguments: Namespace, context: Context) -> int:
     is_first = True
     for number, raw in lines_of(path):
         if number == 1 and not begins_a_log(raw):
-            raise FormatError(f"{path}: is no audit log; name another file")
+            raise FormatError(f"{path}: is no audit log", hint="name another file")
         line = read_line(raw.removesuffix(b"\n"))
         members = None if line is None else line.members()
         if members is None:
-            context.note(f"keywright: {path}: line {number} is no line of an audit log; see `audit verify`")
+            context.warn(f"{path}: line {number} is no line of an audit log", hint="see `audit verify`")
             continue
         if arguments.name not in (None, members.get("name")):
             continue
@@ -127,13 +129,13 @@ def _path(arguments: Namespace, context: Context) -> str:
     if arguments.file:
         return str(arguments.file)
     if arguments.file == "":
-        raise ConfigError("the path of the audit log is empty; name a file")
+        raise ConfigError("the path of the audit log is empty", hint="name a file")
     table = context.config.plugin.get("audit")
     given = None if table is None else table.given.get("path")
     if given is None:
-        raise ConfigError("no audit log is configured; name a FILE, or set plugin.audit.path")
+        raise ConfigError("no audit log is configured", hint="name a FILE, or set plugin.audit.path")
     if not isinstance(given.value, str) or not given.value:
-        raise ConfigError(f"{given.source}: {given.path} is not written out; name the FILE")
+        raise ConfigError(f"{given.source}: {given.path} is not written out", hint="name the FILE")
     return os.path.normpath(os.path.join(given.base, os.path.expanduser(given.value)))
 
 

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from keywright import format_time
-from keywright.errors import DamagedStoreError, DurabilityUnknownError, StoreError
-from keywright.files import ErrorTable, check_owner, locked, sync
+from keywright import Problem, format_time
+from keywright.errors import CorruptedStoreError, DurabilityError, StoreError
+from keywright.files import ErrorTable, Report, check_owner, locked, sync
 
 Kind = Literal["intent", "outcome", "recovered"]
 HEAD: Final = b'{"kind":"'
@@ -32,22 +32,28 @@ _FIRST_BYTES: Final = 4096
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # O_NONBLOCK: a FIFO in the place of the file must not make us wait for its other end.
 _OPEN_FILE: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_MISPLACED: Final = (
-    "{subject}: a link or another kind of file stands where the audit log or its directory should be; move it away, or "
-    "set another path"
+_MISPLACED: Final = Report(
+    "{subject}: a link or another kind of file is in the place of the audit log or its directory",
+    "move it away, or set another path",
 )
 _WRITING: Final = ErrorTable(
-    denied="{subject}: the audit log cannot be written ({reason}); run as its owner, or correct the permissions",
-    read_only="{subject}: the audit log is on a file system that is mounted read-only; remount it, or set another path",
-    full="{subject}: there is no room for the audit log ({reason}); make room and try again",
+    denied=Report(
+        "{subject}: the audit log cannot be written ({reason})", "run as its owner, or correct the permissions"
+    ),
+    read_only=Report(
+        "{subject}: the audit log is on a file system that is mounted read-only", "remount it, or set another path"
+    ),
+    full=Report("{subject}: there is no room for the audit log ({reason})", "make room and try again"),
     misplaced=_MISPLACED,
-    missing="{subject}: there is no directory to make the audit log's in; make it, or set another path",
-    other="{subject}: the audit log cannot be written ({reason}); mend that and try again",
+    missing=Report("{subject}: there is no directory to make the audit log's in", "make it, or set another path"),
+    other=Report("{subject}: the audit log cannot be written ({reason})", "fix that and try again"),
 )
-_UNCONFIRMED: Final = (
-    "{subject}: a line is written, but the system would not confirm that it is on the disk ({reason}); check the disk"
+_UNCONFIRMED: Final = Report(
+    "{subject}: a line was written, but the system did not confirm that it is on the disk ({reason})",
+    "check the disk",
+    DurabilityError,
 )
-_CONFIRMING: Final = ErrorTable(other=(DurabilityUnknownError, _UNCONFIRMED))
+_CONFIRMING: Final = ErrorTable(other=_UNCONFIRMED)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _T = TypeVar("_T")
 
@@ -133,13 +139,13 @@ def read_tail(descriptor: int, path: str) -> Tail:
 
     Raises:
         OSError: it cannot be read.
-        DamagedStoreError: the last line is not as it was written, or the file is not a log.
+        CorruptedStoreError: the last line is not as it was written, or the file is not a log.
     """
     size = os.fstat(descriptor).st_size
     if size == 0:
         return Tail(None, b"", True, 0)
     if not begins_a_log(os.pread(descriptor, len(HEAD), 0)):
-        raise DamagedStoreError(f"{path}: is no audit log, and nothing was written to it; set another path")
+        raise CorruptedStoreError(f"{path}: is no audit log, and nothing was written to it", hint="set another path")
     length = 0
     while length < min(size, LONGEST_BYTES):
         length = min(size, max(_FIRST_BYTES, 4 * length))
@@ -179,10 +185,10 @@ def _tail_of(data: bytes, path: str, size: int, *, is_whole: bool) -> Tail | Non
     return Tail(None, data, False, size)
 
 
-def _changed(path: str) -> DamagedStoreError:
-    return DamagedStoreError(
-        f"{path}: the last line of the audit log is not as it was written; see `keywright audit verify`, and move the "
-        "file away to begin another"
+def _changed(path: str) -> CorruptedStoreError:
+    return CorruptedStoreError(
+        f"{path}: the last line of the audit log is not as it was written",
+        hint="see `keywright audit verify`, and move the file away to begin another",
     )
 
 
@@ -199,8 +205,8 @@ def append(path: str, kind: Kind, members: Mapping[str, object], *, patience: fl
         AccessDeniedError: the file or its directory cannot be written, or others may change it.
         ReadOnlyStoreError: it is on a file system that is mounted read-only.
         StoreUnavailableError: there is no room, or another process held the file for `patience` seconds.
-        DamagedStoreError: the last line is not as it was written, or the file is not a log.
-        DurabilityUnknownError: the line is written, and perhaps not on the disk.
+        CorruptedStoreError: the last line is not as it was written, or the file is not a log.
+        DurabilityError: the line is written, and perhaps not on the disk.
     """
     with _WRITING.about(path):
         under_lock(path, lambda above, log: _append(above, log, path, kind, members), patience=patience)
@@ -244,7 +250,7 @@ def under_lock(path: str, work: Callable[[int, int], _T], *, patience: float = L
     Raises:
         OSError: it cannot be opened, made or locked.
         AccessDeniedError: the file or its directory belongs to another user, or may be changed by others.
-        DamagedStoreError: it is not a regular file.
+        CorruptedStoreError: it is not a regular file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
     deadline = time.monotonic() + patience
@@ -308,7 +314,7 @@ def _check_directory(descriptor: int, path: str) -> None:
 def _check_file(descriptor: int, path: str) -> os.stat_result:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
-        raise DamagedStoreError(_MISPLACED.format(subject=path))
+        raise CorruptedStoreError(_MISPLACED.message.format(subject=path), hint=_MISPLACED.hint)
     check_owner(found, path, "the audit log")
     return found
 
@@ -324,13 +330,13 @@ def _is_still_there(directory: int, name: str, found: os.stat_result) -> bool:
 # What would keep a line from being written, found out without writing one.
 
 
-def examine(path: str) -> Iterator[str]:
-    """One sentence for each problem of the place that the log at `path` is in, or would be made in. Makes nothing."""
+def check(path: str) -> Iterator[Problem]:
+    """The problems of the place that the log at `path` is in, or would be created in. Writes nothing."""
     try:
         with _WRITING.about(path):
             _check(path)
     except StoreError as error:
-        yield str(error)
+        yield Problem(path, str(error).removeprefix(f"{path}: "), error.hint or "correct it")
 
 
 def _check(path: str) -> None:

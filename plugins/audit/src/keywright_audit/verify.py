@@ -58,7 +58,7 @@ def verify(path: str, *, expected: str | None = None) -> Verified:
         chain.take(number, raw)
     chain.end()
     if not chain.begins:
-        raise FormatError(f"{path}: is no audit log; name another file")
+        raise FormatError(f"{path}: is no audit log", hint="name another file")
     places = _places(path, {wanted for _, wanted in chain.unlinked}) if chain.unlinked else {}
     faults = [*chain.faults, *(_unlinked(number, places.get(wanted)) for number, wanted in chain.unlinked)]
     return Verified(chain.lines, chain.last, sorted(faults), chain.notes)
@@ -107,7 +107,7 @@ class _Chain:
             )
             self.notes.append(Finding(number, "cut", sentence))
         if self._expected is not None:
-            sentence = "no line has the expected hash: the end was cut off, or all was written anew"
+            sentence = "no line has the expected hash: the end was cut off, or the whole log was rewritten"
             self.faults.append(Finding(0, "end", sentence))
 
     def _link(self, number: int, previous: str | None) -> None:
@@ -161,7 +161,7 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError(f"{path}: is no regular file; name the audit log")
+                raise ConfigError(f"{path}: is no regular file", hint="name the audit log")
             left = settled_size(descriptor, path)
             number = 0
             while left > 0:
@@ -169,11 +169,15 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
                 number += 1
                 left -= len(line)
                 if len(line) == LONGEST_BYTES and left:
-                    raise FormatError(f"{path}: line {number} is longer than any of an audit log; name another file")
+                    raise FormatError(
+                        f"{path}: line {number} is longer than any of an audit log", hint="name another file"
+                    )
                 if not line:
                     return  # the file was cut meanwhile
                 yield number, line
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({os.strerror(error.errno or 0)}); check the path") from None
+        raise ConfigError(f"{path}: cannot be read ({os.strerror(error.errno or 0)})", hint="check the path") from None
     except ValueError:
-        raise ConfigError("the path of the audit log holds a character that no file name can; name another") from None
+        raise ConfigError(
+            "the path of the audit log holds a character that no file name can", hint="name another"
+        ) from None

@@ -49,11 +49,11 @@ def _parse(table: Mapping[str, str]) -> dict[tuple[str, int], str]:
         try:
             reference = parse_reference(key)
         except InvalidNameError as error:
-            raise ConfigError(f"variables: the name in entry {number} is none: {error}") from None
+            raise ConfigError(f"variables: the name in entry {number} is not valid: {error}", hint=error.hint) from None
         place = (reference.name, reference.version or 1)
         if place in variables:
             name = reference.name
-            raise ConfigError(f"variables: {name} and {name}@1 are the same version; leave one out")
+            raise ConfigError(f"variables: {name} and {name}@1 are the same version", hint="leave one out")
         if not _can_be_variable(variable):
             raise ConfigError(
                 f'variables."{key}" must be the name of an environment variable: not empty, and without = and NUL'

@@ -6,16 +6,16 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final, Literal
 
-from keywright import Record, RecordInfo, Secret
+from keywright import Problem, Record, RecordInfo, Secret
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
-    DamagedStoreError,
+    CorruptedStoreError,
     KeyNotFoundError,
     KeywrightError,
     UnsupportedOperationError,
 )
-from keywright.files import ErrorTable, unsafe
+from keywright.files import ErrorTable, Report, unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ FILE: Final = "_FILE"
 MAXIMUM_BYTES: Final = 1_048_576
 _CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _OPENING: Final = ErrorTable(
-    denied="{subject} points to a file that this user may not read; make it readable for this user alone",
-    other="{subject} points to a file that cannot be opened: {reason}; correct the path",
+    denied=Report("{subject} points to a file that this user may not read", "make it readable for this user alone"),
+    other=Report("{subject} points to a file that cannot be opened: {reason}", "correct the path"),
 )
 _READING: Final = ErrorTable(
-    other="{subject} points to a file that cannot be read: {reason}; correct the path, or check the disk"
+    other=Report("{subject} points to a file that cannot be read: {reason}", "correct the path, or check the disk")
 )
 
 
@@ -58,20 +58,21 @@ class EnvStore:
         Raises:
             KeyNotFoundError: no variable holds it, or the one that would is not set.
             ConfigError: the variable and its `_FILE` are both set.
-            DamagedStoreError: the variable or file is empty, or the file over 1 MiB.
+            CorruptedStoreError: the variable or file is empty, or the file over 1 MiB.
             StoreUnavailableError: the file cannot be opened or read.
             AccessDeniedError: the file may not be read, is not a regular file, or others may write it.
         """
         variable = self._variable(name, version)
         if variable is None:
             raise KeyNotFoundError(
-                f"no environment variable holds {name}@{version}; name one in the setting `variables`"
+                f"no environment variable holds {name}@{version}", hint="name one in the setting `variables`"
             )
         payload = _read(variable)
         if payload is None:
             raise KeyNotFoundError(
-                f"{name}@{version} would be in the environment variable {variable}, or in a file that "
-                f"{variable}{FILE} points to, and neither is set; set one, or name another in the setting `variables`"
+                f"{name}@{version} would be in the environment variable {variable}, or in a file that {variable}{FILE} "
+                "points to, and neither is set",
+                hint="set one, or name another in the setting `variables`",
             )
         return Record(RecordInfo(name=name, version=version), payload)
 
@@ -80,7 +81,7 @@ class EnvStore:
 
         Raises:
             ConfigError: a variable and its `_FILE` are both set.
-            DamagedStoreError: one is set, and one that `variables` names for a higher version is not. Without that
+            CorruptedStoreError: one is set, and one that `variables` names for a higher version is not. Without that
                 the older key would silently be the primary again.
         """
         numbers = sorted(version for listed, version in self._variables if listed == name) or [1]
@@ -88,10 +89,10 @@ class EnvStore:
         found = [number for number, variable in places.items() if _kind(variable) is not None]
         if found and found[-1] < max(places):
             newest = max(places)
-            raise DamagedStoreError(
+            raise CorruptedStoreError(
                 f"{name}@{newest} would be in the environment variable {places[newest]}, or in a file that "
-                f"{places[newest]}{FILE} points to, and neither is set although {name}@{found[-1]} is there; set one, "
-                f"or take {name}@{newest} out of the setting `variables`"
+                f"{places[newest]}{FILE} points to, and neither is set although {name}@{found[-1]} is there",
+                hint=f"set one, or take {name}@{newest} out of the setting `variables`",
             )
         return tuple(RecordInfo(name=name, version=number) for number in found)
 
@@ -112,10 +113,10 @@ class EnvStore:
         places = [variable for (listed, _), variable in self._variables.items() if listed == name]
         return any(variable in os.environ or variable + FILE in os.environ for variable in places)
 
-    def examine(self) -> Iterator[str]:
-        """One sentence for each variable that is set twice or leads to a file that others may read.
+    def check(self) -> Iterator[Problem]:
+        """A problem for each variable that is set twice or leads to a file that others may read.
 
-        As `keywright.ExaminedStore.examine`. The default variables that are set are looked at too.
+        As `keywright.CheckedStore.check`. The default variables that are set are looked at too.
         """
         default = {
             variable.removesuffix(FILE)
@@ -123,7 +124,7 @@ class EnvStore:
             if variable.startswith(PREFIX) and _CHARACTERS.issuperset(variable)
         }
         for variable in sorted({*self._variables.values(), *default}):
-            yield from _faults(variable)
+            yield from _problems(variable)
 
     def _variable(self, name: str, version: int) -> str | None:
         if name in self._names:
@@ -143,8 +144,8 @@ def _kind(variable: str) -> Literal["value", "file"] | None:
     value, file = variable in os.environ, variable + FILE in os.environ
     if value and file:
         raise ConfigError(
-            f"the environment variables {variable} and {variable}{FILE} are both set, and only one can be meant; "
-            "unset the other"
+            f"the environment variables {variable} and {variable}{FILE} are both set, and only one can be meant",
+            hint="unset the other",
         )
     return "value" if value else "file" if file else None
 
@@ -158,25 +159,28 @@ def _read(variable: str) -> Secret | None:
         return _read_file(variable + FILE)[0]
     payload = Secret(os.fsencode(os.environ.get(variable, "")))
     if not payload:
-        raise DamagedStoreError(f"the environment variable {variable} is set but empty; set it to the key, or unset it")
+        raise CorruptedStoreError(
+            f"the environment variable {variable} is set but empty", hint="set it to the key, or unset it"
+        )
     return payload
 
 
-def _faults(variable: str) -> Iterator[str]:
-    """One sentence for each problem of a variable, set or not, and of the file that its `_FILE` points to."""
+def _problems(variable: str) -> Iterator[Problem]:
+    """The problems of a variable, set or not, and of the file that its `_FILE` points to."""
     try:
         if _kind(variable) != "file":
             _read(variable)
             return
         _, found = _read_file(variable + FILE)
     except KeywrightError as error:
-        yield str(error)
+        yield Problem(variable, str(error), error.hint or "correct it")
         return
     # Container secrets are root's and readable by all: only processes inside the container can read them.
     if found.st_uid != 0 and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        yield (
-            f"{variable}{FILE} points to a file that other users may read; run `chmod go-r` on it, and replace the key "
-            "if others may have read it"
+        yield Problem(
+            variable + FILE,
+            "points to a file that other users may read",
+            "run `chmod go-r` on it, and replace the key if others may have read it",
         )
 
 
@@ -191,30 +195,38 @@ def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
             found = os.fstat(descriptor)
             reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
             if reason == "kind":
-                raise AccessDeniedError(f"{variable} points to what is no regular file; point it to the key's file")
+                raise AccessDeniedError(
+                    f"{variable} points to what is no regular file", hint="point it to the key's file"
+                )
             if reason:
                 raise AccessDeniedError(
-                    f"{variable} points to a file that other users may write; run `chmod go-w` on it, and see that the "
-                    "key in it is still yours"
+                    f"{variable} points to a file that other users may write",
+                    hint="run `chmod go-w` on it, and see that the key in it is still yours",
                 )
             with open(descriptor, "rb", closefd=False) as file:
                 payload = Secret(file.read(MAXIMUM_BYTES + 1))
     finally:
         os.close(descriptor)
     if not payload:
-        raise DamagedStoreError(f"{variable} points to an empty file; write the key into it, or unset the variable")
+        raise CorruptedStoreError(
+            f"{variable} points to an empty file", hint="write the key into it, or unset the variable"
+        )
     if len(payload) > MAXIMUM_BYTES:
-        raise DamagedStoreError(f"{variable} points to a file of over 1 MiB, which no key has; point it to the key's")
+        raise CorruptedStoreError(
+            f"{variable} points to a file of over 1 MiB, which no key has", hint="point it to the key's"
+        )
     return payload, found
 
 
 def _open_file(variable: str) -> int:
     if not hasattr(os, "O_NONBLOCK"):
         raise UnsupportedOperationError(
-            f"{variable}: this system cannot tell who may write a file; put the key into the variable itself"
+            f"{variable}: this system cannot tell who may write a file", hint="put the key into the variable itself"
         )
     if not os.environ.get(variable):
-        raise DamagedStoreError(f"the environment variable {variable} is set but empty; set it to a path, or unset it")
+        raise CorruptedStoreError(
+            f"the environment variable {variable} is set but empty", hint="set it to a path, or unset it"
+        )
     try:
         # O_NONBLOCK: a named pipe would otherwise keep this process waiting for a writer.
         return os.open(os.environ.get(variable, ""), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)

@@ -24,7 +24,7 @@ class FileBackend:
         Setting("path", "path", help="the directory that holds the keys; made by the first write, for its owner alone"),
         Setting("timeout", "duration", default=TIMEOUT, help="how long to wait for a lock that another process holds"),
     )
-    capabilities = Capabilities(writable=True, metadata=True, signing=False, shared=True, persistent=True)
+    capabilities = Capabilities(writable=True, metadata=True, guarded=True)
 
     def open(self, options: Options) -> AbstractContextManager[FileStore]:
         """Open the store in the directory `path`. A directory that does not exist is an empty store.
@@ -34,15 +34,15 @@ class FileBackend:
 
         Entering the context raises:
             AccessDeniedError: this user may not read it, or others may change what is in it.
-            DamagedStoreError: `path` is not a directory, or one that is not empty and not a store, or was written by a
-                newer keywright.
+            CorruptedStoreError: `path` is not a directory, or one that is not empty and not a store, or was written by
+                a newer keywright.
             StoreUnavailableError: it could not be read.
         """
         from keywright.files import has_locks
 
         if not has_locks():
             raise UnsupportedOperationError(
-                "the file store needs POSIX file locks, which this system does not have; use the sqlite store"
+                "the file store needs POSIX file locks, which this system does not have", hint="use the sqlite store"
             )
         from keywright_file.store import FileStore
 

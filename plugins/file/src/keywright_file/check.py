@@ -7,7 +7,8 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from keywright.errors import StoreError
+from keywright import Problem
+from keywright.errors import KeywrightError, StoreError
 from keywright.files import OPEN_TO_OTHERS
 from keywright_file.files import READING, Directory, check_file, check_key_file, status
 from keywright_file.layout import (
@@ -36,13 +37,13 @@ from keywright_file.layout import (
 from keywright_file.write import under_lock
 
 
-def examine(root: int, path: str, patience: float) -> Iterator[str]:
-    """One sentence for each problem. Read-only; writers wait no longer than it takes to look at one version again.
+def check(root: int, path: str, patience: float) -> Iterator[Problem]:
+    """The problems. Read-only; writers wait no longer than it takes to look at one version again.
 
     `patience` is how long to wait for a writer, in seconds.
 
     Raises:
-        OSError, StoreError: it cannot be examined.
+        OSError, StoreError: it cannot be checked.
     """
     try:
         directory = Directory(PRIVATE, path, parent=root)
@@ -50,12 +51,12 @@ def examine(root: int, path: str, patience: float) -> Iterator[str]:
         return  # there was never a write
     with directory as private:
         settled = _Settled(private, path, patience)
-        sentences = [
+        problems = [
             *_caught(path, settled(lambda: _private(private, path))),
             *_caught(path, _names(root, "", settled)),
         ]
     # One problem may be met by more than one way.
-    yield from dict.fromkeys(sentences)
+    yield from dict.fromkeys(problems)
 
 
 class _Settled:
@@ -66,18 +67,22 @@ class _Settled:
         self._private = private
         self._patience = patience
 
-    def __call__(self, look: Callable[[], Iterator[str]]) -> Iterator[str]:
-        def looked(_: object = None) -> list[str]:
+    def __call__(self, look: Callable[[], Iterator[Problem]]) -> Iterator[Problem]:
+        def looked(_: object = None) -> list[Problem]:
             return [*_caught(self.path, look())]
 
         found = looked()
         if found:
-            with suppress(FileNotFoundError):
+            try:
                 found = under_lock(self._private, self.path, looked, patience=self._patience, shared=True)
+            except FileNotFoundError:
+                pass  # no lock file, so no writer
+            except StoreError as error:
+                found = [_problem(self.path, error)]
         yield from found
 
 
-def _private(private: int, path: str) -> Iterator[str]:
+def _private(private: int, path: str) -> Iterator[Problem]:
     yield from _exposed(private, f"{path}/{PRIVATE}")
     entries = sorted(os.listdir(private))
     for entry in entries:
@@ -86,19 +91,20 @@ def _private(private: int, path: str) -> Iterator[str]:
         elif entry in (FORMAT, LOCK, PENDING):
             yield from _caught(path, _file(private, entry, f"{path}/{PRIVATE}/{entry}"))
         else:
-            yield str(unexpected(path, IN_THE_PRIVATE_AREA, f"{PRIVATE}/{entry}"))
+            yield _problem(path, unexpected(path, IN_THE_PRIVATE_AREA, f"{PRIVATE}/{entry}"))
     if PENDING in entries:
-        yield f"{path}: an interrupted write is not completed; mend what else is found, then write to the store"
+        yield Problem(path, "an interrupted write is not completed", "fix the other problems, then write to the store")
 
 
-def _temporary(private: int, path: str) -> Iterator[str]:
+def _temporary(private: int, path: str) -> Iterator[Problem]:
     with Directory(TEMPORARY, path, parent=private) as temporary:
         yield from _exposed(temporary, f"{path}/{PRIVATE}/{TEMPORARY}")
         if os.listdir(temporary):
-            yield f"{path}: interrupted writes left files in {PRIVATE}/{TEMPORARY}, which may hold keys; remove them"
+            message = f"interrupted writes left files in {PRIVATE}/{TEMPORARY}, which may contain keys"
+            yield Problem(path, message, "remove them")
 
 
-def _names(directory: int, name: str, settled: _Settled) -> Iterator[str]:
+def _names(directory: int, name: str, settled: _Settled) -> Iterator[Problem]:
     """The faults of a directory of the tree and all below; `name` is empty for the root."""
     subject = f"{name} in {settled.path}" if name else settled.path
     for entry in sorted(os.listdir(directory)):
@@ -112,7 +118,7 @@ def _names(directory: int, name: str, settled: _Settled) -> Iterator[str]:
             yield from _caught(subject, settled(lambda: _entry(directory, entry, name, settled.path)))  # noqa: B023  (called here)
 
 
-def _below(directory: int, entry: str, name: str, settled: _Settled) -> Iterator[str]:
+def _below(directory: int, entry: str, name: str, settled: _Settled) -> Iterator[Problem]:
     subject = f"{name} in {settled.path}"
     with suppress(FileNotFoundError), Directory(entry, subject, parent=directory) as opened:
         yield from _exposed(opened, subject)
@@ -127,7 +133,7 @@ def _mode(directory: int, entry: str) -> int:
         return 0
 
 
-def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[str]:
+def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[Problem]:
     """The faults of a version, or of what has no place among names."""
     subject = f"{name} in {path}" if name else path
     mode = _mode(directory, entry)
@@ -135,15 +141,16 @@ def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[str]:
         return
     number = version_number(entry)
     if entry == REMOVED:
-        yield f"{subject}: a removal was interrupted, and hides its versions; remove the directory, or {REMOVED} in it"
+        message = "a removal was interrupted, and hides its versions"
+        yield Problem(subject, message, f"remove the directory, or {REMOVED} in it")
     elif not stat.S_ISDIR(mode):
-        raise misplaced_file(name, entry, subject)
+        yield _problem(subject, misplaced_file(name, entry, subject))
     elif not entry.startswith("@"):
-        raise unexpected(path, NOT_A_NAME, below(name, entry))
+        yield _problem(path, unexpected(path, NOT_A_NAME, below(name, entry)))
     elif number is None:
-        raise unexpected(subject, NOT_A_VERSION, below(name, entry))
+        yield _problem(subject, unexpected(subject, NOT_A_VERSION, below(name, entry)))
     elif not name:
-        raise unexpected(path, OUTSIDE_A_NAME, entry)
+        yield _problem(path, unexpected(path, OUTSIDE_A_NAME, entry))
     else:
         version = f"{name}@{number} in {path}"
         with Directory(entry, version, parent=directory) as opened:
@@ -151,37 +158,38 @@ def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[str]:
             yield from _caught(version, _version(opened, name, number, version))
 
 
-def _version(directory: int, name: str, number: int, subject: str) -> Iterator[str]:
+def _version(directory: int, name: str, number: int, subject: str) -> Iterator[Problem]:
     for file in sorted(os.listdir(directory)):
         if file.startswith("."):
             # No fault of the store's, but editors keep copies of what they edit under such names.
-            yield str(unexpected(subject, BESIDE_THE_KEY, f"{name}/@{number}/{file}"))
+            yield _problem(subject, unexpected(subject, BESIDE_THE_KEY, f"{name}/@{number}/{file}"))
         elif is_file(file):
             yield from _caught(subject, _file(directory, file, subject))
     version = read_version(directory, name, number, subject, with_payload=True)
     for file in map(_shown, sorted(version.leftovers)):
         if version.key is None:
-            yield f"{subject}: the file `{file}` of a version that has no secret is still there; remove that file"
+            yield Problem(
+                subject, f"the file `{file}` of a version that has no secret still exists", "remove that file"
+            )
         else:
-            yield (
-                f"{subject}: the checksum of another payload stands beside the key; of the files `{file}`, keep "
-                "that which has the CRC-32 of the key, and remove the others"
+            yield Problem(
+                subject,
+                "the checksum of another payload is beside the key",
+                f"of the files `{file}`, keep the one with the CRC-32 of the key, and remove the others",
             )
 
 
-def _file(directory: int, name: str, subject: str) -> Iterator[str]:
+def _file(directory: int, name: str, subject: str) -> Iterator[Problem]:
     found = status(name, directory)
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-        yield (
-            f"{subject}: a file has a second name (a hard link), through which it may be read, changed or outlive its "
-            "end; make it a copy of its own"
-        )
+        message = "a file has a second name (a hard link), which may be used to read, change or keep it"
+        yield Problem(subject, message, "replace it with a copy")
     if name == KEY:
         check_key_file(found, subject)
         return
     check_file(found, subject)
     if found.st_mode & OPEN_TO_OTHERS:
-        yield f"{subject}: the file `{_shown(name)}` may be read by other users; take that away with chmod 0600"
+        yield Problem(subject, f"the file `{_shown(name)}` may be read by other users", "run `chmod 0600` on it")
 
 
 def _shown(file: str) -> str:
@@ -189,16 +197,20 @@ def _shown(file: str) -> str:
     return "crc32-…" if is_checksum(file) else file
 
 
-def _exposed(directory: int, subject: str) -> Iterator[str]:
+def _exposed(directory: int, subject: str) -> Iterator[Problem]:
     if os.fstat(directory).st_mode & OPEN_TO_OTHERS:
-        yield f"{subject}: the directory may be read by other users; take that away with chmod 0700"
+        yield Problem(subject, "the directory may be read by other users", "run `chmod 0700` on it")
 
 
-def _caught(subject: str, faults: Iterable[str]) -> Iterator[str]:
+def _caught(subject: str, faults: Iterable[Problem]) -> Iterator[Problem]:
     """The faults, and what stopped the look for more."""
     try:
         yield from faults
     except StoreError as error:
-        yield str(error)
+        yield _problem(subject, error)
     except OSError as error:
-        yield str(READING.error(error, subject))
+        yield _problem(subject, READING.error(error, subject))
+
+
+def _problem(subject: str, error: KeywrightError) -> Problem:
+    return Problem(subject, str(error).removeprefix(f"{subject}: "), error.hint or "correct it")

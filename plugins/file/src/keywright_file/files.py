@@ -9,55 +9,61 @@ from types import TracebackType
 from typing import Final
 
 from keywright import Secret
-from keywright.errors import AccessDeniedError, DamagedStoreError, DurabilityUnknownError
-from keywright.files import OPEN_TO_OTHERS, ErrorTable, check_owner, make_directory, sync
+from keywright.errors import AccessDeniedError, CorruptedStoreError, DurabilityError
+from keywright.files import OPEN_TO_OTHERS, ErrorTable, Report, check_owner, make_directory, sync
 
 LONGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # what is longer is not a key, and might not fit into memory
 # O_NONBLOCK: a FIFO in the place of a file must not make us wait for its other end.
 SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
-_MISPLACED: Final = (
-    "{subject}: a link or another kind of file stands where the store keeps its own; restore it from a backup"
+_MISPLACED: Final = Report(
+    "{subject}: a link or another kind of file is in the place of a file of the store", "restore it from a backup"
 )
 
 
 def _table(outcome: str) -> ErrorTable:
-    """`outcome` says what became of a write: `nothing was written; `, or nothing."""
+    """`outcome` says what became of a write: `, nothing was written`, or nothing."""
     return ErrorTable(
-        denied="{subject}: the system denies access ({reason}); "
-        f"{outcome}run as the store's owner, or correct the permissions",
-        read_only=f"{{subject}}: the file system is mounted read-only; {outcome}remount it, or use another store",
-        full=f"{{subject}}: there is no room ({{reason}}); {outcome}make room and try again",
+        denied=Report(
+            f"{{subject}}: access is denied ({{reason}}){outcome}",
+            "run as the store's owner, or correct the permissions",
+        ),
+        read_only=Report(
+            f"{{subject}}: the file system is mounted read-only{outcome}", "remount it, or use another store"
+        ),
+        full=Report(f"{{subject}}: the disk is full ({{reason}}){outcome}", "free some space and try again"),
         misplaced=_MISPLACED,
-        other=f"{{subject}}: the system reports: {{reason}}; {outcome}mend that and try again",
+        other=Report(f"{{subject}}: {{reason}}{outcome}", "fix that and try again"),
     )
 
 
 READING: Final = _table("")
-WRITING: Final = _table("nothing was written; ")
+WRITING: Final = _table(", nothing was written")
 """As long as nothing of a write is visible."""
-_CONFIRMING: Final = (
-    "{subject}: the system would not confirm a write ({reason}), so it was given up and the store holds what it held; "
-    "check the disk"
+_CONFIRMING: Final = Report(
+    "{subject}: the system did not confirm a write ({reason}), so it was undone and the store is as it was",
+    "check the disk",
+    DurabilityError,
 )
-_COMPLETING: Final = (
-    "{subject}: the change is made, but the system would not confirm or complete it ({reason}); check the disk, then "
-    "read it again before relying on it"
+_COMPLETING: Final = Report(
+    "{subject}: the change was made, but the system did not confirm or complete it ({reason})",
+    "check the disk, then read the record again before you rely on it",
+    DurabilityError,
 )
-CONFIRMING: Final = ErrorTable(other=(DurabilityUnknownError, _CONFIRMING))
+CONFIRMING: Final = ErrorTable(other=_CONFIRMING)
 """Around the sync of something that is not visible yet, and is given up if the sync fails."""
-COMPLETING: Final = ErrorTable(other=(DurabilityUnknownError, _COMPLETING))
+COMPLETING: Final = ErrorTable(other=_COMPLETING)
 """Once the change is visible: whatever fails now, it may not be on the medium."""
 
 
-def damaged(subject: str, fault: str) -> DamagedStoreError:
+def damaged(subject: str, fault: str) -> CorruptedStoreError:
     """`SUBJECT: FAULT; …`."""
-    return DamagedStoreError(f"{subject}: {fault}; restore it from a backup")
+    return CorruptedStoreError(f"{subject}: {fault}", hint="restore it from a backup")
 
 
-def misplaced(subject: str) -> DamagedStoreError:
+def misplaced(subject: str) -> CorruptedStoreError:
     """Something of another kind stands where the store keeps a file or directory."""
-    return DamagedStoreError(_MISPLACED.format(subject=subject))
+    return CorruptedStoreError(_MISPLACED.message.format(subject=subject), hint=_MISPLACED.hint)
 
 
 class Directory:
@@ -125,7 +131,7 @@ def read_file(directory: int, name: str, subject: str) -> tuple[Secret, os.stat_
     Raises:
         OSError: it cannot be read, `FileNotFoundError` if it does not exist.
         AccessDeniedError: another user owns it or may change it.
-        DamagedStoreError: it is not a regular file, longer than `LONGEST_FILE_BYTES`, or changed while it was read.
+        CorruptedStoreError: it is not a regular file, longer than `LONGEST_FILE_BYTES`, or changed while it was read.
     """
     descriptor = os.open(name, os.O_RDONLY | SAFELY, dir_fd=directory)
     try:
@@ -146,7 +152,7 @@ def check_file(found: os.stat_result, subject: str) -> None:
 
     Raises:
         AccessDeniedError: another user owns it or may change it.
-        DamagedStoreError: it is not a regular file.
+        CorruptedStoreError: it is not a regular file.
     """
     if not stat.S_ISREG(found.st_mode):
         raise misplaced(subject)
@@ -158,8 +164,8 @@ def check_key_file(found: os.stat_result, subject: str) -> None:
     check_file(found, subject)
     if found.st_mode & OPEN_TO_OTHERS:
         raise AccessDeniedError(
-            f"{subject}: the key file may be read or changed by others; take that away with chmod 0600, and count the "
-            "key as seen"
+            f"{subject}: the key file may be read or changed by others",
+            hint="take that away with chmod 0600, and count the key as seen",
         )
 
 
@@ -167,7 +173,7 @@ def confirm(descriptor: int, subject: str) -> None:
     """Sync what is not visible yet.
 
     Raises:
-        DurabilityUnknownError: the system does not confirm it; the change is to be given up.
+        DurabilityError: the system does not confirm it; the change is to be given up.
     """
     with CONFIRMING.about(subject):
         sync(descriptor)

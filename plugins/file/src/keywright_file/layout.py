@@ -21,7 +21,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from keywright import RecordInfo, Secret, State, check_name, decode_info
-from keywright.errors import DamagedStoreError, InvalidNameError, KeyNotFoundError, StoreUnavailableError
+from keywright.errors import CorruptedStoreError, InvalidNameError, KeyNotFoundError, StoreUnavailableError
 from keywright.files import sync
 from keywright_file.files import Directory, check_key_file, damaged, exists, read_file, status
 
@@ -56,19 +56,19 @@ _LONGEST_SHOWN: Final = 40
 _RUN: Final = re.compile("[A-Za-z0-9]{20}")
 
 
-def unexpected(subject: str, fault: str, place: str) -> DamagedStoreError:
+def unexpected(subject: str, fault: str, place: str) -> CorruptedStoreError:
     """The error for what keywright did not write; `place` is its path as seen from the root."""
-    return DamagedStoreError(f"{subject}: {fault.format(place=_shown(place))}; move it away")
+    return CorruptedStoreError(f"{subject}: {fault.format(place=_shown(place))}", hint="move it away")
 
 
-def misplaced_file(name: str, entry: str, subject: str) -> DamagedStoreError:
+def misplaced_file(name: str, entry: str, subject: str) -> CorruptedStoreError:
     """The error for what is not a directory and stands in the directory of `name`; empty: in the root."""
     if not name or version_number(entry) is None:
         return unexpected(subject, NOT_A_DIRECTORY, below(name, entry))
     # There may have been a version, so that to move it away would hide that one is lost.
-    return DamagedStoreError(
-        f"{subject}: a file or link ({_shown(below(name, entry))}) stands where a version belongs; restore that "
-        "version from a backup, or move the file away if there never was one"
+    return CorruptedStoreError(
+        f"{subject}: a file or link ({_shown(below(name, entry))}) stands where a version belongs",
+        hint="restore that version from a backup, or move the file away if there never was one",
     )
 
 
@@ -89,7 +89,7 @@ def open_root(path: str) -> Directory | None:
     Raises:
         OSError: it cannot be opened.
         AccessDeniedError: another user owns it or may change what is in it.
-        DamagedStoreError: it is not a directory.
+        CorruptedStoreError: it is not a directory.
         StoreUnavailableError: it is a link to nothing: a volume that is not mounted is not an empty store.
     """
     try:
@@ -97,11 +97,13 @@ def open_root(path: str) -> Directory | None:
     except FileNotFoundError:
         if os.path.islink(path):
             raise StoreUnavailableError(
-                f"{path}: is a link to nothing; mount or make what it leads to, or set another `path`"
+                f"{path}: is a link to nothing", hint="mount or make what it leads to, or set another `path`"
             ) from None
         return None
     except NotADirectoryError:
-        raise DamagedStoreError(f"{path}: is no directory; set `path` to one, or to where one can be made") from None
+        raise CorruptedStoreError(
+            f"{path}: is no directory", hint="set `path` to one, or to where one can be made"
+        ) from None
 
 
 def holds_store(root: int, path: str) -> bool:
@@ -110,7 +112,7 @@ def holds_store(root: int, path: str) -> bool:
     Raises:
         OSError: it cannot be read.
         AccessDeniedError: others may change the marker.
-        DamagedStoreError: it is not empty and has no marker, or the marker is damaged or a newer keywright's.
+        CorruptedStoreError: it is not empty and has no marker, or the marker is damaged or a newer keywright's.
     """
     if _is_marked(root, path):
         return True
@@ -119,9 +121,9 @@ def holds_store(root: int, path: str) -> bool:
     # The marker comes before the first key: if another process made both since we looked, it is there now.
     if _is_marked(root, path):
         return True
-    raise DamagedStoreError(
-        f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is no store, or one that lost its marker; set "
-        "`path` to a directory of its own, or restore the marker from a backup"
+    raise CorruptedStoreError(
+        f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is no store, or one that lost its marker",
+        hint="set `path` to a directory of its own, or restore the marker from a backup",
     )
 
 
@@ -134,13 +136,17 @@ def _is_marked(root: int, path: str) -> bool:
     if data.reveal() == MARKER:
         return True
     if data.reveal().startswith(_ANY_MARKER) and data.reveal()[len(_ANY_MARKER) :].removesuffix(b"\n").isdigit():
-        raise DamagedStoreError(f"{path}: the store was written by a newer keywright; upgrade this one to use it")
-    raise DamagedStoreError(f"{path}: the marker {PRIVATE}/{FORMAT} is damaged; restore it from a backup")
+        raise CorruptedStoreError(
+            f"{path}: the store was written by a newer keywright", hint="upgrade this one to use it"
+        )
+    raise CorruptedStoreError(f"{path}: the marker {PRIVATE}/{FORMAT} is damaged", hint="restore it from a backup")
 
 
-def gone(path: str) -> DamagedStoreError:
+def gone(path: str) -> CorruptedStoreError:
     """The error for a store that was there and is not: perhaps its volume is not mounted any more."""
-    return DamagedStoreError(f"{path} is gone since it was opened; restore it from a backup, or open the store anew")
+    return CorruptedStoreError(
+        f"{path} is gone since it was opened", hint="restore it from a backup, or open the store again"
+    )
 
 
 # Names.
@@ -207,7 +213,7 @@ def list_entries(directory: int, name: str, subject: str, *, with_removed: bool 
 
     Raises:
         OSError: it cannot be read.
-        DamagedStoreError: it holds something that is neither a version nor leads to a name.
+        CorruptedStoreError: it holds something that is neither a version nor leads to a name.
     """
     versions: list[int] = []
     segments: list[str] = []
@@ -254,7 +260,7 @@ def walk(root: int, path: str, prefix: str, after: str) -> Iterator[str]:
     what is below a name sorts after it; a directory is listed when its turn comes.
 
     Raises:
-        OSError, AccessDeniedError, DamagedStoreError: as `open_name` and `list_entries`.
+        OSError, AccessDeniedError, CorruptedStoreError: as `open_name` and `list_entries`.
     """
     top = list_entries(root, "", path)
     if top.versions:
@@ -288,7 +294,7 @@ def _leads_to(name: str, prefix: str, after: str) -> bool:
 def is_name(text: str) -> bool:
     """Whether a key can have this name."""
     try:
-        check_name(text)
+        check_name(text, reserved=True)
         return True
     except InvalidNameError:
         return False
@@ -329,13 +335,13 @@ class Version(NamedTuple):
 
 def no_such_name(name: str) -> KeyNotFoundError:
     """The error for a name without versions."""
-    return KeyNotFoundError(f"{name}: the store has no such name; `keywright list` shows those it has")
+    return KeyNotFoundError(f"{name}: the store has no such name", hint="`keywright list` shows those it has")
 
 
 def no_such_version(name: str, version: int) -> KeyNotFoundError:
     """The error for a version that does not exist."""
     return KeyNotFoundError(
-        f"{name}@{version}: the store has no such version; `keywright show {name}` lists those it has"
+        f"{name}@{version}: the store has no such version", hint=f"`keywright show {name}` lists those it has"
     )
 
 
@@ -361,7 +367,7 @@ def read_versions(directory: int, name: str, path: str) -> tuple[RecordInfo, ...
 
     Raises:
         OSError: something cannot be read; FileNotFoundError: a version was removed meanwhile.
-        AccessDeniedError, DamagedStoreError: as `read_version` and `list_entries`.
+        AccessDeniedError, CorruptedStoreError: as `read_version` and `list_entries`.
     """
     infos = []
     for version in list_entries(directory, name, f"{name} in {path}").versions:
@@ -388,7 +394,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
     Raises:
         OSError: a file cannot be read.
         AccessDeniedError: others may change a file, or read the key.
-        DamagedStoreError: a file is missing, unknown, malformed or another version's; or a writer was met.
+        CorruptedStoreError: a file is missing, unknown, malformed or another version's; or a writer was met.
     """
     files = frozenset(file for file in os.listdir(directory) if not file.startswith("."))
     check_files(files, name, version, subject)
@@ -426,7 +432,7 @@ def check_files(files: Iterable[str], name: str, version: int, subject: str) -> 
     """Refuse a version with files that have no place there.
 
     Raises:
-        DamagedStoreError: there is one.
+        CorruptedStoreError: there is one.
     """
     unknown = [file for file in files if not is_file(file)]
     if unknown:

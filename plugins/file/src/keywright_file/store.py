@@ -10,8 +10,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
 
-from keywright import Record, RecordInfo, Revision
-from keywright.errors import DamagedStoreError, StoreError, StoreUnavailableError
+from keywright import Guard, Problem, Record, RecordInfo, Reference, Revision, Secret
+from keywright.errors import CorruptedStoreError, StoreError, StoreUnavailableError
 from keywright_file.files import READING, Directory, exists
 from keywright_file.layout import (
     FORMAT,
@@ -26,7 +26,18 @@ from keywright_file.layout import (
     read_versions,
     walk,
 )
-from keywright_file.write import Writer, create_version, has_leftovers, remove_name, under_lock, update_version, write
+from keywright_file.write import (
+    Writer,
+    check_guard,
+    create_version,
+    destroy_version,
+    has_leftovers,
+    remove_name,
+    replace_payload,
+    under_lock,
+    update_info,
+    write,
+)
 
 _T = TypeVar("_T")
 
@@ -36,13 +47,13 @@ def _identity(root: os.stat_result) -> tuple[int, int]:
 
 
 class FileStore:
-    """Keys in a directory; a `WritableStore`. Safe to use from threads and processes, and after a fork.
+    """Keys in a directory; a `GuardedStore`. Safe to use from threads and processes, and after a fork.
 
     It keeps nothing open between two calls. Reading takes no lock and writes nothing. A store that existed and does
     not any more is damage, until it is opened again: it is neither taken for an empty one nor made again.
 
-    Every method may raise AccessDeniedError, DamagedStoreError and StoreUnavailableError; those that write also
-    ReadOnlyStoreError and DurabilityUnknownError.
+    Every method may raise AccessDeniedError, CorruptedStoreError and StoreUnavailableError; those that write also
+    ReadOnlyStoreError and DurabilityError.
     """
 
     def __init__(self, path: str, timeout: timedelta) -> None:
@@ -59,7 +70,7 @@ class FileStore:
         """Check that `path` is a store or can become one, and complete what an interrupted writer left.
 
         Raises:
-            AccessDeniedError, DamagedStoreError, StoreUnavailableError: as `FileBackend.open` says.
+            AccessDeniedError, CorruptedStoreError, StoreUnavailableError: as `FileBackend.open` says.
         """
         with READING.about(self._path):
             root = self._root()
@@ -110,55 +121,84 @@ class FileStore:
         end = None if limit is None else max(limit, 0)
         return self._each(lambda root: islice(walk(root, self._path, prefix, after), end))
 
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version, and the store if there is none yet. Returns its info with the revision filled in.
 
         Raises:
             KeyExistsError: the version exists already; nothing was written.
+            ConflictError: the record of `guard` has another revision; nothing was written.
             UnsupportedOperationError: its state is `destroyed` but it has a payload, or it is too long.
         """
-        return self._write(record.info.reference, lambda writer: create_version(writer, record))
+        return self._write(record.info.reference, lambda writer: create_version(writer, record), guard)
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        """Replace a version's metadata, or its payload, or destroy it, iff its revision is `expected`.
+    def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """Replace a version's metadata if its revision is `expected`.
+
+        Raises:
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
+            UnsupportedOperationError: the state is `destroyed` and the version has a payload, or it is too long.
+        """
+        return self._write(info.reference, lambda writer: update_info(writer, info, expected), guard)
+
+    def replace_payload(
+        self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
+    ) -> RecordInfo:
+        """Replace a version's payload if its revision is `expected`.
 
         What is replaced or destroyed is unlinked, not overwritten: solid-state disks and journals keep copies that
         no program reaches. A seal makes them worthless.
 
         Raises:
             KeyNotFoundError: the version does not exist.
-            ConflictError: its revision differs; nothing was written.
-            UnsupportedOperationError: metadata and payload change at once without a destruction, or the state is
-                `destroyed` but there is a payload, or it is too long.
-            DurabilityUnknownError: besides, a key file that was taken away has another name (a hard link).
+            ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
+            UnsupportedOperationError: the version has no payload, or the new one is too long.
+            DurabilityError: also if the old key file has another name (a hard link).
         """
-        return self._write(record.info.reference, lambda writer: update_version(writer, record, expected))
+        return self._write(
+            f"{name}@{version}",
+            lambda writer: replace_payload(writer, Reference(name, version), payload, expected),
+            guard,
+        )
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        """Remove a whole name, iff the revisions of all its versions, ascending, are `expected`.
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """Replace a version's metadata and unlink its payload, if its revision is `expected`.
+
+        Raises:
+            KeyNotFoundError: the version does not exist.
+            ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
+            UnsupportedOperationError: the state is not `destroyed`, or the metadata is too long.
+            DurabilityError: also if the old key file has another name (a hard link).
+        """
+        return self._write(info.reference, lambda writer: destroy_version(writer, info, expected), guard)
+
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
+        """Remove a whole name if the revisions of all its versions, ascending, are `expected`.
 
         Raises:
             KeyNotFoundError: the name does not exist.
-            ConflictError: a version changed, came or went; nothing was removed.
+            ConflictError: a version was changed, added or removed; nothing was removed.
         """
         self._write(name, lambda writer: remove_name(writer, name, expected))
 
-    def examine(self) -> Iterator[str]:
-        """One sentence for each problem of the directory and what is in it. As `keywright.ExaminedStore.examine`."""
-        from keywright_file.check import examine
+    def check(self) -> Iterator[Problem]:
+        """The problems of the directory and what is in it. As `keywright.CheckedStore.check`."""
+        from keywright_file.check import check
 
-        return self._each(lambda root: examine(root, self._path, self._patience))
+        return self._each(lambda root: check(root, self._path, self._patience))
 
-    def _each(self, look: Callable[[int], Iterator[str]]) -> Iterator[str]:
+    def _each(self, look: Callable[[int], Iterator[_T]]) -> Iterator[_T]:
         with READING.about(self._path):
             root = self._root()
             if root is not None:
                 with root as opened:
                     yield from look(opened)
 
-    def _write(self, what: str, change: Callable[[Writer], _T]) -> _T:
+    def _write(self, what: str, change: Callable[[Writer], _T], guard: Guard | None = None) -> _T:
         def work(writer: Writer) -> _T:
             self._known = _identity(os.fstat(writer.root))
+            if guard is not None:
+                check_guard(writer, guard)
             return change(writer)
 
         self._check_open()
@@ -167,7 +207,7 @@ class FileStore:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreUnavailableError(f"{self._path}: the store was closed; open it again")
+            raise StoreUnavailableError(f"{self._path}: the store was closed", hint="open it again")
 
     def _root(self) -> Directory | None:
         """The root, checked; None if there is none and never was."""
@@ -202,7 +242,7 @@ class FileStore:
             with root as opened:
                 try:
                     return read(opened)
-                except (DamagedStoreError, FileNotFoundError):
+                except (CorruptedStoreError, FileNotFoundError):
                     pass
                 with (
                     suppress(FileNotFoundError),  # no lock file, so no writer

@@ -23,12 +23,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
-from keywright import Record, RecordInfo, Reference, Revision, Secret, State, encode_info, parse_reference
+from keywright import Guard, Record, RecordInfo, Reference, Revision, Secret, State, encode_info, parse_reference
 from keywright.errors import (
     ConflictError,
-    DurabilityUnknownError,
+    DurabilityError,
     InvalidNameError,
     KeyExistsError,
+    KeyNotFoundError,
     StoreError,
     UnsupportedOperationError,
 )
@@ -92,7 +93,7 @@ def under_lock(private: int, subject: str, work: Callable[[int], _T], *, patienc
 
     Raises:
         OSError: the file cannot be opened (FileNotFoundError: shared, and there is none) or locked.
-        DamagedStoreError: it is not a regular file.
+        CorruptedStoreError: it is not a regular file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
     descriptor = os.open(LOCK, SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT), 0o600, dir_fd=private)
@@ -152,7 +153,7 @@ class Writer(NamedTuple):
 
         Raises:
             OSError: nothing was written.
-            DurabilityUnknownError: a sync failed.
+            DurabilityError: a sync failed.
         """
         write_file(
             name,
@@ -170,7 +171,7 @@ class Writer(NamedTuple):
         """Remove files.
 
         Raises:
-            DurabilityUnknownError: one could not be removed, or a sync failed.
+            DurabilityError: one could not be removed, or a sync failed.
         """
         with COMPLETING.about(self.subject):
             for name in names:
@@ -190,7 +191,7 @@ class Writer(NamedTuple):
         """Take the note away. It need not be durable: what it asks for is done, and doing it again changes nothing.
 
         Raises:
-            DurabilityUnknownError: it could not be removed.
+            DurabilityError: it could not be removed.
         """
         with COMPLETING.about(self.subject):
             os.unlink(PENDING, dir_fd=self.private)
@@ -211,8 +212,8 @@ def write(
 
     Raises:
         ReadOnlyStoreError, AccessDeniedError, StoreUnavailableError: nothing was written.
-        DamagedStoreError: `path` is not a store, or not any more, or something in it is not part of one.
-        DurabilityUnknownError: a sync failed.
+        CorruptedStoreError: `path` is not a store, or not any more, or something in it is not part of one.
+        DurabilityError: a sync failed.
     """
     with WRITING.about(subject), _root(path, known=known) as root:
         marked = holds_store(root, path)
@@ -302,7 +303,7 @@ def _noted(data: Secret) -> Reference | None:
     if not data.reveal().endswith(b"\n"):
         return None
     try:
-        return parse_reference(data.reveal().decode("ascii").removesuffix("\n"))
+        return parse_reference(data.reveal().decode("ascii").removesuffix("\n"), reserved=True)
     except (UnicodeDecodeError, InvalidNameError):
         return None
 
@@ -339,7 +340,7 @@ def _finish_removal(directory: int, name: str, subject: str) -> list[os.stat_res
 
     Raises:
         OSError: something could not be removed, or a sync failed.
-        DamagedStoreError: as `list_entries`, or there is an unknown file beside a key.
+        CorruptedStoreError: as `list_entries`, or there is an unknown file beside a key.
     """
     keys = []
     for version in list_entries(directory, name, subject, with_removed=True).versions:
@@ -367,10 +368,15 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
         KeyExistsError: the version exists.
         UnsupportedOperationError: a destroyed version with a payload, or one that is too long.
         OSError: nothing was written.
-        DurabilityUnknownError: a sync failed.
+        DurabilityError: a sync failed.
     """
     info, subject = record.info, writer.subject
-    encoded = _encoded(record)
+    if info.state is State.DESTROYED and record.payload is not None:
+        raise UnsupportedOperationError(
+            f"{info.reference}: a destroyed version has no payload", hint="leave the payload out"
+        )
+    encoded = _encoded(info)
+    _check_length(info.reference, record.payload)
     try:
         with open_name(writer.root, info.name, subject) as directory:
             if exists(f"@{info.version}", directory):
@@ -401,7 +407,9 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
 
 
 def _taken(info: RecordInfo) -> KeyExistsError:
-    return KeyExistsError(f"{info.reference}: is in the store already; nothing was written; take the next version")
+    return KeyExistsError(
+        f"{info.reference}: is in the store already; nothing was written", hint="take the next version"
+    )
 
 
 def _place_version(writer: Writer, info: RecordInfo) -> None:
@@ -420,76 +428,120 @@ def _place_version(writer: Writer, info: RecordInfo) -> None:
                 sync(parent)
 
 
-def update_version(writer: Writer, record: Record, expected: Revision) -> RecordInfo:
-    """Replace the metadata or the payload, or destroy.
+def update_info(writer: Writer, info: RecordInfo, expected: Revision) -> RecordInfo:
+    """Replace the metadata.
 
     Raises:
         KeyNotFoundError: the version does not exist.
         ConflictError: its revision differs.
-        UnsupportedOperationError: metadata and payload change at once without a destruction, or one is too long.
+        UnsupportedOperationError: the state is `destroyed` and the version has a payload, or the metadata is too long.
         OSError: nothing was written.
-        AccessDeniedError, DamagedStoreError: what is there cannot be trusted.
-        DurabilityUnknownError: a sync failed, or what was taken away has another name.
+        AccessDeniedError, CorruptedStoreError: what is there cannot be trusted.
+        DurabilityError: a sync failed.
     """
-    info, subject = record.info, writer.subject
-    encoded = _encoded(record)
-    destroying = info.state is State.DESTROYED
-    with open_version(writer.root, info.name, info.version, subject) as directory:
-        # What is destroyed is not read: it may be damaged.
-        old = read_version(directory, info.name, info.version, subject, with_payload=not destroying)
-        if old.info.revision != expected:
-            raise ConflictError(f"{info.reference}: changed since it was read; nothing was written, read it again")
-        if destroying and old.key is not None:
+    encoded = _encoded(info)
+    with open_version(writer.root, info.name, info.version, writer.subject) as directory:
+        old = _expected(writer, directory, info.reference, expected)
+        is_destroyed = info.state is State.DESTROYED
+        if is_destroyed and old.key is not None:
+            raise UnsupportedOperationError(f"{info.reference}: a destroyed version has no payload", hint="use destroy")
+        if not is_destroyed and not old.files & {KEY, PUBLIC_ONLY}:
+            # What was destroyed needs it as soon as it is not.
+            writer.put(directory, PUBLIC_ONLY, _NOTHING, visible=False)
+        writer.put(directory, METADATA, encoded)
+        return _revised(writer, directory, info)
+
+
+def replace_payload(writer: Writer, reference: Reference, payload: Secret, expected: Revision) -> RecordInfo:
+    """Replace the payload.
+
+    Raises:
+        UnsupportedOperationError: the version has none, or the new one is too long. Otherwise as `update_info`, and
+        DurabilityError: what was replaced has another name.
+    """
+    name, version = reference.name, reference.version or 0
+    _check_length(str(reference), payload)
+    with open_version(writer.root, name, version, writer.subject) as directory:
+        old = _expected(writer, directory, str(reference), expected)
+        if old.key is None:
+            raise UnsupportedOperationError(
+                f"{reference}: has no payload that could be replaced", hint="import it instead"
+            )
+        writer.note(reference)
+        # Both checksums exist while the key is replaced, so that either key is whole.
+        _write_checksum(directory, payload)
+        confirm(directory, writer.subject)
+        writer.put(directory, KEY, payload)
+        _finish_change(writer, directory, old, keep={METADATA, KEY, checksum_of(payload)})
+        return _revised(writer, directory, old.info)
+
+
+def destroy_version(writer: Writer, info: RecordInfo, expected: Revision) -> RecordInfo:
+    """Replace the metadata, and unlink the payload. What is destroyed is not read: it may be damaged.
+
+    Raises:
+        UnsupportedOperationError: the state is not `destroyed`, or the metadata is too long. Otherwise as
+        `update_info`, and DurabilityError: the payload has another name.
+    """
+    if info.state is not State.DESTROYED:
+        raise UnsupportedOperationError(f"{info.reference}: its state is not destroyed", hint="use update_info")
+    encoded = _encoded(info)
+    with open_version(writer.root, info.name, info.version, writer.subject) as directory:
+        old = _expected(writer, directory, info.reference, expected, with_payload=False)
+        if old.key is None:
+            writer.put(directory, METADATA, encoded)
+        else:
             # Metadata first: a version without its key, but not destroyed, would be damaged.
             writer.note(Reference(info.name, info.version))
             writer.put(directory, METADATA, encoded)
             _finish_change(writer, directory, old, keep={METADATA})
-        elif record.payload == old.payload:
-            if not destroying and not old.files & {KEY, PUBLIC_ONLY}:
-                # What was destroyed needs it as soon as it is not.
-                writer.put(directory, PUBLIC_ONLY, _NOTHING, visible=False)
-            writer.put(directory, METADATA, encoded)
-        elif encoded.reveal() == old.metadata:
-            _replace_payload(writer, directory, record, old)
-        else:
-            raise UnsupportedOperationError(
-                f"{info.reference}: metadata and payload do not change in one update; make two updates"
-            )
-        with COMPLETING.about(subject):
-            return replace(info, revision=Revision(current_revision(directory)))
+        return _revised(writer, directory, info)
 
 
-def _encoded(record: Record) -> Secret:
-    """The metadata as they are written, if the record is one that can be."""
-    if record.info.state is State.DESTROYED and record.payload is not None:
-        raise UnsupportedOperationError(
-            f"{record.info.reference}: a destroyed version has no payload; leave the payload out"
-        )
-    encoded = Secret(encode_info(record.info))
-    if max(len(encoded), len(record.payload or b"")) > LONGEST_FILE_BYTES:
-        raise UnsupportedOperationError(
-            f"{record.info.reference}: the payload or its metadata are longer than {LONGEST_FILE_BYTES} bytes, which "
-            "the file store does not take; use a shorter one"
-        )
+def check_guard(writer: Writer, guard: Guard) -> None:
+    """Raises: ConflictError, if the record of `guard` does not exist or has another revision."""
+    with (
+        suppress(FileNotFoundError, KeyNotFoundError),
+        open_version(writer.root, guard.name, guard.version, writer.subject) as directory,
+    ):
+        if current_revision(directory) == guard.revision:
+            return
+    raise ConflictError(
+        f"{guard.name}@{guard.version}: changed since it was read", hint="nothing was written, read it again"
+    )
+
+
+def _expected(
+    writer: Writer, directory: int, reference: str, expected: Revision, *, with_payload: bool = True
+) -> Version:
+    """The version as it is, if it has the revision `expected`."""
+    name, _, number = reference.partition("@")
+    old = read_version(directory, name, int(number), writer.subject, with_payload=with_payload)
+    if old.info.revision != expected:
+        raise ConflictError(f"{reference}: changed since it was read", hint="nothing was written, read it again")
+    return old
+
+
+def _revised(writer: Writer, directory: int, info: RecordInfo) -> RecordInfo:
+    with COMPLETING.about(writer.subject):
+        return replace(info, revision=Revision(current_revision(directory)))
+
+
+def _encoded(info: RecordInfo) -> Secret:
+    """The metadata as it is written."""
+    encoded = Secret(encode_info(info))
+    _check_length(info.reference, encoded)
     return encoded
 
 
-def _replace_payload(writer: Writer, directory: int, record: Record, old: Version) -> None:
-    writer.note(Reference(record.info.name, record.info.version))
-    if record.payload is None:
-        # From here on `public-only` decides; the key file is a leftover.
-        writer.put(directory, PUBLIC_ONLY, _NOTHING)
-        _finish_change(writer, directory, old, keep={METADATA})
-        return
-    # Both checksums exist while the key is replaced, so that either key is whole.
-    _write_checksum(directory, record.payload)
-    confirm(directory, writer.subject)
-    if PUBLIC_ONLY in old.files:
-        writer.put(directory, KEY, record.payload, visible=False)
-        os.unlink(PUBLIC_ONLY, dir_fd=directory)  # which decided until now
-    else:
-        writer.put(directory, KEY, record.payload)
-    _finish_change(writer, directory, old, keep={METADATA, KEY, PUBLIC_ONLY, checksum_of(record.payload)})
+def _check_length(reference: str, data: Secret | None) -> None:
+    if len(data or b"") > LONGEST_FILE_BYTES:
+        raise UnsupportedOperationError(
+            f"{reference}: the payload or its metadata are longer than {LONGEST_FILE_BYTES} bytes, which the file "
+            "store "
+            "does not take",
+            hint="use a shorter one",
+        )
 
 
 def _finish_change(writer: Writer, directory: int, old: Version, *, keep: set[str]) -> None:
@@ -510,9 +562,10 @@ def _write_checksum(directory: int, payload: Secret) -> None:
 def _report_other_names(keys: Iterable[os.stat_result | None], subject: str) -> None:
     links = [f"-inum {key.st_ino}" for key in keys if key is not None and key.st_nlink > 1]
     if links:
-        raise DurabilityUnknownError(
+        raise DurabilityError(
             f"{subject}: the change is made, but a key file that it took away has another name (a hard link), under "
-            f"which the key can still be read; look for it with `find {' -o '.join(links)}` and remove it"
+            "which the key can still be read",
+            hint=f"look for it with `find {' -o '.join(links)}` and remove it",
         )
 
 
@@ -523,8 +576,8 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         KeyNotFoundError: the name does not exist.
         ConflictError: the revisions of its versions differ.
         OSError: nothing was removed.
-        AccessDeniedError, DamagedStoreError: what is there cannot be trusted, or an unknown file is beside a key.
-        DurabilityUnknownError: a sync failed, or what was taken away has another name.
+        AccessDeniedError, CorruptedStoreError: what is there cannot be trusted, or an unknown file is beside a key.
+        DurabilityError: a sync failed, or what was taken away has another name.
     """
     try:
         found = open_name(writer.root, name, writer.subject)
@@ -535,7 +588,7 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         if not infos:
             raise no_such_name(name)
         if [info.revision for info in infos] != list(expected):
-            raise ConflictError(f"{name}: changed since it was read; nothing was removed, read it again")
+            raise ConflictError(f"{name}: changed since it was read", hint="nothing was removed, read it again")
         for info in infos:
             # While nothing is removed yet: a directory with files of others would not go, and they are theirs.
             subject = f"{info.reference} in {writer.path}"

@@ -83,8 +83,8 @@ def check_backend() -> None:
     for name in ("HMACKey", "RSAKey", "ECKey", "AESKey"):
         if getattr(getattr(jwk, name, None), "__module__", None) != _BACKEND:
             raise PluginError(
-                "python-jose does not work with cryptography here, so its checks are not known; install "
-                "python-jose[cryptography] anew"
+                "python-jose does not work with cryptography here, so its checks are not known",
+                hint="reinstall python-jose[cryptography]",
             )
 
 
@@ -148,12 +148,12 @@ def _hmac_key(key: Key, algorithm: str) -> JoseKey:
     octets = key.secret
     if octets is None or len(octets) * 8 < int(algorithm[-3:]):
         raise InvalidKeyError(
-            f"{algorithm} needs a key of at least {algorithm[-3:]} bits (RFC 7518 §3.2); make a longer one"
+            f"{algorithm} needs a key of at least {algorithm[-3:]} bits (RFC 7518 §3.2)", hint="make a longer one"
         )
     if is_public_key(octets):
         raise InvalidKeyError(
-            "the octets of this oct key are a public key or certificate, which anybody may know; verify with that key "
-            "under an algorithm of its own kind"
+            "the octets of this oct key are a public key or certificate, which anybody may know",
+            hint="verify with that key under an algorithm of its own kind",
         )
     return _checked(_construct(HmacKey, octets.reveal(), algorithm), algorithm)
 
@@ -178,7 +178,7 @@ def _construct(kind: Callable[..., JoseKey], material: object, algorithm: str) -
 
 def _checked(key: JoseKey | None, algorithm: str) -> JoseKey:
     if key is None:
-        raise InvalidKeyError(f"python-jose does not take this key for {algorithm}; use another key")
+        raise InvalidKeyError(f"python-jose does not take this key for {algorithm}", hint="use another key")
     return key
 
 

@@ -98,7 +98,7 @@ def create_api_key(
         format="jwk",
         labels=labels,
         expires=expires,
-        new_here=True,  # its name was drawn, so no other store has it
+        allow_duplicate=True,  # its name was drawn, so no other store has it
     )
     return made
 
@@ -118,10 +118,10 @@ def verify_api_key(ring: KeyRing, api_key: Secret | str | bytes) -> ApiKey:
     info, digest = _stored(ring, key_id)
     holds = digest_of(text) == digest
     if not holds or info is None or info.state is not State.ENABLED:
-        raise InvalidSignatureError("the API key is not one that is good here; refuse it")
+        raise InvalidSignatureError("the API key is not one that is good here", hint="refuse it")
     found = _api_key(info, ring.now())
     if found.status == "expired":
-        raise ExpiredTokenError("the API key has expired; get a new one")
+        raise ExpiredTokenError("the API key has expired", hint="get a new one")
     return found
 
 
@@ -145,13 +145,13 @@ def find_api_key(ring: KeyRing, key_id: str) -> ApiKey:
         StoreError: the store failed.
     """
     if not is_key_id(key_id):
-        raise ConfigError("a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are")
+        raise ConfigError("a key_id is 16 characters of a-z and 2-7", hint="`api-key list` tells which there are")
     try:
         info = ring.resolve(_reference(key_id))
     except KeyNotFoundError:
         info = None
     if info is None or not _is_api_key(info):
-        raise KeyNotFoundError("this store has no API key of this key_id; `api-key list` tells which there are")
+        raise KeyNotFoundError("this store has no API key of this key_id", hint="`api-key list` tells which there are")
     return _api_key(info, ring.now())
 
 
@@ -180,17 +180,14 @@ def _document(key_id: str, digest: Secret) -> Secret:
 
 def _stored(ring: KeyRing, key_id: str) -> tuple[RecordInfo | None, Secret]:
     """What the store has of it, and the hash; without one, about the same work for a hash that nothing matches."""
-    name = _PREFIX + key_id
-    opened = ring.open_store(name=name)
     try:
-        record = opened.store.get(name, 1)
+        info, key = ring.get_record(_reference(key_id))
     except KeyNotFoundError:
-        record = None
-    if record is None or record.payload is None:
+        key = None
+    if key is None or key.secret is None:
         JwkFormat().decode(_document(key_id, _NO_DIGEST), default_kid="")
         return None, _NO_DIGEST
-    key = opened.unpack(record)
-    return record.info, key.secret if key.secret is not None and key.attributes == _ATTRIBUTES else _NO_DIGEST
+    return info, key.secret if key.attributes == _ATTRIBUTES else _NO_DIGEST
 
 
 def _is_api_key(info: RecordInfo) -> bool:
@@ -239,9 +236,13 @@ def key_id_of(api_key: Secret) -> str:
     """
     # No match object stays, for its `repr` shows the text.
     if len(api_key) != _LENGTH or re.fullmatch(_PATTERN, api_key.reveal()) is None:
-        raise MalformedTokenError("an API key is kwk_, 16 characters, _ and 49 more; copy it whole, and nothing else")
+        raise MalformedTokenError(
+            "an API key is kwk_, 16 characters, _ and 49 more", hint="copy it whole, and nothing else"
+        )
     if api_key.reveal()[_CHECKSUM_AT:] != _checksum(Secret(api_key.reveal()[:_CHECKSUM_AT])):
-        raise MalformedTokenError("the checksum of the API key does not fit, so a character is wrong; copy it again")
+        raise MalformedTokenError(
+            "the checksum of the API key does not fit, so a character is wrong", hint="copy it again"
+        )
     return api_key.reveal()[len("kwk_") : _SECRET_AT - 1].decode()
 
 

@@ -27,12 +27,14 @@ def split_token(token: object, count: int) -> list[str]:
             or another number of segments.
     """
     if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
-        raise MalformedTokenError(f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes; pass the token itself")
+        raise MalformedTokenError(
+            f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes", hint="pass the token itself"
+        )
     segments = (token if isinstance(token, str) else str(token, "ascii")).split(".", count)
     if len(segments) != count:
         kind = "a signed token (JWS)" if count == 3 else "an encrypted token (JWE)"
         raise MalformedTokenError(
-            f"{kind} is {count} segments parted by dots; copy it whole, without what stands around it"
+            f"{kind} is {count} segments parted by dots", hint="copy it whole, without what stands around it"
         )
     return segments
 
@@ -47,9 +49,10 @@ def segment_octets(segment: str, which: str) -> bytes:
     if octets is not None:
         return octets
     if any(character.isspace() for character in segment):
-        raise MalformedTokenError("the token holds a line break or a blank; paste it as one line")
+        raise MalformedTokenError("the token holds a line break or a blank", hint="paste it as one line")
     raise MalformedTokenError(
-        f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
+        f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2)",
+        hint="copy the token whole",
     )
 
 
@@ -76,7 +79,7 @@ def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, .
             raise UnsupportedOperationError(refusal.format(name))
     for name in ("kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
-            raise FormatError(f"the {name} of a header is a text that is not empty; correct it")
+            raise FormatError(f"the {name} of a header is a text that is not empty", hint="correct it")
     return members
 
 
@@ -121,15 +124,17 @@ def _read(segment: str) -> Header:
     members = read_object(segment_octets(segment, "header"), "the header of the token")
     for name, meaning in _REFUSED.items():
         if name in members:
-            raise MalformedTokenError(f"the header of the token asks for {name}: {meaning}; have it issued without")
+            raise MalformedTokenError(
+                f"the header of the token asks for {name}: {meaning}", hint="have it issued without"
+            )
     for name in ("alg", "kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
-            raise MalformedTokenError(f"the member {name} of the token's header is no text; have it issued anew")
+            raise MalformedTokenError(f"the member {name} of the token's header is no text", hint="get a new token")
     if "alg" not in members:
-        raise MalformedTokenError("the header of the token has no alg; have it issued anew")
+        raise MalformedTokenError("the header of the token has no alg", hint="get a new token")
     algorithm, kid = str(members["alg"]), members.get("kid")
     if algorithm.lower() == "none":
-        raise MalformedTokenError("the token is not signed at all (alg none); have it issued with a signature")
+        raise MalformedTokenError("the token is not signed at all (alg none)", hint="have it issued with a signature")
     is_flat = not any(isinstance(value, dict | list) for value in members.values())
     return Header(algorithm, kid if isinstance(kid, str) else None, members, is_flat)
 

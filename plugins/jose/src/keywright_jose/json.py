@@ -71,11 +71,12 @@ def read_object(data: bytes, what: str) -> dict[str, object]:
     if isinstance(document, dict):
         return document
     if document is JsonProblem.TOO_DEEP:
-        raise MalformedTokenError(f"{what} has more than {MAXIMUM_DEPTH} levels; have it issued anew")
+        raise MalformedTokenError(f"{what} has more than {MAXIMUM_DEPTH} levels", hint="get a new token")
     if document is JsonProblem.SURROGATE:
-        raise MalformedTokenError(f"{what} holds an unpaired surrogate; have it issued anew")
+        raise MalformedTokenError(f"{what} holds an unpaired surrogate", hint="get a new token")
     raise MalformedTokenError(
-        f"{what} is not one JSON object in UTF-8 with each member once and nothing around it; have it issued anew"
+        f"{what} is not one JSON object in UTF-8 with each member once and nothing around it",
+        hint="get a new token",
     )
 
 
@@ -94,7 +95,8 @@ def write_object(document: Mapping[str, object], what: str) -> bytes:
     except (ValueError, TypeError, RecursionError):
         pass
     raise FormatError(
-        f"{what} must be a mapping of texts to JSON values, in Unicode, of at most {MAXIMUM_DEPTH} levels; correct it"
+        f"{what} must be a mapping of texts to JSON values, in Unicode, of at most {MAXIMUM_DEPTH} levels",
+        hint="correct it",
     )
 
 

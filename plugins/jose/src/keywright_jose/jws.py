@@ -46,7 +46,7 @@ def check_algorithm(algorithm: object, what: str) -> str:
         UnsupportedOperationError: it is not one.
     """
     if not isinstance(algorithm, str) or algorithm not in SIGNING:
-        raise UnsupportedOperationError(f"{what} must be one of {', '.join(SIGNING)}; choose one of them")
+        raise UnsupportedOperationError(f"{what} must be one of {', '.join(SIGNING)}", hint="choose one of them")
     return algorithm
 
 
@@ -60,7 +60,9 @@ def check_allowed(algorithms: object, what: str = "each of algorithms") -> froze
     if algorithms is None:
         return None
     if isinstance(algorithms, str | bytes) or not isinstance(algorithms, Collection) or not algorithms:
-        raise ConfigError('algorithms must be a list of names such as ["ES256"], and hold one at least; correct it')
+        raise ConfigError(
+            'algorithms must be a list of names such as ["ES256"], and hold one at least', hint="correct it"
+        )
     return frozenset(check_algorithm(one, what) for one in algorithms)
 
 
@@ -118,7 +120,9 @@ class TokenSigner:
             start, make = self._bind(bound)
         payload = claims if isinstance(claims, bytes) else write_object(claims, "the claims of a token")
         if len(payload) > MAXIMUM_BYTES or len(message := start + encode_segment(payload)) > _LONGEST_MESSAGE:
-            raise FormatError(f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more; say less")
+            raise FormatError(
+                f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more", hint="say less"
+            )
         return (message + b"." + encode_segment(make(message))).decode("ascii")
 
     def _bind(self, bound: BoundKey) -> tuple[bytes, Callable[[bytes], bytes]]:
@@ -163,19 +167,21 @@ def _choose_algorithm(key: Key, algorithm: str | None) -> str:
         raise ConfigError("the key has no alg, so the algorithm must be said, such as HS256 or ES256 (--algorithm)")
     if own is not None:
         if own not in SIGNING:  # it may be any text, so it is not quoted
-            raise PolicyError("this key is for another algorithm than signatures by its own alg; use another key")
+            raise PolicyError(
+                "this key is for another algorithm than signatures by its own alg", hint="use another key"
+            )
         _check_same(algorithm, own, "this key")
     chosen = check_algorithm(own if algorithm is None else algorithm, "the algorithm of a token")
     able = algorithms_of(key.type)
     if chosen not in able:
         can = f"it can with: {', '.join(able)}" if able else "it signs with none"
-        raise UnsupportedOperationError(f"a key of type {key.type} does not sign with {chosen}; {can}")
+        raise UnsupportedOperationError(f"a key of type {key.type} does not sign with {chosen}", hint=f"{can}")
     return chosen
 
 
 def _check_same(algorithm: str | None, own: str, whose: str) -> None:
     if algorithm is not None and algorithm != own:
-        raise PolicyError(f"{whose} is for {own} alone; leave the algorithm out, or bind another key")
+        raise PolicyError(f"{whose} is for {own} alone", hint="leave the algorithm out, or bind another key")
 
 
 def checked_headers(headers: Mapping[str, object] | None, what: str = "headers") -> dict[str, object]:
@@ -190,7 +196,9 @@ def checked_headers(headers: Mapping[str, object] | None, what: str = "headers")
 
 def _check_kid(headers: Mapping[str, object], own: str) -> None:
     if own and headers.get("kid", own) != own:
-        raise PolicyError("headers say another kid than the key's own, so nobody would verify the token; leave it out")
+        raise PolicyError(
+            "headers say another kid than the key's own, so no receiver would verify the token", hint="leave it out"
+        )
 
 
 class Jws(NamedTuple):
@@ -227,7 +235,8 @@ def verify(
     if isinstance(key, TokenVerifier):
         if algorithms is not None or allow_padding:
             raise ConfigError(
-                "a token verifier was bound with its algorithms and leniency; leave them out, or bind another one"
+                "a token verifier was bound with its algorithms and leniency",
+                hint="leave them out, or bind another one",
             )
         return key.verify(token)
     given = hide_key(key)
@@ -290,7 +299,7 @@ class TokenVerifier:
             if candidate.checks[header.algorithm](message, signature):
                 return Jws(header.copied(), payload, candidate.kid, candidate.reference)
         raise InvalidSignatureError(
-            "the signature of the token does not hold; it was changed, or made with another key: refuse it"
+            "the signature of the token does not hold", hint="it was changed, or made with another key: refuse it"
         )
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
@@ -306,7 +315,9 @@ def bound_verifier(given: KeyInput, algorithms: Collection[str] | None, *, allow
     if isinstance(given, Verifier):
         return TokenVerifier(candidates_of_ring(given, allowed), allow_padding=allow_padding)
     if not isinstance(given, Members):
-        raise ConfigError("a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier; pass one of these")
+        raise ConfigError(
+            "a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier", hint="pass one of these"
+        )
     candidates = candidates_of_members(given, allowed)
     return TokenVerifier(lambda: candidates, allow_padding=allow_padding)
 
@@ -320,16 +331,16 @@ def _fitting(candidates: tuple[Candidate, ...], header: Header) -> tuple[Candida
     if header.kid is None:
         if len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
             raise InvalidSignatureError(
-                "the token does not say which key of the set signed it (kid); have it issued with one"
+                "the token does not say which key of the set signed it (kid)", hint="have it issued with one"
             )
         named = candidates
     else:
         named = tuple(one for one in candidates if one.kid in (None, header.kid))
     if not named:
-        raise InvalidSignatureError("the token was signed with a key that is not among these (kid); refuse it")
+        raise InvalidSignatureError("the token was signed with a key that is not among these (kid)", hint="refuse it")
     able = tuple(one for one in named if header.algorithm in one.checks)
     if not able:
-        raise InvalidSignatureError("the token was signed with an algorithm that its key is not for; refuse it")
+        raise InvalidSignatureError("the token was signed with an algorithm that its key is not for", hint="refuse it")
     return able
 
 
@@ -358,7 +369,9 @@ def candidates_of_members(members: Members, allowed: frozenset[str] | None) -> t
         except (PolicyError, UnsupportedOperationError):
             continue  # it is for something else (RFC 7517 §5); a token that names it finds no key
     if not found:
-        raise InvalidKeyError("this JWK Set has no key that verifies with these algorithms; get the issuer's own set")
+        raise InvalidKeyError(
+            "this JWK Set has no key that verifies with these algorithms", hint="get the issuer's own set"
+        )
     return tuple(found)
 
 
@@ -389,7 +402,9 @@ def _candidates_of_bound(bound: tuple[BoundVerifier, ...], allowed: frozenset[st
         if one.algorithm in SIGNING and (allowed is None or one.algorithm in allowed)
     )
     if not found:
-        raise UnsupportedOperationError("no version of this key verifies with these algorithms; bind it with another")
+        raise UnsupportedOperationError(
+            "no version of this key verifies with these algorithms", hint="bind it with another"
+        )
     return found
 
 
@@ -417,11 +432,11 @@ def _algorithms(key: Key, allowed: frozenset[str] | None) -> tuple[str, ...]:
         )
     able = algorithms_of(key.type)
     if own is not None and own not in able:
-        raise PolicyError("this key is for another algorithm than signatures by its own alg; use another key")
+        raise PolicyError("this key is for another algorithm than signatures by its own alg", hint="use another key")
     found = tuple(one for one in able if own in (None, one) and (allowed is None or one in allowed))
     if not found:
         raise UnsupportedOperationError(
-            f"a key of type {key.type} verifies with none of the algorithms that are allowed; allow its own"
+            f"a key of type {key.type} verifies with none of the algorithms that are allowed", hint="allow its own"
         )
     return found
 

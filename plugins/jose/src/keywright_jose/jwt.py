@@ -43,14 +43,16 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
         FormatError: the claims are no mapping, or as `check_time_claims`.
     """
     if not isinstance(claims, Mapping):
-        raise FormatError("the claims of a token are a mapping; bytes are for the sign of a token signer")
+        raise FormatError("the claims of a token are a mapping", hint="bytes are for the sign of a token signer")
     check_time_claims(claims)
     if ttl is None:
         return claims
     if not is_whole(ttl, 1, MAXIMUM_TTL):
-        raise ConfigError(f"the ttl of a token is a whole number of seconds from 1 to {MAXIMUM_TTL}; choose another")
+        raise ConfigError(
+            f"the ttl of a token is a whole number of seconds from 1 to {MAXIMUM_TTL}", hint="choose another"
+        )
     if any(name in claims for name in _TIMES):
-        raise ConfigError("the claims say iat, nbf or exp, which the ttl would set; leave out one or the other")
+        raise ConfigError("the claims say iat, nbf or exp, which the ttl would set", hint="leave out one or the other")
     now = int(_now(clock))
     return {**claims, "iat": now, "nbf": now, "exp": now + ttl}
 
@@ -64,7 +66,8 @@ def check_time_claims(claims: Mapping[str, object]) -> None:
     for name in _TIMES:
         if name in claims and not _is_time(claims[name]):
             raise FormatError(
-                f"the claim {name} is no time in seconds (RFC 7519 §2), so nobody would take the token; correct it"
+                f"the claim {name} is no time in seconds (RFC 7519 §2), so no receiver would accept the token",
+                hint="correct it",
             )
 
 
@@ -80,7 +83,9 @@ def check_drift(time_drift: object) -> int:
         ConfigError: it is not a whole number from 0 to 600.
     """
     if not is_whole(time_drift, 0, MAXIMUM_DRIFT):
-        raise ConfigError(f"time_drift is a whole number of seconds from 0 to {MAXIMUM_DRIFT}; mend the clock instead")
+        raise ConfigError(
+            f"time_drift is a whole number of seconds from 0 to {MAXIMUM_DRIFT}", hint="correct the clock instead"
+        )
     return time_drift
 
 
@@ -99,18 +104,19 @@ def validate_claims(
         ConfigError: `expected` is not a mapping of texts, or the clock gives no time with a zone.
     """
     if not _is_expectation(expected):
-        raise ConfigError("check_claims is a mapping of claims to what they must be; correct it")
+        raise ConfigError("check_claims is a mapping of claims to what they must be", hint="correct it")
     _check_times(claims, _now(clock), time_drift)
     if "aud" in claims and "aud" not in (expected or {}):
         raise InvalidClaimError(
-            "the token is made for an audience (aud), and nobody said that it is this one; say which aud is expected"
+            'the token has an "aud" claim',
+            hint="say which aud is expected",
         )
     for name, value in (expected or {}).items():
         if name not in claims:
-            raise InvalidClaimError(f"the token lacks {_describe(name)}, which is expected of it; refuse it")
+            raise InvalidClaimError(f"the token lacks {_describe(name)}, which is expected of it", hint="refuse it")
         if not _agrees(name, claims[name], value):
             raise InvalidClaimError(
-                f"{_describe(name)} of the token is not what is expected; it was made for something else"
+                f"{_describe(name)} of the token is not what is expected", hint="it was made for something else"
             )
 
 
@@ -122,11 +128,11 @@ def _describe(name: str) -> str:
 def _check_times(claims: Mapping[str, object], now: float, drift: int) -> None:
     issued, start, end = _time(claims, "iat"), _time(claims, "nbf"), _time(claims, "exp")
     if end is not None and now >= end + drift:
-        raise ExpiredTokenError("the token has expired; get a new one")
+        raise ExpiredTokenError("the token has expired", hint="get a new one")
     if start is not None and now < start - drift:
-        raise InvalidClaimError("the token is not valid yet; wait, or compare the clocks")
+        raise InvalidClaimError("the token is not valid yet", hint="wait, or compare the clocks")
     if issued is not None and now < issued - drift:
-        raise InvalidClaimError("the token was issued in the future; compare the clocks")
+        raise InvalidClaimError("the token was issued in the future", hint="compare the clocks")
 
 
 def _is_expectation(expected: object) -> bool:
@@ -139,7 +145,7 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
     time = claims[name]
     if not _is_time(time):
         raise MalformedTokenError(
-            f"the claim {name} of the token is no time in seconds (RFC 7519 §2); have it reissued"
+            f"the claim {name} of the token is no time in seconds (RFC 7519 §2)", hint="have it reissued"
         )
     return time
 
@@ -203,7 +209,7 @@ def jws_encode(
         bound = given
     else:
         raise ConfigError(
-            "a token signer was bound with its algorithm and headers; leave them out, or bind another one"
+            "a token signer was bound with its algorithm and headers", hint="leave them out, or bind another one"
         )
     return bound.sign(with_times(claims, ttl, clock))
 
@@ -328,7 +334,7 @@ def jwe_decode(
 def _written(claims: object) -> Secret | KeywrightError:
     """It returns its refusal without the frames that hold the claims: they are a secret."""
     if not isinstance(claims, Mapping):
-        return FormatError("the claims of a token are a mapping; bytes are for jwe_encrypt")
+        return FormatError("the claims of a token are a mapping", hint="bytes are for jwe_encrypt")
     try:
         check_time_claims(claims)
         return Secret(write_object(claims, "the claims of a token"))

@@ -18,7 +18,7 @@ PrivateObject: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey | RSA
 PublicObject: TypeAlias = "ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey | X25519PublicKey"
 
 _USES: Final = {"sig": "signatures", "enc": "encryption"}
-_OFF_CURVE: Final = "the point of the key is not on its curve; get the key again from whoever published it"
+_OFF_CURVE: Final = "the point of the key is not on its curve; get the key again from its publisher"
 _HALVES: Final = "the halves of the key do not belong together; export it again from the program that made it"
 
 
@@ -34,10 +34,10 @@ def check_use(key: Key, use: str, operations: tuple[str, ...]) -> None:
         PolicyError: it is.
     """
     if key.attributes.get("use", use) != use:
-        raise PolicyError(f"this key is not for {_USES[use]} by its own use; use another key")
+        raise PolicyError(f"this key is not for {_USES[use]} by its own use", hint="use another key")
     own = key.attributes.get("key_ops")
     if isinstance(own, tuple) and not any(operation in own for operation in operations):
-        raise PolicyError(f"this key may not {operations[0]} by its own key_ops; use another key")
+        raise PolicyError(f"this key may not {operations[0]} by its own key_ops", hint="use another key")
 
 
 def own_algorithm(key: Key) -> str | None:
@@ -64,7 +64,7 @@ def public_object(key: Key) -> PublicObject:
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
         return X25519PublicKey.from_public_bytes(public)
-    raise UnsupportedOperationError(f"a key of type {key.type} has no public half; use an asymmetric one")
+    raise UnsupportedOperationError(f"a key of type {key.type} has no public half", hint="use an asymmetric one")
 
 
 def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
@@ -78,7 +78,9 @@ def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
         UnsupportedOperationError: as `public_object`.
     """
     if key.secret is None:
-        raise NotExportableError("this is a public key, and the secret half is needed; load the secret key for this")
+        raise NotExportableError(
+            "this is a public key, and the secret half is needed", hint="load the secret key for this"
+        )
     public = public_object(key)
     private = _private(key.type, key.secret, primes=primes)
     if private is None or private.public_key() != public:
@@ -130,7 +132,8 @@ def _ed25519_public(public: bytes) -> Ed25519PublicKey:
         raise InvalidKeyError(_OFF_CURVE)
     if problem:
         raise InvalidKeyError(
-            "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign; remove the key"
+            "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign",
+            hint="remove the key",
         )
     return Ed25519PublicKey.from_public_bytes(public)
 
@@ -138,7 +141,9 @@ def _ed25519_public(public: bytes) -> Ed25519PublicKey:
 def _rsa_public(public: bytes) -> RSAPublicKey:
     key = load_rsa_public(public)
     if key is None:
-        raise InvalidKeyError("the public half of the RSA key is none; export it again from the program that made it")
+        raise InvalidKeyError(
+            "the public half of the RSA key is none", hint="export it again from the program that made it"
+        )
     numbers = key.public_numbers()
     check_rsa(numbers.n, numbers.e)
     return key
@@ -190,17 +195,20 @@ def check_rsa(modulus: int, exponent: int) -> None:
             "ROCA").
     """
     if modulus.bit_length() < _FEWEST_BITS:
-        raise InvalidKeyError(f"an RSA key has at least {_FEWEST_BITS} bits (RFC 7518 §3.3); make a larger one")
+        raise InvalidKeyError(f"an RSA key has at least {_FEWEST_BITS} bits (RFC 7518 §3.3)", hint="make a larger one")
     if not modulus % 2:
-        raise InvalidKeyError("the modulus of an RSA key is odd; export the key again from the program that made it")
+        raise InvalidKeyError(
+            "the modulus of an RSA key is odd", hint="export the key again from the program that made it"
+        )
     if not exponent % 2 or exponent < _LEAST_EXPONENT or exponent.bit_length() > _EXPONENT_BITS:
         raise InvalidKeyError(
-            f"the exponent of an RSA key is odd, {_LEAST_EXPONENT} at least, and has at most {_EXPONENT_BITS} bits; "
-            "make a new key"
+            f"the exponent of an RSA key is odd, {_LEAST_EXPONENT} at least, and has at most {_EXPONENT_BITS} bits",
+            hint="make a new key",
         )
     if is_roca(modulus):
         raise InvalidKeyError(
-            "this RSA key was made by a faulty chip and can be factored (CVE-2017-15361); make a new one elsewhere"
+            "this RSA key was made by a faulty chip and can be factored (CVE-2017-15361)",
+            hint="make a new one elsewhere",
         )
 
 

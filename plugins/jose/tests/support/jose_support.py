@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from support.errors import text_of
 
 import keywright
 from keywright import Key, KeyEvent, Secret
@@ -121,7 +122,7 @@ def refusal(call: Callable[..., object], *arguments: Any, **options: Any) -> Key
 def refused(call: Callable[..., object], *arguments: Any, **options: Any) -> tuple[type[KeywrightError], str]:
     """Its exact type, and its message."""
     error = refusal(call, *arguments, **options)
-    return type(error), str(error)
+    return type(error), text_of(error)
 
 
 def assert_nothing_shows(error: KeywrightError, document: bytes) -> None:

@@ -24,7 +24,7 @@ def check_type(key: Key, name: str) -> None:
         InvalidKeyError: `key.type` is not `name`.
     """
     if key.type != name:
-        raise InvalidKeyError(f"this key is not of type {name}; hand it to the key type that it names")
+        raise InvalidKeyError(f"this key is not of type {name}", hint="hand it to the key type that it names")
 
 
 def check_use(key: Key, algorithm: str, key_type: KeyType) -> None:
@@ -37,7 +37,8 @@ def check_use(key: Key, algorithm: str, key_type: KeyType) -> None:
     check_type(key, key_type.name)
     if algorithm not in key_type.algorithms:
         raise UnsupportedOperationError(
-            f"a key of type {key_type.name} does not sign with that algorithm; use {' or '.join(key_type.algorithms)}"
+            f"a key of type {key_type.name} does not sign with that algorithm",
+            hint=f"use {' or '.join(key_type.algorithms)}",
         )
 
 
@@ -48,7 +49,7 @@ def needed_secret(key: Key) -> Secret:
         NotExportableError: the key has none.
     """
     if key.secret is None:
-        raise NotExportableError(f"this {key.type} key has no secret half; load the secret key for this")
+        raise NotExportableError(f"this {key.type} key has no secret half", hint="load the secret key for this")
     return key.secret
 
 
@@ -86,7 +87,8 @@ def complete_halves(
         return Key(key.type, key.kid, key.secret, public, key.attributes)
     if key.public != public:
         raise InvalidKeyError(
-            f"the public half of this {name} key does not belong to its secret half; import a key whose halves match"
+            f"the public half of this {name} key does not belong to its secret half",
+            hint="import a key whose halves match",
         )
     return key
 
@@ -101,7 +103,7 @@ def public_half(key: Key, derive: Callable[[Secret], bytes]) -> bytes:
         return key.public
     if key.secret is not None:
         return derive(key.secret)
-    raise InvalidKeyError(f"this {key.type} key has neither a secret nor a public half; give at least one")
+    raise InvalidKeyError(f"this {key.type} key has neither a secret nor a public half", hint="give at least one")
 
 
 def hash_of(algorithm: str) -> HashAlgorithm:

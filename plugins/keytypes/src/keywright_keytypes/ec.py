@@ -51,7 +51,7 @@ class EllipticCurve(NamedTuple):
         secret = Secret(private.private_numbers().private_value.to_bytes(self.size, "big"))
         return Key(self.name, secret=secret, public=_encode(private.public_key()))
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         """Derive a missing public half; check that both belong together.
 
         Raises:
@@ -96,7 +96,7 @@ class EllipticCurve(NamedTuple):
         n - 1.
 
         Raises:
-            InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
+            InvalidKeyError: another type, no half at all, or a half that `validate` would refuse by itself.
             UnsupportedOperationError: another algorithm than the curve's own.
         """
         from cryptography.exceptions import InvalidSignature
@@ -110,7 +110,8 @@ class EllipticCurve(NamedTuple):
         def verify(message: bytes, signature: bytes) -> None:
             if len(signature) != 2 * size:
                 raise InvalidSignatureError(
-                    f"an {algorithm} signature is r ‖ s, {2 * size} bytes (RFC 7518 §3.4); convert one that is in DER"
+                    f"an {algorithm} signature is r ‖ s, {2 * size} bytes (RFC 7518 §3.4)",
+                    hint="convert one that is in DER",
                 )
             r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
             try:
@@ -130,14 +131,14 @@ class EllipticCurve(NamedTuple):
 
         if len(secret) != self.size:
             raise InvalidKeyError(
-                f"the secret half of an {self.name} key has {self.size} bytes (RFC 7518 §6.2.2.1); pad it with "
-                "leading zeros, or check the curve"
+                f"the secret half of an {self.name} key has {self.size} bytes (RFC 7518 §6.2.2.1)",
+                hint="pad it with leading zeros, or check the curve",
             )
         # The range is checked here also because the library's own frame would show the number when it refuses.
         if not 1 <= int.from_bytes(secret.reveal(), "big") < self.order:
             raise InvalidKeyError(
-                f"the secret half of an {self.name} key is a number from 1 to the order of the curve less 1; "
-                "import another key"
+                f"the secret half of an {self.name} key is a number from 1 to the order of the curve less 1",
+                hint="import another key",
             )
         return derive_private_key(int.from_bytes(secret.reveal(), "big"), self._curve())
 
@@ -150,13 +151,15 @@ class EllipticCurve(NamedTuple):
         if len(data) != 1 + 2 * self.size or data[0] != 4:
             raise InvalidKeyError(
                 f"the public half of an {self.name} key is an uncompressed point, byte 04 and {2 * self.size} more "
-                "(SEC 1 §2.3.3); decompress it, or check the curve"
+                "(SEC "
+                "1 §2.3.3)",
+                hint="decompress it, or check the curve",
             )
         try:
             return EllipticCurvePublicKey.from_encoded_point(self._curve(), data)
         except ValueError:
             raise InvalidKeyError(
-                f"the public half of this {self.name} key is no point of the curve; import another key"
+                f"the public half of this {self.name} key is no point of the curve", hint="import another key"
             ) from None
 
 

@@ -35,7 +35,7 @@ class Oct:
         """
         return Key(self.name, secret=Secret(os.urandom(checked_integer(options, _BITS, self.name) // 8)))
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         """Check the length: 1 to 1024 bytes. A key that is too short to sign with may have another use.
 
         Raises:
@@ -43,7 +43,7 @@ class Oct:
         """
         self._octets(key)
         if key.public is not None:
-            raise InvalidKeyError("an oct key has no public half, for whoever verifies can sign; leave it out")
+            raise InvalidKeyError("an oct key has no public half, because its verifiers can sign", hint="leave it out")
         return key
 
     def bits(self, key: Key) -> int:
@@ -84,10 +84,12 @@ class Oct:
     def _octets(self, key: Key) -> Secret:
         check_type(key, self.name)
         if key.secret is None:
-            raise InvalidKeyError("this oct key has no secret half, and an oct key is nothing else; give the octets")
+            raise InvalidKeyError(
+                "this oct key has no secret half, and an oct key is nothing else", hint="give the octets"
+            )
         if not 1 <= len(key.secret) <= _MAXIMUM_BYTES:
             raise InvalidKeyError(
-                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}; make a new one"
+                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}", hint="make a new one"
             )
         return key.secret
 
@@ -100,7 +102,8 @@ class Oct:
         if len(octets) < digest.digest_size:
             raise InvalidKeyError(
                 f"{algorithm} needs a key of at least {8 * digest.digest_size} bits (RFC 7518 §3.2), and this one has "
-                f"{8 * len(octets)}; make a longer one"
+                f"{8 * len(octets)}",
+                hint="make a longer one",
             )
         keyed = HMAC(octets.reveal(), digest)  # copied for each message, which is faster than to start again
 

@@ -47,7 +47,7 @@ class Ed25519:
         secret = Secret(os.urandom(_BYTES))
         return Key(self.name, secret=secret, public=_ed25519_public(secret))
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         """Derive a missing public half; check that both belong together.
 
         A public half that stands alone must decode to a point of the curve whose order does not divide 8.
@@ -90,7 +90,7 @@ class Ed25519:
         """Check `(message, signature)`; the call raises InvalidSignatureError if the signature is not valid.
 
         Raises:
-            InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
+            InvalidKeyError: another type, no half at all, or a half that `validate` would refuse by itself.
             UnsupportedOperationError: another algorithm than EdDSA or Ed25519.
         """
         from nacl.bindings import crypto_sign_open
@@ -124,7 +124,9 @@ def _ed25519_public(secret: Secret) -> bytes:
     from nacl.bindings import crypto_sign_seed_keypair
 
     if len(secret) != _BYTES:
-        raise InvalidKeyError("the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the seed alone")
+        raise InvalidKeyError(
+            "the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5)", hint="give the seed alone"
+        )
     return crypto_sign_seed_keypair(_Hidden(secret.reveal()))[0]
 
 
@@ -156,7 +158,7 @@ class X25519:
             self.name, secret=Secret(private.private_bytes_raw()), public=private.public_key().public_bytes_raw()
         )
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         """Derive a missing public half; check that both belong together.
 
         A public half that stands alone must not be of low order; RFC 7748 §5 demands that every other 32 bytes,
@@ -198,7 +200,9 @@ def _x25519_public(secret: Secret) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
     if len(secret) != _BYTES:
-        raise InvalidKeyError("the secret half of an x25519 key has 32 bytes (RFC 7748 §5); give the scalar alone")
+        raise InvalidKeyError(
+            "the secret half of an x25519 key has 32 bytes (RFC 7748 §5)", hint="give the scalar alone"
+        )
     return X25519PrivateKey.from_private_bytes(secret.reveal()).public_key().public_bytes_raw()
 
 
@@ -206,13 +210,14 @@ def _check_u(data: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     if len(data) != _BYTES:
-        raise InvalidKeyError("the public half of an x25519 key has 32 bytes (RFC 7748 §5); give the u alone")
+        raise InvalidKeyError("the public half of an x25519 key has 32 bytes (RFC 7748 §5)", hint="give the u alone")
     try:
         # Any scalar, clamped to a multiple of 8, takes exactly the low-order points to zero, which the library
         # refuses; this one is not secret.
         X25519PrivateKey.from_private_bytes(bytes(_BYTES)).exchange(X25519PublicKey.from_public_bytes(data))
     except ValueError:
         raise InvalidKeyError(
-            "the public half of this x25519 key is a point of low order, with which every agreed secret is zero "
-            "(RFC 7748 §6.1); import another key"
+            "the public half of this x25519 key is a point of low order, with which every agreed secret is zero (RFC "
+            "7748 §6.1)",
+            hint="import another key",
         ) from None

@@ -52,7 +52,7 @@ class Rsa:
         private = generate_private_key(_EXPONENT, checked_integer(options, _BITS, self.name))
         return Key(self.name, secret=_encode_secret(private), public=_encode_public(private.public_key()))
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         """Derive a missing public half; check that all parts belong together and that the factors are prime.
 
         Testing the factors takes 0.04 s at 2048 bits, 0.12 s at 3072 and some seconds at 8192.
@@ -68,7 +68,7 @@ class Rsa:
         """The size of the modulus, in bits.
 
         Raises:
-            InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
+            InvalidKeyError: another type, no half at all, or a half that `validate` would refuse by itself.
         """
         check_type(key, self.name)
         return _load_public(public_half(key, _derive)).key_size
@@ -76,10 +76,10 @@ class Rsa:
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
         """Message in, signature as long as the modulus out.
 
-        The factors are not tested for being prime again: `complete` did that.
+        The factors are not tested for being prime again: `validate` did that.
 
         Raises:
-            InvalidKeyError: another type, or a secret half that `complete` would refuse for another reason.
+            InvalidKeyError: another type, or a secret half that `validate` would refuse for another reason.
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
             NotExportableError: the key has no secret half.
         """
@@ -95,7 +95,7 @@ class Rsa:
         """Check `(message, signature)`; the call raises InvalidSignatureError if the signature is not valid.
 
         Raises:
-            InvalidKeyError: another type, no half at all, or a half that `complete` would refuse by itself.
+            InvalidKeyError: another type, no half at all, or a half that `validate` would refuse by itself.
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
         """
         from cryptography.exceptions import InvalidSignature
@@ -156,11 +156,13 @@ def _load_secret(secret: Secret) -> RSAPrivateKey:
     private = _parse_secret(secret, test_primes=False)
     if private is None:
         raise InvalidKeyError(
-            "the secret half of this rsa key is no unencrypted PKCS#8 DER (RFC 5958); convert it with "
-            "`openssl pkcs8 -topk8 -nocrypt -outform DER`"
+            "the secret half of this rsa key is no unencrypted PKCS#8 DER (RFC 5958)",
+            hint="convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`",
         )
     if not isinstance(private, RSAPrivateKey):
-        raise InvalidKeyError("the secret half of this rsa key is a key of another kind; import it under its own type")
+        raise InvalidKeyError(
+            "the secret half of this rsa key is a key of another kind", hint="import it under its own type"
+        )
     _check_numbers(private.public_key())
     if not _parts_agree(private.private_numbers()):
         raise InvalidKeyError(_PARTS_DISAGREE)
@@ -168,7 +170,8 @@ def _load_secret(secret: Secret) -> RSAPrivateKey:
     if _encode_secret(private.private_numbers().private_key(unsafe_skip_rsa_key_validation=True)) != secret:
         raise InvalidKeyError(
             "the secret half of this rsa key is not canonical PKCS#8 DER of an rsaEncryption key (one for RSASSA-PSS "
-            "alone is not taken); convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`"
+            "alone is not taken)",
+            hint="convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`",
         )
     return private
 
@@ -189,15 +192,18 @@ def _load_public(data: bytes) -> RSAPublicKey:
         public = load_der_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
         raise InvalidKeyError(
-            "the public half of this rsa key is no SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1); convert "
-            "it with `openssl rsa -pubin -outform DER`"
+            "the public half of this rsa key is no SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1)",
+            hint="convert it with `openssl rsa -pubin -outform DER`",
         ) from None
     if not isinstance(public, RSAPublicKey):
-        raise InvalidKeyError("the public half of this rsa key is a key of another kind; import it under its own type")
+        raise InvalidKeyError(
+            "the public half of this rsa key is a key of another kind", hint="import it under its own type"
+        )
     if _encode_public(public) != data:
         raise InvalidKeyError(
             "the public half of this rsa key is not canonical SubjectPublicKeyInfo DER of an rsaEncryption key (one "
-            "for RSASSA-PSS alone is not taken); convert it with `openssl rsa -pubin -outform DER`"
+            "for RSASSA-PSS alone is not taken)",
+            hint="convert it with `openssl rsa -pubin -outform DER`",
         )
     _check_numbers(public)
     return public
@@ -217,22 +223,25 @@ def _parse_secret(secret: Secret, *, test_primes: bool) -> object:
 def _check_length(length: int, half: str) -> None:
     if length > _MAXIMUM_BYTES:
         raise InvalidKeyError(
-            f"the {half} half of this rsa key is over 8 KiB of DER, and 8192 bits take less; import the key alone"
+            f"the {half} half of this rsa key is over 8 KiB of DER, and 8192 bits take less",
+            hint="import the key alone",
         )
 
 
 def _check_numbers(public: RSAPublicKey) -> None:
     if not 2048 <= public.key_size <= 8192:
         raise InvalidKeyError(
-            f"an rsa key has 2048 to 8192 bits (RFC 7518 §3.3), and this one has {public.key_size}; make a new one"
+            f"an rsa key has 2048 to 8192 bits (RFC 7518 §3.3), and this one has {public.key_size}",
+            hint="make a new one",
         )
     numbers = public.public_numbers()
     if not numbers.n & 1:
-        raise InvalidKeyError("the modulus of an rsa key is odd, and this one is even; make a new one")
+        raise InvalidKeyError("the modulus of an rsa key is odd, and this one is even", hint="make a new one")
     # Above 3072 bits OpenSSL takes no exponent over 64 bits; the same bound for all sizes is easier to tell.
     if not (numbers.e & 1 and 65537 <= numbers.e < 2**64):
         raise InvalidKeyError(
-            "the exponent of an rsa key is an odd number from 65537 to 2^64 - 1, and this one is not; make a new one"
+            "the exponent of an rsa key is an odd number from 65537 to 2^64 - 1, and this one is not",
+            hint="make a new one",
         )
 
 

@@ -95,8 +95,8 @@ class Cache:
         if self.named is None:
             if not os.path.lexists(f"{self.directory}/{_CACHE_INFO}") and not any(True for _ in self.names()):
                 raise ConfigError(
-                    f"{self.directory}: is no binary cache, for it holds neither {_CACHE_INFO} nor a narinfo; "
-                    "correct the path"
+                    f"{self.directory}: is no binary cache, for it holds neither {_CACHE_INFO} nor a narinfo",
+                    hint="correct the path",
                 )
             return
         for name in self.named:
@@ -156,7 +156,7 @@ def find_caches(targets: Sequence[str]) -> list[Cache]:
 
 def _path_of(target: str) -> str:
     if not target:
-        raise ConfigError("the path of the binary cache is empty; name a directory, a file:// URL or a narinfo")
+        raise ConfigError("the path of the binary cache is empty", hint="name a directory, a file:// URL or a narinfo")
     path = target
     if "://" in target:
         from urllib.parse import unquote_to_bytes, urlsplit
@@ -167,21 +167,21 @@ def _path_of(target: str) -> str:
             parts = urlsplit("")
         if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
             raise ConfigError(
-                "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it is "
-                "done"
+                "a binary cache is reached as a directory or by a file:// URL alone",
+                hint="copy it here, and back when it is done",
             )
         path = os.fsdecode(unquote_to_bytes(os.fsencode(parts.path)))
     if "\0" in path:
-        raise ConfigError("the path of the binary cache holds a zero byte; correct it")
+        raise ConfigError("the path of the binary cache holds a zero byte", hint="correct it")
     if looks_like_key(path) and not os.path.lexists(path):
-        raise ConfigError("CACHE is the path of a binary cache, and this looks like a key; name a directory")
+        raise ConfigError("CACHE is the path of a binary cache, and this looks like a key", hint="name a directory")
     return path.rstrip("/") or "/"
 
 
 def _unreadable(path: str, error: OSError) -> KeywrightError:
     if isinstance(error, PermissionError):
-        return AccessDeniedError(f"{path}: cannot be read ({error.strerror}); run as who may")
-    return ConfigError(f"{path}: cannot be read ({error.strerror}); correct the path")
+        return AccessDeniedError(f"{path}: cannot be read ({error.strerror})", hint="run as who may")
+    return ConfigError(f"{path}: cannot be read ({error.strerror})", hint="correct the path")
 
 
 # ---- nix-cache-info
@@ -199,12 +199,12 @@ def store_dir_of(cache_info: bytes, *, where: str = _CACHE_INFO) -> bytes:
     lines = (line.partition(b":") for line in cache_info.split(b"\n"))
     found = {value.strip(b" \t\r\n") for name, colon, value in lines if colon and name == b"StoreDir"}
     if len(found) > 1:
-        raise FormatError(f"{where}: has two StoreDir that differ, so that no client takes the cache; leave one")
+        raise FormatError(f"{where}: has two StoreDir that differ, so that no client takes the cache", hint="leave one")
     if not found:
         return b""
     directory = found.pop()
     if not is_store_directory(directory):
-        raise FormatError(f"{where}: the StoreDir is no directory of a store; write one, such as /nix/store")
+        raise FormatError(f"{where}: the StoreDir is no directory of a store", hint="write one, such as /nix/store")
     return directory
 
 
@@ -221,19 +221,19 @@ def read_store_dir(directory: str) -> bytes:
     except FileNotFoundError:
         return b""
     except PermissionError as error:
-        raise AccessDeniedError(f"{path}: cannot be read ({error.strerror}); run as who may") from None
+        raise AccessDeniedError(f"{path}: cannot be read ({error.strerror})", hint="run as who may") from None
     except OSError as error:
-        raise StoreUnavailableError(f"{path}: cannot be read ({error.strerror}); check the disk") from None
+        raise StoreUnavailableError(f"{path}: cannot be read ({error.strerror})", hint="check the disk") from None
 
 
 def _read(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FormatError(f"{path}: is no regular file; put what Nix made in its place")
+            raise FormatError(f"{path}: is no regular file", hint="put what Nix made in its place")
         data = os.read(descriptor, _MAXIMUM_INFO_BYTES + 1)
     finally:
         os.close(descriptor)
     if len(data) > _MAXIMUM_INFO_BYTES:
-        raise FormatError(f"{path}: has more than {_MAXIMUM_INFO_BYTES} bytes; put what Nix made in its place")
+        raise FormatError(f"{path}: has more than {_MAXIMUM_INFO_BYTES} bytes", hint="put what Nix made in its place")
     return data

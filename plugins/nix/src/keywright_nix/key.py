@@ -88,23 +88,23 @@ def decode_base64(payload: Secret) -> Secret:
     """
     if b"\n" in payload.reveal():
         raise MalformedKeyError(
-            "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or say "
-            "--lenient"
+            "the base64 of the Nix key holds a line feed, or more than one ends it",
+            hint="put it on one line, or pass --lenient",
         )
     _refuse_characters(payload, allowed=_DIGITS.encode() + b"=")
     digits = len(payload.reveal().rstrip(b"="))
     padding = len(payload) - digits
     if len(payload) % 4 or padding > 2 or payload.reveal().count(b"=") != padding:
         raise MalformedKeyError(
-            "the base64 of the Nix key is cut short or padded wrongly; it ends in '==' (secret key) or '=' (public "
-            "key): copy it whole"
+            "the base64 of the Nix key is cut short or padded wrongly",
+            hint="it ends in '==' (secret key) or '=' (public key): copy it whole",
         )
     _check_length(digits)
     raw = Secret(a2b_base64(payload.reveal()))
     if b2a_base64(raw.reveal(), newline=False) != payload.reveal():
         raise MalformedKeyError(
             "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it "
-            "was made: copy it again, or say --lenient"
+            "was made: copy it again, or pass --lenient"
         )
     return raw
 
@@ -150,30 +150,33 @@ def _refuse_characters(payload: Secret, *, allowed: bytes) -> None:
         return
     if b":" in strange.reveal():
         raise MalformedKeyError(
-            "the Nix key has a second colon, and Nix takes the name to end at the first; write NAME:BASE64 with no "
-            "colon in the name"
+            "the Nix key has a second colon, and Nix takes the name to end at the first",
+            hint="write NAME:BASE64 with no colon in the name",
         )
     if strange.reveal().translate(None, _WHITESPACE) != strange.reveal():
         raise MalformedKeyError(
-            "the base64 of the Nix key holds a space, tab or carriage return; take it out (a file with Windows line "
-            "ends has them)"
+            "the base64 of the Nix key holds a space, tab or carriage return",
+            hint="take it out (a file with Windows line ends has them)",
         )
     if not strange.reveal().strip(b"-_"):
         raise MalformedKeyError(
-            "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'; Nix reads '+' and '/' in their place"
+            "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'",
+            hint="Nix reads '+' and '/' in their place",
         )
-    raise MalformedKeyError("the base64 of the Nix key holds a character that is none of base64's; copy it again")
+    raise MalformedKeyError(
+        "the base64 of the Nix key holds a character that is none of base64's", hint="copy it again"
+    )
 
 
 def _check_length(digits: int) -> None:
     """Raise unless this number of base64 digits (without padding) makes 32 or 64 bytes."""
     size = digits * 6 // 8
     if size == 0:
-        raise MalformedKeyError("nothing follows the colon of the Nix key; write NAME:BASE64")
+        raise MalformedKeyError("nothing follows the colon of the Nix key", hint="write NAME:BASE64")
     if size not in (PUBLIC_BYTES, SECRET_BYTES):
         raise MalformedKeyError(
-            f"the base64 of the Nix key stands for {size} bytes; a secret key has {SECRET_BYTES} and a public key "
-            f"{PUBLIC_BYTES}: copy it whole"
+            f"the base64 of the Nix key stands for {size} bytes",
+            hint=f"a secret key has {SECRET_BYTES} and a public key {PUBLIC_BYTES}: copy it whole",
         )
 
 
@@ -199,7 +202,7 @@ def read_key(data: Secret) -> tuple[str, Secret]:
     name = _decode_name(name_bytes)
     problem = problem_in(name)
     if problem:
-        raise MalformedKeyError(f"the name of the Nix key {problem}; give it another (--kid), or say --lenient")
+        raise MalformedKeyError(f"the name of the Nix key {problem}", hint="give it another (--kid), or pass --lenient")
     return name, raw
 
 
@@ -223,22 +226,25 @@ def _split(data: Secret) -> tuple[Secret, Secret]:
     """What is before the colon and what after it, without the last line feed."""
     text = Secret(data.reveal().removesuffix(b"\n"))
     if not text:
-        raise MalformedKeyError("the Nix key is empty; it must be NAME:BASE64")
+        raise MalformedKeyError("the Nix key is empty", hint="it must be NAME:BASE64")
     if text.reveal().startswith(b"-----BEGIN OPENSSH ") or (
         text.reveal().startswith(_OPENSSH_PUBLIC) and b" AAAA" in text.reveal()[:64]
     ):
         raise MalformedKeyError(
-            "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
+            "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line",
+            hint="read it with the format that it is in",
         )
     if text.reveal().startswith(b"-----BEGIN "):
         raise MalformedKeyError(
-            "this is PEM, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
+            "this is PEM, and a Nix key is NAME:BASE64 on one line", hint="read it with the format that it is in"
         )
     colon = text.reveal().find(b":")
     if colon < 0:
-        raise MalformedKeyError("the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64")
+        raise MalformedKeyError(
+            "the Nix key has no colon", hint="write its name and a colon before the base64: NAME:BASE64"
+        )
     if colon == 0:
-        raise MalformedKeyError("the Nix key has no name before its colon; write NAME:BASE64")
+        raise MalformedKeyError("the Nix key has no name before its colon", hint="write NAME:BASE64")
     return Secret(text.reveal()[:colon]), Secret(text.reveal()[colon + 1 :])
 
 
@@ -248,7 +254,7 @@ def _decode_name(name: Secret) -> str:
     except UnicodeDecodeError:
         pass
     # Raised outside the handler, because the context of the error would contain the input.
-    raise MalformedKeyError("the name of the Nix key is not UTF-8; give it another before the colon")
+    raise MalformedKeyError("the name of the Nix key is not UTF-8", hint="give it another before the colon")
 
 
 # ---- secret keys, by libsodium: to find a key type of the registry takes longer than all use of the key
@@ -269,7 +275,8 @@ def public_half(both: Secret) -> bytes:
     public = _public(_Hidden(both.reveal()[:_SEED_BYTES]))
     if public != both.reveal()[_SEED_BYTES:]:
         raise InvalidKeyError(
-            "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match"
+            "the public half of this ed25519 key does not belong to its secret half",
+            hint="import a key whose halves match",
         )
     return public
 
@@ -310,6 +317,7 @@ class NixFormat:
 
     name: Final = "nix"
     key_types: Final[tuple[str, ...]] = ("ed25519",)
+    carries_kid: Final = True
 
     def encode_secret(self, key: Key) -> Secret:
         """`NAME:BASE64` of seed and public half, without a line feed.
@@ -320,11 +328,11 @@ class NixFormat:
         """
         public = _checked_public(key)
         if key.secret is None:
-            raise UnsupportedKeyError("this key has no secret half to write as a Nix key; write its public half")
+            raise UnsupportedKeyError("this key has no secret half to write as a Nix key", hint="write its public half")
         if len(key.secret) != _SEED_BYTES:
             raise UnsupportedKeyError(
-                f"the secret half of this ed25519 key has {len(key.secret)} bytes; a Nix key needs a seed of "
-                f"{_SEED_BYTES}"
+                f"the secret half of this ed25519 key has {len(key.secret)} bytes",
+                hint=f"a Nix key needs a seed of {_SEED_BYTES}",
             )
         return write_key(key.kid, Secret(key.secret.reveal() + public))
 
@@ -373,17 +381,22 @@ def _checked_public(key: Key) -> bytes:
     """The public half of a key that Nix can carry."""
     if key.type not in NixFormat.key_types:
         raise UnsupportedKeyError(
-            f"the nix format carries ed25519 keys, and this one is of type {key.type}; use another format, such as jwk"
+            f"the nix format carries ed25519 keys, and this one is of type {key.type}",
+            hint="use another format, such as jwk",
         )
     # Odd names, of keys that were read leniently, are written; a strict reader refuses them.
     problem = unreadable(key.kid)
     if problem:
-        raise UnsupportedKeyError(f"the kid of this key cannot be a Nix key name: it {problem}; choose one with --kid")
+        raise UnsupportedKeyError(
+            f"the kid of this key cannot be a Nix key name: it {problem}", hint="choose one with --kid"
+        )
     if key.public is None:
-        raise UnsupportedKeyError("the public half of this key is not known, and a Nix key holds it; derive it first")
+        raise UnsupportedKeyError(
+            "the public half of this key is not known, and a Nix key holds it", hint="derive it first"
+        )
     if len(key.public) != PUBLIC_BYTES:
         raise UnsupportedKeyError(
-            f"the public half of this ed25519 key has {len(key.public)} bytes; a Nix key needs {PUBLIC_BYTES}"
+            f"the public half of this ed25519 key has {len(key.public)} bytes", hint=f"a Nix key needs {PUBLIC_BYTES}"
         )
     return key.public
 

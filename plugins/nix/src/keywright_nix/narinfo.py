@@ -60,7 +60,7 @@ class NarInfo:
         """
         data = text.encode(errors="surrogateescape") if isinstance(text, str) else text
         if len(data) > MAXIMUM_BYTES:
-            raise FormatError(f"{where}: has more than {MAXIMUM_BYTES} bytes; this is no narinfo")
+            raise FormatError(f"{where}: has more than {MAXIMUM_BYTES} bytes", hint="this is no narinfo")
         return cls(data, *(read_fast_path(data) or read_lines(data, where)))
 
     def __repr__(self) -> str:
@@ -230,15 +230,17 @@ def read_lines(data: bytes, where: str) -> Parts:
         FormatError: As `NarInfo.parse`, except for the size.
     """
     if not data.endswith(b"\n"):
-        raise FormatError(f"{where}: the last line does not end, so the narinfo was cut short; fetch it again")
+        raise FormatError(f"{where}: the last line does not end, so the narinfo was cut short", hint="fetch it again")
     if b"\r" in data:
-        raise _problem(where, data[: data.index(b"\r")].count(b"\n"), "has a carriage return; write plain line feeds")
+        raise _problem(
+            where, data[: data.index(b"\r")].count(b"\n"), "has a carriage return", hint="write plain line feeds"
+        )
     lines = data[:-1].split(b"\n")
     fields = _fields(lines, where)
     for name, is_sound, rule in _CHECKS:
         if name in fields and not is_sound(fields[name]):
             at = next(at for at, line in enumerate(lines) if line.startswith(name + b": "))
-            raise _problem(where, at, f"{name.decode()} {rule}; correct it or fetch the narinfo again")
+            raise _problem(where, at, f"{name.decode()} {rule}", hint="correct it or fetch the narinfo again")
     path = fields[b"StorePath"]
     nar_hash = b"sha256:" + encode_base32(parse_sha256(fields[b"NarHash"]))
     directory = path.rpartition(b"/")[0]
@@ -286,17 +288,17 @@ def _fields(lines: list[bytes], where: str) -> dict[bytes, bytes]:
         name, separator, value = line.partition(b": ")
         if not separator or not name or b" " in name or b":" in name:  # Nix ends a name at its first colon
             rule = "is empty" if not line else "is no field; a field is a name, a colon, a space and a value"
-            raise _problem(where, at, f"{rule}; correct it or fetch the narinfo again")
+            raise _problem(where, at, rule, hint="correct it or fetch the narinfo again")
         if name in fields and name in _ONCE:
-            raise _problem(where, at, f"has the field {name.decode()} a second time; leave the right one")
+            raise _problem(where, at, f"has the field {name.decode()} a second time", hint="leave the right one")
         signatures += name == b"Sig"
         if signatures > MAXIMUM_SIGNATURES:
             rule = f"is a signature after {MAXIMUM_SIGNATURES} others, more than a narinfo may have"
-            raise _problem(where, at, f"{rule}; fetch the narinfo again")
+            raise _problem(where, at, rule, hint="fetch the narinfo again")
         fields[name] = value
     for name in _REQUIRED:
         if name not in fields:
-            raise FormatError(f"{where}: the field {name.decode()} is missing; fetch the narinfo again")
+            raise FormatError(f"{where}: the field {name.decode()} is missing", hint="fetch the narinfo again")
     return fields
 
 
@@ -308,5 +310,5 @@ def _around_signatures(lines: list[bytes]) -> tuple[bytes, list[bytes], bytes]:
     return b"".join(others[:place]), values, b"".join(others[place:])
 
 
-def _problem(where: str, at: int, what: str) -> FormatError:
-    return FormatError(f"{where}:{at + 1}: {what}")
+def _problem(where: str, at: int, what: str, *, hint: str) -> FormatError:
+    return FormatError(f"{where}:{at + 1}: {what}", hint=hint)

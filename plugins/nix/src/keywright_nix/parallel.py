@@ -47,7 +47,7 @@ def sign_all(cache: Cache, descriptor: int | None, job: Job, *, jobs: int, insis
 
     Raises:
         KeywrightError: A key does not sign any more; what is done is done.
-        DurabilityUnknownError: The system does not confirm that what is done is on the medium.
+        DurabilityError: The system does not confirm that what is done is on the medium.
         StoreUnavailableError: A worker was killed, or cannot be started; in the latter case nothing was done.
         AccessDeniedError, ConfigError: The directory cannot be read.
     """
@@ -83,7 +83,7 @@ def _sign_by_workers(cache: Cache, job: Job, jobs: int, *, insists: bool) -> _Re
     except OSError as error:
         if insists:
             raise StoreUnavailableError(
-                f"{jobs} worker processes cannot be started ({error.strerror}); run with fewer --jobs"
+                f"{jobs} worker processes cannot be started ({error.strerror})", hint="run with fewer --jobs"
             ) from None
         yield from _sign_here(cache, job)
         return
@@ -116,7 +116,9 @@ class _Worker(NamedTuple):
         try:
             answer: list[tuple[str, _Packed]] | bytes = marshal.load(self.pipe)  # noqa: S302  (our worker wrote it)
         except (EOFError, ValueError, TypeError):
-            raise StoreUnavailableError("a worker process was killed; run the same command again to finish") from None
+            raise StoreUnavailableError(
+                "a worker process was killed", hint="run the same command again to finish"
+            ) from None
         if isinstance(answer, bytes):
             raise _unpickled(answer)
         return [(name, _unpacked(outcome)) for name, outcome in answer]

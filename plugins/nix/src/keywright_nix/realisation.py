@@ -30,11 +30,11 @@ def realisation_fingerprint(text: bytes | str, *, where: str = "realisation") ->
     """
     document = read_json(text)
     if isinstance(document, JsonProblem):
-        raise FormatError(f"{where}: is no JSON document, or has a member twice; fetch it again")
+        raise FormatError(f"{where}: is no JSON document, or has a member twice", hint="fetch it again")
     covered = _covered(document)
     if covered is None:
         rule = "lacks what a realisation has, or has more than this keywright knows"
-        raise FormatError(f"{where}: {rule}; fetch it again")
+        raise FormatError(f"{where}: {rule}", hint="fetch it again")
     # As nlohmann's `dump` writes it: no spaces, members sorted. (All that is covered is ASCII.)
     return json.dumps(covered, sort_keys=True, separators=(",", ":")).encode()
 

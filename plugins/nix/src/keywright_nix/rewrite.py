@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from keywright.errors import (
     AccessDeniedError,
-    DurabilityUnknownError,
+    DurabilityError,
     FormatError,
     KeywrightError,
     ReadOnlyStoreError,
@@ -95,7 +95,7 @@ def read_narinfo(path: str) -> tuple[bytes, os.stat_result]:
             if not stat.S_ISREG(status.st_mode):
                 raise _irregular(path)
             if status.st_size > MAXIMUM_BYTES:
-                raise FormatError(f"{path}: has more than {MAXIMUM_BYTES} bytes; this is no narinfo")
+                raise FormatError(f"{path}: has more than {MAXIMUM_BYTES} bytes", hint="this is no narinfo")
             return os.read(descriptor, status.st_size + 1), status
         finally:
             os.close(descriptor)
@@ -103,7 +103,7 @@ def read_narinfo(path: str) -> tuple[bytes, os.stat_result]:
         raise
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise FormatError(f"{path}: is a symbolic link; sign the file that it leads to") from None
+            raise FormatError(f"{path}: is a symbolic link", hint="sign the file that it leads to") from None
         raise (_irregular(path) if error.errno == errno.ENXIO else _failed(path, "read", error)) from None
 
 
@@ -195,7 +195,9 @@ def _append(path: str, tail: bytes, status: os.stat_result) -> None:
             if not is_whole:
                 _undo_append(descriptor, path, status.st_size)
         if not is_whole:
-            raise StoreUnavailableError(f"{path}: could not be written whole; the narinfo is as it was: make room")
+            raise StoreUnavailableError(
+                f"{path}: could not be written whole", hint="the narinfo is as it was: make room"
+            )
     finally:
         os.close(descriptor)
 
@@ -206,8 +208,8 @@ def _undo_append(descriptor: int, path: str, size: int) -> None:
             os.ftruncate(descriptor, size)
     except OSError as error:
         raise StoreUnavailableError(
-            f"{path}: was written in part, and that cannot be taken back ({error.strerror}); look to the disk, then "
-            f"cut the file to {size} bytes (truncate -s {size})"
+            f"{path}: was written in part, and that cannot be taken back ({error.strerror})",
+            hint=f"look to the disk, then cut the file to {size} bytes (truncate -s {size})",
         ) from None
 
 
@@ -218,7 +220,7 @@ def _write_beside(path: str, new: bytes, status: os.stat_result) -> Replacement:
         descriptor = os.open(replacement.beside, _CREATE, 0o600)
     except FileExistsError:
         raise StoreUnavailableError(
-            f"{replacement.beside}: stands where the new narinfo is to be written; take it away"
+            f"{replacement.beside}: stands where the new narinfo is to be written", hint="take it away"
         ) from None
     try:
         try:
@@ -244,19 +246,21 @@ def _identity(status: os.stat_result) -> Identity:
 
 def _check_unchanged(path: str, now: os.stat_result, then: Identity) -> None:
     if _identity(now) != then:
-        raise StoreUnavailableError(f"{path}: changed while it was signed; it was left alone: run the command again")
+        raise StoreUnavailableError(
+            f"{path}: changed while it was signed", hint="it was left alone: run the command again"
+        )
 
 
 def _irregular(path: str) -> FormatError:
-    return FormatError(f"{path}: is no regular file; take it out of the cache")
+    return FormatError(f"{path}: is no regular file", hint="take it out of the cache")
 
 
 def _failed(path: str, done: str, error: OSError) -> KeywrightError:
     if isinstance(error, PermissionError):
-        return AccessDeniedError(f"{path}: cannot be {done} ({error.strerror}); run as its owner")
+        return AccessDeniedError(f"{path}: cannot be {done} ({error.strerror})", hint="run as its owner")
     if error.errno == errno.EROFS:
-        return ReadOnlyStoreError(f"{path}: is on a file system that takes no writes; remount it")
-    return StoreUnavailableError(f"{path}: cannot be {done} ({error.strerror}); the narinfo is as it was")
+        return ReadOnlyStoreError(f"{path}: is on a file system that takes no writes", hint="remount it")
+    return StoreUnavailableError(f"{path}: cannot be {done} ({error.strerror})", hint="the narinfo is as it was")
 
 
 # ---- batches: one sync for all of a batch, then its renames; while one is synced, the next is signed
@@ -289,7 +293,7 @@ class Batch:
         """Start to sync this batch, and do the renames of the one before. Gives what became of those.
 
         Raises:
-            DurabilityUnknownError: The system does not confirm that the one before is on the medium; nothing of it was
+            DurabilityError: The system does not confirm that the one before is on the medium; nothing of it was
                 renamed.
         """
         yield from self._settle()
@@ -318,9 +322,10 @@ class Batch:
             return
         error = before.wait()
         if error is not None:
-            raise DurabilityUnknownError(
+            raise DurabilityError(
                 f"{self._directory}: the system does not confirm that the last signatures are on the medium "
-                f"({error.strerror}); look to the disk, then run the same command again"
+                f"({error.strerror})",
+                hint="look to the disk, then run the same command again",
             )
         for name, outcome in before.waiting:
             yield name, _replaced(outcome)

@@ -149,7 +149,7 @@ def signing_keys(
     names = [key().name for key in keys]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"two of the keys are called {name}; leave one out")
+            raise ConfigError(f"two of the keys are called {name}", hint="leave one out")
     return tuple(keys)
 
 
@@ -160,30 +160,30 @@ def lets_several_sign(context: Context, reference: str) -> bool:
         KeywrightError: Its store cannot be opened.
     """
     capabilities = _capabilities(context, reference)
-    return capabilities.shared and not capabilities.signing
+    return capabilities.shared and not capabilities.keys_stay_inside
 
 
 def _capabilities(context: Context, reference: str) -> Capabilities:
     from keywright import parse_reference
 
-    return context.ring.open_store(name=parse_reference(reference).name).capabilities
+    return context.ring.capabilities(name=parse_reference(reference).name)
 
 
 def _from_ring(context: Context, reference: str, *, jobs: int) -> Callable[[], Bound]:
     capabilities = _capabilities(context, reference)
     if jobs > 1 and not lets_several_sign(context, reference):
         raise UnsupportedOperationError(
-            f"{reference}: its store lets one process sign, for its keys never leave it or it is not shared; say "
-            "--jobs 1"
+            f"{reference}: its store lets one process sign, for its keys never leave it or it is not shared",
+            hint="pass --jobs 1",
         )
     signer = context.ring.signer(reference)
-    last = _bound(reference, signer.current(), varies=capabilities.signing)
+    last = _bound(reference, signer.current(), varies=capabilities.keys_stay_inside)
 
     def current() -> Bound:
         nonlocal last
         now = signer.current()
         if now.sign is not last.sign:
-            last = _bound(reference, now, varies=capabilities.signing)
+            last = _bound(reference, now, varies=capabilities.keys_stay_inside)
         return last
 
     return current
@@ -192,12 +192,14 @@ def _from_ring(context: Context, reference: str, *, jobs: int) -> Callable[[], B
 def _bound(reference: str, key: BoundKey, *, varies: bool) -> Bound:
     if key.key_type != "ed25519" or key.public is None:
         raise UnsupportedKeyError(
-            f"{reference}: is of type {key.key_type}, and Nix knows ed25519 alone; generate one with --format nix"
+            f"{reference}: is of type {key.key_type}, and Nix knows ed25519 alone",
+            hint="generate one with --format nix",
         )
     problem = problem_in(key.kid)
     if problem or hides_key(key.kid):
         raise UnsupportedKeyError(
-            f"{reference}: its kid cannot be a Nix key name: it {problem or _HIDDEN}; generate a key with another --kid"
+            f"{reference}: its kid cannot be a Nix key name: it {problem or _HIDDEN}",
+            hint="generate a key with another --kid",
         )
     return Bound(key.kid, key.public, key.sign, varies)
 
@@ -205,18 +207,19 @@ def _bound(reference: str, key: BoundKey, *, varies: bool) -> Bound:
 def _from_file(context: Context, path: str) -> Callable[[], Bound]:
     if looks_like_key(path) and not os.path.lexists(path):
         raise ConfigError(
-            "--key-file takes the path of a file, and this looks like a key; say - and give the key on standard input"
+            "--key-file takes the path of a file, and this looks like a key",
+            hint="say - and give the key on standard input",
         )
     data = context.read_input(path)
     try:
         name, raw = read_key(data)
         if len(raw) != SECRET_BYTES:
-            raise MalformedKeyError("is a public key, and signing takes the secret one; name its file")
+            raise MalformedKeyError("is a public key, and signing takes the secret one", hint="name its file")
         if hides_key(name):
-            raise MalformedKeyError(f"the name of the Nix key {_HIDDEN}; give it another before the colon")
+            raise MalformedKeyError(f"the name of the Nix key {_HIDDEN}", hint="give it another before the colon")
         public, sign = signer(raw)
     except KeywrightError as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise error.prefixed(f"{path}: ") from None
     if path != "-":
         context.warn_if_exposed(path)
     bound = Bound(name, public, sign)

@@ -49,7 +49,7 @@ def parse_trusted(text: str) -> TrustedKeys:
         except MalformedKeyError as error:
             malformed += 1
             subject = _subject(position, name if len(name) <= _LONGEST_SHOWN and colon else "")
-            warnings.append(f"{subject} is left out, and Nix would refuse to work at all: {error}")
+            warnings.append(f"{subject} is left out, and Nix would refuse to work at all: {error.text}")
             continue
         if not is_unicode(name):
             warnings.append(f"key {position} is left out: its name is no Unicode text; give the key another name")
@@ -81,9 +81,9 @@ def _read(word: str) -> tuple[bytes, list[str]]:
     except MalformedKeyError:
         if not joined:
             raise
-        raise MalformedKeyError("the base64 of the Nix key holds a comma; part keys by spaces alone") from None
+        raise MalformedKeyError("the base64 of the Nix key holds a comma", hint="part keys by spaces alone") from None
     if len(raw) != PUBLIC_BYTES:
-        raise MalformedKeyError("it is a secret key, which is none any more; give the public half of a new one")
+        raise MalformedKeyError("it is a secret key, which is none any more", hint="give the public half of a new one")
     found = [_COMMENT] if "#" in name else []
     if joined:
         found.append(_COMMA)

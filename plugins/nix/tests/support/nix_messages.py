@@ -21,13 +21,13 @@ SECOND_COLON = (
     "the name"
 )
 NOT_UTF8 = "the name of the Nix key is not UTF-8; give it another before the colon"
-ODD_NAME = f"the name of the Nix key {UNPRINTABLE}; give it another (--kid), or say --lenient"
+ODD_NAME = f"the name of the Nix key {UNPRINTABLE}; give it another (--kid), or pass --lenient"
 SPACE = (
     "the base64 of the Nix key holds a space, tab or carriage return; take it out (a file with Windows line ends has "
     "them)"
 )
 LINE_FEED = (
-    "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or say --lenient"
+    "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or pass --lenient"
 )
 URL_SAFE = "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'; Nix reads '+' and '/' in their place"
 CHARACTER = "the base64 of the Nix key holds a character that is none of base64's; copy it again"
@@ -37,7 +37,7 @@ BAD_PADDING = (
 )
 SPARE_BITS = (
     "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it was made: "
-    "copy it again, or say --lenient"
+    "copy it again, or pass --lenient"
 )
 PEM = "this is PEM, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
 OPENSSH = "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"

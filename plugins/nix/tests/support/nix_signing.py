@@ -20,6 +20,7 @@ from nacl.bindings import (
     crypto_core_ed25519_scalar_reduce,
     crypto_scalarmult_ed25519_base_noclamp,
 )
+from support.errors import text_of
 
 from keywright_nix.cache import Cache
 from keywright_nix.narinfo import NarInfo
@@ -42,7 +43,7 @@ def refusal(kind: type[BaseException], message: str, case: object = "") -> Itera
     try:
         yield
     except kind as error:
-        found = str(error)
+        found = text_of(error)
     else:
         found = f"no {kind.__name__}"
     assert found == message, case

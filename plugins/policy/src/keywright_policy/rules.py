@@ -26,11 +26,12 @@ OPERATIONS: Final = (
     "export",
     "bind",
     "migrate",
-    "reseal",
+    "rewrap",
     "remove",
 )
 """What can be done with a key, as `keywright.ReviewRequest.operation` has it."""
 
+_RENAMED: Final = {"reseal": "rewrap"}
 _EVERY_NAME: Final = "*"
 _LARGEST_BITS: Final = 1_000_000
 _MAKING: Final = ("generate", "import", "rotate")
@@ -89,7 +90,7 @@ def read_rules(given: object, known: InstalledNames) -> tuple[Rule, ...]:
     """
     tables = given if isinstance(given, list | tuple) else ()
     if not tables:
-        raise ConfigError("rules has no rule, so nothing would be refused; give it one, or take the table out")
+        raise ConfigError("rules has no rule, so nothing would be refused", hint="give it one, or take the table out")
     rules = tuple(_rule(number, table) for number, table in enumerate(tables, 1))
     for rule in rules:
         _check_known(f"rule {rule.number}: types", "key type", rule.types or (), known.key_types)
@@ -99,7 +100,8 @@ def read_rules(given: object, known: InstalledNames) -> tuple[Rule, ...]:
             sizable = ", ".join(sorted(known.sizable_key_types)) or "none"
             raise ConfigError(
                 f"rule {rule.number}: minimum_bits has a key type whose size is fixed; say in types which are allowed, "
-                f"and take it out here; those of other sizes are: {sizable}"
+                "and take it out here",
+                hint=f"those of other sizes are: {sizable}",
             )
     return rules
 
@@ -109,7 +111,7 @@ def _check_known(where: str, what: str, named: Iterable[str], known: tuple[str, 
         if name not in known:
             listed = ", ".join(known) or "none"
             raise ConfigError(
-                f"{where} has a {what} that is not installed{did_you_mean(name, known)}; there are: {listed}"
+                f"{where} has a {what} that is not installed{did_you_mean(name, known)}", hint=f"available: {listed}"
             )
 
 
@@ -121,14 +123,14 @@ def _rule(number: int, table: Mapping[str, object]) -> Rule:
             unknown = "a member whose name is not of a-z, 0-9 and '_'"
             if re.fullmatch("[a-z][a-z0-9_]{0,40}", name):
                 unknown = f"no member {name!r}{did_you_mean(name, _READERS)}"
-            raise ConfigError(f"rule {number} has {unknown}; a rule has: {', '.join(_READERS)}")
+            raise ConfigError(f"rule {number} has {unknown}", hint=f"a rule has: {', '.join(_READERS)}")
         members[name] = _READERS[name](f"rule {number}: {name}", value)
     rule = Rule(number)._replace(**members)
     if rule._replace(names=()) == Rule(number, names=()):
-        raise ConfigError(f"rule {number} demands nothing; give it one of {_DEMANDS}, or take it out")
+        raise ConfigError(f"rule {number} demands nothing", hint=f"give it one of {_DEMANDS}, or take it out")
     if rule.types is not None and rule.minimum_bits is not None and not rule.minimum_bits.keys() <= {*rule.types}:
         raise ConfigError(
-            f"rule {number}: minimum_bits has a type that types does not allow; correct its name, or take it out"
+            f"rule {number}: minimum_bits has a type that types does not allow", hint="correct its name, or take it out"
         )
     return rule
 
@@ -169,6 +171,9 @@ def _is_plugin_name(text: str) -> bool:
 
 def _operations(where: str, value: object) -> tuple[str, ...]:
     texts = _texts(where, value)
+    for text in texts:
+        if text in _RENAMED:
+            raise ConfigError(f"{where}: {text!r} was renamed to {_RENAMED[text]!r}", hint="write the new name")
     if not set(texts) <= set(OPERATIONS):
         near = next(filter(None, (did_you_mean(text, OPERATIONS) for text in texts if text not in OPERATIONS)), "")
         _refuse(where, f"of these{near}: {', '.join(OPERATIONS)}")
@@ -290,7 +295,8 @@ def _of_the_size(rule: Rule, least: int, request: ReviewRequest) -> Iterator[str
 def _of_the_end(rule: Rule, age: MaximumAge, request: ReviewRequest) -> Iterator[str]:
     if request.expires is None:
         yield (
-            f"{rule} wants keys that end {age.text} from now at the latest, and this one has no end; say --expires, or "
+            f"{rule} wants keys that end {age.text} from now at the latest, and this one has no end; pass --expires, "
+            "or "
             "set its expires_in"
         )
     elif request.expires - request.time > age.duration:

@@ -152,13 +152,13 @@ class OpenedEnvelopeSeal:
                 1 GiB; or this machine cannot derive the keys.
         """
         if max(len(payload), len(context)) > _LARGEST:
-            raise SealError(f"seal {self._name!r} takes payloads up to 1 GiB; what is larger is no key")
+            raise SealError(f"seal {self._name!r} takes payloads up to 1 GiB", hint="what is larger is no key")
         with self._masters.lock():
             if self._is_locked_out:
                 raise SealError(
                     f"seal {self._name!r} seals nothing here: what was sealed in this store before is under another "
-                    f"master key, or damaged; correct {self._setting} or previous, run `keywright doctor`, or use "
-                    f"another store"
+                    "master key, or damaged",
+                    hint=f"correct {self._setting} or previous, run `keywright doctor`, or use another store",
                 )
             if self._chosen is None:
                 has_salt = self._template.kind != MASTER_KEY
@@ -181,7 +181,8 @@ class OpenedEnvelopeSeal:
                     return opened
         raise SealError(
             f"seal {self._name!r} does not open the payload: it was sealed under another master key, or it or its "
-            f"record was changed; set {self._setting} or previous to what sealed it, or restore it from a backup"
+            "record was changed",
+            hint=f"set {self._setting} or previous to what sealed it, or restore it from a backup",
         )
 
     def is_current(self, payload: Secret) -> bool:

@@ -34,7 +34,7 @@ class SqliteBackend:
             help="How long to wait for a lock that another process holds; at most 1d.",
         ),
     )
-    capabilities: Final = Capabilities(writable=True, metadata=True)
+    capabilities: Final = Capabilities(writable=True, metadata=True, guarded=True)
 
     @contextmanager
     def open(self, options: Options) -> Iterator[WritableStore]:
@@ -45,25 +45,25 @@ class SqliteBackend:
             UnsupportedOperationError: the system has no POSIX permissions.
             StoreUnavailableError: this Python has no SQLite or one before 3.37, or the file cannot be opened.
             AccessDeniedError: the file is not this user's or root's, or other users may open it.
-            DamagedStoreError: the file is empty, no database, damaged, another program's, or a newer keywright's.
+            CorruptedStoreError: the file is empty, no database, damaged, another program's, or a newer keywright's.
         """
         if options.duration("timeout") > LONGEST_TIMEOUT:
             raise ConfigError("timeout must be at most 1d")
         if not hasattr(os, "geteuid"):
             raise UnsupportedOperationError(
-                "the sqlite store keeps other users out by POSIX permissions, which this system lacks; "
-                "use another store"
+                "the sqlite store keeps other users out by POSIX permissions, which this system lacks",
+                hint="use another store",
             )
         try:
             import sqlite3
         except ImportError:
             raise StoreUnavailableError(
-                "the sqlite store needs SQLite, which this Python was built without; use another Python or store"
+                "the sqlite store needs SQLite, which this Python was built without", hint="use another Python or store"
             ) from None
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise StoreUnavailableError(
-                f"the sqlite store needs SQLite 3.37 or newer, and this Python has {sqlite3.sqlite_version}; "
-                "use another Python or store"
+                f"the sqlite store needs SQLite 3.37 or newer, and this Python has {sqlite3.sqlite_version}",
+                hint="use another Python or store",
             )
         from keywright_sqlite.session import Session
         from keywright_sqlite.store import SqliteStore

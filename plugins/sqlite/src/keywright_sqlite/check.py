@@ -7,7 +7,8 @@ import sqlite3
 import stat
 from typing import TYPE_CHECKING, Final
 
-from keywright.errors import StoreError
+from keywright import Problem
+from keywright.errors import KeywrightError, StoreError
 from keywright_sqlite import files
 from keywright_sqlite.database import migrate
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from keywright_sqlite.session import Session
 
 
+_RESTORE: Final = "restore it from a backup"
 _TABLES: Final = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 _UNOWNED: Final = (
     "SELECT EXISTS (SELECT 1 FROM payload LEFT JOIN record ON record.payload = payload.id"
@@ -25,18 +27,22 @@ _UNOWNED: Final = (
 _SHARED: Final = "SELECT EXISTS (SELECT 1 FROM record WHERE payload IS NOT NULL GROUP BY payload HAVING count(*) > 1)"
 
 
-def examine(session: Session) -> Iterator[str]:
-    """One sentence for each problem. Read-only."""
-    sentences = [*_files(session.path)]
+def check(session: Session) -> Iterator[Problem]:
+    """The problems. Read-only."""
+    problems = [*_files(session.path)]
     try:
-        sentences += session.read(lambda connection: [*_content(connection, session.path)]) or ()
+        problems += session.read(lambda connection: [*_content(connection, session.path)]) or ()
     except StoreError as error:
-        sentences.append(str(error))
+        problems.append(_problem(session.path, error))
     # Unsafe permissions are seen twice: looked for, and when the database is to be read.
-    yield from dict.fromkeys(sentences)
+    yield from dict.fromkeys(problems)
 
 
-def _files(path: str) -> Iterator[str]:
+def _problem(subject: str, error: KeywrightError) -> Problem:
+    return Problem(subject, str(error).removeprefix(subject).lstrip(": "), error.hint or "correct it")
+
+
+def _files(path: str) -> Iterator[Problem]:
     directory = os.path.dirname(path)
     try:
         above, found, log = files.look(directory), files.look(path), files.size(path + "-wal")
@@ -45,62 +51,64 @@ def _files(path: str) -> Iterator[str]:
         if above is not None:
             yield from _directory(directory, above, placed=found is not None)
     except StoreError as error:
-        yield str(error)
+        yield _problem(path, error)
         return
     if log and found is None:
-        yield (
-            f"{path}-wal holds what was written to a database that is not there, keys perhaps among it; put the "
-            "database back beside it, or remove it"
+        yield Problem(
+            f"{path}-wal",
+            "contains writes to a database that does not exist, perhaps with keys",
+            "put the database back beside it, or remove it",
         )
     elif log and not files.accepts_writes(path):
-        yield (
-            f"{path}-wal holds writes that cannot be moved into the database here, old secrets perhaps among them; "
-            "open the store once where it is writable"
+        yield Problem(
+            f"{path}-wal",
+            "contains writes that cannot be moved into the database here, perhaps with old secrets",
+            "open the store once where it is writable",
         )
 
 
-def _unsafe(path: str, found: os.stat_result) -> Iterator[str]:
+def _unsafe(path: str, found: os.stat_result) -> Iterator[Problem]:
     try:
         files.check(path, found)
     except StoreError as error:
-        yield str(error)
+        yield _problem(path, error)
     if found.st_nlink > 1:
-        yield (
-            f"{path} has a second name (a hard link), under which the keys would outlive the store; remove that name, "
-            "or make the store a copy of its own"
+        yield Problem(
+            path,
+            "has a second name (a hard link), under which the keys would outlive the store",
+            "remove that name, or replace the database with a copy",
         )
 
 
-def _directory(directory: str, above: os.stat_result, *, placed: bool) -> Iterator[str]:
+def _directory(directory: str, above: os.stat_result, *, placed: bool) -> Iterator[Problem]:
     if above.st_mode & stat.S_IWGRP and not above.st_mode & stat.S_ISVTX:
-        yield (
-            f"{directory} is writable by its group, who could put another database in the store's place; run "
-            f"`chmod g-w {directory}`, and see that the keys in it are still yours"
+        yield Problem(
+            directory,
+            "is writable by its group, who could replace the database",
+            f"run `chmod g-w {directory}`, and check that the keys in it are still yours",
         )
     try:
         left = any(files.is_temporary(name) for name in os.listdir(directory))
     except OSError as error:
-        yield str(files.LOOKUP.error(error, directory))
+        yield _problem(directory, files.LOOKUP.error(error, directory))
         return
     # Before the database is in its place, they may be at work.
     if placed and left:
-        yield f"{directory} has files .keywright-*.new, which an interrupted writer left; remove them"
+        yield Problem(directory, "has files .keywright-*.new, which an interrupted writer left", "remove them")
 
 
-def _content(connection: sqlite3.Connection, path: str) -> Iterator[str]:
+def _content(connection: sqlite3.Connection, path: str) -> Iterator[Problem]:
     # Its own words could quote what is in the file.
     if connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
-        yield f"{path}: the database fails SQLite's integrity check; restore it from a backup"
+        yield Problem(path, "the database fails SQLite's integrity check", _RESTORE)
         return
     if connection.execute(_TABLES).fetchall() != _tables():
-        yield (
-            f"{path}: the database has other tables, indexes or triggers than keywright makes; restore it from a backup"
-        )
+        yield Problem(path, "the database has other tables, indexes or triggers than keywright creates", _RESTORE)
         return
     if _is_so(connection, _UNOWNED):
-        yield f"{path}: the database holds secrets that no version owns; restore it from a backup"
+        yield Problem(path, "the database contains secrets that belong to no version", _RESTORE)
     if _is_so(connection, _SHARED):
-        yield f"{path}: two versions share one payload; restore the database from a backup"
+        yield Problem(path, "two versions share one payload", _RESTORE)
 
 
 def _tables() -> list[tuple[str, str, str, str]]:

@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import Final
 
 from keywright.errors import (
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     InvalidNameError,
     ReadOnlyStoreError,
     StoreError,
@@ -75,23 +75,26 @@ def check_layout(connection: sqlite3.Connection, path: str, *, writable: bool) -
     """Check whose database it is and of which layout, and bring an older one up to date.
 
     Raises:
-        DamagedStoreError: it is another program's, or was written by a newer keywright.
+        CorruptedStoreError: it is another program's, or was written by a newer keywright.
         ReadOnlyStoreError: it is of an older layout, and not writable.
     """
     if _number(connection, "application_id") != APPLICATION_ID:
-        raise DamagedStoreError(f"{path} is another program's database; correct `path`, or restore it from a backup")
+        raise CorruptedStoreError(
+            f"{path} is another program's database", hint="correct `path`, or restore it from a backup"
+        )
     layout = _number(connection, "user_version")
     if layout > len(MIGRATIONS):
-        raise DamagedStoreError(
-            f"{path} was written by a newer keywright (layout {layout}, and this one knows {len(MIGRATIONS)}); "
-            "upgrade this one"
+        raise CorruptedStoreError(
+            f"{path} was written by a newer keywright (layout {layout}, and this one knows {len(MIGRATIONS)})",
+            hint="upgrade this one",
         )
     if layout < 1:
-        raise DamagedStoreError(path + _DAMAGED)
+        raise CorruptedStoreError(path + _DAMAGED)
     if layout < len(MIGRATIONS):
         if not writable:
             raise ReadOnlyStoreError(
-                f"{path} was written by an older keywright and takes no writes here; open it once where it is writable"
+                f"{path} was written by an older keywright and takes no writes here",
+                hint="open it once where it is writable",
             )
         migrate(connection)
 
@@ -139,7 +142,7 @@ def connect(path: str, timeout: timedelta, *, writable: bool) -> tuple[sqlite3.C
 
     Raises:
         sqlite3.Error: it cannot be opened or read.
-        DamagedStoreError, ReadOnlyStoreError: as `check_layout`.
+        CorruptedStoreError, ReadOnlyStoreError: as `check_layout`.
     """
     unfinished = size(path + "-wal") > 0
     if not writable:
@@ -239,13 +242,12 @@ _DAMAGED: Final = ": the database is damaged; restore it from a backup"
 _ERRORS: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_BUSY: (StoreUnavailableError, _NO_LOCK),
     sqlite3.SQLITE_LOCKED: (StoreUnavailableError, _NO_LOCK),
-    sqlite3.SQLITE_READONLY: (ReadOnlyStoreError, READ_ONLY),
-    sqlite3.SQLITE_NOTADB: (DamagedStoreError, " is no SQLite database; restore it from a backup, or correct `path`"),
-    sqlite3.SQLITE_CORRUPT: (DamagedStoreError, _DAMAGED),
-    sqlite3.SQLITE_ERROR: (DamagedStoreError, _DAMAGED),  # our own statements are right, so a table or column is not
-    sqlite3.SQLITE_SCHEMA: (DamagedStoreError, _DAMAGED),
-    sqlite3.SQLITE_CONSTRAINT: (DamagedStoreError, _DAMAGED),
-    sqlite3.SQLITE_MISMATCH: (DamagedStoreError, _DAMAGED),
+    sqlite3.SQLITE_NOTADB: (CorruptedStoreError, " is no SQLite database; restore it from a backup, or correct `path`"),
+    sqlite3.SQLITE_CORRUPT: (CorruptedStoreError, _DAMAGED),
+    sqlite3.SQLITE_ERROR: (CorruptedStoreError, _DAMAGED),  # our own statements are right, so a table or column is not
+    sqlite3.SQLITE_SCHEMA: (CorruptedStoreError, _DAMAGED),
+    sqlite3.SQLITE_CONSTRAINT: (CorruptedStoreError, _DAMAGED),
+    sqlite3.SQLITE_MISMATCH: (CorruptedStoreError, _DAMAGED),
     sqlite3.SQLITE_FULL: (StoreUnavailableError, ": the disk is full; nothing was written; make room and try again"),
     sqlite3.SQLITE_CANTOPEN: (StoreUnavailableError, _NOT_OPENED),
 }
@@ -256,11 +258,11 @@ def translate(path: str, error: BaseException) -> None:
     if isinstance(error, sqlite3.Error):
         raise store_error(path, error) from None
     if isinstance(error, UnicodeDecodeError):  # of what SQLite would have said
-        raise DamagedStoreError(path + _DAMAGED) from None
+        raise CorruptedStoreError(path + _DAMAGED) from None
     if isinstance(error, OverflowError | UnicodeEncodeError):
         raise InvalidNameError(
-            "no store holds such a name or version; names are made of a-z, 0-9, '.', '_', '-' and '/', versions "
-            "are whole numbers from 1"
+            "no store holds such a name or version",
+            hint="names are made of a-z, 0-9, '.', '_', '-' and '/', versions are whole numbers from 1",
         ) from None
 
 
@@ -270,15 +272,19 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
     unsaid = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_INTERNAL
     extended: int = getattr(error, "sqlite_errorcode", unsaid)
     if extended in _UNSYNCED:
-        return DurabilityUnknownError(
-            f"{path}: the system could not confirm that the write is on the medium; check the disk, then look what "
-            "the store holds before trying again"
+        return DurabilityError(
+            f"{path}: the system could not confirm that the write is on the medium",
+            hint="check the disk, then look what the store holds before trying again",
         )
+    if extended & _BYTE == sqlite3.SQLITE_READONLY:
+        return ReadOnlyStoreError(READ_ONLY.message.format(subject=path), hint=READ_ONLY.hint)
     if extended & _BYTE in _ERRORS:
         kind, message = _ERRORS[extended & _BYTE]
         return kind(path + message)
     name: str = getattr(error, "sqlite_errorname", "an error without a code")
-    return StoreUnavailableError(f"{path}: SQLite reports {name}; nothing was written; check the disk and try again")
+    return StoreUnavailableError(
+        f"{path}: SQLite reports {name}; nothing was written", hint="check the disk and try again"
+    )
 
 
 def is_full(error: BaseException | None) -> bool:

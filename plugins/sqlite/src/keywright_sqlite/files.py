@@ -13,14 +13,15 @@ from typing import Final
 
 from keywright.errors import (
     AccessDeniedError,
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     ReadOnlyStoreError,
     StoreUnavailableError,
 )
 from keywright.files import (
     OPEN_TO_OTHERS,
     ErrorTable,
+    Report,
     WriteErrors,
     make_directories,
     sync_directory,
@@ -28,21 +29,25 @@ from keywright.files import (
     write_file,
 )
 
-READ_ONLY: Final = (
-    ": the file or its directory takes no writes from this user; nothing was written; use a writable place"
+READ_ONLY: Final = Report(
+    "{subject}: this user may not write the file or its directory, nothing was written",
+    "use a writable place",
+    ReadOnlyStoreError,
 )
 LOOKUP: Final = ErrorTable(
-    denied="{subject}: this user may not look into its directory; ask the owner for access",
-    other=(StoreUnavailableError, "{subject}: the store cannot be reached: {reason}; correct `path`"),
+    denied=Report("{subject}: this user may not look into its directory", "ask the owner for access"),
+    other=Report("{subject}: the store cannot be reached: {reason}", "correct `path`", error=StoreUnavailableError),
 )
 _PLACING: Final = ErrorTable(
-    denied=(ReadOnlyStoreError, "{subject}" + READ_ONLY),
-    other="{subject}: the store cannot be made: {reason}; nothing was written",
+    denied=READ_ONLY,
+    other=Report("{subject}: the store cannot be made: {reason}", "nothing was written"),
 )
-_UNCONFIRMED: Final = (
-    "{subject}: the system could not confirm that the new store is on the medium; check the disk, then try again"
+_UNCONFIRMED: Final = Report(
+    "{subject}: the system did not confirm that the new store is on the disk",
+    "check the disk, then try again",
+    DurabilityError,
 )
-_SYNCING: Final = ErrorTable(other=(DurabilityUnknownError, _UNCONFIRMED))
+_SYNCING: Final = ErrorTable(other=_UNCONFIRMED)
 _SIBLINGS: Final = ("-wal", "-shm", "-journal")
 _TEMPORARY: Final = (".keywright-", ".new")
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
@@ -61,7 +66,7 @@ def resolve(path: str) -> str:
         # Of what is missing and no link, something above exists: the root at the latest.
         if os.path.islink(missing) and _is_missing(missing):
             raise StoreUnavailableError(
-                f"{missing}: is a link to nothing; mount or make what it leads to, or set another `path`"
+                f"{missing}: is a link to nothing", hint="mount or make what it leads to, or set another `path`"
             )
         missing = os.path.dirname(missing)
     with LOOKUP.about(path):
@@ -106,7 +111,7 @@ def check(path: str, found: os.stat_result) -> None:
         StoreUnavailableError: one is not a regular file.
         AccessDeniedError: one is neither this user's nor root's, or open to others, or cannot be read, or others may
             change what is in the directory.
-        DamagedStoreError: the database is empty: it is put in place whole, so this one lost its content.
+        CorruptedStoreError: the database is empty: it is put in place whole, so this one lost its content.
     """
     _check_directories(os.path.dirname(path))
     _check_private(path, found)
@@ -115,22 +120,26 @@ def check(path: str, found: os.stat_result) -> None:
         if beside is not None:
             _check_private(sibling, beside)
     if not os.access(path, os.R_OK, effective_ids=_EFFECTIVE):
-        raise AccessDeniedError(f"{path}: this user may not read it; run `chmod 600 {path}` as its owner")
+        raise AccessDeniedError(f"{path}: this user may not read it", hint=f"run `chmod 600 {path}` as its owner")
     if found.st_size == 0:
-        raise DamagedStoreError(f"{path} is empty, which a store never is; restore it from a backup, or remove it")
+        raise CorruptedStoreError(
+            f"{path} is empty, which a store never is", hint="restore it from a backup, or remove it"
+        )
 
 
 def _check_private(path: str, found: os.stat_result) -> None:
     reason = unsafe(found, regular=True, forbidden=OPEN_TO_OTHERS)
     if reason == "kind":
-        raise StoreUnavailableError(f"{path} is no regular file; point the setting `path` to a file")
+        raise StoreUnavailableError(f"{path} is no regular file", hint="point the setting `path` to a file")
     if reason == "owner":
         raise AccessDeniedError(
-            f"{path} belongs to another user, who could change it; use a store of your own, or have root `chown` it"
+            f"{path} belongs to another user, who could change it",
+            hint="use a store of your own, or have root `chown` it",
         )
     if reason == "mode":
         raise AccessDeniedError(
-            f"{path} is open to other users; run `chmod 600 {path}`, and replace the keys if others may have read them"
+            f"{path} is open to other users",
+            hint=f"run `chmod 600 {path}`, and replace the keys if others may have read them",
         )
 
 
@@ -153,13 +162,13 @@ def _check_directory(directory: str, owners: set[int]) -> None:
     reason = unsafe(found, forbidden=0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH, owners=owners)
     if reason == "owner":
         raise AccessDeniedError(
-            f"{directory} belongs to another user, who could put another database in the store's place; use a "
-            "directory of your own, or have root `chown` it"
+            f"{directory} belongs to another user, who could put another database in the store's place",
+            hint="use a directory of your own, or have root `chown` it",
         )
     if reason == "mode":
         raise AccessDeniedError(
-            f"{directory} is writable by everybody, who could put another database in the store's place; run "
-            f"`chmod o-w {directory}`, and see that the keys in it are still yours"
+            f"{directory} is writable by everybody, who could put another database in the store's place",
+            hint=f"run `chmod o-w {directory}`, and see that the keys in it are still yours",
         )
 
 
@@ -178,7 +187,7 @@ def place(path: str, image: bytes) -> None:
         AccessDeniedError: others may change what is in the directory.
         ReadOnlyStoreError: the directory takes no files from this user.
         StoreUnavailableError: it could not be made for another reason; nothing is at `path`.
-        DurabilityUnknownError: it, or a directory, could not be synced; it may be there or not.
+        DurabilityError: it, or a directory, could not be synced; it may be there or not.
     """
     directory = os.path.dirname(path)
     errors = WriteErrors(write=_PLACING, sync=_SYNCING, finish=_SYNCING)

@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 from weakref import WeakSet
 
 from keywright.errors import (
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     ReadOnlyStoreError,
     StoreError,
     StoreUnavailableError,
@@ -25,6 +25,7 @@ from keywright_sqlite.database import connect, erase_log, image, is_full, transl
 _PAUSE_SECONDS: Final = 0.01
 _TURN_SECONDS: Final = 0.0001  # enough for a thread that waits to wake up
 _T = TypeVar("_T")
+_C = TypeVar("_C", bound=sqlite3.Connection | None)
 
 
 class Session:
@@ -64,15 +65,15 @@ class Session:
         """What `work` returns for the connection; None if there is no database yet.
 
         Raises:
-            StoreUnavailableError, AccessDeniedError, DamagedStoreError: as the protocol says.
+            StoreUnavailableError, AccessDeniedError, CorruptedStoreError: as the protocol says.
         """
-        return self._use(self._connected, work)
+        return self._use(self._connected, lambda connection: None if connection is None else work(connection))
 
-    def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:
+    def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """What `work` returns for the connection, inside a transaction: durable afterwards or, after any error, undone.
 
         Raises:
-            ReadOnlyStoreError, DurabilityUnknownError and what `read` raises: as the protocol says.
+            ReadOnlyStoreError, DurabilityError and what `read` raises: as the protocol says.
         """
 
         def transaction(connection: sqlite3.Connection) -> _T:
@@ -83,15 +84,12 @@ class Session:
 
         return self._use(self._writable, transaction)
 
-    def _use(
-        self, connect: Callable[[], sqlite3.Connection | None], work: Callable[[sqlite3.Connection], _T]
-    ) -> _T | None:
+    def _use(self, connect: Callable[[], _C], work: Callable[[_C], _T]) -> _T:
         self._take_turn()
         with self._lock:
             self._waiting.discard(get_ident())
             try:
-                connection = connect()
-                done = None if connection is None else work(connection)
+                done = work(connect())
             except BaseException as error:
                 self._give_up(error)
                 raise
@@ -102,7 +100,7 @@ class Session:
         """Make sure that bytes which a transaction overwrote are in no file any more.
 
         Raises:
-            DurabilityUnknownError: `done`, but its old bytes may still be in the log.
+            DurabilityError: `done`, but its old bytes may still be in the log.
         """
         deadline = time.monotonic() + self._timeout.total_seconds()
         erased = self._erased()
@@ -111,9 +109,10 @@ class Session:
             time.sleep(_PAUSE_SECONDS)
             erased = self._erased()
         if not erased:
-            raise DurabilityUnknownError(
+            raise DurabilityError(
                 f"{done}, but its old bytes may still be in {self.path} or its -wal, because another program reads the "
-                "store or the disk fails; they go when the store is next opened without that"
+                "store or the disk fails",
+                hint="they go when the store is next opened without that",
             )
 
     def _erased(self) -> bool:
@@ -131,7 +130,7 @@ class Session:
 
     def _connected(self) -> sqlite3.Connection | None:
         if self._closed:
-            raise StoreUnavailableError(f"{self.path}: the store is closed; open it again")
+            raise StoreUnavailableError(f"{self.path}: the store is closed", hint="open it again")
         found = files.look(self.path)
         if found is not None:
             seen = (os.getpid(), found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size > 0)
@@ -142,17 +141,17 @@ class Session:
             self._connect(found)
             self._seen = seen
         elif self._inode:
-            raise DamagedStoreError(
-                f"{self.path} is gone since it was opened; restore it from a backup, or open the store anew"
+            raise CorruptedStoreError(
+                f"{self.path} is gone since it was opened", hint="restore it from a backup, or open the store again"
             )
         return self._connection
 
     def _connect(self, found: os.stat_result) -> None:
         if self._inode not in (None, (found.st_dev, found.st_ino)):
             # SQLite would mix the log of the old file into the new one.
-            raise DamagedStoreError(
-                f"{self.path} was replaced while it was open; close the store everywhere, move {self.path}-wal and "
-                f"{self.path}-shm away, and open it again"
+            raise CorruptedStoreError(
+                f"{self.path} was replaced while it was open",
+                hint=f"close the store everywhere, move {self.path}-wal and {self.path}-shm away, and open it again",
             )
         files.check(self.path, found)
         self._inode = (found.st_dev, found.st_ino)
@@ -172,7 +171,7 @@ class Session:
             files.place(self.path, image())
             connection = self._connected()
         if connection is None or not self._is_writable:
-            raise ReadOnlyStoreError(self.path + files.READ_ONLY)
+            raise ReadOnlyStoreError(files.READ_ONLY.message.format(subject=self.path), hint=files.READ_ONLY.hint)
         return connection
 
     def _rest(self) -> None:

@@ -7,12 +7,13 @@ from binascii import crc32
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from keywright import Record, RecordInfo, Revision, Secret, State, decode_info, encode_info, parse_reference
+from keywright import CreateResult, Record, RecordInfo, Revision, Secret, State, check_name, decode_info, encode_info
 from keywright.errors import (
     ConflictError,
-    DamagedStoreError,
+    CorruptedStoreError,
+    InvalidNameError,
     KeyExistsError,
     KeyNotFoundError,
     UnsupportedOperationError,
@@ -20,8 +21,9 @@ from keywright.errors import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
+    from keywright import Guard, Problem
     from keywright_sqlite.session import Session
 
 
@@ -34,10 +36,15 @@ _ADD_PAYLOAD: Final = "INSERT INTO payload (crc32, bytes) VALUES (?, ?)"
 # As long as before, so that it goes where the old bytes are.
 _WIPE: Final = "UPDATE payload SET crc32 = zeroblob(4), bytes = zeroblob(length(bytes)) WHERE id = ?"
 _REMOVE: Final = "DELETE FROM record WHERE name = ?"
+_REVISION: Final = "SELECT revision FROM record WHERE name = ? AND version = ?"
+_T = TypeVar("_T")
 
 
 class SqliteStore:
-    """A `WritableStore` in one SQLite database. Safe to use from threads, across forks and beside other processes."""
+    """A `GuardedStore` and `BatchStore` in one SQLite database.
+
+    Safe to use from threads, across forks and beside other processes.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -73,18 +80,28 @@ class SqliteStore:
                 start = page[-1] + "\0"
                 left = None if left is None else left - len(page)
 
-    def create(self, record: Record) -> RecordInfo:
-        """Add a version. Raises as `keywright.WritableStore.create`."""
-        info = _revised(record)
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
+        """Add a version. Raises as `keywright.GuardedStore.create`."""
+        add, info = self._creation(record)
+        self._session.write(partial(self._guarded, guard, add))
+        return info
+
+    def _creation(self, record: Record) -> tuple[Callable[[sqlite3.Connection], None], RecordInfo]:
+        """What adds a version, and its info."""
+        if record.info.state is State.DESTROYED and record.payload is not None:
+            raise UnsupportedOperationError(
+                f"{record.info.reference}: a destroyed version has no payload", hint="leave the payload out"
+            )
+        info = _revised(record.info)
         reference = info.reference
-        parse_reference(reference)
+        check_name(info.name, reserved=True)
         data = encode_info(info)
 
         def add(connection: sqlite3.Connection) -> None:
             before, number, behind = around(connection, self._session.path, info.name, info.version)
             if behind == reference:
                 raise KeyExistsError(
-                    f"{reference} is in {self._session.path} already; nothing was written; take the next version"
+                    f"{reference} is in {self._session.path} already; nothing was written", hint="take the next version"
                 )
             place = _add_payload(connection, reference, record.payload)
             check = record_check(reference, info.revision, place, data)
@@ -93,54 +110,93 @@ class SqliteStore:
             )
             relink(connection, before, number, reference)
 
-        self._session.write(add)
+        return add, info
+
+    def create_many(self, records: Sequence[Record], *, guard: Guard | None = None) -> Sequence[CreateResult]:
+        """Add versions in one transaction. Raises as `keywright.BatchStore.create_many`."""
+
+        def add_all(connection: sqlite3.Connection) -> list[CreateResult]:
+            results = []
+            for record in records:
+                try:
+                    add, info = self._creation(record)
+                    add(connection)
+                except KeyExistsError as error:
+                    results.append(CreateResult("exists", error=error))
+                except (UnsupportedOperationError, InvalidNameError) as error:
+                    results.append(CreateResult("failed", error=error))
+                else:
+                    results.append(CreateResult("created", info))
+            return results
+
+        return self._session.write(partial(self._guarded, guard, add_all)) if records else []
+
+    def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """Replace metadata. Raises as `keywright.GuardedStore.update_info`."""
+        info = _revised(info)
+
+        def change(connection: sqlite3.Connection) -> None:
+            row = self._expected(connection, info.name, info.version, expected)
+            if info.state is State.DESTROYED and row.payload is not None:
+                raise UnsupportedOperationError(
+                    f"{info.reference}: a destroyed version has no payload", hint="use destroy"
+                )
+            _change(connection, info, row.place)
+
+        self._session.write(partial(self._guarded, guard, change))
         return info
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        """Replace metadata or payload, or destroy. Raises as `keywright.WritableStore.update`.
+    def replace_payload(
+        self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
+    ) -> RecordInfo:
+        """Replace the payload. Raises as `keywright.GuardedStore.replace_payload`.
 
-        DurabilityUnknownError may also say that all was done, but a reader kept the old payload in the log.
+        DurabilityError may also say that all was done, but a reader kept the old payload in the log.
         """
-        info = _revised(record)
-        reference = info.reference
-        data = encode_info(info)
-        destroyed = info.state is State.DESTROYED and record.payload is None
+
+        def change(connection: sqlite3.Connection) -> RecordInfo:
+            row = self._expected(connection, name, version, expected)
+            info = _revised(self._info(name, row))
+            if row.payload is None:
+                raise UnsupportedOperationError(
+                    f"{info.reference}: has no payload that could be replaced", hint="import it instead"
+                )
+            connection.execute(_WIPE, (row.place,))
+            _change(connection, info, _add_payload(connection, info.reference, payload))
+            return info
+
+        info = self._session.write(partial(self._guarded, guard, change))
+        self._session.erase(f"{info.reference} is updated")
+        return info
+
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """Replace metadata and erase the payload. Raises as `keywright.GuardedStore.destroy`."""
+        if info.state is not State.DESTROYED:
+            raise UnsupportedOperationError(f"{info.reference}: its state is not destroyed", hint="use update_info")
+        info = _revised(info)
 
         def change(connection: sqlite3.Connection) -> bool:
-            row = read_row(connection, self._session.path, info.name, info.version)
-            if row is None:
-                raise self._missing(info.name, info.version)
-            if row.revision != expected:
-                raise ConflictError(
-                    f"{reference} changed since it was read; nothing was written; read it and try again"
-                )
-            replaced = record.payload != row.payload
-            if replaced and data != row.info and not destroyed:
-                raise UnsupportedOperationError(
-                    f"{reference}: an update changes metadata or payload, not both; nothing was written; make two"
-                )
-            place = row.place
-            if replaced:
-                connection.execute(_WIPE, (place,))
-                place = _add_payload(connection, reference, record.payload)
-            check = record_check(reference, info.revision, place, data)
-            connection.execute(_CHANGE, (info.revision, place, check, data, info.name, info.version))
-            return replaced and row.payload is not None
+            row = self._expected(connection, info.name, info.version, expected)
+            connection.execute(_WIPE, (row.place,))
+            _change(connection, info, None)
+            return row.payload is not None
 
-        if self._session.write(change):
-            self._session.erase(f"{reference} is {'destroyed' if destroyed else 'updated'}")
+        if self._session.write(partial(self._guarded, guard, change)):
+            self._session.erase(f"{info.reference} is destroyed")
         return info
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
-        """Remove a whole name. Raises as `keywright.WritableStore.remove`, and see `update`."""
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
+        """Remove a whole name. Raises as `keywright.WritableStore.remove`, and see `replace_payload`."""
         path = self._session.path
 
         def take_away(connection: sqlite3.Connection) -> bool:
             rows = read_versions(connection, path, name)
             if not rows:
-                raise KeyNotFoundError(f"{path} holds no {name}; `keywright list` prints what it holds")
+                raise KeyNotFoundError(f"{path} holds no {name}", hint="`keywright list` prints what it holds")
             if [row.revision for row in rows] != list(expected):
-                raise ConflictError(f"{name} changed since it was read; nothing was removed; read it and try again")
+                raise ConflictError(
+                    f"{name} changed since it was read; nothing was removed", hint="read it and try again"
+                )
             before, number, _ = around(connection, path, name, rows[0].version)
             _, _, behind = around(connection, path, name, rows[-1].version + 1)
             for row in rows:
@@ -152,28 +208,55 @@ class SqliteStore:
         if self._session.write(take_away):
             self._session.erase(f"{name} is removed")
 
-    def examine(self) -> Iterator[str]:
-        """One sentence for each problem of the database and its files. As `keywright.ExaminedStore.examine`."""
-        from keywright_sqlite.check import examine
+    def check(self) -> Iterator[Problem]:
+        """The problems of the database and its files. As `keywright.CheckedStore.check`."""
+        from keywright_sqlite.check import check
 
-        return examine(self._session)
+        return check(self._session)
+
+    def _guarded(
+        self, guard: Guard | None, write: Callable[[sqlite3.Connection], _T], connection: sqlite3.Connection
+    ) -> _T:
+        """Write, if the record of `guard` is as it was; in the transaction of `connection`."""
+        if guard is not None:
+            row = connection.execute(_REVISION, (guard.name, guard.version)).fetchone()
+            if row is None or row[0] != guard.revision:
+                raise ConflictError(
+                    f"{guard.name}@{guard.version} changed since it was read; nothing was written",
+                    hint="read it and try again",
+                )
+        return write(connection)
+
+    def _expected(self, connection: sqlite3.Connection, name: str, version: int, expected: Revision) -> Row:
+        """The row, if it has the revision `expected`."""
+        row = read_row(connection, self._session.path, name, version)
+        if row is None:
+            raise self._missing(name, version)
+        if row.revision != expected:
+            raise ConflictError(
+                f"{name}@{version} changed since it was read; nothing was written", hint="read it and try again"
+            )
+        return row
 
     def _info(self, name: str, row: Row) -> RecordInfo:
         return decode_info(row.info, where=f"{self._session.path}: {name}@{row.version}", revision=row.revision)
 
     def _missing(self, name: str, version: int) -> KeyNotFoundError:
         return KeyNotFoundError(
-            f"{self._session.path} holds no {name}@{version}; `keywright list` prints what it holds"
+            f"{self._session.path} holds no {name}@{version}", hint="`keywright list` prints what it holds"
         )
 
 
-def _revised(record: Record) -> RecordInfo:
-    """The metadata as they are to be stored."""
-    if record.info.state is State.DESTROYED and record.payload is not None:
-        raise UnsupportedOperationError(
-            f"{record.info.reference}: a destroyed version has no payload; leave the payload out"
-        )
-    return replace(record.info, revision=Revision(os.urandom(16).hex()))
+def _revised(info: RecordInfo) -> RecordInfo:
+    """The metadata as it is to be stored."""
+    return replace(info, revision=Revision(os.urandom(16).hex()))
+
+
+def _change(connection: sqlite3.Connection, info: RecordInfo, place: int | None) -> None:
+    """Write the row of `info`, with the payload in `place`."""
+    data = encode_info(info)
+    check = record_check(info.reference, info.revision, place, data)
+    connection.execute(_CHANGE, (info.revision, place, check, data, info.name, info.version))
 
 
 def _add_payload(connection: sqlite3.Connection, reference: str, payload: Secret | None) -> int | None:
@@ -228,7 +311,7 @@ def around(connection: sqlite3.Connection, path: str, name: str, version: int) -
     """Name and version of the row before (`name`, `version`), and the reference of the row there, or next behind.
 
     Raises:
-        DamagedStoreError: the two are not linked, so a row is lost or damaged.
+        CorruptedStoreError: the two are not linked, so a row is lost or damaged.
     """
     row: tuple[str, int, int, str | None] | None = connection.execute(_AROUND, (name, version)).fetchone()
     if row is None or row[2] != link(f"{row[0]}@{row[1]}", row[3]):
@@ -245,7 +328,7 @@ def rows_from(connection: sqlite3.Connection, path: str, statement: str, name: s
     """Rows from (`name`, 1) on, by KEYS or ROWS, each linked to the one before. Close it: until then it reads.
 
     Raises:
-        DamagedStoreError: two are not linked, so a row is lost or damaged.
+        CorruptedStoreError: two are not linked, so a row is lost or damaged.
     """
     cursor = connection.execute(statement, (name, 1))
     try:
@@ -274,8 +357,8 @@ def _are_linked(before: tuple[Any, ...], behind: tuple[Any, ...] | None) -> bool
     return linked
 
 
-def _broken(path: str) -> DamagedStoreError:
-    return DamagedStoreError(f"{path}: a record is damaged or lost; restore the database from a backup")
+def _broken(path: str) -> CorruptedStoreError:
+    return CorruptedStoreError(f"{path}: a record is damaged or lost", hint="restore the database from a backup")
 
 
 # Reading rows, whole or not at all.
@@ -301,7 +384,7 @@ def read_row(connection: sqlite3.Connection, path: str, name: str, version: int)
     """One row with its payload; None if there is no such row, and none was lost there.
 
     Raises:
-        DamagedStoreError: the row, its payload or a row beside it is damaged or lost.
+        CorruptedStoreError: the row, its payload or a row beside it is damaged or lost.
     """
     row = _found(connection, path, name, version)
     if row is not None or version <= 0:
@@ -380,5 +463,7 @@ def _is_whole(reference: str, revision: object, info: object, place: object, che
     return isinstance(info, bytes) and record_check(reference, revision, place, info) == check
 
 
-def _damaged(path: str, name: str, version: int) -> DamagedStoreError:
-    return DamagedStoreError(f"{path}: the row of {name}@{version} is damaged; restore the database from a backup")
+def _damaged(path: str, name: str, version: int) -> CorruptedStoreError:
+    return CorruptedStoreError(
+        f"{path}: the row of {name}@{version} is damaged", hint="restore the database from a backup"
+    )

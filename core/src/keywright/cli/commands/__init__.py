@@ -27,10 +27,10 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright ensure",
         "keywright ensure cache.example.org",
     )),
-    ("import", "keys", "ring", "store a key that was made elsewhere as version 1 of a name, or as its --next", (
+    ("import", "keys", "ring", "store a key from elsewhere, as version 1 or the next version of a name", (
         "keywright import cache.example.org ./secret-key",
         "keywright import partner/jwt --public < partner.jwk",
-        "keywright import partner/jwt --public --next --overlap 14d < partners-next.jwk",
+        "keywright import partner/jwt --public --as-new-version --overlap 14d < partners-next.jwk",
     )),
     ("rotate", "keys", "ring", "make the next version of a name, or of every name that is due", (
         "keywright rotate cache.example.org",
@@ -59,10 +59,10 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright disable prod/jwt@2 --reason 'audit'",
     )),
     ("enable", "state", "ring", "let a disabled version sign and verify again", ("keywright enable prod/jwt@2",)),
-    ("compromise", "state", "ring", "stop a version from signing and verifying, at once and for good", (
+    ("compromise", "state", "ring", "stop a version from signing and verifying, immediately and permanently", (
         "keywright compromise prod/jwt@2 --reason 'laptop stolen'",
     )),
-    ("destroy", "state", "ring", "take the secret of a version away for good; a tombstone stays", (
+    ("destroy", "state", "ring", "erase the secret of a version permanently; a tombstone stays", (
         "keywright destroy prod/jwt@1",
         "keywright destroy prod/jwt@1 --yes --reason 'retired'",
     )),
@@ -78,8 +78,8 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright migrate --from files --to db prod/jwt cache.example.org",
         "keywright migrate --from files --to db --delete-source",
     )),
-    ("reseal", "migrate", "ring", "seal a store anew, with the seal's current master key", (
-        "keywright reseal --store prod",
+    ("rewrap", "migrate", "ring", "seal the payloads of a store again with the seal's current master key", (
+        "keywright rewrap --store prod",
     )),
     ("doctor", "config", "ring", "look for faults in every store, record and plugin, and say what to do", (
         "keywright doctor",

@@ -52,18 +52,23 @@ path = "KEYS"
 
 
 def run_doctor(_arguments: Namespace, context: Context) -> int:
-    """A line for each finding, `SUBJECT: PROBLEM; HINT`; one document with `--json`. Exit 1 if there is any."""
+    """Two lines for each problem, `SUBJECT: MESSAGE` and a hint; one document with `--json`. Exit 1 if there is any."""
     _add_all_commands(context.registry)
-    findings = []
-    for finding in context.ring.examine():
-        findings.append(finding._asdict())
+    problems = []
+    for problem in context.ring.examine():
+        problems.append(problem._asdict())
         if not context.json:
-            context.print(str(finding))
+            context.print(printable(f"{problem.subject}: {problem.message}"))
+            context.print(printable(f"  hint: {problem.hint}"))
     if context.json:
-        context.print_json({"findings": findings})
-    elif not findings:
-        context.note("keywright: nothing found")
-    return NO if findings else 0
+        context.print_json({"problems": problems})
+    elif not problems:
+        context.note(f"No problems found ({_counted(len(context.config.stores), 'store')})")
+    return NO if problems else 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _add_all_commands(registry: Registry) -> None:
@@ -87,7 +92,7 @@ def run_plugins(arguments: Namespace, context: Context) -> int:
         for plugin in plugins:
             context.print(f"{plugin.name}\t{plugin.distribution} {plugin.version}\t{', '.join(plugin.provides) or '-'}")
         for failure in failures:
-            context.note(f"keywright: failed: {failure}")
+            context.warn(f"{failure.subject}: {failure.reason}")
     return NO if arguments.check and failures else 0
 
 
@@ -136,7 +141,7 @@ def run_config_path(arguments: Namespace, context: Context) -> int:
 
     path = find_config(arguments.config)
     if path is None:
-        context.note("keywright: no configuration file is found, the built-in defaults are in use; init writes one")
+        context.note("No configuration file found, the built-in defaults are used; `keywright init` writes one")
     if context.json:
         context.print_json({"path": path})
     elif path is not None:
@@ -154,7 +159,7 @@ def run_init(arguments: Namespace, context: Context) -> int:
     """Write the file of `--config`, else `keywright.toml` in the current directory, and print its path."""
     if arguments.backend not in _PATHS:
         raise ConfigError(
-            f"--backend must be one of {', '.join(_PATHS)} here; for others edit keywright.toml after init"
+            f"--backend must be one of {', '.join(_PATHS)} here", hint="for others edit keywright.toml after init"
         )
     text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
     from keywright.config.find import working_directory
@@ -176,7 +181,7 @@ def _note_keys_elsewhere(context: Context) -> None:
     except ConfigError:
         return  # the current directory is gone
     if isinstance(default, str) and os.path.exists(default):
-        context.note(f"keywright: keys made so far are in {default}; set stores.local.path to it to go on with them")
+        context.note(f"Keys created so far are in {default}; set stores.local.path to it to continue with them")
 
 
 def run_config_check(arguments: Namespace, context: Context) -> int:
@@ -185,27 +190,28 @@ def run_config_check(arguments: Namespace, context: Context) -> int:
     try:
         config = context.config
         for sentence in _replaced_lists(config):
-            context.note(f"keywright: note: {sentence}")
+            context.note(f"note: {sentence}")
         faults += context.ring.examine_settings()
     except KeywrightError as fault:
         faults.append(fault)  # without a ring, nothing more can be checked
     if faults:
         return _print_faults(arguments, context, faults)
-    what = f"stores {len(config.stores)}, seals {len(config.seals)}, keys {len(config.keys)}"
-    document = {"source": config.source, "faults": []}
-    print_either(context, document, printable(f"{config.source}: configured soundly: {what}"))
+    counts = (("store", config.stores), ("seal", config.seals), ("key", config.keys))
+    what = ", ".join(_counted(len(tables), noun) for noun, tables in counts if tables)
+    document = {"source": config.source, "problems": []}
+    print_either(context, document, printable(f"{config.source}: Configuration is valid ({what})"))
     return 0
 
 
 def _print_faults(arguments: Namespace, context: Context, faults: list[KeywrightError]) -> int:
-    """With `--json` the document has `error`, the last one; `faults`, all; `source`, None if it is unknown."""
+    """With `--json` the document has `error`, the last one; `problems`, all; `source`, None if it is unknown."""
     # An invalid seal is found once for each of its stores.
     faults = list({str(fault): fault for fault in faults}.values())
     for fault in faults:
-        context.say(f"keywright: {fault}")
+        context.error(fault)
     if context.json:
         errors = [failure_document(fault)["error"] for fault in faults]
-        context.print_json({"error": errors[-1], "faults": errors, "source": _source(arguments, context)})
+        context.print_json({"error": errors[-1], "problems": errors, "source": _source(arguments, context)})
     return exit_code(faults[-1])
 
 

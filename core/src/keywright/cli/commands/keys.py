@@ -38,7 +38,7 @@ def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) 
     add_list(parser, "--attribute", "K=V", attribute)
     add_value(parser, "--activates", "T", f"when it starts to sign: {_TIME}; default: at once")
     add_value(parser, "--expires", "T", f"when it ends: {_TIME}; default: never")
-    add_flag(parser, "--new-here", _NEW_HERE)
+    add_flag(parser, "--allow-duplicate", _NEW_HERE)
     _add_type_settings(parser, registry)
 
 
@@ -55,7 +55,7 @@ def run_generate(arguments: Namespace, context: Context) -> int:
         attributes=attributes_of(arguments.attribute),
         activates=time_of(arguments.activates, "--activates", now),
         expires=time_of(arguments.expires, "--expires", now),
-        new_here=arguments.new_here,
+        allow_duplicate=arguments.allow_duplicate,
         **_type_settings(arguments),
     )
     return _print_new(context, info)
@@ -64,7 +64,7 @@ def run_generate(arguments: Namespace, context: Context) -> int:
 def configure_ensure(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `ensure`."""
     parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that are declared")
-    add_flag(parser, "--new-here", _NEW_HERE)
+    add_flag(parser, "--allow-duplicate", _NEW_HERE)
 
 
 def run_ensure(arguments: Namespace, context: Context) -> int:
@@ -75,7 +75,7 @@ def run_ensure(arguments: Namespace, context: Context) -> int:
             ring.ensure(name)  # raises, before any key is created
     for name in arguments.names or ring.config.keys:
         try:
-            for info in ring.ensure(name, new_here=arguments.new_here):
+            for info in ring.ensure(name, allow_duplicate=arguments.allow_duplicate):
                 _print_new(context, info)
         except KeywrightError as error:
             failed = say_failure(context, name, error)
@@ -92,33 +92,33 @@ def configure_import(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
     add_value(parser, "--format", "F", f"its format, if the data does not tell: {', '.join(registry.formats)}")
     add_flag(parser, "--public", "it is a public key, for verifying alone")
-    add_flag(parser, "--next", "store it as the next version of a name that is there")
-    add_value(parser, "--activate-in", "D", "with --next: when it takes over; default: at once")
-    add_value(parser, "--overlap", "D", "with --next: how long versions before still verify")
+    add_flag(parser, "--as-new-version", "store it as the next version of a name that is there")
+    add_value(parser, "--activate-in", "D", "with --as-new-version: when it takes over; default: at once")
+    add_value(parser, "--overlap", "D", "with --as-new-version: how long versions before still verify")
     add_flag(parser, "--lenient", "accept what other programs accept, with a warning")
     add_value(parser, "--kid", "K", "another id for the outside world than the key's own")
     add_list(parser, "--label", "K=V", "a label (repeatable)")
     add_value(parser, "--expires", "T", f"when it ends: {_TIME}; default: never")
-    add_flag(parser, "--new-here", _NEW_HERE)
+    add_flag(parser, "--allow-duplicate", _NEW_HERE)
 
 
 def run_import(arguments: Namespace, context: Context) -> int:
     """Store a key and print its reference."""
     ring = context.ring
-    announced = _announced_versions(context, arguments.name) if arguments.next else []
+    announced = _announced_versions(context, arguments.name) if arguments.as_new_version else []
     info = ring.import_key(
         arguments.name,
         context.read_input(arguments.file),
         format=arguments.format,
         public=arguments.public,
         lenient=arguments.lenient,
-        as_next=arguments.next,
+        as_new_version=arguments.as_new_version,
         activate_in=duration_of(arguments.activate_in, "--activate-in"),
         overlap=duration_of(arguments.overlap, "--overlap"),
         kid=arguments.kid,
         labels=pairs_of(arguments.label, "--label"),
         expires=time_of(arguments.expires, "--expires", ring.now()),
-        new_here=arguments.new_here,
+        allow_duplicate=arguments.allow_duplicate,
         report=context.warn,
     )
     _warn_of_passed_over(context, announced, info)
@@ -148,15 +148,15 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
     if arguments.due:
         return _rotate_due(arguments, context)
     if arguments.dry_run:
-        raise ConfigError("--dry-run goes with --due; leave it out, or ask keywright show")
+        raise ConfigError("--dry-run goes with --due", hint="leave it out, or ask keywright show")
     if len(arguments.names) != 1:
-        raise ConfigError("one NAME is rotated at a time; name it, or say --due for all that are")
+        raise ConfigError("one NAME is rotated at a time", hint="name it, or pass --due for all that are")
     (name,) = arguments.names
     ring = context.ring
     activate_in = duration_of(arguments.activate_in, "--activate-in")
     overlap = duration_of(arguments.overlap, "--overlap")
     if arguments.no_attributes and arguments.attribute:
-        raise ConfigError("--no-attributes and --attribute exclude each other; leave one out")
+        raise ConfigError("--no-attributes and --attribute exclude each other", hint="leave one out")
     attributes = {} if arguments.no_attributes else attributes_of(arguments.attribute) or None
     announced = _announced_versions(context, name)
     info = ring.rotate(
@@ -171,20 +171,22 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
     _warn_of_passed_over(context, announced, info)
     if info.activates is not None and all(one.phase is not Phase.SIGNING for one in ring.show(name).versions):
         context.warn(
-            f"{name} has no version that signs until then; rotate with --activate-in 0s for one that signs now"
+            f"{name} has no version that signs until then", hint="rotate with --activate-in 0s for one that signs now"
         )
     return _print_new(context, info)
 
 
 def _rotate_due(arguments: Namespace, context: Context) -> int:
     if any(getattr(arguments, one) for one in _FOR_ONE) or _type_settings(arguments):
-        raise ConfigError("--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME")
+        raise ConfigError(
+            "--due rotates each name as its [keys.NAME] table says", hint="set it there, or rotate one NAME"
+        )
     code = 0
     found = context.ring.due if arguments.dry_run else context.ring.rotate_due
     for one in found(*arguments.names):
         if one.error is not None:
             code = code or exit_code(one.error)
-            context.say(f"keywright: {one.name}: {one.error}")
+            context.error(one.error.prefixed(f"{one.name}: "))
             if context.json:
                 context.print_json(_due_document(one) | failure_document(one.error))
         elif one.made is not None:
@@ -194,7 +196,7 @@ def _rotate_due(arguments: Namespace, context: Context) -> int:
             document = _due_document(one)
             print_either(context, document, f"{document['newest']}: due since {document['since']}")
     if not any("rotate_every" in table.given for table in context.config.keys.values()):
-        context.note("keywright: no key has a rotate_every, so none is ever due; set it in its [keys.NAME] table")
+        context.note("no key has rotate_every, so none is ever due; set it in its [keys.NAME] table")
     return code
 
 

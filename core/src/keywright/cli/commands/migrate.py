@@ -1,4 +1,4 @@
-"""migrate, reseal: commands that go through all versions, and continue where they were stopped."""
+"""migrate, rewrap: commands that go through all versions, and continue where they were stopped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def configure_migrate(parser: ArgumentParser, _plugins: object) -> None:
     delete = "at the end, if all of it was copied and compared, remove it from the source"
     add_flag(parser, "--delete-source", delete)
     in_use = "with --delete-source: though the configuration looks for a name there, and would not find it any more"
-    add_flag(parser, "--in-use", in_use)
+    add_flag(parser, "--allow-referenced", in_use)
 
 
 def run_migrate(arguments: Namespace, context: Context) -> int:
@@ -56,7 +56,7 @@ class _Migration:
     def run(self, step: Step) -> None:
         """Migrate all versions; each is counted and printed in a `step`."""
         arguments, ring = self._arguments, self._context.ring
-        if not arguments.delete_source and not ring.open_store(arguments.to).capabilities.persistent:
+        if not arguments.delete_source and not ring.capabilities(arguments.to).persistent:
             # Before anything is copied, so that no time is lost on copies that do not last.
             target = f"store {arguments.to!r}"
             self._context.warn(f"{target} forgets all when the process ends, so nothing that is copied there stays")
@@ -72,7 +72,7 @@ class _Migration:
                 dry_run=arguments.dry_run,
                 update=arguments.update,
                 delete_source=arguments.delete_source,
-                in_use=arguments.in_use,
+                allow_referenced=arguments.allow_referenced,
             ):
                 with step:
                     self._print(moved)
@@ -121,9 +121,7 @@ class _Migration:
         is_partly_settled = settled and (counts["conflict"] or counts["failed"]) and not self.tally.is_interrupted
         would, is_ = ("would be", "would be") if self._arguments.dry_run else ("was", "is")
         way = "; name the names that are settled, and these are removed" if is_partly_settled else ""
-        self._context.note(
-            f"keywright: nothing {would} removed from the source, for not all of it {is_} in the target{way}"
-        )
+        self._context.note(f"nothing {would} removed from the source, for not all of it {is_} in the target{way}")
 
     def _warn_of_unsealed(self, count: int) -> None:
         would = "would lie" if self._arguments.dry_run else "lies" if count == 1 else "lie"
@@ -138,25 +136,25 @@ class _Migration:
         except KeywrightError:
             is_full = False  # the command did not need it, so this is not an error
         hint = f"; did you mean --from {to} --to {from_}?" if is_full else ""
-        self._context.note(f"keywright: store {from_!r} lists no keys{hint}")
+        self._context.note(f"store {from_!r} lists no keys{hint}")
 
 
-def run_reseal(_arguments: Namespace, context: Context) -> int:
+def run_rewrap(_arguments: Namespace, context: Context) -> int:
     """Seal again what is not sealed with the current master key; a summary on stdout."""
     tally = _Tally(context)
     with tally.steps() as step:
         ring = context.ring
         tally.progress.expect(lambda: sum(1 for _ in ring.names()))
-        for one in ring.reseal():
+        for one in ring.rewrap():
             with step:
                 if one.error is not None:
                     tally.counts["failed"] += 1
                     tally.fail(one.error, one.reference)
                 else:
-                    tally.counts["resealed" if one.is_changed else "current"] += 1
+                    tally.counts["rewrapped" if one.is_changed else "current"] += 1
                 tally.advance(one.reference)
-    words = {outcome: outcome for outcome in ("resealed", "current", "failed")}
-    return tally.report({}, words, always=("resealed", "current"))
+    words = {outcome: outcome for outcome in ("rewrapped", "current", "failed")}
+    return tally.report({}, words, always=("rewrapped", "current"))
 
 
 class _Tally:
@@ -184,7 +182,7 @@ class _Tally:
             with self.progress, in_whole_steps() as step:
                 yield step
         except KeyboardInterrupt:
-            self._context.say("keywright: interrupted; the same command goes on where it stopped")
+            self._context.say("interrupted; run the same command again to continue")
             self.is_interrupted, self.code = True, INTERRUPTED
 
     def fail(self, error: KeywrightError, subject: str = "") -> int:

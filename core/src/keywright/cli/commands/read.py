@@ -114,7 +114,7 @@ def run_list(arguments: Namespace, context: Context) -> int:
         none = "no keys; make one with keywright generate NAME"
         if arguments.prefix or arguments.label:
             none = "no key that the arguments ask for; leave them out for all that it has"
-        context.note(f"keywright: store {store!r} holds {none}")
+        context.note(f"store {store!r} has {none}")
     return 0
 
 
@@ -126,7 +126,7 @@ def configure_show(parser: ArgumentParser, _plugins: object) -> None:
 def run_show(arguments: Namespace, context: Context) -> int:
     """Print a line for each version, on a terminal also their times and events; or a JSON document."""
     if "@" in arguments.name:
-        raise ConfigError("show takes a NAME without @N; leave that out, and every version is shown")
+        raise ConfigError("show takes a NAME without @N", hint="leave that out, and every version is shown")
     name, versions = context.ring.show(arguments.name)
     now = context.ring.now()
     events: list[render.Event] = []

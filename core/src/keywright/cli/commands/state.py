@@ -72,11 +72,11 @@ def run_destroy(arguments: Namespace, context: Context) -> int:
     info = context.ring.resolve(arguments.reference, for_good=True)
     if info.state is State.DESTROYED:
         untaken = ", and the reason is not kept" if arguments.reason else ""
-        context.note(f"keywright: {info.reference} is destroyed already; nothing was changed{untaken}")
+        context.note(f"{info.reference} is destroyed already, nothing was changed{untaken}")
         return print_info(context, info)
-    question = f"Destroy the secret of {info.reference} (kid {info.kid}) for good?"
+    question = f"Destroy the secret of {info.reference} (kid {info.kid}) permanently?"
     if not context.confirm(question, yes=arguments.yes):
-        context.note("keywright: nothing was destroyed")
+        context.note("Nothing was destroyed")
         if context.json:
             print_info(context, info)
         return NO
@@ -87,5 +87,5 @@ def _change(arguments: Namespace, context: Context, change: Callable[..., Record
     info = change(arguments.reference, reason=arguments.reason)
     # A new reason always comes first; a version that was in this state before keeps the one it had.
     if not info.reason.startswith(arguments.reason):
-        context.note(f"keywright: {info.reference} is {info.state.value} already; the reason is not kept")
+        context.note(f"{info.reference} is {info.state.value} already, the reason was not recorded")
     return print_info(context, info)

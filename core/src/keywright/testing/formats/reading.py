@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright import Format, Key, LenientFormat, Secret
-from keywright.errors import FormatError, MalformedKeyError
+from keywright import EncryptedFormat, Format, Key, LenientFormat, Secret
+from keywright.errors import FormatError, MalformedKeyError, PassphraseNeededError
 from keywright.testing.formats.samples import FormatSamples, Spoilable, decoded_again, read
-from keywright.testing.leaks import assert_hidden, everything_in
+from keywright.testing.leaks import assert_hidden, everything_in, refusal
 from keywright.testing.rules import LAW
 from keywright.testing.strategies import flipped, spread
 
 _CANARY: Final = b"Quotd8canaRy"
+_PASSPHRASE: Final = Secret(b"correct horse battery staple")
+_ENTROPY: Final = Secret(bytes(range(64)))
 _HOSTILE: Final = (
     pytest.param(b"", id="empty"),
     pytest.param(b"\n", id="line end"),
@@ -51,6 +53,8 @@ _LENGTHS: Final = {
     "ec-p256": (32, 65),
     "ec-p384": (48, 97),
     "ec-p521": (66, 133),
+    "ed448": (57, 57),
+    "x448": (56, 56),
 }
 
 _RUN: Final = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -110,6 +114,63 @@ def _spoilt(whole: list[Spoilable]) -> Iterator[Spoilable]:
 
 class ReadingRules(FormatSamples):
     """Part of `FormatContract`."""
+
+    def _encrypted(self, format: Format) -> Iterator[tuple[EncryptedFormat, Key, Secret]]:
+        """The keys of the samples, each with an encrypted encoding."""
+        if not isinstance(format, EncryptedFormat):
+            pytest.skip("the format does not encrypt")
+        for key in self.secret_keys(format):
+            yield format, key, format.encode_encrypted(key, _PASSPHRASE, entropy=_ENTROPY)
+
+    def test_format_50_an_encrypted_key_comes_back_with_its_passphrase(self, format: Format) -> None:
+        """FORMAT-50: An encrypted key decodes with the passphrase to the same key; salts come from `entropy` alone.
+
+        Why: A backup that its passphrase does not open is lost.
+
+        Do: Take salt and nonce from the 64 bytes, and encrypt the same encoding that `encode_secret` gives.
+        """
+        for encrypting, key, data in self._encrypted(format):
+            assert encrypting.is_encrypted(data) is True
+            assert encrypting.is_encrypted(format.encode_secret(key)) is False
+            again = encrypting.decode_encrypted(data, _PASSPHRASE, default_kid=key.kid)
+            assert self.validate(again) == key
+            assert encrypting.encode_encrypted(key, _PASSPHRASE, entropy=_ENTROPY) == data
+            assert encrypting.encode_encrypted(key, _PASSPHRASE, entropy=Secret(bytes(64))) != data
+            assert format.sniff(data) is True
+            assert key.secret is not None
+            assert_hidden(key.secret, data.reveal(), public=key.public or b"")
+
+    def test_format_51_an_encrypted_key_needs_a_passphrase(self, format: Format) -> None:
+        """FORMAT-51: `decode` of an encrypted key raises PassphraseNeededError.
+
+        Why: The command line asks for the passphrase when it gets this error, and for nothing else.
+
+        Do: Ask `is_encrypted` first, in `decode` and in `decode_lenient`.
+        """
+        for _encrypting, _key, data in self._encrypted(format):
+            assert isinstance(read(format, data, ""), PassphraseNeededError)
+
+    def test_format_52_a_wrong_passphrase_and_damage_look_alike(self, format: Format) -> None:
+        """FORMAT-52: A wrong passphrase and damaged data raise MalformedKeyError with one message, and quote nothing.
+
+        Why: Which of the two it is cannot be known, and a message that claims to know sends users the wrong way.
+
+        Do: Catch what the cipher and the decoder behind it raise, and raise one error for both.
+        """
+        for encrypting, key, data in self._encrypted(format):
+            wrong = refusal(
+                MalformedKeyError, encrypting.decode_encrypted, data, Secret(b"another passphrase"), default_kid=""
+            )
+            assert_hidden(_PASSPHRASE, everything_in(wrong))
+            for at in spread(len(data), 24):
+                text = flipped(data.reveal(), at * 8)
+                try:
+                    found = encrypting.decode_encrypted(Secret(text), _PASSPHRASE, default_kid=key.kid)
+                except FormatError as error:
+                    assert key.secret is not None
+                    assert_hidden(key.secret, everything_in(error), public=key.public or b"")
+                else:
+                    assert found.secret == key.secret  # such as a byte of a salt's label; never another key
 
     def test_format_30_every_truncation_is_refused(self, format: Format) -> None:
         """FORMAT-30: Data cut short anywhere raises MalformedKeyError; only line ends at the end may be missing.

@@ -47,7 +47,7 @@ class FormatSamples(Contract):
         """Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture `format`")
 
-    def complete(self, key: Key) -> Key:
+    def validate(self, key: Key) -> Key:
         """`key` with both halves."""
         return key
 
@@ -63,7 +63,7 @@ class FormatSamples(Contract):
 
     def decoded(self, format: Format, sample: Sample) -> Key:
         """The key of a sample, completed."""
-        return self.complete(format.decode(Secret(sample.data), default_kid=sample.default_kid))
+        return self.validate(format.decode(Secret(sample.data), default_kid=sample.default_kid))
 
     def spoilable(self, format: Format) -> list[Spoilable]:
         """The samples, to be damaged."""

@@ -38,12 +38,16 @@ _REGISTERED: Final = (
 _HMAC_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 _MESSAGES: Final = (b"", b"message", bytes(range(256)) * 256)
 _RANDOMIZED: Final = ("ES", "PS")
-_EDDSA: Final = ("EdDSA", "Ed25519")
+_EDDSA: Final = ("EdDSA", "Ed25519", "Ed448")
 # Of any length, and of the lengths that signatures have.
 _SIGNATURES: Final = st.binary(max_size=150) | st.sampled_from((32, 48, 64, 96, 132, 256, 1024)).flatmap(
     lambda length: st.binary(min_size=length, max_size=length)
 )
-_ORDER_OF_ED25519: Final = 2**252 + 27742317777372353535851937790883648493
+# The group orders of Ed25519 and Ed448 (RFC 8032 §5.1, §5.2), by the length of a signature in bytes.
+_ORDERS: Final = {
+    64: 2**252 + 27742317777372353535851937790883648493,
+    114: 2**446 - 13818066809895115352007386748515426880336692474882178609894547503885,
+}
 
 
 class KeyTypeContract(Contract):
@@ -124,15 +128,15 @@ class KeyTypeContract(Contract):
             assert key.secret
 
     def test_keytype_03_a_generated_key_is_complete(self, key_type: KeyType) -> None:
-        """KEYTYPE-03: `complete` has nothing to add to a generated key.
+        """KEYTYPE-03: `validate` has nothing to add to a generated key.
 
         Why: A key that is stored without its public half, or with one that its own type would not derive, cannot be
         published.
 
-        Do: Derive the public half in `generate` by the same function as in `complete`.
+        Do: Derive the public half in `generate` by the same function as in `validate`.
         """
         for key in self.keys(key_type):
-            assert key_type.complete(key) == key
+            assert key_type.validate(key) == key
 
     def test_keytype_04_each_key_is_fresh(self, key_type: KeyType) -> None:
         """KEYTYPE-04: Keys generated one after the other have different halves.
@@ -147,7 +151,7 @@ class KeyTypeContract(Contract):
         assert len({key.public for key in keys}) == (len(keys) if keys[0].public else 1)
 
     def test_keytype_05_the_public_half_is_derived(self, key_type: KeyType) -> None:
-        """KEYTYPE-05: `complete` derives a missing public half, keeping kid and attributes.
+        """KEYTYPE-05: `validate` derives a missing public half, keeping kid and attributes.
 
         Why: Many formats carry only a seed; without this such a key signs and cannot be published, and a kid lost here
         is lost in the store.
@@ -157,11 +161,11 @@ class KeyTypeContract(Contract):
         for key in self.keys(key_type):
             named = replace(key, kid="kid", attributes=Attributes({"use": "sig"}))
 
-            assert key_type.complete(replace(named, public=None)) == named
-            assert key_type.complete(named) == named
+            assert key_type.validate(replace(named, public=None)) == named
+            assert key_type.validate(named) == named
 
     def test_keytype_06_a_public_half_stands_alone(self, key_type: KeyType) -> None:
-        """KEYTYPE-06: `complete` accepts a key without its secret half as it is.
+        """KEYTYPE-06: `validate` accepts a key without its secret half as it is.
 
         Why: Other people's public keys are imported to verify with; they never come with a secret.
 
@@ -170,10 +174,10 @@ class KeyTypeContract(Contract):
         for key in self.keys(key_type):
             if key.public is not None:
                 public = replace(key.without_secret(), kid="kid", attributes=Attributes({"use": "sig"}))
-                assert key_type.complete(public) == public
+                assert key_type.validate(public) == public
 
     def test_keytype_07_halves_of_two_keys_are_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-07: `complete` of halves that do not belong together raises InvalidKeyError, and shows no secret.
+        """KEYTYPE-07: `validate` of halves that do not belong together raises InvalidKeyError, and shows no secret.
 
         Why: Such a key signs, but its signatures do not verify under its public half. Nix accepts it; keywright
         detects it before it is stored.
@@ -182,10 +186,10 @@ class KeyTypeContract(Contract):
         """
         for one, two in zip(self.keys(key_type), self.keys(key_type), strict=True):
             if one.public is not None:
-                _assert_discreet(refusal(InvalidKeyError, key_type.complete, replace(one, public=two.public)), one)
+                _assert_discreet(refusal(InvalidKeyError, key_type.validate, replace(one, public=two.public)), one)
 
     def test_keytype_08_an_empty_key_is_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-08: `complete` of a key without any half, or with empty ones, raises InvalidKeyError.
+        """KEYTYPE-08: `validate` of a key without any half, or with empty ones, raises InvalidKeyError.
 
         Why: An empty HMAC secret verifies anything that anyone signs with an empty secret.
 
@@ -193,27 +197,27 @@ class KeyTypeContract(Contract):
         """
         for key in (Key(key_type.name), Key(key_type.name, secret=Secret(b"")), Key(key_type.name, public=b"")):
             with pytest.raises(InvalidKeyError):
-                key_type.complete(key)
+                key_type.validate(key)
 
     @SHORT_LAW
     @given(secret=st.none() | st.binary(max_size=80), public=st.none() | st.binary(max_size=140))
     def test_keytype_09_arbitrary_halves_are_refused_or_complete(
         self, key_type: KeyType, secret: bytes | None, public: bytes | None
     ) -> None:
-        """KEYTYPE-09: `complete` of any bytes raises InvalidKeyError, or gives a key that is complete.
+        """KEYTYPE-09: `validate` of any bytes raises InvalidKeyError, or gives a key that is complete.
 
         Why: Every imported key goes through here; an exception of a library is a crash that may quote the key.
 
         Do: Check lengths first, catch what the library raises and raise InvalidKeyError in its place.
         """
         try:
-            key = key_type.complete(
+            key = key_type.validate(
                 Key(key_type.name, secret=None if secret is None else Secret(secret), public=public)
             )
         except InvalidKeyError:
             return
 
-        assert key_type.complete(key) == key
+        assert key_type.validate(key) == key
         assert key_type.bits(key) > 0
 
     def test_keytype_10_cut_public_halves_are_refused(self, key_type: KeyType) -> None:
@@ -226,7 +230,7 @@ class KeyTypeContract(Contract):
         for key in self.keys(key_type):
             for public in (key.public[:-1], key.public[1:], key.public + b"\0") if key.public else ():
                 with pytest.raises(InvalidKeyError):
-                    key_type.complete(Key(key_type.name, public=public))
+                    key_type.validate(Key(key_type.name, public=public))
 
     def test_keytype_11_bits_are_as_asked_for(self, key_type: KeyType) -> None:
         """KEYTYPE-11: `bits` counts as the setting of that name does, from either half.
@@ -276,16 +280,16 @@ class KeyTypeContract(Contract):
             for secret in (key.secret.reveal()[:-1], key.secret.reveal()[1:], key.secret.reveal() + b"\0"):
                 cut = replace(key, secret=Secret(secret))
                 if key.public is not None:
-                    _assert_discreet(refusal(InvalidKeyError, key_type.complete, cut), key)
+                    _assert_discreet(refusal(InvalidKeyError, key_type.validate, cut), key)
                 try:
-                    alone = key_type.complete(replace(cut, public=None))
+                    alone = key_type.validate(replace(cut, public=None))
                 except InvalidKeyError:
                     continue
                 assert alone.secret == cut.secret
                 assert key.public is None or alone.public != key.public
 
     def test_keytype_23_a_key_of_another_type_is_refused(self, key_type: KeyType) -> None:
-        """KEYTYPE-23: `complete` and `bits` of a key of another type raise InvalidKeyError.
+        """KEYTYPE-23: `validate` and `bits` of a key of another type raise InvalidKeyError.
 
         Why: 32 bytes of x25519 are a seed of ed25519 to any library; a key used for two purposes breaks the promises
         of both.
@@ -294,7 +298,7 @@ class KeyTypeContract(Contract):
         """
         for key in self.keys(key_type):
             for type_ in ("", "no-such-type", key.type.upper(), f"{key.type} "):
-                for check in (key_type.complete, key_type.bits):
+                for check in (key_type.validate, key_type.bits):
                     _assert_discreet(refusal(InvalidKeyError, check, replace(key, type=type_)), key)
 
     def test_keytype_24_generate_checks_its_options_itself(self, key_type: KeyType) -> None:
@@ -406,7 +410,7 @@ class KeyTypeContract(Contract):
         Why: A store may contain keys that were never completed; the error of a library at this point is a crash while
         signing.
 
-        Do: Check the halves in `signer` and `verifier` as `complete` checks them, by the same functions.
+        Do: Check the halves in `signer` and `verifier` as `validate` checks them, by the same functions.
         """
         key = Key(key_type.name, secret=None if secret is None else Secret(secret), public=public)
         for algorithm in key_type.algorithms:
@@ -600,7 +604,7 @@ class KeyTypeContract(Contract):
                 assert len({signature[: len(signature) // 2] for signature in signatures}) == len(signatures)
 
     def test_keytype_35_a_signature_has_one_form(self, key_type: KeyType) -> None:
-        """KEYTYPE-35: The s of an Ed25519 signature is accepted only below the group order (RFC 8032 §5.1.7).
+        """KEYTYPE-35: The s of an EdDSA signature is accepted only below the group order (RFC 8032 §5.1.7, §5.2.7).
 
         Why: s plus the order is a second signature of the same message: counting or blocking signatures by their bytes
         does not work.
@@ -608,16 +612,43 @@ class KeyTypeContract(Contract):
         Do: Verify with a library that checks s, or compare it with the order yourself.
         """
         for key, algorithm in self.bindings(key_type):
-            if algorithm in _EDDSA:
-                signature = key_type.signer(key, algorithm)(b"message")
-                s = int.from_bytes(signature[32:], "little") + _ORDER_OF_ED25519
+            signature = key_type.signer(key, algorithm)(b"message")
+            order = _ORDERS.get(len(signature))  # the curve follows from the length; its name need not
+            if algorithm in _EDDSA and order is not None:
+                half = len(signature) // 2
+                s = int.from_bytes(signature[half:], "little") + order
 
                 refusal(
                     InvalidSignatureError,
                     key_type.verifier(key, algorithm),
                     b"message",
-                    signature[:32] + s.to_bytes(32, "little"),
+                    signature[:half] + s.to_bytes(half, "little"),
                 )
+
+    def test_keytype_36_a_public_half_is_a_point_of_the_curve(self, key_type: KeyType) -> None:
+        """KEYTYPE-36: `validate` refuses a public half that is not a point of its curve, without a secret half too.
+
+        Why: A point off the curve lies in a small group, in which a secret half is guessed, or anyone can sign.
+
+        Do: Let the library decode the point, and translate its error to InvalidKeyError.
+        """
+        for key in self.keys(key_type):
+            for wrong in _off_curve(key.public or b"", key_type.algorithms):
+                _assert_discreet(refusal(InvalidKeyError, key_type.validate, replace(key, public=wrong)), key)
+                refusal(InvalidKeyError, key_type.validate, Key(key_type.name, public=wrong))
+
+
+def _off_curve(public: bytes, algorithms: Sequence[str]) -> Iterator[bytes]:
+    """Public halves of the same length that are on no curve, as far as the form of `public` is known."""
+    if public[:1] == b"\4" and len(public) % 2:  # SEC 1 §2.3.3: with another y
+        yield public[:-1] + bytes([public[-1] ^ 1])
+        yield b"\4" + bytes(len(public) - 1)
+    elif set(algorithms) & set(_EDDSA):
+        # RFC 8032 §5.1.3, §5.2.3: no x belongs to y = 2; in the second ones y is not below the prime of the field.
+        rest = {32: b"\x7f", 57: b"\0"}.get(len(public))
+        if rest is not None:
+            yield b"\2" + bytes(len(public) - 1)
+            yield b"\xff" * (len(public) - 1) + rest
 
 
 def _assert_discreet(error: InvalidKeyError, key: Key) -> None:

@@ -31,6 +31,7 @@ from keywright import (
     StoreBackend,
 )
 from keywright.plugins import hooks
+from keywright.plugins.validation import unmarked_hooks
 from keywright.testing.rules import Contract
 
 _REGISTERING: Final = [name for name in vars(hooks) if name.startswith("keywright_register_")]
@@ -282,24 +283,41 @@ class PluginContract(Contract):
         """
         assert _run(_CHANGES, self.module) == ""
 
+    def test_plugin_15_no_hook_lacks_its_mark(self, plugin: ModuleType) -> None:
+        """PLUGIN-15: Every function of the module whose name starts with `keywright_` is marked with `hookimpl`.
+
+        Why: A hook without the mark is never called: the plugin is installed, and what it registers is missing.
+
+        Do: Write `@keywright.hookimpl` above the function, or give one that is no hook another name.
+        """
+        assert unmarked_hooks(plugin) == []
+
 
 # Programs that look at a plugin module in a new interpreter, where nothing is loaded and nothing was asked yet.
 
 _KEPT: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 
-# What starting to use a module loads beyond what keywright itself has loaded, third-party modules first.
+# What starting to use a module loads. What keywright itself imports on the way is not the plugin's: of each import, the
+# innermost frame counts that is one of the two.
 _LOADED: Final = """
 import sys
-from keywright import Capabilities, Key, Options, Record, Setting, Store, hookimpl  # keywright's, not the plugin's
 from importlib import import_module
-before = set(sys.modules)
+asked, owners = set(), {"keywright", "__main__", sys.argv[1].partition(".")[0]}
+class Watch:
+    def find_spec(name, path=None, target=None):
+        frame = sys._getframe(1)
+        while frame.f_globals["__name__"].partition(".")[0] not in owners:
+            frame = frame.f_back
+        if frame.f_globals["__name__"].partition(".")[0] != "keywright":
+            asked.add(name)
+sys.meta_path.insert(0, Watch)
 plugin = import_module(sys.argv[1])
 for name in sorted(vars(plugin)):
     if name.startswith("keywright_register_"):
         getattr(plugin, name)()
-loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+loaded = {name.partition(".")[0] for name in asked & set(sys.modules)} - {sys.argv[1].partition(".")[0]}
 foreign = {name for name in loaded if name not in sys.stdlib_module_names and not name.startswith("keywright")}
-slow = (set(sys.modules) - before) & set(sys.argv[2].split(","))
+slow = asked & set(sys.modules) & set(sys.argv[2].split(","))
 print(*sorted(foreign | slow))
 """
 

@@ -299,7 +299,7 @@ class SealContract(Contract):
 
         Do: Start the sealed bytes with a mark of your own, or rely on the tag; never fall back to another way.
         """
-        other = MemorySeal().open(Options({"master": Secret(b"a master key that nobody else has")}))
+        other = MemorySeal().open(Options({"master": Secret(b"a master key of its own")}))
 
         refusal(SealError, open_seal().unseal, other.seal(_PAYLOAD, _CONTEXT), _CONTEXT)
 

@@ -38,7 +38,8 @@ class OpenedMemorySeal:
         if tag != self._tag(body, nonce, context):
             raise SealError(
                 "the payload cannot be unsealed: its master key is another one, or its bytes or its record were "
-                "changed; give the master key that sealed it, or restore the record from a backup"
+                "changed",
+                hint="give the master key that sealed it, or restore the record from a backup",
             )
         return self._crypt(body, nonce)
 
@@ -81,5 +82,5 @@ class MemorySeal:
             SealError: the master key is empty.
         """
         if not options.secret("master"):
-            raise SealError("the master key of the memory seal is empty; give one")
+            raise SealError("the master key of the memory seal is empty", hint="give one")
         return OpenedMemorySeal(options.secret("master"))

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 import pytest
 
-from keywright import Capabilities, Record, RecordInfo, Revision, Secret, Store, WritableStore
+from keywright import Capabilities, Record, RecordInfo, Revision, Secret, State, Store, WritableStore
 from keywright.errors import KeyNotFoundError
 from keywright.testing.leaks import assert_hidden
 from keywright.testing.processes import run_in_threads
@@ -54,18 +54,30 @@ def read(open_store: OpenStore, name: str = "a", version: int = 1) -> Record:
         return store.get(name, version)
 
 
-def update(
-    open_store: OpenWritableStore, info: RecordInfo, payload: Secret | None, expected: Revision | None = None
-) -> RecordInfo:
-    """Update a record, from the revision in `info` unless another one is expected."""
+def update_info(open_store: OpenWritableStore, info: RecordInfo, expected: Revision | None = None) -> RecordInfo:
+    """Replace the metadata, from the revision in `info` unless another one is expected."""
     with open_store() as store:
-        return store.update(Record(info, payload), expected=info.revision if expected is None else expected)
+        return store.update_info(info, info.revision if expected is None else expected)
+
+
+def replace_payload(
+    open_store: OpenWritableStore, info: RecordInfo, payload: Secret, expected: Revision | None = None
+) -> RecordInfo:
+    """Replace the payload, from the revision in `info` unless another one is expected."""
+    with open_store() as store:
+        return store.replace_payload(info.name, info.version, payload, info.revision if expected is None else expected)
+
+
+def destroy(open_store: OpenWritableStore, info: RecordInfo, expected: Revision | None = None) -> RecordInfo:
+    """Leave a tombstone, from the revision in `info` unless another one is expected."""
+    with open_store() as store:
+        return store.destroy(replace(info, state=State.DESTROYED), info.revision if expected is None else expected)
 
 
 def remove(open_store: OpenWritableStore, name: str) -> None:
     """Remove a name as it is now."""
     with open_store() as store:
-        store.remove(name, expected=revisions(store, name))
+        store.remove(name, revisions(store, name))
 
 
 def check_only(open_store: OpenStore, record: Record) -> None:
@@ -86,7 +98,7 @@ def clear(open_store: OpenWritableStore) -> None:
     """Remove every name, so that the next example finds an empty store."""
     with open_store() as store:
         for name in list(store.names()):
-            store.remove(name, expected=revisions(store, name))
+            store.remove(name, revisions(store, name))
 
 
 class StoreContract(Contract):
@@ -293,16 +305,18 @@ class StoreContract(Contract):
                     assert_hidden(record.payload, f"{store!r} {record!r}", public=record.info.public or b"")
 
     def test_store_13_only_a_writable_store_has_the_methods_that_write(self, open_store: OpenStore) -> None:
-        """STORE-13: A read-only store has no `create`, `update` or `remove`; a writable one has all three.
+        """STORE-13: A read-only store has none of the methods that write; a writable one has all five.
 
         Why: A caller that writes to a read-only store should get the error before a key is generated, not after.
 
-        Do: Omit the methods if the backend declares writable=False, and have all three if it declares True.
+        Do: Omit `create`, `update_info`, `replace_payload`, `destroy` and `remove` if the backend declares
+        writable=False, and have all of them if it declares True.
         """
+        writing = ["create", "update_info", "replace_payload", "destroy", "remove"]
         with open_store() as store:
-            found = [method for method in ("create", "update", "remove") if hasattr(store, method)]
+            found = [method for method in writing if hasattr(store, method)]
 
-        assert found == (["create", "update", "remove"] if self.capabilities.writable else [])
+        assert found == (writing if self.capabilities.writable else [])
 
     def test_store_14_the_contract_is_that_of_the_capabilities(self) -> None:
         """STORE-14: The test class declares what the store can do, and is the contract for these capabilities.
@@ -310,7 +324,8 @@ class StoreContract(Contract):
         Why: A capability without the rules that prove it is an unchecked claim.
 
         Do: Set `capabilities` to what the backend declares. Subclass WritableStoreContract for writable=True,
-        SigningStoreContract for signing=True, StoreContract for neither; OnDiskStoreContract needs persistent=True.
+        SigningStoreContract for keys_stay_inside=True, StoreContract for neither; OnDiskStoreContract needs
+        persistent=True.
         """
         declared = getattr(self, "capabilities", None)
         assert isinstance(declared, Capabilities), "set `capabilities` to what the store's backend declares"
@@ -318,7 +333,7 @@ class StoreContract(Contract):
         can = {name for name, value in declared._asdict().items() if value}
         proven = frozenset[str]().union(*(getattr(kind, "proves", ()) for kind in type(self).__mro__))
 
-        assert can & {"writable", "signing"} <= proven, "the store can do what this contract has no rules for"
+        assert can & {"writable", "keys_stay_inside"} <= proven, "the store can do what this contract has no rules for"
         assert proven <= can, "the contract has rules for what the store cannot do"
 
     def test_store_15_what_keeps_no_metadata_invents_none(self, open_store: OpenStore, held: Held) -> None:
@@ -340,9 +355,9 @@ class StoreContract(Contract):
 
         Why: The ring generates keys inside if it can; half an implementation would fail when a key is needed.
 
-        Do: Omit both methods if the backend declares signing=False, and have both if it declares True.
+        Do: Omit both methods if the backend declares keys_stay_inside=False, and have both if it declares True.
         """
         with open_store() as store:
             found = [method for method in ("generate", "signer") if hasattr(store, method)]
 
-        assert found == (["generate", "signer"] if self.capabilities.signing else [])
+        assert found == (["generate", "signer"] if self.capabilities.keys_stay_inside else [])

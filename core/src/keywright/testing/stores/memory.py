@@ -6,9 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from keywright import Capabilities, Key, KeyType, Options, Record, RecordInfo, Revision, State
+from keywright import Capabilities, Guard, Key, KeyType, Options, Record, RecordInfo, Revision
 from keywright.errors import NotExportableError, UnsupportedOperationError
 from keywright.stores.memory import ID_SETTING, MemoryStore
+
+
+class _InsideSigner:
+    """A `BatchSigner`."""
+
+    def __init__(self, sign: Callable[[bytes], bytes]) -> None:
+        self._sign = sign
+
+    def __call__(self, message: bytes) -> bytes:
+        return self._sign(message)
+
+    def sign_many(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        return [self._sign(message) for message in messages]
 
 
 class MemorySigningStore(MemoryStore):
@@ -30,13 +43,14 @@ class MemorySigningStore(MemoryStore):
         if key_type is None:
             known = ", ".join(sorted(self._key_types)) or "none"
             raise UnsupportedOperationError(
-                f"{info.reference}: this store cannot make keys of type {info.key_type!r}; it knows: {known}"
+                f"{info.reference}: this store cannot make keys of type {info.key_type!r}", hint=f"it knows: {known}"
             )
-        key = key_type.complete(key_type.generate(options))
+        key = key_type.validate(key_type.generate(options))
         if key.public is None:
             raise UnsupportedOperationError(
                 f"{info.reference}: keys of type {info.key_type!r} have no public half, and nothing else leaves this "
-                "store; use another type or store"
+                "store",
+                hint="use another type or store",
             )
         with self._lock:
             stored = super().create(Record(replace(info, public=key.public, kid=kid(key.public)), None))
@@ -56,37 +70,33 @@ class MemorySigningStore(MemoryStore):
             key = self._keys.get((name, version))
         if key is None:
             raise NotExportableError(
-                f"{info.reference}: has no secret half in this store, it was destroyed or never came; "
-                "use another version"
+                f"{info.reference}: has no secret half in this store, it was destroyed or never came",
+                hint="use another version",
             )
-        return self._key_types[key.type].signer(key, algorithm)
+        return _InsideSigner(self._key_types[key.type].signer(key, algorithm))
 
-    def create(self, record: Record) -> RecordInfo:
+    def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version without a payload: a public half, or a tombstone.
 
         Raises:
             KeyExistsError: it exists already.
+            ConflictError: the record of `guard` has another revision.
             UnsupportedOperationError: the record has a payload.
         """
-        _refuse_payload(record)
-        return super().create(record)
+        if record.payload is not None:
+            raise UnsupportedOperationError(
+                f"{record.info.reference}: this store takes no secret half in", hint="generate the key inside it"
+            )
+        return super().create(record, guard=guard)
 
-    def update(self, record: Record, *, expected: Revision) -> RecordInfo:
-        """Replace a version's metadata. A destruction forgets the key.
-
-        Raises:
-            KeyNotFoundError: the version does not exist.
-            ConflictError: its revision differs.
-            UnsupportedOperationError: the record has a payload.
-        """
-        _refuse_payload(record)
+    def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
+        """Replace a version's metadata and forget its key. Raises: as `MemoryStore.destroy`."""
         with self._lock:
-            info = super().update(record, expected=expected)
-            if info.state is State.DESTROYED:
-                self._keys.pop((info.name, info.version), None)
-        return info
+            stored = super().destroy(info, expected, guard=guard)
+            self._keys.pop((info.name, info.version), None)
+        return stored
 
-    def remove(self, name: str, *, expected: Sequence[Revision]) -> None:
+    def remove(self, name: str, expected: Sequence[Revision]) -> None:
         """Remove a whole name, keys included.
 
         Raises:
@@ -94,16 +104,9 @@ class MemorySigningStore(MemoryStore):
             ConflictError: the revisions of its versions differ.
         """
         with self._lock:
-            super().remove(name, expected=expected)
+            super().remove(name, expected)
             for reference in [reference for reference in self._keys if reference[0] == name]:
                 del self._keys[reference]
-
-
-def _refuse_payload(record: Record) -> None:
-    if record.payload is not None:
-        raise UnsupportedOperationError(
-            f"{record.info.reference}: this store takes no secret half in; generate the key inside it"
-        )
 
 
 class MemorySigningBackend:
@@ -111,7 +114,9 @@ class MemorySigningBackend:
 
     name = "memory-signing"
     settings = (ID_SETTING,)
-    capabilities = Capabilities(writable=True, metadata=True, signing=True, shared=False, persistent=False)
+    capabilities = Capabilities(
+        writable=True, metadata=True, keys_stay_inside=True, shared=False, persistent=False, guarded=True
+    )
 
     def __init__(self, key_types: Mapping[str, KeyType]) -> None:
         self._key_types = dict(key_types)

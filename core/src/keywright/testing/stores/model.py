@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -69,15 +68,16 @@ class _Histories(RuleBasedStateMachine):
     def create(self, name: str, version: int, labels: dict[str, str], payload: Secret | None) -> None:
         """Add a version, or be refused because it exists."""
         record = Record(RecordInfo(name=name, version=version, labels=labels if self.metadata else {}), payload)
-        self._put(record, KeyExistsError if (name, version) in self.records else None, self.store.create)
+        refusal = KeyExistsError if (name, version) in self.records else None
+        self._put(record, refusal, lambda: self.store.create(record))
 
-    def _put(self, record: Record, error: type[KeywrightError] | None, write: Callable[[Record], RecordInfo]) -> None:
+    def _put(self, record: Record, error: type[KeywrightError] | None, write: Callable[[], RecordInfo]) -> None:
         """Write, and note what was written; if an error is expected, be refused."""
         if error is not None:
             with pytest.raises(error):
-                write(record)
+                write()
             return
-        stored = write(record)
+        stored = write()
         assert unrevised(stored) == unrevised(record.info)
         assert stored.revision not in ("", *self.revisions)
         self.revisions.append(stored.revision)
@@ -92,48 +92,52 @@ class _Histories(RuleBasedStateMachine):
 
     @precondition(lambda machine: machine.metadata)
     @rule(which=_which, labels=_labels, state=_states, stale=_known_revisions)
-    def update_metadata(self, which: int, labels: dict[str, str], state: State, stale: int) -> None:
+    def update_info(self, which: int, labels: dict[str, str], state: State, stale: int) -> None:
         """Change labels and state. Nothing leaves `destroyed`."""
         old = self._pick(which)
         state = State.DESTROYED if old.info.state is State.DESTROYED else state
-        self._update(Record(replace(old.info, labels=labels, state=state), old.payload), old, stale)
+        new = Record(replace(old.info, labels=labels, state=state), old.payload)
+        self._change(new, old, stale, lambda expected: self.store.update_info(new.info, expected))
 
     @rule(which=_which, payload=_payloads, stale=_known_revisions)
-    def update_payload(self, which: int, payload: Secret | None, stale: int) -> None:
-        """Change the payload alone."""
-        old = self._pick(which)
-        if old.info.state is not State.DESTROYED:
-            self._update(Record(old.info, payload), old, stale)
-
-    @precondition(lambda machine: machine.metadata)
-    @rule(which=_which)
-    def update_both(self, which: int) -> None:
-        """What is refused: metadata and payload at once."""
-        old = self._pick(which)
-        if old.info.revision and old.info.state is not State.DESTROYED:
-            self._update(Record(replace(old.info, reason="both"), Secret(b"another than all others")), old, 0)
+    def replace_payload(self, which: int, payload: Secret | None, stale: int) -> None:
+        """Change the payload alone; be refused where there is none."""
+        old, payload = self._pick(which), payload or Secret(b"")
+        name, version = old.info.name, old.info.version
+        refusal = UnsupportedOperationError if old.payload is None else None
+        self._change(
+            Record(old.info, payload),
+            old,
+            stale,
+            lambda expected: self.store.replace_payload(name, version, payload, expected),
+            refusal=refusal,
+        )
 
     @precondition(lambda machine: machine.metadata)
     @rule(which=_which, labels=_labels, stale=_known_revisions)
     def destroy(self, which: int, labels: dict[str, str], stale: int) -> None:
         """Leave a tombstone."""
         old = self._pick(which)
-        self._update(Record(replace(old.info, labels=labels, state=State.DESTROYED), None), old, stale)
+        new = Record(replace(old.info, labels=labels, state=State.DESTROYED), None)
+        self._change(new, old, stale, lambda expected: self.store.destroy(new.info, expected))
 
-    def _update(self, record: Record, old: Record, stale: int) -> None:
+    def _change(
+        self,
+        new: Record,
+        old: Record,
+        stale: int,
+        write: Callable[[Revision], RecordInfo],
+        *,
+        refusal: type[KeywrightError] | None = None,
+    ) -> None:
         # Mostly the right revision; else one of long ago, or none that ever was.
         former = [OTHER_REVISION, *self.revisions[:2]]
         expected = former[stale % len(former)] if stale > 3 else old.info.revision or OTHER_REVISION
-        self._put(record, self._refusal(record, old, expected), partial(self.store.update, expected=expected))
-
-    def _refusal(self, record: Record, old: Record, expected: Revision) -> type[KeywrightError] | None:
         if not old.info.revision:
-            return KeyNotFoundError
-        if old.info.revision != expected:
-            return ConflictError
-        destroys = record.info.state is State.DESTROYED and record.payload is None
-        both = record.payload != old.payload and unrevised(record.info) != unrevised(old.info)
-        return UnsupportedOperationError if both and not destroys else None
+            refusal = KeyNotFoundError
+        elif old.info.revision != expected:
+            refusal = ConflictError
+        self._put(new, refusal, lambda: write(expected))
 
     @rule(name=_names, how=st.sampled_from(["right", "right", "fewer", "reversed", "more"]))
     def remove(self, name: str, how: str) -> None:
@@ -142,9 +146,9 @@ class _Histories(RuleBasedStateMachine):
         expected = {"right": held, "fewer": held[:-1], "reversed": held[::-1], "more": [*held, OTHER_REVISION]}[how]
         if not held or expected != held:
             with pytest.raises(ConflictError if held else KeyNotFoundError):
-                self.store.remove(name, expected=expected)
+                self.store.remove(name, expected)
             return
-        self.store.remove(name, expected=expected)
+        self.store.remove(name, expected)
         self.records = {key: record for key, record in self.records.items() if key[0] != name}
 
     @rule(

@@ -20,8 +20,8 @@ from keywright import Record, RecordInfo, Revision, State, Store, WritableStore
 from keywright.errors import (
     AccessDeniedError,
     ConflictError,
-    DamagedStoreError,
-    DurabilityUnknownError,
+    CorruptedStoreError,
+    DurabilityError,
     KeyExistsError,
     KeyNotFoundError,
     ReadOnlyStoreError,
@@ -43,7 +43,7 @@ from keywright.testing.stores.place import (
     lengths,
     noise,
 )
-from keywright.testing.stores.writable import WritableStoreContract, findings
+from keywright.testing.stores.writable import WritableStoreContract, problems
 from keywright.testing.strategies import flipped
 
 LOOK_SECONDS = 30.0
@@ -66,14 +66,12 @@ _WRITTEN: Final = Record(RecordInfo(name="new/name", version=1), _NEW)
 _WRITES: Final[dict[str, Callable[[WritableStore, Record], object]]] = {
     "first create": lambda store, new: store.create(new),
     "create": lambda store, old: store.create(Record(replace(old.info, version=2), _NEW)),
-    "update metadata": lambda store, old: store.update(
-        Record(replace(old.info, reason="r"), old.payload), expected=old.info.revision
+    "update metadata": lambda store, old: store.update_info(replace(old.info, reason="r"), old.info.revision),
+    "replace payload": lambda store, old: store.replace_payload(
+        old.info.name, old.info.version, _NEW, old.info.revision
     ),
-    "update payload": lambda store, old: store.update(Record(old.info, _NEW), expected=old.info.revision),
-    "destroy": lambda store, old: store.update(
-        Record(replace(old.info, state=State.DESTROYED), None), expected=old.info.revision
-    ),
-    "remove": lambda store, old: store.remove(old.info.name, expected=[old.info.revision]),
+    "destroy": lambda store, old: store.destroy(replace(old.info, state=State.DESTROYED), old.info.revision),
+    "remove": lambda store, old: store.remove(old.info.name, [old.info.revision]),
 }
 _OF_METADATA: Final = ("update metadata", "destroy")
 _OTHER_KINDS: Final[dict[str, Callable[[Path], object]]] = {
@@ -229,16 +227,16 @@ class OnDiskStoreContract(WritableStoreContract):
         """All kinds of writes, one at a time."""
         stored = store.create(Record(RecordInfo(name="a", version=1), noise("one", 64)))
         yield
-        stored = store.update(Record(stored, noise("two", 5_000)), expected=stored.revision)
+        stored = store.replace_payload("a", 1, noise("two", 5_000), stored.revision)
         yield
         if self.capabilities.metadata:
-            stored = store.update(Record(replace(stored, reason="r"), noise("two", 5_000)), expected=stored.revision)
+            stored = store.update_info(replace(stored, reason="r"), stored.revision)
             yield
-            stored = store.update(Record(replace(stored, state=State.DESTROYED), None), expected=stored.revision)
+            stored = store.destroy(replace(stored, state=State.DESTROYED), stored.revision)
             yield
         other = store.create(Record(RecordInfo(name="a/b", version=1), noise("three", 64)))
         yield
-        store.remove("a/b", expected=[other.revision])
+        store.remove("a/b", [other.revision])
         yield
 
     def test_disk_01_every_file_is_its_owners_alone(self, open_store: OpenWritableStore, place: Path) -> None:
@@ -317,14 +315,14 @@ class OnDiskStoreContract(WritableStoreContract):
         with open_store() as store:
             for refused, write in (
                 (KeyExistsError, lambda: store.create(Record(replace(old, kid="other"), noise("other", 64)))),
-                (ConflictError, lambda: store.update(Record(old, noise("other", 64)), expected=Revision("stale"))),
+                (ConflictError, lambda: store.replace_payload("a", 1, noise("other", 64), Revision("stale"))),
                 (
                     UnsupportedOperationError,
-                    lambda: store.update(Record(replace(old, reason="r"), noise("o", 64)), expected=old.revision),
+                    lambda: store.update_info(replace(old, state=State.DESTROYED), old.revision),
                 ),
-                (KeyNotFoundError, lambda: store.update(Record(replace(old, version=9), None), expected=old.revision)),
-                (ConflictError, lambda: store.remove("a", expected=[])),
-                (KeyNotFoundError, lambda: store.remove("no-such/name", expected=[])),
+                (KeyNotFoundError, lambda: store.update_info(replace(old, version=9), old.revision)),
+                (ConflictError, lambda: store.remove("a", [])),
+                (KeyNotFoundError, lambda: store.remove("no-such/name", [])),
             ):
                 with pytest.raises(refused):
                     write()
@@ -351,14 +349,14 @@ class OnDiskStoreContract(WritableStoreContract):
             for number in range(8, 16):
                 store.create(Record(RecordInfo(name=f"0/{number}", version=1), noise(f"stays {number}", 500)))
 
-            store.update(Record(infos["a"], noise("new", 64)), expected=infos["a"].revision)
+            store.replace_payload("a", 1, noise("new", 64), infos["a"].revision)
             for name in ("b", "c"):
                 if self.capabilities.metadata:
                     tomb = replace(infos[name], state=State.DESTROYED)
-                    store.update(Record(tomb, None), expected=infos[name].revision)
+                    store.destroy(tomb, infos[name].revision)
                 else:
-                    store.remove(name, expected=[infos[name].revision])
-            store.remove("d", expected=[infos["d"].revision])
+                    store.remove(name, [infos[name].revision])
+            store.remove("d", [infos["d"].revision])
 
             assert Place(place).holding(gone) == []
         assert Place(place).holding(gone) == []
@@ -505,7 +503,7 @@ class OnDiskStoreContract(WritableStoreContract):
         Why: After a failed sync the system may have dropped the data, and the next sync may still succeed: a key that
         was reported as stored is lost at the next power failure.
 
-        Do: Raise DurabilityUnknownError (another StoreError only if nothing was written), remove what is not visible
+        Do: Raise DurabilityError (another StoreError only if nothing was written), remove what is not visible
         yet, and never call fsync again for the same file.
         """
         files, syncs = Place(place), Syncs(monkeypatch)
@@ -528,7 +526,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
             assert error is not None, f"sync {number + 1} of {count} failed, and the write says that all is well"
             assert syncs.synced[number] not in syncs.synced[number + 1 :], f"sync {number + 1} was tried again"
-            assert after in ((old, new) if isinstance(error, DurabilityUnknownError) else (old,))
+            assert after in ((old, new) if isinstance(error, DurabilityError) else (old,))
             held = [record.payload for record in after.values()]
             assert files.holding({name: one for name, one in (("old", _OLD), ("new", _NEW)) if one not in held}) == []
 
@@ -560,7 +558,7 @@ class OnDiskStoreContract(WritableStoreContract):
         Why: Full disks, interrupted copies and crashed file systems truncate files; if an emptied store reads as "no
         keys", new keys are created and the backup is not restored.
 
-        Do: Store each part with its length or a checksum, and raise DamagedStoreError if it does not match. An empty
+        Do: Store each part with its length or a checksum, and raise CorruptedStoreError if it does not match. An empty
         file is never a new store.
         """
         made = self.furnished(open_store, place)
@@ -591,7 +589,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
         Why: A backup restored under the wrong name must not become a key.
 
-        Do: Mark your files (a first line, an application id), and raise DamagedStoreError if the mark is missing.
+        Do: Mark your files (a first line, an application id), and raise CorruptedStoreError if the mark is missing.
         """
         made = self.furnished(open_store, place)
 
@@ -643,7 +641,7 @@ class OnDiskStoreContract(WritableStoreContract):
             made.place.restore(made.kept)
 
     def test_disk_35_what_a_newer_keywright_wrote_is_refused(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-35: A store of a newer layout raises DamagedStoreError for every read and write, and is not changed.
+        """DISK-35: A store of a newer layout raises CorruptedStoreError for every read and write, and is not changed.
 
         Why: An older program that writes to a layout that it does not know damages it for the newer one.
 
@@ -654,7 +652,7 @@ class OnDiskStoreContract(WritableStoreContract):
         before = made.place.files()
 
         for action in (*_ASK, *self.writes(made.records["b", 1])):
-            with pytest.raises(DamagedStoreError, match="newer") as caught, open_store() as store:
+            with pytest.raises(CorruptedStoreError, match="newer") as caught, open_store() as store:
                 action(store)
             made.inspection.check_message(caught.value, "a newer store")
 
@@ -665,7 +663,8 @@ class OnDiskStoreContract(WritableStoreContract):
 
         Why: Damage can still be repaired from a backup or by hand, unless the next write hides it.
 
-        Do: Read and check what a write depends on, and pass on the DamagedStoreError. Never create over existing data.
+        Do: Read and check what a write depends on, and pass on the CorruptedStoreError. Never create over existing
+        data.
         """
         made = self.furnished(open_store, place)
         for damage in made.damages(lambda data: _broken(data, {"text": foreign()["text"]})):
@@ -685,13 +684,13 @@ class OnDiskStoreContract(WritableStoreContract):
         old, others = made.records[key], {other: record for other, record in made.records.items() if other[0] != key[0]}
         expected = [made.records[other].info.revision for other in sorted(set(made.records) - set(others))]
         covering: list[Write] = [lambda store: store.create(Record(old.info, noise("over", 64)))]
-        removing: list[Write] = [lambda store: store.remove(key[0], expected=expected)]
+        removing: list[Write] = [lambda store: store.remove(key[0], expected)]
         if self.capabilities.metadata:
-            over = Record(replace(old.info, reason="over"), old.payload)
-            covering.append(lambda store: store.update(over, expected=old.info.revision))
+            over = replace(old.info, reason="over")
+            covering.append(lambda store: store.update_info(over, old.info.revision))
         if self.capabilities.metadata and old.info.state is not State.DESTROYED:
-            tomb = Record(replace(old.info, state=State.DESTROYED), None)
-            removing.append(lambda store: store.update(tomb, expected=old.info.revision))
+            tomb = replace(old.info, state=State.DESTROYED)
+            removing.append(lambda store: store.destroy(tomb, old.info.revision))
         for write in covering:
             made.damage(damage)
             assert _outcome(open_store, write) != "done", f"{damage.text}: {key} was written over"
@@ -703,7 +702,7 @@ class OnDiskStoreContract(WritableStoreContract):
             assert inspection.look(damage.text) <= refused, f"{damage.text}: other records were harmed"
 
     def test_disk_37_damage_is_examined_without_harm(self, open_store: OpenWritableStore, place: Path) -> None:
-        """DISK-37: `examine` of a damaged store yields problems or raises a StoreError, and writes nothing.
+        """DISK-37: `check` of a damaged store yields problems or raises a StoreError, and writes nothing.
 
         Why: Users run `keywright doctor` when there is already a problem.
 
@@ -711,19 +710,19 @@ class OnDiskStoreContract(WritableStoreContract):
         """
         made = self.furnished(open_store, place)
 
-        def examine() -> list[str]:
+        def check() -> list[str]:
             try:
                 with open_store() as store:
-                    return findings(store)
+                    return [f"{one.subject}: {one.message}; {one.hint}" for one in problems(store)]
             except StoreError as error:
                 return [str(error)]
 
         for damage in made.damages(lambda data: _broken(data, foreign())):
-            for finding in examine():
-                made.inspection.check_message(finding, damage.text)
-            assert made.place.files()[damage.file] == damage.data, f"{damage.text}: `examine` wrote"
+            for problem in check():
+                made.inspection.check_message(problem, damage.text)
+            assert made.place.files()[damage.file] == damage.data, f"{damage.text}: `check` wrote"
 
-        assert examine() == []
+        assert check() == []
 
     def test_disk_38_something_else_in_the_place_of_a_file_is_noticed(
         self, open_store: OpenWritableStore, place: Path

@@ -7,15 +7,24 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 import pytest
 
-from keywright import Key, KeyType, Options, Record, RecordInfo, Secret, SigningStore, State
+from keywright import BatchSigner, Key, KeyType, Options, Record, RecordInfo, Secret, SigningStore
 from keywright.errors import InvalidSignatureError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
 from keywright.settings.values import check_options
 from keywright.testing.processes import run_in_threads
-from keywright.testing.stores.contract import check_only, clear, create, listed, read, update
+from keywright.testing.stores.contract import (
+    check_only,
+    clear,
+    create,
+    destroy,
+    listed,
+    read,
+    replace_payload,
+    update_info,
+)
 from keywright.testing.stores.writable import WritableStoreContract
 
 OpenSigningStore = Callable[[], AbstractContextManager[SigningStore]]
@@ -52,7 +61,7 @@ class SigningStoreContract(WritableStoreContract):
     `capabilities` says that keys stay inside.
     """
 
-    proves: ClassVar[frozenset[str]] = frozenset({"signing"})
+    proves: ClassVar[frozenset[str]] = frozenset({"keys_stay_inside"})
 
     @pytest.fixture
     def key_type(self) -> KeyType:
@@ -216,7 +225,7 @@ class SigningStoreContract(WritableStoreContract):
         """
         stored = self.generate(open_store, key_type)
 
-        update(open_store, replace(stored, state=State.DESTROYED), None)
+        destroy(open_store, stored)
 
         with pytest.raises(UnsupportedOperationError):
             _sign(open_store, key_type)
@@ -248,7 +257,7 @@ class SigningStoreContract(WritableStoreContract):
         """
         stored = self.generate(open_store, key_type)
 
-        update(open_store, replace(stored, labels={}), None)
+        update_info(open_store, replace(stored, labels={}))
 
         _check_signs(open_store, key_type, stored)
 
@@ -276,19 +285,42 @@ class SigningStoreContract(WritableStoreContract):
         _check_signs(open_store, key_type, stored)
 
     def test_signing_13_a_key_inside_is_not_replaced(self, open_store: OpenSigningStore, key_type: KeyType) -> None:
-        """SIGNING-13: `update` with a payload raises UnsupportedOperationError, and the key inside goes on signing.
+        """SIGNING-13: `replace_payload` raises UnsupportedOperationError, and the key inside goes on signing.
 
         Why: If a payload replaces a key inside, it is unknown which key the record means.
 
-        Do: Refuse every payload in `update`, destroyed or not, before anything is written.
+        Do: Raise it before anything is written.
         """
         stored = self.generate(open_store, key_type)
-        for state in (State.ENABLED, State.DESTROYED):
-            with pytest.raises(UnsupportedOperationError):
-                update(open_store, replace(stored, state=state), Secret(b"payload"))
+        with pytest.raises(UnsupportedOperationError):
+            replace_payload(open_store, stored, Secret(b"payload"))
 
         assert read(open_store) == Record(stored, None)
         _check_signs(open_store, key_type, stored)
+
+    def test_signing_16_many_messages_are_signed_in_order(
+        self, open_store: OpenSigningStore, key_type: KeyType
+    ) -> None:
+        """SIGNING-16: If what `signer` returns has `sign_many`, it gives a valid signature for each message, in order.
+
+        Why: A cache signs thousands of files at once; a signature of another file makes both useless.
+
+        Do: Match the replies of a batch to its messages by position or id, and raise if one of them failed.
+        """
+        stored = self.generate(open_store, key_type)
+        algorithm = key_type.algorithms[0]
+        messages = [b"%d" % number for number in range(600)]
+        with open_store() as store:
+            sign = store.signer("a", 1, algorithm)
+            if not hasattr(sign, "sign_many"):
+                pytest.skip("the store signs one message at a time")
+            signatures = list(cast("BatchSigner", sign).sign_many(messages))
+            assert list(cast("BatchSigner", sign).sign_many([])) == []
+
+        verify = key_type.verifier(Key(key_type.name, stored.kid, public=stored.public), algorithm)
+        assert len(signatures) == len(messages)
+        for message, signature in zip(messages, signatures, strict=True):
+            verify(message, signature)
 
     def test_signing_14_a_payload_does_not_come_back(self, open_store: OpenSigningStore) -> None:
         """SIGNING-14: `create` with a payload is refused and stores nothing, or imports the key and never returns it.

@@ -3,17 +3,35 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright import Attributes, ExaminedStore, Record, RecordInfo, Revision, Secret, State, Store
+from keywright import (
+    Attributes,
+    BatchStore,
+    CheckedStore,
+    Guard,
+    GuardedStore,
+    Problem,
+    Record,
+    RecordInfo,
+    Revision,
+    Secret,
+    State,
+    Store,
+)
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
 from keywright.testing.leaks import assert_hidden, traceback_with_locals
+from keywright.testing.processes import run_in_threads, run_until_killed
 from keywright.testing.rules import SHORT_LAW
 from keywright.testing.stores.concurrency import ConcurrencyRules
 from keywright.testing.stores.contract import (
@@ -24,12 +42,14 @@ from keywright.testing.stores.contract import (
     check_only,
     clear,
     create,
+    destroy,
     listed,
     read,
     remove,
+    replace_payload,
     revisions,
     unrevised,
-    update,
+    update_info,
 )
 from keywright.testing.stores.model import check_histories
 from keywright.testing.strategies import labels, names, record_infos, records
@@ -42,6 +62,8 @@ _HARD_NAMES: Final = (
     "true",
 )
 _BARE: Final = RecordInfo(name="a", version=1)
+_GUARDED_WRITES: Final = 20  # of each thread
+_BATCH: Final = 200  # records
 _TIME: Final = datetime(2026, 11, 21, 20, 52, 13, 1, tzinfo=UTC)
 _METADATA: Final[dict[str, Any]] = {
     "key_type": "t",
@@ -57,9 +79,9 @@ _METADATA: Final[dict[str, Any]] = {
 }
 
 
-def findings(store: Store) -> list[str]:
-    """What `examine` finds; nothing if the store has none."""
-    return list(cast("ExaminedStore", store).examine()) if hasattr(store, "examine") else []
+def problems(store: Store) -> list[Problem]:
+    """What `check` finds; nothing if the store has none."""
+    return list(cast("CheckedStore", store).check()) if hasattr(store, "check") else []
 
 
 class WritableStoreContract(ConcurrencyRules):
@@ -178,7 +200,7 @@ class WritableStoreContract(ConcurrencyRules):
             assert list(store.names()) == ["a"]
 
     def test_store_25_metadata_are_updated_and_the_payload_stays(self, open_store: OpenWritableStore) -> None:
-        """STORE-25: `update` with the right revision replaces the metadata, keeps the payload, gives a new revision.
+        """STORE-25: `update_info` replaces the metadata, keeps the payload and gives a new revision.
 
         Why: Labels and states change while the key stays, and other readers must notice.
 
@@ -187,14 +209,14 @@ class WritableStoreContract(ConcurrencyRules):
         self.needs("metadata")
         old = self.make(open_store, labels={"x": "1"})
 
-        new = update(open_store, replace(old, labels={"y": "2"}), self.payload(b"p"))
+        new = update_info(open_store, replace(old, labels={"y": "2"}))
 
         assert new.revision not in ("", old.revision)
         assert new.labels == {"y": "2"}
         assert read(open_store) == Record(new, self.payload(b"p"))
 
     def test_store_26_an_update_from_another_revision_is_refused(self, open_store: OpenWritableStore) -> None:
-        """STORE-26: `update` with a revision that is not the record's raises ConflictError and changes nothing.
+        """STORE-26: `update_info` with a revision that is not the record's raises ConflictError and changes nothing.
 
         Why: A process that read the record before it was marked as compromised would enable it again.
 
@@ -202,11 +224,11 @@ class WritableStoreContract(ConcurrencyRules):
         """
         self.needs("metadata")
         old = self.make(open_store)
-        new = update(open_store, replace(old, reason="r"), self.payload(b"p"))
+        new = update_info(open_store, replace(old, reason="r"))
 
         for stale in (old.revision, OTHER_REVISION, Revision("")):
             with pytest.raises(ConflictError) as caught:
-                update(open_store, replace(old, reason="lost"), self.payload(b"p"), stale)
+                update_info(open_store, replace(old, reason="lost"), stale)
 
             assert "a@1" in str(caught.value)
         assert read(open_store) == Record(new, self.payload(b"p"))
@@ -222,30 +244,33 @@ class WritableStoreContract(ConcurrencyRules):
         seen = [self.make(open_store)]
         for reason in ("there", ""):
             info = replace(_BARE, reason=reason)
-            seen.append(update(open_store, info, self.payload(b"p"), seen[-1].revision))
+            seen.append(update_info(open_store, info, seen[-1].revision))
         remove(open_store, "a")
         seen.append(self.make(open_store))
 
         assert len({stored.revision for stored in seen}) == len(seen)
 
     def test_store_28_an_update_of_what_is_absent_is_not_found(self, open_store: OpenWritableStore) -> None:
-        """STORE-28: `update` of an absent name or version raises KeyNotFoundError and creates nothing.
+        """STORE-28: An update of an absent name or version raises KeyNotFoundError and creates nothing.
 
         Why: A record that an update recreates after its removal has lost its other versions and its history.
 
-        Do: Never insert in `update`; raise KeyNotFoundError even if the revision does not match either.
+        Do: Never insert in an update; raise KeyNotFoundError even if the revision does not match either.
         """
         held = self.make(open_store)
 
         for name, version in ((ABSENT, 1), ("a", 2)):
             with pytest.raises(KeyNotFoundError) as caught:
-                update(open_store, RecordInfo(name=name, version=version), None, held.revision)
-
+                update_info(open_store, RecordInfo(name=name, version=version), held.revision)
             assert name in str(caught.value)
+            with pytest.raises(KeyNotFoundError):
+                replace_payload(open_store, RecordInfo(name=name, version=version), Secret(b"p"), held.revision)
+            with pytest.raises(KeyNotFoundError):
+                destroy(open_store, RecordInfo(name=name, version=version), held.revision)
         check_only(open_store, Record(held, self.payload(b"p")))
 
     def test_store_29_a_destroyed_version_stays_as_a_tombstone(self, open_store: OpenWritableStore) -> None:
-        """STORE-29: A version updated to `destroyed` without payload stays listed, and its number stays taken.
+        """STORE-29: A version that `destroy` erased stays listed, and its number stays taken.
 
         Why: The tombstone records that a key existed and when it ended; if its number is reused, another key appears
         to be the old one.
@@ -255,7 +280,7 @@ class WritableStoreContract(ConcurrencyRules):
         self.needs("metadata")
         old = self.make(open_store, kid="k")
 
-        new = update(open_store, replace(old, state=State.DESTROYED), None)
+        new = destroy(open_store, old)
 
         check_only(open_store, Record(new, None))
         with pytest.raises(KeyExistsError):
@@ -291,7 +316,7 @@ class WritableStoreContract(ConcurrencyRules):
 
         for expected in ([], [one], [two], [two, one], [one, two, two], [one, OTHER_REVISION]):
             with open_store() as store, pytest.raises(ConflictError):
-                store.remove("a", expected=expected)
+                store.remove("a", expected)
 
         with open_store() as store:
             assert list(store.versions("a")) == infos
@@ -306,7 +331,7 @@ class WritableStoreContract(ConcurrencyRules):
         """
         for expected in ([], [OTHER_REVISION]):
             with open_store() as store, pytest.raises(KeyNotFoundError):
-                store.remove(ABSENT, expected=expected)
+                store.remove(ABSENT, expected)
 
     def test_store_33_a_removed_name_can_be_made_again(self, open_store: OpenWritableStore) -> None:
         """STORE-33: After `remove`, version 1 can be created with other content.
@@ -327,7 +352,7 @@ class WritableStoreContract(ConcurrencyRules):
 
         Why: Two stores that share revisions would accept each other's updates.
 
-        Do: Ignore `info.revision` in `create` and `update`; only `expected` is compared.
+        Do: Ignore `info.revision` in `create` and `update_info`; only `expected` is compared.
         """
         stored = create(open_store, replace(_BARE, revision=OTHER_REVISION))
 
@@ -368,7 +393,7 @@ class WritableStoreContract(ConcurrencyRules):
         seen = []
         with open_store() as store:
             for name in store.names():
-                store.remove(name, expected=revisions(store, name))
+                store.remove(name, revisions(store, name))
                 seen.append(name)
 
         assert seen == sorted(held)
@@ -391,7 +416,7 @@ class WritableStoreContract(ConcurrencyRules):
             for name in sorted(_HARD_NAMES):
                 assert [info.version for info in store.versions(name)] == [1, 2]
                 assert store.get(name, 2).payload == self.payload(f"{name} 2".encode())
-                store.remove(name, expected=revisions(store, name))
+                store.remove(name, revisions(store, name))
             assert list(store.names()) == []
 
     def test_store_40_names_that_stay_are_paged_once(self, open_store: OpenWritableStore, held: Held) -> None:
@@ -407,7 +432,7 @@ class WritableStoreContract(ConcurrencyRules):
                 found += store.names(after=found[-1] if found else "", limit=1)
                 store.create(Record(RecordInfo(name=f"0/{number}", version=1), None))
                 if number:
-                    store.remove(f"0/{number - 1}", expected=revisions(store, f"0/{number - 1}"))
+                    store.remove(f"0/{number - 1}", revisions(store, f"0/{number - 1}"))
 
         assert found == sorted(held)
 
@@ -416,8 +441,8 @@ class WritableStoreContract(ConcurrencyRules):
 
         Why: A key whose expiry or state was dropped silently is valid forever.
 
-        Do: With metadata=False, raise UnsupportedOperationError in `create` and `update` for every info with more than
-        name and version.
+        Do: With metadata=False, raise UnsupportedOperationError in `create` and `update_info` for every info with more
+        than name and version.
         """
         self.declines("metadata")
         held, payload = self.make(open_store), self.payload(b"p")
@@ -427,9 +452,177 @@ class WritableStoreContract(ConcurrencyRules):
             with pytest.raises(UnsupportedOperationError):
                 create(open_store, replace(info, name="b"), payload)
             with pytest.raises(UnsupportedOperationError):
-                update(open_store, info, payload, held.revision)
+                update_info(open_store, info, held.revision)
 
         check_only(open_store, Record(held, payload))
+
+    def test_store_42_reserved_names_are_stored_like_others(self, open_store: OpenWritableStore) -> None:
+        """STORE-42: A record whose name begins with `keywright.` is stored, listed and removed like any other.
+
+        Why: keywright keeps records of its own under such names; the ring hides them from users.
+
+        Do: Give no name a meaning of your own. `check_name(name, reserved=True)` accepts these too.
+        """
+        stored = self.make(open_store, name="keywright.store")
+
+        check_only(open_store, Record(stored, self.payload(b"p")))
+        remove(open_store, "keywright.store")
+        assert listed(open_store) == []
+
+    # Guarded writes
+
+    def _guarded(self, open_store: OpenWritableStore) -> AbstractContextManager[GuardedStore]:
+        self.needs("guarded")
+        self.needs("metadata")
+        return cast("AbstractContextManager[GuardedStore]", open_store())
+
+    def test_store_80_a_guarded_write_happens_while_the_guard_stands(self, open_store: OpenWritableStore) -> None:
+        """STORE-80: Each write with a `guard` happens if the record that it names has that revision.
+
+        Why: A sealed store is written to under the header that the writer has read, and under no other.
+
+        Do: Look the record up in the transaction, or under the lock, that writes.
+        """
+        with self._guarded(open_store) as store:
+            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
+            guard = Guard("keywright.store", 1, header.revision)
+
+            info = store.create(Record(_BARE, self.payload(b"one")), guard=guard)
+            if not self.capabilities.keys_stay_inside:
+                info = store.replace_payload("a", 1, Secret(b"two"), info.revision, guard=guard)
+            info = store.update_info(replace(info, reason="r"), info.revision, guard=guard)
+            info = store.destroy(replace(info, state=State.DESTROYED), info.revision, guard=guard)
+
+            assert store.get("a", 1) == Record(info, None)
+
+    def test_store_81_a_write_under_another_guard_is_refused(self, open_store: OpenWritableStore) -> None:
+        """STORE-81: A write whose guard has another revision, or does not exist, raises ConflictError without effect.
+
+        Why: A process that did not notice a new master key would write a key that nothing opens any more.
+
+        Do: Compare before you write anything; an absent record is no match either.
+        """
+        with self._guarded(open_store) as store:
+            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
+            held = store.create(Record(_BARE, self.payload(b"p")))
+            changed = store.update_info(replace(header, reason="r"), header.revision)
+
+            for guard in (
+                Guard("keywright.store", 1, header.revision),
+                Guard("keywright.store", 2, changed.revision),
+                Guard(ABSENT, 1, changed.revision),
+            ):
+                for write in (
+                    partial(store.create, Record(RecordInfo(name="b", version=1), self.payload(b"p"))),
+                    partial(store.update_info, replace(held, reason="r"), held.revision),
+                    partial(store.replace_payload, "a", 1, Secret(b"other"), held.revision),
+                    partial(store.destroy, replace(held, state=State.DESTROYED), held.revision),
+                ):
+                    if write.func == store.replace_payload and self.capabilities.keys_stay_inside:
+                        continue
+                    with pytest.raises(ConflictError):
+                        write(guard=guard)
+
+            assert store.get("a", 1) == Record(held, self.payload(b"p"))
+            assert list(store.names()) == ["a", "keywright.store"]
+
+    def test_store_82_no_write_follows_a_change_of_its_guard(self, open_store: OpenWritableStore) -> None:
+        """STORE-82: Once a change of the guard's record was reported as done, no write under its old revision happens.
+
+        Why: The one who changes a master key then rewrites every record; one that appears later is missed.
+
+        Do: Hold one lock or transaction from comparing the guard's revision to the end of the write.
+        """
+        with self._guarded(open_store) as store:
+            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
+            current, seen = [header], dict[Revision, set[str]]()
+
+            def write(number: int) -> list[tuple[Revision, str]]:
+                written = []
+                for attempt in range(_GUARDED_WRITES):
+                    name, revision = f"a/{number}-{attempt}", current[0].revision
+                    with suppress(ConflictError):
+                        store.create(
+                            Record(RecordInfo(name=name, version=1), self.payload(b"p")),
+                            guard=Guard("keywright.store", 1, revision),
+                        )
+                        written.append((revision, name))
+                return written
+
+            def change(_number: int) -> list[tuple[Revision, str]]:
+                for attempt in range(_GUARDED_WRITES):
+                    old = current[0]
+                    current[0] = store.update_info(replace(old, reason=str(attempt)), old.revision)
+                    seen[old.revision] = set(store.names("a/"))
+                return []
+
+            results = run_in_threads([partial(change, 0), *(partial(write, number) for number in range(4))])
+
+        late = [name for written in results for revision, name in written if name not in seen.get(revision, {name})]
+        assert late == []
+
+    # Batches
+
+    def _batches(self, open_store: OpenWritableStore) -> AbstractContextManager[BatchStore]:
+        with open_store() as store:
+            if not hasattr(store, "create_many"):
+                pytest.skip("the store has no `create_many`")
+        return cast("AbstractContextManager[BatchStore]", open_store())
+
+    def test_store_85_a_batch_gives_a_result_for_each_record(self, open_store: OpenWritableStore) -> None:
+        """STORE-85: `create_many` creates what is absent, and returns a result for each record in the given order.
+
+        Why: A migration reports each key; one that is reported as another's result is removed from the source unread.
+
+        Do: Keep the order of the records. Report a version that exists as `exists`, with the KeyExistsError that
+        `create` would raise, and a record that is refused as `failed`; both leave the rest alone.
+        """
+        records = [Record(RecordInfo(name=f"b/{n}", version=1), self.payload(b"%d" % n)) for n in range(5)]
+        bad = Record(RecordInfo(name="c", version=1, state=State.DESTROYED), Secret(b"p"))
+        held = self.make(open_store, b"held", name="b/2")
+
+        with self._batches(open_store) as store:
+            results = store.create_many([*records[:4], bad, records[4]])
+            assert list(store.create_many([])) == []
+
+        outcomes = [result.outcome for result in results]
+        assert outcomes == ["created", "created", "exists", "created", "failed", "created"]
+        assert isinstance(results[2].error, KeyExistsError)
+        assert isinstance(results[4].error, UnsupportedOperationError)
+        with open_store() as store:
+            assert list(store.names()) == [f"b/{n}" for n in range(5)]
+            for number, result in ((0, results[0]), (1, results[1]), (3, results[3]), (4, results[5])):
+                assert result.error is None
+                assert store.get(f"b/{number}", 1) == Record(result.info or held, self.payload(b"%d" % number))
+            assert store.get("b/2", 1) == Record(held, self.payload(b"held"))
+
+    def test_store_86_a_batch_that_is_killed_leaves_a_prefix(self, open_store: OpenWritableStore) -> None:
+        """STORE-86: After a kill during `create_many`, the first records of it are there, whole, and no later one.
+
+        Why: Versions of one name are created in order; a later one without those before it would be the only one.
+
+        Do: Write in the given order, or all in one transaction.
+        """
+        self.needs("persistent")
+        names = [f"b/{number:03}" for number in range(_BATCH)]
+        with self._batches(open_store):
+            pass
+
+        def work(seconds: float) -> None:
+            with self._batches(open_store) as store:
+                records = [self.written(name, 1, name) for name in names]
+                signal.setitimer(signal.ITIMER_REAL, seconds)  # its signal ends the process
+                store.create_many(records)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        for milliseconds in (1, 3, 9):
+            run_until_killed(partial(work, milliseconds / 1000))
+
+            found = listed(open_store)
+            assert found == names[: len(found)]
+            for name in found:
+                self.check_written(read(open_store, name), name)
+            clear(open_store)
 
     # What follows is about payloads, which a store does not take whose keys stay inside.
 
@@ -450,7 +643,7 @@ class WritableStoreContract(ConcurrencyRules):
 
         Do: Treat the payload as bytes throughout: binary files, BLOB columns, base64 where only text will do.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         create(open_store, _BARE, Secret(data))
 
         assert read(open_store).payload == Secret(data)
@@ -462,7 +655,7 @@ class WritableStoreContract(ConcurrencyRules):
 
         Do: Store whether a payload exists separately from its bytes.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         create(open_store, _BARE, None)
         create(open_store, replace(_BARE, version=2), Secret(b""))
 
@@ -478,7 +671,7 @@ class WritableStoreContract(ConcurrencyRules):
 
         Do: See which member differs; STORE-23 and STORE-50 look at each half alone.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         clear(open_store)
         info = self.described(record.info)
 
@@ -488,42 +681,46 @@ class WritableStoreContract(ConcurrencyRules):
         assert unrevised(stored) == info
 
     def test_store_53_a_payload_is_replaced_and_the_metadata_stay(self, open_store: OpenWritableStore) -> None:
-        """STORE-53: `update` of the payload alone, as resealing does, keeps the metadata and moves the revision.
+        """STORE-53: `replace_payload`, as `rewrap` does it, keeps the metadata and changes the revision.
 
         Why: When a master key is replaced, every payload is rewritten, while labels and states stay.
 
         Do: Write the new payload beside the old one, then replace it in one step, with a new revision.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         old = self.make(open_store, b"old", labels={"x": "1"})
 
-        new = update(open_store, old, Secret(b"new and longer"))
+        new = replace_payload(open_store, old, Secret(b"new and longer"))
 
         assert new.revision != old.revision
         assert replace(new, revision=old.revision) == old
         assert read(open_store) == Record(new, Secret(b"new and longer"))
 
-    def test_store_54_metadata_and_payload_do_not_change_at_once(self, open_store: OpenWritableStore) -> None:
-        """STORE-54: `update` of both at once raises UnsupportedOperationError and changes neither.
+    def test_store_54_what_has_no_payload_gets_none(self, open_store: OpenWritableStore) -> None:
+        """STORE-54: `replace_payload` of a version without a payload is refused, and `destroy` to another state.
 
-        Why: Many stores can replace one thing in one step, but not two; half of such an update would be neither the old
-        record nor the new one.
+        Why: A public-only version that gets a secret half, or a tombstone that gets its key back, is another key.
 
-        Do: Refuse it even if your store could. The one change of both is a destruction: state `destroyed`, payload
-        None.
+        Do: Raise UnsupportedOperationError and write nothing: in `replace_payload` if there is nothing to replace, in
+        `destroy` unless the new state is `destroyed`.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
+        bare = create(open_store, _BARE)
+        with pytest.raises(UnsupportedOperationError):
+            replace_payload(open_store, bare, Secret(b"new"))
+        check_only(open_store, Record(bare, None))
+        remove(open_store, "a")
+
         old = self.make(open_store, b"old")
+        with open_store() as store, pytest.raises(UnsupportedOperationError):
+            store.destroy(old, old.revision)
+        check_only(open_store, Record(old, Secret(b"old")))
 
-        for info, payload in (
-            (replace(old, reason="r"), Secret(b"new")),
-            (replace(old, reason="r"), None),
-            (replace(old, state=State.DESTROYED), Secret(b"new")),
-        ):
+        if self.capabilities.metadata:
+            tomb = destroy(open_store, old)
             with pytest.raises(UnsupportedOperationError):
-                update(open_store, info, payload)
-
-        assert read(open_store) == Record(old, Secret(b"old"))
+                replace_payload(open_store, tomb, Secret(b"new"))
+            check_only(open_store, Record(tomb, None))
 
     def test_store_55_no_error_shows_a_payload(self, open_store: OpenWritableStore) -> None:
         """STORE-55: No refusal shows the given payload or the stored one, locals included.
@@ -533,18 +730,18 @@ class WritableStoreContract(ConcurrencyRules):
         Do: Call `reveal()` inside an expression alone, cut causes with `from None`, and never put a value of the
         record's into a message.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         old = create(open_store, _BARE, _CANARY)
 
         with open_store() as store:
             with pytest.raises(KeyExistsError) as exists:
                 store.create(Record(old, _CANARY))
             with pytest.raises(ConflictError) as conflict:
-                store.update(Record(old, _CANARY), expected=Revision("another"))
-            with pytest.raises(UnsupportedOperationError) as both:
-                store.update(Record(replace(old, reason="r"), Secret(b"new")), expected=old.revision)
+                store.replace_payload(old.name, old.version, _CANARY, Revision("another"))
+            with pytest.raises(UnsupportedOperationError) as refused:
+                store.update_info(replace(old, state=State.DESTROYED), old.revision)
 
-        for caught in (exists, conflict, both):
+        for caught in (exists, conflict, refused):
             assert_hidden(_CANARY, traceback_with_locals(caught.value))
 
     def test_store_56_any_history_gives_what_the_model_says(self, open_store: OpenWritableStore) -> None:
@@ -554,63 +751,63 @@ class WritableStoreContract(ConcurrencyRules):
 
         Do: Run the steps that the test prints by hand; it prints the shortest history that it found.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         check_histories(open_store, metadata=self.capabilities.metadata)
 
     def test_store_57_a_sound_store_has_no_findings(self, open_store: OpenWritableStore) -> None:
-        """STORE-57: If the store has `examine`, it yields nothing for a valid store: new, in use, reopened, emptied.
+        """STORE-57: If the store has `check`, it yields nothing for a valid store: new, in use, reopened, emptied.
 
         Why: After false alarms, users ignore `doctor`.
 
         Do: Report problems, not what is unusual; files of a write in progress are not a problem.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
 
-        def examine() -> list[str]:
+        def check() -> list[Problem]:
             with open_store() as store:
-                return findings(store)
+                return problems(store)
 
-        assert examine() == []
+        assert check() == []
         infos = [create(open_store, RecordInfo(name=name, version=1), _CANARY) for name in ("a", "a/b", "c")]
 
         with open_store() as store:
             if self.capabilities.metadata:
-                store.update(Record(replace(infos[0], state=State.DESTROYED), None), expected=infos[0].revision)
-            store.update(Record(infos[1], Secret(b"other")), expected=infos[1].revision)
-            store.remove("c", expected=[infos[2].revision])
+                store.destroy(replace(infos[0], state=State.DESTROYED), infos[0].revision)
+            store.replace_payload("a/b", 1, Secret(b"other"), infos[1].revision)
+            store.remove("c", [infos[2].revision])
             store.create(Record(RecordInfo(name="d", version=1), None))
-            assert findings(store) == []
+            assert problems(store) == []
 
-        assert examine() == []
+        assert check() == []
         clear(open_store)
-        assert examine() == []
+        assert check() == []
 
     def test_store_58_a_payload_is_not_replaced_from_another_revision(self, open_store: OpenWritableStore) -> None:
-        """STORE-58: `update` of the payload with a revision that is not the record's raises ConflictError.
+        """STORE-58: `replace_payload` with a revision that is not the record's raises ConflictError.
 
-        Why: A process that reseals a key that it read before a change of the master key would restore the old seal.
+        Why: A process that rewraps a key that it read before a change of the master key would restore the old seal.
 
         Do: Compare `expected` whatever is updated, before anything is written.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         old = self.make(open_store, b"old")
-        new = update(open_store, old, Secret(b"new"))
+        new = replace_payload(open_store, old, Secret(b"new"))
 
         for stale in (old.revision, OTHER_REVISION, Revision("")):
             with pytest.raises(ConflictError):
-                update(open_store, new, Secret(b"lost"), stale)
+                replace_payload(open_store, new, Secret(b"lost"), stale)
 
         check_only(open_store, Record(new, Secret(b"new")))
 
     def test_store_59_a_destroyed_version_has_no_payload(self, open_store: OpenWritableStore) -> None:
-        """STORE-59: A record that is `destroyed` and has a payload is refused, by `create` and by `update`.
+        """STORE-59: `create` of a destroyed record with a payload is refused, and `update_info` to `destroyed` of one.
 
         Why: A tombstone with a payload states that the key is gone, and still contains it.
 
         Do: Raise UnsupportedOperationError and write nothing. Without a payload, create the tombstone: a migration
         copies it.
         """
-        self.declines("signing")
+        self.declines("keys_stay_inside")
         self.needs("metadata")
         tomb = replace(_BARE, state=State.DESTROYED)
         held = create(open_store, RecordInfo(name="b", version=1), _CANARY)
@@ -618,7 +815,7 @@ class WritableStoreContract(ConcurrencyRules):
         with pytest.raises(UnsupportedOperationError):
             create(open_store, tomb, _CANARY)
         with pytest.raises(UnsupportedOperationError):
-            update(open_store, replace(held, state=State.DESTROYED), _CANARY)
+            update_info(open_store, replace(held, state=State.DESTROYED))
 
         check_only(open_store, Record(held, _CANARY))
         stored = create(open_store, tomb)

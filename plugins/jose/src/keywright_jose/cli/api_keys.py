@@ -44,7 +44,7 @@ def add_api_key_commands(commands: Commands) -> None:
     )
     commands.add(
         "jose api-key revoke",
-        help="end an API key for good",
+        help="end an API key permanently",
         configure=_configure_revoke,
         run=_revoke,
         examples=("keywright jose api-key revoke mfrggzdfmztwq2lk --reason 'left the company'",),
@@ -91,7 +91,7 @@ def _verify(_arguments: Namespace, context: Context) -> int:
     given = _given(context)
     if not given:
         raise ConfigError(
-            "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
+            "standard input is empty", hint="give the API key there: keywright jose api-key verify < api-key.txt"
         )
     found = verify_api_key(context.ring, given)
     if context.json:
@@ -119,10 +119,10 @@ def _revoke(arguments: Namespace, context: Context) -> int:
 
     found = find_api_key(context.ring, arguments.key_id)
     labels = "".join(f", {name}={value}" for name, value in found.labels.items())
-    if context.confirm(f"Revoke the API key {found.key_id}{labels} for good?", yes=arguments.yes):
+    if context.confirm(f"Revoke the API key {found.key_id}{labels} permanently?", yes=arguments.yes):
         found = revoke_api_key(context.ring, found.key_id, reason=arguments.reason)
     else:
-        context.note("keywright: nothing was revoked")
+        context.note("Nothing was revoked")
     if context.json:
         context.print_json(_document(found))
     elif found.status == "revoked":

@@ -122,15 +122,15 @@ def _versions(token: bytes, reference: str, context: Context) -> JweKeyInput:
     if wanted.version is not None:
         if meant is not None and meant.info.version != wanted.version:
             raise InvalidSignatureError(
-                f"the token was encrypted for {meant.info.reference}, and {reference} does not decrypt it; say --key "
-                f"{meant.info.reference}"
+                f"the token was encrypted for {meant.info.reference}, and {reference} does not decrypt it",
+                hint=f"pass --key {meant.info.reference}",
             )
         return context.ring.load(reference)
     if meant is not None and meant.phase.value not in ("announced", "signing", "verifying"):
         gone = meant.phase.value == "destroyed"
-        way = "nobody decrypts it any more" if gone else f"to decrypt it all the same, say --key {meant.info.reference}"
+        hint = "get a new token" if gone else f"to decrypt it nevertheless, pass --key {meant.info.reference}"
         raise InvalidSignatureError(
-            f"the token was encrypted for {meant.info.reference}, which is {meant.phase.value}; {way}"
+            f"the token was encrypted for {meant.info.reference}, which is {meant.phase.value}", hint=hint
         )
     return context.ring.decrypter(reference)
 
@@ -144,8 +144,8 @@ def _recipient(reference: str, context: Context) -> JweKeyInput:
     phases = {one.info.version: one.phase.value for one in context.ring.show(info.name).versions}
     if phases[info.version] not in ("signing", "announced"):
         raise PolicyError(
-            f"{info.reference} is {phases[info.version]}, and nothing is encrypted for it any more; rotate, or name "
-            "the version that took its place"
+            f"{info.reference} is {phases[info.version]}, and nothing is encrypted for it any more",
+            hint="rotate, or name the version that took its place",
         )
     if info.public is None:
         return context.ring.load(info.reference)

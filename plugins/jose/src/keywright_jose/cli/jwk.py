@@ -182,11 +182,11 @@ def _print_set(arguments: Namespace, context: Context) -> int:
     Raises:
         KeyNotFoundError, PolicyError, UnsupportedKeyError, InvalidKeyError: as `jwks`.
         KeyExistsError, AccessDeniedError: as `check_published`, without `--force`.
-        ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityUnknownError: as `write_public`.
+        ConfigError, AccessDeniedError, StoreUnavailableError, DurabilityError: as `write_public`.
     """
     from keywright_jose.jwk.set import encode_set, public_keys
 
-    keys = public_keys(context.ring, arguments.names, report=lambda told: context.note(f"keywright: {told}"))
+    keys = public_keys(context.ring, arguments.names, report=context.note)
     if arguments.output is None or arguments.output == "-":
         context.write(encode_set(keys))
         return 0

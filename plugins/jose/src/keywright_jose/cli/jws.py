@@ -105,7 +105,7 @@ def _verify(arguments: Namespace, context: Context) -> int:
 
     check_input(arguments, "token")
     if arguments.signature_only and (arguments.claim or arguments.time_drift is not None):
-        raise ConfigError("--signature-only checks no claims; leave out --claim and --time-drift")
+        raise ConfigError("--signature-only checks no claims", hint="leave out --claim and --time-drift")
     expected = pairs(arguments.claim, "--claim")
     drift = seconds_of(arguments.time_drift or "0", "--time-drift", 0, MAXIMUM_DRIFT, "10m")
     with wrong_call():
@@ -168,6 +168,6 @@ def _claims(data: bytes) -> dict[str, object]:
     claims = read_json_object(data, depth=MAXIMUM_DEPTH)
     if isinstance(claims, JsonProblem):
         raise FormatError(
-            "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most; correct it"
+            "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most", hint="correct it"
         )
     return claims

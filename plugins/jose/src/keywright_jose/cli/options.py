@@ -47,7 +47,7 @@ def check_input(arguments: Namespace, what: str) -> None:
         ConfigError: both the key and the other input, `what`, are to be read there.
     """
     if arguments.key_file == "-" and arguments.file in (None, "-"):
-        raise ConfigError(f"the key and the {what} cannot both be read from standard input; name a file for one")
+        raise ConfigError(f"the key and the {what} cannot both be read from standard input", hint="name a file for one")
 
 
 def read_key_file(arguments: Namespace, context: Context) -> Members:
@@ -81,7 +81,7 @@ def wrong_call() -> Iterator[None]:
     try:
         yield
     except (FormatError, UnsupportedOperationError) as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(str(error), hint=error.hint) from None
 
 
 def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> int:
@@ -147,9 +147,9 @@ def labels_of(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise ConfigError("--label takes NAME=VALUE; write it so")
+            raise ConfigError("--label takes NAME=VALUE", hint="write it so")
         if name in labels:
-            raise ConfigError("--label names one thing twice; leave one out")
+            raise ConfigError("--label names one thing twice", hint="leave one out")
         labels[name] = value
     return labels
 
@@ -166,9 +166,9 @@ def pairs(words: Sequence[str], option: str) -> dict[str, object]:
         is_json = name.endswith(":")
         name = name.removesuffix(":")
         if not equals or not name:
-            raise ConfigError(f"{option} takes NAME=TEXT or NAME:=JSON; write it so")
+            raise ConfigError(f"{option} takes NAME=TEXT or NAME:=JSON", hint="write it so")
         if name in found:
-            raise ConfigError(f"{option} names one thing twice; leave one out")
+            raise ConfigError(f"{option} names one thing twice", hint="leave one out")
         found[name] = _json_value(value, option) if is_json else value
     return found
 
@@ -179,5 +179,5 @@ def _json_value(text: str, option: str) -> object:
 
     value = read_json(text, depth=MAXIMUM_DEPTH - 1)  # it is inside an object
     if isinstance(value, JsonProblem):
-        raise ConfigError(f"{option} NAME:=JSON takes one JSON value; for text write NAME=TEXT")
+        raise ConfigError(f"{option} NAME:=JSON takes one JSON value", hint="for text write NAME=TEXT")
     return value

@@ -7,19 +7,21 @@ import stat
 from typing import Final
 
 from keywright import JsonProblem, Secret
-from keywright.errors import AccessDeniedError, ConfigError, DurabilityUnknownError, KeyExistsError
-from keywright.files import ErrorTable, WriteErrors, write_file
+from keywright.errors import AccessDeniedError, ConfigError, DurabilityError, KeyExistsError
+from keywright.files import ErrorTable, Report, WriteErrors, write_file
 from keywright_jose.jwk.members import load_members
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_MODE: Final = 0o644
 _MAXIMUM_BYTES: Final = 16_777_216
-_UNWRITTEN: Final = "{subject}: cannot be written ({reason}) and is as it was; choose another directory"
+_UNWRITTEN: Final = Report("{subject}: cannot be written ({reason}) and is as it was", "choose another directory")
 _WRITING: Final = ErrorTable(_UNWRITTEN, denied=_UNWRITTEN)
-_UNCONFIRMED: Final = (
-    "{subject}: is written, but the system would not confirm that it is on the disk ({reason}); check the disk"
+_UNCONFIRMED: Final = Report(
+    "{subject}: written, but the system did not confirm that it is on the disk ({reason})",
+    "check the disk",
+    DurabilityError,
 )
-_ERRORS: Final = WriteErrors(write=_WRITING, finish=ErrorTable((DurabilityUnknownError, _UNCONFIRMED)))
+_ERRORS: Final = WriteErrors(write=_WRITING, finish=ErrorTable(_UNCONFIRMED))
 _SECRET_MEMBERS: Final = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 §6, RFC 8037 §2
 
 
@@ -34,7 +36,8 @@ def check_published(path: str) -> None:
         descriptor = os.open(path, _READ)
     except PermissionError:
         raise AccessDeniedError(
-            f"{path}: cannot be read, so what would be replaced is not known; choose another path, or say --force"
+            f"{path}: cannot be read, so what would be replaced is not known",
+            hint="choose another path, or pass --force",
         ) from None
     except (OSError, ValueError):
         return  # nothing, or no file; `write_public` reports that
@@ -44,8 +47,8 @@ def check_published(path: str) -> None:
         os.close(descriptor)
     if held is not None and not _is_public_set(held):
         raise KeyExistsError(
-            f"{path}: exists already and is no public JWK Set, so it is not replaced; choose another path, or say "
-            "--force"
+            f"{path}: exists already and is no public JWK Set, so it is not replaced",
+            hint="choose another path, or pass --force",
         )
 
 
@@ -77,7 +80,7 @@ def write_public(path: str, data: bytes) -> bool:
             its directory does not exist, or no file system takes such a name.
         AccessDeniedError: the directory takes no new file from this user, or does not let them look.
         StoreUnavailableError: writing failed (disk full, I/O error); the file is as it was.
-        DurabilityUnknownError: the file is in place, but a sync of its directory failed.
+        DurabilityError: the file is in place, but a sync of its directory failed.
     """
     old = _status(path)
     if old is not None and old.st_size == len(data) and _holds(path, data):
@@ -90,25 +93,29 @@ def write_public(path: str, data: bytes) -> bool:
 def _status(path: str) -> os.stat_result | None:
     """What is there now; None: nothing."""
     if not path:
-        raise ConfigError("the output path is empty; name a file, or leave -o out to print the result")
+        raise ConfigError("the output path is empty", hint="name a file, or leave -o out to print the result")
     if not os.path.basename(path):
-        raise ConfigError(f"{path}: names a directory; name a file in it")
+        raise ConfigError(f"{path}: names a directory", hint="name a file in it")
     try:
         status = os.lstat(path)
     except FileNotFoundError:
         if not os.path.isdir(os.path.dirname(path) or os.curdir):
-            raise ConfigError(f"{path}: its directory does not exist; make it first") from None
+            raise ConfigError(f"{path}: its directory does not exist", hint="make it first") from None
         return None
     except PermissionError as error:
         raise _WRITING.error(error, path) from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be an output file ({error.strerror}); choose another path") from None
+        raise ConfigError(f"{path}: cannot be an output file ({error.strerror})", hint="choose another path") from None
     except ValueError:
-        raise ConfigError("the output path holds a character that no file name can; choose another path") from None
+        raise ConfigError(
+            "the output path holds a character that no file name can", hint="choose another path"
+        ) from None
     if stat.S_ISLNK(status.st_mode):
-        raise ConfigError(f"{path}: is a symbolic link, which is not followed; name the file that it leads to")
+        raise ConfigError(f"{path}: is a symbolic link, which is not followed", hint="name the file that it leads to")
     if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"{path}: is no regular file; choose another path, or leave -o out to print the result")
+        raise ConfigError(
+            f"{path}: is no regular file", hint="choose another path, or leave -o out to print the result"
+        )
     return status
 
 

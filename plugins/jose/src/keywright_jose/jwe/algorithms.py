@@ -73,7 +73,7 @@ CONTENT_ALGORITHMS: Final = {
 def cannot_encrypt(name: str) -> UnsupportedOperationError:
     """The error where the libraries that are installed lack an algorithm."""
     return UnsupportedOperationError(
-        f"the libraries that are installed do not encrypt with {name}; install cryptography anew"
+        f"the libraries that are installed do not encrypt with {name}", hint="reinstall cryptography"
     )
 
 
@@ -85,16 +85,17 @@ def check_key_algorithm(name: object, what: str = "key_algorithm") -> KeyAlgorit
     """
     if name == "RSA1_5":
         raise UnsupportedOperationError(
-            "RSA1_5 is not done here, for its padding lets others decrypt by asking (RFC 8725 §3.2); use RSA-OAEP-256"
+            "RSA1_5 is not done here, for its padding lets others decrypt by asking (RFC 8725 §3.2)",
+            hint="use RSA-OAEP-256",
         )
     if isinstance(name, str) and name.startswith("PBES2-"):
         raise UnsupportedOperationError(
-            "PBES2 is not done here: it makes keys of passwords, and the token says with how much work; use A256KW "
-            "with a random key"
+            "PBES2 is not done here: it makes keys of passwords, and the token says with how much work",
+            hint="use A256KW with a random key",
         )
     algorithm = KEY_ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise UnsupportedOperationError(f"{what} must be one of {', '.join(KEY_ALGORITHMS)}; choose one of them")
+        raise UnsupportedOperationError(f"{what} must be one of {', '.join(KEY_ALGORITHMS)}", hint="choose one of them")
     return algorithm
 
 
@@ -106,5 +107,7 @@ def check_content_algorithm(name: object, what: str = "content_algorithm") -> Co
     """
     algorithm = CONTENT_ALGORITHMS.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise UnsupportedOperationError(f"{what} must be one of {', '.join(CONTENT_ALGORITHMS)}; choose one of them")
+        raise UnsupportedOperationError(
+            f"{what} must be one of {', '.join(CONTENT_ALGORITHMS)}", hint="choose one of them"
+        )
     return algorithm

@@ -77,7 +77,9 @@ def decrypting_keys(given: JweKeyInput, algorithm: KeyAlgorithm, content: Conten
         # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
         found = tuple(key for key in keys_of_set(members, OWN) if _decrypts(key, algorithm, content))
         if not found:
-            raise InvalidKeyError("this JWK Set has no key that decrypts with these algorithms; use the right set")
+            raise InvalidKeyError(
+                "this JWK Set has no key that decrypts with these algorithms", hint="use the right set"
+            )
         return found
     key = given if isinstance(given, Key) else one_key(_members(given, "decrypt"))
     check_decrypting(key, algorithm, content)
@@ -97,7 +99,7 @@ def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
     """
     if kid is None and len(keys) > 1:
         raise InvalidSignatureError(
-            "the token does not say which key of the set it was encrypted for (kid); have it issued with one"
+            "the token does not say which key of the set it was encrypted for (kid)", hint="have it issued with one"
         )
     for key in keys:
         if kid is None or key.kid in ("", kid):
@@ -108,9 +110,11 @@ def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
 def _members(given: JweKeyInput, encrypt: str) -> Members:
     if isinstance(given, Signer | Verifier | Encrypter | Decrypter):
         kind = type(given).__name__.lower()
-        raise ConfigError(f"a ring's {kind} does not {encrypt}; pass ring.{encrypt}er(NAME)")
+        raise ConfigError(f"a ring's {kind} does not {encrypt}", hint=f"pass ring.{encrypt}er(NAME)")
     if not isinstance(given, Members):
-        raise ConfigError("a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring; pass one")
+        raise ConfigError(
+            "a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring", hint="pass one"
+        )
     return given
 
 
@@ -126,11 +130,13 @@ def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, ope
     if key.type not in _TYPES.get(algorithm.way, ("oct",)):
         able = [one.name for one in KEY_ALGORITHMS.values() if key.type in _TYPES.get(one.way, ("oct",))]
         can = f"it can with: {', '.join(able)}" if able else "it encrypts with none"
-        raise UnsupportedOperationError(f"a key of type {key.type} does not encrypt with {algorithm.name}; {can}")
+        raise UnsupportedOperationError(
+            f"a key of type {key.type} does not encrypt with {algorithm.name}", hint=f"{can}"
+        )
     # A key for direct encryption says what it encrypts (RFC 7520 §5.6), or `dir`.
     names = ("dir", content.name) if algorithm.way == "direct" else (algorithm.name,)
     if own_algorithm(key) not in (None, *names):
-        raise PolicyError("this key is for another algorithm by its own alg; use another key")
+        raise PolicyError("this key is for another algorithm by its own alg", hint="use another key")
     check_use(key, "enc", operations)
     if key.type == "oct":
         _check_octets(key, algorithm, content)
@@ -140,16 +146,18 @@ def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, ope
 
 def _check_octets(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
     if key.secret is None:
-        raise NotExportableError("this oct key has no octets here, and they are needed; load the secret key for this")
+        raise NotExportableError(
+            "this oct key has no octets here, and they are needed", hint="load the secret key for this"
+        )
     name, section, bits = algorithm.name, algorithm.section, algorithm.bits
     if algorithm.way == "direct":
         name, section, bits = content.name, content.section, content.key_bytes * 8
     if len(key.secret) * 8 != bits:
-        raise InvalidKeyError(f"{name} needs a key of exactly {bits} bits ({section}); make one of that size")
+        raise InvalidKeyError(f"{name} needs a key of exactly {bits} bits ({section})", hint="make one of that size")
     if is_public_key(key.secret):
         raise InvalidKeyError(
-            "the octets of this oct key are a public key or certificate, which anybody may know; encrypt for that key "
-            "under an algorithm of its own kind"
+            "the octets of this oct key are a public key or certificate, which anybody may know",
+            hint="encrypt for that key under an algorithm of its own kind",
         )
 
 

@@ -78,7 +78,7 @@ def encrypted_token(
     more = checked_headers(headers, algorithm)
     key = encrypting_key(given, algorithm, content)
     if plaintext is None:
-        raise FormatError("the plaintext of a token is bytes; encode text before")
+        raise FormatError("the plaintext of a token is bytes", hint="encode text before")
     if len(plaintext) > MAXIMUM_BYTES:
         raise FormatError(_TOO_MUCH)
     kid = _kid(key, more, is_of_ring=isinstance(given, Key | Encrypter))
@@ -117,7 +117,9 @@ def checked_headers(
 
 def _kid(key: Key, headers: Mapping[str, object], *, is_of_ring: bool) -> dict[str, object]:
     if key.kid and headers.get("kid", key.kid) != key.kid:
-        raise PolicyError("headers say another kid than the key's own, so nobody would decrypt the token; leave it out")
+        raise PolicyError(
+            "headers say another kid than the key's own, so no receiver would decrypt the token", hint="leave it out"
+        )
     return {"kid": key.kid} if is_of_ring and key.kid and "kid" not in headers else {}
 
 
@@ -207,22 +209,22 @@ def decrypted_token(token: str | bytes, given: JweKeyInput, key_algorithm: objec
         if plaintext is not None:
             return Jwe(header.copied(), plaintext, key.kid or None, reference)
     raise InvalidSignatureError(
-        "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it"
+        "the token cannot be decrypted with this key", hint="it was changed, or encrypted for another: refuse it"
     )
 
 
 def _check_header(header: Header, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
     encryption = header.members.get("enc")
     if not isinstance(encryption, str):
-        raise MalformedTokenError("the header of the token has no enc that is a text; have it issued anew")
+        raise MalformedTokenError("the header of the token has no enc that is a text", hint="get a new token")
     if header.algorithm != algorithm.name or encryption != content.name:
         raise InvalidSignatureError(
-            "the token was encrypted with other algorithms than those that are allowed; refuse it"
+            "the token was encrypted with other algorithms than those that are allowed", hint="refuse it"
         )
     for name in _ALL_PARAMETERS:
         if name in header.members and name not in _PARAMETERS.get(algorithm.way, ()):
             raise MalformedTokenError(
-                f"the header of the token has {name}, which means nothing under its alg; have it issued without"
+                f"the header of the token has {name}, which means nothing under its alg", hint="have it issued without"
             )
 
 
@@ -233,11 +235,11 @@ def _check_lengths(content: ContentAlgorithm, iv: bytes, ciphertext: bytes, tag:
     ):
         if len(octets) != length:
             raise MalformedTokenError(
-                f"the {what} of the token has not the {length} bytes of {content.name} ({content.section}); "
-                "copy the token whole"
+                f"the {what} of the token has not the {length} bytes of {content.name} ({content.section})",
+                hint="copy the token whole",
             )
     if content.is_cbc and (not ciphertext or len(ciphertext) % _AES_BLOCK):
         raise MalformedTokenError(
-            f"the ciphertext of the token is not whole blocks of {_AES_BLOCK} bytes, as {content.name} makes them; "
-            "copy the token whole"
+            f"the ciphertext of the token is not whole blocks of {_AES_BLOCK} bytes, as {content.name} makes them",
+            hint="copy the token whole",
         )

@@ -33,8 +33,8 @@ def encode_secret(key: Key) -> Secret:
     _check_attributes(key)
     if key.attributes.get("alg") == API_KEY and not is_key_id(key.kid):
         raise UnsupportedKeyError(
-            "an API key is not rotated, for nobody would get the next one; make another with `keywright jose api-key "
-            "create`, and revoke this one"
+            "an API key is not rotated, because its holder would not get the next one",
+            hint="make another with `keywright jose api-key create`, and revoke this one",
         )
     return write_members(members.joined(_informative(key.kid, key.attributes)))
 
@@ -53,7 +53,7 @@ def _check_attributes(key: Key) -> None:
     taken = NO_ATTRIBUTES.intersection(key.attributes)
     if taken:
         raise UnsupportedKeyError(
-            f"{min(taken)} cannot be an attribute of a JWK, where it means something else; remove it"
+            f"{min(taken)} cannot be an attribute of a JWK, where it means something else", hint="remove it"
         )
     problem = attributes_problem(key.attributes) or usage_problem(key.type, key.attributes)
     if problem:
@@ -71,14 +71,14 @@ def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
 def _public_half(key: Key) -> bytes:
     if key.public is None:
         raise UnsupportedKeyError(
-            f"this {key.type} key has no public half, which a JWK must carry; have its key type complete it"
+            f"this {key.type} key has no public half, which a JWK must carry", hint="have its key type complete it"
         )
     return key.public
 
 
 def _secret_half(key: Key) -> Secret:
     if key.secret is None:
-        raise UnsupportedKeyError(f"this {key.type} key has no secret half; encode its public half instead")
+        raise UnsupportedKeyError(f"this {key.type} key has no secret half", hint="encode its public half instead")
     return key.secret
 
 
@@ -101,13 +101,16 @@ class OctKind:
     def public_members(self, _key: Key) -> dict[str, object]:
         """Refused: an `oct` key without `k` is not a key, and some programs read it as an empty one."""
         raise UnsupportedKeyError(
-            "an oct key has no public half to encode: whoever verifies needs the secret; use an asymmetric key type"
+            "an oct key has no public half to encode: its verifiers need the secret",
+            hint="use an asymmetric key type",
         )
 
     def secret_members(self, key: Key) -> Members:
         """`kty` and `k`."""
         if not key.secret:
-            raise UnsupportedKeyError("this oct key has no octets, so there is nothing to encode; load the secret half")
+            raise UnsupportedKeyError(
+                "this oct key has no octets, so there is nothing to encode", hint="load the secret half"
+            )
         return Members({"k": encode_base64url(key.secret.reveal()), "kty": "oct"})
 
 
@@ -149,7 +152,7 @@ class CurveKind(NamedTuple):
         size = self.length * len(self.coordinates)
         if len(public) != len(self.prefix) + size or not public.startswith(self.prefix):
             raise UnsupportedKeyError(
-                f"the public half of this {self.type} key is not laid out as its type says; load the key again"
+                f"the public half of this {self.type} key is not laid out as its type says", hint="load the key again"
             )
         members: dict[str, object] = {"crv": self.crv, "kty": self.kty}
         for number, name in enumerate(self.coordinates):
@@ -162,7 +165,7 @@ class CurveKind(NamedTuple):
         secret = _secret_half(key)
         if len(secret) != self.length:
             raise UnsupportedKeyError(
-                f"the secret half of this {self.type} key has not {self.length} bytes; load the key again"
+                f"the secret half of this {self.type} key has not {self.length} bytes", hint="load the key again"
             )
         return Members({"d": encode_base64url(secret.reveal())}).joined(self.public_members(key))
 
@@ -171,7 +174,8 @@ class CurveKind(NamedTuple):
         if len(octets) != self.length:
             # Leading zero octets stay (RFC 7518 §6.2.1.2): a shorter spelling is a second one for the same key.
             raise MalformedKeyError(
-                f"the JWK member {name} must have exactly {self.length} octets on curve {self.crv}; {EXPORT_AGAIN}"
+                f"the JWK member {name} must have exactly {self.length} octets on curve {self.crv}",
+                hint=f"{EXPORT_AGAIN}",
             )
         return octets
 
@@ -201,27 +205,32 @@ class RsaKind:
             key = None
         if key is None:
             raise MalformedKeyError(
-                f"the JWK members n and e are no RSA public key: e is odd, from 3, and less than n; {EXPORT_AGAIN}"
+                "the JWK members n and e are no RSA public key: e is odd, from 3, and less than n",
+                hint=f"{EXPORT_AGAIN}",
             )
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def read_secret(self, members: Members) -> Secret | None:
         """The private numbers, `n` and `e` as PKCS#8. That p q = n is checked here, the rest by the key type."""
         if "oth" in members:
-            raise UnsupportedKeyError("an RSA key with more than two primes (oth) cannot be carried; make a new key")
+            raise UnsupportedKeyError(
+                "an RSA key with more than two primes (oth) cannot be carried", hint="make a new key"
+            )
         if not any(name in members for name in _PRIVATE):
             return None
         for name in _PRIVATE:
             if name not in members:
                 raise MalformedKeyError(
                     f"the JWK member {name} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here "
-                    f"(RFC 7518 §6.3.2); {EXPORT_AGAIN}"
+                    "(RFC 7518 §6.3.2)",
+                    hint=f"{EXPORT_AGAIN}",
                 )
             _integer(members, name)
         secret = _private_der(members)
         if secret is None:
             raise MalformedKeyError(
-                f"the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2); {EXPORT_AGAIN}"
+                "the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2)",
+                hint=f"{EXPORT_AGAIN}",
             )
         return secret
 
@@ -230,7 +239,7 @@ class RsaKind:
         public = load_rsa_public(_public_half(key))
         if public is None:
             raise UnsupportedKeyError(
-                "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key; load the key again"
+                "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key", hint="load the key again"
             )
         numbers = public.public_numbers()
         return {"e": _integer_text(numbers.e), "kty": "RSA", "n": _integer_text(numbers.n)}
@@ -240,11 +249,13 @@ class RsaKind:
         # The key type has tested the primes, which takes 0.4 s at 4096 bits.
         private = load_rsa_private(_secret_half(key), primes=False)
         if private is None:
-            raise UnsupportedKeyError("the secret half of this rsa key is no PKCS#8 of an RSA key; load the key again")
+            raise UnsupportedKeyError(
+                "the secret half of this rsa key is no PKCS#8 of an RSA key", hint="load the key again"
+            )
         public = self.public_members(key)
         own = private.public_key().public_numbers()
         if (public["n"], public["e"]) != (_integer_text(own.n), _integer_text(own.e)):
-            raise UnsupportedKeyError("the halves of this rsa key do not belong together; load the key again")
+            raise UnsupportedKeyError("the halves of this rsa key do not belong together", hint="load the key again")
         numbers = private.private_numbers()
         members = Members({ours: _integer_text(getattr(numbers, theirs)) for ours, theirs in _PRIVATE.items()})
         return members.joined(public)
@@ -254,11 +265,13 @@ def _integer(members: Members, name: str) -> Secret:
     octets = members.octets(name)
     if not octets.reveal()[0]:
         raise MalformedKeyError(
-            f"the JWK member {name} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {EXPORT_AGAIN}"
+            f"the JWK member {name} must not start with a zero octet (RFC 7518 §2, Base64urlUInt)",
+            hint=f"{EXPORT_AGAIN}",
         )
     if len(octets) > MAXIMUM_RSA_BITS // 8:
         raise UnsupportedKeyError(
-            f"the JWK member {name} has more than {MAXIMUM_RSA_BITS} bits, the largest RSA key here; use a smaller key"
+            f"the JWK member {name} has more than {MAXIMUM_RSA_BITS} bits, the largest RSA key here",
+            hint="use a smaller key",
         )
     return octets
 
@@ -324,7 +337,7 @@ def kind_of_type(type: str) -> Kind:
     kind = _BY_TYPE.get(type)
     if kind is None:
         raise UnsupportedKeyError(
-            f"the format jwk carries keys of the types {', '.join(_BY_TYPE)}; use another format for this one"
+            f"the format jwk carries keys of the types {', '.join(_BY_TYPE)}", hint="use another format for this one"
         )
     return kind
 
@@ -339,13 +352,13 @@ def kind_of_members(members: Members) -> Kind:
     kty = members.text("kty")
     kind = _of_curve(kty, members) if kty in ("EC", "OKP") else _BY_KTY.get(kty)
     if kind is None:
-        raise UnsupportedKeyError("a JWK of this kty cannot be carried; kty is oct, EC, OKP or RSA here")
+        raise UnsupportedKeyError("a JWK of this kty cannot be carried", hint="kty is oct, EC, OKP or RSA here")
     # Programs that look at members before kty would take a key with such a member for another one.
     foreign = members.among(PARAMETERS) - kind.parameters
     if foreign:
         raise MalformedKeyError(
-            f"the JWK member {min(foreign)} is no parameter of a key whose kty is {kind.kty}; "
-            "remove it, or correct kty, whichever is wrong"
+            f"the JWK member {min(foreign)} is no parameter of a key whose kty is {kind.kty}",
+            hint="remove it, or correct kty, whichever is wrong",
         )
     return kind
 
@@ -354,7 +367,9 @@ def _of_curve(kty: str, members: Members) -> Kind:
     kind = CURVES.get(members.text("crv"))
     if kind is None or kind.kty != kty:
         curves = ", ".join(curve.crv for curve in CURVES.values() if curve.kty == kty)
-        raise UnsupportedKeyError(f"a JWK of this crv cannot be carried; with kty {kty}, crv is one of {curves} here")
+        raise UnsupportedKeyError(
+            "a JWK of this crv cannot be carried", hint=f"with kty {kty}, crv is one of {curves} here"
+        )
     return kind
 
 
@@ -372,7 +387,7 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
     # From here on something may raise, and a traceback that prints locals must not show the key.
     del jwk
     if members is None:
-        raise MalformedKeyError("a JWK is a mapping of member names to values; pass the dict of one key")
+        raise MalformedKeyError("a JWK is a mapping of member names to values", hint="pass the dict of one key")
     return _members_thumbprint(members)
 
 
@@ -407,7 +422,7 @@ def _members_thumbprint(members: Members) -> str:
     if kind.type == "oct":
         # RFC 7638 §7: with the hash of a symmetric key, guesses of the key can be tested.
         raise UnsupportedOperationError(
-            "an oct key has no thumbprint here: it would be a hash of the secret, for anybody to test guesses with; "
-            "give the key a random kid"
+            "an oct key has no thumbprint here: it would be a hash of the secret, for anybody to test guesses with",
+            hint="give the key a random kid",
         )
     return key_thumbprint(Key(kind.type, public=kind.read_public(members)))

@@ -92,7 +92,9 @@ def random_bytes(length: int) -> bytes:
         ConfigError: `length` is something else.
     """
     if not is_whole(length, 1, _MOST_BYTES):
-        raise ConfigError(f"the length of random bytes is a whole number from 1 to {_MOST_BYTES}; choose another")
+        raise ConfigError(
+            f"the length of random bytes is a whole number from 1 to {_MOST_BYTES}", hint="choose another"
+        )
     return urandom(length)
 
 
@@ -106,7 +108,7 @@ def curve_key(curve: str) -> Members:
     """As `create_curve_key`, hidden."""
     kind = next((one for name, one in CURVES.items() if name == curve), None)
     if kind is None:
-        raise ConfigError(f"the curve of a key must be one of {', '.join(CURVES)}; choose one of them")
+        raise ConfigError(f"the curve of a key must be one of {', '.join(CURVES)}", hint="choose one of them")
     return kind.secret_members(_okp_key(kind) if kind.kty == "OKP" else _ec_key(kind))
 
 
@@ -149,14 +151,14 @@ def _okp_key(kind: CurveKind) -> Key:
 def _check_bits(bits: object, lowest: int, highest: int, subject: str) -> None:
     if not is_whole(bits, lowest, highest) or bits % 8:
         raise ConfigError(
-            f"the bits of {subject} must be a whole number that is a multiple of 8 from {lowest} to {highest}; "
-            "choose another size"
+            f"the bits of {subject} must be a whole number that is a multiple of 8 from {lowest} to {highest}",
+            hint="choose another size",
         )
 
 
 def _check_format(format: object) -> None:
     if format not in ("object", "base64"):
-        raise ConfigError("the format of a new key must be object or base64; choose one of them")
+        raise ConfigError("the format of a new key must be object or base64", hint="choose one of them")
 
 
 def _shaped(members: Members, format: str) -> dict[str, str] | str:

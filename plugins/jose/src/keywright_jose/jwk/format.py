@@ -14,6 +14,7 @@ class JwkFormat:
 
     name = "jwk"
     key_types = ("oct", "ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa")
+    carries_kid = True
 
     def encode_secret(self, key: Key) -> Secret:
         """Compact JSON in UTF-8, members sorted by name, no newline. `kid` is there unless it is empty.
@@ -43,7 +44,7 @@ class JwkFormat:
     def decode(self, data: Secret, *, default_kid: str) -> Key:
         """Read one JWK, secret or public. Members that are no parameters of the key become its attributes.
 
-        All numbers come back as they were given, so that `KeyType.complete` finds halves that disagree.
+        All numbers come back as they were given, so that `KeyType.validate` finds halves that disagree.
 
         Raises:
             MalformedKeyError: no JSON object in UTF-8, or one with a duplicate member; a parameter is missing, not

@@ -24,8 +24,8 @@ class SetMessages(NamedTuple):
 
 
 PUBLISHED: Final = SetMessages(
-    "a key of the JWK Set has no kid, so no token can name it; have the set published anew",
-    "two keys of the JWK Set have one kid; have the set published anew",
+    "a key of the JWK Set has no kid, so no token can name it; ask its publisher to fix the set",
+    "two keys of the JWK Set have one kid; ask its publisher to fix the set",
     "the JWK Set mixes symmetric keys with public ones, and a secret that is published is none; take it out",
 )
 OWN: Final = SetMessages(
@@ -53,9 +53,11 @@ def one_key(given: KeyInput) -> Key:
         MalformedKeyError, UnsupportedKeyError: as `JwkFormat.decode`; a JWK Set.
     """
     if not isinstance(given, Members):
-        raise ConfigError("a key is a JWK (a dict), or a signer or verifier of a ring; pass one of these")
+        raise ConfigError("a key is a JWK (a dict), or a signer or verifier of a ring", hint="pass one of these")
     if is_set(given):
-        raise MalformedKeyError("this is a JWK Set (RFC 7517 §5), and one key is needed here; pass one of its keys")
+        raise MalformedKeyError(
+            "this is a JWK Set (RFC 7517 §5), and one key is needed here", hint="pass one of its keys"
+        )
     return decode_members(checked_members(given))
 
 
@@ -86,10 +88,10 @@ def _each_key(members: Members) -> Iterator[Key]:
     each = _split_set(members)
     if each is None:
         raise MalformedKeyError(
-            "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); get the set again from its issuer"
+            "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1)", hint="get the set again from its issuer"
         )
     if len(each) > MOST_KEYS:
-        raise MalformedKeyError(f"a JWK Set has at most {MOST_KEYS} keys here; pass those that are needed")
+        raise MalformedKeyError(f"a JWK Set has at most {MOST_KEYS} keys here", hint="pass those that are needed")
     for one in each:
         try:
             yield one_key(one)
@@ -116,7 +118,7 @@ def read_keys(data: Secret) -> Members:
     members = load_members(data)
     if isinstance(members, JsonProblem):
         raise MalformedKeyError(
-            "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and "
-            "only it"
+            "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once",
+            hint="pass the whole file, and only it",
         )
     return members

@@ -87,20 +87,21 @@ class Members:
         """
         self._require_text(name)
         if len(str(self._values[name])) > MAXIMUM_BYTES:
-            raise MalformedKeyError(f"the JWK member {name} is longer than that of any key; {EXPORT_AGAIN}")
+            raise MalformedKeyError(f"the JWK member {name} is longer than that of any key", hint=f"{EXPORT_AGAIN}")
         octets = decode_base64url(str(self._values[name]))
         if octets is None:
             raise MalformedKeyError(
-                f"the JWK member {name} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, "
-                f"no spare bits (RFC 7515 §2); {EXPORT_AGAIN}"
+                f"the JWK member {name} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, no spare "
+                "bits (RFC 7515 §2)",
+                hint=f"{EXPORT_AGAIN}",
             )
         return octets
 
     def _require_text(self, name: str) -> None:
         if name not in self._values:
-            raise MalformedKeyError(f"the JWK member {name} is missing; {EXPORT_AGAIN}")
+            raise MalformedKeyError(f"the JWK member {name} is missing", hint=f"{EXPORT_AGAIN}")
         if not isinstance(self._values[name], str) or not self._values[name]:
-            raise MalformedKeyError(f"the JWK member {name} must be text that is not empty; {EXPORT_AGAIN}")
+            raise MalformedKeyError(f"the JWK member {name} must be text that is not empty", hint=f"{EXPORT_AGAIN}")
 
 
 def read_members(data: Secret) -> Members:
@@ -111,13 +112,15 @@ def read_members(data: Secret) -> Members:
             a member twice at any depth, a number that is not finite, an unpaired surrogate, or a JWK Set.
     """
     if len(data) > MAXIMUM_BYTES:
-        raise MalformedKeyError(f"a JWK has at most {MAXIMUM_BYTES} bytes here; pass one key, without attachments")
+        raise MalformedKeyError(
+            f"a JWK has at most {MAXIMUM_BYTES} bytes here", hint="pass one key, without attachments"
+        )
     members = load_members(data)
     if isinstance(members, JsonProblem):
         raise MalformedKeyError(_PROBLEMS.get(members, _NOT_JSON))
     if "keys" in members and "kty" not in members:
         raise MalformedKeyError(
-            "this is a JWK Set (RFC 7517 §5), not a JWK; pass one of the keys in its member keys at a time"
+            "this is a JWK Set (RFC 7517 §5), not a JWK", hint="pass one of the keys in its member keys at a time"
         )
     return members
 

@@ -52,7 +52,7 @@ def jwks(ring: KeyRing, names: Collection[str] = ()) -> dict[str, list[dict[str,
 def public_keys(ring: KeyRing, names: Collection[str], *, report: Callable[[str], None]) -> list[PublicKey]:
     """The keys of the set. `report` is called with what was passed over, if no names are given. As `jwks`."""
     if not _is_list_of_texts(names):
-        raise ConfigError("names must be a list of key names; for a single key pass a list of one")
+        raise ConfigError("names must be a list of key names", hint="for a single key pass a list of one")
     infos = _of_names(ring, names) if names else _of_ring(ring, report)
     return _distinct([_public_key(ring, info) for info in infos])
 
@@ -72,7 +72,9 @@ def _of_names(ring: KeyRing, names: Collection[str]) -> Iterator[RecordInfo]:
     for name in sorted(set(names)):
         infos = [one.info for one in ring.show(name).versions if one.phase.value in _VERIFYING]
         if not infos:
-            raise PolicyError(f"no version of {name} verifies now, so there is nothing to publish; rotate to make one")
+            raise PolicyError(
+                f"no version of {name} verifies now, so there is nothing to publish", hint="rotate to make one"
+            )
         yield from infos
 
 
@@ -91,7 +93,7 @@ def _of_ring(ring: KeyRing, report: Callable[[str], None]) -> list[RecordInfo]:
         report(f"keys of other formats left out: {others}; name one to publish it")
     if not found:
         raise KeyNotFoundError(
-            "no asymmetric JWK in this store verifies now; generate one, name a key, or name the store (--store)"
+            "no asymmetric JWK in this store verifies now", hint="generate one, name a key, or name the store (--store)"
         )
     return found
 
@@ -99,19 +101,19 @@ def _of_ring(ring: KeyRing, report: Callable[[str], None]) -> list[RecordInfo]:
 def _public_key(ring: KeyRing, info: RecordInfo) -> PublicKey:
     if info.key_type == "oct":
         raise UnsupportedKeyError(
-            f"{info.reference} is a symmetric key, and whoever knows it can sign, so it is published never; sign with "
-            "an asymmetric key"
+            f"{info.reference} is a symmetric key, which is never published",
+            hint="sign with an asymmetric key",
         )
     if not info.kid:
-        raise UnsupportedKeyError(f"{info.reference} has no kid, so no token could name it; import it with --kid")
+        raise UnsupportedKeyError(
+            f"{info.reference} has no kid, so no token could name it", hint="import it with --kid"
+        )
     key = Key(info.key_type, info.kid, None, info.public, _attributes(ring, info))
     try:
         jwk = encode_public(key)
         public_object(key)
-    except UnsupportedKeyError as error:
-        raise UnsupportedKeyError(f"{info.reference} cannot be published: {error}") from None
-    except InvalidKeyError as error:
-        raise InvalidKeyError(f"{info.reference} cannot be published: {error}") from None
+    except (UnsupportedKeyError, InvalidKeyError) as error:
+        raise error.prefixed(f"{info.reference} cannot be published: ") from None
     return PublicKey(info.kid, info.reference, jwk)
 
 
@@ -146,7 +148,7 @@ def _distinct(keys: list[PublicKey]) -> list[PublicKey]:
         first = by_kid.setdefault(key.kid, key)
         if first is not key:
             raise PolicyError(
-                f"{first.reference} and {key.reference} have one kid, so no verifier could tell which is meant; ask "
-                "for one of the names"
+                f"{first.reference} and {key.reference} have one kid, so no verifier could tell which is meant",
+                hint="ask for one of the names",
             )
     return keys

@@ -21,7 +21,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _WINDOWS_END: Final = b"\r\n"
 _KEY_AS_PATH: Final = (
     "looks like a key, and this command takes the path of its file; if it is a secret one, the shell's history and "
-    "whoever lists processes may have it: make a new one"
+    "other users may have seen it in the process list: create a new one"
 )
 
 
@@ -94,7 +94,7 @@ def check_file(path: str, key_type: KeyType) -> Examined:
     try:
         data, status = _read(path)
     except FormatError as error:
-        return _no_key(path, str(error))
+        return _no_key(path, error.text)
     except OSError as error:
         if looks_like_key(path) and not os.path.lexists(path):
             return _no_key("", _KEY_AS_PATH)
@@ -105,7 +105,7 @@ def check_file(path: str, key_type: KeyType) -> Examined:
         text, around = _unwrapped(data)
         key, deviations = NixFormat().decode_lenient(text, default_kid="")
     except MalformedKeyError as error:
-        return _no_key(path, str(error), *_check_mode(status, rule="if it holds a secret, make it 0600 (chmod 600)"))
+        return _no_key(path, error.text, *_check_mode(status, rule="if it holds a secret, make it 0600 (chmod 600)"))
     is_secret = key.secret is not None
     all_deviations = (
         *(_check_access(path, status) if is_secret else ()),
@@ -193,8 +193,8 @@ def _check_name(name: str) -> Iterator[str]:
 
 def _check_key(key: Key, key_type: KeyType) -> Iterator[str]:
     try:
-        key_type.complete(key)
+        key_type.validate(key)
     except InvalidKeyError as error:
-        yield str(error)
+        yield error.text
     if key.secret is not None and not any(key.secret.reveal()):
         yield "the seed is all zeros, so everybody has this key; make a new one"

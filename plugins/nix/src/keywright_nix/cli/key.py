@@ -54,11 +54,11 @@ def generate_secret(arguments: Namespace, context: Context) -> int:
         message = "required argument '--key-name' is missing"  # Nix's own words
         context.say(f"error: {message}")
         if context.json:
-            context.print_json({"error": {"type": "ConfigError", "message": message, "exit": 1}})
+            context.print_json({"error": {"type": "ConfigError", "message": message, "hint": None, "exit_code": 1}})
         return 1
     problem = problem_in(arguments.key_name)
     if problem:
-        raise InvalidNameError(f"--key-name {problem}; use something like cache.example.org-1")
+        raise InvalidNameError(f"--key-name {problem}", hint="use something like cache.example.org-1")
     context.write_key(write_key(arguments.key_name, generate()), format="nix", secret=True)
     return 0
 
@@ -74,7 +74,7 @@ def convert_secret_to_public(arguments: Namespace, context: Context) -> int:
         return _print_version(context)
     name, raw = read_key(context.read_input(None))
     if len(raw) != SECRET_BYTES:
-        raise MalformedKeyError("standard input holds a public Nix key already; give the secret key")
+        raise MalformedKeyError("standard input holds a public Nix key already", hint="give the secret key")
     public = write_key(name, Secret(public_half(raw)))
     context.write_key(public.reveal(), format="nix", secret=False)
     return 0

@@ -18,7 +18,7 @@ class Problems:
 
     def add(self, error: KeywrightError) -> None:
         """Print one."""
-        self._context.say(f"keywright: {error}")
+        self._context.error(error)
         self.first = self.first or error
 
     @property
@@ -28,4 +28,9 @@ class Problems:
 
     def document(self, error: KeywrightError) -> dict[str, object]:
         """A problem as the command line prints errors in JSON."""
-        return {"type": type(error).__name__, "message": str(error), "exit": self._context.exit_code(error)}
+        return {
+            "type": type(error).__name__,
+            "message": str(error),
+            "hint": error.hint,
+            "exit_code": self._context.exit_code(error),
+        }

@@ -78,9 +78,9 @@ def sign(arguments: Namespace, context: Context) -> int:
                 run.sign(cache)
     except TerminatedError:
         run.note_stop()
-        context.say("keywright: terminated")
+        context.say("terminated")
         if context.json:
-            error = {"type": TerminatedError.__name__, "message": "terminated", "exit": TERMINATED}
+            error = {"type": TerminatedError.__name__, "message": "terminated", "hint": None, "exit_code": TERMINATED}
             context.print_json({"error": error})
         return TERMINATED
     except BaseException:
@@ -91,13 +91,15 @@ def sign(arguments: Namespace, context: Context) -> int:
 
 def _check_fingerprint_arguments(arguments: Namespace) -> None:
     if len(arguments.cache) > 1:
-        raise ConfigError("- stands for fingerprints on standard input; leave the other caches out")
+        raise ConfigError("- stands for fingerprints on standard input", hint="leave the other caches out")
     if arguments.drop or arguments.only_signed_by or arguments.dry_run or arguments.jobs is not None:
-        raise ConfigError("--drop, --only-signed-by, --dry-run and --jobs are for narinfos; leave them out with -")
+        raise ConfigError(
+            "--drop, --only-signed-by, --dry-run and --jobs are for narinfos", hint="leave them out with -"
+        )
     if "-" in arguments.key_file:
-        raise ConfigError("standard input cannot hold both the key and the fingerprints; name a key file")
+        raise ConfigError("standard input cannot hold both the key and the fingerprints", hint="name a key file")
     if not (arguments.key or arguments.key_file):
-        raise ConfigError("there is no key to sign with; name one with --key or --key-file")
+        raise ConfigError("there is no key to sign with", hint="name one with --key or --key-file")
 
 
 def _most_jobs(arguments: Namespace, context: Context) -> int:
@@ -113,7 +115,7 @@ def _job(arguments: Namespace, context: Context) -> Job:
     if not 1 <= jobs <= _MAXIMUM_JOBS:
         raise ConfigError(f"--jobs takes a number from 1 to {_MAXIMUM_JOBS}")
     if not (arguments.key or arguments.key_file or arguments.drop):
-        raise ConfigError("there is nothing to do; name a key with --key or --key-file, or one to --drop")
+        raise ConfigError("there is nothing to do", hint="name a key with --key or --key-file, or one to --drop")
     if any(not name or ":" in name for name in arguments.drop):
         raise ConfigError("--drop takes the name of a key, what stands before the colon")
     vouching = None
@@ -121,7 +123,7 @@ def _job(arguments: Namespace, context: Context) -> Job:
         try:
             vouching = parse_public_key(arguments.only_signed_by)
         except MalformedKeyError as error:
-            raise MalformedKeyError(f"--only-signed-by: {error}") from None
+            raise error.prefixed("--only-signed-by: ") from None
     keys = signing_keys(context, arguments.key, arguments.key_file, jobs=jobs)
     return Job(keys, frozenset(arguments.drop), vouching, arguments.dry_run)
 
@@ -164,8 +166,7 @@ class _Run:
         """Print what was done by now. It may be more: what a worker did since, and renames that were under way."""
         if self._counts:
             self._context.note(
-                f"keywright: stopped early, with at least this done: {self._summary()}; run the same command again to "
-                "finish"
+                f"stopped early, with at least this done: {self._summary()}; run the same command again to finish"
             )
 
     def _summary(self) -> str:
@@ -183,8 +184,8 @@ class _Run:
         """Print the result. Returns the exit code."""
         for name, count in sorted(self._clashing.items()):
             self._context.warn(
-                f"{count} narinfos have a signature under {name} that does not hold, and Nix fails on such; "
-                f"--drop {name} takes it away"
+                f"{count} narinfos have a signature under {name} that does not hold, and Nix fails on such",
+                hint=f"--drop {name} takes it away",
             )
         if self._context.json:
             kinds = ("changed", "unchanged", "not vouched for", "gone")
@@ -228,18 +229,18 @@ def sign_fingerprints(context: Context, keys: Sequence[Callable[[], Bound]]) -> 
             signatures = _signed(key, message, signatures)
         document["signatures"] = signatures
         context.print(dumps(document))
-    context.note(f"keywright: signed {count} fingerprints")
+    context.note(f"signed {count} fingerprints")
     return 0
 
 
 def _input_lines() -> Iterator[bytes]:
     if sys.stdin is None:
-        raise ConfigError("standard input is closed, so there is nothing to read; give JSON lines")
+        raise ConfigError("standard input is closed, so there is nothing to read", hint="give JSON lines")
     try:
         while line := sys.stdin.buffer.readline(_MAXIMUM_LINE_BYTES + 1):
             yield line
     except OSError as error:
-        raise ConfigError(f"standard input: cannot be read ({error.strerror}); give JSON lines") from None
+        raise ConfigError(f"standard input: cannot be read ({error.strerror})", hint="give JSON lines") from None
 
 
 def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes, list[object]]:
@@ -247,19 +248,22 @@ def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes
     from keywright import JsonProblem, read_json_object
 
     if len(line) > _MAXIMUM_LINE_BYTES:
-        raise FormatError(f"{where}: has more than {_MAXIMUM_LINE_BYTES} bytes; give one object a line")
+        raise FormatError(f"{where}: has more than {_MAXIMUM_LINE_BYTES} bytes", hint="give one object a line")
     document = read_json_object(line)
     fingerprint = None if isinstance(document, JsonProblem) else document.get("fingerprint")
     if isinstance(document, JsonProblem) or not isinstance(fingerprint, str):
-        raise FormatError(f"{where}: is no JSON object with a text as fingerprint, or has a member twice; correct it")
+        raise FormatError(
+            f"{where}: is no JSON object with a text as fingerprint, or has a member twice", hint="correct it"
+        )
     message = fingerprint.encode()
     if not is_path_fingerprint(message) and not _is_realisation(message):
         raise FormatError(
-            f"{where}: has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"
+            f"{where}: has a fingerprint that is not spelled as Nix spells a path's or a realisation's",
+            hint="correct it",
         )
     signatures = document.get("signatures", [])
     if not isinstance(signatures, list) or {type(one) for one in signatures} not in (set(), {str}, {dict}):
-        raise FormatError(f"{where}: has signatures that are no list of texts or of objects; correct it")
+        raise FormatError(f"{where}: has signatures that are no list of texts or of objects", hint="correct it")
     return document, message, signatures
 
 

@@ -38,7 +38,9 @@ def run_trusted(arguments: Namespace, context: Context) -> int:
     """
     format_ = arguments.format or ("json" if context.json else "nix.conf")
     if context.json and format_ != "json":
-        raise ConfigError("--json prints a JSON document, and --format asks for something else; leave one of them out")
+        raise ConfigError(
+            "--json prints a JSON document, and --format asks for something else", hint="leave one of them out"
+        )
     keys = published_keys(context.ring, arguments.names, report=context.warn)
     if format_ == "json":
         until = [None if key.verifies_until is None else format_time(key.verifies_until) for key in keys]
@@ -90,7 +92,9 @@ def published_keys(ring: KeyRing, names: Sequence[str] = (), *, report: Callable
     if not names:
         found = list(_of_ring(ring, report))
         if not found:
-            raise KeyNotFoundError("no Nix key in this store verifies now; generate one, or name the store (--store)")
+            raise KeyNotFoundError(
+                "no Nix key in this store verifies now", hint="generate one, or name the store (--store)"
+            )
     return _distinct(found)
 
 
@@ -102,7 +106,9 @@ def _of_name(ring: KeyRing, name: str) -> list[Published]:
         if one.phase.value in _VERIFYING
     ]
     if not found:
-        raise PolicyError(f"no version of {name} verifies now, so nobody should trust it; rotate to make a new one")
+        raise PolicyError(
+            f"no version of {name} verifies now, so it should not be trusted", hint="rotate to make a new one"
+        )
     return found
 
 
@@ -113,7 +119,7 @@ def _of_ring(ring: KeyRing, report: Callable[[str], None]) -> Iterator[Published
                 try:
                     yield Published(info.kid, info.reference, _public_key(info), phase.value, until)
                 except UnsupportedKeyError as error:
-                    report(f"left out: {error}")
+                    report(f"left out: {error.text}")
 
 
 def _public_key(info: RecordInfo) -> str:
@@ -126,11 +132,14 @@ def _public_key(info: RecordInfo) -> str:
         text = NixFormat().encode_public(Key(info.key_type, info.kid, None, info.public)).decode()
         parse_public_key(text)
     except FormatError as error:
-        raise UnsupportedKeyError(f"{info.reference} cannot stand in trusted-public-keys: {error}") from None
+        raise UnsupportedKeyError(
+            f"{info.reference} cannot be in trusted-public-keys: {error}", hint=error.hint
+        ) from None
     if "#" in text:
         raise UnsupportedKeyError(
-            f"{info.reference} cannot stand in trusted-public-keys: its Nix name has a '#', where nix.conf takes a "
-            "comment to begin; make a key of another name"
+            f"{info.reference} cannot be in trusted-public-keys: its Nix name has a '#', where nix.conf takes a "
+            "comment to begin",
+            hint="make a key of another name",
         )
     return text
 
@@ -143,6 +152,8 @@ def _distinct(found: list[Published]) -> list[Published]:
         if first.public_key != one.public_key:
             raise PolicyError(
                 f"{first.reference} and {one.reference} are two keys of the Nix name {one.name}, and Nix would drop "
-                f"the second in silence; ask for the one that clients need"
+                "the "
+                "second in silence",
+                hint="ask for the one that clients need",
             )
     return list(by_name.values())

@@ -55,7 +55,9 @@ def verify(arguments: Namespace, context: Context) -> int:
     for warning in trusted.warnings:
         run.warn(f"--trusted-public-keys: {warning}")
     if not trusted.keys:
-        raise ConfigError("--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces")
+        raise ConfigError(
+            "--trusted-public-keys has no key that Nix would take", hint="give NAME:BASE64, parted by spaces"
+        )
     if arguments.sigs_needed < 1:
         raise ConfigError("--sigs-needed takes a number from 1 upwards")
     distinct = len(set(trusted.keys.values()))
@@ -78,10 +80,10 @@ class _Run:
         self._stray: Counter[str] = Counter()
         self._warnings: list[str] = []
 
-    def warn(self, text: str) -> None:
+    def warn(self, message: str, *, hint: str | None = None) -> None:
         """Print a warning, and keep it for the summary in JSON."""
-        self._context.warn(text)
-        self._warnings.append(text)
+        self._context.warn(message, hint=hint)
+        self._warnings.append(f"{message}; {hint}" if hint else message)
 
     def verify(self, cache: Cache) -> None:
         """Check the narinfos of a cache."""
@@ -117,7 +119,7 @@ class _Run:
             return None
         if store and store_directory_of(info.fingerprint()) != store:
             raise FormatError(
-                f"{path}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+                f"{path}: StorePath is of another store than nix-cache-info says", hint="take it out of this cache"
             )
         verdict = judge(info.fingerprint(), info.signatures, self._trusted.keys)
         self._stray.update(verdict.stray)
@@ -151,13 +153,17 @@ class _Run:
         """Print the summary. Returns the exit code."""
         for name, count in sorted(self._stray.items()):
             self.warn(
-                f"{count} narinfos have a signature under {name} that does not hold, beside one that does; "
-                "nix store verify fails on such"
+                f"{count} narinfos have a signature under {name} that does not hold, beside one that does",
+                hint="nix store verify fails on such",
             )
         if self._counts["odd"]:
             self.warn(
-                f"{self._counts['odd']} narinfos have a signature that is not spelled as Nix writes it, and other "
-                "programs may refuse it; drop it and sign again"
+                (
+                    f"{self._counts['odd']} narinfos have a signature that is not spelled as Nix writes it, and "
+                    "other programs may "
+                    "refuse it"
+                ),
+                hint="drop it and sign again",
             )
         malformed = self._trusted.malformed
         counts = {kind: self._counts[kind] for kind in ("verified", "bad", "gone", "faults")}

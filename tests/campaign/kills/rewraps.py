@@ -1,4 +1,4 @@
-"""Changes of a master key killed at any moment: `python -m kills.reseals 1000`, and what became of the keys."""
+"""Changes of a master key killed at any moment: `python -m kills.rewraps 1000`, and what became of the keys."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _change(place: Place, figures: Figures, kills: int, writers: int, chance: Ra
         if writers:
             _under_fire(place, figures, writers, chance, before)
             before = _everything(place)
-        while _reseal(place, figures, kills, chance) is None:
+        while _rewrap(place, figures, kills, chance) is None:
             assert _everything(place) == before, "a key is lost, or changed"
     assert _left(place) == 0, "something is still sealed with the previous master key"
     assert _everything(place, previous=False) == before, "a key is lost, or changed"
@@ -119,7 +119,7 @@ def _check_what_was_written(place: Place, found: _Everything) -> None:
         assert reference in found, "a key that was made meanwhile is lost"
         labels[reference, key] = value
     with place.open(previous=False) as ring:
-        store = ring.open_store().store
+        store = ring.open_store()
         for (reference, key), value in labels.items():
             name, _, version = reference.partition("@")
             assert store.get(name, int(version)).info.labels[key] == value, "a label is lost"
@@ -130,7 +130,7 @@ def _under_fire(place: Place, figures: Figures, writers: int, chance: Random, be
     children = [forked(partial(_write, place, number, chance.randrange(1000))) for number in range(writers)]
     until = time.monotonic() + _FIRE_SECONDS
     while time.monotonic() < until:
-        assert _reseal(place, figures, figures.kills + 1, chance) in (None, 0)
+        assert _rewrap(place, figures, figures.kills + 1, chance) in (None, 0)
         found = _everything(place)
         assert {reference: found.get(reference) for reference in before} == before, "a key is lost, or changed"
         before |= found
@@ -140,7 +140,7 @@ def _under_fire(place: Place, figures: Figures, writers: int, chance: Random, be
         figures.writes += writes
 
 
-def _reseal(place: Place, figures: Figures, kills: int, chance: Random) -> int | None:
+def _rewrap(place: Place, figures: Figures, kills: int, chance: Random) -> int | None:
     """The exit code of a change; None: it was killed, as it is while there are fewer kills than that."""
     moment = chance.random() * _LONGEST_MOMENT_SECONDS[place.seal]
     code = ended(forked(partial(_seal_anew, place)), moment if figures.kills < kills else None)
@@ -154,7 +154,7 @@ def _reseal(place: Place, figures: Figures, kills: int, chance: Random) -> int |
 
 def _seal_anew(place: Place) -> int:
     with place.open() as ring:
-        return int(any(one.error is not None for one in ring.reseal()))
+        return int(any(one.error is not None for one in ring.rewrap()))
 
 
 def _left(place: Place) -> int:
@@ -162,10 +162,10 @@ def _left(place: Place) -> int:
     left = 0
     with place.open(previous=False) as ring:
         store = ring.open_store()
-        for name in store.store.names():
-            for info in store.store.versions(name):
+        for name in store.names():
+            for info in store.versions(name):
                 try:
-                    store.load(info)
+                    ring.get_record(info.reference)
                 except SealError:
                     left += 1
     return left
@@ -176,9 +176,9 @@ def _everything(place: Place, *, previous: bool = True) -> _Everything:
     found = {}
     with place.open(previous=previous) as ring:
         store = ring.open_store()
-        for name in store.store.names():
-            for info in store.store.versions(name):
-                found[info.reference] = store.load(info).secret or Secret(b"")
+        for name in store.names():
+            for info in store.versions(name):
+                found[info.reference] = ring.get_record(info.reference)[1].secret or Secret(b"")
                 assert bool(found[info.reference]) == (info.state is not State.DESTROYED)
     return found
 
@@ -202,9 +202,9 @@ def _watch(place: Place) -> int:
     with place.open() as ring:
         store = ring.open_store()
         while not stopped:
-            for name in store.store.names():
-                for info in store.store.versions(name):
-                    store.load(info)
+            for name in store.names():
+                for info in store.versions(name):
+                    ring.get_record(info.reference)
             looks = min(looks + 1, 90)
             time.sleep(0.002)
     return looks
@@ -250,4 +250,4 @@ def _row(directory: Path, pair: Pair, kills: int, writers: int) -> Sequence[int]
 
 if __name__ == "__main__":
     HEAD = "store | seal | writers | changes | kills | inside | writes meanwhile | looks | lost"
-    print_table("kills.reseals", __doc__, 1000, HEAD, PAIRS, _row)
+    print_table("kills.rewraps", __doc__, 1000, HEAD, PAIRS, _row)
