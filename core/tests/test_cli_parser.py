@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from keywright import Commands, Registry
 from keywright.cli import app
 from keywright.cli.commands import core_commands
 from keywright.cli.failures import BUG, exit_code, report
+from keywright.cli.overview import overview
 from keywright.cli.parser import CommandLine, command_parser, no_such_command
 from keywright.errors import KeywrightError
+from keywright.plugins.commands import Command
 
 
 @pytest.fixture(scope="module")
@@ -168,14 +171,16 @@ def test_reasons_are_passed_on(run: Callable[[str], str]) -> None:
 
 
 def test_the_overview(run: Callable[[str], str]) -> None:
-    """`--help` has a purpose and a first example, and lists every command, or those of the group in one column."""
-    more = "keywright COMMAND --help tells more, with an example for each.\n"
+    """`--help` has a purpose and a first example, and lists every command by task, or those of the group."""
+    more = "keywright help COMMAND tells more, with an example for each.\n"
     text = run("--help")
 
     assert text.startswith(
-        "usage: keywright COMMAND …\n\nMake, encode, keep and use cryptographic keys.\n\n  generate "
+        "usage: keywright COMMAND …\n\nMake, encode, keep and use cryptographic keys.\n\nmake keys:\n  generate  "
     )
     assert text.endswith(f"\n\n{more}First try: keywright generate cache.example.org\n")
+    assert "more:" not in text.split("\n")  # each command of the core has a task
+    assert "\nof the plugin jose:\n  jose jwk create-secret-key  print " in text
     assert run("config --help") == (
         "usage: keywright config COMMAND …\n"
         "\n"
@@ -186,6 +191,35 @@ def test_the_overview(run: Callable[[str], str]) -> None:
         "\n"
         "keywright config COMMAND --help tells more, with an example for each.\n"
     )
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_overview_fits_the_terminal(commands: Commands, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """Help texts are wrapped under their column; a long name has a line of its own; no command is left out."""
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 24)))
+    far = Command(
+        ("nix", "key", "convert-secret-to-public"), "word " * 40, lambda _: None, lambda *_: 0, (), True, "nix"
+    )
+    listed = [*commands.table.values(), far]
+
+    lines = overview("keywright", listed).splitlines()
+
+    assert max(map(len, lines)) <= min(columns, 100) - 2
+    assert "  nix key convert-secret-to-public" in lines
+    assert sum(line.count("word") for line in lines) == 40
+    for command in listed:
+        name = f"  {' '.join(command.path)}"
+        assert [line for line in lines if line == name or line.startswith(f"{name}  ")]
+
+
+@pytest.mark.parametrize(
+    ("line", "same"),
+    [("help", "--help"), ("help sign", "sign --help"), ("help config", "config --help"), ("-V", "--version"),
+     ("sign -V", "--version"), ("-V show", "--version")],
+)  # fmt: skip
+def test_help_and_version_in_other_words(run: Callable[[str], str], line: str, same: str) -> None:
+    """`keywright help COMMAND` and `-V`, which other programs have."""
+    assert run(line) == run(same) != ""
 
 
 def test_an_error_of_no_kind_is_our_bug() -> None:

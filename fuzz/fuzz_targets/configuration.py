@@ -230,13 +230,27 @@ def _parts(data: bytes, document: Mapping[str, object] | None, path: Path) -> _P
     """What is no TOML is not repeated at all."""
     if document is None:
         return _Parts([data, _CANARY.encode()], [data, _CANARY.encode()], str(path).encode())
-    names, values, secrets = [str(path)], [_CANARY], []
+    names, values = [str(path)], [_CANARY]
+    secrets: list[str] = []
     for path_of, value in _leaves(document, ()):
         (names if is_indirection(value) else values).append(str(value))
         if not is_indirection(value) and _NAMING.isdisjoint(path_of):
-            secrets.append(str(value))
+            secrets += _texts(value)
         names += [*path_of, *map(repr, path_of), *(f": {dotted(*path_of[start:])} " for start in (0, 2))]
     return _Parts(_encoded(values), _encoded(secrets), b"\n".join(_encoded(names)))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """A value's texts; of tables in a list only what they hold, as their names and punctuation are no secret."""
+    if isinstance(value, dict):
+        for name, inside in value.items():
+            if name not in _NAMING:
+                yield from _texts(inside)
+    elif isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
+        for one in value:
+            yield from _texts(one)
+    else:
+        yield str(value)
 
 
 def _encoded(texts: list[str]) -> list[bytes]:

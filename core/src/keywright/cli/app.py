@@ -26,7 +26,7 @@ _HIGHEST_CODE = 255
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. Returns the exit code; no exception is raised."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _spelled_out(list(sys.argv[1:] if arguments is None else arguments))
     try:
         fill_closed()
         code = dispatch(given)
@@ -36,6 +36,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
         code = report(given, error)
     return code
+
+
+def _spelled_out(given: list[str]) -> list[str]:
+    """`keywright help WORDS` is `keywright WORDS --help`."""
+    return [*given[1:], "--help"] if given[:1] == ["help"] else given
 
 
 def dispatch(given: Sequence[str]) -> int:
@@ -104,7 +109,9 @@ def _run(command: Command, arguments: Namespace, loading: Loading) -> int:
 def _without_command(found: Found, commands: Commands, options: Namespace) -> int:
     """Print the list of commands, for `--help` or because no command was named."""
     group = " ".join(("keywright", *found.words))
-    text = _overview(group, commands.below(found.words))
+    from keywright.cli.overview import overview
+
+    text = overview(group, commands.below(found.words))
     if options.help:
         write_text(f"{text}\n")
         return 0
@@ -114,18 +121,6 @@ def _without_command(found: Found, commands: Commands, options: Namespace) -> in
     from keywright.cli.failures import USAGE
 
     return USAGE  # the beginning of a command alone asks what exists
-
-
-def _overview(group: str, listed: Sequence[Command]) -> str:
-    width = max((len(" ".join(command.path)) for command in listed), default=0)
-    lines = [f"usage: {group} COMMAND …", ""]
-    if group == "keywright":
-        lines += ["Make, encode, keep and use cryptographic keys.", ""]
-    lines += [f"  {' '.join(command.path):{width}}  {command.help}" for command in listed]
-    lines += ["", f"{group} COMMAND --help tells more, with an example for each."]
-    if group == "keywright":
-        lines += ["First try: keywright generate cache.example.org"]
-    return "\n".join(lines)
 
 
 def print_version(*, json: bool) -> int:

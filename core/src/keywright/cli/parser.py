@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from keywright.plugins.commands import Command, Commands, Uses
 
 _VALUES = {"--config": "a value", "--profile": "a value", "--store": "a value", "--option": "two values"}
-_READ_FIRST = ("--config", "--profile", "--option", "--json", "--debug", "--version", "-h", "--help")
-_FLAG_LETTERS = frozenset("hqv")
+_READ_FIRST = ("--config", "--profile", "--option", "--json", "--debug", "-V", "--version", "-h", "--help")
+_FLAG_LETTERS = frozenset("hqvV")
 _PLAIN_OPTION = "--[a-z][a-z-]{0,27}"
 
 
 def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, letters: bool = True) -> None:
-    """Add the options that every command has, without those that would have no effect; `letters`: `-q` and `-v` too."""
+    """Add the options that every command has, without those that would have no effect; `letters`: short ones too."""
     group = parser.add_argument_group("options of every command")
     group.add_argument("--config", metavar="FILE", help="the configuration file to use")
     if uses in ("ring", "config"):
@@ -41,12 +41,16 @@ def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, 
             "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
             help="set one setting, such as --option stores.local.path keys.db",
         )  # fmt: skip
-    quiet, verbose = (("-q", "--quiet"), ("-v", "--verbose")) if letters else (("--quiet",), ("--verbose",))
+    quiet, verbose, version = (
+        (("-q", "--quiet"), ("-v", "--verbose"), ("-V", "--version"))
+        if letters
+        else (("--quiet",), ("--verbose",), ("--version",))
+    )
     group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
     group.add_argument(*quiet, action="store_true", help="print no notes and warnings")
     group.add_argument(*verbose, action="count", default=0, help="say more")
     group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
-    group.add_argument("--version", action="store_true", help="print the version and exit")
+    group.add_argument(*version, action="store_true", help="print the version and exit")
 
 
 class Found(NamedTuple):
@@ -92,6 +96,7 @@ class CommandLine:
                 arguments = [one for one in arguments if one.partition("=")[0] != error.argument_name]
             else:
                 self.options.help = self.options.help or "-h" in unknown
+                self.options.version = self.options.version or "-V" in unknown
                 break
 
     @cached_property
@@ -296,13 +301,17 @@ def command_parser(command: Command) -> Parser:
     return parser
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
+def terminal_width() -> int:
+    """How many columns help may have: those of the terminal but two, at most 98, also without a terminal."""
     try:
-        width = min(os.get_terminal_size(1).columns, 100) - 2
+        return min(os.get_terminal_size(1).columns, 100) - 2
     except OSError:
-        width = 98
-    # RawValue a width, argparse leaves out an import that costs more than parsing does.
-    return argparse.RawDescriptionHelpFormatter(prog, width=width)
+        return 98
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    # Given a width, argparse leaves out an import that costs more than parsing does.
+    return argparse.RawDescriptionHelpFormatter(prog, width=terminal_width())
 
 
 def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
