@@ -65,7 +65,7 @@ ERRORS = WriteErrors(
     sync=ErrorTable(other="{subject}: sync"),
     finish=ErrorTable(other=Report("{subject}: finish", error=DurabilityError)),
 )
-NOBODY = 65_534
+OTHER_USER = 65_534
 
 
 # --- What the system reports ---
@@ -193,13 +193,13 @@ def test_a_written_file_is_whole_and_alone(tmp_path: Path, data: bytes, replace:
 def test_mode_owner_and_time(tmp_path: Path) -> None:
     """They are as the caller wants them; an owner who cannot be set is passed over."""
     path = tmp_path / "key"
-    owner = os.stat_result((0, 0, 0, 0, NOBODY, NOBODY, 0, 0, 0, 0))
+    owner = os.stat_result((0, 0, 0, 0, OTHER_USER, OTHER_USER, 0, 0, 0, 0))
 
     write_file(str(path), b"x", replace=False, subject="x", errors=ERRORS, mode=0o644, owner=owner, time_ns=10**18)
 
     found = path.stat()
     assert stat.S_IMODE(found.st_mode) == 0o644
-    assert found.st_uid == (NOBODY if ME == 0 else ME)
+    assert found.st_uid == (OTHER_USER if ME == 0 else ME)
     assert found.st_mtime_ns == 10**18
 
 

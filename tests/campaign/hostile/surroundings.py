@@ -13,7 +13,7 @@ from support.errors import text_of
 
 from keywright import Record, RecordInfo, Secret
 
-NOBODY: Final = 65_534
+OTHER_USER: Final = 65_534
 
 
 def needs_root() -> None:
@@ -84,12 +84,12 @@ def in_child(function: Callable[[], object]) -> str:
     return answer
 
 
-def nobody(function: Callable[[], object], user: int = NOBODY) -> str:
+def nobody(function: Callable[[], object], user: int = OTHER_USER) -> str:
     """The same in a child that is an unprivileged user."""
 
     def call() -> object:
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresgid(OTHER_USER, OTHER_USER, OTHER_USER)
         os.setresuid(user, user, user)
         return function()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from hostile.surroundings import NOBODY, contents, in_child, needs_root, record, told
+from hostile.surroundings import OTHER_USER, contents, in_child, needs_root, record, told
 from kills.worker import OPENERS, Open
 from support import Keywright
 from support.errors import text_of
@@ -280,15 +280,15 @@ def test_a_directory_swapped_by_another_user(kind: str, place: Path, level: str)
     make(opened, b"canary-one")
     make(OPENERS[kind](theirs), b"canary-evil")
     for path in (*theirs.rglob("*"), theirs, place):
-        os.chown(path, NOBODY, NOBODY)
+        os.chown(path, OTHER_USER, OTHER_USER)
     if level == "store":
-        os.chown(mine, NOBODY, NOBODY)
+        os.chown(mine, OTHER_USER, OTHER_USER)
         swapped = mine / ("keys" if kind == "file" else "keys.db")
         other = theirs / swapped.name
     else:
         swapped, other = mine, theirs
 
-    worked, refused = attack(opened, swapped, other, user=NOBODY)
+    worked, refused = attack(opened, swapped, other, user=OTHER_USER)
 
     assert refused, f"{worked} calls worked, and none met the attacker"
 

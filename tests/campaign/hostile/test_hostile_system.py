@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hostile.surroundings import NOBODY, contents, fill, in_child, needs_root, nobody, record, told
+from hostile.surroundings import OTHER_USER, contents, fill, in_child, needs_root, nobody, record, told
 from kills.worker import Open
 from support import Keywright
 from support.errors import text_of
@@ -370,8 +370,8 @@ def own(place: Path, *, mode: int) -> None:
     """Give all below to the user nobody; directories get this mode."""
     for directory, _, files in os.walk(place, topdown=False):
         for name in files:
-            os.chown(os.path.join(directory, name), NOBODY, NOBODY)
-        os.chown(directory, NOBODY, NOBODY)
+            os.chown(os.path.join(directory, name), OTHER_USER, OTHER_USER)
+        os.chown(directory, OTHER_USER, OTHER_USER)
         os.chmod(directory, mode)
 
 
@@ -402,7 +402,7 @@ def test_another_users_store(kind: str, place: Path, store_path: Path, opened: O
 
     assert nobody(open_it) == "['a']"
 
-    assert nobody(open_it, NOBODY - 1) == OWNED[kind].format(path=store_path)
+    assert nobody(open_it, OTHER_USER - 1) == OWNED[kind].format(path=store_path)
 
 
 def test_a_store_in_a_sticky_directory(kind: str, place: Path, opened: Open) -> None:
@@ -435,7 +435,7 @@ def test_a_name_taken_by_another_user_in_a_sticky_directory(
             store.create(record("b", payload=b"canary-two"))
         return "done"
 
-    assert nobody(use, NOBODY - 1).startswith("AccessDeniedError: ")
+    assert nobody(use, OTHER_USER - 1).startswith("AccessDeniedError: ")
     assert b"canary-two" not in b"".join(path.read_bytes() for path in place.rglob("*") if path.is_file())
 
 

@@ -32,7 +32,7 @@ How to read it:
 - **rule** says where the fault is forbidden. With *may* or *should* the standard leaves a choice, with *intent* it says
   what a key is for, with *producer* it binds who writes such a thing and not who reads it. With *ours* no standard
   forbids it: it is strictness that keywright adds. A library that accepts any of these breaks no rule.
-- **refuses**: an error of the library's own, ValueError or TypeError. **crashes**: any other error, named; whoever
+- **refuses**: an error of the library's own, ValueError or TypeError. **crashes**: any other error, named; code that
   catches the library's errors alone does not catch it. **n/a**: not asked, because the library has no such call, reads
   no JSON text of keys, or does not take the token or key without the fault either.
 - Each library is called as its documentation shows, with the list of allowed algorithms, the audience and the issuer

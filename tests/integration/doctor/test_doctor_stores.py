@@ -149,7 +149,7 @@ def test_faults_in_a_store_of_files(ring: Ring, plant: Callable[[Path], object],
     assert [said.replace(ring.keys, "PATH") for said in ring.findings()] == expected
 
 
-NOBODY = (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+OTHER_USER = (65534, 65534) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
 
 
 def database(ring: Ring, *statements: str) -> None:
@@ -277,12 +277,12 @@ def test_a_log_that_cannot_be_cleared(ring: Ring) -> None:
             copy = Path(directory) / f"keys.db{end}"
             copy.write_bytes(Path(ring.db + end).read_bytes())
             copy.chmod(0o600)
-            os.chown(copy, *NOBODY)
-        os.chown(directory, *NOBODY)
+            os.chown(copy, *OTHER_USER)
+        os.chown(directory, *OTHER_USER)
         os.chmod(directory, 0o500)
         path = os.path.join(os.path.realpath(directory), "keys.db")
 
-        os.seteuid(NOBODY[0])
+        os.seteuid(OTHER_USER[0])
         try:
             told = ring.findings(stores={"db": {"backend": "sqlite", "path": path}})
         finally:

@@ -501,7 +501,7 @@ class Stores:
 
         Raises:
             KeyNotFoundError: there is no such name or version.
-            PolicyError: the reference names no version, and there is none that it could mean.
+            PolicyError: the reference names no version, and the name has no primary.
         """
         opened = self.get(store, name=reference.name)
         infos = self.versions(opened, reference.name, reference.version)

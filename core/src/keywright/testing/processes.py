@@ -22,7 +22,7 @@ from typing import Final, Literal, NoReturn, TypeVar, cast
 
 import pytest
 
-NOBODY: Final = 65_534
+OTHER_USER: Final = 65_534
 """A user and group without rights, for tests that run as root."""
 
 LONGEST_SECONDS = 60.0
@@ -129,8 +129,8 @@ def drop_privileges() -> None:
     """Become a user without privileges, if this is root's process. For forked children, as it cannot be undone."""
     if is_root():
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.setresgid(OTHER_USER, OTHER_USER, OTHER_USER)
+        os.setresuid(OTHER_USER, OTHER_USER, OTHER_USER)
 
 
 def _reports(works: Sequence[Callable[[], object]], seconds: float) -> list[str | Literal[False]]:

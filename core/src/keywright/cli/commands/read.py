@@ -45,7 +45,7 @@ def run_export(arguments: Namespace, context: Context) -> int:
 
 
 def _named(context: Context, reference: str, format_: str | None) -> tuple[str, str | None]:
-    """The version and format that `reference` resolves to, for the JSON document; as given if there is none."""
+    """The version and format that `reference` resolves to, for the JSON document; as given without one."""
     name, version = parse_reference(reference)
     for one in context.ring.show(name).versions:
         if one.phase is Phase.SIGNING if version is None else one.info.version == version:

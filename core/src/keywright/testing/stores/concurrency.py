@@ -8,16 +8,16 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from threading import Event
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import pytest
 
-from keywright import Record, RecordInfo, Secret, State, Store, WritableStore
+from keywright import Guard, GuardedStore, Record, RecordInfo, Revision, Secret, State, Store, WritableStore
 from keywright.errors import (
     ConflictError,
     KeyExistsError,
@@ -28,7 +28,7 @@ from keywright.errors import (
 )
 from keywright.testing import processes
 from keywright.testing.processes import interrupt_often, run_alone, run_in_threads, run_together, run_until_killed
-from keywright.testing.stores.contract import OpenWritableStore, StoreContract, create, listed, read, revisions
+from keywright.testing.stores.contract import ABSENT, OpenWritableStore, StoreContract, create, listed, read, revisions
 
 FORK_SECONDS = 10.0
 """How long a child may take to create one record before it counts as hanging."""
@@ -38,6 +38,7 @@ _SUCCESSES: Final = 4  # of each writer
 _TRIES: Final = 2_000
 _IDLE_READS: Final = 50
 _LOOK_SECONDS: Final = 0.5
+_GUARDED_WRITES: Final = 20  # of each thread
 _CONTESTED: Final = ("a", "a/b", "c", "d")
 _COUNTER: Final = RecordInfo(name="counter", version=1, labels={"count": "0"})
 _T = TypeVar("_T")
@@ -504,3 +505,95 @@ class ConcurrencyRules(StoreContract):
         if versions:
             store.remove("a", [info.revision for info in versions])
         self._use(store)
+
+    # Guarded writes
+
+    def _guarded(self, open_store: OpenWritableStore) -> AbstractContextManager[GuardedStore]:
+        self.needs("guarded")
+        self.needs("metadata")
+        return cast("AbstractContextManager[GuardedStore]", open_store())
+
+    def test_store_80_a_guarded_write_happens_while_the_guard_stands(self, open_store: OpenWritableStore) -> None:
+        """STORE-80: Each write with a `guard` happens if the record that it names has that revision.
+
+        Why: A sealed store is written to under the header that the writer has read, and under no other.
+
+        Do: Look the record up in the transaction, or under the lock, that writes.
+        """
+        with self._guarded(open_store) as store:
+            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
+            guard = Guard("keywright.store", 1, header.revision)
+
+            info = store.create(Record(RecordInfo(name="a", version=1), self.payload(b"one")), guard=guard)
+            if not self.capabilities.keys_stay_inside:
+                info = store.replace_payload("a", 1, Secret(b"two"), info.revision, guard=guard)
+            info = store.update_info(replace(info, reason="r"), info.revision, guard=guard)
+            info = store.destroy(replace(info, state=State.DESTROYED), info.revision, guard=guard)
+
+            assert store.get("a", 1) == Record(info, None)
+
+    def test_store_81_a_write_under_another_guard_is_refused(self, open_store: OpenWritableStore) -> None:
+        """STORE-81: A write whose guard has another revision, or does not exist, raises ConflictError without effect.
+
+        Why: A process that did not notice a new master key would write a key that nothing opens any more.
+
+        Do: Compare before you write anything; an absent record is no match either.
+        """
+        with self._guarded(open_store) as store:
+            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
+            held = store.create(Record(RecordInfo(name="a", version=1), self.payload(b"p")))
+            changed = store.update_info(replace(header, reason="r"), header.revision)
+
+            for guard in (
+                Guard("keywright.store", 1, header.revision),
+                Guard("keywright.store", 2, changed.revision),
+                Guard(ABSENT, 1, changed.revision),
+            ):
+                for write in (
+                    partial(store.create, Record(RecordInfo(name="b", version=1), self.payload(b"p"))),
+                    partial(store.update_info, replace(held, reason="r"), held.revision),
+                    partial(store.replace_payload, "a", 1, Secret(b"other"), held.revision),
+                    partial(store.destroy, replace(held, state=State.DESTROYED), held.revision),
+                ):
+                    if write.func == store.replace_payload and self.capabilities.keys_stay_inside:
+                        continue
+                    with pytest.raises(ConflictError):
+                        write(guard=guard)
+
+            assert store.get("a", 1) == Record(held, self.payload(b"p"))
+            assert list(store.names()) == ["a", "keywright.store"]
+
+    def test_store_82_no_write_follows_a_change_of_its_guard(self, open_store: OpenWritableStore) -> None:
+        """STORE-82: Once a change of the guard's record was reported as done, no write under its old revision happens.
+
+        Why: The one who changes a master key then rewrites every record; one that appears later is missed.
+
+        Do: Hold one lock or transaction from comparing the guard's revision to the end of the write.
+        """
+        with self._guarded(open_store) as store:
+            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
+            current, seen = [header], dict[Revision, set[str]]()
+
+            def write(number: int) -> list[tuple[Revision, str]]:
+                written = []
+                for attempt in range(_GUARDED_WRITES):
+                    name, revision = f"a/{number}-{attempt}", current[0].revision
+                    with suppress(ConflictError):
+                        store.create(
+                            Record(RecordInfo(name=name, version=1), self.payload(b"p")),
+                            guard=Guard("keywright.store", 1, revision),
+                        )
+                        written.append((revision, name))
+                return written
+
+            def change(_number: int) -> list[tuple[Revision, str]]:
+                for attempt in range(_GUARDED_WRITES):
+                    old = current[0]
+                    current[0] = store.update_info(replace(old, reason=str(attempt)), old.revision)
+                    seen[old.revision] = set(store.names("a/"))
+                return []
+
+            results = run_in_threads([partial(change, 0), *(partial(write, number) for number in range(4))])
+
+        late = [name for written in results for revision, name in written if name not in seen.get(revision, {name})]
+        assert late == []

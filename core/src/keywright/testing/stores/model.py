@@ -101,7 +101,7 @@ class _Histories(RuleBasedStateMachine):
 
     @rule(which=_which, payload=_payloads, stale=_known_revisions)
     def replace_payload(self, which: int, payload: Secret | None, stale: int) -> None:
-        """Change the payload alone; be refused where there is none."""
+        """Change the payload alone; be refused for a record without one."""
         old, payload = self._pick(which), payload or Secret(b"")
         name, version = old.info.name, old.info.version
         refusal = UnsupportedOperationError if old.payload is None else None

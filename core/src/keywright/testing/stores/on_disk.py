@@ -28,7 +28,7 @@ from keywright.errors import (
     StoreError,
     UnsupportedOperationError,
 )
-from keywright.testing.processes import NOBODY, drop_privileges, is_root, run_alone
+from keywright.testing.processes import OTHER_USER, drop_privileges, is_root, run_alone
 from keywright.testing.stores.contract import OpenWritableStore, create, listed, remove, unrevised
 from keywright.testing.stores.place import (
     Damage,
@@ -366,7 +366,7 @@ class OnDiskStoreContract(WritableStoreContract):
     def _as_owner(self, place: Path, work: Callable[[], list[str]]) -> list[str]:
         """Do it as a user without privileges who owns the store: if this is root, as another one."""
         if is_root():
-            Place(place).give(NOBODY)
+            Place(place).give(OTHER_USER)
 
         def unprivileged() -> list[str]:
             _become_another_user(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,8 +19,6 @@ from keywright import (
     Attributes,
     BatchStore,
     CheckedStore,
-    Guard,
-    GuardedStore,
     Problem,
     Record,
     RecordInfo,
@@ -31,7 +29,7 @@ from keywright import (
 )
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError, UnsupportedOperationError
 from keywright.testing.leaks import assert_hidden, traceback_with_locals
-from keywright.testing.processes import run_in_threads, run_until_killed
+from keywright.testing.processes import run_until_killed
 from keywright.testing.rules import SHORT_LAW
 from keywright.testing.stores.concurrency import ConcurrencyRules
 from keywright.testing.stores.contract import (
@@ -62,7 +60,6 @@ _HARD_NAMES: Final = (
     "true",
 )
 _BARE: Final = RecordInfo(name="a", version=1)
-_GUARDED_WRITES: Final = 20  # of each thread
 _BATCH: Final = 200  # records
 _TIME: Final = datetime(2026, 11, 21, 20, 52, 13, 1, tzinfo=UTC)
 _METADATA: Final[dict[str, Any]] = {
@@ -468,98 +465,6 @@ class WritableStoreContract(ConcurrencyRules):
         check_only(open_store, Record(stored, self.payload(b"p")))
         remove(open_store, "keywright.store")
         assert listed(open_store) == []
-
-    # Guarded writes
-
-    def _guarded(self, open_store: OpenWritableStore) -> AbstractContextManager[GuardedStore]:
-        self.needs("guarded")
-        self.needs("metadata")
-        return cast("AbstractContextManager[GuardedStore]", open_store())
-
-    def test_store_80_a_guarded_write_happens_while_the_guard_stands(self, open_store: OpenWritableStore) -> None:
-        """STORE-80: Each write with a `guard` happens if the record that it names has that revision.
-
-        Why: A sealed store is written to under the header that the writer has read, and under no other.
-
-        Do: Look the record up in the transaction, or under the lock, that writes.
-        """
-        with self._guarded(open_store) as store:
-            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
-            guard = Guard("keywright.store", 1, header.revision)
-
-            info = store.create(Record(_BARE, self.payload(b"one")), guard=guard)
-            if not self.capabilities.keys_stay_inside:
-                info = store.replace_payload("a", 1, Secret(b"two"), info.revision, guard=guard)
-            info = store.update_info(replace(info, reason="r"), info.revision, guard=guard)
-            info = store.destroy(replace(info, state=State.DESTROYED), info.revision, guard=guard)
-
-            assert store.get("a", 1) == Record(info, None)
-
-    def test_store_81_a_write_under_another_guard_is_refused(self, open_store: OpenWritableStore) -> None:
-        """STORE-81: A write whose guard has another revision, or does not exist, raises ConflictError without effect.
-
-        Why: A process that did not notice a new master key would write a key that nothing opens any more.
-
-        Do: Compare before you write anything; an absent record is no match either.
-        """
-        with self._guarded(open_store) as store:
-            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
-            held = store.create(Record(_BARE, self.payload(b"p")))
-            changed = store.update_info(replace(header, reason="r"), header.revision)
-
-            for guard in (
-                Guard("keywright.store", 1, header.revision),
-                Guard("keywright.store", 2, changed.revision),
-                Guard(ABSENT, 1, changed.revision),
-            ):
-                for write in (
-                    partial(store.create, Record(RecordInfo(name="b", version=1), self.payload(b"p"))),
-                    partial(store.update_info, replace(held, reason="r"), held.revision),
-                    partial(store.replace_payload, "a", 1, Secret(b"other"), held.revision),
-                    partial(store.destroy, replace(held, state=State.DESTROYED), held.revision),
-                ):
-                    if write.func == store.replace_payload and self.capabilities.keys_stay_inside:
-                        continue
-                    with pytest.raises(ConflictError):
-                        write(guard=guard)
-
-            assert store.get("a", 1) == Record(held, self.payload(b"p"))
-            assert list(store.names()) == ["a", "keywright.store"]
-
-    def test_store_82_no_write_follows_a_change_of_its_guard(self, open_store: OpenWritableStore) -> None:
-        """STORE-82: Once a change of the guard's record was reported as done, no write under its old revision happens.
-
-        Why: The one who changes a master key then rewrites every record; one that appears later is missed.
-
-        Do: Hold one lock or transaction from comparing the guard's revision to the end of the write.
-        """
-        with self._guarded(open_store) as store:
-            header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
-            current, seen = [header], dict[Revision, set[str]]()
-
-            def write(number: int) -> list[tuple[Revision, str]]:
-                written = []
-                for attempt in range(_GUARDED_WRITES):
-                    name, revision = f"a/{number}-{attempt}", current[0].revision
-                    with suppress(ConflictError):
-                        store.create(
-                            Record(RecordInfo(name=name, version=1), self.payload(b"p")),
-                            guard=Guard("keywright.store", 1, revision),
-                        )
-                        written.append((revision, name))
-                return written
-
-            def change(_number: int) -> list[tuple[Revision, str]]:
-                for attempt in range(_GUARDED_WRITES):
-                    old = current[0]
-                    current[0] = store.update_info(replace(old, reason=str(attempt)), old.revision)
-                    seen[old.revision] = set(store.names("a/"))
-                return []
-
-            results = run_in_threads([partial(change, 0), *(partial(write, number) for number in range(4))])
-
-        late = [name for written in results for revision, name in written if name not in seen.get(revision, {name})]
-        assert late == []
 
     # Batches
 
