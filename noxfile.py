@@ -54,11 +54,12 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def lint(session: nox.Session) -> None:
-    """Check style and form, and which module may import which."""
+    """Check style and form, which module may import which, and the words of sources and documentation."""
     sync(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
+    session.run("python", "docs/words.py")
 
 
 @nox.session(python="3.11")

@@ -144,7 +144,7 @@ def test_a_public_half_that_is_no_rsa_key_is_refused() -> None:
     for other in (b"", b"junk", EC.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)):
         assert refused(public_object, Key("rsa", "", None, other)) == (
             InvalidKeyError,
-            "the public half of the RSA key is none; export it again from the program that made it",
+            "the public half of the RSA key is not valid; export it again from the program that made it",
         )
 
 
@@ -360,7 +360,7 @@ def test_a_key_without_alg_needs_an_algorithm() -> None:
 A = oct_key(bytes(range(64)), kid="a", alg="HS256")
 B = oct_key(bytes(range(1, 65)), kid="b", alg="HS256")
 CURVE = {**public(create_curve_key("P-256")), "kid": "c", "alg": "ES256"}
-MIXED = "the JWK Set mixes symmetric keys with public ones, and a secret that is published is none; take it out"
+MIXED = "the JWK Set mixes symmetric keys with public ones, and a published secret is not secret; take it out"
 NO_KID = "a key of the JWK Set has no kid, so no token can name it; ask its publisher to fix the set"
 ONE_KID = "two keys of the JWK Set have one kid; ask its publisher to fix the set"
 NO_ARRAY = "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1); get the set again from its issuer"

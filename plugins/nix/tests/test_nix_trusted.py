@@ -66,7 +66,7 @@ TRAPS = {
     "a secret key": (
         SECRET,
         [],
-        f"key 1 (a-1) {OUT} it is a secret key, which is none any more; give the public half of a new one",
+        f"key 1 (a-1) {OUT} it is a secret key, which is no longer secret; give the public half of a new one",
     ),
     "a point of small order": (
         UNSOUND,

@@ -122,7 +122,7 @@ class Tail(NamedTuple):
     """Where the next line goes.
 
     Attributes:
-        hash: of the last whole line; None: there is none.
+        hash: of the last whole line; None without one.
         cut: what is behind it and is not a line: one that was being written when the system or the disk ended.
         is_ended: whether the file ends with a line feed, or is empty.
         size: of the whole file, in bytes.

@@ -31,7 +31,7 @@ class Verified(NamedTuple):
 
     Attributes:
         lines: how many there are.
-        hash: of the last whole line; None: there is none.
+        hash: of the last whole line; None without one.
         faults: what was changed, ascending by line.
         notes: what a crash left, and the log accounts for.
     """

@@ -111,7 +111,7 @@ def status(name: str, directory: int) -> os.stat_result:
     """What the entry of a directory is; a link is not followed.
 
     Raises:
-        OSError: that cannot be seen, `FileNotFoundError` if there is none.
+        OSError: that cannot be seen, `FileNotFoundError` if it does not exist.
     """
     return os.stat(name, dir_fd=directory, follow_symlinks=False)
 

@@ -309,7 +309,7 @@ class Version(NamedTuple):
     Attributes:
         info: with its revision.
         metadata: the bytes of `meta.json`.
-        payload: None: there is none, or it was not asked for.
+        payload: None without one, or if it was not asked for.
         key: what the file of the payload is; None: there is no payload.
         files: the names of the files that were there; not those that start with a dot, which are not the store's.
     """
@@ -382,7 +382,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
 
     No lock is needed: each file is replaced as a whole, metadata or payload, never both. If the metadata is the same
     before and after the payload was read, both belong together. A reader that met a writer may see damage where
-    there is none; a second reading under the lock tells them apart.
+    it does not exist; a second reading under the lock tells them apart.
 
     Files that start with a dot, which a file manager or an editor leaves, are passed over and left where they are.
 

@@ -122,7 +122,7 @@ class FileStore:
         return self._each(lambda root: islice(walk(root, self._path, prefix, after), end))
 
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
-        """Add a version, and the store if there is none yet. Returns its info with the revision filled in.
+        """Add a version, and the store if it does not exist yet. Returns its info with the revision filled in.
 
         Raises:
             KeyExistsError: the version exists already; nothing was written.
@@ -210,7 +210,7 @@ class FileStore:
             raise StoreUnavailableError(f"{self._path}: the store was closed", hint="open it again")
 
     def _root(self) -> Directory | None:
-        """The root, checked; None if there is none and never was."""
+        """The root, checked; None if it does not exist and never did."""
         self._check_open()
         known = self._known  # before looking: another thread may make the store meanwhile
         root = open_root(self._path)

@@ -92,7 +92,7 @@ def under_lock(private: int, subject: str, work: Callable[[int], _T], *, patienc
     Every use opens the file, so that threads exclude each other too.
 
     Raises:
-        OSError: the file cannot be opened (FileNotFoundError: shared, and there is none) or locked.
+        OSError: the file cannot be opened (FileNotFoundError: shared, and it does not exist) or locked.
         CorruptedStoreError: it is not a regular file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
@@ -205,7 +205,7 @@ def write(
     known: bool = False,
     patience: float,
 ) -> _T:
-    """What `work` returns. The store at `path` is locked meanwhile, and made if there is none; nothing stays half made.
+    """What `work` returns. Meanwhile the store at `path` is locked; a missing one is made, and nothing stays half made.
 
     `known` says that there was one, which is not made again; `patience` is how long to wait for another writer, in
     seconds.

@@ -51,7 +51,7 @@ def check_algorithm(algorithm: object, what: str) -> str:
 
 
 def check_allowed(algorithms: object, what: str = "each of algorithms") -> frozenset[str] | None:
-    """The allow-list, checked; None if there is none. `what` names one of them in messages.
+    """The allow-list, checked; None without one. `what` names one of them in messages.
 
     Raises:
         ConfigError: it is a text, which would be taken apart letter by letter, or not a collection, or empty.

@@ -73,7 +73,7 @@ def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
     Testing the `primes` of an RSA key takes 0.1 s at 2048 bits; a caller that decrypts with its own key may skip it.
 
     Raises:
-        NotExportableError: there is none.
+        NotExportableError: the key has no secret half.
         InvalidKeyError: the halves do not belong together, a number is out of its range; as `public_object`.
         UnsupportedOperationError: as `public_object`.
     """
@@ -142,7 +142,7 @@ def _rsa_public(public: bytes) -> RSAPublicKey:
     key = load_rsa_public(public)
     if key is None:
         raise InvalidKeyError(
-            "the public half of the RSA key is none", hint="export it again from the program that made it"
+            "the public half of the RSA key is not valid", hint="export it again from the program that made it"
         )
     numbers = key.public_numbers()
     check_rsa(numbers.n, numbers.e)

@@ -137,7 +137,7 @@ def find_caches(targets: Sequence[str]) -> list[Cache]:
     is shown as it was named first.
 
     Raises:
-        ConfigError: A target is none of these. Whether it exists is not checked.
+        ConfigError: A target is something else. Whether it exists is not checked.
     """
     shown: dict[str, str] = {}
     found: dict[str, dict[str, None] | None] = {}

@@ -163,9 +163,7 @@ def _refuse_characters(payload: Secret, *, allowed: bytes) -> None:
             "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'",
             hint="Nix reads '+' and '/' in their place",
         )
-    raise MalformedKeyError(
-        "the base64 of the Nix key holds a character that is none of base64's", hint="copy it again"
-    )
+    raise MalformedKeyError("the base64 of the Nix key has a character that base64 does not have", hint="copy it again")
 
 
 def _check_length(digits: int) -> None:

@@ -83,7 +83,9 @@ def _read(word: str) -> tuple[bytes, list[str]]:
             raise
         raise MalformedKeyError("the base64 of the Nix key holds a comma", hint="part keys by spaces alone") from None
     if len(raw) != PUBLIC_BYTES:
-        raise MalformedKeyError("it is a secret key, which is none any more", hint="give the public half of a new one")
+        raise MalformedKeyError(
+            "it is a secret key, which is no longer secret", hint="give the public half of a new one"
+        )
     found = [_COMMENT] if "#" in name else []
     if joined:
         found.append(_COMMA)

@@ -30,7 +30,7 @@ LINE_FEED = (
     "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or pass --lenient"
 )
 URL_SAFE = "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'; Nix reads '+' and '/' in their place"
-CHARACTER = "the base64 of the Nix key holds a character that is none of base64's; copy it again"
+CHARACTER = "the base64 of the Nix key has a character that base64 does not have; copy it again"
 BAD_PADDING = (
     "the base64 of the Nix key is cut short or padded wrongly; it ends in '==' (secret key) or '=' (public key): "
     "copy it whole"

@@ -235,7 +235,7 @@ class Reviewer:
 
     @hookimpl
     def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-        """One sentence for each thing that a rule does not allow, `()` if there is none."""
+        """One sentence for each thing that a rule does not allow, `()` without one."""
         return tuple(
             objection for rule in self._rules if rule.has(request.name) for objection in _objections(rule, request)
         )

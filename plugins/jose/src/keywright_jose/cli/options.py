@@ -110,7 +110,7 @@ def time_of(text: str, now: datetime) -> datetime:
     """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from `now`.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: it is something else.
     """
     from contextlib import suppress
 
@@ -158,7 +158,7 @@ def pairs(words: Sequence[str], option: str) -> dict[str, object]:
     """`NAME=TEXT` and `NAME:=JSON` words as a dict; `option` names where they come from in messages: "--claim".
 
     Raises:
-        ConfigError: one is neither, its JSON is none, or a name stands twice.
+        ConfigError: one is neither, its JSON is not valid, or a name stands twice.
     """
     found: dict[str, object] = {}
     for word in words:

@@ -91,7 +91,7 @@ class OctKind:
     parameters = frozenset({"k"})
 
     def read_public(self, _members: Members) -> None:
-        """There is none."""
+        """An `oct` key has no public half."""
         return
 
     def read_secret(self, members: Members) -> Secret:

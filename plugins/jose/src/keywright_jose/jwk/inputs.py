@@ -26,7 +26,7 @@ class SetMessages(NamedTuple):
 PUBLISHED: Final = SetMessages(
     "a key of the JWK Set has no kid, so no token can name it; ask its publisher to fix the set",
     "two keys of the JWK Set have one kid; ask its publisher to fix the set",
-    "the JWK Set mixes symmetric keys with public ones, and a secret that is published is none; take it out",
+    "the JWK Set mixes symmetric keys with public ones, and a published secret is not secret; take it out",
 )
 OWN: Final = SetMessages(
     "a key of the JWK Set has no kid, so no token can name it; give it one",
