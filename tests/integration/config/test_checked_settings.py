@@ -177,8 +177,12 @@ def test_a_log_that_somebody_else_may_not_write(home: Path, environment: dict[st
         if directory.name.startswith("pytest-of-"):
             break
 
+    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if subprocess.run([*become, COMMAND, "--version"], cwd=home, env=environment, capture_output=True).returncode:
+        pytest.skip("another user cannot run this Python: a checkout in a home directory that is closed to others")
+
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", COMMAND, "config", "check"],
+        [*become, COMMAND, "config", "check"],
         cwd=home,
         env=environment,
         capture_output=True,
