@@ -129,7 +129,7 @@ def _settings(plugins: Registry) -> Iterator[str]:
     yield f"{NOTE}\n# Settings\n"
     yield (
         'Any setting but a table may be `{ env = "VARIABLE" }` or `{ file = "PATH" }`; a secret must be one of them. '
-        "Durations are a whole number and a unit: s, m, h, d or w.\n"
+        "Durations are a whole number and a unit: s, m, h, d, w or y.\n"
     )
     yield "## Keys: `[keys.NAME]`\n"
     yield from _setting_table(KEY_SETTINGS)

@@ -166,7 +166,7 @@ def test_reasons_are_passed_on(run: Callable[[str], str]) -> None:
     """The `--reason` of each change of state is shown with the version."""
     run("generate a --type oct")
     for state in ("disable", "enable", "compromise"):
-        run(f"{state} a@1 --reason because-of-{state}")
+        run(f"{state} a@1 --reason because-of-{state}{' --yes' if state == 'compromise' else ''}")
         assert f"because-of-{state}" in run("show a --json")
 
 

@@ -23,7 +23,7 @@ IN_PROFILE = "available: default_store, plugins, stores, seals, keys, plugin"
 QUOTE = 'is a table where a setting belongs; quote a name that has dots: [keys."example.org"]'
 SETTING_NAMES = "is no setting: their names are made of a-z, 0-9 and '_'"
 TABLE_NAMES = "they are made of a-z, 0-9, '_' and '-', a letter or digit first"
-DURATION = "must be a whole number and a unit: s, m, h, d or w, such as 90d"
+DURATION = "must be a whole number and a unit: s, m, h, d, w or y, such as 90d"
 ENDS = "or a version ends before its successor has taken over; make it longer, or leave it out"
 INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
 KID = "must be text with no other braces than {name} and {version}, and not empty"

@@ -38,7 +38,7 @@ TYPES: dict[SettingType, type] = {
     "list": tuple,
 }
 WRITTEN_OUT = f"{SECRET_RULE}; a secret written out here would be seen by too many"
-DURATION_RULE = "must be a whole number and a unit: s, m, h, d or w, such as 90d"
+DURATION_RULE = "must be a whole number and a unit: s, m, h, d, w or y, such as 90d"
 SIZE_RULE = "must be a whole number that is a multiple of 8 from 128 to 8192"
 VALUES_RULE = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 

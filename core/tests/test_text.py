@@ -21,21 +21,22 @@ from keywright.text import did_you_mean, format_duration, parse_duration
         "hours": ("12h", timedelta(hours=12)),
         "days, leading zero": ("014d", timedelta(days=14)),
         "weeks": ("2w", timedelta(weeks=2)),
+        "years": ("3y", timedelta(days=3 * 365)),
         "longest": ("36500d", timedelta(days=36_500)),
     },
 )
 def test_a_number_and_a_unit_is_a_duration(text: str, duration: timedelta) -> None:
-    """A whole number with s, m, h, d or w is read in that unit."""
+    """A whole number with s, m, h, d, w or y is read in that unit."""
     assert parse_duration(text) == duration
 
 
-NO_DURATION = ("", "90", "d", "1y", "1D", "1.5d", "-1d", "+1d", " 1d", "1d ", "1d\n", "1 d", "1d12h", "1_0d", "١d")
+NO_DURATION = ("", "90", "d", "1mo", "1D", "1.5d", "-1d", "+1d", " 1d", "1d ", "1d\n", "1 d", "1d12h", "1_0d", "١d")
 
 
 def test_anything_else_is_refused() -> None:
     """Other units, signs, fractions, blanks, other digits, sums, and durations beyond 36500 days or any timedelta."""
     for text in (*NO_DURATION, "12345678901s"):
-        with refuses(ValueError, "a whole number and a unit: s, m, h, d or w, such as 90d"):
+        with refuses(ValueError, "a whole number and a unit: s, m, h, d, w or y, such as 90d"):
             parse_duration(text)
     for text in ("36501d", "5215w", "876001h", "9999999999w"):
         with refuses(ValueError, "at most 36500d"):

@@ -168,7 +168,7 @@ GOOD_PATH = [
     ["config", "show"],
     ["config", "check"],
     ["plugins"],
-    ["compromise", "canary@1"],
+    ["compromise", "canary@1", "--yes"],
     ["destroy", "canary@1", "--yes"],
     ["export", "canary@1", "--secret"],
 ]

@@ -130,7 +130,7 @@ def test_a_life_is_logged(home: Path, keywright: Keywright) -> None:
         ("list",),
         ("show", "a"),
         ("export", "a", "--secret"),
-        ("compromise", "a@1"),
+        ("compromise", "a@1", "--yes"),
         ("destroy", "a@1", "--yes"),
     ]
 

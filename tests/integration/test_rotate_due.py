@@ -126,7 +126,7 @@ def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keyw
     """After a compromise, a version that is only announced leaves no one able to sign: rotate says so."""
     (home / "keywright.toml").write_text('[stores.a]\nbackend = "sqlite"\npath = "k"\n[keys.a]\nactivate_in = "7d"\n')
     assert keywright("generate", "a").returncode == 0
-    assert keywright("compromise", "a@1").returncode == 0
+    assert keywright("compromise", "a@1", "--yes").returncode == 0
 
     announced, at_once = keywright("rotate", "a"), keywright("rotate", "a", "--activate-in", "0s")
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_due_is_told(
     (home / "keywright.toml").write_text(f'{store}[keys.a]\nrotate_every = "1d"\n')
     key = keywright("nix", "key", "generate-secret", "--key-name", "a-1").stdout.decode()
     if code == 5:
-        assert keywright("generate", "a").returncode == keywright("compromise", "a").returncode == 0
+        assert keywright("generate", "a").returncode == keywright("compromise", "a", "--yes").returncode == 0
 
     for more in ((), ("--dry-run",), ("--json",)):
         done = keywright("rotate", "--due", *more, env={"KEYWRIGHT_KEY_A": key})

@@ -361,7 +361,7 @@ def test_a_revocation(home: Path, keywright: Keywright, nix: Nix, cache: Made) -
     sign(keywright, cache, "--key", "cache.example.org")
     old = keywright("export", "cache.example.org").stdout.decode()
     keywright("rotate", "cache.example.org", "--overlap", "0s")
-    assert keywright("compromise", "cache.example.org@1").returncode == 0
+    assert keywright("compromise", "cache.example.org@1", "--yes").returncode == 0
 
     sign(keywright, cache, "--key", "cache.example.org", "--drop", "cache.example.org-1")
 

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-_DURATION = "([0-9]{1,10})([smhdw])"
+_YEAR = 31_536_000  # not written, so that 365d stays 365d
+_DURATION = "([0-9]{1,10})([smhdwy])"
 _LONGEST_SECONDS = 36_500 * 86_400
 _LONGEST_WORD: Final = 100
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a whole number and a unit: s, m, h, d (24 hours) or w (7 days).
+    """Read a whole number and a unit: s, m, h, d (24 hours), w (7 days) or y (365 days).
 
     Raises:
         ValueError: it is written differently, or longer than 36500 days. The message says what is allowed.
@@ -25,8 +26,8 @@ def parse_duration(text: str) -> timedelta:
 
     match = re.fullmatch(_DURATION, text)
     if match is None:
-        raise ValueError("a whole number and a unit: s, m, h, d or w, such as 90d")
-    seconds = int(match[1]) * _UNITS[match[2]]
+        raise ValueError("a whole number and a unit: s, m, h, d, w or y, such as 90d")
+    seconds = int(match[1]) * (_YEAR if match[2] == "y" else _UNITS[match[2]])
     if seconds > _LONGEST_SECONDS:
         raise ValueError("at most 36500d")
     return timedelta(seconds=seconds)

@@ -115,8 +115,8 @@ def test_verify_gives_the_payload_as_it_was_signed(run: Run) -> None:
     }
 
 
-DRIFT = "--time-drift takes seconds, or a whole number and a unit (s, m, h, d or w) such as 15m, from 0s to 10m"
-TTL = "--ttl takes seconds, or a whole number and a unit (s, m, h, d or w) such as 15m, from 1s to 3650d"
+DRIFT = "--time-drift takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from 0s to 10m"
+TTL = "--ttl takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from 1s to 3650d"
 NOPE = f"--algorithm must be one of {', '.join(SIGNING)}; choose one of them"
 
 

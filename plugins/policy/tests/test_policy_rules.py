@@ -88,7 +88,9 @@ TEXTS_RULE = "must be a text, or a list of texts that is not empty"
 BITS_RULE = (
     "rule 1: minimum_bits must be a table of key types and whole numbers from 1 to 1000000, such as { rsa = 3072 }"
 )
-AGE_RULE = "rule 1: maximum_age must be a whole number from 1 and a unit: s, m, h, d or w, such as 365d; at most 36500d"
+AGE_RULE = (
+    "rule 1: maximum_age must be a whole number from 1 and a unit: s, m, h, d, w or y, such as 365d; at most 36500d"
+)
 NOTHING = (
     "rule 1 demands nothing; give it one of types, formats, minimum_bits, maximum_age, sealed = true, export = false "
     "and operations, or take it out"

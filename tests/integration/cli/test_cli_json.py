@@ -37,7 +37,7 @@ DONE: dict[str, tuple[list[str], set[str]]] = {
     "label": (["a", "x=y"], INFO),
     "disable": (["a"], INFO),
     "enable": (["a@1"], INFO),
-    "compromise": (["a@1"], INFO),
+    "compromise": (["a@1", "--yes"], INFO),
     "destroy": (["a@1", "--yes"], INFO),
     "sign": (["a"], {"reference", "kid", "algorithm", "signature"}),
     "verify": (["a", "--signature", SIGNATURE], INFO),
@@ -168,6 +168,7 @@ def test_wrong_arguments_are_told_in_json(ready: Keywright, command: str) -> Non
         pytest.param(["verify", "a", "--signature", "AAAA"], "InvalidSignatureError", 1, id="the answer is no"),
         pytest.param(["export", "a", "-o", "ed.jwk"], "KeyExistsError", 4, id="file exists"),
         pytest.param(["destroy", "a@1"], "ConfigError", 2, id="no terminal to ask on"),
+        pytest.param(["compromise", "a@1"], "ConfigError", 2, id="no terminal to ask on, compromise"),
     ],
 )
 def test_every_failure_is_told_in_json(ready: Keywright, arguments: list[str], kind: str, code: int) -> None:
@@ -303,19 +304,28 @@ def test_no_configuration_file_and_the_version(keywright: Keywright) -> None:
         assert json.loads(keywright(*arguments).stdout).keys() == {"name", "version"}
 
 
-def test_a_key_that_was_not_destroyed_is_shown_as_it_is(ready: Keywright, home: Path) -> None:
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize(
+    ("change", "answer", "code", "state"),
+    [
+        ("destroy", b"\xffno\n", 1, "enabled"),
+        ("compromise", b"\n", 1, "enabled"),
+        ("compromise", b"y\n", 0, "compromised"),
+    ],
+)
+def test_what_cannot_be_undone_is_asked_for(home: Path, change: str, answer: bytes, code: int, state: str) -> None:
     """Who answers no at the terminal gets the version, still enabled, and exit 1."""
     terminal, other = os.openpty()
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
-    command = [COMMAND, "destroy", "a@1", "--json"]
+    command = [COMMAND, change, "a@1", "--json"]
     with started(command, cwd=home, env=environment, stdin=other, stderr=other) as running:
-        os.write(terminal, b"\xffno\n")
+        os.write(terminal, answer)
         out, _ = running.communicate(timeout=60)
 
     os.close(other)
     os.close(terminal)
-    assert running.returncode == 1
-    assert (json.loads(out)["reference"], json.loads(out)["state"]) == ("a@1", "enabled")
+    assert running.returncode == code
+    assert (json.loads(out)["reference"], json.loads(out)["state"]) == ("a@1", state)
 
 
 @pytest.fixture
@@ -343,8 +353,9 @@ def test_what_is_destroyed_is_not_destroyed_again(keywright: Keywright) -> None:
 @pytest.mark.parametrize(("change", "state"), [("disable", "disabled"), ("compromise", "compromised")])
 def test_a_reason_that_is_not_kept_is_told(keywright: Keywright, change: str, state: str) -> None:
     """Of a version that is in the state already the first reason stays, and stderr says so."""
-    first = keywright(change, "a", "--reason", "first")
+    sure = ["--yes"] * (change == "compromise")
 
+    first = keywright(change, "a", "--reason", "first", *sure)
     second = keywright(change, "a", "--reason", "second")
 
     note = f"a@1 is {state} already, the reason was not recorded\n".encode()

@@ -223,7 +223,7 @@ def test_a_message_is_read_before_the_key_is_bound(home: Path, environment: dict
     """A key that is compromised while `sign` waits for its input does not sign."""
     with started([COMMAND, "sign", "a"], cwd=home, env=environment, stdin=subprocess.PIPE) as running:
         feed(running, b"mess")
-        assert shell("keywright compromise a@1").returncode == 0
+        assert shell("keywright compromise a@1 --yes").returncode == 0
         out, err = running.communicate(b"age", timeout=60)
 
     assert (running.returncode, out) == (5, b"")

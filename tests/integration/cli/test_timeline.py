@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import struct
@@ -234,16 +235,32 @@ def test_a_terminal_without_such_characters(terminal: Terminal) -> None:
 
 
 def test_what_is_not_there_is_told(home: Path, terminal: Terminal, keywright: Keywright) -> None:
-    """An empty store says so and how to fill it, and `show` takes no version."""
+    """An empty store says so and how to fill it; `show` says so of a missing version."""
     (home / "keywright.toml").write_text('[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n')
 
     assert terminal("list", columns=80) == ["store 'local' has no keys; make one with keywright generate NAME"]
     assert terminal("list", "a", columns=80) == [
         "store 'local' has no key that the arguments ask for; leave them out for all that it has"
     ]
+    keywright("generate", "a", "--type", "oct")
     done = keywright("show", "a@2")
-    assert done.returncode == 2
-    assert done.stderr == b"error: show takes a NAME without @N\nhint: leave that out, and every version is shown\n"
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr == b"error: a has no version 2 in store 'local'\nhint: it has: 1\n"
+
+
+def test_one_version_is_shown(keywright: Keywright) -> None:
+    """`show NAME@N` has that version and what comes for it, as `show NAME` says it."""
+    keywright("generate", "a", "--type", "oct", "--expires", "1y")
+    keywright("rotate", "a", "--activate-in", "7d")
+
+    whole = json.loads(keywright("show", "a", "--json").stdout)
+    one = json.loads(keywright("show", "a@2", "--json").stdout)
+
+    assert one["name"] == "a"
+    assert one["versions"] == [whole["versions"][1]]
+    assert one["next"] == [event for event in whole["next"] if event["version"] == 2] != whole["next"]
+    assert keywright("show", "a@1").stdout.startswith(b"a@1\t")
+    assert keywright("show", "a@1").stdout.count(b"\n") == 1
 
 
 def test_what_was_passed_over_never_signs(keywright: Keywright) -> None:

@@ -72,7 +72,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a duration of another unit": (
         "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='3y'",
         "stores.other.timeout",
-        "s, m, h, d or w",
+        "s, m, h, d, w or y",
     ),
     "variables that are no table": ("+[stores.other]\nbackend='env'\nvariables='X'", "stores.other.variables", "table"),
     "a variable that is no text": (

@@ -40,7 +40,7 @@ _TYPES: Final[dict[str, _Schema]] = {
     "integer": {"type": "integer"},
     "boolean": {"type": "boolean"},
     "path": _NOT_EMPTY,
-    "duration": {"type": "string", "pattern": "^[0-9]{1,10}[smhdw]$"},
+    "duration": {"type": "string", "pattern": "^[0-9]{1,10}[smhdwy]$"},
     "list": {"type": "array", "items": {"type": "string"}},
     "secrets": {"type": "array", "items": _INDIRECT},
     "table": {"type": "object", "additionalProperties": {"type": "string"}},

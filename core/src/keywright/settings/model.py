@@ -70,7 +70,7 @@ _RULES: Final[dict[str, str]] = {
     "text": "text",
     "boolean": "true or false",
     "path": "a path, as text",
-    "duration": "a whole number and a unit: s, m, h, d or w, such as 90d",
+    "duration": "a whole number and a unit: s, m, h, d, w or y, such as 90d",
     "secret": 'given as { env = "VARIABLE" } or { file = "PATH" }',
     "secrets": 'a list of { env = "VARIABLE" } and { file = "PATH" }, one for each secret',
     "list": "a list of texts",

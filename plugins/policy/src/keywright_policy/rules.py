@@ -199,7 +199,7 @@ def _maximum_age(where: str, value: object) -> MaximumAge:
         with suppress(ValueError):
             duration = parse_duration(value)
     if not duration:
-        _refuse(where, "a whole number from 1 and a unit: s, m, h, d or w, such as 365d; at most 36500d")
+        _refuse(where, "a whole number from 1 and a unit: s, m, h, d, w or y, such as 365d; at most 36500d")
     return MaximumAge(duration, str(value))
 
 

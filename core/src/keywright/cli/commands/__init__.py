@@ -50,7 +50,10 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright list",
         "keywright list prod/ --label team=web --json",
     )),
-    ("show", "read", "ring", "show the versions of a name", ("keywright show cache.example.org",)),
+    ("show", "read", "ring", "show the versions of a name", (
+        "keywright show cache.example.org",
+        "keywright show cache.example.org@1",
+    )),
     ("label", "state", "ring", "write labels on a version; K= takes one off", (
         "keywright label cache.example.org team=infra",
         "keywright label cache.example.org@1 team=",
@@ -60,7 +63,7 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
     )),
     ("enable", "state", "ring", "let a disabled version sign and verify again", ("keywright enable prod/jwt@2",)),
     ("compromise", "state", "ring", "stop a version from signing and verifying, immediately and permanently", (
-        "keywright compromise prod/jwt@2 --reason 'laptop stolen'",
+        "keywright compromise prod/jwt@2 --yes --reason 'laptop stolen'",
     )),
     ("destroy", "state", "ring", "erase the secret of a version permanently; a tombstone stays", (
         "keywright destroy prod/jwt@1",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 from keywright.cli import render
 from keywright.cli.io import is_terminal
 from keywright.cli.parser import add_flag, add_list, add_output, add_value, pairs_of
-from keywright.errors import ConfigError
 from keywright.keys import parse_reference
 from keywright.lifecycle import Phase
 from keywright.records import format_time
@@ -120,19 +119,23 @@ def run_list(arguments: Namespace, context: Context) -> int:
 
 def configure_show(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `show`."""
-    parser.add_argument("name", metavar="NAME", help="the name to show")
+    parser.add_argument("reference", metavar="REF", help="NAME for every version, or NAME@N")
 
 
 def run_show(arguments: Namespace, context: Context) -> int:
     """Print a line for each version, on a terminal also their times and events; or a JSON document."""
-    if "@" in arguments.name:
-        raise ConfigError("show takes a NAME without @N", hint="leave that out, and every version is shown")
-    name, versions = context.ring.show(arguments.name)
+    wanted = parse_reference(arguments.reference)
+    name, versions = context.ring.show(wanted.name)
     now = context.ring.now()
     events: list[render.Event] = []
     if context.json or is_terminal():
         rotate_every = cast("timedelta | None", context.config.key(name).common()["rotate_every"])
         events = render.upcoming(versions, now, rotate_every)
+    if wanted.version is not None:
+        versions = tuple(one for one in versions if one.info.version == wanted.version)
+        events = [one for one in events if one.version == wanted.version]
+        if not versions:
+            context.ring.resolve(arguments.reference)  # raises what a missing version raises elsewhere
     if context.json:
         documents = [render.phase_document(one) for one in versions]
         planned = [one._asdict() | {"time": one.time and format_time(one.time)} for one in events]

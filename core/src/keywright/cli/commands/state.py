@@ -54,17 +54,19 @@ def configure_compromise(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `compromise`."""
     parser.add_argument("reference", metavar="REF", help="NAME@N; NAME alone where there is one version")
     add_value(parser, "--reason", "TEXT", _REASON, default="")
+    add_flag(parser, "--yes", "do not ask")
+
+
+configure_destroy = configure_compromise
 
 
 def run_compromise(arguments: Namespace, context: Context) -> int:
-    """Mark as compromised and print the reference."""
+    """Ask, mark as compromised and print the reference."""
+    info = context.ring.resolve(arguments.reference, for_good=True)
+    question = f"Stop {info.reference} (kid {info.kid}) from signing and verifying permanently?"
+    if info.state in (State.ENABLED, State.DISABLED) and not context.confirm(question, yes=arguments.yes):
+        return _refused(context, info)
     return _change(arguments, context, context.ring.compromise)
-
-
-def configure_destroy(parser: ArgumentParser, plugins: object) -> None:
-    """Arguments of `destroy`."""
-    configure_compromise(parser, plugins)
-    add_flag(parser, "--yes", "do not ask")
 
 
 def run_destroy(arguments: Namespace, context: Context) -> int:
@@ -76,11 +78,15 @@ def run_destroy(arguments: Namespace, context: Context) -> int:
         return print_info(context, info)
     question = f"Destroy the secret of {info.reference} (kid {info.kid}) permanently?"
     if not context.confirm(question, yes=arguments.yes):
-        context.note("Nothing was destroyed")
-        if context.json:
-            print_info(context, info)
-        return NO
+        return _refused(context, info)
     return print_info(context, context.ring.destroy(info.reference, reason=arguments.reason))
+
+
+def _refused(context: Context, info: RecordInfo) -> int:
+    context.note("Nothing was changed")
+    if context.json:
+        print_info(context, info)
+    return NO
 
 
 def _change(arguments: Namespace, context: Context, change: Callable[..., RecordInfo]) -> int:

@@ -100,7 +100,7 @@ def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> i
         seconds = None
     if seconds is None or not least <= seconds <= most:
         raise ConfigError(
-            f"{option} takes seconds, or a whole number and a unit (s, m, h, d or w) such as 15m, from {least}s to "
+            f"{option} takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from {least}s to "
             f"{longest}"
         )
     return seconds
