@@ -34,7 +34,7 @@ class PaserkFormat:
         if key.type == "ed25519" and len(key.secret) == 32 and len(key.public or b"") == 32:
             return Secret(_text(_SECRET, Secret(key.secret.reveal() + (key.public or b""))))
         raise UnsupportedKeyError(
-            "PASERK v4 cannot represent this secret key",
+            "PASERK v4 has no secret form of this key",
             hint="use an ed25519 key with both halves, or an oct key of 256 bits",
         )
 
@@ -42,7 +42,7 @@ class PaserkFormat:
         """A `k4.public.` key."""
         if key.type != "ed25519" or key.public is None or len(key.public) != 32:
             raise UnsupportedKeyError(
-                "PASERK v4 cannot represent the public half of this key", hint="use an ed25519 key with a public half"
+                "PASERK v4 has no public form of this key", hint="use an ed25519 key; an oct key has a secret half only"
             )
         return _text(_PUBLIC, Secret(key.public))
 
@@ -51,7 +51,7 @@ class PaserkFormat:
         if not re.fullmatch(_KEY, data.reveal()):
             raise MalformedKeyError(
                 "the data is not a plain PASERK v4 key",
-                hint="give one key that starts with k4.local, k4.secret or k4.public, not wrapped and without padding",
+                hint="give one key that starts with k4.local., k4.secret. or k4.public., without padding",
             )
         raw = Secret(urlsafe_b64decode(data.reveal().split(b".")[2] + b"=="))
         if data.reveal().startswith(_LOCAL):

@@ -1,7 +1,9 @@
 """The plugin follows the contracts of formats and plugins.
 
-The samples are test vectors of PASERK (https://github.com/paseto-standard/test-vectors, folder PASERK: k4.local.json,
-k4.secret.json, k4.public.json, k4.pid.json). The second of each is also the example in the specification.
+The samples are the test vectors of PASERK: k4.local.json, k4.secret.json, k4.public.json and k4.pid.json of
+https://github.com/paseto-standard/test-vectors, where an early revision of k4.secret.json has the public key alone; the
+reference implementation, https://github.com/paragonie/paserk-php, has the same. The second vector of each file is also
+the example of the specification. Not every k4.public key is a point of the curve, which a format does not check.
 """
 
 from importlib.metadata import entry_points
@@ -10,6 +12,7 @@ import pytest
 from keywright_paserk import PaserkFormat
 
 from keywright import Format, Key, Secret
+from keywright.errors import UnsupportedKeyError
 from keywright.testing import FormatContract, PluginContract, Sample
 
 ZERO = bytes(32)
@@ -84,3 +87,19 @@ class TestPaserkPlugin(PluginContract):
 def test_the_default_kid_is_the_paserk_id(key: bytes, kid: str) -> None:
     """A public key gets its published PASERK id, whatever it is stored as."""
     assert PaserkFormat().default_kid("web", 7, Key("ed25519", "", None, key)) == kid
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(Key("oct", "", Secret(bytes(64))), id="512 bits"),
+        pytest.param(Key("x25519", "", Secret(bytes(32)), bytes(32)), id="another type"),
+        pytest.param(Key("ed25519", "", Secret(bytes(32))), id="no public half"),
+    ],
+)
+def test_a_key_that_does_not_fit_is_refused(key: Key) -> None:
+    """PASERK v4 has 256-bit symmetric keys and Ed25519 keys with both halves."""
+    with pytest.raises(UnsupportedKeyError):
+        PaserkFormat().encode_secret(key)
+    with pytest.raises(UnsupportedKeyError):
+        PaserkFormat().encode_public(key)
