@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 from support.rings import Bare, Refused, Rings, Sealed
 
-from keywright import KeyRing, Registry
+from keywright import Key, KeyRing, Registry, convert
 from keywright.errors import UnsupportedKeyError
 
 LOST = "the {} form of format 'bare' does not carry: kid"
+
+
+class Derived(Bare):
+    """The same, with a default kid that comes from the key."""
+
+    def default_kid(self, name: str, version: int, key: Key) -> str:
+        assert key.public is not None
+        return key.public.hex()
 
 
 @pytest.fixture
@@ -91,3 +99,15 @@ def test_it_is_rewrapped(registry: Registry, sealed_by: Sealed) -> None:
 
     assert [(one.reference, one.is_changed, one.error) for one in results] == [("a@1", True, None)]
     assert (key.kid, sealed_by("NEW").load("a")) == ("k", key)
+
+
+def test_a_conversion_leaves_no_kid_behind_that_the_data_has_not(registry: Registry) -> None:
+    """A key without kid gets none for a format that carries none, so nothing is lost; a given kid is."""
+    registry.add(Derived(), "bare")
+    secret, reported = b"bare secret " + b"0" * 64, list[str]()
+
+    public = convert(secret, from_="bare", to="bare", strict=True, report=reported.append, registry=registry)
+    given = convert(secret, from_="bare", to="bare", kid="k", report=reported.append, registry=registry)
+
+    assert public == given
+    assert reported == [LOST.format("public")]

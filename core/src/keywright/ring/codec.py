@@ -70,7 +70,7 @@ def convert(
     """Turn a key of one format into another; nothing is stored and no configuration is read.
 
     Without `secret` the result is the public half, whichever half came in. `kid` names the result; without it the
-    key keeps its own, or takes the id that the target format derives from the key itself (a thumbprint). With
+    key keeps its own, or takes the id that the target format carries and derives from the key (a thumbprint). With
     `strict`, what the target cannot carry is refused; otherwise `report` is called with it (default: `warnings.warn`).
 
     Raises:
@@ -96,7 +96,9 @@ def convert(
         raise NotExportableError(
             "the data is a public key, so there is no secret half to convert", hint="leave out --secret"
         )
-    named = replace(key, kid=kid if kid is not None else key.kid or kid_from_key(target, key) or "")
+    if kid is None:
+        kid = key.kid or (target.carries_kid and kid_from_key(target, key)) or ""
+    named = replace(key, kid=kid)
     converted = encode_key(target, named, secret=secret, strict=strict, lenient=lenient, report=report)
     return converted if secret else converted.reveal()
 

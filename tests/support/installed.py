@@ -1,0 +1,58 @@
+"""An example plugin and keywright, built as wheels and installed in a fresh environment outside the checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = REPOSITORY / "docs" / "examples"
+_SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+
+
+class Run(Protocol):
+    """Runs `keywright ARGUMENTS`, which succeeds and prints exactly `stderr` there, and returns its stdout."""
+
+    def __call__(self, *arguments: str, input: str = "", stderr: str = "") -> str: ...
+
+
+def install(example: Path, folder: Path, *packages: str) -> Path:
+    """Build the wheels in `folder`, and install them and other packages there. Returns the command `keywright`."""
+    shutil.copytree(example, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    _uv("build", "--quiet", "--wheel", "--out-dir", folder / "dist", folder / "source", cwd=folder)
+    _uv("build", "--quiet", "--wheel", "--out-dir", folder / "dist", "--all-packages", cwd=REPOSITORY)
+    _uv("venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    wheels = sorted((folder / "dist").glob("*.whl"))
+    _uv("pip", "install", "--quiet", "--python", folder / "venv", *wheels, *packages, cwd=folder)
+    return folder / "venv" / _SCRIPTS / "keywright"
+
+
+def runner(command: Path, home: Path, environment: dict[str, str]) -> Run:
+    """Runs the installed command in `home`."""
+
+    def run(*arguments: str, input: str = "", stderr: str = "") -> str:
+        result = subprocess.run(
+            [command, *arguments], input=input, capture_output=True, text=True, cwd=home, env=environment
+        )
+        assert (result.returncode, result.stderr) == (0, stderr)
+        return result.stdout
+
+    return run
+
+
+def _uv(*arguments: str | Path, cwd: Path) -> None:
+    """Run uv outside of this environment."""
+    program = shutil.which("uv")
+    if program is None:
+        pytest.skip("uv is not installed")
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    result = subprocess.run(
+        [program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
