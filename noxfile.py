@@ -59,7 +59,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
-    session.run("python", "docs/words.py")
+    session.run("python", "tests/words.py")
 
 
 @nox.session(python="3.11")

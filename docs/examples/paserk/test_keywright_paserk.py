@@ -1,9 +1,9 @@
 """The plugin follows the contracts of formats and plugins.
 
 The samples are the test vectors of PASERK: k4.local.json, k4.secret.json, k4.public.json and k4.pid.json of
-https://github.com/paseto-standard/test-vectors, where an early revision of k4.secret.json has the public key alone; the
-reference implementation, https://github.com/paragonie/paserk-php, has the same. The second vector of each file is also
-the example of the specification. Not every k4.public key is a point of the curve, which a format does not check.
+https://github.com/paseto-standard/test-vectors; those of k4.secret were read in the reference implementation,
+https://github.com/paragonie/paserk-php, which also has the secret halves. The second vector of each file is the example
+of the specification, too. Not every k4.public key is a point of the curve, which a format does not check.
 """
 
 from importlib.metadata import entry_points
