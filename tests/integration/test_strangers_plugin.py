@@ -6,24 +6,19 @@ It is the example of the plugin guide, `docs/examples/stranger`.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from base64 import b64encode
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
 
 import pytest
 from support.errors import text_of
+from support.examples import REPOSITORY, Run, install_example, runner
 
 from keywright import Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError
 
-REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "docs" / "examples" / "stranger"
 
 # RFC 8032 §7.1, TEST 1.
@@ -33,49 +28,16 @@ KEY = Key("ed25519", "test-1", Secret(bytes.fromhex(SEED)), bytes.fromhex(PUBLIC
 CARRIES = "hex-ed25519 writes ed25519 keys whose kid is visible ASCII"
 
 
-def uv(*arguments: str | Path, cwd: Path) -> None:
-    """Run uv outside of this environment."""
-    program = shutil.which("uv")
-    if program is None:
-        pytest.skip("uv is not installed")
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    result = subprocess.run(
-        [program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert result.returncode == 0, result.stderr
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `keywright` command of a fresh environment, which has the wheels of keywright and of the example."""
-    folder = tmp_path_factory.mktemp("stranger")
-    shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    uv("build", "--quiet", "--wheel", "--out-dir", folder / "dist", folder / "source", cwd=folder)
-    uv("build", "--quiet", "--wheel", "--out-dir", folder / "dist", "--all-packages", cwd=REPOSITORY)
-    uv("venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
-    wheels = sorted((folder / "dist").glob("*.whl"))
-    uv("pip", "install", "--quiet", "--python", folder / "venv", *wheels, cwd=folder)
-    return folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "keywright"
-
-
-class Run(Protocol):
-    """Runs `keywright ARGUMENTS`, which succeeds without a word on stderr, and returns its stdout."""
-
-    def __call__(self, *arguments: str, input: str = "") -> str: ...
+    return install_example(EXAMPLE, tmp_path_factory.mktemp("stranger"))
 
 
 @pytest.fixture
 def run(installed: Path, home: Path, environment: dict[str, str]) -> Run:
     """That command, run in an empty home."""
-
-    def run(*arguments: str, input: str = "") -> str:
-        result = subprocess.run(
-            [installed, *arguments], input=input, capture_output=True, text=True, cwd=home, env=environment
-        )
-        assert (result.returncode, result.stderr) == (0, "")
-        return result.stdout
-
-    return run
+    return runner(installed, home, environment)
 
 
 def test_it_is_listed(run: Run) -> None:
