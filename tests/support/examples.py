@@ -41,7 +41,7 @@ def runner(command: Path, home: Path, environment: dict[str, str]) -> Run:
         result = subprocess.run(
             [command, *arguments], input=input, capture_output=True, text=True, cwd=home, env=environment
         )
-        assert (result.returncode, result.stderr) == (0, "")
+        assert (result.returncode, result.stderr) == (0, ""), f"exit code {result.returncode}: {result.stderr}"
         return result.stdout
 
     return run
