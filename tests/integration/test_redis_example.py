@@ -56,8 +56,8 @@ def test_it_is_listed(run: Run) -> None:
     """`plugins` shows it with its distribution and what it provides, and nothing failed."""
     listed = json.loads(run("plugins", "--check", "--json"))
 
-    expected = {"name": "redis", "distribution": "keywright-redis", "version": "1.0", "provides": ["store backend redis"]}
-    assert expected in listed["plugins"]
+    expected = {"name": "redis", "distribution": "keywright-redis", "version": "1.0"}
+    assert {**expected, "provides": ["store backend redis"]} in listed["plugins"]
     assert listed["failures"] == []
 
 

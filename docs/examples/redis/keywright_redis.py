@@ -7,7 +7,7 @@ destroyed and replaced payloads until the server rewrites it (`BGREWRITEAOF`): u
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,7 +45,6 @@ from keywright.errors import (
 KEYWRIGHT_API = 1
 
 TIMEOUT = 5  # seconds, to connect and for each reply
-PAGE = 256  # names in one reply
 DURABLE = (("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction"))
 
 # PREFIX:names is a sorted set of names. PREFIX:info:NAME is a hash, version to revision (32 characters), blank and
@@ -110,17 +109,12 @@ class RedisStore:
         return sorted(infos, key=lambda info: info.version)
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
-        """Names in the order of their bytes. Raises, as it goes, as `keywright.Store.names`."""
+        """Names in the order of their bytes. Raises as `keywright.Store.names`."""
         start, last = (text.encode(errors="surrogatepass") for text in (prefix, after))
-        while limit is None or limit > 0:
-            size = PAGE if limit is None else min(PAGE, limit)
-            lowest = b"(" + last if last >= start and last else b"[" + start
-            page = self._call("ZRANGEBYLEX", f"{self._prefix}:names", lowest, b"(" + start + b"\xff", "LIMIT", 0, size)
-            yield from (name.decode() for name in page)
-            if len(page) < size:
-                return
-            last = page[-1]
-            limit = None if limit is None else limit - size
+        lowest, highest = b"(" + last if last >= start and last else b"[" + start, b"(" + start + b"\xff"
+        count = -1 if limit is None else limit
+        found = self._call("ZRANGEBYLEX", f"{self._prefix}:names", lowest, highest, "LIMIT", 0, count)
+        return (name.decode() for name in found)
 
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version. Raises as `keywright.GuardedStore.create`."""
@@ -133,7 +127,7 @@ class RedisStore:
             f"{record.info.reference} exists already in {self._url}; nothing was written", hint="use the next version"
         )
         payload = "none" if record.payload is None else record.payload  # an empty one is false
-        return self._write(record.info, "absent", payload, guard, otherwise=taken)
+        return self._write(record.info, "absent", payload, guard, taken)
 
     def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
         """Replace metadata. Raises as `keywright.GuardedStore.update_info`."""
@@ -174,9 +168,8 @@ class RedisStore:
         for setting, durable in DURABLE:
             found = self._call("CONFIG GET", setting).get(setting)
             if found != durable:
-                yield Problem(
-                    self._url, f"the server may lose keys: {setting} is not {durable}", f"set `{setting} {durable}`"
-                )
+                message = f"the server may lose keys: {setting} is not {durable}"
+                yield Problem(self._url, message, f"set `{setting} {durable}`")
 
     def _keys(self, name: str) -> tuple[str, str, str]:
         return f"{self._prefix}:names", f"{self._prefix}:info:{name}", f"{self._prefix}:payload:{name}"
@@ -202,8 +195,7 @@ class RedisStore:
         expected: str,
         payload: Secret | str,
         guard: Guard | None,
-        *,
-        otherwise: StoreError | None = None,
+        taken: StoreError | None = None,
     ) -> RecordInfo:
         """Write a version that has the revision `expected`; `payload` is a new one, `kept` or `none`."""
         info = replace(info, labels=dict(info.labels), revision=Revision(os.urandom(16).hex()))
@@ -217,17 +209,16 @@ class RedisStore:
         if done == b"guard" and guard:
             raise _changed(f"{guard.name}@{guard.version}")
         if done != b"done":
-            raise otherwise or _changed(info.reference)
+            raise taken or _changed(info.reference)
         return info
 
     def _call(self, *command: str | int | bytes | Secret) -> Any:
         """The reply to a command. It is sent once: a client that tries again after a lost reply may write twice."""
         from redis import RedisError
 
-        idle = self._idle.setdefault(os.getpid(), [])
         client = None
         try:
-            client = idle.pop() if idle else self._connect()
+            client = self._client()
             reply = client.execute_command(*(part.reveal() if isinstance(part, Secret) else part for part in command))
         except (RedisError, OSError) as failure:
             error = self._translated(failure)
@@ -236,17 +227,25 @@ class RedisStore:
                 client.close()
             raise
         else:
-            idle.append(client)
+            self._idle.setdefault(os.getpid(), []).append(client)
             return reply
         if client is not None:
             client.close()
         raise error  # not inside `except`: the context of the error would contain the command
 
-    def _connect(self) -> Any:
-        from redis import Redis
+    def _client(self) -> Any:
+        """A client that no other thread or process uses, with a connection of its own."""
+        from redis import Redis, RedisError
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
+        idle = self._idle.setdefault(os.getpid(), [])
+        while idle:
+            with suppress(IndexError, RedisError, OSError):  # another thread took it, or the server has closed it
+                client = idle.pop()
+                if not client.connection.can_read():
+                    return client
+                client.close()
         return Redis.from_url(
             self._url,
             **({} if self._password is None else {"password": self._password.reveal().decode()}),

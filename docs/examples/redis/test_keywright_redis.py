@@ -88,6 +88,8 @@ def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:
 
         with redis_server(tmp_path):
             store.create(RECORD)
+        with redis_server(tmp_path):  # the connection of before is closed
+            assert store.get("a", 1).payload == RECORD.payload
 
 
 @pytest.mark.parametrize(
