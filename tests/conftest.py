@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright, Shell, Told
+from support.peers import find_peer
 
 from keywright.cli import app
 
@@ -81,14 +81,5 @@ def told(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 @pytest.fixture
 def peer() -> Callable[[str], str]:
-    """The path of a program from Debian; the test is skipped without it, and fails where peers are required."""
-
-    def find(program: str) -> str:
-        path = shutil.which(program)
-        if path is None and os.environ.get("KEYWRIGHT_REQUIRE_PEERS"):
-            pytest.fail(f"{program} is not installed, and KEYWRIGHT_REQUIRE_PEERS is set")
-        if path is None:
-            pytest.skip(f"{program} is not installed")
-        return path
-
-    return find
+    """Finds a program from Debian; the test is skipped without it, and fails where peers are required."""
+    return find_peer
