@@ -105,7 +105,7 @@ class RedisStore:
     def versions(self, name: str) -> Sequence[RecordInfo]:
         """All versions, ascending. Raises as `keywright.Store.versions`."""
         entries = self._call("HGETALL", self._keys(name)[1]).items()
-        infos = [self._info(f"{name}@{version.decode()}", Secret(entry)) for version, entry in entries]
+        infos = [self._info(f"{name}@{version.decode(errors='replace')}", Secret(entry)) for version, entry in entries]
         return sorted(infos, key=lambda info: info.version)
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
@@ -114,7 +114,7 @@ class RedisStore:
         lowest, highest = b"(" + last if last >= start and last else b"[" + start, b"(" + start + b"\xff"
         count = -1 if limit is None else limit
         found = self._call("ZRANGEBYLEX", f"{self._prefix}:names", lowest, highest, "LIMIT", 0, count)
-        return (name.decode() for name in found)
+        return (name.decode(errors="replace") for name in found)
 
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version. Raises as `keywright.GuardedStore.create`."""
