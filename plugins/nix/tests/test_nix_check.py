@@ -43,6 +43,7 @@ def file(tmp_path: Path) -> File:
 
     def write(data: bytes, *, mode: int = 0o600, name: str = "key") -> str:
         path = tmp_path / name
+        path.unlink(missing_ok=True)  # a file that was 0400 is replaced, not written to
         path.write_bytes(data)
         path.chmod(mode)
         return str(path)
