@@ -70,7 +70,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "such as 90d",
     ),
     "a duration of another unit": (
-        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='3y'",
+        "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='3mo'",
         "stores.other.timeout",
         "s, m, h, d, w or y",
     ),
