@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 from support.errors import text_of
@@ -238,3 +240,35 @@ def test_an_internal_error_is_reported(capsys: pytest.CaptureFixture[str], debug
     assert code == BUG
     assert ("RuntimeError: of a plugin\n" in err) == debug
     assert err.endswith(f"error: {problem}\nhint: {hint}\n")
+
+
+def _raise(inner: Callable[[], None] | None = None) -> None:
+    if inner is not None:
+        inner()
+    raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("modules", "owner"),
+    [
+        (["keywright.ring.keyring", "keywright_nix.key"], "the plugin 'nix'"),
+        (["keywright_nix.key", "a.library"], "the plugin 'nix'"),
+        (["keywright_nix.key", "keywright.records"], "keywright"),
+        (["keywright.ring.keyring", "a.library"], "keywright"),
+    ],
+)
+def test_an_internal_error_names_where_it_comes_from(
+    capsys: pytest.CaptureFixture[str], modules: list[str], owner: str
+) -> None:
+    """That is the innermost code of keywright or of a plugin; a library is blamed on its caller."""
+    call = None
+    for module in reversed(modules):
+        there = FunctionType(_raise.__code__, {"__name__": module}, argdefs=(None,))
+        call = partial(there, call)
+    assert call is not None
+
+    with pytest.raises(RuntimeError) as caught:
+        call()
+
+    assert report(["list"], caught.value) == BUG
+    assert f"this is a bug in {owner}\n" in capsys.readouterr().err

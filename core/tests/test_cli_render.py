@@ -246,7 +246,7 @@ def test_what_was_put_away_is_marked(state: State, mark: str) -> None:
 
 
 def test_a_short_life_is_seen() -> None:
-    """A version whose time is less than a character has one; of one that never signed it is no number."""
+    """A version whose time is less than a character has one; of one that never signed it is not a number."""
     brief = replace(FIRST, expires=FIRST.created and FIRST.created + timedelta(minutes=5))
     never = replace(FIRST, expires=FIRST.created)
     announced = replace(THIRD, expires=NOW + timedelta(minutes=5))

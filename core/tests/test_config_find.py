@@ -182,7 +182,7 @@ def writing(data: bytes, mode: int = 0o644, owner: int = -1) -> Callable[[Path],
 
 
 ABSENT = "does not exist; check the path, or make it with `keywright init`"
-IRREGULAR = "is no regular file; name one"
+IRREGULAR = "is not a regular file; name one"
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and be another user")
 
 

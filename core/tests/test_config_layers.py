@@ -341,11 +341,11 @@ NO_PATH = 'the setting is a dotted path, such as stores.local.path or keys."exam
         "open quote": (['keys."a.b'], NO_PATH),
         "escape": ([r'keys."\u0061".kid'], NO_PATH),
         "blank": (["stores.local path"], NO_PATH),
-        "a table": (["stores.local"], f"stores.local is no setting; {NO_SETTING}"),
-        "near": (["store.local.path"], f"store.local.path is no setting (did you mean 'stores'?); {NO_SETTING}"),
-        "profile": (["profiles.ci.x"], f"profiles.ci.x is no setting; {NO_SETTING}"),
-        "dot not quoted": (["keys.a.b.kid"], f"keys.a.b.kid is no setting; {NO_SETTING}"),
-        "capital": (["stores.local.Path"], f"stores.local.Path is no setting; {NO_SETTING}"),
+        "a table": (["stores.local"], f"stores.local is not a setting; {NO_SETTING}"),
+        "near": (["store.local.path"], f"store.local.path is not a setting (did you mean 'stores'?); {NO_SETTING}"),
+        "profile": (["profiles.ci.x"], f"profiles.ci.x is not a setting; {NO_SETTING}"),
+        "dot not quoted": (["keys.a.b.kid"], f"keys.a.b.kid is not a setting; {NO_SETTING}"),
+        "capital": (["stores.local.Path"], f"stores.local.Path is not a setting; {NO_SETTING}"),
         "store, near": (
             ["stores.locla.path"],
             "stores.locla is not configured (did you mean 'local'?); available: ci-1, local, prod",
@@ -376,7 +376,7 @@ def test_settings_given_by_a_program_listen_to_no_environment(tmp_path: Path, mo
     assert values == [("3", "--option", str(tmp_path))]
 
 
-NO_STORE_NAME = "is no store name: they are made of a-z, 0-9, '_' and '-', a letter or digit first"
+NO_STORE_NAME = "is not a valid store name: they are made of a-z, 0-9, '_' and '-', a letter or digit first"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ STORE = '[stores.local]\nbackend = "sqlite"\n'
 THERE_ARE = "available: default_store, plugins, stores, seals, keys, plugin, profiles"
 IN_PROFILE = "available: default_store, plugins, stores, seals, keys, plugin"
 QUOTE = 'is a table where a setting belongs; quote a name that has dots: [keys."example.org"]'
-SETTING_NAMES = "is no setting: their names are made of a-z, 0-9 and '_'"
+SETTING_NAMES = "is not a setting: their names are made of a-z, 0-9 and '_'"
 TABLE_NAMES = "they are made of a-z, 0-9, '_' and '-', a letter or digit first"
 DURATION = "must be a whole number and a unit: s, m, h, d, w or y, such as 90d"
 ENDS = "or a version ends before its successor has taken over; make it longer, or leave it out"
@@ -54,21 +54,21 @@ MISTAKES = {
     # top level
     "misspelt setting": (
         'defaultstore = "a"',
-        f"defaultstore is no setting or table here (did you mean 'default_store'?); {THERE_ARE}",
+        f"defaultstore is not a setting or table here (did you mean 'default_store'?); {THERE_ARE}",
     ),
     "misspelt table": (
         '[store.local]\nbackend = "a"',
-        f"store is no setting or table here (did you mean 'stores'?); {THERE_ARE}",
+        f"store is not a setting or table here (did you mean 'stores'?); {THERE_ARE}",
     ),
-    "unknown table": ("[telemetry]", f"telemetry is no setting or table here; {THERE_ARE}"),
-    "name that acts on a terminal": ('"\\u001b[2J" = 1', f"<odd name> is no setting or table here; {THERE_ARE}"),
-    "empty name": ('"" = 1', f'"" is no setting or table here; {THERE_ARE}'),
-    "stores is no table": ('stores = "local"', "stores must hold tables: [stores.NAME]"),
+    "unknown table": ("[telemetry]", f"telemetry is not a setting or table here; {THERE_ARE}"),
+    "name that acts on a terminal": ('"\\u001b[2J" = 1', f"<odd name> is not a setting or table here; {THERE_ARE}"),
+    "empty name": ('"" = 1', f'"" is not a setting or table here; {THERE_ARE}'),
+    "stores is not a table": ('stores = "local"', "stores must hold tables: [stores.NAME]"),
     "stores is a list of tables": ('[[stores]]\nname = "a"', "stores must hold tables: [stores.NAME]"),
-    "seals is no table": ("seals = true", "seals must hold tables: [seals.NAME]"),
-    "keys is no table": ("keys = []", "keys must hold tables: [keys.NAME]"),
-    "profiles is no table": ("profiles = 1", "profiles must hold tables: [profiles.NAME]"),
-    "default_store is no text": ("default_store = 1\n" + STORE, "default_store must be text"),
+    "seals is not a table": ("seals = true", "seals must hold tables: [seals.NAME]"),
+    "keys is not a table": ("keys = []", "keys must hold tables: [keys.NAME]"),
+    "profiles is not a table": ("profiles = 1", "profiles must hold tables: [profiles.NAME]"),
+    "default_store is not text": ("default_store = 1\n" + STORE, "default_store must be text"),
     "default_store is a table": ('default_store = { name = "a" }\n' + STORE, f"default_store must be text{INDIRECT}"),
     "default_store dangles, nearly": (
         'default_store = "locla"\n' + STORE,
@@ -90,18 +90,24 @@ MISTAKES = {
         "".join(f'[stores.s{number:02}]\nbackend = "env"\n' for number in range(14)),
         f"default_store is missing; available: {', '.join(f's{n:02}' for n in range(12))}, …",
     ),
-    "plugins is no list": ('plugins = "nix"', "plugins must be a list of texts"),
+    "plugins is not a list": ('plugins = "nix"', "plugins must be a list of texts"),
     "plugins holds a number": ('plugins = ["nix", 1]', "plugins must be a list of texts"),
     "plugin twice": ('plugins = ["nix", "jose", "nix"]', "plugins names a plugin twice; name it once"),
     # stores
-    "store is no table": ('[stores]\nlocal = "sqlite"', "stores.local must be a table: [stores.local]"),
+    "store is not a table": ('[stores]\nlocal = "sqlite"', "stores.local must be a table: [stores.local]"),
     "store is a list of tables": ('[[stores.local]]\nbackend = "a"', "stores.local must be a table: [stores.local]"),
-    "store name in capitals": ('[stores.Local]\nbackend = "a"', f"stores.Local is no store name: {TABLE_NAMES}"),
-    "store name with dots": ('[stores."a.b"]\nbackend = "a"', f'stores."a.b" is no store name: {TABLE_NAMES}'),
-    "store name, hyphen first": ('[stores.-a]\nbackend = "a"', f"stores.-a is no store name: {TABLE_NAMES}"),
-    "store name empty": ('[stores.""]\nbackend = "a"', f'stores."" is no store name: {TABLE_NAMES}'),
-    "store name not ASCII": ('[stores."é"]\nbackend = "a"', f'stores."é" is no store name: {TABLE_NAMES}'),
-    "store name with a quote": ("[stores.'\"']\nbackend = 'a'", f"stores.<odd name> is no store name: {TABLE_NAMES}"),
+    "store name in capitals": (
+        '[stores.Local]\nbackend = "a"',
+        f"stores.Local is not a valid store name: {TABLE_NAMES}",
+    ),
+    "store name with dots": ('[stores."a.b"]\nbackend = "a"', f'stores."a.b" is not a valid store name: {TABLE_NAMES}'),
+    "store name, hyphen first": ('[stores.-a]\nbackend = "a"', f"stores.-a is not a valid store name: {TABLE_NAMES}"),
+    "store name empty": ('[stores.""]\nbackend = "a"', f'stores."" is not a valid store name: {TABLE_NAMES}'),
+    "store name not ASCII": ('[stores."é"]\nbackend = "a"', f'stores."é" is not a valid store name: {TABLE_NAMES}'),
+    "store name with a quote": (
+        "[stores.'\"']\nbackend = 'a'",
+        f"stores.<odd name> is not a valid store name: {TABLE_NAMES}",
+    ),
     "no backend": (
         '[stores.local]\npath = "a"',
         "stores.local.backend is missing: name a store backend; `keywright plugins` lists them",
@@ -110,7 +116,7 @@ MISTAKES = {
         '[stores.local.inner]\nbackend = "a"',
         "stores.local.backend is missing: name a store backend; `keywright plugins` lists them",
     ),
-    "backend is no text": ("[stores.local]\nbackend = 1", "stores.local.backend must be text"),
+    "backend is not text": ("[stores.local]\nbackend = 1", "stores.local.backend must be text"),
     "backend is a list": ('[stores.local]\nbackend = ["a"]', "stores.local.backend must be text"),
     "setting name with a hyphen": (STORE + 'read-only = "a"', f"stores.local.read-only {SETTING_NAMES}"),
     "setting name in capitals": (STORE + 'Path = "a"', f"stores.local.Path {SETTING_NAMES}"),
@@ -122,18 +128,18 @@ MISTAKES = {
         STORE + 'seal = "master"',
         "stores.local.seal names a seal that is not configured; available: none",
     ),
-    "seal is no text": (STORE + "seal = true", "stores.local.seal must be text"),
+    "seal is not text": (STORE + "seal = true", "stores.local.seal must be text"),
     "seal is empty": (
         STORE + 'seal = ""\n[seals.master]\nseal = "passphrase"',
         "stores.local.seal names a seal that is not configured; available: master",
     ),
     # seals
-    "seal is no table": ('[seals]\nmaster = "passphrase"', "seals.master must be a table: [seals.master]"),
+    "seal is not a table": ('[seals]\nmaster = "passphrase"', "seals.master must be a table: [seals.master]"),
     "no kind of seal": ("[seals.master]", "seals.master.seal is missing: name a seal; `keywright plugins` lists them"),
-    "kind of seal is no text": ("[seals.master]\nseal = 1.5", "seals.master.seal must be text"),
-    "seal name": ('[seals."a b"]\nseal = "a"', f'seals."a b" is no seal name: {TABLE_NAMES}'),
+    "kind of seal is not text": ("[seals.master]\nseal = 1.5", "seals.master.seal must be text"),
+    "seal name": ('[seals."a b"]\nseal = "a"', f'seals."a b" is not a valid seal name: {TABLE_NAMES}'),
     # keys
-    "key is no table": ('[keys]\nmine = "ed25519"', "keys.mine must be a table: [keys.mine]"),
+    "key is not a table": ('[keys]\nmine = "ed25519"', "keys.mine must be a table: [keys.mine]"),
     "key name in capitals": ('[keys.Mine]\ntype = "oct"', f"keys.Mine {KEY_NAMES}"),
     "key name climbs": ('[keys."../a"]\ntype = "oct"', f'keys."../a" {KEY_NAMES}'),
     "key name empty": (
@@ -156,13 +162,13 @@ MISTAKES = {
     "key name, dot not quoted, number": ("[keys.example.org]\nbits = 1", f"keys.example.org {QUOTE}"),
     "key name, dot not quoted, empty": ("[keys.example.org]", f"keys.example.org {QUOTE}"),
     "key setting with a hyphen": ('[keys.a]\nrotate-every = "1d"', f"keys.a.rotate-every {SETTING_NAMES}"),
-    "key type is no text": ("[keys.a]\ntype = 1", "keys.a.type must be text"),
-    "key format is no text": ("[keys.a]\nformat = false", "keys.a.format must be text"),
+    "key type is not text": ("[keys.a]\ntype = 1", "keys.a.type must be text"),
+    "key format is not text": ("[keys.a]\nformat = false", "keys.a.format must be text"),
     "key's store dangles": (
         STORE + '[keys."a/b"]\nstore = "lokal"',
         "keys.\"a/b\".store names a store that is not configured (did you mean 'local'?); available: local",
     ),
-    "key's store is no text": ("[keys.a]\nstore = 1", "keys.a.store must be text"),
+    "key's store is not text": ("[keys.a]\nstore = 1", "keys.a.store must be text"),
     "rotation without a unit": ("[keys.a]\nrotate_every = 90", f"keys.a.rotate_every {DURATION}"),
     "rotation in months": ('[keys.a]\nrotate_every = "3M"', f"keys.a.rotate_every {DURATION}"),
     "rotation at once": (
@@ -198,8 +204,8 @@ MISTAKES = {
     "kid too long": (f'[keys.a]\nkid = "{"x" * 1025}"', f"keys.a.kid {LONG_KID}"),
     "kid too long with its names": ('[keys.abc]\nkid = "' + "{name}" * 342 + '"', f"keys.abc.kid {LONG_KID}"),
     "kid empty": ('[keys.a]\nkid = ""', f"keys.a.kid {KID}"),
-    "kid is no text": ("[keys.a]\nkid = 7", "keys.a.kid must be text"),
-    "labels is no table": ('[keys.a]\nlabels = "team=x"', "keys.a.labels must be a table of texts"),
+    "kid is not text": ("[keys.a]\nkid = 7", "keys.a.kid must be text"),
+    "labels is not a table": ('[keys.a]\nlabels = "team=x"', "keys.a.labels must be a table of texts"),
     "label is a number": ("[keys.a]\nlabels = { user_id = 7 }", "keys.a.labels must be a table of texts"),
     "attributes is a list": ('[keys.a]\nattributes = ["sign"]', f"keys.a.attributes {ATTRIBUTES}"),
     "attribute is a fraction": ("[keys.a]\nattributes = { x = 1.5 }", f"keys.a.attributes {ATTRIBUTES}"),
@@ -209,8 +215,8 @@ MISTAKES = {
         f"keys.a.attributes {ATTRIBUTES}",
     ),
     # profiles
-    "profile is no table": ("[profiles]\nci = 1", "profiles.ci must be a table: [profiles.ci]"),
-    "profile name": ("[profiles.CI]", f"profiles.CI is no profile name: {TABLE_NAMES}"),
+    "profile is not a table": ("[profiles]\nci = 1", "profiles.ci must be a table: [profiles.ci]"),
+    "profile name": ("[profiles.CI]", f"profiles.CI is not a valid profile name: {TABLE_NAMES}"),
     "profile in a profile": (
         "[profiles.ci.profiles.x]",
         "profiles.ci holds a table `profiles`: profiles do not nest; put it beside the others",
@@ -218,8 +224,8 @@ MISTAKES = {
 }
 
 IN_UNCHOSEN_PROFILE = {
-    "misspelt": ("stroes = 1", f"stroes is no setting or table here (did you mean 'stores'?); {IN_PROFILE}"),
-    "stores is no table": ("stores = 1", "stores must hold tables: [stores.NAME]"),
+    "misspelt": ("stroes = 1", f"stroes is not a setting or table here (did you mean 'stores'?); {IN_PROFILE}"),
+    "stores is not a table": ("stores = 1", "stores must hold tables: [stores.NAME]"),
     "setting name": ("stores.a.A = 1", f"stores.a.A {SETTING_NAMES}"),
     "key name": ("keys.A.type = 1", f"keys.A {KEY_NAMES}"),
 }
@@ -343,7 +349,7 @@ OUTSIDE: dict[str, tuple[dict[str, str], Open]] = {
     "a variable for no setting": ({"KEYWRIGHT__STORES__LOCAL__": "x"}, {}),
     "two variables for one setting": ({"KEYWRIGHT__DEFAULT_STORE": "a", "KEYWRIGHT__default_store": "a"}, {}),
     "a variable with a wrong value": ({"KEYWRIGHT__DEFAULT_STORE": "x"}, {}),
-    "an option that is no path": ({}, {"options": [("a..b", "x")]}),
+    "an option that is not a path": ({}, {"options": [("a..b", "x")]}),
     "an option that reaches nothing": ({}, {"options": [("stores.prod.path", "x")]}),
     "an option twice": ({}, {"options": [("default_store", "a"), ("default_store", "b")]}),
     "a document with a mistake": ({}, {"config": {"stores": 1}}),

@@ -217,7 +217,7 @@ _NO_VERSIONS = ("", "0", "-1", "+1", "01", "1.0", "1_0", " 1", "1\n", "١", "100
     },
 )
 def test_what_is_no_reference_is_refused(texts: list[str], message: str) -> None:
-    """What is no reference is refused with the rule that it breaks."""
+    """What is not a reference is refused with the rule that it breaks."""
     assert _answers(parse_reference, texts) == dict.fromkeys(texts, message)
 
 

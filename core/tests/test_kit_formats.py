@@ -57,7 +57,7 @@ class Toy:
         halves = [self.unspell(word) for word in words[2:]]
         wanted = {b"secret": 4, b"public": 3}.get(words[0].reveal())
         if len(words) != wanted or not self.kids.fullmatch(words[1].reveal()) or not all(map(self.fits, halves)):
-            raise MalformedKeyError("this is no toy key")
+            raise MalformedKeyError("this is not a toy key")
         found = [half for half in halves if half is not None]
         kid = self.read_kid(words[1], default_kid)
         return Key("ed25519", kid, found[0] if len(found) == 2 else None, found[-1].reveal())
@@ -176,7 +176,7 @@ class KidlessToy(Toy):
     def decode(self, data: Secret, *, default_kid: str) -> Key:
         key = super().decode(data, default_kid="-")
         if key.kid != "-":
-            raise MalformedKeyError("this is no toy key")
+            raise MalformedKeyError("this is not a toy key")
         return replace(key, kid=default_kid)
 
     def default_kid(self, name: str, version: int, key: Key) -> str | None:
@@ -365,24 +365,24 @@ class _Refusing(Toy):
         return self.refuse(data) if refused else _KEY
 
     def refuse(self, data: Secret) -> Key:
-        raise MalformedKeyError("this is no toy key")
+        raise MalformedKeyError("this is not a toy key")
 
 
 class _QuotesInput(_Refusing):
     def refuse(self, data: Secret) -> Key:
-        raise MalformedKeyError(f"{data.reveal()!r} is no toy key")
+        raise MalformedKeyError(f"{data.reveal()!r} is not a toy key")
 
 
 class _QuotesInNotes(_Refusing):
     def refuse(self, data: Secret) -> Key:
-        error = MalformedKeyError("this is no toy key")
+        error = MalformedKeyError("this is not a toy key")
         error.add_note(f"it was {data.reveal()!r}")
         raise error
 
 
 class _QuotesInCause(_Refusing):
     def refuse(self, data: Secret) -> Key:
-        raise MalformedKeyError("this is no toy key") from ValueError(data.reveal())
+        raise MalformedKeyError("this is not a toy key") from ValueError(data.reveal())
 
 
 class _QuotesInHiddenContext(_Refusing):
@@ -390,20 +390,20 @@ class _QuotesInHiddenContext(_Refusing):
         try:
             json.loads(data.reveal().decode("latin-1"))
         except ValueError:
-            raise MalformedKeyError("this is no toy key") from None
+            raise MalformedKeyError("this is not a toy key") from None
         return _KEY
 
 
 class _QuotesInAMember(_Refusing):
     def refuse(self, data: Secret) -> Key:
-        error = MalformedKeyError("this is no toy key")
+        error = MalformedKeyError("this is not a toy key")
         vars(error)["data"] = data.reveal()
         raise error
 
 
 class _SaysItInTwoLines(_Refusing):
     def refuse(self, data: Secret) -> Key:
-        raise MalformedKeyError("this is no toy key;\nwrite another")
+        raise MalformedKeyError("this is not a toy key;\nwrite another")
 
 
 class _ShowsLocals(Toy):

@@ -75,7 +75,7 @@ class ToyMac:
 
     def check_type(self, key: Key) -> None:
         if key.type != self.name:
-            raise InvalidKeyError("this is no toy key")
+            raise InvalidKeyError("this is not a toy key")
 
     def check_strength(self, octets: Secret, wanted: int) -> None:
         if len(octets) < wanted:

@@ -131,7 +131,7 @@ _FAULTS = {
     "PLUGIN-12: a module without words": ('"""A plugin to be spoilt."""\n', ""),
     "PLUGIN-13: a default out of bounds": ("default=256", "default=64"),
     "PLUGIN-13: a default between the steps": ("default=256", "default=130"),
-    "PLUGIN-13: a default that is no choice": ('default="round"', 'default="flat"'),
+    "PLUGIN-13: a default that is not a choice": ('default="round"', 'default="flat"'),
     "PLUGIN-13: a default of another type": ("default=256", 'default="256"'),
     "PLUGIN-13: a secret that comes along": (
         "KEYWRIGHT_API = 1",

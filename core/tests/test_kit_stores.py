@@ -246,6 +246,12 @@ class _ForgetsTheGuard(MemoryStore):
         return super().destroy(info, expected)
 
 
+class _BatchForgetsTheGuard(MemoryStore):
+    def create_many(self, records: Sequence[Record], *, guard: Guard | None = None) -> Sequence[CreateResult]:
+        del guard
+        return super().create_many(records)
+
+
 class _NeedsNoGuardRecord(MemoryStore):
     def _check_guard(self, guard: Guard | None) -> None:
         if guard is not None and guard.version in self._records.get(guard.name, {}):
@@ -518,6 +524,7 @@ _FAULTS = [
     ),
     Fault("STORE-80", _RefusesEveryGuard),
     Fault("STORE-81", _ForgetsTheGuard),
+    Fault("STORE-81", _BatchForgetsTheGuard),
     Fault("STORE-81", _NeedsNoGuardRecord),
     Fault("STORE-82", _ChecksTheGuardFirst),
     Fault("STORE-85", _MixesUpResults),

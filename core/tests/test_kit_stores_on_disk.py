@@ -347,7 +347,7 @@ class _QuotesWhatItRead(ToyStore):
         try:
             return super()._load(data, name, version)
         except CorruptedStoreError:
-            raise CorruptedStoreError(f"{self.path}: this is no record: {data!r}") from None
+            raise CorruptedStoreError(f"{self.path}: this is not a record: {data!r}") from None
 
 
 class _ChecksNoDigest(ToyStore):
@@ -693,7 +693,8 @@ _FAULTS = [
     Fault("DISK-31", _ChecksNoDigest),
     Fault("DISK-33", _ChecksNoName),
     _toy(
-        "DISK-34: no marker is no store", _files=lambda self, sound: sound() if (self.path / "marker").exists() else []
+        "DISK-34: no marker is not a store",
+        _files=lambda self, sound: sound() if (self.path / "marker").exists() else [],
     ),
     _toy(
         "DISK-35: reads what is newer",

@@ -88,7 +88,7 @@ def test_another_group(tmp_path: Path) -> None:
 def test_the_first_on_the_path_wins(tmp_path: Path) -> None:
     """A distribution that is there twice counts where it comes first, however it is spelt, as it does for imports.
 
-    So does a newer version that is no plugin any more.
+    So does a newer version that is not a plugin any more.
     """
     install(tmp_path / "one", "hex_fmt-2.0.dist-info")
     install(tmp_path / "two", "Hex.Fmt-1.0.dist-info", "[keywright]\nold = hexfmt\n")
@@ -212,7 +212,7 @@ def test_what_may_not_be_read_is_skipped(public_folder: Path, locked: str) -> No
 def test_the_current_directory_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, path: str, found: list[str]
 ) -> None:
-    """A distribution that lies in the current directory is no plugin, however the path or the folder is called."""
+    """A distribution that lies in the current directory is not a plugin, however the path or the folder is called."""
     here, other, link = tmp_path / name, tmp_path / "other", tmp_path / "link"
     install(here, "hexfmt-1.0.dist-info")
     install(other, "hexfmt-1.0.dist-info")

@@ -313,7 +313,7 @@ def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:
         "no such setting": (
             {"rules": {"prefx": "a"}},
             (
-                "given settings: plugin.rules.prefx is no setting of plugin 'rules' (did you mean 'prefix'?); "
+                "given settings: plugin.rules.prefx is not a setting of plugin 'rules' (did you mean 'prefix'?); "
                 "it has: prefix"
             ),
         ),
@@ -366,7 +366,7 @@ class Misspelt:
             PluginError,
             (
                 "plugin 'rules' returned an object from keywright_configure that implements keywright_reviw, which is "
-                "no hook of keywright (did you mean 'keywright_review'?)"
+                "not a hook of keywright (did you mean 'keywright_review'?)"
             ),
         ),
     },

@@ -206,7 +206,7 @@ def test_the_plugins_of_this_environment_load() -> None:
 
 
 def test_adding_by_hand() -> None:
-    """A plugin object that is no installed distribution's can be added, and its failures name it alone."""
+    """A plugin object that is not an installed distribution's can be added, and its failures name it alone."""
     registry = Registry()
 
     registry.add(plugin(register_formats=lambda: [None]), "mine")
@@ -237,9 +237,9 @@ BROKEN = {
         "failed on import with RuntimeError: boom and more",
     ),
     "raises without a word": ("raise ValueError", "failed on import with ValueError"),
-    "is no Python": ("def", "failed on import with SyntaxError: invalid syntax (kw_bad.py, line 1)"),
+    "is not Python": ("def", "failed on import with SyntaxError: invalid syntax (kw_bad.py, line 1)"),
     "misses a module": ("import kw_absent", "failed on import with ModuleNotFoundError: No module named 'kw_absent'"),
-    "raises what is no Exception": ("raise BaseException('boom')", "failed on import with BaseException: boom"),
+    "raises what is not an Exception": ("raise BaseException('boom')", "failed on import with BaseException: boom"),
     "raises what leaves a generator": ("raise GeneratorExit", "failed on import with GeneratorExit"),
     "exits at import": ("import sys; sys.exit('bye')", "failed on import with SystemExit: bye"),
     "raises what cannot be printed": (
@@ -260,7 +260,7 @@ BROKEN = {
     "misspells a hook": (
         START + "@hookimpl\ndef keywright_register_format(): return []",
         (
-            "implements keywright_register_format, which is no hook of keywright "
+            "implements keywright_register_format, which is not a hook of keywright "
             "(did you mean 'keywright_register_formats'?)"
         ),
     ),
@@ -286,7 +286,7 @@ BROKEN = {
     "returns one object": (returning("return Sound()"), f"{WRONG} Sound, where a list or tuple belongs"),
     "returns text": (returning("return 'sound'"), f"{WRONG} str, where a list or tuple belongs"),
     "yields": (returning("yield Sound()"), f"{WRONG} generator, where a list or tuple belongs"),
-    "returns what is no format": (returning("return [object()]"), f"{NO_FORMAT}it lacks {LACKS_ALL}"),
+    "returns what is not a format": (returning("return [object()]"), f"{NO_FORMAT}it lacks {LACKS_ALL}"),
     "returns a class": (returning("return [Sound]"), f"{NO_FORMAT}it is the class Sound itself; return an instance"),
     "returns half a format": (
         returning("del Sound.sniff, Sound.decode\nreturn [Sound()]"),
@@ -301,23 +301,24 @@ BROKEN = {
         returning("Sound.name = property(lambda self: 1 / 0)\nreturn [Sound()]"),
         f"{NO_FORMAT}it fails with ZeroDivisionError: division by zero",
     ),
-    "returns what is no key type": (
+    "returns what is not a key type": (
         returning("return [Sound()]", "keywright_register_key_types"),
         (
-            "returned an object from keywright_register_key_types that is no key type: it lacks settings, algorithms, "
+            "returned an object from keywright_register_key_types that is not a key type: it lacks settings, "
+            "algorithms, "
             "generate, validate, bits, signer, verifier"
         ),
     ),
-    "returns what is no store backend": (
+    "returns what is not a store backend": (
         returning("return [Sound()]", "keywright_register_store_backends"),
         (
-            "returned an object from keywright_register_store_backends that is no store backend: it lacks settings, "
+            "returned an object from keywright_register_store_backends that is not a store backend: it lacks settings, "
             "capabilities, open"
         ),
     ),
-    "returns what is no seal": (
+    "returns what is not a seal": (
         returning("return [Sound()]", "keywright_register_seals"),
-        "returned an object from keywright_register_seals that is no seal: it lacks settings, open",
+        "returned an object from keywright_register_seals that is not a seal: it lacks settings, open",
     ),
 }
 
@@ -402,7 +403,7 @@ TAKEN = "its setting {!r} has a name that means something else for a {}: choose 
 FAULTS: dict[tuple[str, str], list[dict[str, object]]] = {
     ("key type", "its settings hold str, where a Setting belongs"): [{"settings": ("bits",)}],
     ("key type", "its settings hold tuple, where a Setting belongs"): [{"settings": [("bits", "integer")]}],
-    ("seal", "its settings are no list or tuple"): [{"settings": None}, {"settings": "bits"}],
+    ("seal", "its settings are not a list or tuple"): [{"settings": None}, {"settings": "bits"}],
     ("key type", "its setting 'x' is declared twice"): [declares(("x", "text"), ("x", "text"))],
     ("seal", "the name of a setting is not valid: use a-z, 0-9 and '_', and start with a letter"): [
         declares((name, "text")) for name in ("", "Path", "my-path", "pathX", "2nd", "_x", 7)
@@ -415,19 +416,19 @@ FAULTS: dict[tuple[str, str], list[dict[str, object]]] = {
     ("store backend", TAKEN.format("backend", "store backend")): [declares(("backend", "text"))],
     ("key type", TAKEN.format("kid", "key type")): [declares(("kid", "text"))],
     ("seal", "its setting 'x' has an unknown type"): [declares(("x", "number")), declares(("x", ["text"]))],
-    ("seal", "its setting 'x' has a help that is no text, or choices that are no tuple of texts"): [
+    ("seal", "its setting 'x' has a help that is not text, or choices that are not a tuple of texts"): [
         declares(("x", "text"), help=None),
         declares(("x", "text"), choices="ab"),
     ],
-    ("key type", "its algorithms are no tuple of texts"): [
+    ("key type", "its algorithms are not a tuple of texts"): [
         {"algorithms": value} for value in ("EdDSA", ["EdDSA"], (1,))
     ],
-    ("format", "its key_types are no tuple of texts, one at least"): [
+    ("format", "its key_types are not a tuple of texts, one at least"): [
         {"key_types": value} for value in ("oct", (), ("",))
     ],
-    ("store backend", "its capabilities are no Capabilities"): [{"capabilities": (True, True)}],
-    ("format", "its sniff is no method"): [{"sniff": None}],
-    ("seal", "its open is no method"): [{"open": "sesame"}],
+    ("store backend", "its capabilities are not Capabilities"): [{"capabilities": (True, True)}],
+    ("format", "its sniff is not a method"): [{"sniff": None}],
+    ("seal", "its open is not a method"): [{"open": "sesame"}],
     ("format", NO_NAME): [{"name": "Odd Format"}],
     ("seal", NO_NAME): [{"name": value} for value in ("Odd Seal", "ä", "sealX", "x\n")],
 }
@@ -444,7 +445,7 @@ def test_a_fault_is_found(role: str, fault: str) -> None:
         registry.add(plugin(**{hook: lambda objects=objects: objects}), "mine")
 
         assert failures(registry) == [
-            f"plugin 'mine': returned an object from keywright_{hook} that is no {role}: {fault}"
+            f"plugin 'mine': returned an object from keywright_{hook} that is not a {role}: {fault}"
         ], values
         assert registry.plugins[0].provides == (f"{role} sound",)
 

@@ -212,7 +212,7 @@ def test_what_was_not_written_so_is_damage(data: bytes) -> None:
     "data", [_with(metadata_version=2), _checked({"metadata_version": 7, "new": []})], ids=["2", "7"]
 )
 def test_metadata_of_a_newer_keywright_are_told_apart(data: bytes) -> None:
-    """A newer version of the metadata is no damage: the way out is to upgrade."""
+    """A newer version of the metadata is not damage: the way out is to upgrade."""
     with refuses(CorruptedStoreError, _NEWER):
         decode_info(data, where="a.json")
 
@@ -279,7 +279,7 @@ _NO_TIMES = {
 
 
 def test_what_is_no_time_is_refused() -> None:
-    """What is no RFC 3339 time raises ValueError, whose message says what is."""
+    """What is not an RFC 3339 time raises ValueError, whose message says what is."""
     for text, message in _NO_TIMES.items():
         with refuses(ValueError, message):
             parse_time(text)

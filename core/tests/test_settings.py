@@ -187,7 +187,7 @@ def test_a_pointer_is_followed_to_variable_and_file(
 
 
 def test_a_secret_keeps_every_byte_but_the_last_newline(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8, blanks and inner newlines are part of a secret; the file is relative to the base."""
+    """Bytes that are not UTF-8, blanks and inner newlines are part of a secret; the file is relative to the base."""
     (tmp_path / "key").write_bytes(b" \xff\r\n\n")
 
     secret = parse_setting(Setting("s", "secret"), written({"file": "key"}, base=str(tmp_path)))
@@ -239,8 +239,8 @@ def test_64_kib_are_enough(tmp_path: Path) -> None:
             {"file": "/none/\33[2J"},
             "points to a file, which cannot be read (No such file or directory); check the path",
         ),
-        "directory": ({"file": "/etc/"}, "points to the file /etc/, which is no regular file; point it to one"),
-        "device": ({"file": "/dev/null"}, "points to the file /dev/null, which is no regular file; point it to one"),
+        "directory": ({"file": "/etc/"}, "points to the file /etc/, which is not a regular file; point it to one"),
+        "device": ({"file": "/dev/null"}, "points to the file /dev/null, which is not a regular file; point it to one"),
         "file that cannot be": (
             {"file": "/\ud800"},
             "points to a file, by a name that this system cannot have; correct it",
@@ -268,7 +268,9 @@ def test_a_pointer_to_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 
     message = refusal(Setting("s", "text"), written({"file": str(tmp_path / "pipe")}))
 
-    assert message == f"file: stores.a.s points to the file {tmp_path}/pipe, which is no regular file; point it to one"
+    assert (
+        message == f"file: stores.a.s points to the file {tmp_path}/pipe, which is not a regular file; point it to one"
+    )
     assert os.listdir("/dev/fd") == before
 
 
@@ -290,7 +292,7 @@ def test_a_list_of_secrets_is_a_list_of_pointers(tmp_path: Path, monkeypatch: py
     {
         "a pointer outside a list": written({"file": "hunter2"}),
         "a secret written out": written(["hunter2"]),
-        "a table that is no pointer": written([{"file": "/etc/hostname"}, {"path": "hunter2"}]),
+        "a table that is not a pointer": written([{"file": "/etc/hostname"}, {"path": "hunter2"}]),
         "text of a variable": typed("hunter2"),
         "text": written("hunter2"),
     },
@@ -386,7 +388,7 @@ def test_options_are_read_by_type() -> None:
 
 
 BITS = SIZE._replace(name="bits")
-NO = "file: stores.a.s is no setting of X"
+NO = "file: stores.a.s is not a setting of X"
 
 
 @cases(

@@ -153,12 +153,12 @@ def test_what_the_stand_ins_declare() -> None:
         "stale update": (
             lambda store: store.update_info(_INFO, Revision("x")),
             ConflictError,
-            "a@1: changed since it was read; nothing was written, read it again",
+            "a@1: changed since it was read; nothing was written; read it and try again",
         ),
         "changed guard": (
             lambda store: store.create(Record(replace(_INFO, version=2), None), guard=Guard("a", 1, Revision("x"))),
             ConflictError,
-            "a@1: changed since it was read; nothing was written, read it again",
+            "a@1: changed since it was read; nothing was written; read it and try again",
         ),
         "destroyed by an update": (
             lambda store: store.update_info(replace(_INFO, state=State.DESTROYED), store.get("a", 1).info.revision),
@@ -173,7 +173,7 @@ def test_what_the_stand_ins_declare() -> None:
         "stale remove": (
             lambda store: store.remove("a", []),
             ConflictError,
-            "a: changed since it was read; nothing was removed, read it again",
+            "a: changed since it was read; nothing was removed; read it and try again",
         ),
     },
 )

@@ -65,7 +65,7 @@ def test_assert_hidden_finds_a_secret_in_any_spelling(shown: str | bytes) -> Non
 
 
 def test_assert_hidden_passes_over_what_is_public() -> None:
-    """Stretches that the public half holds too, and ones that say nothing, are no leak."""
+    """Stretches that the public half holds too, and ones that say nothing, are not a leak."""
     assert_hidden(_HIDDEN, "<secret> canary-", public=b"")
     assert_hidden(_HIDDEN, "canary-7f3b", public=b"canary-7f3b")
     assert_hidden(Secret(bytes(32)), bytes(100))

@@ -138,7 +138,7 @@ def check_file(data: bytes) -> None:
         config = _loaded_file(data, document, path, profile)
         if config is None:
             continue
-        require(document is not None, "what is no TOML was read")
+        require(document is not None, "what is not TOML was read")
         require(_spelt(_loaded_file(data, document, path, profile)) == _spelt(config), "read twice, it says two things")
         from_mapping = config_from(document or {}, profile=profile, source=str(path), base=str(path.parent))
         require(_spelt(from_mapping) == _spelt(config), "the file and the mapping say two things")
@@ -227,7 +227,7 @@ class _Parts(NamedTuple):
 
 
 def _parts(data: bytes, document: Mapping[str, object] | None, path: Path) -> _Parts:
-    """What is no TOML is not repeated at all."""
+    """What is not TOML is not repeated at all."""
     if document is None:
         return _Parts([data, _CANARY.encode()], [data, _CANARY.encode()], str(path).encode())
     names, values = [str(path)], [_CANARY]
@@ -241,7 +241,7 @@ def _parts(data: bytes, document: Mapping[str, object] | None, path: Path) -> _P
 
 
 def _texts(value: object) -> Iterator[str]:
-    """A value's texts; of tables in a list only what they hold, as their names and punctuation are no secret."""
+    """A value's texts; of tables in a list only what they hold, as their names and punctuation are not a secret."""
     if isinstance(value, dict):
         for name, inside in value.items():
             if name not in _NAMING:

@@ -53,7 +53,7 @@ def attempt(
         allowed: the classes it may raise.
         given: input that no message may hold eight bytes in a row of.
         secrets: input that no local variable of our own frames may hold so either, while the error passes them.
-        known: input that is no secret, such as the name beside one.
+        known: input that is not a secret, such as the name beside one.
         shown: what a message may repeat, such as the path of the file; names one a line.
     """
     try:

@@ -171,7 +171,7 @@ def _check_signed(info: NarInfo, signatures: list[str]) -> None:
     require([text.encode(errors="surrogateescape") for text in again.signatures] == encoded, "other signatures")
     require(again.fingerprint() == info.fingerprint(), "signatures change what is signed")
     require(again.with_signatures(signatures).render() == made.render(), "the same change again changes more")
-    require(_other_lines(made) == _other_lines(info), "a line that is no signature was changed")
+    require(_other_lines(made) == _other_lines(info), "a line that is not a signature was changed")
 
 
 def _other_lines(info: NarInfo) -> list[bytes]:

@@ -47,7 +47,8 @@ def _assert_plain(database: Path, error: CorruptedStoreError) -> None:
 
 
 def test_a_schema_that_is_no_text_is_damage(database: Path) -> None:
-    """A byte of SQLite's own schema that is no UTF-8 raises CorruptedStoreError (sqlite3 raises UnicodeDecodeError)."""
+    """A byte of SQLite's own schema that is not UTF-8 raises CorruptedStoreError (sqlite3 raises "
+    "UnicodeDecodeError)."""
     content = database.read_bytes()
     assert content.count(b"version INTEGER NOT NULL") == 1
     database.write_bytes(content.replace(b"version INTEGER NOT NULL", b"version INTEGER \xb1OT NULL"))

@@ -204,7 +204,7 @@ def test_one_store_is_not_enough(keywright: Keywright, place: int) -> None:
     ("to", "hint"), [("files", b"; did you mean --from files --to db?"), ("spare", b"")], ids=["mixed up", "both empty"]
 )
 def test_a_source_without_keys_is_told(home: Path, keywright: Keywright, to: str, hint: bytes) -> None:
-    """Nothing to copy is no success to be taken for one; where the target has keys, the two may be mixed up."""
+    """Nothing to copy is not a success to be taken for one; where the target has keys, the two may be mixed up."""
     (home / "keywright.toml").write_text(CONFIG + '[stores.spare]\nbackend = "file"\npath = "spare"\n')
 
     done = keywright("migrate", "--from", "db", "--to", to)

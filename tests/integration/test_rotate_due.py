@@ -108,7 +108,8 @@ def test_a_table_that_is_misspelt_is_told(home: Path, keywright: Keywright) -> N
     """Cron must not do nothing for ever because of a letter; nor doctor find nothing."""
     (home / "keywright.toml").write_text('[stores.a]\nbackend = "memory"\n[keys.a]\nrotate_evry = "1s"\n')
     message = (
-        f"{home}/keywright.toml: keys.a.rotate_evry is no setting of key type 'ed25519' (did you mean 'rotate_every'?)"
+        f"{home}/keywright.toml: keys.a.rotate_evry is not a setting of key type 'ed25519' (did you mean "
+        "'rotate_every'?)"
         "; it has: none"
     )
 

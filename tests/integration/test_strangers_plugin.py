@@ -120,7 +120,7 @@ def test_keys_that_it_cannot_carry(key: Key, message: str) -> None:
 
 
 def test_other_refusals() -> None:
-    """A key without public half has no public line, and data that is no line is malformed."""
+    """A key without public half has no public line, and data that is not a line is malformed."""
     (format,) = load().keywright_register_formats()
 
     with pytest.raises(UnsupportedKeyError) as unknown:

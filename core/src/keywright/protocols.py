@@ -371,7 +371,7 @@ class GuardedStore(WritableStore, Protocol):
 
     With `guard`, the write happens only while that record has that revision: both are one step for every other writer.
     Otherwise, and if the record does not exist, ConflictError is raised and nothing is written. `create_many` of a
-    store that has it takes a guard likewise.
+    store that has it takes a guard likewise, which is compared once for the whole batch.
     """
 
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:

@@ -34,7 +34,7 @@ SOUND = FORMAT.format(name="sound")
 
 HAS = "this keywright has API 1: install a version that fits"
 LACKS_ALL = "name, key_types, carries_kid, encode_secret, encode_public, decode, default_kid, sniff"
-NO_FORMAT = "returned an object from keywright_register_formats that is no format: "
+NO_FORMAT = "returned an object from keywright_register_formats that is not a format: "
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 REQUEST = ReviewRequest(

@@ -62,13 +62,13 @@ class ToySigner:
             try:
                 public.verify(signature, message)
             except InvalidSignature:
-                raise InvalidSignatureError("the signature does not hold") from None
+                raise InvalidSignatureError("the signature is not valid") from None
 
         return verify
 
     def check_type(self, key: Key) -> None:
         if key.type != self.name:
-            raise InvalidKeyError("this is no toy key")
+            raise InvalidKeyError("this is not a toy key")
 
     def check_algorithm(self, algorithm: str) -> None:
         if algorithm not in self.algorithms:

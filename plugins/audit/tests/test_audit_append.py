@@ -131,7 +131,7 @@ def made(path: Path, mode: int, owner: int = -1) -> None:
         pytest.param(
             lambda log: log.write_bytes(b"dear diary\n" * 1000) and log.chmod(0o600),
             CorruptedStoreError,
-            "is no audit log, and nothing was written to it; set another path",
+            "is not an audit log, and nothing was written to it; set another path",
             id="text",
         ),
     ],

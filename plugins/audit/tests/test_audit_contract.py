@@ -35,7 +35,7 @@ def test_without_a_path_nothing_listens() -> None:
 
 def test_what_is_required_needs_a_path() -> None:
     """`required` alone would refuse everything, or nothing."""
-    with refuses(ConfigError, "required is true, and there is no path; say which file to log to"):
+    with refuses(ConfigError, "required is true, and there is no path; set the path of the log"):
         keywright_audit.keywright_configure(Options({"path": None, "required": True}))
 
 

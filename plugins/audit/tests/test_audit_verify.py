@@ -66,12 +66,14 @@ def forged(lines: list[bytes]) -> bytes:
             lambda a: [*a, a[0]], [(7, "start", "begins another log, though lines stand before it")], id="another log"
         ),
         pytest.param(
-            lambda a: [*a[:2], b"hello\n", *a[2:]], [(3, "foreign", "is no line of an audit log")], id="a word between"
+            lambda a: [*a[:2], b"hello\n", *a[2:]],
+            [(3, "foreign", "is not a line of an audit log")],
+            id="a word between",
         ),
-        pytest.param(lambda a: [*a, b"hello\n"], [(7, "foreign", "is no line of an audit log")], id="a word behind"),
+        pytest.param(lambda a: [*a, b"hello\n"], [(7, "foreign", "is not a line of an audit log")], id="a word behind"),
         pytest.param(
             lambda a: [*a[:2], a[2][:40] + b"\n", *a[3:]],
-            [(3, "foreign", "is no line of an audit log"), (4, "missing", MISSING)],
+            [(3, "foreign", "is not a line of an audit log"), (4, "missing", MISSING)],
             id="half a line, of which nobody tells",
         ),
         pytest.param(lambda a: [*a[:2], a[2][:-1], *a[3:]], [(3, "changed", CHANGED)], id="two in one"),
@@ -104,7 +106,7 @@ def test_a_recovery_that_does_not_fit_excuses_nothing(
 
     verified = verify(str(log))
 
-    assert verified.faults == [Finding(2, "foreign", "is no line of an audit log")]
+    assert verified.faults == [Finding(2, "foreign", "is not a line of an audit log")]
 
 
 def test_a_cut_last_line_is_a_note(log: Path, fill: Fill) -> None:
@@ -183,7 +185,7 @@ def test_another_file_is_no_log(log: Path, content: bytes) -> None:
     """That is a word of its own, and no fault of a log."""
     log.write_bytes(content)
 
-    with refuses(FormatError, f"{log}: is no audit log; name another file"):
+    with refuses(FormatError, f"{log}: is not an audit log; name another file"):
         verify(str(log))
 
 
@@ -205,7 +207,7 @@ def test_what_cannot_be_read_is_told(log: Path) -> None:
     assert messages == [
         f"{log}: cannot be read (No such file or directory); check the path",
         f"{log.parent}: cannot be read (Is a directory); check the path",
-        "/dev/null: is no regular file; name the audit log",
+        "/dev/null: is not a regular file; name the audit log",
         "the path of the audit log holds a character that no file name can; name another",
     ]
 
@@ -218,7 +220,7 @@ def test_a_line_that_nobody_accounts_for_spoils_no_recovery(log: Path, fill: Fil
 
     verified = verify(str(log))
 
-    assert verified.faults == [Finding(2, "foreign", "is no line of an audit log")]
+    assert verified.faults == [Finding(2, "foreign", "is not a line of an audit log")]
     assert verified.notes == [Finding(4, "recovered", "was cut while it was written (3 bytes), as line 5 says")]
 
 
@@ -273,7 +275,7 @@ def test_verify_tells_each_fault_and_exits_1(run: Run, log: Path, fill: Fill) ->
 
 
 def test_verify_tells_of_a_cut_line_and_exits_0(run: Run, log: Path, fill: Fill) -> None:
-    """On stderr, for it is no fault; in the document it is a note."""
+    """On stderr, for it is not a fault; in the document it is a note."""
     lines = fill(2)
     log.write_bytes(lines[0] + lines[1][:20])
 
@@ -312,8 +314,8 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no-anchor": (("verify", "--anchor", "keywright.toml"), 2, f"the last line of the anchor {DIGITS}"),
     "empty-path": (("verify", ""), 2, "the path of the audit log is empty; name a file"),
     "nothing-there": (("verify", "none"), 2, "none: cannot be read (No such file or directory); check the path"),
-    "another-file": (("verify", "keywright.toml"), 65, "keywright.toml: is no audit log; name another file"),
-    "another-file-shown": (("show", "keywright.toml"), 65, "keywright.toml: is no audit log; name another file"),
+    "another-file": (("verify", "keywright.toml"), 65, "keywright.toml: is not an audit log; name another file"),
+    "another-file-shown": (("show", "keywright.toml"), 65, "keywright.toml: is not an audit log; name another file"),
     "head-of-an-empty-one": (("head", "empty"), 65, "empty: has no line yet; do something with a key first"),
     "head-of-a-changed-one": (
         *(("head", "changed"), 65),
@@ -367,7 +369,7 @@ def test_show_prints_lines_for_people(run: Run, log: Path, told: Mapping[str, ob
     assert rows[1] == [*common, "done (kid \\x1b[2J)"]
     assert rows[3][1:] == ["", "recovered", "", "", "3 bytes before this were cut while they were written"]
     assert len(rows) == 5
-    assert done.stderr == f"warning: {log}: line 4 is no line of an audit log\nhint: see `audit verify`\n"
+    assert done.stderr == f"warning: {log}: line 4 is not a line of an audit log\nhint: see `audit verify`\n"
     assert named.stdout == "2026-11-22T12:00:00Z\tann\tgenerate\tother@1\tlocal\t…\n"
     assert json.loads(as_json.stdout) == json.loads(log.read_bytes().splitlines()[2])
 

@@ -216,7 +216,7 @@ def test_what_no_variable_can_hold_is_not_found(
 
 
 OPENED = "points to a file that cannot be opened: {}; correct the path"
-NO_FILE = "points to what is no regular file; point it to the key's file"
+NO_FILE = "points to what is not a regular file; point it to the key's file"
 WRITABLE = (
     "points to a file that other users may write; run `chmod go-w` on it, and see that the key in it is still yours"
 )

@@ -220,12 +220,12 @@ def test_root_that_is_a_file(reopen: Reopen, make: Make, root: Path) -> None:
     with pytest.raises(CorruptedStoreError) as found, reopen():
         pass
 
-    assert text_of(found.value) == f"{root}: is no directory; set `path` to one, or to where one can be made"
+    assert text_of(found.value) == f"{root}: is not a directory; set `path` to one, or to where one can be made"
     assert root.read_bytes() == b"precious"
 
 
 def test_root_that_is_a_link(reopen: Reopen, make: Make, root: Path) -> None:
-    """A root behind a link works; a link to nothing is no empty store."""
+    """A root behind a link works; a link to nothing is not an empty store."""
     root.symlink_to(root.with_name("real"))
     with pytest.raises(StoreUnavailableError) as found, reopen():
         pass
@@ -250,14 +250,14 @@ def test_foreign_directory(reopen: Reopen, make: Make, root: Path) -> None:
         FileStore(str(root), TIMEOUT).create(make())
 
     assert text_of(found.value) == (
-        f"{root}: is not empty and has no .keywright/format, so it is no store, or one that lost its marker; set "
+        f"{root}: is not empty and has no .keywright/format, so it is not a store, or one that lost its marker; set "
         "`path` to a directory of its own, or restore the marker from a backup"
     )
     assert os.listdir(root) == [".bashrc"]
 
 
 MARKERS = [
-    pytest.param(None, "is not empty and has no .keywright/format, so it is no store", id="lost"),
+    pytest.param(None, "is not empty and has no .keywright/format, so it is not a store", id="lost"),
     pytest.param(b"", "the marker .keywright/format is damaged; restore it from a backup", id="empty"),
     pytest.param(b"keywright", "the marker .keywright/format is damaged; restore it from a backup", id="cut"),
     pytest.param(
@@ -543,7 +543,8 @@ LEFT = [
 @pytest.mark.parametrize(("file", "message"), LEFT)
 @pytest.mark.parametrize("state", [State.DESTROYED, State.ENABLED], ids=["destroyed", "public-only"])
 def test_what_is_left_of_a_key(store: FileStore, make: Make, root: Path, state: State, file: str, message: str) -> None:
-    """A key or checksum where none belongs is no payload and no damage, but the doctor is told, without its digits."""
+    """A key or checksum where none belongs is not a payload and no damage, but the doctor is told, without its "
+    "digits."""
     store.create(make(payload=None, state=state))
     path = root / "a/@1" / file
     path.touch(mode=0o600)
@@ -554,7 +555,7 @@ def test_what_is_left_of_a_key(store: FileStore, make: Make, root: Path, state: 
 
 
 def test_what_is_left_of_a_key_and_others_may_read(store: FileStore, make: Make, root: Path) -> None:
-    """The key file of a destroyed version is no payload, but whoever could read it has seen the key."""
+    """The key file of a destroyed version is not a payload, but whoever could read it has seen the key."""
     info = store.create(make())
     store.destroy(make(payload=None, state=State.DESTROYED).info, info.revision)
     path = root / "a/@1/key"

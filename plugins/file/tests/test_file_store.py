@@ -153,7 +153,7 @@ def test_destroy(reopen: Reopen, make: Make, root: Path) -> None:
 
 
 def test_tombstone_keeps_taking_metadata(store: FileStore, make: Make, root: Path) -> None:
-    """A tombstone's labels change, and a state that is no longer `destroyed` is no damage."""
+    """A tombstone's labels change, and a state that is no longer `destroyed` is not damage."""
     first = store.create(make())
     second = store.destroy(make(payload=None, state=State.DESTROYED).info, first.revision)
     third = store.destroy(make(payload=None, state=State.DESTROYED, x="y").info, second.revision)
@@ -271,7 +271,7 @@ def test_names_open_no_metadata(store: FileStore, make: Make, root: Path) -> Non
 
 
 def test_what_the_system_puts_there_is_passed_over(store: FileStore, make: Make, root: Path) -> None:
-    """Entries with a leading dot, which no name has, are no keys and no damage."""
+    """Entries with a leading dot, which no name has, are not keys and no damage."""
     store.create(make())
     (root / ".DS_Store").write_bytes(b"x")
     (root / "a" / ".snapshot").mkdir()
@@ -374,12 +374,12 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
             ),
             (
                 ConflictError,
-                "x/y@1: changed since it was read; nothing was written, read it again",
+                "x/y@1: changed since it was read; nothing was written; read it and try again",
                 lambda: store.update_info(make(x="y").info, info.revision, guard=Guard("x/y", 1, old)),
             ),
             (
                 ConflictError,
-                "a@1: changed since it was read; nothing was written, read it again",
+                "a@1: changed since it was read; nothing was written; read it and try again",
                 lambda: store.update_info(make(x="y").info, old),
             ),
             *(
@@ -393,7 +393,7 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
             *(
                 (
                     ConflictError,
-                    "a: changed since it was read; nothing was removed, read it again",
+                    "a: changed since it was read; nothing was removed; read it and try again",
                     lambda expected=expected: store.remove("a", expected),
                 )
                 for expected in ([], [old], [info.revision, old])
@@ -504,6 +504,6 @@ def test_marker_gone(reopen: Reopen, make: Make, root: Path, taken: str, monkeyp
             store.get("a", 1)
 
     assert text_of(said.value) == (
-        f"{root}: is not empty and has no .keywright/format, so it is no store, or one that lost its marker; set "
+        f"{root}: is not empty and has no .keywright/format, so it is not a store, or one that lost its marker; set "
         "`path` to a directory of its own, or restore the marker from a backup"
     )

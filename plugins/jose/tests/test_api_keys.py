@@ -141,7 +141,7 @@ def test_the_tombstones_hash_is_nobodys(ring: KeyRing, monkeypatch: pytest.Monke
 
 
 def test_malformed_costs_no_look_up(ring: KeyRing) -> None:
-    ring.open_store = None  # type: ignore[method-assign,assignment]  # nobody is to call it
+    ring.open_store = None  # type: ignore[method-assign,assignment]  # any call fails the test
 
     assert refused(verify_api_key, ring, "kwk_")[0] is MalformedTokenError
 
@@ -255,7 +255,7 @@ def test_what_cannot_be_made(ring: KeyRing, options: dict[str, Any]) -> None:
 
 
 def test_making_and_revoking_are_events(clock: Clock, observer: Observer) -> None:
-    """As for any key; a check is no event."""
+    """As for any key; a check is not an event."""
     registry = Registry.load()
     registry.add(observer, "observer")
     with keywright.open(MEMORY, clock=clock, registry=registry) as ring:
@@ -337,7 +337,8 @@ def test_an_api_key_is_not_rotated(stored: KeyRing, kid: str | None) -> None:
 
 
 def test_what_only_lies_among_api_keys_is_none(stored: KeyRing) -> None:
-    """A key that somebody put below `api-keys/` by another name, or whose kid is no key_id, is not listed or found."""
+    """A key that somebody put below `api-keys/` by another name, or whose kid is not a key_id, is not listed or "
+    "found."""
     document = b'{"alg":"keywright-api-key","k":"%s","key_ops":["verify"],"kid":"%s","kty":"oct"}'
     octets = b"A" * 43
     for name, kid in (("api-keys/backup", "aaaaaaaaaaaaaaaa"), ("api-keys/bbbbbbbbbbbbbbbb", "cccccccccccccccc")):

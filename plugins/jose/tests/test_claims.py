@@ -28,7 +28,7 @@ EARLY = "the token is not valid yet; wait, or compare the clocks"
 FUTURE = "the token was issued in the future; compare the clocks"
 LACKS = "the token lacks {}, which is expected of it; refuse it"
 DIFFERS = "{} of the token is not what is expected; it was made for something else"
-NO_TIME = "the claim {} of the token is no time in seconds (RFC 7519 §2); have it reissued"
+NO_TIME = "the claim {} of the token is not a time in seconds (RFC 7519 §2); have it reissued"
 DRIFT = "time_drift is a whole number of seconds from 0 to 600; correct the clock instead"
 TTL = "the ttl of a token is a whole number of seconds from 1 to 315360000; choose another"
 CLOCK = "a clock gives the time as a datetime with a time zone, such as datetime.now(UTC)"
@@ -95,7 +95,9 @@ def test_tokens_that_are_not_good_now(
 def test_times_that_are_none(name: str, value: object) -> None:
     """A time is a number of seconds that every reader understands alike; nobody reads another, nor makes one."""
     token, wrap = signer(KEY, "HS256").sign({name: value}), {"key_algorithm": "A256KW", "content_algorithm": "A256GCM"}
-    nobody = f"the claim {name} is no time in seconds (RFC 7519 §2), so no receiver would accept the token; correct it"
+    nobody = (
+        f"the claim {name} is not a time in seconds (RFC 7519 §2), so no receiver would accept the token; correct it"
+    )
 
     of_decode = refused(jws_decode, token, KEY, signature_algorithm="HS256")
     assert of_decode == (MalformedTokenError, NO_TIME.format(name))
@@ -200,7 +202,7 @@ def test_claims_that_are_expected(claims: dict[str, object], expected: dict[str,
         pytest.param({"n": True}, {"n": 1}, DIFFERS, id="true is not 1"),
         pytest.param({"n": [1]}, {"n": [True]}, DIFFERS, id="inside a list"),
         pytest.param({"n": {"a": 0}}, {"n": {"a": False}}, DIFFERS, id="inside an object"),
-        pytest.param({"n": "1"}, {"n": 1}, DIFFERS, id="text is no number"),
+        pytest.param({"n": "1"}, {"n": 1}, DIFFERS, id="text is not a number"),
         pytest.param({"n": None}, {"n": False}, DIFFERS, id="null is not false"),
         pytest.param({"n": [1, 2]}, {"n": [1]}, DIFFERS, id="longer list"),
         pytest.param({"n": [1, 2]}, {"n": [2, 1]}, DIFFERS, id="other order"),
@@ -269,5 +271,5 @@ def test_an_audience_that_is_nobody_is_an_audience(audience: object, expected: A
     """A token that has an `aud`, however empty, is refused by who does not say which one it is (RFC 7519 §4.1.3)."""
     assert refused(decode, {"sub": "a", "aud": audience}, check_claims=expected) == (
         InvalidClaimError,
-        'the token has an "aud" claim; say which aud is expected',
+        'the token has an "aud" claim; pass the aud that is expected',
     )

@@ -42,7 +42,7 @@ PARTIES = (
     "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1); get a new token"
 )
 EPK = (
-    "the epk of the token's header is no public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 §4.6.1.1); "
+    "the epk of the token's header is not a public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 §4.6.1.1); "
     "get a new token"
 )
 EPK_OFF_CURVE = "the epk of the token's header is not on its curve; refuse the token"

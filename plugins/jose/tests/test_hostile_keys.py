@@ -102,7 +102,7 @@ def test_what_is_no_key_is_refused(key: Any) -> None:
         pytest.param(oct_key(b"s" * 64, alg="RS256"), MalformedKeyError, id="alg of another kty"),
         pytest.param(oct_key(b"s" * 64, a=float("nan")), MalformedKeyError, id="NaN"),
         pytest.param(oct_key(b"s" * 64, a=object()), MalformedKeyError, id="no JSON"),
-        pytest.param({1: 2}, MalformedKeyError, id="names that are no text"),
+        pytest.param({1: 2}, MalformedKeyError, id="names that are not text"),
     ],
 )  # fmt: skip
 def test_malformed_jwks_are_refused(key: Jwk, kind: type[KeywrightError]) -> None:
@@ -348,12 +348,15 @@ def test_a_key_without_alg_needs_an_algorithm() -> None:
     """Nothing is guessed: neither the header nor the type of the key chooses."""
     assert refused(signer, SECRET) == (
         ConfigError,
-        "the key has no alg, so the algorithm must be said, such as HS256 or ES256 (--algorithm)",
+        "the key has no alg, and no algorithm was given; pass one, such as HS256 or ES256 (--algorithm)",
     )
     for keys in (SECRET, {"keys": [SECRET]}):
         assert refused(verify, "a.b.c", keys) == (
             ConfigError,
-            'the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"], --algorithm ES256',
+            (
+                "the key has no alg, and no algorithm is allowed; pass those that are, such as "
+                'algorithms=["ES256"], --algorithm ES256'
+            ),
         )
 
 
@@ -455,7 +458,7 @@ def test_claims_that_fill_no_token_are_refused() -> None:
     for payload in (bytes(64 << 20), {"a": "a" * (1 << 20)}, bytes(195_568)):
         assert refused(tokens.sign, payload) == (
             FormatError,
-            "a token has at most 262144 bytes, and this one would have more; say less",
+            "a token has at most 262144 bytes, and this one would have more; shorten the claims",
         )
 
     assert len(tokens.sign(bytes(195_540))) < 262_144
@@ -531,7 +534,7 @@ LOOKALIKES = [
 
 @pytest.mark.parametrize("octets", LOOKALIKES)
 def test_public_keys_are_no_hmac_secrets(octets: bytes) -> None:
-    """What everybody may know as a public key is no secret, in whatever spelling (algorithm confusion)."""
+    """What everybody may know as a public key is not a secret, in whatever spelling (algorithm confusion)."""
     key = oct_key(octets)
 
     for call in (

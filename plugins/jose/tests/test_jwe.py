@@ -401,7 +401,7 @@ def test_what_a_ring_gives_for_something_else(ring: KeyRing, kind: str) -> None:
         )
 
 
-CANNOT_SAY = "headers cannot say {}, which is the algorithm's to say or not done here; leave it out"
+CANNOT_SAY = "headers cannot have {}, which the algorithm sets, or which is not supported; leave it out"
 NO_TEXT = "the {} of a header is a text that is not empty; correct it"
 OTHER_KID = "headers say another kid than the key's own, so no receiver would decrypt the token; leave it out"
 
@@ -448,7 +448,7 @@ def test_the_longest_plaintext_fits() -> None:
     for length in (196_504, 262_144, 262_145, 50_000_000):
         assert refused(jwe_encrypt, bytes(length), OCT, **WRAP) == (
             FormatError,
-            "a token has at most 262144 bytes, and this one would have more; say less",
+            "a token has at most 262144 bytes, and this one would have more; encrypt less",
         )
 
 
@@ -563,7 +563,7 @@ def _without_kid(ring: KeyRing, reference: str) -> str:
 
 
 def test_a_token_without_kid_is_tried_under_each_version(ring: KeyRing, rings: Rings) -> None:
-    """The versions of one name are the ring's own, so a token need not name one; another curve is no end of it."""
+    """The versions of one name are the ring's own, so a token need not name one; another curve is not an end of it."""
     for kind in ("ec-p256", "ec-p256", "ec-p384"):
         rings(kind).rotate("box")
     ring.generate("stranger", type="ec-p521")

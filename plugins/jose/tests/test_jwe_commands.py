@@ -140,7 +140,8 @@ def test_nothing_is_encrypted_for_a_key_that_ended(run: Run, ring: KeyRing, chan
 
 
 def test_no_secret_is_opened_to_encrypt_for_a_public_half(run: Run, observer: Observer) -> None:
-    """Encrypting for an asymmetric key is no export of it; decrypting is one, as is whatever a symmetric one does."""
+    """Encrypting for an asymmetric key is not an export of it; decrypting is one, as is whatever a symmetric one "
+    "does."""
     token = run("encrypt", "--key", "box", *AGREEMENT, given=b"hi")
 
     assert observer.exported == []
@@ -152,7 +153,7 @@ def test_no_secret_is_opened_to_encrypt_for_a_public_half(run: Run, observer: Ob
 
 BOTH = "the key and the {} cannot both be read from standard input; name a file for one"
 NO_PAIR = "--header takes NAME=TEXT or NAME:=JSON; write it so"
-NO_ZIP = "--header cannot say zip, which is the algorithm's to say or not done here; leave it out"
+NO_ZIP = "--header cannot have zip, which the algorithm sets, or which is not supported; leave it out"
 NO_KEYS = (
     "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and only it"
 )

@@ -38,8 +38,8 @@ from keywright_jose import thumbprint
 
 THUMBPRINTS = vectors("jwk.json")["thumbprints"]
 _AGAIN = "export the key again from the program that made it"
-_NOT_JSON = "a JWK is one JSON object in UTF-8 and nothing after it; this is no JSON: pass the whole file, and only it"
-_NO_OBJECT = "a JWK is one JSON object, with a member kty; this is JSON of another kind: pass the key itself"
+_NOT_JSON = "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON; pass the whole file, and only it"
+_NO_OBJECT = "a JWK is one JSON object, with a member kty; this is JSON of another kind; pass the key itself"
 _TWICE = f"a JWK names each member once (RFC 7517 §4); remove the duplicate, or {_AGAIN}"
 _DEEP = "a JWK has at most 32 levels of objects and arrays here; remove the member that has more"
 _LARGE = "a JWK has at most 65536 bytes here; pass one key, without attachments"
@@ -175,7 +175,7 @@ _base64url = (
 ).format
 _length = f"the JWK member {{}} must have exactly {{}} octets on curve {{}}; {_AGAIN}".format
 _foreign = (
-    "the JWK member {} is no parameter of a key whose kty is {}; remove it, or correct kty, whichever is wrong"
+    "the JWK member {} is not a parameter of a key whose kty is {}; remove it, or correct kty, whichever is wrong"
 ).format
 _zero = f"the JWK member {{}} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {_AGAIN}".format
 _partial = (
@@ -183,7 +183,7 @@ _partial = (
     f"{_AGAIN}"
 ).format
 _large = "the JWK member {} has more than 8192 bits, the largest RSA key here; use a smaller key".format
-_NO_PUBLIC = f"the JWK members n and e are no RSA public key: e is odd, from 3, and less than n; {_AGAIN}"
+_NO_PUBLIC = f"the JWK members n and e are not an RSA public key: e is odd, from 3, and less than n; {_AGAIN}"
 _NOT_TOGETHER = f"the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2); {_AGAIN}"
 _NO_KTY = "a JWK of this kty cannot be carried; kty is oct, EC, OKP or RSA here"
 _NO_EC = "a JWK of this crv cannot be carried; with kty EC, crv is one of P-256, P-384, P-521 here"
@@ -267,8 +267,8 @@ _NO_OCTETS = "this oct key has no octets, so there is nothing to encode; load th
 _NO_SECRET = "this {} key has no secret half; encode its public half instead"
 _NO_PUBLIC_HALF = "this {} key has no public half, which a JWK must carry; have its key type complete it"
 _LAYOUT = "the public half of this ec-p256 key is not laid out as its type says; load the key again"
-_NO_PKCS8 = "the secret half of this rsa key is no PKCS#8 of an RSA key; load the key again"
-_NO_SPKI = "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key; load the key again"
+_NO_PKCS8 = "the secret half of this rsa key is not PKCS#8 of an RSA key; load the key again"
+_NO_SPKI = "the public half of this rsa key is not a SubjectPublicKeyInfo of an RSA key; load the key again"
 _NO_NUMBER = "a JWK cannot carry a number of more than 4300 digits; remove that attribute"
 _NO_NAME = "the members of a JWK have text for names; remove the attribute that is named otherwise"
 _JSON = "a JWK holds JSON values only; remove the attribute that is something else"
@@ -280,15 +280,14 @@ _NESTED: object = json.loads("[" * 32 + "]" * 32)
 class TestJwkFormat(FormatContract):
     """The contract that every format fulfils, over published keys of every type."""
 
+    samples = tuple(
+        Sample(json.dumps(published(name), sort_keys=True, separators=(",", ":")).encode()) for name in PUBLISHED
+    )
+
     @pytest.fixture
     def format(self) -> Format:
         """The format under test."""
         return FORMAT
-
-    @pytest.fixture(autouse=True)
-    def _take_samples(self) -> None:
-        canonical = (json.dumps(published(name), sort_keys=True, separators=(",", ":")) for name in PUBLISHED)
-        self.samples = tuple(Sample(text.encode()) for text in canonical)  # type: ignore[misc]  # one for each test
 
 
 def _taken(name: str) -> str:
@@ -420,7 +419,7 @@ def test_deep_stack_is_no_crash() -> None:
     def deeper(levels: int) -> KeywrightError:
         return deeper(levels - 1) if levels else refusal(FORMAT.encode_secret, key)
 
-    assert str(deeper(500)) == _DEEP
+    assert text_of(deeper(500)) == _DEEP
 
 
 def test_exactly_65536_bytes_are_written() -> None:

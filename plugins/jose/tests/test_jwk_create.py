@@ -108,7 +108,9 @@ def test_wrong_arguments_are_refused(create: Callable[..., object], arguments: t
 
 
 _TEXT = "the JWK member {} must be text that is not empty; " + _AGAIN
-_FOREIGN = "the JWK member crv is no parameter of a key whose kty is oct; remove it, or correct kty, whichever is wrong"
+_FOREIGN = (
+    "the JWK member crv is not a parameter of a key whose kty is oct; remove it, or correct kty, whichever is wrong"
+)
 
 
 @pytest.mark.parametrize(

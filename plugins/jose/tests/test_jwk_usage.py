@@ -93,7 +93,7 @@ def test_contradictions_are_refused(
     read = refusal(FORMAT.decode, Secret(data), default_kid="")
     written = [refusal(encode, key) for encode in (FORMAT.encode_secret, FORMAT.encode_public)]
 
-    assert (error_type(read), str(read)) == (MalformedKeyError, message)
+    assert (error_type(read), text_of(read)) == (MalformedKeyError, message)
     for error in written[: 1 if type == "oct" else 2]:  # an oct key has nothing public
         assert (error_type(error), text_of(error)) == (UnsupportedKeyError, message)
     for error in (read, *written):

@@ -457,7 +457,7 @@ def test_a_symbolic_link(tmp_path: Path, target: str) -> None:
         pytest.param("HERE/", "HERE/: names a directory; name a file in it", id="slash"),
         pytest.param("HERE/no/set", "HERE/no/set: its directory does not exist; make it first", id="no directory"),
         pytest.param(
-            "HERE/sub", "HERE/sub: is no regular file; choose another path, or leave -o out to print the result",
+            "HERE/sub", "HERE/sub: is not a regular file; choose another path, or leave -o out to print the result",
             id="a directory",
         ),
         pytest.param(
@@ -575,8 +575,8 @@ def test_what_was_published_is_replaced(tmp_path: Path, held: str) -> None:
         pytest.param(json.dumps(create_rsa_key(2048)), id="a private key"),
         pytest.param(json.dumps(PUBLIC), id="a public key"),
         pytest.param("a-1:" + "A" * 86 + "==", id="a Nix key"),
-        pytest.param('{"keys":{}}', id="keys that are no array"),
-        pytest.param('{"keys":["text"]}', id="keys that are no objects"),
+        pytest.param('{"keys":{}}', id="keys that are not an array"),
+        pytest.param('{"keys":["text"]}', id="keys that are not objects"),
         pytest.param('{"keys":[],"keys":[]}', id="twice"),
         pytest.param("[" * 100_000, id="deep"),
     ],
@@ -590,7 +590,10 @@ def test_nothing_else_is(tmp_path: Path, held: str) -> None:
 
     assert (type(error), text_of(error)) == (
         KeyExistsError,
-        f"{path}: exists already and is no public JWK Set, so it is not replaced; choose another path, or pass --force",
+        (
+            f"{path}: exists already and is not a public JWK Set, so it is not replaced; choose another path, or pass "
+            "--force"
+        ),
     )
     assert_nothing_shows(error, held.encode())
 

@@ -150,7 +150,7 @@ ITSELF["a"] = [ITSELF]
     ],
 )
 def test_claims_that_json_cannot_carry_are_refused(claims: Any) -> None:
-    """Nothing is changed without a word, as other writers do with names that are no text."""
+    """Nothing is changed without a word, as other writers do with names that are not text."""
     assert refused(lambda: signer(KEY).sign(claims)) == (FormatError, NO_JSON.format("claims"))
 
 
@@ -164,7 +164,7 @@ def test_headers_do_not_say_what_is_the_signers(name: str) -> None:
     """The algorithm is the key's, and what no reader here understands is not written."""
     assert refused(jws_encode, {}, KEY, headers={name: "HS256"}) == (
         UnsupportedOperationError,
-        f"headers cannot say {name}, which is the signer's or none; leave it out",
+        f"headers cannot have {name}, which the signer sets, or which is not supported; leave it out",
     )
 
 

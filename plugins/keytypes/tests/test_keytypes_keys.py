@@ -125,7 +125,9 @@ _ED25519_LOW_ORDER = (
     "the public half of this ed25519 key is a point of low order, for which signatures are forged without a secret; "
     "import another key"
 )
-_ED25519_NO_POINT = "the public half of this ed25519 key is no point of the curve (RFC 8032 §5.1.3); import another key"
+_ED25519_NO_POINT = (
+    "the public half of this ed25519 key is not a point of the curve (RFC 8032 §5.1.3); import another key"
+)
 _X25519_SECRET = "the secret half of an x25519 key has 32 bytes (RFC 7748 §5); give the scalar alone"
 _X25519_PUBLIC = "the public half of an x25519 key has 32 bytes (RFC 7748 §5); give the u alone"
 _X25519_LOW_ORDER = (
@@ -239,5 +241,5 @@ def test_points_are_on_the_curve(types: Types, keys: Keys, name: str, use: str) 
 
     for pair, public in pairs.items():
         assert _refusal(types, Key(name, public=public), use) == (
-            f"the public half of this {name} key is no point of the curve; import another key"
+            f"the public half of this {name} key is not a point of the curve; import another key"
         ), pair

@@ -26,7 +26,7 @@ Types = Mapping[str, KeyType]
 Keys = Mapping[str, Key]
 
 _NO_SECRET_DER: Final = (
-    "the secret half of this rsa key is no unencrypted PKCS#8 DER (RFC 5958); convert it with "
+    "the secret half of this rsa key is not unencrypted PKCS#8 DER (RFC 5958); convert it with "
     "`openssl pkcs8 -topk8 -nocrypt -outform DER`"
 )
 _NOT_CANONICAL_SECRET: Final = (
@@ -34,7 +34,8 @@ _NOT_CANONICAL_SECRET: Final = (
     "not taken); convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`"
 )
 _NO_PUBLIC_DER: Final = (
-    "the public half of this rsa key is no SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1); convert it with "
+    "the public half of this rsa key is not a SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1); convert it "
+    "with "
     "`openssl rsa -pubin -outform DER`"
 )
 _NOT_CANONICAL_PUBLIC: Final = (

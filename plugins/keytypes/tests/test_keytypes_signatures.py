@@ -25,7 +25,7 @@ from keywright.errors import InvalidKeyError, InvalidSignatureError, NotExportab
 Types = Mapping[str, KeyType]
 Keys = Mapping[str, Key]
 
-_NO_MATCH: Final = "the signature does not hold for this message and key; check that the three belong together"
+_NO_MATCH: Final = "the signature is not valid for this message and key; check that the three belong together"
 _MESSAGE: Final = b"what is signed"
 _HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
     "256": hashes.SHA256(),

@@ -106,7 +106,7 @@ def test_names(make_cache: MakeCache) -> None:
 
 def test_a_directory_of_other_files_is_no_cache(tmp_path: Path) -> None:
     (tmp_path / "photo.jpeg").touch()
-    rule = "is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
+    rule = "is not a binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
 
     for look in (Cache(str(tmp_path)).check, Cache(str(tmp_path)).count):
         with refusal(ConfigError, f"{tmp_path}: {rule}"):
@@ -228,7 +228,7 @@ def test_the_store_directory() -> None:
 
 def test_what_no_client_could_use_is_refused() -> None:
     two = "x: has two StoreDir that differ, so that no client takes the cache; leave one"
-    none = "x: the StoreDir is no directory of a store; write one, such as /nix/store"
+    none = "x: the StoreDir is not a directory of a store; write one, such as /nix/store"
     with refusal(FormatError, two):
         store_dir_of(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n", where="x")
     for value in (b"", b"store", b"/", b"/nix/store/", b"/nix/../store", b"/nix//store", b"/nix;", b"/n\xc3\xa4"):
@@ -270,7 +270,7 @@ def test_what_is_read_or_refused_does_not_stay_open(tmp_path: Path) -> None:
 
 def test_a_file_that_is_none_is_refused_with_its_path(tmp_path: Path) -> None:
     path = tmp_path / "nix-cache-info"
-    irregular = "is no regular file; put what Nix made in its place"
+    irregular = "is not a regular file; put what Nix made in its place"
 
     def check(kind: type[Exception], rule: str) -> None:
         with refusal(kind, f"{path}: {rule}"):
@@ -279,7 +279,7 @@ def test_a_file_that_is_none_is_refused_with_its_path(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 65_537)
     check(FormatError, "has more than 65536 bytes; put what Nix made in its place")
     path.write_bytes(b"StoreDir: x\n")
-    check(FormatError, "the StoreDir is no directory of a store; write one, such as /nix/store")
+    check(FormatError, "the StoreDir is not a directory of a store; write one, such as /nix/store")
     path.unlink()
     path.mkdir()
     check(FormatError, irregular)

@@ -108,7 +108,7 @@ DEVIATIONS: dict[str, tuple[bytes, list[str]]] = {
     "cut short": (TEXT[:-4], [say.length(63)]),
     "PEM": (b"-----BEGIN PRIVATE KEY-----\nMC4CAQ==\n-----END PRIVATE KEY-----\n", [say.PEM]),
     "as large as may be": (bytes(65_536), [say.NO_COLON]),
-    "too large": (bytes(65_537), ["has more than 65536 bytes, so it is no key"]),
+    "too large": (bytes(65_537), ["has more than 65536 bytes, so it is not a key"]),
     "several at once": (
         b"\xef\xbb\xbfa,b:" + PAYLOAD[:-2] + b"\n",
         [BYTE_ORDER_MARK, ONE_LINE_FEED, say.PADDING_CHANGED, COMMA],
@@ -130,7 +130,7 @@ def test_deviations(command: Run, file: File, case: str) -> None:
 
 
 def test_a_key_in_the_place_of_a_path(command: Run, file: File) -> None:
-    """It is not printed; what the argument should have been is said, and that the key is no secret any more."""
+    """It is not printed; what the argument should have been is said, and that the key is not a secret any more."""
     sound = file(PUBLIC_TEXT)
     told = (
         "looks like a key, and this command takes the path of its file; if it is a secret one, the shell's history and "
@@ -172,9 +172,9 @@ def test_what_cannot_be_read(registry: Registry, tmp_path: Path) -> None:
     paths = {
         str(tmp_path / "nowhere"): "cannot be read (No such file or directory)",
         str(tmp_path / "dangling"): "cannot be read (No such file or directory)",
-        str(tmp_path): "is no regular file",
-        str(tmp_path / "pipe"): "is no regular file",
-        "/dev/zero": "is no regular file",
+        str(tmp_path): "is not a regular file",
+        str(tmp_path / "pipe"): "is not a regular file",
+        "/dev/zero": "is not a regular file",
         "a\0b": "cannot be read (no file can have this path)",
         "\ud800": "cannot be read (no file can have this path)",
     }

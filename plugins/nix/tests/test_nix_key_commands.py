@@ -49,7 +49,7 @@ def test_bad_names_are_refused(command: Run) -> None:
     for name, rule in (
         ("", "is empty"),
         ("a:b", "holds a colon, and Nix takes the name to end at the first one"),
-        ("a\udcff", "is no Unicode text"),
+        ("a\udcff", "is not Unicode text"),
         *((odd, UNPRINTABLE) for odd in ("a b", "a\n", "a\u00a0b")),
     ):
         with refusal(InvalidNameError, f"--key-name {rule}; use something like cache.example.org-1", name):

@@ -208,7 +208,7 @@ def test_a_fault_while_a_fault_is_cleared_up(place: Place, second: str) -> None:
 
 @pytest.mark.peer
 def test_a_file_that_vanishes(place: Place) -> None:
-    """A narinfo that goes away between being listed and being read is told and is no fault."""
+    """A narinfo that goes away between being listed and being read is told and is not a fault."""
     place.reset()
     name = f"{5:032}.narinfo"
     rules = ["-P", str(place.directory / name), "-e", "trace=openat", "-e", "inject=openat:error=ENOENT"]

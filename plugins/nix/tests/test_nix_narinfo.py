@@ -122,8 +122,8 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
 
 ADDRESS = f"CA: fixed:r:sha256:{HASH}"
 CUT = "x: the last line does not end, so the narinfo was cut short; fetch it again"
-NO_FIELD = "is no field; a field is a name, a colon, a space and a value"
-NO_SIZE = "is no size in bytes: plain digits, below 2 to the 64th, and no 0"
+NO_FIELD = "is not a field; a field is a name, a colon, a space and a value"
+NO_SIZE = "is not a size in bytes: plain digits, below 2 to the 64th, and no 0"
 # By what is changed: the line and the rule that refuses it, and what is refused there.
 REFUSED = {
     "Compression: xz": (
@@ -131,7 +131,7 @@ REFUSED = {
         ["Compression", "Compression:xz", ": xz", " Compression: xz", "Sig:xb-1: xyz: "],
     ),
     f"StorePath: {PATH}": (
-        "1: StorePath is no store path",
+        "1: StorePath is not a store path",
         [
             f"StorePath: {path}"
             for path in (
@@ -146,7 +146,7 @@ REFUSED = {
         ],
     ),
     f"NarHash: sha256:{HASH}": (
-        "6: NarHash is no SHA-256 in base32, hexadecimal or SRI",
+        "6: NarHash is not a SHA-256 in base32, hexadecimal or SRI",
         [
             f"NarHash: {value}"
             for value in (
@@ -164,19 +164,19 @@ REFUSED = {
     ),
     "FileSize: 4029176": (f"5: FileSize {NO_SIZE}", ["FileSize: many"]),
     "FileHash: sha256:1w": (
-        "4: FileHash is no hash in base32, hexadecimal or SRI",
+        "4: FileHash is not a hash in base32, hexadecimal or SRI",
         ["FileHash: sha256:ew", "FileHash: sha224:1w"],
     ),
     f"{TWO} {ONE} {TWO}": (
-        "8: References has a reference that is no store path's name",
+        "8: References has a reference that is not a store path's name",
         [
             *(f"{ONE}  {TWO}", f"{ONE} ", f" {ONE}", f"/nix/store/{ONE}", "x", f"{ONE},{TWO}", f"{ONE}\t{TWO}"),
         ],
     ),
-    DERIVER: ("9: Deriver is no store path's name", ["nobody"]),
+    DERIVER: ("9: Deriver is not a store path's name", ["nobody"]),
     "URL: nar/1w1fff338fvdw53sqgamddn1b2xgds473pv6y13gizdbqjv4i5p3.nar.xz": ("2: URL is empty", ["URL: "]),
     ADDRESS: (
-        "11: CA is no content address of Nix's",
+        "11: CA is not a content address of Nix's",
         [
             f"CA: {value}"
             for value in (
@@ -218,7 +218,7 @@ def test_what_is_no_narinfo_is_refused() -> None:
         changed(f"Deriver: {DERIVER}", "System: x\nSystem: x"): (
             "x:10: has the field System a second time; leave the right one"
         ),
-        "A" * (MAXIMUM_BYTES + 1): f"x: has more than {MAXIMUM_BYTES} bytes; this is no narinfo",
+        "A" * (MAXIMUM_BYTES + 1): f"x: has more than {MAXIMUM_BYTES} bytes; this is not a narinfo",
     }
     for line in lines:
         name = line.partition(":")[0]

@@ -29,7 +29,7 @@ from keywright_nix.signing import Bound, Job, sign_narinfo
 
 @pytest.mark.parametrize("tail", [b"", CA], ids=["append", "new file"])
 def test_a_file_that_vanishes(make_cache: MakeCache, tail: bytes) -> None:
-    """What goes away before it is read, or before it is written, is no fault, and does not come back."""
+    """What goes away before it is read, or before it is written, is not a fault, and does not come back."""
     cache = make_cache(1, tail=tail)
     path = next(cache.glob("*.narinfo"))
 
@@ -119,7 +119,8 @@ def test_a_key_that_signs_no_more(make_cache: MakeCache, jobs: int) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_in_a_key(make_cache: MakeCache, jobs: int) -> None:
-    """What is no error of keywright's is not swallowed, and no worker prints it; its place comes along, for --debug."""
+    """What is not an error of keywright's is not swallowed, and no worker prints it; its place comes along, for "
+    "--debug."""
 
     def current() -> Bound:
         raise ZeroDivisionError("secret")

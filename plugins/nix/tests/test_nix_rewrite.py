@@ -174,7 +174,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(
     file.unlink()
     make(file)
 
-    with refusal(FormatError, f"{file}: is no regular file; take it out of the cache"):
+    with refusal(FormatError, f"{file}: is not a regular file; take it out of the cache"):
         read_narinfo(str(file))
 
 
@@ -192,7 +192,7 @@ def test_what_cannot_be_read(file: Path) -> None:
     long = file.with_name("x" * 300)
     os.truncate(file, 100_000_000)
 
-    with refusal(FormatError, f"{file}: has more than 8388608 bytes; this is no narinfo"):
+    with refusal(FormatError, f"{file}: has more than 8388608 bytes; this is not a narinfo"):
         read_narinfo(str(file))
     with refusal(StoreUnavailableError, f"{long}: cannot be read (File name too long); the narinfo is as it was"):
         read_narinfo(str(long))

@@ -89,7 +89,7 @@ def test_faults(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     assert (code, out) == (65, b"signed 1, already signed 0, faults 2\n")
     assert sorted(joined(err).splitlines()) == [
         f"error: {cache}/link.narinfo: is a symbolic link; sign the file that it leads to",
-        f"error: {cache}/pipe.narinfo: is no regular file; take it out of the cache",
+        f"error: {cache}/pipe.narinfo: is not a regular file; take it out of the cache",
     ]
 
 
@@ -207,7 +207,7 @@ def test_a_narinfo_of_a_million_lines(nix_command: Run, make_cache: MakeCache, k
 
     code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
 
-    rule = "is no field; a field is a name, a colon, a space and a value; correct it or fetch the narinfo again"
+    rule = "is not a field; a field is a name, a colon, a space and a value; correct it or fetch the narinfo again"
     assert (code, out) == (65, b"signed 1, already signed 0, faults 1\n")
     assert err.decode() == printed(f"{bad}:1000007: {rule}")
     assert (path.read_bytes() == signed_narinfo(long), bad.read_bytes() == long + b"x\n") == (True, True)
@@ -219,7 +219,7 @@ def test_a_directory_of_other_files(nix_command: Run, key_file: str, tmp_path: P
     for name in ("a.jpeg", ".keywright-a.tmp", "narinfo"):
         (place / name).write_bytes(b"x")
     before = {path.name: path.stat().st_ctime_ns for path in [place, *place.iterdir()]}
-    rule = "is no binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
+    rule = "is not a binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
 
     with refusal(ConfigError, f"{place}: {rule}"):
         nix_command("sign", str(place), "--key-file", key_file)
@@ -368,8 +368,8 @@ def test_nothing_else_is_signed(nix_command: Run, key_file: str) -> None:
 
 def test_a_line_that_is_no_such_object_is_refused(nix_command: Run, key_file: str) -> None:
     """It has a text as fingerprint and signatures that can be added to, and is read up to 8 MiB and no further."""
-    no_object = "is no JSON object with a text as fingerprint, or has a member twice; correct it"
-    no_list = "has signatures that are no list of texts or of objects; correct it"
+    no_object = "is not a JSON object with a text as fingerprint, or has a member twice; correct it"
+    no_list = "has signatures that are not a list of texts or of objects; correct it"
     kinds: list[object] = ["x", 1, None, [1], ["x", {}], {}]
     cases = {
         no_object: [

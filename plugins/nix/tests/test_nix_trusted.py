@@ -19,7 +19,7 @@ SPARE = A[:-2] + chr(ord(A[-2]) + 1) + "="  # canonical, that character stands f
 
 
 OUT = "is left out, and Nix would refuse to work at all:"
-NO_TEXT = "is left out: its name is no Unicode text; give the key another name"
+NO_TEXT = "is left out: its name is not Unicode text; give the key another name"
 COMMENT = "its name holds a '#', where nix.conf takes a comment to begin, and then Nix refuses to work; rename the key"
 
 
@@ -73,19 +73,19 @@ TRAPS = {
         [],
         "key 1 (a-1) is left out: no signature is accepted under such a point; remove it",
     ),
-    "a name that is no text, which Nix takes": (f"{B} \udcff{A}", ["b-1"], f"key 2 {NO_TEXT}"),
-    "a name that is no text, and a key after it": (
+    "a name that is not text, which Nix takes": (f"{B} \udcff{A}", ["b-1"], f"key 2 {NO_TEXT}"),
+    "a name that is not text, and a key after it": (
         f"{A} \udcff{public('c-1', 3)} {B}",
         ["a-1", "b-1"],
         f"key 2 {NO_TEXT}",
     ),
-    "a name that is no text, first surrogate": (f"\ud800{A}", [], f"key 1 {NO_TEXT}"),
-    "a name that is no text, last surrogate": (f"\udfff{A}", [], f"key 1 {NO_TEXT}"),
+    "a name that is not text, first surrogate": (f"\ud800{A}", [], f"key 1 {NO_TEXT}"),
+    "a name that is not text, last surrogate": (f"\udfff{A}", [], f"key 1 {NO_TEXT}"),
     **{
         f"parted by what parts nothing, {ord(odd):x}": (f"{A}{odd}{B}", ["a-1"], f"key 1 (a-1): {REST_CUT}")
         for odd in ("\v", "\f", "\u00a0", "\x1c")
     },
-    "a name that is no text, and no key": (f"\udcff{A[:-4]}", [], f"key 1 {OUT} {length(30)}"),
+    "a name that is not text, and no key": (f"\udcff{A[:-4]}", [], f"key 1 {OUT} {length(30)}"),
     "no text in the base64": (f"a-1:\udcff{A[4:]}", [], f"key 1 (a-1) {OUT} {CHARACTER}"),
     "no text behind the padding, which Nix takes": (f"{A}\ud800", ["a-1"], f"key 1 (a-1): {REST_CUT}"),
     "a comment's sign in the name": (public("a#b"), ["a#b"], f"key 1 (a#b): {COMMENT}"),

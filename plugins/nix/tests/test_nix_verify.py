@@ -198,7 +198,7 @@ def test_faults(verify: Verify, make_cache: MakeCache) -> None:
 
     assert (code, out) == (65, "verified 1, bad 0, faults 2\n")
     assert joined(err).splitlines() == [
-        f"error: {cache}/nix-cache-info: the StoreDir is no directory of a store; write one, such as /nix/store",
+        f"error: {cache}/nix-cache-info: the StoreDir is not a directory of a store; write one, such as /nix/store",
         f"error: {cache}/x.narinfo: is a symbolic link; sign the file that it leads to",
     ]
 

@@ -34,7 +34,7 @@ class TestMasterKeySeal(SealContract):
 
 
 class TestRotatedMasterKeySeal(SealContract):
-    """The seal `master-key` with previous keys, which are no fallback for what they did not seal."""
+    """The seal `master-key` with previous keys, which are not a fallback for what they did not seal."""
 
     @pytest.fixture
     def open_seal(self, master_key: Opener) -> OpenSeal:

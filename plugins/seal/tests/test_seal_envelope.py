@@ -144,7 +144,7 @@ def test_what_is_too_large_is_no_key() -> None:
     for payload, context in ((Secret(huge), b"a"), (PAYLOAD, huge)):
         with pytest.raises(SealError) as caught:
             OPENED.seal(payload, context)
-        assert text_of(caught.value) == "seal 'master-key' takes payloads up to 1 GiB; what is larger is no key"
+        assert text_of(caught.value) == "seal 'master-key' takes payloads up to 1 GiB; what is larger is not a key"
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ REFUSED = [
     pytest.param(b64encode(KEY + b"\0"), CHARACTERS, id="33 bytes"),
     pytest.param(b64encode(KEY[:31]), CHARACTERS, id="31 bytes"),
     pytest.param(b64encode(KEY + bytes(16)), CHARACTERS, id="48 bytes of base64, as long as hexadecimal"),
-    pytest.param(b"g" + KEY.hex().encode()[1:], CHARACTERS, id="a letter that is no digit"),
+    pytest.param(b"g" + KEY.hex().encode()[1:], CHARACTERS, id="a letter that is not a digit"),
     pytest.param(KEY.hex(" ").encode()[:64], CHARACTERS, id="spaces between digits"),
     pytest.param(b"_" * 42 + b"8=", CHARACTERS, id="base64url"),
     pytest.param(BASE64[:-2] + b"9=", CHARACTERS, id="spare bits"),

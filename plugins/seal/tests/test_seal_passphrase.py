@@ -193,7 +193,7 @@ def test_an_invalid_passphrase_is_refused_and_not_shown(given: bytes, previous: 
 @pytest.mark.usefixtures("argon2id")
 @pytest.mark.parametrize("given", [b"8 bytes.", "äöüßéèêë".encode(), b"\xff" * 8, b" " * 8 + b"\0"])
 def test_any_other_text_is_a_passphrase(given: bytes) -> None:
-    """Eight characters of any kind do, also bytes that are no UTF-8; nothing is stripped of them."""
+    """Eight characters of any kind do, also bytes that are not UTF-8; nothing is stripped of them."""
     sealed = PassphraseSeal().open(options_of(given, None)).seal(PAYLOAD, b"a")
 
     assert PassphraseSeal().open(options_of(given, None)).unseal(sealed, b"a") == PAYLOAD

@@ -51,7 +51,7 @@ NOT_OPENED = (
     "to read and write"
 )
 DAMAGED = ": the database is damaged; restore it from a backup"
-NO_DATABASE = " is no SQLite database; restore it from a backup, or correct `path`"
+NO_DATABASE = " is not a SQLite database; restore it from a backup, or correct `path`"
 WRITE = ": SQLite reports SQLITE_IOERR_WRITE; nothing was written; check the disk and try again"
 
 

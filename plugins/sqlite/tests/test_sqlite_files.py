@@ -50,8 +50,8 @@ def database(*statements: str) -> Callable[[Path], object]:
     return prepare
 
 
-NO_FILE = " is no regular file; point the setting `path` to a file"
-NO_DATABASE = " is no SQLite database; restore it from a backup, or correct `path`"
+NO_FILE = " is not a regular file; point the setting `path` to a file"
+NO_DATABASE = " is not a SQLite database; restore it from a backup, or correct `path`"
 EMPTY = " is empty, which a store never is; restore it from a backup, or remove it"
 DAMAGED = ": the database is damaged; restore it from a backup"
 FOREIGN = " is another program's database; correct `path`, or restore it from a backup"

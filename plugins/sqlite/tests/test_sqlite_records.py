@@ -76,7 +76,7 @@ def test_what_is_not_there_is_not_found(store: WritableStore, path: str, make: M
 
 
 def test_more_names_than_a_page(path: str, opened: Opener, fill: Fill) -> None:
-    """A page's end is no end, and no transaction stays open between pages."""
+    """A page's end is not an end, and no transaction stays open between pages."""
     expected = [f"n{n:04}" for n in range(1000)]
     fill(path, [(name, 1) for name in expected])
     with opened(path) as store:
@@ -203,7 +203,7 @@ NAMES = ["0", "a", "a-b", "a.b", "a/b", "a/b/c", "a0", "a_b", "ab", "b", "z"]
 
 
 def test_names_at_the_edges(store: WritableStore, make: Make) -> None:
-    """What is no name, no ASCII or no text selects what a list of the names' bytes would."""
+    """What is not a name, no ASCII or no text selects what a list of the names' bytes would."""
     for name in reversed(NAMES):
         store.create(make(name, payload=None))
 

@@ -164,7 +164,7 @@ def failed_syncs(calls: Sequence[Call]) -> Iterator[tuple[Call, Sequence[Call]]]
     """Syncs that failed although there was something to sync, each with the calls after it.
 
     A file that was synced before, and not changed since, has nothing to lose: SQLite syncs its log at a commit, and
-    again at the checkpoint. A signal is no failure: the sync is simply asked for again.
+    again at the checkpoint. A signal is not a failure: the sync is simply asked for again.
     """
     for number, call in enumerate(calls):
         failed = call.name in SYNCING and "(INJECTED)" in call.text and "EINTR" not in call.text

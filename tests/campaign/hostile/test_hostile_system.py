@@ -388,7 +388,7 @@ OWNED = {
 
 
 def test_another_users_store(kind: str, place: Path, store_path: Path, opened: Open) -> None:
-    """A store for its owner alone is no empty store to another user."""
+    """A store for its owner alone is not an empty store to another user."""
     needs_root()
     with opened() as store:
         store.create(record())

@@ -17,7 +17,7 @@ Row = tuple[Case, tuple[str, ...]]
 
 def main() -> None:
     """Print it."""
-    # A warning is no refusal.
+    # A warning is not a refusal.
     warnings.simplefilter("ignore")
     versions = {peer.distribution: _version(peer.distribution) for peer in PEERS}
     peers = [peer for peer in PEERS if versions[peer.distribution]]

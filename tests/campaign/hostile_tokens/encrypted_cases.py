@@ -303,7 +303,7 @@ def _agreements() -> Iterator[Case]:
         ("epk text", "an ephemeral key as a text", section, agreed(json.dumps(epk)), MalformedTokenError),  # type: ignore[arg-type]  # (that is the fault)
         ("epk short", "a coordinate without its last byte", "RFC 7518 §6.2.1.2",
          agreed({**epk, "x": epk["x"][:-2]}), MalformedTokenError),
-        ("apu", "apu that is no base64url", "RFC 7518 §4.6.1.2", agreed(epk, apu="!!!!"), MalformedTokenError),
+        ("apu", "apu that is not base64url", "RFC 7518 §4.6.1.2", agreed(epk, apu="!!!!"), MalformedTokenError),
         ("apv number", "apv that is a number", "RFC 7518 §4.6.1.3", agreed(epk, apv=7), MalformedTokenError),
     ):  # fmt: skip
         yield _case(name, fault, rule, bad.compact(), _GOOD_EC, error=error)

@@ -159,7 +159,7 @@ def _signing() -> Iterator[Case]:
 
 
 def _texts() -> Iterator[Case]:
-    """JSON of a key that is no strict JSON, or of something else."""
+    """JSON of a key that is not strict JSON, or of something else."""
     sound = json.dumps(EC)
     good = Given("", sound.encode(), ["ES256"])
     inner = sound[1:-1]
@@ -174,7 +174,7 @@ def _texts() -> Iterator[Case]:
         ("NaN", "a number that JSON does not have", "RFC 8259 §9, may", f'{{{inner},"x-":NaN}}'.encode()),
         ("90000 levels", "90000 levels", OURS, f'{{{inner},"x-":{"[" * 45_000}{"]" * 45_000}}}'.encode()),
         ("too large", "more than 65536 bytes", OURS, f'{{{inner},"x-":"{"a" * 66_000}"}}'.encode()),
-        ("no UTF-8", "a byte that is no UTF-8", "RFC 8259 §8.1", f'{{{inner},"x-":"'.encode() + b'\xff"}'),
+        ("no UTF-8", "a byte that is not UTF-8", "RFC 8259 §8.1", f'{{{inner},"x-":"'.encode() + b'\xff"}'),
     ):
         yield Case(f"JWK: {name}", fault, rule, "import", good._replace(key=bad), good, MalformedKeyError)
 
@@ -189,7 +189,7 @@ def _members() -> Iterator[Case]:
         ("kty in capitals", "kty is OCT", "RFC 7517 §4.1", {**OCT, "kty": "OCT"}, OCT, UnsupportedKeyError),
         ("curve of another kty", "EC on Ed25519", "RFC 7518 §6.2.1.1", {**EC, "crv": "Ed25519"}, EC,
          UnsupportedKeyError),
-        ("EC off its curve", "x and y are no point of the curve", "RFC 7518 §6.2.1", {**public(EC), "y": EC["x"]},
+        ("EC off its curve", "x and y are not a point of the curve", "RFC 7518 §6.2.1", {**public(EC), "y": EC["x"]},
          public(EC), InvalidKeyError),
         ("EC at the origin", "x and y are zero", "RFC 7518 §6.2.1",
          {**public(EC), "x": text(bytes(32)), "y": text(bytes(32))}, public(EC), InvalidKeyError),

@@ -37,8 +37,8 @@ How to read it:
   no JSON text of keys, or does not take the token or key without the fault either.
 - Each library is called as its documentation shows, with the list of allowed algorithms, the audience and the issuer
   where its call takes them, and its defaults for the rest. python-jose's `jwe.decrypt` takes no list of algorithms. A
-  warning is no refusal. authlib's `authlib.jose`, which its authors call deprecated in favour of joserfc, is what was
-  asked.
+  warning is not a refusal. authlib's `authlib.jose`, which its authors call deprecated in favour of joserfc, is what
+  was asked.
 - Keys are loaded and made ready for use; that a library checks more of a key somewhere else does not show here.
 """
 

@@ -43,7 +43,7 @@ JSON_FAULTS: tuple[tuple[str, str, str, bytes], ...] = (
     ("two objects", "a second object after it", _JSON, b"{%s}{}"),
     ("space before", "a space before it, which is JSON", OURS, b" {%s}"),
     ("byte order mark", "a byte order mark", "RFC 8259 §8.1, may", b"\xef\xbb\xbf{%s}"),
-    ("no UTF-8", "a byte that is no UTF-8", _JSON, b'{%s,"x":"\xff"}'),
+    ("no UTF-8", "a byte that is not UTF-8", _JSON, b'{%s,"x":"\xff"}'),
     ("control character", "a bare control character in a text", _JSON, b'{%s,"x":"\n"}'),
     ("NUL after", "a NUL after it", _JSON, b"{%s}\0"),
     ("twice", "a member twice, with one value", _UNIQUE, b"{%s,%s}"),
@@ -267,14 +267,14 @@ def _segments() -> Iterator[Case]:
         ("selective disclosure", "disclosures after the signature (RFC 9901)", "RFC 7515 §2", f"{_WHOLE}~{other}~"),
         ("space before", "a space before the token", "RFC 7515 §2", f" {_WHOLE}"),
         ("line feed after", "a line feed after the token", "RFC 7515 §2", f"{_WHOLE}\n"),
-        ("full-width letter", "a letter that is no ASCII", "RFC 7515 §2", "\N{FULLWIDTH LATIN SMALL LETTER E}" +
+        ("full-width letter", "a letter that is not ASCII", "RFC 7515 §2", "\N{FULLWIDTH LATIN SMALL LETTER E}" +
          _WHOLE[1:]),
-        ("full-width dot", "a dot that is no ASCII", "RFC 7515 §7.1", _WHOLE.replace(".", "\N{ONE DOT LEADER}")),
+        ("full-width dot", "a dot that is not ASCII", "RFC 7515 §7.1", _WHOLE.replace(".", "\N{ONE DOT LEADER}")),
         ("a million dots", "a million segments", "RFC 7515 §7.1", _WHOLE + "." * 1_000_000),
     ):  # fmt: skip
         yield _spelling_case(f"token: {name}", fault, rule, bad)
     yield _spelling_case(
-        "token: byte beyond ASCII", "a byte that is no ASCII", "RFC 7515 §2", _WHOLE.encode() + b"\xff"
+        "token: byte beyond ASCII", "a byte that is not ASCII", "RFC 7515 §2", _WHOLE.encode() + b"\xff"
     )
     large = token(payload=b'{"sub":"%s"}' % (b"a" * 250_000))
     yield _spelling_case("token: too large", "more than 262144 bytes", OURS, large)

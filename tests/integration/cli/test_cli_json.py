@@ -337,7 +337,7 @@ def key(home: Path, keywright: Keywright) -> None:
 
 @pytest.mark.usefixtures("key")
 def test_what_is_destroyed_is_not_destroyed_again(keywright: Keywright) -> None:
-    """It asks nothing, not even where there is no terminal; it says so, changes nothing and is no failure."""
+    """It asks nothing, not even where there is no terminal; it says so, changes nothing and is not a failure."""
     assert keywright("destroy", "a@1", "--yes", "--reason", "first").returncode == 0
     before = keywright("show", "a", "--json").stdout
 

@@ -16,7 +16,7 @@ from keywright import Context, Registry
 from keywright.cli.commands import use
 from keywright.cli.io import Progress
 
-CLOSED = "error: standard output is closed, so there is nowhere to print to\nhint: redirect it, or say -o FILE\n"
+CLOSED = "error: standard output is closed, so there is nowhere to print to\nhint: redirect it, or pass -o FILE\n"
 
 FULL = (
     "error: standard output: cannot be written (No space left on device)\nhint: what was done stands, so look "
@@ -325,7 +325,7 @@ def test_init_where_no_file_can_be(shell: Shell, home: Path) -> None:
         message = "error: the current directory does not exist any more\nhint: change to another\n"
         assert (done.returncode, done.stderr) == (2, message), arguments
     over = shell("keywright init --config taken --force")
-    message = f"error: {home}/taken: is no regular file\nhint: choose another path with --config\n"
+    message = f"error: {home}/taken: is not a regular file\nhint: choose another path with --config\n"
     assert (over.returncode, over.stderr) == (2, message)
 
 

@@ -68,7 +68,7 @@ BROKEN = [
     ),
     pytest.param(
         START + "@hookimpl\ndef keywright_register_format(): return []",
-        "implements keywright_register_format, which is no hook of keywright (did you mean "
+        "implements keywright_register_format, which is not a hook of keywright (did you mean "
         "'keywright_register_formats'?)",
         id="misspells-a-hook",
     ),
@@ -80,7 +80,7 @@ BROKEN = [
     ),
     pytest.param(
         FORMAT.replace("def sniff", "def smell").replace("def decode", "def read").replace("NAME", "wanted"),
-        "returned an object from keywright_register_formats that is no format: it lacks decode, sniff",
+        "returned an object from keywright_register_formats that is not a format: it lacks decode, sniff",
         id="half-a-format",
     ),
     pytest.param(
@@ -95,13 +95,14 @@ BROKEN = [
     ),
     pytest.param(
         KEY_TYPE.replace("SETTINGS", "(Setting('kid', 'text', None),)"),
-        "returned an object from keywright_register_key_types that is no key type: its setting 'kid' has a name that "
+        "returned an object from keywright_register_key_types that is not a key type: its setting 'kid' has a name "
+        "that "
         "means something else for a key type: choose another",
         id="takes-an-option",
     ),
     pytest.param(
         KEY_TYPE.replace("SETTINGS", "('bits',)"),
-        "returned an object from keywright_register_key_types that is no key type: its settings hold str, where a "
+        "returned an object from keywright_register_key_types that is not a key type: its settings hold str, where a "
         "Setting belongs",
         id="settings-of-text",
     ),
@@ -273,7 +274,7 @@ def test_all_of_them_at_once(install: Install, run: Run) -> None:
 
 
 def test_an_interrupt_while_plugins_load(install: Install, run: Run) -> None:
-    """Ctrl-C while a plugin is imported ends the command as Ctrl-C does, and is no failure of the plugin's."""
+    """Ctrl-C while a plugin is imported ends the command as Ctrl-C does, and is not a failure of the plugin's."""
     install("slow", "raise KeyboardInterrupt")
 
     stopped = run("plugins")

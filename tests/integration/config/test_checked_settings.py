@@ -139,7 +139,7 @@ def test_a_seal_that_cannot_be_opened_is_told_once(
         ),
         pytest.param(
             "mkdir -p a/log; echo hello > a/log/audit.jsonl; chmod 600 a/log/audit.jsonl",
-            "is no audit log, and nothing was written to it; set another path",
+            "is not an audit log, and nothing was written to it; set another path",
             id="another file",
         ),
         pytest.param(
@@ -419,7 +419,7 @@ def test_what_can_be_made(home: Path, keywright: Keywright, document: str) -> No
 
 
 def test_a_rule_does_not_reach_back(home: Path, keywright: Keywright) -> None:
-    """A key that was made before the rule goes on, so it is no fault that it could not be made now."""
+    """A key that was made before the rule goes on, so it is not a fault that it could not be made now."""
     (home / "keywright.toml").write_text(STORE + "[keys.a]\n")
     assert keywright("ensure").returncode == 0
     (home / "keywright.toml").write_text(STORE + "[keys.a]\n" + POLICY)

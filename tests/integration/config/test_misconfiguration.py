@@ -21,7 +21,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "no UTF-8": ("default_store = '\udcff'", "", "UTF-8"),
     "an unknown table": ("+[store.local]\n", "store", "did you mean 'stores'"),
     "an unknown top-level setting": ("defaultstore = 'local'\n+", "defaultstore", "did you mean 'default_store'"),
-    "default_store is no text": (
+    "default_store is not text": (
         "default_store = 3\n[stores.local]\nbackend='memory'",
         "default_store",
         "must be text",
@@ -37,13 +37,13 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "available: a, b",
     ),
     "a store without a backend": ("+[stores.other]\npath='x'", "stores.other.backend", "name a store backend"),
-    "a backend that is no text": ("+[stores.other]\nbackend=1", "stores.other.backend", "must be text"),
+    "a backend that is not text": ("+[stores.other]\nbackend=1", "stores.other.backend", "must be text"),
     "a backend that is not installed": (
         "+[stores.other]\nbackend='sqllite'",
         "stores.other.backend",
         "did you mean 'sqlite'",
     ),
-    "a store that is no table": ("+[stores]\nother = 1", "stores.other", "table"),
+    "a store that is not a table": ("+[stores]\nother = 1", "stores.other", "table"),
     "a store's name": ("+[stores.'Other Store']\nbackend='memory'", 'stores."Other Store"', "a-z"),
     "a setting the backend has not": (
         "+[stores.other]\nbackend='file'\npaht='x'",
@@ -56,7 +56,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "it has: path, timeout",
     ),
     "a missing setting": ("+[stores.other]\nbackend='file'", "stores.other.path", "needs it"),
-    "a path that is no text": ("+[stores.other]\nbackend='file'\npath=3", "stores.other.path", "must be a path"),
+    "a path that is not text": ("+[stores.other]\nbackend='file'\npath=3", "stores.other.path", "must be a path"),
     "an empty path": ("+[stores.other]\nbackend='file'\npath=''", "stores.other.path", "not empty"),
     "a path with a NUL": ('+[stores.other]\nbackend="file"\npath="a\\u0000b"', "stores.other.path", "must be"),
     "a duration without a unit": (
@@ -74,8 +74,12 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "stores.other.timeout",
         "s, m, h, d, w or y",
     ),
-    "variables that are no table": ("+[stores.other]\nbackend='env'\nvariables='X'", "stores.other.variables", "table"),
-    "a variable that is no text": (
+    "variables that are not a table": (
+        "+[stores.other]\nbackend='env'\nvariables='X'",
+        "stores.other.variables",
+        "table",
+    ),
+    "a variable that is not text": (
         "+[stores.other]\nbackend='env'\nvariables={a=1}",
         "stores.other.variables",
         "table of texts",
@@ -132,17 +136,17 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "bits out of bounds": ("+[keys.a]\ntype='rsa'\nbits=1024", "keys.a.bits", "from 2048 to 8192"),
     "bits that are text": ("+[keys.a]\ntype='rsa'\nbits='2048'", "keys.a.bits", "whole number"),
     "bits that are a fraction": ("+[keys.a]\ntype='rsa'\nbits=2048.0", "keys.a.bits", "whole number"),
-    "bits for a type without": ("+[keys.a]\ntype='ed25519'\nbits=256", "keys.a.bits", "no setting of key type"),
+    "bits for a type without": ("+[keys.a]\ntype='ed25519'\nbits=256", "keys.a.bits", "not a setting of key type"),
     "a key's store that is not configured": ("+[keys.a]\nstore='prod'", "keys.a.store", "not configured"),
     "an unknown placeholder": ("+[keys.a]\nkid='{nam}-{version}'", "keys.a.kid", "{name} and {version}"),
     "an overlap of no unit": ("+[keys.a]\noverlap='14'", "keys.a.overlap", "such as 90d"),
     "a rotation every nothing": ("+[keys.a]\nrotate_every='0s'", "keys.a.rotate_every", "1s or longer"),
-    "labels that are no table": ("+[keys.a]\nlabels='x'", "keys.a.labels", "table"),
+    "labels that are not a table": ("+[keys.a]\nlabels='x'", "keys.a.labels", "table"),
     "a label's name": ("+[keys.a]\nlabels={'a b'='x'}", "keys.a.labels", "a-z"),
-    "plugins that are no list": ("plugins='nix'\n+", "plugins", "list"),
+    "plugins that are not a list": ("plugins='nix'\n+", "plugins", "list"),
     "a plugin twice": ("plugins=['nix','nix']\n+", "plugins", "twice"),
     "a plugin that is not installed": ("plugins=['nyx']\n+", "plugins", "not installed"),
-    "profiles that are no table": ("profiles=1\n+", "profiles", "table"),
+    "profiles that are not a table": ("profiles=1\n+", "profiles", "table"),
     "an unknown table in a profile": (
         "+[profiles.ci.store.x]\nbackend='env'",
         "(profile ci): store",
@@ -178,7 +182,7 @@ FROM_OUTSIDE: dict[str, tuple[list[str], dict[str, str], str]] = {
     "an unknown profile in a variable": ([], {"KEYWRIGHT_PROFILE": "prod"}, "profiles.prod"),
     "an unknown store": (["--store", "prod"], {}, "stores.prod"),
     "an option that reaches nothing": (["--option", "stores.prod.path", "x"], {}, "stores.prod"),
-    "an option that is no path": (["--option", "stores..x", "x"], {}, "--option"),
+    "an option that is not a path": (["--option", "stores..x", "x"], {}, "--option"),
     "a variable that reaches nothing": ([], {"KEYWRIGHT__STORES__PROD__PATH": "x"}, "KEYWRIGHT__STORES__PROD__PATH"),
     "a wrong value in an option": (["--option", "stores.local.timeout", "x"], {}, "--option: stores.local.timeout"),
     "a wrong value in a variable": (
@@ -218,7 +222,7 @@ def test_every_fault_is_told_not_just_the_first(home: Path, told: Told) -> None:
 
 
 def test_stores_that_a_command_does_not_use_do_not_matter_to_it(home: Path, told: Told) -> None:
-    """A store with wrong settings is no trouble for a command that uses another."""
+    """A store with wrong settings is not trouble for a command that uses another."""
     (home / "keywright.toml").write_text(SOUND + "[stores.b]\nbackend='file'\npath={env='KEYWRIGHT_TEST_UNSET'}\n")
 
     assert told("list")[0] == 0

@@ -102,7 +102,7 @@ def test_a_secret_in_the_place_of_a_pointer_is_not_shown(
     ],
 )
 def test_what_a_pointer_names_is_shown(home: Path, keywright: Keywright, document: str, line: str) -> None:
-    """Variables and paths are no secrets, nor is a table that only looks like a pointer."""
+    """Variables and paths are not secrets, nor is a table that only looks like a pointer."""
     (home / "there").write_text("keys")
     (home / "keywright.toml").write_text(f'[stores.main]\nbackend = "file"\n{document}\n')
 

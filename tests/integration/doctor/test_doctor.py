@@ -1,4 +1,4 @@
-"""`keywright doctor`: what it finds, and what is no fault; it changes nothing."""
+"""`keywright doctor`: what it finds, and what is not a fault; it changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from keywright.testing import assert_hidden
 
 
 def test_nothing_is_found_where_all_is_well(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys of each kind and state in each store, announced, destroyed and public ones among them, are no finding."""
+    """Keys of each kind and state in each store, announced, destroyed and public ones among them, are not a finding."""
     assert ring.findings() == []
     ring.make("a", "b/c", "gone")
     ring.make("d", store="db")
@@ -56,7 +56,7 @@ def test_the_doctor_changes_nothing(ring: Ring) -> None:
 
 @pytest.mark.parametrize("store", ["file", "db"])
 def test_a_writer_at_work_is_no_fault(ring: Ring, store: str) -> None:
-    """Keys that are made, rotated and destroyed meanwhile are no findings, nor is what is half made."""
+    """Keys that are made, rotated and destroyed meanwhile are not findings, nor is what is half made."""
     config = {"default_store": store, "stores": ring.stores}
     script = (
         "import contextlib, itertools, keywright\n"
@@ -205,9 +205,9 @@ def test_stores_that_do_not_open(ring: Ring) -> None:
             "chain, env, file, memory, sqlite"
         ),
         ("store 'bad': given settings: stores.bad.path is missing: store backend 'file' needs it, a path, as text"),
-        f"store 'damaged': {ring.db} is no SQLite database; restore it from a backup, or correct `path`",
+        f"store 'damaged': {ring.db} is not a SQLite database; restore it from a backup, or correct `path`",
         f"a@1 in {ring.keys}: the directory may be read by other users; run `chmod 0700` on it",
-        f"store 'plain': {ring.home / 'plain'}: is no directory; set `path` to one, or to where one can be made",
+        f"store 'plain': {ring.home / 'plain'}: is not a directory; set `path` to one, or to where one can be made",
     ]
     assert_hidden(keywright.Secret(b"canary"), "\n".join(told))
 
@@ -275,7 +275,7 @@ def test_plugins_that_failed(ring: Ring) -> None:
 
 
 def test_a_store_that_is_not_configured(ring: Ring) -> None:
-    """The ring's own store is an argument, so this is no finding but an error."""
+    """The ring's own store is an argument, so this is not a finding but an error."""
     with ring.open(store="other") as opened, pytest.raises(ConfigError) as caught:
         opened.examine()
 

@@ -25,7 +25,7 @@ JWK_TYPES = "oct, ed25519, x25519, ec-p256, ec-p384, ec-p521, rsa"
 
 
 def document_of(ring: KeyRing, name: str) -> dict[str, Any]:
-    """The members of a JWK that are no secret, and those that are as True."""
+    """The members of a JWK that are not a secret, and those that are as True."""
     members = json.loads(ring.export(name, secret=True).reveal())
     return {member: True if member in ("d", "k") else value for member, value in members.items()}
 
@@ -243,13 +243,13 @@ LATE = timezone(timedelta(hours=-12))
         pytest.param(
             {"bits": 256},
             ConfigError,
-            "argument: bits is no setting of key type 'ed25519'; it has: none",
+            "argument: bits is not a setting of key type 'ed25519'; it has: none",
             id="a setting that the type does not have",
         ),
         pytest.param(
             {"type": "oct", "bit": 256},
             ConfigError,
-            "argument: bit is no setting of key type 'oct' (did you mean 'bits'?); it has: bits",
+            "argument: bit is not a setting of key type 'oct' (did you mean 'bits'?); it has: bits",
             id="a setting spelt wrong",
         ),
         pytest.param(
@@ -283,7 +283,7 @@ LATE = timezone(timedelta(hours=-12))
             {"labels": {"user_id": 7}},
             ConfigError,
             "label user_id must be printable text of at most 256 bytes",
-            id="a label that is no text",
+            id="a label that is not text",
         ),
         pytest.param({"activates": datetime(2027, 2, 1)}, ConfigError, f"activates{ZONE}", id="activates: no zone"),  # noqa: DTZ001 - meant
         pytest.param({"expires": datetime(2027, 2, 1)}, ConfigError, f"expires{ZONE}", id="expires: no zone"),  # noqa: DTZ001 - meant
@@ -344,7 +344,7 @@ def test_wrong_settings_are_refused_with_their_place(ring: Rings, refused: Refus
         ),
         pytest.param(
             lambda key: Key(key.type, key.kid, Secret(bytes(32)), key.public, key.attributes),
-            "format 'odd' gives another key back than it got; nothing was stored",
+            "format 'odd' gives another key back than it got; nothing was stored; report it to its author",
             id="another secret",
         ),
     ],

@@ -231,7 +231,7 @@ LABEL = "label x must be printable text of at most 256 bytes"
             Secret(b'{"crv":"Ed25519","key_ops":["sign"],"kty":"OKP",' + OKP_PUBLIC),
             {"public": True},
             UnsupportedKeyError,
-            "format 'jwk' gives another key back than it got; nothing was stored",
+            "format 'jwk' gives another key back than it got; nothing was stored; report it to its author",
             id="a public key that says it signs",
         ),
         pytest.param(

@@ -433,7 +433,8 @@ def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
 
 
 def test_after_the_switch_the_source_may_go(two: KeyRing) -> None:
-    """A key that was moved and then rotated in the new store is no conflict: all the old one's versions are there."""
+    """A key that was moved and then rotated in the new store is not a conflict: all the old one's versions are "
+    "there."""
     two.generate("a")
     list(two.migrate(from_="old", to="new"))
     two.rotate("a", store="new")
@@ -504,7 +505,10 @@ def test_what_somebody_takes_out_of_the_target_is_put_back(two: KeyRing, monkeyp
     moved = list(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     assert [(one.reference, one.outcome) for one in moved][-1] == ("a", "kept")
-    assert text_of(moved[-1].error) == "a is no more in store 'new', so it was put back; look into both"
+    assert (
+        text_of(moved[-1].error)
+        == "store 'new' lost a meanwhile, so it was restored in the source; compare both stores"
+    )
     assert everything(two, "old") == before
     assert back == [2, 1]
 

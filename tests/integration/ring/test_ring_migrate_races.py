@@ -194,7 +194,11 @@ def test_what_is_back_already_is_not_put_back(pair: tuple[KeyRing, KeyRing], mon
     monkeypatch.setattr(old, "remove", removed)
     moved = list(mine.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
-    assert told(moved)[-1] == ("a", "kept", "a is no more in store 'new', so it was put back; look into both")
+    assert told(moved)[-1] == (
+        "a",
+        "kept",
+        "store 'new' lost a meanwhile, so it was restored in the source; compare both stores",
+    )
     assert mine.export("a") == key
 
 

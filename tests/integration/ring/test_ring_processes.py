@@ -175,7 +175,7 @@ def test_a_ring_is_closed_while_others_use_it(tmp_path: Path, backend: str) -> N
 
 
 def test_two_who_close_at_once(ring: Rings) -> None:
-    """Closing twice at once closes each store, and is no error; what is opened again is one store for all."""
+    """Closing twice at once closes each store, and is not an error; what is opened again is one store for all."""
     opened = ring(stores={name: {"backend": "memory"} for name in "abcdefgh"}, default_store="a")
 
     def close(_: int) -> None:

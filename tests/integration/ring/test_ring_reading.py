@@ -127,7 +127,7 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
         "left out by the setting `plugins`: audit, chain, env, file, policy, seal, sqlite",
     ):
         opened.names(store="x")
-    with refused(ConfigError, "given settings: stores.y.path is no setting of store backend 'memory'; it has: id"):
+    with refused(ConfigError, "given settings: stores.y.path is not a setting of store backend 'memory'; it has: id"):
         opened.names(store="y")
     with refused(ConfigError, "given settings: stores.z is not configured; available: main, x, y"):
         opened.names(store="z")

@@ -51,6 +51,8 @@ RESERVED: dict[str, Callable[..., object]] = {
     "due": lambda ring, name: list(ring.due(name)),
     "rotate due": lambda ring, name: list(ring.rotate_due(name)),
     "record": KeyRing.get_record,
+    "store": lambda ring, name: ring.open_store(name=name),
+    "capabilities": lambda ring, name: ring.capabilities(name=name),
     "disable": KeyRing.disable,
     "enable": KeyRing.enable,
     "compromise": KeyRing.compromise,
@@ -165,7 +167,7 @@ def test_an_empty_text_is_no_choice(
     name = "b" if method in ("generate", "import") else "a"
 
     for text in texts.split():
-        with refused(ConfigError, f"{text} must not be empty; leave it out, or say which"):
+        with refused(ConfigError, f"{text} must not be empty; leave it out, or give a value"):
             CALLS[method](opened, name, **{text: ""})
 
     assert [*opened.names()] == ["a"]
@@ -174,7 +176,7 @@ def test_an_empty_text_is_no_choice(
 
 def test_an_empty_text_is_no_choice_elsewhere(ring: Rings, refused: Refused) -> None:
     """A ring is not opened for the store of no name, nor uses it; a conversion has no empty names either."""
-    message = "{} must not be empty; leave it out, or say which"
+    message = "{} must not be empty; leave it out, or give a value"
 
     with refused(ConfigError, message.format("store")):
         ring(store="")

@@ -452,7 +452,7 @@ ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
         ),
         pytest.param(
             {"labels": {}},
-            "argument: labels is no setting of key type 'ed25519'; it has: none",
+            "argument: labels is not a setting of key type 'ed25519'; it has: none",
             id="what rotate does not take",
         ),
     ],

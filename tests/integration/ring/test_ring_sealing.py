@@ -177,7 +177,10 @@ def test_a_seal_that_loses_bytes_is_found_out(ring: Rings, registry: Registry, r
     registry.add(Reversing(lost=1), "reversing")
     opened = ring(stores={"main": {"backend": "memory", "seal": "x"}}, seals={"x": {"seal": "reversing"}})
 
-    with refused(SealError, "seal 'reversing' gives back something else than it got; nothing was stored"):
+    with refused(
+        SealError,
+        "seal 'reversing' gives back something else than it got; nothing was stored; report it to its author",
+    ):
         opened.generate("a")
 
     assert [*opened.names()] == []
@@ -216,7 +219,7 @@ def test_a_seal_is_opened_once_and_late(ring: Rings, registry: Registry) -> None
 
 @pytest.mark.parametrize("name", ["keywright-sealed", "keywright-sealed-1"])
 def test_a_key_may_be_called_like_the_mark(ring: Rings, sealed: KeyRing, name: str) -> None:
-    """A nix key of the name that sealed payloads start with is no sealed payload."""
+    """A nix key of the name that sealed payloads start with is not a sealed payload."""
     for opened in (ring(), sealed):
         info = opened.generate(name)
 

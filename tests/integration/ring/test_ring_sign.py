@@ -431,7 +431,7 @@ def test_a_named_version_verifies_alone(ring: Rings, refused: Refused) -> None:
     assert opened.verify("a@1", b"data", signature).version == 1
     assert opened.verifier("a@1").verify(b"data", signature).version == 1
     with refused(
-        InvalidSignatureError, "the signature does not hold under a@2; check the data, or leave out the version"
+        InvalidSignatureError, "the signature is not valid under a@2; check the data, or leave out the version"
     ):
         opened.verify("a@2", b"data", signature)
     with refused(InvalidSignatureError, NO_VERSION):

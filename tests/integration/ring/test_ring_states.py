@@ -169,7 +169,7 @@ def test_what_is_for_good_wants_a_version(ring: Rings, refused: Refused, change:
     opened.rotate("a")
     before = opened.show("a")
 
-    message = "a has several versions, and a rotation meanwhile would make it another one; say which is meant: a@1, a@2"
+    message = "a has several versions, and a rotation meanwhile would make it another one; name one of them: a@1, a@2"
     with refused(PolicyError, message):
         getattr(opened, change)("a")
     with refused(PolicyError, message):
@@ -289,7 +289,8 @@ NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', startin
 
 
 def test_labels_are_written_and_taken_off(ring: Rings) -> None:
-    """Labels are added to those that are there, replaced, and taken off by None; what changes nothing is no write."""
+    """Labels are added to those that are there, replaced, and taken off by None; what changes nothing is not a "
+    "write."""
     opened = ring()
     opened.generate("a", labels={"b": "1", "c": "1"})
 

@@ -156,7 +156,7 @@ def test_a_key_that_may_have_been_left_behind_is_told(ring: Rings, refused: Refu
     ("way", "message"),
     [
         ("by hand", "the kid of a@1 was chosen by hand"),
-        ("configured", "given settings: keys.a.bits is no setting of key type 'ed25519'; it has: none"),
+        ("configured", "given settings: keys.a.bits is not a setting of key type 'ed25519'; it has: none"),
         ("damaged", "a is damaged; restore it"),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_version_of_unknown_age_is_told(ring: Rings, refused: Refused, plain: 
 
 
 def test_a_kid_that_is_taken_is_told(ring: Rings, wait: Wait) -> None:
-    """That the next version cannot be made is no race that another process won."""
+    """That the next version cannot be made is not a race that another process won."""
     opened = ring(keys={"a": {"rotate_every": "30d", "kid": "k-{version}"}})
     opened.generate("a")
     opened.rotate("a", kid="k-3")

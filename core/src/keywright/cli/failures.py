@@ -87,7 +87,7 @@ def _message(error: BaseException, *, debug: bool) -> tuple[str, str | None, int
 
 
 def _owner(error: BaseException) -> str:
-    """The plugin that an error was raised in or below, by its traceback; else keywright itself."""
+    """What raised an error, or called the library that did, by its traceback: a plugin, or keywright itself."""
     owner, trace = "keywright", error.__traceback__
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]

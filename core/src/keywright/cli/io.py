@@ -59,7 +59,7 @@ def check_stdout() -> None:
     """
     if sys.stdout is None:
         raise ConfigError(
-            "standard output is closed, so there is nowhere to print to", hint="redirect it, or say -o FILE"
+            "standard output is closed, so there is nowhere to print to", hint="redirect it, or pass -o FILE"
         )
 
 
@@ -191,7 +191,7 @@ def _exists(path: str, not_a_file: str) -> bool:
             "the output path holds a character that no file name can", hint="choose another path"
         ) from None
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise ConfigError(f"{path}: is no regular file", hint=f"{not_a_file}")
+        raise ConfigError(f"{path}: is not a regular file", hint=not_a_file)
     return True
 
 

@@ -48,7 +48,7 @@ def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, 
     )
     group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
     group.add_argument(*quiet, action="store_true", help="print no notes and warnings")
-    group.add_argument(*verbose, action="count", default=0, help="say more")
+    group.add_argument(*verbose, action="count", default=0, help="print more")
     group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
     group.add_argument(*version, action="store_true", help="print the version and exit")
 

@@ -133,7 +133,7 @@ class _Fault(NamedTuple):
 
 
 _UNSAFE: Final = {
-    "kind": _Fault("is no regular file", "name one"),
+    "kind": _Fault("is not a regular file", "name one"),
     "owner": _Fault("belongs to another user, who could change it", "use a file of your own, or one of root's"),
     "mode": _Fault("is writable by everybody", "take that away with `chmod o-w`"),
 }

@@ -83,7 +83,7 @@ def _layer(found: Mapping[str, RawValue], *more: str) -> Layer:
         else:
             known = (*TOP_SETTINGS, *SECTIONS, *more)
             raise given.error(
-                f"is no setting or table here{did_you_mean(name, known)}", hint=f"available: {', '.join(known)}"
+                f"is not a setting or table here{did_you_mean(name, known)}", hint=f"available: {', '.join(known)}"
             )
     return layer
 
@@ -107,7 +107,7 @@ def _table(section: str, table: RawValue) -> dict[str, RawValue]:
                 "is a table where a setting belongs", hint='quote a name that has dots: [keys."example.org"]'
             )
         if not is_setting_name(name):
-            raise given.error("is no setting: their names are made of a-z, 0-9 and '_'")
+            raise given.error("is not a setting: their names are made of a-z, 0-9 and '_'")
     return settings
 
 
@@ -126,7 +126,9 @@ def is_setting_name(name: str) -> bool:
 
 def _check_table_name(given: RawValue, name: str, what: str) -> None:
     if not name or name[0] in "_-" or not _TABLE_NAME.issuperset(name):
-        raise given.error(f"is no {what} name: they are made of a-z, 0-9, '_' and '-', a letter or digit first")
+        raise given.error(
+            f"is not a valid {what} name: they are made of a-z, 0-9, '_' and '-', a letter or digit first"
+        )
 
 
 def _check_key_name(given: RawValue, name: str) -> None:
@@ -328,11 +330,10 @@ def _check_place(place: tuple[str, ...], below: Layer) -> None:
         known = (*TOP_SETTINGS, *SECTIONS)
         hint = "" if place[0] in known else did_you_mean(place[0], known)
         raise ConfigError(
-            f"--option: {path} is no setting{hint}",
+            f"--option: {path} is not a setting{hint}",
             hint=(
                 "write default_store, plugins, or TABLE.NAME.SETTING, where TABLE is stores, seals or keys, and "
-                "quote a "
-                "NAME that has dots"
+                "quote a NAME that has dots"
             ),
         )
     section, name, _ = place

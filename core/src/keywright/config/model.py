@@ -122,8 +122,7 @@ def _check_end(options: Options, given: Mapping[str, RawValue]) -> None:
         raise given["expires_in"].error(
             (
                 f"must be longer than {listed}{together} ({format_duration(total)}), or a version ends before its "
-                "successor has "
-                "taken over"
+                "successor has taken over"
             ),
             hint="make it longer, or leave it out",
         )

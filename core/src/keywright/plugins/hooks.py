@@ -112,7 +112,7 @@ def unfit_hook(manager: pluggy.PluginManager, plugin: object) -> str:
         for one in caller.get_hookimpls():
             if one.plugin is plugin and not (caller.has_spec() or one.optionalhook):
                 known = [name for name in globals() if name.startswith("keywright_")]
-                return f"implements {caller.name}, which is no hook of keywright{did_you_mean(caller.name, known)}"
+                return f"implements {caller.name}, which is not a hook of keywright{did_you_mean(caller.name, known)}"
             if one.plugin is plugin and (one.wrapper or one.hookwrapper):
                 return f"wraps {caller.name}, which is refused: a plugin hears a hook, it does not stand around others"
     return ""

@@ -189,7 +189,7 @@ class Registry:
                 found, failed = guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023  (called here)
                 fault, name = found or (f"it fails with {failed}", "")
                 if fault:
-                    self._fail(subject, f"returned an object from {hook_name} that is no {role}: {fault}")
+                    self._fail(subject, f"returned an object from {hook_name} that is not a {role}: {fault}")
                     continue
                 self._claims[role].setdefault(name, []).append(_Claim(subject, thing))
                 yield name
@@ -234,7 +234,7 @@ class Registry:
         installed = ", ".join(sorted(known)) or "none"
         left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
         what = f"no {role} is called {shown_name(name)!r}{did_you_mean(name, known)}"
-        raise UnknownPluginError(f"{what}", hint=f"installed: {installed}{left_out}{failed}")
+        raise UnknownPluginError(what, hint=f"installed: {installed}{left_out}{failed}")
 
     @property
     def key_types(self) -> Mapping[str, KeyType]:

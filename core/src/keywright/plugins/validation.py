@@ -53,7 +53,7 @@ def fault_of(thing: object, role: str) -> str:
         value = getattr(thing, member)
         fault = _CHECKS[member](value, role) if member in _CHECKS else ""
         if not fault and not isinstance(declared, property) and not callable(value):
-            fault = f"its {member} is no method"
+            fault = f"its {member} is not a method"
         if fault:
             return fault
     return ""
@@ -61,7 +61,7 @@ def fault_of(thing: object, role: str) -> str:
 
 def _settings_fault(settings: object, role: str) -> str:
     if not isinstance(settings, list | tuple):
-        return "its settings are no list or tuple"
+        return "its settings are not a list or tuple"
     seen: set[str] = set()
     for setting in settings:
         if not isinstance(setting, Setting):
@@ -79,7 +79,7 @@ def _settings_fault(settings: object, role: str) -> str:
         if not isinstance(kind, str) or kind not in _SETTING_TYPES:
             return f"its setting {name!r} has an unknown type"
         if not isinstance(explained, str) or not _are_texts(setting.choices):
-            return f"its setting {name!r} has a help that is no text, or choices that are no tuple of texts"
+            return f"its setting {name!r} has a help that is not text, or choices that are not a tuple of texts"
     return ""
 
 
@@ -98,11 +98,11 @@ def _untyped(setting: Setting) -> tuple[object, object, object]:
 
 
 def _algorithms_fault(algorithms: object, _role: str) -> str:
-    return "" if _are_texts(algorithms) else "its algorithms are no tuple of texts"
+    return "" if _are_texts(algorithms) else "its algorithms are not a tuple of texts"
 
 
 def _key_types_fault(key_types: object, _role: str) -> str:
-    return "" if key_types and _are_texts(key_types) else "its key_types are no tuple of texts, one at least"
+    return "" if key_types and _are_texts(key_types) else "its key_types are not a tuple of texts, one at least"
 
 
 def _carries_kid_fault(carries_kid: object, _role: str) -> str:
@@ -110,7 +110,7 @@ def _carries_kid_fault(carries_kid: object, _role: str) -> str:
 
 
 def _capabilities_fault(capabilities: object, _role: str) -> str:
-    return "" if isinstance(capabilities, Capabilities) else "its capabilities are no Capabilities"
+    return "" if isinstance(capabilities, Capabilities) else "its capabilities are not Capabilities"
 
 
 _CHECKS: Final[Mapping[str, Callable[[object, str], str]]] = {

@@ -51,7 +51,7 @@ def check_texts(**texts: str | None) -> None:
     """
     for name, text in texts.items():
         if text == "":
-            raise ConfigError(f"{name} must not be empty", hint="leave it out, or say which")
+            raise ConfigError(f"{name} must not be empty", hint="leave it out, or give a value")
 
 
 def check_kid(kid: str | None) -> None:
@@ -94,9 +94,9 @@ def check_reason(reason: str) -> None:
     """
     rule = f"a reason must be printable text of at most {_LONGEST_REASON} characters"
     if not reason.isprintable():
-        raise ConfigError(f"{rule}", hint="take line breaks and control characters out of it")
+        raise ConfigError(rule, hint="take line breaks and control characters out of it")
     if len(reason) > _LONGEST_REASON:
-        raise ConfigError(f"{rule}", hint="shorten it")
+        raise ConfigError(rule, hint="shorten it")
 
 
 def check_reason_fits(reference: str, reason: str, reasons: str) -> None:

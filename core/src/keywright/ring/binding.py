@@ -206,7 +206,7 @@ def verify(
         return opened.described(info)
     if wanted.version is not None:
         raise InvalidSignatureError(
-            f"the signature does not hold under {wanted}", hint="check the data, or leave out the version"
+            f"the signature is not valid under {wanted}", hint="check the data, or leave out the version"
         )
     raise InvalidSignatureError(
         f"the signature holds under no version of {wanted} that may verify", hint="check the data"

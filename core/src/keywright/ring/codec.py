@@ -176,7 +176,7 @@ def encode_key(format_: Format, key: Key, *, secret: bool, strict: bool, lenient
         half = "secret" if secret else "public"
         sentence = f"the {half} form of format {format_.name!r} does not carry: {', '.join(lost)}"
         if strict:
-            raise UnsupportedKeyError(f"{sentence}", hint="leave out --strict to go without")
+            raise UnsupportedKeyError(sentence, hint="leave out --strict to go without")
         report(sentence)
     return encoded
 
@@ -280,7 +280,8 @@ class KeyCodec:
         encoded = Secret(format_.encode_public(key)) if payload is None else payload
         if not is_read_back(self._registry, format_, key, encoded, lenient=lenient):
             raise UnsupportedKeyError(
-                f"format {format_.name!r} gives another key back than it got", hint="nothing was stored"
+                f"format {format_.name!r} gives another key back than it got; nothing was stored",
+                hint="report it to its author",
             )
         return self.seal(info, payload)
 

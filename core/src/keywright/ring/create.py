@@ -295,8 +295,7 @@ def _check_not_elsewhere(context: RingContext, opened: OpenStore, name: str) -> 
             f"store {holders[0]!r} has {name} already, and the configuration now points it at store {opened.name!r}",
             hint=(
                 f"move it with `keywright migrate --from {holders[0]} --to {opened.name} {name}`, or pass "
-                "--allow-duplicate "
-                "for a second key"
+                "--allow-duplicate for a second key"
             ),
         )
 

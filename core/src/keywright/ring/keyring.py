@@ -109,14 +109,15 @@ class KeyRing:
         Raises:
             ConfigError: no such store is configured, its settings are wrong, or `store` is empty; it is a chain, and
                 there is no `name`.
+            InvalidNameError: `name` is not a valid name.
             UnknownPluginError: its backend or seal is not installed.
             StoreError: (a chain) one of its stores fails before it is known which has the name.
         """
-        return self._context.stores.get(store, name=name).store
+        return self._context.stores.get(store, name=None if name is None else check_name(name)).store
 
     def capabilities(self, store: str | None = None, *, name: str | None = None) -> Capabilities:
         """What the store that `open_store` returns can do; it is not opened. Raises: as `open_store`."""
-        return self._context.stores.get(store, name=name).capabilities
+        return self._context.stores.get(store, name=None if name is None else check_name(name)).capabilities
 
     # Creating versions
 
@@ -235,10 +236,9 @@ class KeyRing:
         """Store a key that was created elsewhere as version 1 of `name`, in its own format.
 
         With `as_new_version` it becomes the version after the last one, with its labels; `activate_in` and `overlap`
-        are then
-        as for `rotate`, `[keys.NAME]` included. Without `format` the data decides. `public` stores a public key, which
-        verifies and cannot sign. `lenient` reads what other programs accept, and `report` is called with each
-        deviation. `allow_duplicate` is as for `generate`.
+        are then as for `rotate`, `[keys.NAME]` included. Without `format` the data decides. `public` stores a public
+        key, which verifies and cannot sign. `lenient` reads what other programs accept, and `report` is called with
+        each deviation. `allow_duplicate` is as for `generate`.
 
         Raises:
             InvalidNameError: `name` is not a valid name.

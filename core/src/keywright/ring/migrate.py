@@ -388,8 +388,7 @@ class Migrator:
             command = "compromise" if there.info.state is State.COMPROMISED and behind == source else "destroy"
             return ConflictError(
                 f"{subject} is {there.info.state.value}, and in store {source!r} it is {one.info.state.value}, which "
-                "no "
-                "migration settles",
+                "no migration settles",
                 hint=(
                     f"to have it so in both, run `keywright --store {behind} {command} {reference}`, and then the same "
                     "command with --update"
@@ -398,9 +397,9 @@ class Migrator:
         if one.is_same_key(there):
             return ConflictError(
                 f"{subject} is the same key with another time of creation or end, as if imported twice",
-                hint=f"{_decide(one.info)}",
+                hint=_decide(one.info),
             )
-        return ConflictError(f"{subject} is another key", hint=f"{_decide(one.info)}")
+        return ConflictError(f"{subject} is another key", hint=_decide(one.info))
 
     # Removing
 
@@ -420,7 +419,9 @@ class Migrator:
         for one in reversed(kept):
             with suppress(KeyExistsError):  # it exists again already
                 _add(one, source, source.codec.seal(one.info, one.payload))
-        raise ConflictError(f"{name} is no more in store {target.name!r}, so it was put back", hint="look into both")
+        raise ConflictError(
+            f"store {target.name!r} lost {name} meanwhile, so it was restored in the source", hint="compare both stores"
+        )
 
     def _is_moved(self, name: str, compared: Snapshot) -> bool:
         try:
@@ -551,13 +552,13 @@ def _check_room(one: PlainVersion, target: OpenStore, infos: Sequence[RecordInfo
         if other.kid == one.info.kid:
             raise KeyExistsError(
                 f"store {target.name!r} has the kid of {one.info.reference} already, on version {other.version}",
-                hint=f"{_decide(one.info)}",
+                hint=_decide(one.info),
             )
         if other.version not in versions:
             raise KeyExistsError(
                 f"store {target.name!r} has {other.reference}, which the source has not, and no {one.info.reference}, "
                 "so this is another key of that name",
-                hint=f"{_decide(one.info)}",
+                hint=_decide(one.info),
             )
 
 

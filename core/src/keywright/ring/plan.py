@@ -280,7 +280,7 @@ def _bits_before(
         return None, None
     hint = f"pass --bits, or set {table.path}.bits"
     if last_key.secret is None and last_key.public is None:
-        return None, PolicyError(f"the size of {last.reference} is not known any more", hint=f"{hint}")
+        return None, PolicyError(f"the size of {last.reference} is not known any more", hint=hint)
     bits = key_type.bits(last_key)
     from keywright.settings.values import parse_setting
 
@@ -288,7 +288,7 @@ def _bits_before(
         parse_setting(setting, RawValue(bits, "bits", last.reference, ""))
     except ConfigError:
         return None, ConfigError(
-            f"{last.reference} has {bits} bits, and bits of a new key must be {setting.rule()}", hint=f"{hint}"
+            f"{last.reference} has {bits} bits, and bits of a new key must be {setting.rule()}", hint=hint
         )
     return bits, None
 

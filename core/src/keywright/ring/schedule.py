@@ -146,6 +146,6 @@ def _judge(context: RingContext, opened: OpenStore, infos: tuple[RecordInfo, ...
     )
     unknown = UnsupportedOperationError(
         f"store {opened.name!r} cannot tell when {newest.reference} was made, so it is unknown when it is due",
-        hint=f"{hint}",
+        hint=hint,
     )
     return Due(newest.name, newest, None, error=unknown)

@@ -111,7 +111,10 @@ class StoreSeal:
                     _MARK + self.name.encode() + b"\n" + seal.seal(payload, _context(info)).reveal()
                 )  # in no variable of its own: a seal that does not seal would show the key in a traceback
         if self.unsealed(stored, info) != payload:
-            raise SealError(f"seal {self.name!r} gives back something else than it got", hint="nothing was stored")
+            raise SealError(
+                f"seal {self.name!r} gives back something else than it got; nothing was stored",
+                hint="report it to its author",
+            )
         return stored
 
     def unsealed(self, payload: Secret, info: RecordInfo) -> Secret:

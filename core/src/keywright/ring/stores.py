@@ -513,7 +513,7 @@ class Stores:
             known = ", ".join(info.reference for info in infos)
             raise PolicyError(
                 f"{reference} has several versions, and a rotation meanwhile would make it another one",
-                hint=f"say which is meant: {known}",
+                hint=f"name one of them: {known}",
             )
         now = self._clock()
         info = lifecycle.primary(infos, now)
@@ -537,7 +537,7 @@ class Stores:
             )
         first = holders[0]
         way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or pass --store {first}"
-        return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}", hint=f"{way}")
+        return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}", hint=way)
 
     def elsewhere(self, opened: OpenStore, name: str) -> tuple[list[str], list[str]]:
         """Which other configured stores have a version of a name that is not destroyed, and which could not be read."""

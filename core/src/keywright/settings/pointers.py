@@ -132,7 +132,7 @@ def _read(place: RawValue) -> Secret | tuple[str, str]:
         return "by a name that this system cannot have", "correct it"
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return "which is no regular file", "point it to one"
+            return "which is not a regular file", "point it to one"
         with open(descriptor, "rb", closefd=False) as file:
             data = Secret(file.read(_MAXIMUM_FILE_BYTES + 1))
     except OSError as error:

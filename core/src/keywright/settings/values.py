@@ -50,7 +50,7 @@ def check_options(
             near = [other for other in (*declared, *beside) if other != name]
             if name in _RENAMED:
                 raise value.error("was renamed in keywright 0.2", hint=f"use {_RENAMED[name]}")
-            raise value.error(f"is no setting of {owner}{did_you_mean(name, near)}", hint=f"it has: {allowed}")
+            raise value.error(f"is not a setting of {owner}{did_you_mean(name, near)}", hint=f"it has: {allowed}")
     for name, setting in declared.items():
         if name not in given and setting.default is REQUIRED:
             raise ConfigError(f"{source}: {path}.{name} is missing: {owner} needs it, {setting.rule()}")

@@ -98,15 +98,21 @@ class MemoryStore:
             return self._put(record)
 
     def create_many(self, records: Sequence[Record], *, guard: Guard | None = None) -> Sequence[CreateResult]:
-        """Add versions, one after another. Returns a result for each."""
+        """Add versions, one after another. Returns a result for each.
+
+        Raises:
+            ConflictError: the record of `guard` has another revision; nothing was written.
+        """
         results = []
-        for record in records:
-            try:
-                results.append(CreateResult("created", self.create(record, guard=guard)))
-            except KeyExistsError as error:
-                results.append(CreateResult("exists", error=error))
-            except KeywrightError as error:
-                results.append(CreateResult("failed", error=error))
+        with self._lock:
+            self._check_guard(guard)
+            for record in records:
+                try:
+                    results.append(CreateResult("created", self.create(record)))
+                except KeyExistsError as error:
+                    results.append(CreateResult("exists", error=error))
+                except KeywrightError as error:
+                    results.append(CreateResult("failed", error=error))
         return results
 
     def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
@@ -167,7 +173,9 @@ class MemoryStore:
             if not infos:
                 raise _no_such_name(name)
             if [info.revision for info in infos] != list(expected):
-                raise ConflictError(f"{name}: changed since it was read", hint="nothing was removed, read it again")
+                raise ConflictError(
+                    f"{name}: changed since it was read; nothing was removed", hint="read it and try again"
+                )
             del self._records[name]
             del self._names[bisect_left(self._names, name)]
 
@@ -176,8 +184,8 @@ class MemoryStore:
         old = self._find(name, version)
         if old.info.revision != expected:
             raise ConflictError(
-                f"{name}@{version}: changed since it was read",
-                hint="nothing was written, read it again",
+                f"{name}@{version}: changed since it was read; nothing was written",
+                hint="read it and try again",
                 name=name,
                 version=version,
             )
@@ -189,8 +197,8 @@ class MemoryStore:
         record = self._records.get(guard.name, {}).get(guard.version)
         if record is None or record.info.revision != guard.revision:
             raise ConflictError(
-                f"{guard.name}@{guard.version}: changed since it was read",
-                hint="nothing was written, read it again",
+                f"{guard.name}@{guard.version}: changed since it was read; nothing was written",
+                hint="read it and try again",
                 name=guard.name,
                 version=guard.version,
             )

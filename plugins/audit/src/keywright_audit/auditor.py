@@ -84,7 +84,7 @@ def audit_to(path: str | None, *, required: bool) -> Auditor:
         ConfigError: there is no path, or this system has no `flock` (Windows), so that no line would be safe.
     """
     if path is None:
-        raise ConfigError("required is true, and there is no path", hint="say which file to log to")
+        raise ConfigError("required is true, and there is no path", hint="set the path of the log")
     try:
         import fcntl  # noqa: F401  (whether it is there)
     except ImportError:

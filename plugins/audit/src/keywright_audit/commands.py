@@ -107,11 +107,11 @@ def _show(arguments: Namespace, context: Context) -> int:
     is_first = True
     for number, raw in lines_of(path):
         if number == 1 and not begins_a_log(raw):
-            raise FormatError(f"{path}: is no audit log", hint="name another file")
+            raise FormatError(f"{path}: is not an audit log", hint="name another file")
         line = read_line(raw.removesuffix(b"\n"))
         members = None if line is None else line.members()
         if members is None:
-            context.warn(f"{path}: line {number} is no line of an audit log", hint="see `audit verify`")
+            context.warn(f"{path}: line {number} is not a line of an audit log", hint="see `audit verify`")
             continue
         if arguments.name not in (None, members.get("name")):
             continue

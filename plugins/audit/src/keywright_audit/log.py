@@ -79,7 +79,7 @@ class Line(NamedTuple):
     text: bytes
 
     def members(self) -> Mapping[str, object] | None:
-        """What the line says; None where that is no JSON object."""
+        """What the line says; None where that is not a JSON object."""
         try:
             members = json.loads(self.text)
         except (ValueError, RecursionError):
@@ -145,7 +145,9 @@ def read_tail(descriptor: int, path: str) -> Tail:
     if size == 0:
         return Tail(None, b"", True, 0)
     if not begins_a_log(os.pread(descriptor, len(HEAD), 0)):
-        raise CorruptedStoreError(f"{path}: is no audit log, and nothing was written to it", hint="set another path")
+        raise CorruptedStoreError(
+            f"{path}: is not an audit log, and nothing was written to it", hint="set another path"
+        )
     length = 0
     while length < min(size, LONGEST_BYTES):
         length = min(size, max(_FIRST_BYTES, 4 * length))
@@ -282,7 +284,7 @@ def under_lock(path: str, work: Callable[[int, int], _T], *, patience: float = L
 
 
 def settled_size(descriptor: int, path: str, *, patience: float = LONGEST_WAIT_SECONDS) -> int:
-    """How many bytes an open log has while there is no writer: a line that is being written is no damage.
+    """How many bytes an open log has while there is no writer: a line that is being written is not damage.
 
     Raises:
         OSError: it cannot be locked.

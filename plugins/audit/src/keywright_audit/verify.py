@@ -58,7 +58,7 @@ def verify(path: str, *, expected: str | None = None) -> Verified:
         chain.take(number, raw)
     chain.end()
     if not chain.begins:
-        raise FormatError(f"{path}: is no audit log", hint="name another file")
+        raise FormatError(f"{path}: is not an audit log", hint="name another file")
     places = _places(path, {wanted for _, wanted in chain.unlinked}) if chain.unlinked else {}
     faults = [*chain.faults, *(_unlinked(number, places.get(wanted)) for number, wanted in chain.unlinked)]
     return Verified(chain.lines, chain.last, sorted(faults), chain.notes)
@@ -131,7 +131,7 @@ class _Chain:
         self._foreign.clear()
 
     def _blame(self) -> None:
-        self.faults += (Finding(number, "foreign", "is no line of an audit log") for number, _ in self._foreign)
+        self.faults += (Finding(number, "foreign", "is not a line of an audit log") for number, _ in self._foreign)
         self._foreign.clear()
 
 
@@ -161,7 +161,7 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError(f"{path}: is no regular file", hint="name the audit log")
+                raise ConfigError(f"{path}: is not a regular file", hint="name the audit log")
             left = settled_size(descriptor, path)
             number = 0
             while left > 0:

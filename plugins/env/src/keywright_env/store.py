@@ -196,7 +196,7 @@ def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
             reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
             if reason == "kind":
                 raise AccessDeniedError(
-                    f"{variable} points to what is no regular file", hint="point it to the key's file"
+                    f"{variable} points to what is not a regular file", hint="point it to the key's file"
                 )
             if reason:
                 raise AccessDeniedError(

@@ -102,7 +102,7 @@ def open_root(path: str) -> Directory | None:
         return None
     except NotADirectoryError:
         raise CorruptedStoreError(
-            f"{path}: is no directory", hint="set `path` to one, or to where one can be made"
+            f"{path}: is not a directory", hint="set `path` to one, or to where one can be made"
         ) from None
 
 
@@ -122,7 +122,7 @@ def holds_store(root: int, path: str) -> bool:
     if _is_marked(root, path):
         return True
     raise CorruptedStoreError(
-        f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is no store, or one that lost its marker",
+        f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is not a store, or one that lost its marker",
         hint="set `path` to a directory of its own, or restore the marker from a backup",
     )
 

@@ -507,7 +507,7 @@ def check_guard(writer: Writer, guard: Guard) -> None:
         if current_revision(directory) == guard.revision:
             return
     raise ConflictError(
-        f"{guard.name}@{guard.version}: changed since it was read", hint="nothing was written, read it again"
+        f"{guard.name}@{guard.version}: changed since it was read; nothing was written", hint="read it and try again"
     )
 
 
@@ -518,7 +518,9 @@ def _expected(
     name, _, number = reference.partition("@")
     old = read_version(directory, name, int(number), writer.subject, with_payload=with_payload)
     if old.info.revision != expected:
-        raise ConflictError(f"{reference}: changed since it was read", hint="nothing was written, read it again")
+        raise ConflictError(
+            f"{reference}: changed since it was read; nothing was written", hint="read it and try again"
+        )
     return old
 
 
@@ -538,8 +540,7 @@ def _check_length(reference: str, data: Secret | None) -> None:
     if len(data or b"") > LONGEST_FILE_BYTES:
         raise UnsupportedOperationError(
             f"{reference}: the payload or its metadata are longer than {LONGEST_FILE_BYTES} bytes, which the file "
-            "store "
-            "does not take",
+            "store does not take",
             hint="use a shorter one",
         )
 
@@ -588,7 +589,7 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         if not infos:
             raise no_such_name(name)
         if [info.revision for info in infos] != list(expected):
-            raise ConflictError(f"{name}: changed since it was read", hint="nothing was removed, read it again")
+            raise ConflictError(f"{name}: changed since it was read; nothing was removed", hint="read it and try again")
         for info in infos:
             # While nothing is removed yet: a directory with files of others would not go, and they are theirs.
             subject = f"{info.reference} in {writer.path}"

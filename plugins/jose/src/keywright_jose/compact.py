@@ -76,7 +76,7 @@ def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, .
     members = dict(headers)
     for name in reserved:
         if name in members:
-            raise UnsupportedOperationError(refusal.format(name))
+            raise UnsupportedOperationError(refusal.format(name), hint="leave it out")
     for name in ("kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
             raise FormatError(f"the {name} of a header is a text that is not empty", hint="correct it")
@@ -129,7 +129,7 @@ def _read(segment: str) -> Header:
             )
     for name in ("alg", "kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
-            raise MalformedTokenError(f"the member {name} of the token's header is no text", hint="get a new token")
+            raise MalformedTokenError(f"the member {name} of the token's header is not text", hint="get a new token")
     if "alg" not in members:
         raise MalformedTokenError("the header of the token has no alg", hint="get a new token")
     algorithm, kid = str(members["alg"]), members.get("kid")

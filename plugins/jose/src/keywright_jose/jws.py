@@ -121,7 +121,7 @@ class TokenSigner:
         payload = claims if isinstance(claims, bytes) else write_object(claims, "the claims of a token")
         if len(payload) > MAXIMUM_BYTES or len(message := start + encode_segment(payload)) > _LONGEST_MESSAGE:
             raise FormatError(
-                f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more", hint="say less"
+                f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more", hint="shorten the claims"
             )
         return (message + b"." + encode_segment(make(message))).decode("ascii")
 
@@ -164,7 +164,9 @@ def bound_signer(given: KeyInput, algorithm: str | None, headers: Mapping[str, o
 def _choose_algorithm(key: Key, algorithm: str | None) -> str:
     own = own_algorithm(key)
     if algorithm is None and own is None:
-        raise ConfigError("the key has no alg, so the algorithm must be said, such as HS256 or ES256 (--algorithm)")
+        raise ConfigError(
+            "the key has no alg, and no algorithm was given", hint="pass one, such as HS256 or ES256 (--algorithm)"
+        )
     if own is not None:
         if own not in SIGNING:  # it may be any text, so it is not quoted
             raise PolicyError(
@@ -175,7 +177,7 @@ def _choose_algorithm(key: Key, algorithm: str | None) -> str:
     able = algorithms_of(key.type)
     if chosen not in able:
         can = f"it can with: {', '.join(able)}" if able else "it signs with none"
-        raise UnsupportedOperationError(f"a key of type {key.type} does not sign with {chosen}", hint=f"{can}")
+        raise UnsupportedOperationError(f"a key of type {key.type} does not sign with {chosen}", hint=can)
     return chosen
 
 
@@ -191,7 +193,9 @@ def checked_headers(headers: Mapping[str, object] | None, what: str = "headers")
         FormatError, UnsupportedOperationError: as `signer`.
     """
     reserved = ("alg", "b64", "crit", "zip")
-    return further_members(headers, reserved, f"{what} cannot say {{}}, which is the signer's or none; leave it out")
+    return further_members(
+        headers, reserved, f"{what} cannot have {{}}, which the signer sets, or which is not supported"
+    )
 
 
 def _check_kid(headers: Mapping[str, object], own: str) -> None:
@@ -299,7 +303,7 @@ class TokenVerifier:
             if candidate.checks[header.algorithm](message, signature):
                 return Jws(header.copied(), payload, candidate.kid, candidate.reference)
         raise InvalidSignatureError(
-            "the signature of the token does not hold", hint="it was changed, or made with another key: refuse it"
+            "the signature of the token is not valid", hint="it was changed, or made with another key: refuse it"
         )
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
@@ -428,7 +432,8 @@ def _algorithms(key: Key, allowed: frozenset[str] | None) -> tuple[str, ...]:
     own = own_algorithm(key)
     if own is None and allowed is None:
         raise ConfigError(
-            'the key has no alg, so say which algorithms are allowed, such as algorithms=["ES256"], --algorithm ES256'
+            "the key has no alg, and no algorithm is allowed",
+            hint='pass those that are, such as algorithms=["ES256"], --algorithm ES256',
         )
     able = algorithms_of(key.type)
     if own is not None and own not in able:

@@ -40,7 +40,7 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
     Raises:
         ConfigError: `ttl` is not a whole number from 1 to ten years, the claims hold one of the three already, or the
             clock gives no time with a zone.
-        FormatError: the claims are no mapping, or as `check_time_claims`.
+        FormatError: the claims are not a mapping, or as `check_time_claims`.
     """
     if not isinstance(claims, Mapping):
         raise FormatError("the claims of a token are a mapping", hint="bytes are for the sign of a token signer")
@@ -66,7 +66,7 @@ def check_time_claims(claims: Mapping[str, object]) -> None:
     for name in _TIMES:
         if name in claims and not _is_time(claims[name]):
             raise FormatError(
-                f"the claim {name} is no time in seconds (RFC 7519 §2), so no receiver would accept the token",
+                f"the claim {name} is not a time in seconds (RFC 7519 §2), so no receiver would accept the token",
                 hint="correct it",
             )
 
@@ -109,7 +109,7 @@ def validate_claims(
     if "aud" in claims and "aud" not in (expected or {}):
         raise InvalidClaimError(
             'the token has an "aud" claim',
-            hint="say which aud is expected",
+            hint="pass the aud that is expected",
         )
     for name, value in (expected or {}).items():
         if name not in claims:
@@ -145,7 +145,7 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
     time = claims[name]
     if not _is_time(time):
         raise MalformedTokenError(
-            f"the claim {name} of the token is no time in seconds (RFC 7519 §2)", hint="have it reissued"
+            f"the claim {name} of the token is not a time in seconds (RFC 7519 §2)", hint="have it reissued"
         )
     return time
 

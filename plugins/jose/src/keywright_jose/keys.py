@@ -18,8 +18,9 @@ PrivateObject: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey | RSA
 PublicObject: TypeAlias = "ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey | X25519PublicKey"
 
 _USES: Final = {"sig": "signatures", "enc": "encryption"}
-_OFF_CURVE: Final = "the point of the key is not on its curve; get the key again from its publisher"
-_HALVES: Final = "the halves of the key do not belong together; export it again from the program that made it"
+_OFF_CURVE: Final = "the point of the key is not on its curve"
+_GET_AGAIN: Final = "get the key again from its publisher"
+_HALVES: Final = "the halves of the key do not belong together"
 
 
 def check_use(key: Key, use: str, operations: tuple[str, ...]) -> None:
@@ -84,7 +85,7 @@ def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
     public = public_object(key)
     private = _private(key.type, key.secret, primes=primes)
     if private is None or private.public_key() != public:
-        raise InvalidKeyError(_HALVES)
+        raise InvalidKeyError(_HALVES, hint="export it again from the program that made it")
     return private
 
 
@@ -121,7 +122,7 @@ def _ec_public(type: str, public: bytes) -> ec.EllipticCurvePublicKey:
         return EllipticCurvePublicKey.from_encoded_point(elliptic_curve(type), public)
     except ValueError:
         pass
-    raise InvalidKeyError(_OFF_CURVE)
+    raise InvalidKeyError(_OFF_CURVE, hint=_GET_AGAIN)
 
 
 def _ed25519_public(public: bytes) -> Ed25519PublicKey:
@@ -129,7 +130,7 @@ def _ed25519_public(public: bytes) -> Ed25519PublicKey:
 
     problem = ed25519_point_problem(public)
     if problem is PointProblem.NOT_ON_CURVE:
-        raise InvalidKeyError(_OFF_CURVE)
+        raise InvalidKeyError(_OFF_CURVE, hint=_GET_AGAIN)
     if problem:
         raise InvalidKeyError(
             "the point of the Ed25519 key is of low order or not canonical, so that anybody could sign",

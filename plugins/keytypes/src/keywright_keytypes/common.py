@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from keywright import KeyType, Options, Secret, Setting
 
-NO_MATCH: Final = "the signature does not hold for this message and key; check that the three belong together"
+NO_MATCH: Final = "the signature is not valid for this message and key"
+CHECK_ALL: Final = "check that the three belong together"
 
 
 def check_type(key: Key, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, InvalidSignatureError
 from keywright_keytypes.common import (
+    CHECK_ALL,
     NO_MATCH,
     check_type,
     check_use,
@@ -117,7 +118,7 @@ class EllipticCurve(NamedTuple):
             try:
                 check(encode_dss_signature(r, s), message, method)
             except InvalidSignature:
-                raise InvalidSignatureError(NO_MATCH) from None
+                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
 
         return verify
 
@@ -151,15 +152,14 @@ class EllipticCurve(NamedTuple):
         if len(data) != 1 + 2 * self.size or data[0] != 4:
             raise InvalidKeyError(
                 f"the public half of an {self.name} key is an uncompressed point, byte 04 and {2 * self.size} more "
-                "(SEC "
-                "1 §2.3.3)",
+                "(SEC 1 §2.3.3)",
                 hint="decompress it, or check the curve",
             )
         try:
             return EllipticCurvePublicKey.from_encoded_point(self._curve(), data)
         except ValueError:
             raise InvalidKeyError(
-                f"the public half of this {self.name} key is no point of the curve", hint="import another key"
+                f"the public half of this {self.name} key is not a point of the curve", hint="import another key"
             ) from None
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
 from keywright.errors import InvalidKeyError, InvalidSignatureError
-from keywright_keytypes.common import NO_MATCH, check_type, check_use, checked_integer, hash_of, needed_secret
+from keywright_keytypes.common import (
+    CHECK_ALL,
+    NO_MATCH,
+    check_type,
+    check_use,
+    checked_integer,
+    hash_of,
+    needed_secret,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +85,7 @@ class Oct:
         def verify(message: bytes, signature: bytes) -> None:
             # The right tag is a secret too: it goes into no local that a traceback would show.
             if not compare_digest(tag(message), signature):
-                raise InvalidSignatureError(NO_MATCH)
+                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
 
         return verify
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from keywright import Key, PointProblem, Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError, InvalidSignatureError, UnsupportedOperationError
-from keywright_keytypes.common import NO_MATCH, check_type, check_use, complete_halves, needed_secret, public_half
+from keywright_keytypes.common import (
+    CHECK_ALL,
+    NO_MATCH,
+    check_type,
+    check_use,
+    complete_halves,
+    needed_secret,
+    public_half,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,18 +27,21 @@ if TYPE_CHECKING:
 
 _BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
-_CANNOT_SIGN: Final = "a key of type x25519 agrees on secrets and cannot sign or verify; use ed25519 for signatures"
+_CANNOT_SIGN: Final = "a key of type x25519 agrees on secrets and cannot sign or verify"
+_USE_ED25519: Final = "use ed25519 for signatures"
 _POINT_PROBLEMS: Final = {
-    PointProblem.LENGTH: "the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone",
+    PointProblem.LENGTH: ("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5)", "give the point alone"),
     PointProblem.NOT_CANONICAL: (
-        "the public half of an ed25519 key must encode y below 2^255 - 19 (RFC 8032 §5.1.3); import another key"
+        "the public half of an ed25519 key must encode y below 2^255 - 19 (RFC 8032 §5.1.3)",
+        "import another key",
     ),
     PointProblem.SMALL_ORDER: (
-        "the public half of this ed25519 key is a point of low order, for which signatures are forged without a "
-        "secret; import another key"
+        "the public half of this ed25519 key is a point of low order, for which signatures are forged without a secret",
+        "import another key",
     ),
     PointProblem.NOT_ON_CURVE: (
-        "the public half of this ed25519 key is no point of the curve (RFC 8032 §5.1.3); import another key"
+        "the public half of this ed25519 key is not a point of the curve (RFC 8032 §5.1.3)",
+        "import another key",
     ),
 }
 
@@ -102,11 +113,11 @@ class Ed25519:
         def verify(message: bytes, signature: bytes) -> None:
             # What libsodium takes is the signature and the message in one: a longer one would eat from the message.
             if len(signature) != _SIGNATURE_BYTES:
-                raise InvalidSignatureError(NO_MATCH)
+                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
             try:
                 crypto_sign_open(_octets(signature) + _octets(message), public)
             except BadSignatureError:
-                raise InvalidSignatureError(NO_MATCH) from None
+                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
 
         return verify
 
@@ -133,7 +144,8 @@ def _ed25519_public(secret: Secret) -> bytes:
 def _checked_point(data: bytes) -> bytes:
     problem = ed25519_point_problem(data)
     if problem:
-        raise InvalidKeyError(_POINT_PROBLEMS[problem])
+        message, hint = _POINT_PROBLEMS[problem]
+        raise InvalidKeyError(message, hint=hint)
     return data
 
 
@@ -185,7 +197,7 @@ class X25519:
         Raises:
             UnsupportedOperationError: always.
         """
-        raise UnsupportedOperationError(_CANNOT_SIGN)
+        raise UnsupportedOperationError(_CANNOT_SIGN, hint=_USE_ED25519)
 
     def verifier(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them
         """Refused.
@@ -193,7 +205,7 @@ class X25519:
         Raises:
             UnsupportedOperationError: always.
         """
-        raise UnsupportedOperationError(_CANNOT_SIGN)
+        raise UnsupportedOperationError(_CANNOT_SIGN, hint=_USE_ED25519)
 
 
 def _x25519_public(secret: Secret) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from keywright import Key, Secret, Setting
 from keywright.errors import InvalidKeyError, InvalidSignatureError
 from keywright_keytypes.common import (
+    CHECK_ALL,
     NO_MATCH,
     check_type,
     check_use,
@@ -31,7 +32,8 @@ _BITS: Final = Setting(
 _EXPONENT: Final = 65537
 # A key of 8192 bits has under 5 KiB of PKCS#8; more is not even parsed.
 _MAXIMUM_BYTES: Final = 8192
-_PARTS_DISAGREE: Final = "the parts of this rsa key do not belong together (RFC 8017 §3.2); import an undamaged key"
+_PARTS_DISAGREE: Final = "the parts of this rsa key do not belong together (RFC 8017 §3.2)"
+_IMPORT_ANOTHER: Final = "import an undamaged key"
 
 
 class Rsa:
@@ -108,11 +110,11 @@ class Rsa:
         def verify(message: bytes, signature: bytes) -> None:
             # The library would take a PSS signature without its leading zeros; RFC 8017 §8.1.2 step 1 does not.
             if len(signature) != size:
-                raise InvalidSignatureError(NO_MATCH)
+                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
             try:
                 check(signature, message, padding, digest)
             except InvalidSignature:
-                raise InvalidSignatureError(NO_MATCH) from None
+                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
 
         return verify
 
@@ -124,7 +126,7 @@ def _derive(secret: Secret) -> bytes:
 def _derive_checked(secret: Secret) -> bytes:
     public = _derive(secret)
     if _parse_secret(secret, test_primes=True) is None:
-        raise InvalidKeyError(_PARTS_DISAGREE)
+        raise InvalidKeyError(_PARTS_DISAGREE, hint=_IMPORT_ANOTHER)
     return public
 
 
@@ -156,7 +158,7 @@ def _load_secret(secret: Secret) -> RSAPrivateKey:
     private = _parse_secret(secret, test_primes=False)
     if private is None:
         raise InvalidKeyError(
-            "the secret half of this rsa key is no unencrypted PKCS#8 DER (RFC 5958)",
+            "the secret half of this rsa key is not unencrypted PKCS#8 DER (RFC 5958)",
             hint="convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`",
         )
     if not isinstance(private, RSAPrivateKey):
@@ -165,7 +167,7 @@ def _load_secret(secret: Secret) -> RSAPrivateKey:
         )
     _check_numbers(private.public_key())
     if not _parts_agree(private.private_numbers()):
-        raise InvalidKeyError(_PARTS_DISAGREE)
+        raise InvalidKeyError(_PARTS_DISAGREE, hint=_IMPORT_ANOTHER)
     # Encoded from its numbers, for what was read may keep oddities of its spelling.
     if _encode_secret(private.private_numbers().private_key(unsafe_skip_rsa_key_validation=True)) != secret:
         raise InvalidKeyError(
@@ -192,7 +194,7 @@ def _load_public(data: bytes) -> RSAPublicKey:
         public = load_der_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
         raise InvalidKeyError(
-            "the public half of this rsa key is no SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1)",
+            "the public half of this rsa key is not a SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1)",
             hint="convert it with `openssl rsa -pubin -outform DER`",
         ) from None
     if not isinstance(public, RSAPublicKey):

@@ -50,10 +50,10 @@ class Cache:
         except OSError as error:
             os.close(descriptor)
             if isinstance(error, BlockingIOError):
-                why = "another keywright signs here; wait until it is done"
+                why, hint = "another keywright signs here", "wait until it is done"
             else:
-                why = f"cannot be locked ({error.strerror}); work where the file system has locks"
-            raise StoreUnavailableError(f"{self.directory}: {why}") from None
+                why, hint = f"cannot be locked ({error.strerror})", "work where the file system has locks"
+            raise StoreUnavailableError(f"{self.directory}: {why}", hint=hint) from None
         try:
             self.sweep()
             yield descriptor
@@ -95,7 +95,7 @@ class Cache:
         if self.named is None:
             if not os.path.lexists(f"{self.directory}/{_CACHE_INFO}") and not any(True for _ in self.names()):
                 raise ConfigError(
-                    f"{self.directory}: is no binary cache, for it holds neither {_CACHE_INFO} nor a narinfo",
+                    f"{self.directory}: is not a binary cache, for it holds neither {_CACHE_INFO} nor a narinfo",
                     hint="correct the path",
                 )
             return
@@ -204,7 +204,7 @@ def store_dir_of(cache_info: bytes, *, where: str = _CACHE_INFO) -> bytes:
         return b""
     directory = found.pop()
     if not is_store_directory(directory):
-        raise FormatError(f"{where}: the StoreDir is no directory of a store", hint="write one, such as /nix/store")
+        raise FormatError(f"{where}: the StoreDir is not a directory of a store", hint="write one, such as /nix/store")
     return directory
 
 
@@ -230,7 +230,7 @@ def _read(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FormatError(f"{path}: is no regular file", hint="put what Nix made in its place")
+            raise FormatError(f"{path}: is not a regular file", hint="put what Nix made in its place")
         data = os.read(descriptor, _MAXIMUM_INFO_BYTES + 1)
     finally:
         os.close(descriptor)

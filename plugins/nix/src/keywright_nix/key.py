@@ -46,7 +46,7 @@ def unreadable(name: str) -> str | None:
         return "is empty"
     if ":" in name:
         return "holds a colon, and Nix takes the name to end at the first one"
-    return None if is_unicode(name) else "is no Unicode text"
+    return None if is_unicode(name) else "is not Unicode text"
 
 
 def is_unicode(text: str) -> bool:
@@ -104,7 +104,8 @@ def decode_base64(payload: Secret) -> Secret:
     if b2a_base64(raw.reveal(), newline=False) != payload.reveal():
         raise MalformedKeyError(
             "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it "
-            "was made: copy it again, or pass --lenient"
+            "was made",
+            hint="copy it again, or pass --lenient",
         )
     return raw
 

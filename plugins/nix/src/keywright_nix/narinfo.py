@@ -60,7 +60,7 @@ class NarInfo:
         """
         data = text.encode(errors="surrogateescape") if isinstance(text, str) else text
         if len(data) > MAXIMUM_BYTES:
-            raise FormatError(f"{where}: has more than {MAXIMUM_BYTES} bytes", hint="this is no narinfo")
+            raise FormatError(f"{where}: has more than {MAXIMUM_BYTES} bytes", hint="this is not a narinfo")
         return cls(data, *(read_fast_path(data) or read_lines(data, where)))
 
     def __repr__(self) -> str:
@@ -263,21 +263,21 @@ def _is_base_name(value: bytes) -> bool:
 
 _REQUIRED: Final = (b"StorePath", b"URL", b"NarHash", b"NarSize", b"References")
 _ONCE: Final = frozenset((*_REQUIRED, b"Compression", b"FileHash", b"FileSize", b"Deriver", b"System", b"CA"))
-_NO_SIZE: Final = "is no size in bytes: plain digits, below 2 to the 64th, and no 0"
+_NO_SIZE: Final = "is not a size in bytes: plain digits, below 2 to the 64th, and no 0"
 _CHECKS: Final[tuple[tuple[bytes, Callable[[bytes], bool], str], ...]] = (
-    (b"StorePath", partial(_parses, split_store_path), "is no store path"),
+    (b"StorePath", partial(_parses, split_store_path), "is not a store path"),
     (b"URL", bool, "is empty"),
-    (b"NarHash", partial(_parses, parse_sha256), "is no SHA-256 in base32, hexadecimal or SRI"),
-    (b"FileHash", partial(_parses, parse_hash), "is no hash in base32, hexadecimal or SRI"),
+    (b"NarHash", partial(_parses, parse_sha256), "is not a SHA-256 in base32, hexadecimal or SRI"),
+    (b"FileHash", partial(_parses, parse_hash), "is not a hash in base32, hexadecimal or SRI"),
     (b"NarSize", partial(is_size, least=1), _NO_SIZE),
     (b"FileSize", partial(is_size, least=0), _NO_SIZE),
     (
         b"References",
         lambda value: all(map(_is_base_name, _split_references(value))),
-        "has a reference that is no store path's name",
+        "has a reference that is not a store path's name",
     ),
-    (b"Deriver", lambda value: value == b"unknown-deriver" or _is_base_name(value), "is no store path's name"),
-    (b"CA", is_content_address, "is no content address of Nix's"),
+    (b"Deriver", lambda value: value == b"unknown-deriver" or _is_base_name(value), "is not a store path's name"),
+    (b"CA", is_content_address, "is not a content address of Nix's"),
 )
 
 
@@ -287,7 +287,7 @@ def _fields(lines: list[bytes], where: str) -> dict[bytes, bytes]:
     for at, line in enumerate(lines):
         name, separator, value = line.partition(b": ")
         if not separator or not name or b" " in name or b":" in name:  # Nix ends a name at its first colon
-            rule = "is empty" if not line else "is no field; a field is a name, a colon, a space and a value"
+            rule = "is empty" if not line else "is not a field; a field is a name, a colon, a space and a value"
             raise _problem(where, at, rule, hint="correct it or fetch the narinfo again")
         if name in fields and name in _ONCE:
             raise _problem(where, at, f"has the field {name.decode()} a second time", hint="leave the right one")

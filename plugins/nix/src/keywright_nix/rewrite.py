@@ -95,7 +95,7 @@ def read_narinfo(path: str) -> tuple[bytes, os.stat_result]:
             if not stat.S_ISREG(status.st_mode):
                 raise _irregular(path)
             if status.st_size > MAXIMUM_BYTES:
-                raise FormatError(f"{path}: has more than {MAXIMUM_BYTES} bytes", hint="this is no narinfo")
+                raise FormatError(f"{path}: has more than {MAXIMUM_BYTES} bytes", hint="this is not a narinfo")
             return os.read(descriptor, status.st_size + 1), status
         finally:
             os.close(descriptor)
@@ -252,7 +252,7 @@ def _check_unchanged(path: str, now: os.stat_result, then: Identity) -> None:
 
 
 def _irregular(path: str) -> FormatError:
-    return FormatError(f"{path}: is no regular file", hint="take it out of the cache")
+    return FormatError(f"{path}: is not a regular file", hint="take it out of the cache")
 
 
 def _failed(path: str, done: str, error: OSError) -> KeywrightError:

@@ -72,7 +72,7 @@ def _read(text: str, decode: Callable[[Secret], Secret]) -> Signature:
         if len(raw) == SIGNATURE_BYTES:
             return Signature(name, raw.reveal())
     raise InvalidSignatureError(
-        "this is no signature of Nix's", hint="it must be NAME:BASE64 of 64 bytes: copy it whole"
+        "this is not a signature of Nix's", hint="it must be NAME:BASE64 of 64 bytes: copy it whole"
     )
 
 
@@ -86,13 +86,13 @@ def parse_public_key(text: str) -> tuple[str, bytes]:
     try:
         data = text.encode()
     except UnicodeEncodeError:
-        raise MalformedKeyError("the Nix key is no Unicode text", hint="it must be NAME:BASE64") from None
+        raise MalformedKeyError("the Nix key is not Unicode text", hint="it must be NAME:BASE64") from None
     name, raw = read_key(Secret(data))
     shown = "the Nix key" if hides_key(name) else f"the Nix key {name}"
     if len(raw) == SECRET_BYTES:
         raise MalformedKeyError(f"{shown} is a secret one", hint="give its public half, and make it a new one")
     if not is_sound_point(raw.reveal()):
-        raise MalformedKeyError(f"{shown} is no sound Ed25519 key: anybody could sign under it", hint="remove it")
+        raise MalformedKeyError(f"{shown} is not a sound Ed25519 key: anybody could sign under it", hint="remove it")
     return name, raw.reveal()
 
 
@@ -117,7 +117,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
         with suppress(BadSignatureError):
             crypto_sign_open(signature + message, public)
             return
-    raise InvalidSignatureError("the signature does not hold", hint="what was signed, or the signature, was changed")
+    raise InvalidSignatureError("the signature is not valid", hint="what was signed, or the signature, was changed")
 
 
 def verify_signature(public_key: str, message: bytes, signature: str) -> None:

@@ -88,8 +88,8 @@ def _resign(path: str, data: bytes, status: os.stat_result, bound: Sequence[Boun
         return Outcome("faulty", error)
     message = info.fingerprint()
     if job.store_dir and store_directory_of(message) != job.store_dir:
-        why = "StorePath is of another store than nix-cache-info says; take it out of this cache"
-        return Outcome("faulty", FormatError(f"{path}: {why}"))
+        why = "StorePath is of another store than nix-cache-info says"
+        return Outcome("faulty", FormatError(f"{path}: {why}", hint="take it out of this cache"))
     present = info.signatures
     kept = [text for text in present if text.partition(":")[0] not in job.drop] if job.drop else present
 

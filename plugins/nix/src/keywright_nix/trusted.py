@@ -52,7 +52,7 @@ def parse_trusted(text: str) -> TrustedKeys:
             warnings.append(f"{subject} is left out, and Nix would refuse to work at all: {error.text}")
             continue
         if not is_unicode(name):
-            warnings.append(f"key {position} is left out: its name is no Unicode text; give the key another name")
+            warnings.append(f"key {position} is left out: its name is not Unicode text; give the key another name")
             continue
         subject = _subject(position, name)
         warnings += [f"{subject}: {deviation}" for deviation in deviations]

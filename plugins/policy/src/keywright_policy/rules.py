@@ -296,8 +296,7 @@ def _of_the_end(rule: Rule, age: MaximumAge, request: ReviewRequest) -> Iterator
     if request.expires is None:
         yield (
             f"{rule} wants keys that end {age.text} from now at the latest, and this one has no end; pass --expires, "
-            "or "
-            "set its expires_in"
+            "or set its expires_in"
         )
     elif request.expires - request.time > age.duration:
         yield f"{rule} wants keys that end {age.text} from now at the latest; say an earlier --expires"

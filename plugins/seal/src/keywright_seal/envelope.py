@@ -152,7 +152,7 @@ class OpenedEnvelopeSeal:
                 1 GiB; or this machine cannot derive the keys.
         """
         if max(len(payload), len(context)) > _LARGEST:
-            raise SealError(f"seal {self._name!r} takes payloads up to 1 GiB", hint="what is larger is no key")
+            raise SealError(f"seal {self._name!r} takes payloads up to 1 GiB", hint="what is larger is not a key")
         with self._masters.lock():
             if self._is_locked_out:
                 raise SealError(

@@ -76,10 +76,13 @@ def derive_root_key(passphrase: Secret, derivation: Derivation) -> Secret:
     try:
         return Secret(_function(derivation).derive(passphrase.reveal()))
     except (ImportError, UnsupportedAlgorithm):
-        lacking = f"needs {name}, which this machine lacks; install cryptography 44 or later with OpenSSL 3.2 or later"
+        lacking, hint = (
+            f"needs {name}, which this machine lacks",
+            "install cryptography 44 or later with OpenSSL 3.2 or later",
+        )
     except MemoryError:
-        lacking = f"needs more memory for {name} than there is; free some"
-    raise SealError(f"seal 'passphrase' {lacking}")
+        lacking, hint = f"needs more memory for {name} than there is", "free some"
+    raise SealError(f"seal 'passphrase' {lacking}", hint=hint)
 
 
 def has_argon2id() -> bool:

@@ -89,7 +89,7 @@ def check_layout(connection: sqlite3.Connection, path: str, *, writable: bool) -
             hint="upgrade this one",
         )
     if layout < 1:
-        raise CorruptedStoreError(path + _DAMAGED)
+        raise _damaged(path)
     if layout < len(MIGRATIONS):
         if not writable:
             raise ReadOnlyStoreError(
@@ -231,34 +231,40 @@ def _quoted(path: str) -> str:
 _BYTE: Final = 0xFF  # the low byte of an extended result code is the primary one (sqlite.org/rescode.html §4)
 _UNSYNCED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _NO_LOCK: Final = (
-    ": another program held the store's lock for longer than the setting `timeout` allows; nothing was written; try "
-    "again, or raise `timeout`"
+    ": another program held the store's lock for longer than the setting `timeout` allows; nothing was written",
+    "try again, or raise `timeout`",
 )
 _NOT_OPENED: Final = (
-    ": the database, its -wal or its -shm file cannot be opened; nothing was written; see that its directory is yours "
-    "to read and write"
+    ": the database, its -wal or its -shm file cannot be opened; nothing was written",
+    "see that its directory is yours to read and write",
 )
-_DAMAGED: Final = ": the database is damaged; restore it from a backup"
-_ERRORS: Final[dict[int, tuple[type[StoreError], str]]] = {
+_DAMAGED: Final = (": the database is damaged", "restore it from a backup")
+_ERRORS: Final[dict[int, tuple[type[StoreError], tuple[str, str]]]] = {
     sqlite3.SQLITE_BUSY: (StoreUnavailableError, _NO_LOCK),
     sqlite3.SQLITE_LOCKED: (StoreUnavailableError, _NO_LOCK),
-    sqlite3.SQLITE_NOTADB: (CorruptedStoreError, " is no SQLite database; restore it from a backup, or correct `path`"),
+    sqlite3.SQLITE_NOTADB: (
+        CorruptedStoreError,
+        (" is not a SQLite database", "restore it from a backup, or correct `path`"),
+    ),
     sqlite3.SQLITE_CORRUPT: (CorruptedStoreError, _DAMAGED),
     sqlite3.SQLITE_ERROR: (CorruptedStoreError, _DAMAGED),  # our own statements are right, so a table or column is not
     sqlite3.SQLITE_SCHEMA: (CorruptedStoreError, _DAMAGED),
     sqlite3.SQLITE_CONSTRAINT: (CorruptedStoreError, _DAMAGED),
     sqlite3.SQLITE_MISMATCH: (CorruptedStoreError, _DAMAGED),
-    sqlite3.SQLITE_FULL: (StoreUnavailableError, ": the disk is full; nothing was written; make room and try again"),
+    sqlite3.SQLITE_FULL: (
+        StoreUnavailableError,
+        (": the disk is full; nothing was written", "make room and try again"),
+    ),
     sqlite3.SQLITE_CANTOPEN: (StoreUnavailableError, _NOT_OPENED),
 }
 
 
 def translate(path: str, error: BaseException) -> None:
-    """Raise what SQLite raised as an error about the database at `path`; return if it was no error of SQLite's."""
+    """Raise what SQLite raised as an error about the database at `path`; return if it was not an error of SQLite's."""
     if isinstance(error, sqlite3.Error):
         raise store_error(path, error) from None
     if isinstance(error, UnicodeDecodeError):  # of what SQLite would have said
-        raise CorruptedStoreError(path + _DAMAGED) from None
+        raise _damaged(path) from None
     if isinstance(error, OverflowError | UnicodeEncodeError):
         raise InvalidNameError(
             "no store holds such a name or version",
@@ -268,7 +274,7 @@ def translate(path: str, error: BaseException) -> None:
 
 def store_error(path: str, error: sqlite3.Error) -> StoreError:
     """The error to raise for `error`, by its extended result code. Unless it says otherwise, nothing was written."""
-    # Without a code it is the module's own: only text that is no UTF-8 is operational.
+    # Without a code it is the module's own: only text that is not UTF-8 is operational.
     unsaid = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_INTERNAL
     extended: int = getattr(error, "sqlite_errorcode", unsaid)
     if extended in _UNSYNCED:
@@ -279,12 +285,17 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
     if extended & _BYTE == sqlite3.SQLITE_READONLY:
         return ReadOnlyStoreError(READ_ONLY.message.format(subject=path), hint=READ_ONLY.hint)
     if extended & _BYTE in _ERRORS:
-        kind, message = _ERRORS[extended & _BYTE]
-        return kind(path + message)
+        kind, (message, hint) = _ERRORS[extended & _BYTE]
+        return kind(path + message, hint=hint)
     name: str = getattr(error, "sqlite_errorname", "an error without a code")
     return StoreUnavailableError(
         f"{path}: SQLite reports {name}; nothing was written", hint="check the disk and try again"
     )
+
+
+def _damaged(path: str) -> CorruptedStoreError:
+    message, hint = _DAMAGED
+    return CorruptedStoreError(path + message, hint=hint)
 
 
 def is_full(error: BaseException | None) -> bool:

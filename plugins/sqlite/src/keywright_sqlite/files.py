@@ -130,7 +130,7 @@ def check(path: str, found: os.stat_result) -> None:
 def _check_private(path: str, found: os.stat_result) -> None:
     reason = unsafe(found, regular=True, forbidden=OPEN_TO_OTHERS)
     if reason == "kind":
-        raise StoreUnavailableError(f"{path} is no regular file", hint="point the setting `path` to a file")
+        raise StoreUnavailableError(f"{path} is not a regular file", hint="point the setting `path` to a file")
     if reason == "owner":
         raise AccessDeniedError(
             f"{path} belongs to another user, who could change it",

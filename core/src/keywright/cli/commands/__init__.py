@@ -37,7 +37,7 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright rotate prod/jwt --activate-in 7d --overlap 14d",
         "keywright rotate --due",
     )),
-    ("export", "read", "ring", "print a key in its format or another: the public half unless --secret is said", (
+    ("export", "read", "ring", "print a key in its format or another: the public half unless --secret is given", (
         "keywright export cache.example.org",
         "keywright export cache.example.org@1 --secret -o secret-key",
         "keywright export prod/jwt --format jwk",
@@ -84,7 +84,7 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
     ("rewrap", "migrate", "ring", "seal the payloads of a store again with the seal's current master key", (
         "keywright rewrap --store prod",
     )),
-    ("doctor", "config", "ring", "look for faults in every store, record and plugin, and say what to do", (
+    ("doctor", "config", "ring", "check every store, record and plugin, and print how to fix what is wrong", (
         "keywright doctor",
         "keywright doctor --json",
     )),

@@ -133,7 +133,7 @@ def configure_rotate(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     names = "the name to make the next version of; with --due any number"
     parser.add_argument("names", metavar="NAME", nargs="*", help=names)
     add_flag(parser, "--due", "rotate every name whose rotate_every has passed, and no other; for cron")
-    add_flag(parser, "--dry-run", "with --due: say which, and rotate none; exit 1 if there are any")
+    add_flag(parser, "--dry-run", "with --due: print which, and rotate none; exit 1 if there are any")
     add_value(parser, "--activate-in", "D", "announce it now, sign with it after this time, such as 7d")
     add_value(parser, "--overlap", "D", "how long the versions before still verify after that")
     add_value(parser, "--kid", "K", "the id of the new version; may hold {name} and {version}")

@@ -27,7 +27,7 @@ def configure_migrate(parser: ArgumentParser, _plugins: object) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that the source has")
     parser.add_argument("--from", dest="from_", metavar="STORE", required=True, help="the store to copy from")
     parser.add_argument("--to", metavar="STORE", required=True, help="the store to copy into")
-    add_flag(parser, "--dry-run", "say what would be done, and write nothing")
+    add_flag(parser, "--dry-run", "print what would be done, and write nothing")
     update = "let the source win where a copy differs in nothing but labels and state; default: a conflict"
     add_flag(parser, "--update", update)
     delete = "at the end, if all of it was copied and compared, remove it from the source"

@@ -46,7 +46,7 @@ def run_verify(arguments: Namespace, context: Context) -> int:
     try:
         signature = b64decode(arguments.signature, validate=True)
     except ValueError:
-        raise ConfigError("--signature takes base64, as `keywright sign` prints it") from None
+        raise ConfigError("--signature takes base64", hint="pass what `keywright sign` printed") from None
     message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
     info = context.ring.verify(arguments.reference, message.reveal(), signature, algorithm=arguments.algorithm)
     return print_info(context, info)

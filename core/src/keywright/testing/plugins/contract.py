@@ -288,7 +288,7 @@ class PluginContract(Contract):
 
         Why: A hook without the mark is never called: the plugin is installed, and what it registers is missing.
 
-        Do: Write `@keywright.hookimpl` above the function, or give one that is no hook another name.
+        Do: Write `@keywright.hookimpl` above the function, or give one that is not a hook another name.
         """
         assert unmarked_hooks(plugin) == []
 

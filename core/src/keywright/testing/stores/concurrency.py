@@ -537,7 +537,7 @@ class ConcurrencyRules(StoreContract):
 
         Why: A process that did not notice a new master key would write a key that nothing opens any more.
 
-        Do: Compare before you write anything; an absent record is no match either.
+        Do: Compare before you write anything; an absent record is not a match either.
         """
         with self._guarded(open_store) as store:
             header = store.create(Record(RecordInfo(name="keywright.store", version=1), None))
@@ -549,8 +549,10 @@ class ConcurrencyRules(StoreContract):
                 Guard("keywright.store", 2, changed.revision),
                 Guard(ABSENT, 1, changed.revision),
             ):
+                other = Record(RecordInfo(name="b", version=1), self.payload(b"p"))
                 for write in (
-                    partial(store.create, Record(RecordInfo(name="b", version=1), self.payload(b"p"))),
+                    partial(store.create, other),
+                    *([partial(store.create_many, [other])] if hasattr(store, "create_many") else []),
                     partial(store.update_info, replace(held, reason="r"), held.revision),
                     partial(store.replace_payload, "a", 1, Secret(b"other"), held.revision),
                     partial(store.destroy, replace(held, state=State.DESTROYED), held.revision),

@@ -173,7 +173,7 @@ def _configure_set(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="bring FILE up to date instead: a new one has mode 0644, and one that is right already is not touched",
     )
-    parser.add_argument("--force", action="store_true", help="replace FILE though it is no public JWK Set")
+    parser.add_argument("--force", action="store_true", help="replace FILE though it is not a public JWK Set")
 
 
 def _print_set(arguments: Namespace, context: Context) -> int:

@@ -30,7 +30,7 @@ def add_pairs_option(parser: ArgumentParser, option: str, help: str) -> None:
         action="append",
         default=[],
         metavar="NAME=TEXT",
-        help=f"{help}, NAME:=JSON if it is no text; may be repeated",
+        help=f"{help}, NAME:=JSON if it is not text; may be repeated",
     )
 
 

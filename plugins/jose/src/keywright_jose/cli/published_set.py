@@ -47,7 +47,7 @@ def check_published(path: str) -> None:
         os.close(descriptor)
     if held is not None and not _is_public_set(held):
         raise KeyExistsError(
-            f"{path}: exists already and is no public JWK Set, so it is not replaced",
+            f"{path}: exists already and is not a public JWK Set, so it is not replaced",
             hint="choose another path, or pass --force",
         )
 
@@ -114,7 +114,7 @@ def _status(path: str) -> os.stat_result | None:
         raise ConfigError(f"{path}: is a symbolic link, which is not followed", hint="name the file that it leads to")
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(
-            f"{path}: is no regular file", hint="choose another path, or leave -o out to print the result"
+            f"{path}: is not a regular file", hint="choose another path, or leave -o out to print the result"
         )
     return status
 

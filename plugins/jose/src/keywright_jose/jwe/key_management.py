@@ -215,7 +215,7 @@ def _sender(epk: object, type: str) -> PublicObject:
             key = decode_members(checked_members(Members(epk)))
     if key is None or key.secret is not None or key.type not in AGREEING:
         raise MalformedTokenError(
-            "the epk of the token's header is no public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
+            "the epk of the token's header is not a public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
             "§4.6.1.1)",
             hint="get a new token",
         )

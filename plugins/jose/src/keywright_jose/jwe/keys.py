@@ -22,7 +22,7 @@ from keywright_jose.jwk.members import Members
 from keywright_jose.keys import check_use, is_public_key, own_algorithm
 
 JweKeyInput = KeyInput | Key | Encrypter | Decrypter
-ANOTHER_KEY: Final = "the token was encrypted for a key that is not among these (kid); refuse it"
+ANOTHER_KEY: Final = "the token was encrypted for a key that is not among these (kid)"
 
 _TYPES: Final[dict[str, tuple[str, ...]]] = {"rsa": ("rsa",), "agree": AGREEING, "agree and wrap": AGREEING}
 # By way: what a key must be allowed to do (RFC 7517 §4.3). Of RSA either half's word counts when it encrypts, for the
@@ -104,7 +104,7 @@ def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
     for key in keys:
         if kid is None or key.kid in ("", kid):
             return key
-    raise InvalidSignatureError(ANOTHER_KEY)
+    raise InvalidSignatureError(ANOTHER_KEY, hint="refuse it")
 
 
 def _members(given: JweKeyInput, encrypt: str) -> Members:
@@ -130,9 +130,7 @@ def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, ope
     if key.type not in _TYPES.get(algorithm.way, ("oct",)):
         able = [one.name for one in KEY_ALGORITHMS.values() if key.type in _TYPES.get(one.way, ("oct",))]
         can = f"it can with: {', '.join(able)}" if able else "it encrypts with none"
-        raise UnsupportedOperationError(
-            f"a key of type {key.type} does not encrypt with {algorithm.name}", hint=f"{can}"
-        )
+        raise UnsupportedOperationError(f"a key of type {key.type} does not encrypt with {algorithm.name}", hint=can)
     # A key for direct encryption says what it encrypts (RFC 7520 §5.6), or `dir`.
     names = ("dir", content.name) if algorithm.way == "direct" else (algorithm.name,)
     if own_algorithm(key) not in (None, *names):
@@ -202,7 +200,7 @@ def _of_ring(
     """The version with that `kid`; of a token without one all of them, for they are the ring's own."""
     named = [one for one in decrypter.current() if kid is None or one.kid in ("", kid)]
     if not named:
-        raise InvalidSignatureError(ANOTHER_KEY)
+        raise InvalidSignatureError(ANOTHER_KEY, hint="refuse it")
     found: list[Candidate] = []
     refusals: list[KeywrightError] = []
     for one in named:

@@ -20,7 +20,7 @@ from keywright_jose.jwe.keys import JweKeyInput, candidates, encrypting_key, hid
 
 _HEADER: Final = "the header of a token"
 _RESERVED: Final = ("alg", "enc", "epk", "iv", "tag", "p2s", "p2c", "zip", "crit", "b64")
-_TOO_MUCH: Final = f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more; say less"
+_TOO_LONG: Final = f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more"
 
 
 def jwe_encrypt(
@@ -80,7 +80,7 @@ def encrypted_token(
     if plaintext is None:
         raise FormatError("the plaintext of a token is bytes", hint="encode text before")
     if len(plaintext) > MAXIMUM_BYTES:
-        raise FormatError(_TOO_MUCH)
+        raise FormatError(_TOO_LONG, hint="encrypt less")
     kid = _kid(key, more, is_of_ring=isinstance(given, Key | Encrypter))
     fresh = content_key_for(key, algorithm, content, more)
     members = {"alg": algorithm.name, "enc": content.name, **fresh.members, **kid, **more}
@@ -90,7 +90,7 @@ def encrypted_token(
         raise cannot_encrypt(content.name)
     token = ".".join((header.decode("ascii"), *map(encode_base64url, (fresh.encrypted, *parts))))
     if len(token) > MAXIMUM_BYTES:
-        raise FormatError(_TOO_MUCH)
+        raise FormatError(_TOO_LONG, hint="encrypt less")
     return token
 
 
@@ -111,7 +111,7 @@ def checked_headers(
     """
     reserved = _RESERVED if algorithm.way.startswith("agree") else (*_RESERVED, "apu", "apv")
     return further_members(
-        headers, reserved, f"{what} cannot say {{}}, which is the algorithm's to say or not done here; leave it out"
+        headers, reserved, f"{what} cannot have {{}}, which the algorithm sets, or which is not supported"
     )
 
 

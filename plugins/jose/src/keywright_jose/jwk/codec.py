@@ -23,7 +23,8 @@ def decode_members(members: Members, default_kid: str = "") -> Key:
     attributes = members.attributes(NO_ATTRIBUTES)
     problem = usage_problem(kind.type, attributes)
     if problem:
-        raise MalformedKeyError(problem)
+        message, hint = problem
+        raise MalformedKeyError(message, hint=hint)
     return Key(kind.type, kid, kind.read_secret(members), kind.read_public(members), attributes)
 
 
@@ -57,7 +58,8 @@ def _check_attributes(key: Key) -> None:
         )
     problem = attributes_problem(key.attributes) or usage_problem(key.type, key.attributes)
     if problem:
-        raise UnsupportedKeyError(problem)
+        message, hint = problem
+        raise UnsupportedKeyError(message, hint=hint)
 
 
 def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
@@ -175,7 +177,7 @@ class CurveKind(NamedTuple):
             # Leading zero octets stay (RFC 7518 §6.2.1.2): a shorter spelling is a second one for the same key.
             raise MalformedKeyError(
                 f"the JWK member {name} must have exactly {self.length} octets on curve {self.crv}",
-                hint=f"{EXPORT_AGAIN}",
+                hint=EXPORT_AGAIN,
             )
         return octets
 
@@ -205,8 +207,8 @@ class RsaKind:
             key = None
         if key is None:
             raise MalformedKeyError(
-                "the JWK members n and e are no RSA public key: e is odd, from 3, and less than n",
-                hint=f"{EXPORT_AGAIN}",
+                "the JWK members n and e are not an RSA public key: e is odd, from 3, and less than n",
+                hint=EXPORT_AGAIN,
             )
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
@@ -223,14 +225,14 @@ class RsaKind:
                 raise MalformedKeyError(
                     f"the JWK member {name} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here "
                     "(RFC 7518 §6.3.2)",
-                    hint=f"{EXPORT_AGAIN}",
+                    hint=EXPORT_AGAIN,
                 )
             _integer(members, name)
         secret = _private_der(members)
         if secret is None:
             raise MalformedKeyError(
                 "the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2)",
-                hint=f"{EXPORT_AGAIN}",
+                hint=EXPORT_AGAIN,
             )
         return secret
 
@@ -239,7 +241,7 @@ class RsaKind:
         public = load_rsa_public(_public_half(key))
         if public is None:
             raise UnsupportedKeyError(
-                "the public half of this rsa key is no SubjectPublicKeyInfo of an RSA key", hint="load the key again"
+                "the public half of this rsa key is not a SubjectPublicKeyInfo of an RSA key", hint="load the key again"
             )
         numbers = public.public_numbers()
         return {"e": _integer_text(numbers.e), "kty": "RSA", "n": _integer_text(numbers.n)}
@@ -250,7 +252,7 @@ class RsaKind:
         private = load_rsa_private(_secret_half(key), primes=False)
         if private is None:
             raise UnsupportedKeyError(
-                "the secret half of this rsa key is no PKCS#8 of an RSA key", hint="load the key again"
+                "the secret half of this rsa key is not PKCS#8 of an RSA key", hint="load the key again"
             )
         public = self.public_members(key)
         own = private.public_key().public_numbers()
@@ -266,7 +268,7 @@ def _integer(members: Members, name: str) -> Secret:
     if not octets.reveal()[0]:
         raise MalformedKeyError(
             f"the JWK member {name} must not start with a zero octet (RFC 7518 §2, Base64urlUInt)",
-            hint=f"{EXPORT_AGAIN}",
+            hint=EXPORT_AGAIN,
         )
     if len(octets) > MAXIMUM_RSA_BITS // 8:
         raise UnsupportedKeyError(
@@ -357,7 +359,7 @@ def kind_of_members(members: Members) -> Kind:
     foreign = members.among(PARAMETERS) - kind.parameters
     if foreign:
         raise MalformedKeyError(
-            f"the JWK member {min(foreign)} is no parameter of a key whose kty is {kind.kty}",
+            f"the JWK member {min(foreign)} is not a parameter of a key whose kty is {kind.kty}",
             hint="remove it, or correct kty, whichever is wrong",
         )
     return kind
@@ -395,7 +397,7 @@ def encoded_thumbprint(data: Secret) -> str:
     """As `thumbprint`, of the JWK's JSON.
 
     Raises:
-        MalformedKeyError: also if it is no JSON object or breaks `read_members` otherwise.
+        MalformedKeyError: also if it is not a JSON object or breaks `read_members` otherwise.
         UnsupportedKeyError, UnsupportedOperationError: as `thumbprint`.
     """
     return _members_thumbprint(read_members(data))

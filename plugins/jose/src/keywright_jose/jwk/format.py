@@ -42,7 +42,7 @@ class JwkFormat:
         return encode_public(key)
 
     def decode(self, data: Secret, *, default_kid: str) -> Key:
-        """Read one JWK, secret or public. Members that are no parameters of the key become its attributes.
+        """Read one JWK, secret or public. Members that are not parameters of the key become its attributes.
 
         All numbers come back as they were given, so that `KeyType.validate` finds halves that disagree.
 

@@ -16,22 +16,22 @@ MOST_KEYS: Final = 1000
 
 
 class SetMessages(NamedTuple):
-    """What to say of a JWK Set in which a `kid` does not name one key: published by an issuer, or the reader's own."""
+    """Message and hint for a JWK Set in which a `kid` does not name one key: an issuer's, or the reader's own."""
 
-    no_kid: str
-    one_kid: str
-    mixed: str
+    no_kid: tuple[str, str]
+    one_kid: tuple[str, str]
+    mixed: tuple[str, str]
 
 
 PUBLISHED: Final = SetMessages(
-    "a key of the JWK Set has no kid, so no token can name it; ask its publisher to fix the set",
-    "two keys of the JWK Set have one kid; ask its publisher to fix the set",
-    "the JWK Set mixes symmetric keys with public ones, and a published secret is not secret; take it out",
+    ("a key of the JWK Set has no kid, so no token can name it", "ask its publisher to fix the set"),
+    ("two keys of the JWK Set have one kid", "ask its publisher to fix the set"),
+    ("the JWK Set mixes symmetric keys with public ones, and a published secret is not secret", "take it out"),
 )
 OWN: Final = SetMessages(
-    "a key of the JWK Set has no kid, so no token can name it; give it one",
-    "two keys of the JWK Set have one kid; give each its own",
-    "the JWK Set mixes symmetric keys with others, and one of them is misplaced; part them",
+    ("a key of the JWK Set has no kid, so no token can name it", "give it one"),
+    ("two keys of the JWK Set have one kid", "give each its own"),
+    ("the JWK Set mixes symmetric keys with others, and one of them is misplaced", "part them"),
 )
 
 
@@ -76,12 +76,17 @@ def keys_of_set(members: Members, messages: SetMessages) -> tuple[Key, ...]:
     keys = tuple(_each_key(members))
     kids = [key.kid for key in keys]
     if len(keys) > 1 and not all(kids):
-        raise InvalidKeyError(messages.no_kid)
+        raise _problem(messages.no_kid)
     if len(set(kids)) < len(kids):
-        raise InvalidKeyError(messages.one_kid)
+        raise _problem(messages.one_kid)
     if len({key.type == "oct" for key in keys}) > 1:
-        raise InvalidKeyError(messages.mixed)
+        raise _problem(messages.mixed)
     return keys
+
+
+def _problem(texts: tuple[str, str]) -> InvalidKeyError:
+    message, hint = texts
+    return InvalidKeyError(message, hint=hint)
 
 
 def _each_key(members: Members) -> Iterator[Key]:

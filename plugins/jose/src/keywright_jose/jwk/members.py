@@ -15,23 +15,36 @@ EXPORT_AGAIN: Final = "export the key again from the program that made it"
 MAXIMUM_BYTES: Final = 65_536
 
 _encode = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# Each with its hint.
 _NOT_JSON: Final = (
-    "a JWK is one JSON object in UTF-8 and nothing after it; this is no JSON: pass the whole file, and only it"
+    "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON",
+    "pass the whole file, and only it",
 )
-_SURROGATE: Final = "a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2); correct that member"
+_SURROGATE: Final = ("a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2)", "correct that member")
 _PROBLEMS: Final = {
-    JsonProblem.BYTE_ORDER_MARK: "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1); save it as UTF-8 "
-    "without one",
-    JsonProblem.DUPLICATE_MEMBER: "a JWK names each member once (RFC 7517 §4); remove the duplicate, or "
-    + EXPORT_AGAIN,
-    JsonProblem.NOT_FINITE: "a JWK holds finite numbers only, no NaN or Infinity; remove that member",
+    JsonProblem.BYTE_ORDER_MARK: (
+        "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1)",
+        "save it as UTF-8 without one",
+    ),
+    JsonProblem.DUPLICATE_MEMBER: (
+        "a JWK names each member once (RFC 7517 §4)",
+        f"remove the duplicate, or {EXPORT_AGAIN}",
+    ),
+    JsonProblem.NOT_FINITE: ("a JWK holds finite numbers only, no NaN or Infinity", "remove that member"),
     JsonProblem.SURROGATE: _SURROGATE,
-    JsonProblem.TOO_DEEP: f"a JWK has at most {MAXIMUM_DEPTH} levels of objects and arrays here; remove the member "
-    "that has more",
-    JsonProblem.NOT_OBJECT: "a JWK is one JSON object, with a member kty; this is JSON of another kind: pass the key "
-    "itself",
-    JsonProblem.NOT_JSON: "a JWK holds JSON values only; remove the attribute that is something else",
-    JsonProblem.NAME_NOT_TEXT: "the members of a JWK have text for names; remove the attribute that is named otherwise",
+    JsonProblem.TOO_DEEP: (
+        f"a JWK has at most {MAXIMUM_DEPTH} levels of objects and arrays here",
+        "remove the member that has more",
+    ),
+    JsonProblem.NOT_OBJECT: (
+        "a JWK is one JSON object, with a member kty; this is JSON of another kind",
+        "pass the key itself",
+    ),
+    JsonProblem.NOT_JSON: ("a JWK holds JSON values only", "remove the attribute that is something else"),
+    JsonProblem.NAME_NOT_TEXT: (
+        "the members of a JWK have text for names",
+        "remove the attribute that is named otherwise",
+    ),
 }
 
 
@@ -87,21 +100,21 @@ class Members:
         """
         self._require_text(name)
         if len(str(self._values[name])) > MAXIMUM_BYTES:
-            raise MalformedKeyError(f"the JWK member {name} is longer than that of any key", hint=f"{EXPORT_AGAIN}")
+            raise MalformedKeyError(f"the JWK member {name} is longer than that of any key", hint=EXPORT_AGAIN)
         octets = decode_base64url(str(self._values[name]))
         if octets is None:
             raise MalformedKeyError(
                 f"the JWK member {name} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, no spare "
                 "bits (RFC 7515 §2)",
-                hint=f"{EXPORT_AGAIN}",
+                hint=EXPORT_AGAIN,
             )
         return octets
 
     def _require_text(self, name: str) -> None:
         if name not in self._values:
-            raise MalformedKeyError(f"the JWK member {name} is missing", hint=f"{EXPORT_AGAIN}")
+            raise MalformedKeyError(f"the JWK member {name} is missing", hint=EXPORT_AGAIN)
         if not isinstance(self._values[name], str) or not self._values[name]:
-            raise MalformedKeyError(f"the JWK member {name} must be text that is not empty", hint=f"{EXPORT_AGAIN}")
+            raise MalformedKeyError(f"the JWK member {name} must be text that is not empty", hint=EXPORT_AGAIN)
 
 
 def read_members(data: Secret) -> Members:
@@ -117,7 +130,8 @@ def read_members(data: Secret) -> Members:
         )
     members = load_members(data)
     if isinstance(members, JsonProblem):
-        raise MalformedKeyError(_PROBLEMS.get(members, _NOT_JSON))
+        message, hint = _PROBLEMS.get(members, _NOT_JSON)
+        raise MalformedKeyError(message, hint=hint)
     if "keys" in members and "kty" not in members:
         raise MalformedKeyError(
             "this is a JWK Set (RFC 7517 §5), not a JWK", hint="pass one of the keys in its member keys at a time"
@@ -139,17 +153,18 @@ def checked_members(members: Members) -> Members:
     """
     problem = json_problem(members.reveal(), depth=MAXIMUM_DEPTH)
     if problem:
-        raise MalformedKeyError(_PROBLEMS[problem])
+        message, hint = _PROBLEMS[problem]
+        raise MalformedKeyError(message, hint=hint)
     return members
 
 
-def attributes_problem(attributes: Attributes) -> str:
-    """Why these attributes cannot stand in a JWK, as a message; `""` if they can."""
+def attributes_problem(attributes: Attributes) -> tuple[str, str] | None:
+    """Why these attributes cannot stand in a JWK, as a message and a hint; None if they can."""
     try:
         problem = json_problem(attributes.plain(), depth=MAXIMUM_DEPTH)
     except RecursionError:
         problem = JsonProblem.TOO_DEEP
-    return _PROBLEMS[problem] if problem else ""
+    return _PROBLEMS[problem] if problem else None
 
 
 def write_members(members: Members) -> Secret:
@@ -159,8 +174,9 @@ def write_members(members: Members) -> Secret:
         UnsupportedKeyError: there is an unpaired surrogate, a number of more than 4300 digits, or too much.
     """
     outcome = _dump(members)
-    if isinstance(outcome, str):
-        raise UnsupportedKeyError(outcome)
+    if isinstance(outcome, tuple):
+        message, hint = outcome
+        raise UnsupportedKeyError(message, hint=hint)
     return outcome
 
 
@@ -173,14 +189,14 @@ def write_base64(members: Members) -> Secret:
     return Secret(b2a_base64(write_members(members).reveal(), newline=False))
 
 
-def _dump(members: Members) -> Secret | str:
+def _dump(members: Members) -> Secret | tuple[str, str]:
     """It raises nothing, as `load_members`."""
     try:
         encoded = Secret(_encode(members.reveal()).encode())
     except UnicodeEncodeError:
         return _SURROGATE
     except ValueError:
-        return "a JWK cannot carry a number of more than 4300 digits; remove that attribute"
+        return "a JWK cannot carry a number of more than 4300 digits", "remove that attribute"
     if len(encoded) > MAXIMUM_BYTES:
-        return f"a JWK has at most {MAXIMUM_BYTES} bytes here; remove large attributes"
+        return f"a JWK has at most {MAXIMUM_BYTES} bytes here", "remove large attributes"
     return encoded

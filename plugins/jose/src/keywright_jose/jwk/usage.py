@@ -55,14 +55,16 @@ _ALGORITHMS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512"), ("enc", ("oct",))),
 }
 
+_Texts = tuple[str, str]  # a message and a hint
+
 
 def is_key_id(text: object) -> bool:
     """Whether it could be the key_id of an API key."""
     return isinstance(text, str) and re.fullmatch(KEY_ID, text) is not None
 
 
-def usage_problem(type: str, attributes: Mapping[str, object]) -> str:
-    """What is wrong with the informative members of a key of this type, as a message; `""` if nothing.
+def usage_problem(type: str, attributes: Mapping[str, object]) -> _Texts | None:
+    """What is wrong with the informative members of a key of this type, as a message and a hint; None if nothing.
 
     Names that no RFC above registers are kept and not judged.
     """
@@ -81,42 +83,43 @@ def published_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
     return published
 
 
-def _form_problem(attributes: Mapping[str, object]) -> str:
+def _form_problem(attributes: Mapping[str, object]) -> _Texts | None:
     for name in ("alg", "use", "x5t", "x5t#S256", "x5u"):
         if name in attributes and not is_text(attributes[name]):
-            return f"the JWK member {name} must be text that is not empty; correct it or leave it out"
+            return f"the JWK member {name} must be text that is not empty", "correct it or leave it out"
     for name in ("key_ops", "x5c"):
         value = attributes.get(name, ())
         if not isinstance(value, tuple) or not all(map(is_text, value)):
-            return f"the JWK member {name} must be an array of texts; correct it or leave it out"
+            return f"the JWK member {name} must be an array of texts", "correct it or leave it out"
     operations = _operations(attributes)
     if len(set(operations)) != len(operations):
-        return "the JWK member key_ops must not name an operation twice (RFC 7517 §4.3); remove the duplicate"
-    return ""
+        return "the JWK member key_ops must not name an operation twice (RFC 7517 §4.3)", "remove the duplicate"
+    return None
 
 
-def _type_problem(type: str, attributes: Mapping[str, object]) -> str:
+def _type_problem(type: str, attributes: Mapping[str, object]) -> _Texts | None:
     algorithm = _ALGORITHMS.get(str(attributes.get("alg")))
     if algorithm is not None and type not in algorithm[1]:
-        return f"the JWK member alg does not fit a key of the type {type}; correct it or leave it out"
+        return f"the JWK member alg does not fit a key of the type {type}", "correct it or leave it out"
     if attributes.get("use") == _IMPOSSIBLE_USE.get(type, ""):
-        return f"the JWK member use does not fit a key of the type {type}; correct it or leave it out"
+        return f"the JWK member use does not fit a key of the type {type}", "correct it or leave it out"
     if not _IMPOSSIBLE_OPERATIONS.get(type, frozenset()).isdisjoint(_operations(attributes)):
-        return f"the JWK member key_ops does not fit a key of the type {type}; correct it or leave it out"
-    return ""
+        return f"the JWK member key_ops does not fit a key of the type {type}", "correct it or leave it out"
+    return None
 
 
-def _contradiction(attributes: Mapping[str, object]) -> str:
+def _contradiction(attributes: Mapping[str, object]) -> _Texts | None:
     use = attributes.get("use")
     implied, _ = _ALGORITHMS.get(str(attributes.get("alg")), ("", ()))
     if implied and use in ("sig", "enc") and use != implied:
-        return "the JWK members use and alg contradict each other; correct one or leave it out"
+        return "the JWK members use and alg contradict each other", "correct one or leave it out"
     for name, purpose in (("use", use), ("alg", implied)):
         if not _agrees(purpose, _operations(attributes)):
             return (
-                f"the JWK members {name} and key_ops contradict each other (RFC 7517 §4.3); correct one or leave it out"
+                f"the JWK members {name} and key_ops contradict each other (RFC 7517 §4.3)",
+                "correct one or leave it out",
             )
-    return ""
+    return None
 
 
 def _agrees(purpose: object, operations: tuple[object, ...]) -> bool:

@@ -133,9 +133,9 @@ def _read(path: str) -> tuple[Secret, os.stat_result]:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise FormatError("is no regular file")
+            raise FormatError("is not a regular file")
         if status.st_size > MAXIMUM_BYTES:
-            raise FormatError(f"has more than {MAXIMUM_BYTES} bytes, so it is no key")
+            raise FormatError(f"has more than {MAXIMUM_BYTES} bytes, so it is not a key")
         return Secret(os.read(descriptor, MAXIMUM_BYTES)), status
     finally:
         os.close(descriptor)

@@ -53,7 +53,7 @@ def configure_sign(parser: ArgumentParser) -> None:
         metavar="PUBLICKEY",
         help="leave alone what carries no valid signature of this key, NAME:BASE64",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and touch nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and write nothing")
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes that work at once (default: by size, a processor each)"
     )
@@ -253,7 +253,7 @@ def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes
     fingerprint = None if isinstance(document, JsonProblem) else document.get("fingerprint")
     if isinstance(document, JsonProblem) or not isinstance(fingerprint, str):
         raise FormatError(
-            f"{where}: is no JSON object with a text as fingerprint, or has a member twice", hint="correct it"
+            f"{where}: is not a JSON object with a text as fingerprint, or has a member twice", hint="correct it"
         )
     message = fingerprint.encode()
     if not is_path_fingerprint(message) and not _is_realisation(message):
@@ -263,7 +263,7 @@ def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes
         )
     signatures = document.get("signatures", [])
     if not isinstance(signatures, list) or {type(one) for one in signatures} not in (set(), {str}, {dict}):
-        raise FormatError(f"{where}: has signatures that are no list of texts or of objects", hint="correct it")
+        raise FormatError(f"{where}: has signatures that are not a list of texts or of objects", hint="correct it")
     return document, message, signatures
 
 

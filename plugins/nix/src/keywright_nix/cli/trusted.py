@@ -152,8 +152,7 @@ def _distinct(found: list[Published]) -> list[Published]:
         if first.public_key != one.public_key:
             raise PolicyError(
                 f"{first.reference} and {one.reference} are two keys of the Nix name {one.name}, and Nix would drop "
-                "the "
-                "second in silence",
+                "the second in silence",
                 hint="ask for the one that clients need",
             )
     return list(by_name.values())

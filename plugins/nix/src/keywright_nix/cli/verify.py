@@ -160,8 +160,7 @@ class _Run:
             self.warn(
                 (
                     f"{self._counts['odd']} narinfos have a signature that is not spelled as Nix writes it, and "
-                    "other programs may "
-                    "refuse it"
+                    "other programs may refuse it"
                 ),
                 hint="drop it and sign again",
             )
