@@ -36,7 +36,7 @@ BAD_PADDING = (
     "copy it whole"
 )
 SPARE_BITS = (
-    "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it was made: "
+    "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it was made; "
     "copy it again, or pass --lenient"
 )
 PEM = "this is PEM, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
