@@ -14,6 +14,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PLUGINS = sorted(f"./{path.parent}" for path in Path("plugins").glob("*/pyproject.toml"))
 TOKEN_PEERS = ("jwcrypto", "joserfc", "PyJWT", "authlib")
+PINNED_GROUPS = ("test", "lint", "types", "build")
 CAMPAIGN = {"PYTHONPATH": "tests:tests/campaign"}
 DISTRIBUTIONS = ["./core", *PLUGINS, "."]
 
@@ -49,6 +50,25 @@ def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that the distributions say they work with."""
     session.install("--resolution", "lowest-direct", *DISTRIBUTIONS)
     session.install("pytest>=8", "hypothesis", "jwcrypto", "joserfc", "pynacl", "jsonschema")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def pin(session: nox.Session) -> None:
+    """Write constraints.txt: today's versions of all that the checkout installs, with their hashes."""
+    groups = [argument for group in PINNED_GROUPS for argument in ("--group", group)]
+    session.run_install(
+        "uv", "export", "--quiet", "--upgrade", "--all-packages", "--no-emit-workspace", "--no-default-groups", *groups,
+        "--no-header", "--no-annotate", "--output-file", "constraints.txt",
+    )  # fmt: skip
+
+
+@nox.session(python="3.11")
+def pinned(session: nox.Session) -> None:
+    """The test suite with exactly the versions of constraints.txt, whose hashes are checked."""
+    session.install("--require-hashes", "-r", "constraints.txt")
+    editable = [argument for path in DISTRIBUTIONS for argument in ("-e", path)]
+    session.install("--no-deps", "--no-build-isolation", *editable)
     session.run("pytest", *session.posargs)
 
 
