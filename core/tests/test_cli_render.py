@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO, TextIOWrapper
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from keywright import RecordInfo, State
 from keywright.cli.render import Axis, axis_of, bar, cut, filled, folded, history, in_words, legend, upcoming

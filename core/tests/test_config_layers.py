@@ -7,8 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from refusals import refuses
 from support.errors import text_of
 from tables import cases

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import FrozenInstanceError, asdict, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.errors import text_of
 from tables import cases
 

@@ -9,8 +9,7 @@ from typing import Any
 from zlib import crc32
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from refusals import refuses
 from support.errors import text_of
 from tables import cases

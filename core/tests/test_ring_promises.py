@@ -9,8 +9,19 @@ import pytest
 from support.errors import text_of
 
 import keywright
-from keywright import Capabilities, KeyRing, Options, Record, RecordInfo, Registry, Seal, Secret, Setting, hookimpl
-from keywright import StoreBackend as Backend
+from keywright import (
+    Capabilities,
+    KeyRing,
+    Options,
+    Record,
+    RecordInfo,
+    Registry,
+    Seal,
+    Secret,
+    Setting,
+    StoreBackend as Backend,
+    hookimpl,
+)
 from keywright.errors import ConfigError, KeyNotFoundError
 from keywright.testing import MemorySeal
 

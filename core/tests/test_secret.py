@@ -13,8 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from refusals import refuses
 from tables import cases
 

@@ -12,23 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from keywright.cli.context import Context as Context
     from keywright.config.load import Config as Config
-    from keywright.edwards25519 import PointProblem as PointProblem
-    from keywright.edwards25519 import ed25519_point_problem as ed25519_point_problem
-    from keywright.events import KeyEvent as KeyEvent
-    from keywright.events import ReviewRequest as ReviewRequest
+    from keywright.edwards25519 import PointProblem as PointProblem, ed25519_point_problem as ed25519_point_problem
+    from keywright.events import KeyEvent as KeyEvent, ReviewRequest as ReviewRequest
     from keywright.keys import (
         Attributes as Attributes,
-    )
-    from keywright.keys import (
         Key as Key,
-    )
-    from keywright.keys import (
         Reference as Reference,
-    )
-    from keywright.keys import (
         check_name as check_name,
-    )
-    from keywright.keys import (
         parse_reference as parse_reference,
     )
     from keywright.plugins.commands import Commands as Commands
@@ -37,126 +27,60 @@ if TYPE_CHECKING:
     from keywright.plugins.registry import Registry as Registry
     from keywright.protocols import (
         BatchSigner as BatchSigner,
-    )
-    from keywright.protocols import (
         BatchStore as BatchStore,
-    )
-    from keywright.protocols import (
         Capabilities as Capabilities,
-    )
-    from keywright.protocols import (
         CheckedPlugin as CheckedPlugin,
-    )
-    from keywright.protocols import (
         CheckedStore as CheckedStore,
-    )
-    from keywright.protocols import (
         CreateResult as CreateResult,
-    )
-    from keywright.protocols import (
         EncryptedFormat as EncryptedFormat,
-    )
-    from keywright.protocols import (
         ExtensibleFormat as ExtensibleFormat,
-    )
-    from keywright.protocols import (
         Format as Format,
-    )
-    from keywright.protocols import (
         Guard as Guard,
-    )
-    from keywright.protocols import (
         GuardedStore as GuardedStore,
-    )
-    from keywright.protocols import (
         InstalledNames as InstalledNames,
-    )
-    from keywright.protocols import (
         JWKKeyType as JWKKeyType,
-    )
-    from keywright.protocols import (
         KeyType as KeyType,
-    )
-    from keywright.protocols import (
         LenientFormat as LenientFormat,
-    )
-    from keywright.protocols import (
         OpenedSeal as OpenedSeal,
-    )
-    from keywright.protocols import (
         Problem as Problem,
-    )
-    from keywright.protocols import (
         RenewableSeal as RenewableSeal,
-    )
-    from keywright.protocols import (
         Seal as Seal,
-    )
-    from keywright.protocols import (
         SigningStore as SigningStore,
-    )
-    from keywright.protocols import (
         Store as Store,
-    )
-    from keywright.protocols import (
         StoreBackend as StoreBackend,
-    )
-    from keywright.protocols import (
         WritableStore as WritableStore,
     )
     from keywright.records import (
         Record as Record,
-    )
-    from keywright.records import (
         RecordInfo as RecordInfo,
-    )
-    from keywright.records import (
         Revision as Revision,
-    )
-    from keywright.records import (
         State as State,
-    )
-    from keywright.records import (
         decode_info as decode_info,
-    )
-    from keywright.records import (
         encode_info as encode_info,
-    )
-    from keywright.records import (
         format_time as format_time,
-    )
-    from keywright.records import (
         parse_time as parse_time,
     )
-    from keywright.ring.bound import BoundKey as BoundKey
-    from keywright.ring.bound import BoundVerifier as BoundVerifier
-    from keywright.ring.bound import Decrypter as Decrypter
-    from keywright.ring.bound import DecryptionKey as DecryptionKey
-    from keywright.ring.bound import Encrypter as Encrypter
-    from keywright.ring.bound import EncryptionKey as EncryptionKey
-    from keywright.ring.bound import Signer as Signer
-    from keywright.ring.bound import Verifier as Verifier
+    from keywright.ring.bound import (
+        BoundKey as BoundKey,
+        BoundVerifier as BoundVerifier,
+        Decrypter as Decrypter,
+        DecryptionKey as DecryptionKey,
+        Encrypter as Encrypter,
+        EncryptionKey as EncryptionKey,
+        Signer as Signer,
+        Verifier as Verifier,
+    )
     from keywright.ring.codec import convert as convert
-    from keywright.ring.keyring import KeyRing as KeyRing
-    from keywright.ring.keyring import open as open
+    from keywright.ring.keyring import KeyRing as KeyRing, open as open
     from keywright.secret import Secret as Secret
-    from keywright.settings.model import REQUIRED as REQUIRED
-    from keywright.settings.model import Options as Options
-    from keywright.settings.model import Setting as Setting
+    from keywright.settings.model import REQUIRED as REQUIRED, Options as Options, Setting as Setting
     from keywright.strict_json import (
         JsonProblem as JsonProblem,
-    )
-    from keywright.strict_json import (
         json_problem as json_problem,
-    )
-    from keywright.strict_json import (
         read_json as read_json,
-    )
-    from keywright.strict_json import (
         read_json_object as read_json_object,
     )
-    from keywright.text import did_you_mean as did_you_mean
-    from keywright.text import parse_duration as parse_duration
+    from keywright.text import did_you_mean as did_you_mean, parse_duration as parse_duration
 
 _MODULES = {
     "keywright.cli.context": "Context",

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from jose_support import MEMORY, Clock, Observer, hide, oct_key, refusal, refused
 
 import keywright

@@ -7,8 +7,7 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from jose_support import FORMAT, decode, refusal
 
 from keywright import Attributes, Key, Secret

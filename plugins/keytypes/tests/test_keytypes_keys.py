@@ -10,8 +10,7 @@ from typing import Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from nacl.bindings import crypto_core_ed25519_add, crypto_core_ed25519_is_valid_point
 from nacl.exceptions import RuntimeError as SodiumRefusalError
 from support.errors import text_of

@@ -10,8 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from nix_signing import MakeCache, as_another_user, refusal
 
 from keywright.errors import ConfigError, FormatError, StoreUnavailableError

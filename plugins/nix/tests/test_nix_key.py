@@ -7,8 +7,7 @@ from base64 import b64decode, b64encode
 
 import nix_messages as say
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from nix_malformed import LENIENT, LENIENTLY_READ, NEVER, ODD_NAMES, STRICT, TVIX_PUBLIC
 from nix_messages import NAME, PUBLIC, PUBLIC_TEXT, SECRET, TEXT
 from nix_signing import refusal

@@ -6,8 +6,7 @@ import re
 from base64 import b64encode
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from nix_signing import refusal
 from support.errors import text_of
 

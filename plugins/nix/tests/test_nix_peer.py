@@ -6,8 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from nix_malformed import LENIENT, LENIENTLY_READ, NEVER
 from nix_messages import NAME, NOT_UTF8, SECRET, TEXT
 from nix_signing import Nix

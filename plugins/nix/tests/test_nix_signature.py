@@ -9,8 +9,7 @@ import nacl.signing
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from nix_messages import NO_COLON
 from nix_signing import refusal
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import keywright_policy
 from keywright import InstalledNames, Options, ReviewRequest

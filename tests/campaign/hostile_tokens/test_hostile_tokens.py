@@ -17,8 +17,7 @@ from hostile_tokens.encrypted_cases import encrypted_cases
 from hostile_tokens.page import TABLE, start_of_row
 from hostile_tokens.peers import call_ours
 from hostile_tokens.sound import HEADER, OCT, PAYLOAD, text, token
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.errors import text_of
 
 from keywright import Secret

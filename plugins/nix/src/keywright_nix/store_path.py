@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from binascii import Error as Base64Error
-from binascii import a2b_base64, b2a_base64, unhexlify
+from binascii import Error as Base64Error, a2b_base64, b2a_base64, unhexlify
 from typing import Final
 
 # 32 characters of Nix's base32, a hyphen, and a name of at most 211; since Nix 2.20 a name may start with a dot, but be

@@ -11,8 +11,7 @@ from types import FrameType
 from typing import Final
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from keywright import Attributes, Format, Key, LenientFormat, Secret
 from keywright.errors import UnsupportedKeyError

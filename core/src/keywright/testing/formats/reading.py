@@ -9,8 +9,7 @@ from itertools import chain
 from typing import Final
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from keywright import EncryptedFormat, Format, Key, LenientFormat, Secret
 from keywright.errors import FormatError, MalformedKeyError, PassphraseNeededError

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import ClassVar, Final, TypeVar
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from keywright import Attributes, Key, KeyType, Options, Secret
 from keywright.errors import (

@@ -10,8 +10,7 @@ from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Final
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from keywright import OpenedSeal, Options, Secret
 from keywright.errors import SealError

@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from keywright import Record, RecordInfo, Revision, Secret, State, WritableStore

@@ -12,8 +12,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from keywright import (
     Attributes,
