@@ -15,7 +15,7 @@ Install = Callable[..., None]
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Installs a distribution of one module, as an installer would leave it; nothing else is to be found."""
-    monkeypatch.setattr("keywright.plugins.discovery._folders", lambda: [str(tmp_path)])
+    monkeypatch.setattr("keywright.plugins.discovery.searched_folders", lambda: [str(tmp_path)])
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import site
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,7 +16,8 @@ from zipfile import ZipFile
 import pytest
 from tables import cases
 
-from keywright.plugins.discovery import COMMANDS, PLUGINS, EntryPoint, find_entry_points
+import keywright
+from keywright.plugins.discovery import COMMANDS, PLUGINS, EntryPoint, find_entry_points, passed_over
 
 POINT = "[keywright]\nhex = hexfmt\n"
 
@@ -127,6 +128,7 @@ def as_directory(folder: Path) -> str:
 def as_zip(folder: Path) -> str:
     with ZipFile(folder / "plugins.zip", "w") as archive:
         archive.writestr("hexfmt-1.0.dist-info/entry_points.txt", POINT)
+        archive.writestr("hexfmt-1.0.dist-info/METADATA", "Name: HexFmt\nVersion: 1.0\n")
     return str(folder / "plugins.zip")
 
 
@@ -137,7 +139,6 @@ def as_zip(folder: Path) -> str:
         "no-path-at-all": lambda folder: f"{folder}\0",
         "metadata-that-is-a-file": as_file,
         "entry-points-that-are-a-directory": as_directory,
-        "zip": as_zip,
     },
 )
 def test_what_cannot_be_read_is_skipped(tmp_path: Path, entry: Callable[[Path], str]) -> None:
@@ -197,63 +198,78 @@ def test_what_may_not_be_read_is_skipped(public_folder: Path, locked: str) -> No
     assert (before, after) == ("['hexfmt', 'sound']\n", "['sound']\n")
 
 
+def test_an_archive_is_searched(tmp_path: Path) -> None:
+    """A zip file on the path is asked for its distributions as a folder is."""
+    assert find_entry_points([as_zip(tmp_path)]) == [EntryPoint("hex", "hexfmt", "hexfmt", "1.0")]
+
+
 @cases(
     ("path", "found"),
     {
-        "empty": ("", []),
-        "dot": (".", []),
+        "nothing": ("", []),
         "absolute": ("{here}", []),
         "absolute, with a slash": ("{here}/", []),
         "by a link": ("{link}", []),
-        "another folder": ("{other}", ["hex"]),
+        "another folder": ("{other}", ["hexfmt"]),
     },
 )
-@pytest.mark.parametrize("name", ["here", "site-packages", "dist-packages"])
-def test_the_current_directory_does_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, path: str, found: list[str]
-) -> None:
-    """A distribution that lies in the current directory is not a plugin, however the path or the folder is called."""
-    here, other, link = tmp_path / name, tmp_path / "other", tmp_path / "link"
-    install(here, "hexfmt-1.0.dist-info")
+@pytest.mark.parametrize("name", ["here", "site-packages"])
+def test_the_current_directory_does_not_count(public_folder: Path, name: str, path: str, found: list[str]) -> None:
+    """A distribution where the process started is not a plugin, however the folder is called or was put on the path."""
+    here, other, link = public_folder / name, public_folder / "other", public_folder / "link"
+    install(here, "stray-1.0.dist-info")
     install(other, "hexfmt-1.0.dist-info")
     link.symlink_to(here)
-    monkeypatch.chdir(here)
-    monkeypatch.setattr(sys, "path", [path.format(here=here, other=other, link=link)])
 
-    assert [one.name for one in find_entry_points()] == found
+    assert listed(here=here, path=path.format(here=here, other=other, link=link)) == f"{found}\n"
 
 
-def test_the_site_folder_counts_even_as_the_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Someone who looks around where Python installs packages still has all plugins."""
-    elsewhere = find_entry_points()
-    monkeypatch.chdir(sysconfig.get_path("purelib"))
-
-    assert find_entry_points() == elsewhere
-    assert elsewhere
-
-
-def test_the_users_site_folder_counts_while_it_is_switched_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What `pip install --user` installs is found there, too, but not where that folder is switched off."""
+@pytest.mark.parametrize("here", ["", "."])
+def test_relative_entries_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str) -> None:
+    """They mean another folder whenever the program changes its directory; what was passed over can be asked for."""
     install(tmp_path, "hexfmt-1.0.dist-info")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    monkeypatch.setattr(site, "USER_SITE", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [here])
 
-    monkeypatch.setattr(site, "ENABLE_USER_SITE", True)
-    on = [one.name for one in find_entry_points()]
-    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
-    off = [one.name for one in find_entry_points()]
-
-    assert (on, off) == (["hex"], [])
+    assert (find_entry_points(), passed_over()) == ([], ["."])
 
 
-def test_it_is_the_interpreters_own_path(public_folder: Path) -> None:
-    """`PYTHONPATH` counts, and the current directory, which `python -m` and `-c` put first, does not."""
-    install(public_folder / "named", "hexfmt-1.0.dist-info")
-    here = public_folder / "here"
-    install(here, "stray-2.0.dist-info")
+def test_a_change_of_directory_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is the same in each directory, folders of the path among them."""
+    install(tmp_path, "hexfmt-1.0.dist-info")
+    monkeypatch.syspath_prepend(tmp_path)
+    elsewhere = find_entry_points()
 
-    assert listed(here=here, path=str(public_folder / "named")) == "['hexfmt']\n"
+    for folder in (str(tmp_path), sysconfig.get_path("purelib"), "/"):
+        monkeypatch.chdir(folder)
+        assert find_entry_points() == elsewhere
+    assert EntryPoint("hex", "hexfmt", "hexfmt", "1.0") in elsewhere
+
+
+@pytest.mark.parametrize("started", ["-m", "-c"])
+def test_the_folder_of_keywright_counts_even_as_the_current_directory(public_folder: Path, started: str) -> None:
+    """What was installed by `pip install -t .` is used from there, as on Lambda (datadog-lambda-python#548)."""
+    core = Path(keywright.__file__).parent
+    shutil.copytree(core, public_folder / "keywright", ignore=shutil.ignore_patterns("__pycache__"))
+    install(public_folder, "hexfmt-1.0.dist-info")
+    (public_folder / "ask.py").write_text(LIST)
+    arguments = ["-m", "ask"] if started == "-m" else ["-c", LIST]
+
+    done = subprocess.run([sys.executable, "-S", *arguments], cwd=public_folder, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("['hexfmt']\n", "")
+
+
+def test_the_site_folder_counts_even_as_the_current_directory(public_folder: Path) -> None:
+    """Someone who looks around where Python installs packages still has all plugins."""
+    program = "from keywright.plugins.discovery import find_entry_points as f; print([one.name for one in f()])"
+    elsewhere, there = (
+        subprocess.run([sys.executable, "-c", program], cwd=here, capture_output=True, text=True, check=True).stdout
+        for here in (public_folder, sysconfig.get_path("purelib"))
+    )
+
+    assert there == elsewhere
+    assert "'nix'" in there
 
 
 def test_it_agrees_with_importlib() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import pluggy
 
+    from keywright.plugins.hooks import Implementation
+
 _T = TypeVar("_T")
 
 
@@ -21,7 +23,7 @@ def guarded(action: Callable[..., _T], *arguments: object) -> tuple[_T | None, s
         return None, _on_one_line(error)
 
 
-def call(implementation: pluggy.HookImpl, argument: object) -> Any:
+def call(implementation: pluggy.HookImpl | Implementation, argument: object) -> Any:
     """Call one implementation; as pluggy allows, it may leave the argument out."""
     return implementation.function(*([argument] if implementation.argnames else []))
 

@@ -7,25 +7,64 @@ marks its hook implementations with `keywright.hookimpl`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import pluggy
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
 
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
+    import pluggy
+
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.plugins.commands import Commands
     from keywright.protocols import Format, InstalledNames, KeyType, Seal, StoreBackend
     from keywright.settings.model import Options
 
 
-hookspec = pluggy.HookspecMarker("keywright")
-hookimpl = pluggy.HookimplMarker("keywright")
+# The attributes that pluggy's two markers set, without importing pluggy, which few commands need.
+_SPEC: Final = {"firstresult": False, "historic": False, "warn_on_impl": None, "warn_on_impl_args": None}
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_MARK: Final = "keywright_impl"
 
 
-@hookspec
+@overload
+def hookimpl(function: _Function) -> _Function: ...
+@overload
+def hookimpl(
+    *, optionalhook: bool = ..., tryfirst: bool = ..., trylast: bool = ..., specname: str | None = ...
+) -> Callable[[_Function], _Function]: ...
+def hookimpl(
+    function: _Function | None = None,
+    *,
+    hookwrapper: bool = False,
+    optionalhook: bool = False,
+    tryfirst: bool = False,
+    trylast: bool = False,
+    specname: str | None = None,
+    wrapper: bool = False,
+) -> _Function | Callable[[_Function], _Function]:
+    """Mark a function of a plugin as the implementation of the hook whose name it has.
+
+    It sets what `pluggy.HookimplMarker("keywright")` sets, without importing pluggy. Options as in pluggy: `specname` names another hook, `tryfirst` and `trylast` order the reviews and observers, and a
+    function with `optionalhook` may implement a hook that this version does not have. Wrappers are refused when the
+    plugin loads.
+    """
+    options = {
+        "wrapper": wrapper,
+        "hookwrapper": hookwrapper,
+        "optionalhook": optionalhook,
+        "tryfirst": tryfirst,
+        "trylast": trylast,
+        "specname": specname,
+    }
+
+    def mark(marked: _Function) -> _Function:
+        setattr(marked, _MARK, options)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
 def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-body]  # (a spec has none)
     """Return key types.
 
@@ -37,22 +76,18 @@ def keywright_register_key_types() -> Sequence[KeyType]:  # type: ignore[empty-b
     """
 
 
-@hookspec
 def keywright_register_formats() -> Sequence[Format]:  # type: ignore[empty-body]  # (a spec has none)
     """Return formats. Called, and clashes and failures handled, as for key types."""
 
 
-@hookspec
 def keywright_register_store_backends() -> Sequence[StoreBackend]:  # type: ignore[empty-body]  # (a spec has none)
     """Return store backends. Called, and clashes and failures handled, as for key types."""
 
 
-@hookspec
 def keywright_register_seals() -> Sequence[Seal]:  # type: ignore[empty-body]  # (a spec has none)
     """Return seals. Called, and clashes and failures handled, as for key types."""
 
 
-@hookspec
 def keywright_add_commands(commands: Commands) -> None:
     """Add commands to the command line with `commands.add(…)`.
 
@@ -63,7 +98,6 @@ def keywright_add_commands(commands: Commands) -> None:
     """
 
 
-@hookspec
 def keywright_configure(options: Options, known: InstalledNames) -> object:
     """Return a plugin for one ring: an object whose `keywright_review` and `keywright_observe` are called for it.
 
@@ -77,7 +111,6 @@ def keywright_configure(options: Options, known: InstalledNames) -> object:
     """
 
 
-@hookspec
 def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[empty-body]  # (a spec has none)
     """Return objections, each a sentence; `()`, `[]` or None for no objection.
 
@@ -89,7 +122,6 @@ def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[e
     """
 
 
-@hookspec
 def keywright_observe(event: KeyEvent) -> None:
     """Receive an event.
 
@@ -99,20 +131,66 @@ def keywright_observe(event: KeyEvent) -> None:
     """
 
 
+_HOOKS: Final = {name: function for name, function in globals().items() if name.startswith("keywright_")}
+for _hook in _HOOKS.values():
+    _hook.keywright_spec = _SPEC
+
+
+class Implementation(NamedTuple):
+    """A function of a plugin that is marked with `hookimpl`.
+
+    Attributes:
+        hook: the hook that it implements.
+        function: the function.
+        argnames: its positional arguments without a default.
+        options: those of the mark.
+    """
+
+    hook: str
+    function: Callable[..., Any]
+    argnames: tuple[str, ...]
+    options: dict[str, Any]
+
+
+def implementations(plugin: object) -> Iterator[Implementation]:
+    """The marked functions of a plugin. Raises: whatever the plugin's own attributes raise."""
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        options = getattr(function, _MARK, None)
+        if isinstance(options, dict) and callable(function):
+            yield Implementation(options.get("specname") or name, function, _required(function), options)
+
+
+def unfit_hook(plugin: object) -> str:
+    """Why a hook of a plugin cannot be used; `""` if all can. Raises: as `implementations`."""
+    for hook, _, argnames, options in implementations(plugin):
+        if hook not in _HOOKS:
+            if options.get("optionalhook"):
+                continue
+            return f"implements {hook}, which is not a hook of keywright{did_you_mean(hook, list(_HOOKS))}"
+        if options.get("wrapper") or options.get("hookwrapper"):
+            return f"wraps {hook}, which is refused: a plugin hears a hook, it does not stand around others"
+        known = _required(_HOOKS[hook])
+        unknown = [name for name in argnames if name not in known]
+        if unknown:
+            has = ", ".join(known) or "no argument"
+            return f"implements {hook} with the argument {', '.join(unknown)}, and that hook has {has}"
+    return ""
+
+
+def _required(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the positional arguments that have no default, without the `self` of a method."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ()
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount - len(getattr(function, "__defaults__", None) or ())]
+    return names[1:] if getattr(function, "__self__", None) is not None else names
+
+
 def hook_manager() -> pluggy.PluginManager:
     """A plugin manager that has the hooks of keywright, and no plugin yet."""
+    import pluggy
+
     manager = pluggy.PluginManager("keywright")
     manager.add_hookspecs(sys.modules[__name__])
     return manager
-
-
-def unfit_hook(manager: pluggy.PluginManager, plugin: object) -> str:
-    """Why a hook of a registered plugin cannot be used; `""` if all can."""
-    for caller in manager.get_hookcallers(plugin) or ():
-        for one in caller.get_hookimpls():
-            if one.plugin is plugin and not (caller.has_spec() or one.optionalhook):
-                known = [name for name in globals() if name.startswith("keywright_")]
-                return f"implements {caller.name}, which is not a hook of keywright{did_you_mean(caller.name, known)}"
-            if one.plugin is plugin and (one.wrapper or one.hookwrapper):
-                return f"wraps {caller.name}, which is refused: a plugin hears a hook, it does not stand around others"
-    return ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import ConfigError, KeywrightError, PluginError, PolicyError
 from keywright.plugins.calls import call, guarded, sequence
-from keywright.plugins.hooks import hook_manager, unfit_hook
+from keywright.plugins.hooks import hook_manager, implementations, unfit_hook
 from keywright.settings.model import Setting
 from keywright.settings.values import check_options
 from keywright.text import did_you_mean
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.protocols import InstalledNames
 
+_HEARD: Final = frozenset(("keywright_review", "keywright_observe"))
 _NONE: Final[Mapping[str, object]] = {}
 
 
@@ -26,20 +27,20 @@ class Observers(NamedTuple):
     """The plugins that review and observe what one ring does.
 
     Attributes:
-        manager: pluggy's, with the configured plugins in the place of those that were installed.
+        manager: pluggy's, with the configured plugins in the place of those that were installed; None if no plugin
+            reviews or observes.
         configured: what the plugins with a `[plugin.NAME]` table returned for this ring, by the plugin's name.
         report: is called with one sentence for what went wrong and stopped nothing.
     """
 
-    manager: pluggy.PluginManager
+    manager: pluggy.PluginManager | None
     configured: Mapping[str, object]
     report: Callable[[str], None]
 
     @property
     def listens(self) -> bool:
         """Whether any plugin reviews or observes."""
-        hook = self.manager.hook
-        return bool(hook.keywright_review.get_hookimpls() or hook.keywright_observe.get_hookimpls())
+        return self.manager is not None
 
     def review(self, request: ReviewRequest) -> None:
         """Ask every plugin whether it objects.
@@ -48,7 +49,7 @@ class Observers(NamedTuple):
             PolicyError: one objects, or one failed, so that its answer is unknown.
         """
         refusals = []
-        for implementation in self.manager.hook.keywright_review.get_hookimpls():
+        for implementation in () if self.manager is None else self.manager.hook.keywright_review.get_hookimpls():
             objections, failed = guarded(_objections, implementation, request)
             if failed:
                 objections = f"its review failed with {failed}, and what is not reviewed is refused"
@@ -59,7 +60,7 @@ class Observers(NamedTuple):
 
     def observe(self, event: KeyEvent) -> None:
         """Report an event to every plugin. One that fails is passed to `report`, and the others still get it."""
-        for implementation in self.manager.hook.keywright_observe.get_hookimpls():
+        for implementation in () if self.manager is None else self.manager.hook.keywright_observe.get_hookimpls():
             reason, failed = guarded(_failure_to_observe, implementation, event)
             if reason or failed:
                 self.report(
@@ -69,13 +70,13 @@ class Observers(NamedTuple):
 
 
 def observers(
-    manager: pluggy.PluginManager,
+    plugins: Mapping[str, object],
     config: Config | None,
     known: Callable[[], InstalledNames],
     failures: Callable[[], Sequence[object]],
     report: Callable[[str], None],
 ) -> Observers:
-    """The observers of a ring over `config`; without one, the plugins as they are installed.
+    """The observers of a ring over `config` among `plugins`, by name; without one, the plugins as they are installed.
 
     `known` and `failures` (of plugins that did not load, for the message) are asked for only where a plugin is
     configured.
@@ -84,18 +85,18 @@ def observers(
         ConfigError: a table is of no plugin that has settings, or a setting is wrong.
         PluginError: a plugin failed while it was configured, or returned what does not fit the hooks.
     """
-    if config is None or not config.plugin:
-        return Observers(manager, _NONE, report)
-    configured = _configured(manager, config, known(), failures)
-    if not configured:
-        return Observers(manager, configured, report)
-    own = hook_manager()
-    for name, plugin in manager.list_name_plugin():
-        own.register(configured.get(name, plugin), name)
-        misfit = unfit_hook(own, configured.get(name, plugin))
+    configured = _NONE if config is None or not config.plugin else _configured(plugins, config, known(), failures)
+    for name, plugin in configured.items():
+        misfit = unfit_hook(plugin)
         if misfit:
             raise PluginError(f"plugin {name!r} returned an object from keywright_configure that {misfit}")
-    return Observers(own, configured, report)
+    using = {name: configured.get(name, plugin) for name, plugin in plugins.items()}
+    if not any(one.hook in _HEARD for plugin in using.values() for one in implementations(plugin)):
+        return Observers(None, configured, report)
+    manager = hook_manager()
+    for name, plugin in using.items():
+        manager.register(plugin, name)
+    return Observers(manager, configured, report)
 
 
 def settings_of(plugin: object) -> Sequence[Setting]:
@@ -104,24 +105,29 @@ def settings_of(plugin: object) -> Sequence[Setting]:
 
 
 def _configured(
-    manager: pluggy.PluginManager, config: Config, known: InstalledNames, failures: Callable[[], Sequence[object]]
+    plugins: Mapping[str, object], config: Config, known: InstalledNames, failures: Callable[[], Sequence[object]]
 ) -> Mapping[str, object]:
-    implementations = {one.plugin_name: one for one in manager.hook.keywright_configure.get_hookimpls()}
+    hooks = {
+        name: one
+        for name, plugin in plugins.items()
+        for one in implementations(plugin)
+        if one.hook == "keywright_configure"
+    }
     for name, table in config.plugin.items():
-        if name not in implementations:
+        if name not in hooks:
             # A policy that was asked for and is not installed must not be left out silently.
             failed = "".join(f". {failure}" for failure in failures())
-            there_are = ", ".join(sorted(implementations)) or "none"
+            there_are = ", ".join(sorted(hooks)) or "none"
             raise ConfigError(
-                f"{table.source}: {table.path} is of no plugin that has settings{did_you_mean(name, implementations)}",
+                f"{table.source}: {table.path} is of no plugin that has settings{did_you_mean(name, hooks)}",
                 hint=f"available: {there_are}{failed}",
             )
     configured: dict[str, object] = {}
     for name, table in config.plugin.items():
-        implementation = implementations[name]
+        implementation = hooks[name]
         path, source = table.path, config.source
         options = check_options(
-            table.given, settings_of(implementation.plugin), owner=f"plugin {name!r}", path=path, source=source
+            table.given, settings_of(plugins[name]), owner=f"plugin {name!r}", path=path, source=source
         )
         arguments = {"options": options, "known": known}
         try:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from threading import RLock
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import PluginError, UnknownPluginError
 from keywright.plugins.calls import call, guarded, sequence
 from keywright.plugins.commands import load_commands
-from keywright.plugins.discovery import COMMANDS, KEYWRIGHT_API, EntryPoint, find_entry_points
-from keywright.plugins.hooks import hook_manager, unfit_hook
+from keywright.plugins.discovery import (
+    COMMANDS,
+    KEYWRIGHT_API,
+    OBSERVERS,
+    PLUGINS,
+    ROLES,
+    SETTINGS,
+    EntryPoint,
+    find_entry_points,
+)
+from keywright.plugins.hooks import implementations, unfit_hook
 from keywright.plugins.validation import fault_of, unmarked_hooks
 from keywright.protocols import ExtensibleFormat, Format, InstalledNames, JWKKeyType, KeyType, Seal, StoreBackend
 from keywright.secret import shown_name
@@ -30,6 +40,9 @@ _HOOKS: Final = {
     "seal": "keywright_register_seals",
 }
 
+
+_GROUPS: Final = {role: group for group, role in ROLES.items()}
+_INDEX: Final = frozenset((*ROLES, OBSERVERS, SETTINGS))
 
 _OTHER_HOOKS: Final = {
     "keywright_add_commands": "commands",
@@ -64,7 +77,11 @@ class _Claim(NamedTuple):
 
 
 class Registry:
-    """The installed plugins and what they provide. Loaded once; look-ups are plain dictionary reads.
+    """The installed plugins and what they provide. A plugin is imported when it is first needed.
+
+    An index in entry points (`keywright.key_types`, `keywright.formats`, `keywright.store_backends`, `keywright.seals`,
+    `keywright.observers`, `keywright.settings`) says which plugin provides what. A plugin that is not in the index is
+    imported by `load`. A look-up that finds nothing, and the properties that list, import all that the role has.
 
     Attributes:
         report: is called with one sentence for each failure that did not stop an operation: an observer that failed, a
@@ -74,16 +91,20 @@ class Registry:
 
     def __init__(self) -> None:
         """A registry without plugins; see `load` and `add`."""
-        self._manager = hook_manager()
         self._claims: dict[str, dict[str, list[_Claim]]] = {role: {} for role in _HOOKS}
-        self._plugins: list[Plugin] = []
+        self._objects: dict[str, object] = {}
+        self._plugins: dict[str, Plugin] = {}
         self._failures: list[Failure] = []
         self._left_out: list[str] = []
+        self._installed: frozenset[str] = frozenset()
+        self._waiting: dict[str, EntryPoint] = {}
+        self._index: dict[str, dict[str, list[str]]] = {}
+        self._lock = RLock()
         self.report: Callable[[str], None] = _log
 
     @classmethod
     def load(cls, allowed: Sequence[str] | None = None) -> Registry:
-        """Import the plugins that entry points name; with `allowed`, only those on this list.
+        """Find the plugins that entry points name; with `allowed`, only those on this list.
 
         A plugin that fails is recorded as a failure, and the rest load.
 
@@ -91,9 +112,11 @@ class Registry:
             PluginError: `allowed` names a plugin that is not installed.
         """
         registry = cls()
+        entry_points = find_entry_points(groups=None)
         claimed: dict[str, list[EntryPoint]] = {}
-        for entry_point in find_entry_points():
-            claimed.setdefault(entry_point.name, []).append(entry_point)
+        for entry_point in entry_points:
+            if entry_point.group == PLUGINS:
+                claimed.setdefault(entry_point.name, []).append(entry_point)
         for name in allowed or ():
             if name not in claimed:
                 known = ", ".join(claimed) or "none"
@@ -104,15 +127,48 @@ class Registry:
         for name, claimants in claimed.items():
             if allowed is not None and name not in allowed:
                 registry._left_out.append(name)
-                continue
-            if len(claimants) > 1:
+            elif len(claimants) > 1:
                 owners = " and ".join(f"{one.distribution} {one.version}".rstrip() for one in claimants)
                 registry._fail(f"plugin {name!r}", f"is claimed by {owners}, so neither is loaded; uninstall one")
             else:
-                registry._load(claimants[0])
+                registry._waiting[name] = claimants[0]
+        registry._installed = frozenset(registry._waiting)
+        registry._read_index(entry_points)
+        indexed = {name for names in registry._index.values() for plugins in names.values() for name in plugins}
+        registry._load(name for name in registry._waiting if name not in indexed)
         return registry
 
-    def _load(self, entry_point: EntryPoint) -> None:
+    def _read_index(self, entry_points: Sequence[EntryPoint]) -> None:
+        """Note which plugin is said to provide what. A line belongs to the plugin of its distribution and module."""
+        owners = {(one.distribution, one.value): name for name, one in self._waiting.items()}
+        for line in entry_points:
+            if line.group in _INDEX and (line.distribution, line.value) in owners:
+                names = self._index.setdefault(line.group, {}).setdefault(line.name, [])
+                names.append(owners[line.distribution, line.value])
+
+    def _load(self, names: Iterable[str]) -> None:
+        """Import and register those of these plugins that wait for it."""
+        for name in sorted(names):
+            entry_point = self._waiting.pop(name, None)
+            if entry_point is not None:
+                self._import(entry_point)
+
+    def _ordered(self) -> list[str]:
+        """The names of the plugins that are loaded: the installed ones sorted, then those that were added by hand."""
+        return sorted(
+            self._objects, key=lambda name: (name not in self._installed, name if name in self._installed else "")
+        )
+
+    def _load_all(self) -> None:
+        with self._lock:
+            self._load(list(self._waiting))
+
+    def _load_role(self, role: str) -> None:
+        """Load the plugins that provide objects of a role, as the index says."""
+        with self._lock:
+            self._load({plugin for plugins in self._index.get(_GROUPS[role], {}).values() for plugin in plugins})
+
+    def _import(self, entry_point: EntryPoint) -> None:
         # The extras that may follow in brackets have no meaning any more.
         module_name, _, attribute = (part.strip() for part in entry_point.value.partition("[")[0].partition(":"))
 
@@ -133,37 +189,27 @@ class Registry:
     def add(self, plugin: object, name: str, distribution: str = "", version: str = "") -> None:
         """Register a plugin object, as `load` does for installed ones. Failures are recorded, not raised."""
         subject = _subject(name, distribution, version)
-        misfit = self._register(plugin, name)
-        if misfit:
-            self._fail(subject, misfit)
-            return
-        unmarked = unmarked_hooks(plugin)
-        if unmarked:
-            self._fail(
-                subject,
-                f"has functions named like hooks without @hookimpl, so they are never called: {', '.join(unmarked)}",
-            )
-        objects = [f"{role} {provided}" for role in _HOOKS for provided in self._collect(plugin, role, subject)]
-        implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
-        others = [what for hook, what in _OTHER_HOOKS.items() if hook in implemented]
-        self._plugins.append(Plugin(name, distribution, version, (*objects, *others)))
-
-    def _register(self, plugin: object, name: str) -> str:
-        """Hand a plugin to pluggy. Returns why it does not fit, `""` if it does."""
-
-        def register() -> str:
-            misfit = self._misfit(plugin, name)
+        with self._lock:
+            misfit, failed = guarded(self._misfit, plugin, name)
+            if failed:
+                misfit = f"does not fit the hooks: {failed}"
             if misfit:
-                return misfit
-            self._manager.register(plugin, name)
-            return unfit_hook(self._manager, plugin)
-
-        misfit, failed = guarded(register)
-        if failed:
-            misfit = f"does not fit the hooks: {failed}"
-        if misfit and self._manager.get_plugin(name) is plugin:
-            self._manager.unregister(name=name)
-        return misfit or ""
+                self._fail(subject, misfit)
+                return
+            self._objects[name] = plugin
+            unmarked = ", ".join(unmarked_hooks(plugin))
+            if unmarked:
+                self._fail(subject, f"has functions named like hooks without @hookimpl, never called: {unmarked}")
+            hooks = {one.hook: one for one in implementations(plugin)}
+            objects = [
+                f"{role} {provided}"
+                for role, hook in _HOOKS.items()
+                if hook in hooks
+                for provided in self._collect(hooks[hook].function, role, subject)
+            ]
+            others = [what for hook, what in _OTHER_HOOKS.items() if hook in hooks]
+            self._plugins[name] = Plugin(name, distribution, version, (*objects, *others))
+            self._check_index(name, subject, hooks)
 
     def _misfit(self, plugin: object, name: str) -> str:
         """Why a plugin is not even looked at; `""` if it is."""
@@ -171,28 +217,51 @@ class Registry:
         if said != KEYWRIGHT_API:
             says = "does not say which keywright API it is for" if said is None else f"is for keywright API {said!r}"
             return f"{says}; this keywright has API {KEYWRIGHT_API}: install a version that fits"
-        if self._manager.has_plugin(name):
+        if name in self._objects:
             return "has the name of a plugin that is loaded already; give it another"
-        twin = self._manager.get_name(plugin)
-        return f"is the same object as plugin {twin!r}, which is loaded already; name it once" if twin else ""
+        twin = next((other for other, one in self._objects.items() if one is plugin), None)
+        if twin is not None:
+            return f"is the same object as plugin {twin!r}, which is loaded already; name it once"
+        return unfit_hook(plugin)
 
-    def _collect(self, plugin: object, role: str, subject: str) -> Iterator[str]:
+    def _collect(self, function: Callable[[], object], role: str, subject: str) -> Iterator[str]:
         """Ask one plugin for its objects of one role; yield the names of those that are sound."""
         hook_name = _HOOKS[role]
-        for implementation in getattr(self._manager.hook, hook_name).get_hookimpls():
-            if implementation.plugin is not plugin:
+        things, failed = guarded(lambda: list(sequence(function())))
+        if failed:
+            self._fail(subject, f"failed in {hook_name} with {failed}")
+        for thing in things or ():
+            found, failed = guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023  (called here)
+            fault, name = found or (f"it fails with {failed}", "")
+            if fault:
+                self._fail(subject, f"returned an object from {hook_name} that is not a {role}: {fault}")
                 continue
-            things, failed = guarded(lambda: list(sequence(implementation.function())))  # noqa: B023  (called here)
-            if failed:
-                self._fail(subject, f"failed in {hook_name} with {failed}")
-            for thing in things or ():
-                found, failed = guarded(lambda: (fault_of(thing, role), str(getattr(thing, "name", ""))))  # noqa: B023  (called here)
-                fault, name = found or (f"it fails with {failed}", "")
-                if fault:
-                    self._fail(subject, f"returned an object from {hook_name} that is not a {role}: {fault}")
-                    continue
-                self._claims[role].setdefault(name, []).append(_Claim(subject, thing))
-                yield name
+            self._claims[role].setdefault(name, []).append(_Claim(subject, thing))
+            yield name
+
+    def _check_index(self, name: str, subject: str, hooks: Mapping[str, object]) -> None:
+        """Record where the index says something else than the plugin, which is then found late, or not at all."""
+        listed = {
+            (group, entry)
+            for group, entries in self._index.items()
+            for entry, plugins in entries.items()
+            if name in plugins
+        }
+        if not listed:
+            return
+        provided = {
+            (_GROUPS[role], entry)
+            for role, claims in self._claims.items()
+            for entry, claimants in claims.items()
+            if any(one.owner == subject for one in claimants)
+        }
+        if {"keywright_review", "keywright_observe"} & hooks.keys():
+            provided.add((OBSERVERS, name))
+        if "keywright_configure" in hooks:
+            provided.add((SETTINGS, name))
+        for group, entry in sorted(listed ^ provided):
+            says = "lists" if (group, entry) in listed else "lacks"
+            self._fail(subject, f"does not do what its index says: the entry-point group {group!r} {says} {entry!r}")
 
     def _fail(self, subject: str, reason: str) -> None:
         failure = Failure(subject, " ".join(reason.split()))
@@ -224,6 +293,10 @@ class Registry:
         return cast(Seal, self._find("seal", name))
 
     def _find(self, role: str, name: str) -> object:
+        with self._lock:
+            self._load(self._index.get(_GROUPS[role], {}).get(name, ()))
+        if name not in self._claims[role]:
+            self._load_all()
         claims = self._claims[role].get(name, ())
         if len(claims) == 1:
             return claims[0].thing
@@ -265,17 +338,24 @@ class Registry:
         return cast("Mapping[str, Seal]", self._sound("seal"))
 
     def _sound(self, role: str) -> dict[str, object]:
+        self._load_role(role)
         claims = self._claims[role]
         return {name: claims[name][0].thing for name in sorted(claims) if len(claims[name]) == 1}
 
+    def names(self, role: str) -> list[str]:
+        """The names of the objects of a role (`key type`, `format`, `store backend`, `seal`), without loading any."""
+        return sorted({*self._claims[role], *self._index.get(_GROUPS[role], ())})
+
     @property
     def plugins(self) -> tuple[Plugin, ...]:
-        """The plugins that loaded."""
-        return tuple(self._plugins)
+        """The plugins that loaded, all of them now."""
+        self._load_all()
+        return tuple(self._plugins[name] for name in self._ordered())
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What did not load, clashes of object names included."""
+        self._load_all()
         clashes = [
             Failure(f"{role} {name!r}", _clash(role, name, claims).removeprefix(f"{role} {name!r} "))
             for role, names in self._claims.items()
@@ -297,16 +377,16 @@ class Registry:
         A plugin that fails is remembered as a failure; what else it adds stays.
         """
         modules = {(one.name, one.distribution): one for one in find_entry_points(groups=(COMMANDS,))}
-        hooks = {one.plugin_name: one for one in self._manager.hook.keywright_add_commands.get_hookimpls()}
-        for plugin in self._plugins:
-            module, hook = modules.get((plugin.name, plugin.distribution)), hooks.get(plugin.name)
+        for plugin in self.plugins:
+            module = modules.get((plugin.name, plugin.distribution))
+            hooks = [one for one in implementations(self._objects[plugin.name]) if one.hook == "keywright_add_commands"]
             if module is not None:
                 added, failure = load_commands(module)
                 if added is not None:
                     commands.extend(added)
                     continue
                 self._fail(f"plugin {plugin.name!r}", failure)
-            if hook is not None:
+            for hook in hooks:
                 commands.owner = plugin.name
                 _, failed = guarded(call, hook, commands)
                 if failed:
@@ -328,7 +408,11 @@ class Registry:
         """
         from keywright.plugins.observers import observers
 
-        return observers(self._manager, config, self._known, lambda: self.failures, self.report)
+        with self._lock:
+            self._load({name for names in self._index.get(OBSERVERS, {}).values() for name in names})
+            self._load(config.plugin if config is not None else ())
+            plugins = {name: self._objects[name] for name in self._ordered()}
+        return observers(plugins, config, self._known, lambda: self.failures, self.report)
 
     def _known(self) -> InstalledNames:
         sizable = (name for name, one in self.key_types.items() if any(that.name == "bits" for that in one.settings))
@@ -339,7 +423,8 @@ class Registry:
         """What may be set in `[plugin.NAME]`, by the plugin's name."""
         from keywright.plugins.observers import settings_of
 
-        return {name: settings_of(plugin) for name, plugin in self._manager.list_name_plugin() if settings_of(plugin)}
+        self._load_all()
+        return {name: settings_of(plugin) for name, plugin in self._objects.items() if settings_of(plugin)}
 
 
 def _subject(name: str, distribution: str, version: str) -> str:

@@ -177,7 +177,7 @@ def _default_format(registry: Registry, type_name: str) -> str:
         ConfigError: several others carry it, or none does.
     """
     preferred = _PREFERRED.get(type_name, _PREFERRED_OTHERWISE)
-    if preferred in registry.formats and type_name in registry.formats[preferred].key_types:
+    if preferred in registry.names("format") and type_name in registry.format(preferred).key_types:
         return preferred
     registry.key_type(type_name)  # that the type does not exist is more useful than that no format carries it
     if preferred not in registry.formats and registry.has_gaps:

@@ -38,6 +38,6 @@ def keywright_configure(options: Options) -> Auditor | None:
 @hookimpl
 def keywright_add_commands(commands: Commands) -> None:
     """`keywright audit …`."""
-    from keywright_audit.commands import add_audit_commands
+    from keywright_audit.commands import add_commands
 
-    add_audit_commands(commands)
+    add_commands(commands)

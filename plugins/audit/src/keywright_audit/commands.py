@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from keywright_audit.verify import Finding, Verified
 
 
+KEYWRIGHT_API = 1
 _NO = 1
 _MAXIMUM_ANCHOR_BYTES = 1_048_576
 
 
-def add_audit_commands(commands: Commands) -> None:
-    """Add them to the table."""
+def add_commands(commands: Commands) -> None:
+    """Add all audit commands."""
     commands.add(
         "audit verify",
         help="check that an audit log is one chain, as it was written; exit code 1 if it is not",

@@ -29,9 +29,9 @@ def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) 
     """Arguments of `generate`."""
     registry = plugins()
     parser.add_argument("name", metavar="NAME", help="such as cache.example.org or prod/jwt")
-    types = f"key type: {', '.join(registry.key_types)}; default: by the format, else ed25519"
+    types = f"key type: {', '.join(registry.names('key type'))}; default: by the format, else ed25519"
     add_value(parser, "--type", "T", types)
-    add_value(parser, "--format", "F", f"format: {', '.join(registry.formats)}; default: by the type")
+    add_value(parser, "--format", "F", f"format: {', '.join(registry.names('format'))}; default: by the type")
     add_value(parser, "--kid", "K", "the id for the outside world; may hold {name} and {version}")
     add_list(parser, "--label", "K=V", "a label (repeatable)")
     attribute = "an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)"
@@ -90,7 +90,7 @@ def configure_import(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     registry = plugins()
     parser.add_argument("name", metavar="NAME", help="the name to store it as")
     parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
-    add_value(parser, "--format", "F", f"its format, if the data does not tell: {', '.join(registry.formats)}")
+    add_value(parser, "--format", "F", f"its format, if the data does not tell: {', '.join(registry.names('format'))}")
     add_flag(parser, "--public", "it is a public key, for verifying alone")
     add_flag(parser, "--as-new-version", "store it as the next version of a name that is there")
     add_value(parser, "--activate-in", "D", "with --as-new-version: when it takes over; default: at once")

@@ -27,7 +27,7 @@ def configure_export(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     registry = plugins()
     parser.add_argument("reference", metavar="REF", help="NAME for the primary, or NAME@N")
     add_flag(parser, "--secret", "the secret half too")
-    add_value(parser, "--format", "F", f"another format than its own: {', '.join(registry.formats)}")
+    add_value(parser, "--format", "F", f"another format than its own: {', '.join(registry.names('format'))}")
     add_flag(parser, "--strict", "refuse if the format cannot carry all that is on the key")
     add_output(parser)
 
@@ -55,7 +55,7 @@ def _named(context: Context, reference: str, format_: str | None) -> tuple[str, 
 def configure_convert(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `convert`."""
     registry = plugins()
-    formats = ", ".join(registry.formats)
+    formats = ", ".join(registry.names("format"))
     parser.add_argument("--from", dest="from_", metavar="F", required=True, help=f"the format on stdin: {formats}")
     parser.add_argument("--to", metavar="F", required=True, help=f"the format on stdout: {formats}")
     add_flag(parser, "--secret", "the secret half too; default: the public half")
