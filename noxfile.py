@@ -112,6 +112,29 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def bundles(session: nox.Session) -> None:
+    """Bundle keywright with shiv, pex and PyInstaller, and generate a key with each."""
+    folder = Path(session.create_tmp()).resolve()
+    session.run_install("uv", "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(folder))
+    session.install(*(str(wheel) for wheel in sorted(folder.glob("*.whl"))), "shiv", "pex", "pyinstaller")
+    shiv, pex, frozen = folder / "keywright.pyz", folder / "keywright.pex", folder / "frozen" / "keywright"
+    session.run("shiv", "-q", "-c", "keywright", "-o", str(shiv), "--find-links", str(folder), "keywright", silent=True)
+    session.run("pex", "-c", "keywright", "-o", str(pex), "--find-links", str(folder), "keywright")
+    (folder / "main.py").write_text("import sys\nfrom keywright.cli import main\nsys.exit(main())\n")
+    packages = ["keywright", *(f"keywright_{Path(plugin).name}" for plugin in PLUGINS)]
+    session.run(
+        "pyinstaller", "--log-level", "ERROR", "--noconfirm", "--onefile", "--name", frozen.name,
+        "--distpath", str(frozen.parent), "--workpath", str(folder / "work"), "--specpath", str(folder),
+        "--recursive-copy-metadata", "keywright",
+        *(argument for package in packages for argument in ("--collect-all", package)), str(folder / "main.py"),
+    )  # fmt: skip
+    for number, bundle in enumerate((shiv, pex, frozen)):
+        home = {"HOME": str(folder / f"home{number}")}
+        session.run(str(bundle), "plugins", "--check", env=home, external=True)
+        session.run(str(bundle), "generate", "cache.example.org", env=home, external=True)
+
+
+@nox.session(python="3.11")
 def faults(session: nox.Session) -> None:
     """Fail every system call of the file and SQLite stores in every way, and print what came of it."""
     sync(session, "test")

@@ -6,20 +6,25 @@ import inspect
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from made_plugins import FORMAT, HAS, LACKS_ALL, NO_FORMAT, REQUEST, SOUND, failures, plugin, returning
+from pluggy import HookimplMarker
 from refusals import refuses
 from support.errors import text_of
 from tables import cases
 
-from keywright import Capabilities, KeyRing, Registry, Setting
+from keywright import Capabilities, KeyRing, Registry, Setting, hookimpl
 from keywright.cli.commands.keys import configure_generate, configure_rotate
+from keywright.config.load import config_from
 from keywright.config.model import KEY_SETTINGS
 from keywright.errors import PluginError, PolicyError, UnknownPluginError
+from keywright.plugins.discovery import find_entry_points
+from keywright.plugins.hooks import hook_manager
 from keywright.plugins.validation import RESERVED_SETTINGS, fault_of
 
 Install = Callable[..., None]
@@ -163,7 +168,10 @@ def test_not_found_among_nothing() -> None:
         (Registry.store_backend, "store backend"),
         (Registry.seal, "seal"),
     ):
-        with refuses(UnknownPluginError, f"no {role} is called 'sound'; installed: none"):
+        with refuses(
+            UnknownPluginError,
+            f"no {role} is called 'sound'; installed: none (`keywright plugins` prints what was searched)",
+        ):
             look_up(Registry(), "sound")
 
 
@@ -200,6 +208,106 @@ def test_the_plugins_of_this_environment_load() -> None:
 
     assert failures(registry) == []
     assert {"keytypes", "nix", "jose", "file", "env", "sqlite"} <= {one.name for one in registry.plugins}
+
+
+# The index
+
+
+def test_what_is_indexed_is_imported_when_it_is_needed(install: Install) -> None:
+    """A look-up imports the plugin that the index names, a list of a role those of the role, and neither any other."""
+    install("ant", FORMAT.format(name="ant"), index="formats:ant")
+    install("bee", FORMAT.format(name="bee"), index="formats:bee")
+    install("cat", "raise RuntimeError", index="seals:cat")
+
+    registry = Registry.load()
+
+    assert (loaded(), registry.names("format")) == ([], ["ant", "bee"])
+    assert (registry.format("bee").name, loaded()) == ("bee", ["kw_bee"])
+    assert (list(registry.formats), loaded()) == (["ant", "bee"], ["kw_ant", "kw_bee"])
+    assert registry.observers().listens is False
+    assert [one.subject for one in registry.failures] == ["plugin 'cat' of cat 1.0"]
+
+
+def loaded() -> list[str]:
+    return sorted(name for name in sys.modules if name.startswith("kw_"))
+
+
+def test_what_is_not_indexed_is_imported_at_once(install: Install) -> None:
+    """Without an index nothing is known of a plugin, so it could be the one that reviews."""
+    install("ant", FORMAT.format(name="ant"), index="formats:ant")
+    install("bee", SOUND)
+
+    registry = Registry.load()
+
+    assert loaded() == ["kw_bee"]
+    assert registry.names("format") == ["ant", "sound"]
+
+
+@pytest.mark.parametrize(("hook", "group"), [("review(request)", "observers"), ("configure(options)", "settings")])
+def test_a_plugin_that_reviews_or_is_configured_is_marked(install: Install, hook: str, group: str) -> None:
+    """One that observes every ring is imported for each, one with settings only where they are set."""
+    start = "from keywright import hookimpl\nKEYWRIGHT_API = 1\n@hookimpl\ndef keywright_"
+    install("ant", f"{start}{hook}: ...", index=f"{group}:ant")
+    registry = Registry.load()
+    assert loaded() == []
+
+    registry.observers(config_from({"plugin": {"ant": {}}}) if group == "settings" else None)
+
+    assert (loaded(), failures(registry)) == (["kw_ant"], [])
+
+
+@cases(
+    ("index", "says"),
+    {
+        "a format more": ("formats:sound formats:more", "'keywright.formats' lists 'more'"),
+        "a format less": ("seals:sound", "'keywright.formats' lacks 'sound'"),
+        "a review less": ("formats:sound", "'keywright.observers' lacks 'ant'"),
+    },
+)
+def test_an_index_that_is_wrong_is_a_failure(install: Install, index: str, says: str) -> None:
+    """It is listed, and what the index lacks is found all the same."""
+    review = "\n@hookimpl\ndef keywright_review(request): ...\n" if says.endswith("'ant'") else ""
+    install("ant", SOUND + review, index=index)
+    registry = Registry.load()
+
+    assert registry.format("sound").name == "sound"
+
+    wrong = "plugin 'ant' of ant 1.0: does not do what its index says: the entry-point group "
+    assert f"{wrong}{says}" in failures(registry)
+
+
+def test_two_plugins_that_index_one_name(install: Install) -> None:
+    """Neither is used, as without an index."""
+    for name in ("one", "two"):
+        install(name, SOUND, index="formats:sound")
+
+    with pytest.raises(PluginError, match=r"claimed by plugin 'one' of one 1\.0 and plugin 'two'"):
+        Registry.load().format("sound")
+
+
+def test_the_objects_are_those_that_pluggy_finds() -> None:
+    """Each installed plugin, registered with pluggy, returns the objects that the registry has by the index."""
+    registry, manager = Registry.load(), hook_manager()
+    for point in find_entry_points():
+        manager.register(import_module(point.value), point.name)
+
+    for role, objects in (
+        ("key_types", registry.key_types),
+        ("formats", registry.formats),
+        ("store_backends", registry.store_backends),
+        ("seals", registry.seals),
+    ):
+        returned = getattr(manager.hook, f"keywright_register_{role}")()
+        assert {one.name: type(one) for some in returned for one in some} == {
+            name: type(one) for name, one in objects.items()
+        }, role
+
+
+def test_the_mark_is_that_of_pluggy() -> None:
+    """A plugin may be marked by either."""
+    for options in ({}, {"tryfirst": True}, {"specname": "keywright_review", "optionalhook": True}):
+        marked: list[Any] = [marker(**options)(lambda: None) for marker in (hookimpl, HookimplMarker("keywright"))]
+        assert marked[0].keywright_impl == marked[1].keywright_impl
 
 
 # By hand

@@ -26,11 +26,22 @@ def install(example: Path, folder: Path, *packages: str) -> Path:
     """Build the wheels in `folder`, and install them and other packages there. Returns the command `keywright`."""
     shutil.copytree(example, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
     _uv("build", "--quiet", "--wheel", "--out-dir", folder / "dist", folder / "source", cwd=folder)
-    _uv("build", "--quiet", "--wheel", "--out-dir", folder / "dist", "--all-packages", cwd=REPOSITORY)
+    wheels = build_wheels(folder / "dist")
     _uv("venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
-    wheels = sorted((folder / "dist").glob("*.whl"))
     _uv("pip", "install", "--quiet", "--python", folder / "venv", *wheels, *packages, cwd=folder)
     return folder / "venv" / _SCRIPTS / "keywright"
+
+
+def build_wheels(folder: Path) -> list[Path]:
+    """Build the wheels of keywright in `folder`. Returns all wheels there."""
+    _uv("build", "--quiet", "--wheel", "--out-dir", folder, "--all-packages", cwd=REPOSITORY)
+    return sorted(folder.glob("*.whl"))
+
+
+def install_into(folder: Path, *packages: str | Path) -> None:
+    """Install packages and what they need in a folder that is no environment, as `pip install -t` does."""
+    folder.mkdir(parents=True)
+    _uv("pip", "install", "--quiet", "--python", sys.executable, "--target", folder, *packages, cwd=folder)
 
 
 def runner(command: Path, home: Path, environment: dict[str, str]) -> Run:

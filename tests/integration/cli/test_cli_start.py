@@ -65,11 +65,20 @@ def test_it_loads_no_plugin_that_it_does_not_need(home: Path, environment: dict[
 
 @pytest.mark.usefixtures("cache")
 def test_it_loads_what_it_asks_for(home: Path, environment: dict[str, str]) -> None:
-    """With a key of the ring, the plugins come when the ring is opened."""
+    """With a key of the ring, the plugins that it uses come when the ring is opened."""
     code, modules = loaded(home, environment, "nix", "sign", "cache", "--key", "absent")
 
     assert code == 3
-    assert modules >= {"pluggy", "keywright.plugins.registry", "keywright_keytypes"}
+    assert modules >= {"keywright.plugins.registry", "keywright_sqlite"}
+
+
+def test_a_plain_generate_loads_what_it_uses(home: Path, environment: dict[str, str]) -> None:
+    """Its key type, format and store, and nothing to call hooks with: no plugin listens."""
+    code, modules = loaded(home, environment, "generate", "a")
+
+    plugins = {name.partition(".")[0] for name in modules if name.startswith("keywright_")}
+    assert (code, plugins) == (0, {"keywright_keytypes", "keywright_nix", "keywright_sqlite"})
+    assert {"pluggy", "importlib.metadata"}.isdisjoint(modules)
 
 
 def values(commands: Commands) -> list[dict[str, object]]:
@@ -84,7 +93,8 @@ def test_it_is_what_the_hook_adds(plugin: str) -> None:
 
     by_module.extend(commands_of(plugin, allowed=None))
     registry = Registry()
-    registry.add(import_module(f"keywright_{plugin}.plugin"), plugin)  # by hand: without its entry points
+    (point,) = (one for one in find_entry_points() if one.name == plugin)
+    registry.add(import_module(point.value), plugin)  # by hand: without its entry points
     registry.add_commands(by_hook)
 
     assert by_module.table
@@ -92,8 +102,8 @@ def test_it_is_what_the_hook_adds(plugin: str) -> None:
 
 
 def test_ours_take_it() -> None:
-    """The two that have the commands that scripts call again and again."""
-    assert WITH_COMMANDS == ["jose", "nix"]
+    """All that have commands."""
+    assert WITH_COMMANDS == ["audit", "jose", "nix"]
 
 
 @pytest.mark.usefixtures("cache")

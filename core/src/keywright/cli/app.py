@@ -124,15 +124,22 @@ def _without_command(found: Found, commands: Commands, options: Namespace) -> in
 
 
 def print_version(*, json: bool) -> int:
-    """Print the version of the installed distribution. Returns the exit code."""
+    """Print the version of the installed distribution. Returns the exit code.
+
+    Raises:
+        PluginError: neither distribution has its metadata.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
-    try:
-        name, number = "keywright", version("keywright")
-    except PackageNotFoundError:
-        name, number = "keywright-core", version("keywright-core")
-    write_text(f'{{"name": "{name}", "version": "{number}"}}\n' if json else f"{name} {number}\n")
-    return 0
+    for name in ("keywright", "keywright-core"):
+        with suppress(PackageNotFoundError):
+            number = version(name)
+            write_text(f'{{"name": "{name}", "version": "{number}"}}\n' if json else f"{name} {number}\n")
+            return 0
+    raise PluginError(
+        "the version is not known, because the metadata of keywright-core is missing",
+        hint="install it with its *.dist-info directory, which has the version and the list of plugins",
+    )
 
 
 class Loading:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from keywright import errors
-from keywright.cli.io import ReaderGoneError, say, say_error, write_stdout
+from keywright.cli.io import ReaderGoneError, say, say_error, shown_path, write_stdout
 from keywright.cli.parser import CommandLine, FinishedError
 from keywright.errors import KeywrightError
 
@@ -52,6 +54,8 @@ def report(given: Sequence[str], error: BaseException) -> int:
         return CLOSED_PIPE
     if _interrupted(error):
         error = KeyboardInterrupt()
+    elif isinstance(error, ImportError) and error.name and not error.name.startswith("keywright"):
+        error = _missing_module(error)
     options = CommandLine(given).options
     message, hint, code = _message(error, debug=options.debug)
     say_error(message, hint)
@@ -84,6 +88,15 @@ def _message(error: BaseException, *, debug: bool) -> tuple[str, str | None, int
         say("".join(traceback.format_exception(error)), end="")
         hint = "report it"
     return f"internal error ({type(error).__name__}): this is a bug in {_owner(error)}", hint, BUG
+
+
+def _missing_module(error: ImportError) -> errors.PluginError:
+    """A dependency that is not there, or that Python cannot import from where it is."""
+    archive = next((entry for entry in sys.path if os.path.isfile(entry)), None)
+    hint = "install it, in the environment of keywright"
+    if archive is not None:
+        hint = f"binary modules cannot be imported from {shown_path(archive)}: unpack it, or bundle it with shiv or pex"
+    return errors.PluginError(f"{_owner(error)} needs the module {error.name!r}, which cannot be imported", hint=hint)
 
 
 def _owner(error: BaseException) -> str:

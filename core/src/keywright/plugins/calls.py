@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import pluggy
 
-    from keywright.plugins.hooks import Implementation
-
 _T = TypeVar("_T")
+
+
+class Implementation(NamedTuple):
+    """A function of a plugin that is marked with `hookimpl`.
+
+    Attributes:
+        hook: the hook that it implements.
+        function: the function.
+        argnames: its positional arguments without a default.
+        options: those of the mark.
+    """
+
+    hook: str
+    function: Callable[..., Any]
+    argnames: tuple[str, ...]
+    options: dict[str, Any]
 
 
 def guarded(action: Callable[..., _T], *arguments: object) -> tuple[_T | None, str]:

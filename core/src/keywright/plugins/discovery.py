@@ -29,6 +29,8 @@ OBSERVERS: Final = "keywright.observers"
 """The group of the index for plugins that review or observe every ring: their name, and the plugin."""
 SETTINGS: Final = "keywright.settings"
 """The group of the index for plugins that `[plugin.NAME]` configures: their name, and the plugin."""
+NOT_SEARCHED: Final = "has plugins, and is not searched because it is the current directory"
+"""The reason for which a folder of `passed_over` is passed over."""
 
 _METADATA: Final = (".dist-info", ".egg-info")
 _CHUNK_BYTES: Final = 65_536  # a buffer of 1 MiB costs 8 times as much

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from keywright.plugins.calls import Implementation
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def hookimpl(
 ) -> _Function | Callable[[_Function], _Function]:
     """Mark a function of a plugin as the implementation of the hook whose name it has.
 
-    It sets what `pluggy.HookimplMarker("keywright")` sets, without importing pluggy. Options as in pluggy: `specname` names another hook, `tryfirst` and `trylast` order the reviews and observers, and a
-    function with `optionalhook` may implement a hook that this version does not have. Wrappers are refused when the
-    plugin loads.
+    It sets what `pluggy.HookimplMarker("keywright")` sets, without importing pluggy. Options as in pluggy: `specname`
+    names another hook, `tryfirst` and `trylast` order the reviews and observers, and a function with `optionalhook`
+    may implement a hook that this version does not have. Wrappers are refused when the plugin loads.
     """
     options = {
         "wrapper": wrapper,
@@ -134,22 +135,6 @@ def keywright_observe(event: KeyEvent) -> None:
 _HOOKS: Final = {name: function for name, function in globals().items() if name.startswith("keywright_")}
 for _hook in _HOOKS.values():
     _hook.keywright_spec = _SPEC
-
-
-class Implementation(NamedTuple):
-    """A function of a plugin that is marked with `hookimpl`.
-
-    Attributes:
-        hook: the hook that it implements.
-        function: the function.
-        argnames: its positional arguments without a default.
-        options: those of the mark.
-    """
-
-    hook: str
-    function: Callable[..., Any]
-    argnames: tuple[str, ...]
-    options: dict[str, Any]
 
 
 def implementations(plugin: object) -> Iterator[Implementation]:

@@ -13,12 +13,14 @@ from keywright.plugins.commands import load_commands
 from keywright.plugins.discovery import (
     COMMANDS,
     KEYWRIGHT_API,
+    NOT_SEARCHED,
     OBSERVERS,
     PLUGINS,
     ROLES,
     SETTINGS,
     EntryPoint,
     find_entry_points,
+    passed_over,
 )
 from keywright.plugins.hooks import implementations, unfit_hook
 from keywright.plugins.validation import fault_of, unmarked_hooks
@@ -44,11 +46,12 @@ _HOOKS: Final = {
 _GROUPS: Final = {role: group for group, role in ROLES.items()}
 _INDEX: Final = frozenset((*ROLES, OBSERVERS, SETTINGS))
 
+_CONFIGURED: Final = "is configured"
 _OTHER_HOOKS: Final = {
     "keywright_add_commands": "commands",
     "keywright_review": "reviews",
     "keywright_observe": "observes",
-    "keywright_configure": "is configured",
+    "keywright_configure": _CONFIGURED,
 }
 
 
@@ -304,10 +307,12 @@ class Registry:
             raise PluginError(_clash(role, name, claims))
         known = self._claims[role]
         failed = "".join(f". {failure}" for failure in self._failures)
-        installed = ", ".join(sorted(known)) or "none"
+        none = "none" if self._plugins else "none (`keywright plugins` prints what was searched)"
+        installed = ", ".join(sorted(known)) or none
         left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
+        unused = "".join(f". {folder}: {NOT_SEARCHED}" for folder in passed_over())
         what = f"no {role} is called {shown_name(name)!r}{did_you_mean(name, known)}"
-        raise UnknownPluginError(what, hint=f"installed: {installed}{left_out}{failed}")
+        raise UnknownPluginError(what, hint=f"installed: {installed}{left_out}{failed}{unused}")
 
     @property
     def key_types(self) -> Mapping[str, KeyType]:
@@ -410,7 +415,10 @@ class Registry:
 
         with self._lock:
             self._load({name for names in self._index.get(OBSERVERS, {}).values() for name in names})
-            self._load(config.plugin if config is not None else ())
+            configured = config.plugin if config is not None else ()
+            self._load(configured)
+            if any(name not in self._plugins or _CONFIGURED not in self._plugins[name].provides for name in configured):
+                self._load_all()  # for the error, which lists those that can be configured
             plugins = {name: self._objects[name] for name in self._ordered()}
         return observers(plugins, config, self._known, lambda: self.failures, self.report)
 

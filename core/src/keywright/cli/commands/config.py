@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from keywright.cli.commands import core_commands
 from keywright.cli.context import print_either
 from keywright.cli.failures import NO, exit_code, failure_document
-from keywright.cli.io import printable, write_file
+from keywright.cli.io import printable, shown_path, write_file
 from keywright.cli.parser import add_flag, add_output, add_value
 from keywright.config.model import KEY_SETTINGS
-from keywright.errors import ConfigError, KeywrightError
+from keywright.errors import ConfigError, KeywrightError, PluginError
+from keywright.plugins.discovery import NOT_SEARCHED, passed_over, searched_folders
 from keywright.settings.model import is_indirection
 from keywright.settings.pointers import shown
 
@@ -85,6 +86,12 @@ def run_plugins(arguments: Namespace, context: Context) -> int:
     """A line for each plugin and what it provides; failures on stderr, in the document with `--json`."""
     _add_all_commands(context.registry)
     plugins, failures = context.registry.plugins, context.registry.failures
+    if not plugins and not failures and context.config.plugins is None:
+        folders = ", ".join(map(shown_path, searched_folders())) or "no folder, as the path is empty"
+        raise PluginError(
+            f"no plugin is installed; searched {folders}",
+            hint="install the distribution keywright, or add plugins with `Registry.add` (docs/guides/embedding.md)",
+        )
     if context.json:
         loaded = [plugin._asdict() for plugin in plugins]
         context.print_json({"plugins": loaded, "failures": [failure._asdict() for failure in failures]})
@@ -93,6 +100,8 @@ def run_plugins(arguments: Namespace, context: Context) -> int:
             context.print(f"{plugin.name}\t{plugin.distribution} {plugin.version}\t{', '.join(plugin.provides) or '-'}")
         for failure in failures:
             context.warn(f"{failure.subject}: {failure.reason}")
+        for folder in passed_over():
+            context.warn(f"{shown_path(folder)}: {NOT_SEARCHED}", hint="install its plugins, or use another directory")
     return NO if arguments.check and failures else 0
 
 
