@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, final
 
 from keywright.errors import InvalidNameError
 from keywright.secret import Secret
+from keywright.values import Value
 
 
 @final
@@ -70,8 +70,10 @@ def _plain(value: object) -> object:
     return value
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Key:
+NO_ATTRIBUTES = Attributes()
+
+
+class Key(Value):
     """One cryptographic key.
 
     Attributes:
@@ -89,10 +91,22 @@ class Key:
     """
 
     type: str
-    kid: str = ""
-    secret: Secret | None = None
-    public: bytes | None = None
-    attributes: Attributes = field(default_factory=Attributes)
+    kid: str
+    secret: Secret | None
+    public: bytes | None
+    attributes: Attributes
+
+    __slots__ = ("type", "kid", "secret", "public", "attributes")  # noqa: RUF023  (the order of the arguments)
+
+    def __init__(
+        self,
+        type: str,
+        kid: str = "",
+        secret: Secret | None = None,
+        public: bytes | None = None,
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> None:
+        self._set(type, kid, secret, public, attributes)
 
     def __repr__(self) -> str:
         halves = " and ".join(

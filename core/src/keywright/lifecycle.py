@@ -9,7 +9,6 @@ if no version may sign, the result is a reason, never an older key.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -143,13 +142,13 @@ def change_state(info: RecordInfo, state: State, now: datetime, reason: str = ""
     never_active = _left_early(info)
     if state is not State.ENABLED and info.state is not State.ENABLED:
         reason = _reason_after(reason, info)
-    changed = replace(info, state=state, state_since=now, reason=reason)
+    changed = info.replace(state=state, state_since=now, reason=reason)
     if never_active and state is not State.ENABLED:
         # A version that never signed must not start to supersede because its state changes once more.
-        return replace(changed, state_since=info.state_since)
+        return changed.replace(state_since=info.state_since)
     if never_active and info.activates is not None and info.activates <= now:
         # Enabled late: it takes over now, not at a past time, or its predecessor's overlap would shrink.
-        return replace(changed, activates=now)
+        return changed.replace(activates=now)
     return changed
 
 

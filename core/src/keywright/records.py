@@ -6,15 +6,15 @@ import re
 from base64 import b64decode, b64encode
 from binascii import crc32
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, NewType, TypeVar
 
 from keywright.errors import CorruptedStoreError, InvalidNameError
-from keywright.keys import Attributes, check_name
+from keywright.keys import NO_ATTRIBUTES, Attributes, check_name
 from keywright.secret import Secret
+from keywright.values import Value
 
 if TYPE_CHECKING:
     from json import JSONEncoder
@@ -32,8 +32,7 @@ class State(StrEnum):
     DESTROYED = "destroyed"  # the payload is gone; the record stays as a tombstone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordInfo:
+class RecordInfo(Value):
     """The metadata of one version, known without opening its payload.
 
     Attributes:
@@ -58,20 +57,51 @@ class RecordInfo:
 
     name: str
     version: int
-    key_type: str = ""
-    format: str | None = None
-    kid: str = ""
-    public: bytes | None = None
-    attributes: Attributes = field(default_factory=Attributes)
-    state: State = State.ENABLED
-    state_since: datetime | None = None
-    reason: str = ""
-    created: datetime | None = None
-    activates: datetime | None = None
-    expires: datetime | None = None
-    overlap: timedelta | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    revision: Revision = Revision("")
+    key_type: str
+    format: str | None
+    kid: str
+    public: bytes | None
+    attributes: Attributes
+    state: State
+    state_since: datetime | None
+    reason: str
+    created: datetime | None
+    activates: datetime | None
+    expires: datetime | None
+    overlap: timedelta | None
+    labels: Mapping[str, str]
+    revision: Revision
+
+    __slots__ = (
+        *("name", "version", "key_type", "format", "kid", "public", "attributes", "state", "state_since", "reason"),
+        *("created", "activates", "expires", "overlap", "labels", "revision"),
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        version: int,
+        key_type: str = "",
+        format: str | None = None,
+        kid: str = "",
+        public: bytes | None = None,
+        attributes: Attributes = NO_ATTRIBUTES,
+        state: State = State.ENABLED,
+        state_since: datetime | None = None,
+        reason: str = "",
+        created: datetime | None = None,
+        activates: datetime | None = None,
+        expires: datetime | None = None,
+        overlap: timedelta | None = None,
+        labels: Mapping[str, str] | None = None,
+        revision: Revision = Revision(""),
+    ) -> None:
+        labels = {} if labels is None else labels
+        self._set(
+            *(name, version, key_type, format, kid, public, attributes, state, state_since, reason),
+            *(created, activates, expires, overlap, labels, revision),
+        )
 
     @property
     def reference(self) -> str:
@@ -79,8 +109,7 @@ class RecordInfo:
         return f"{self.name}@{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value):
     """Metadata and payload.
 
     `payload` is the encoding by the format, sealed if the store has a seal; None: destroyed, public-only, or kept
@@ -90,9 +119,14 @@ class Record:
     info: RecordInfo
     payload: Secret | None
 
+    __slots__ = ("info", "payload")
+
+    def __init__(self, info: RecordInfo, payload: Secret | None) -> None:
+        self._set(info, payload)
+
 
 METADATA_VERSION = 1
-_MEMBERS = {f.name for f in fields(RecordInfo)} - {"revision"} | {"metadata_version", "crc32"}
+_MEMBERS = {*RecordInfo.__slots__} - {"revision"} | {"metadata_version", "crc32"}
 _HEAD = len(b'{"crc32":"01234567",')
 _MICROSECOND = timedelta(microseconds=1)
 _RFC_3339 = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -144,15 +178,15 @@ def _unstorable(info: RecordInfo, again: RecordInfo | None) -> str:
     """The fields that are not read back as they are, each tried alone where not even all together can be written."""
     fine = RecordInfo(name="fine", version=1)
     names = []
-    for one in fields(RecordInfo):
-        value = getattr(info, one.name)
+    for name in RecordInfo.__slots__:
+        value = getattr(info, name)
         try:
-            alone = again or decode_info(_encode(replace(fine, **{one.name: value})), where="", revision=info.revision)
-            if getattr(alone, one.name) == value:
+            alone = again or decode_info(_encode(fine.replace(**{name: value})), where="", revision=info.revision)
+            if getattr(alone, name) == value:
                 continue
         except (CorruptedStoreError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
             pass
-        names.append(one.name)
+        names.append(name)
     return ", ".join(names)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, overload
 
 from keywright.errors import (
@@ -98,7 +97,7 @@ def convert(
         )
     if kid is None:
         kid = key.kid or (target.carries_kid and kid_from_key(target, key)) or ""
-    named = replace(key, kid=kid)
+    named = key.replace(kid=kid)
     converted = encode_key(target, named, secret=secret, strict=strict, lenient=lenient, report=report)
     return converted if secret else converted.reveal()
 
@@ -339,8 +338,8 @@ class KeyCodec:
         """`info`, completed from the payload of a store that has no metadata. Raises: as `unpack`."""
         format_, key = self._decode_plain(self._seal.unsealed(payload, info), info)
         attributes = public_attributes(format_, key)
-        return replace(
-            info, key_type=key.type, format=format_.name, kid=key.kid, public=key.public, attributes=attributes
+        return info.replace(
+            key_type=key.type, format=format_.name, kid=key.kid, public=key.public, attributes=attributes
         )
 
     def _decode_plain(self, payload: Secret, info: RecordInfo) -> tuple[Format, Key]:
@@ -356,7 +355,7 @@ class KeyCodec:
             key = decode_key(self._registry, format_, payload, lenient=False, report=warn)
         except (FormatError, InvalidKeyError) as error:
             raise self._undecodable(info, error) from None
-        return format_, replace(key, kid=key.kid or format_.default_kid(info.name, info.version, key) or "")
+        return format_, key.replace(kid=key.kid or format_.default_kid(info.name, info.version, key) or "")
 
     def _undecodable(self, info: RecordInfo, error: FormatError | InvalidKeyError) -> CorruptedStoreError:
         return CorruptedStoreError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -78,7 +77,7 @@ class _Creation(NamedTuple):
 
     def store(self, key: Key, *, lenient: bool = False) -> RecordInfo:
         """Store `key`; its own `kid` and attributes take precedence over the plan's. Raises: as `generate`."""
-        key = self._named(replace(key, attributes=Attributes({**self.plan.attributes, **key.attributes})))
+        key = self._named(key.replace(attributes=Attributes({**self.plan.attributes, **key.attributes})))
         attributes = public_attributes(self.plan.format, key)
         info = self._info(kid=key.kid, public=key.public, attributes=attributes)
         # If another process created this version first, this raises KeyExistsError and writes nothing.
@@ -89,7 +88,7 @@ class _Creation(NamedTuple):
 
     def _named(self, key: Key) -> Key:
         """`key` with its kid, which no other version of the name may have: a verifier could not tell them apart."""
-        named = replace(key, kid=key.kid or self.plan.kid_for(self.name, self.version, key))
+        named = key.replace(kid=key.kid or self.plan.kid_for(self.name, self.version, key))
         for other in self.others:
             if other.kid == named.kid:
                 raise KeyExistsError(
@@ -199,7 +198,7 @@ def import_key(
         now = _not_before(others[-1], now)
         _check_succession(opened, key, others)
     plan = _import_plan(context, name, key, format_, others, wanted, now)
-    key = replace(key, kid=key.kid if wanted.kid is None else wanted.kid)
+    key = key.replace(kid=key.kid if wanted.kid is None else wanted.kid)
     creation = _Creation(opened, plan, name, others[-1].version + 1 if others else 1, others, now)
 
     def store_it() -> RecordInfo:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
 from functools import partial
 from itertools import combinations
@@ -297,13 +296,13 @@ def _check_kid(plan: Plan, table: KeyConfig) -> None:
 def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyConfig) -> None:
     """Raises: as what creates a version, if the format rejects the kid of the first or second, or attributes."""
     key = plan.key_type.generate(_fast_options(plan))
-    key = replace(key, attributes=Attributes({**plan.attributes, **key.attributes}))
+    key = key.replace(attributes=Attributes({**plan.attributes, **key.attributes}))
     if opened.capabilities.keys_stay_inside:
         if key.public is None:
             return  # only the store knows whether it can create one
         key = key.without_secret()
     for version in (1, 2):
-        named = replace(key, kid=plan.kid_for(table.name, version, key))
+        named = key.replace(kid=plan.kid_for(table.name, version, key))
         encoded = Secret(plan.format.encode_public(named)) if key.secret is None else plan.format.encode_secret(named)
         if not is_read_back(registry, plan.format, named, encoded):
             raise UnsupportedKeyError(

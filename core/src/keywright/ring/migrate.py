@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
@@ -469,8 +468,7 @@ class PlainVersion(NamedTuple):
     def differs_in_state(self, other: PlainVersion) -> bool:
         """Whether the two are one key, and differ only in labels, state, and times that follow from it."""
         changed = other.info
-        moved = replace(
-            self.info,
+        moved = self.info.replace(
             labels=changed.labels,
             state=changed.state,
             state_since=changed.state_since,
@@ -510,7 +508,7 @@ def _read(opened: OpenStore, info: RecordInfo) -> PlainVersion:
     complete = opened.described(record.info)
     # As the format writes it: a store without metadata may have another spelling, which others would not take back.
     payload = opened.codec.encode(key, complete)
-    return PlainVersion(replace(complete, revision=Revision("")), payload, record.info.revision, opened.codec.bits(key))
+    return PlainVersion(complete.replace(revision=Revision("")), payload, record.info.revision, opened.codec.bits(key))
 
 
 def _check_supported(one: PlainVersion, target: OpenStore) -> None:

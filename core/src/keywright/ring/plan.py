@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -267,7 +266,7 @@ def _carries_attributes(format_: Format, key: Key) -> bool:
     """Whether the format publishes a `use`; one that publishes nothing, as for `oct`, may carry it nevertheless."""
     if key.public is None:
         return True
-    return bool(public_attributes(format_, replace(key, attributes=Attributes({"use": "sig"}))))
+    return bool(public_attributes(format_, key.replace(attributes=Attributes({"use": "sig"}))))
 
 
 def _bits_before(

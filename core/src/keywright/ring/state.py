@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from keywright import lifecycle
@@ -27,7 +26,7 @@ def label(context: RingContext, reference: str, labels: Mapping[str, str | None]
 
     def relabelled(info: RecordInfo) -> RecordInfo:
         merged = {**info.labels, **labels}
-        return replace(info, labels=check_labels({name: text for name, text in merged.items() if text is not None}))
+        return info.replace(labels=check_labels({name: text for name, text in merged.items() if text is not None}))
 
     return _change(context, "label", reference, store, relabelled)
 

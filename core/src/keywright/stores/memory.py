@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import (
@@ -236,7 +235,7 @@ def _refuse_destroyed(info: RecordInfo) -> None:
 
 def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:
     """A copy with labels of its own."""
-    return replace(info, labels=dict(info.labels), revision=info.revision if revision is None else revision)
+    return info.replace(labels=dict(info.labels), revision=info.revision if revision is None else revision)
 
 
 def _no_such_name(name: str) -> KeyNotFoundError:

@@ -20,7 +20,6 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
 from keywright import Guard, Record, RecordInfo, Reference, Revision, Secret, State, encode_info, parse_reference
@@ -403,7 +402,7 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise _taken(info) from None
         raise
-    return replace(info, revision=Revision(revision))
+    return info.replace(revision=Revision(revision))
 
 
 def _taken(info: RecordInfo) -> KeyExistsError:
@@ -526,7 +525,7 @@ def _expected(
 
 def _revised(writer: Writer, directory: int, info: RecordInfo) -> RecordInfo:
     with COMPLETING.about(writer.subject):
-        return replace(info, revision=Revision(current_revision(directory)))
+        return info.replace(revision=Revision(current_revision(directory)))
 
 
 def _encoded(info: RecordInfo) -> Secret:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -249,7 +248,7 @@ class SqliteStore:
 
 def _revised(info: RecordInfo) -> RecordInfo:
     """The metadata as it is to be stored."""
-    return replace(info, revision=Revision(os.urandom(16).hex()))
+    return info.replace(revision=Revision(os.urandom(16).hex()))
 
 
 def _change(connection: sqlite3.Connection, info: RecordInfo, place: int | None) -> None:
