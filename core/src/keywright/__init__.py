@@ -6,6 +6,8 @@ no other module. Each name is loaded when it is first used, so that a command pa
 
 from __future__ import annotations
 
+import sys
+
 # Not from `typing`, which takes as long to import as the interpreter to start.
 TYPE_CHECKING = False
 
@@ -123,8 +125,7 @@ if not TYPE_CHECKING:  # or a type checker would accept every misspelled name
             raise ImportError(f"{name} was renamed to {_RENAMED[name]} in keywright 0.2")
         if module is None:
             raise AttributeError(f"module 'keywright' has no attribute {name!r}")
-        from importlib import import_module
-
-        value: object = getattr(import_module(module), name)
+        __import__(module)
+        value: object = getattr(sys.modules[module], name)
         globals()[name] = value
         return value

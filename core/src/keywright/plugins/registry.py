@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from _thread import RLock  # `threading` has the same, and imports more
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from threading import RLock
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright.errors import PluginError, UnknownPluginError

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
-from heapq import merge
 from itertools import repeat
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -330,6 +329,8 @@ class Chain:
 
     def names(self, prefix: str) -> Iterator[tuple[str, OpenStore]]:
         """All names in the order of their bytes, each with the first store that has it. Raises: as `holder`."""
+        from heapq import merge
+
         members = list(self._reachable())
         last = None
         listings = (zip(opened.names(prefix), repeat(place)) for place, opened in enumerate(members))

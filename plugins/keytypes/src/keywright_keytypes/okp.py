@@ -132,13 +132,16 @@ class _Hidden(bytes):
 
 
 def _ed25519_public(secret: Secret) -> bytes:
-    from nacl.bindings import crypto_sign_seed_keypair
+    # Not from `nacl.bindings`, which binds all of libsodium at each start: a quarter of what importing Python takes.
+    from nacl._sodium import ffi, lib
 
     if len(secret) != _BYTES:
         raise InvalidKeyError(
             "the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5)", hint="give the seed alone"
         )
-    return crypto_sign_seed_keypair(_Hidden(secret.reveal()))[0]
+    public, both = ffi.new("unsigned char[]", _BYTES), ffi.new("unsigned char[]", 2 * _BYTES)
+    lib.crypto_sign_seed_keypair(public, both, _Hidden(secret.reveal()))  # never fails
+    return bytes(ffi.buffer(public))
 
 
 def _checked_point(data: bytes) -> bytes:

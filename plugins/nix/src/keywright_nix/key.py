@@ -290,9 +290,12 @@ def signer(both: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
 
 
 def _public(seed: bytes) -> bytes:
-    from nacl.bindings import crypto_sign_seed_keypair
+    # Not from `nacl.bindings`, which binds all of libsodium at each start: a quarter of what importing Python takes.
+    from nacl._sodium import ffi, lib
 
-    return crypto_sign_seed_keypair(seed)[0]
+    public, both = ffi.new("unsigned char[]", PUBLIC_BYTES), ffi.new("unsigned char[]", SECRET_BYTES)
+    lib.crypto_sign_seed_keypair(public, both, seed)  # never fails
+    return bytes(ffi.buffer(public))
 
 
 class _Hidden(bytes):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from _thread import RLock, get_ident  # `threading` has the same, and imports more
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from threading import RLock, get_ident
 from typing import Final, TypeVar
 from weakref import WeakSet
 

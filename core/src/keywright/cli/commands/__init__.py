@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -132,4 +132,6 @@ def _run(module: str, path: str, arguments: Namespace, context: Context) -> int:
 
 
 def _function(module: str, name: str) -> Any:
-    return getattr(import_module(f"{__name__}.{module}"), name.replace(" ", "_"), None)
+    path = f"{__name__}.{module}"
+    __import__(path)
+    return getattr(sys.modules[path], name.replace(" ", "_"), None)
