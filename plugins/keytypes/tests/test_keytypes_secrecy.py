@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -122,7 +123,7 @@ def test_ed25519_is_hidden_from_the_frames_of_the_library(types: Types, monkeypa
     monkeypatch.setattr("nacl.bindings.crypto_sign", fail)
     sign = types["ed25519"].signer(key, "EdDSA")
     shown = [_shown(lambda: sign(b""))]
-    monkeypatch.setattr("nacl.bindings.crypto_sign_seed_keypair", fail)
+    monkeypatch.setattr("nacl._sodium.lib", SimpleNamespace(crypto_sign_seed_keypair=fail))
     shown.append(_shown(lambda: types["ed25519"].signer(key, "EdDSA")))
 
     assert held == ["<hidden> <hidden>"] * 2

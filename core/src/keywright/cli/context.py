@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -96,6 +96,16 @@ class Context:
         import json
 
         self.print(json.dumps(document, sort_keys=True))
+
+    def print_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows of the result, on stdout: on a terminal aligned under `header`, elsewhere parted by tabs, without one.
+
+        What does not print stands as a backslash escape. Without rows, nothing is printed. Raises: as `write`.
+        """
+        if rows:
+            from keywright.cli.render import table
+
+            self.print(table(header, rows, folds=True))
 
     def write(self, data: bytes | Secret) -> None:
         """Result bytes, exactly, on stdout.

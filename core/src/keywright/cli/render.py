@@ -25,6 +25,7 @@ _DAY: Final = timedelta(days=1)
 # Characters: of a bar in `list` and in `show` at most, of any bar and of a kid at least, and between columns.
 _NARROW, _WIDE = 30, 60
 _LEAST, _KID = 10, 12
+_FOLDED: Final = 20  # of a last column that is folded at least
 _GAP = 2
 _LIST_HEADER: Final = ("NAME", "PHASE", "TYPE", "KID")
 _SHOW_HEADER: Final = ("VERSION", "PHASE", "TYPE", "FORMAT", "CREATED", "SIGNS FROM", "ENDS", "LABELS", "KID")
@@ -130,17 +131,27 @@ def _cells(one: VersionPhase) -> tuple[str, ...]:
     return tuple(cell or "" for cell in cells)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, folds: bool = False) -> str:
     """Rows as text: on a terminal aligned under a header, elsewhere parted by tabs and without one.
 
-    What does not print, and the backslash, stands as a backslash escape: a kid can be anything.
+    With `folds`, a last cell that is too wide for the terminal goes on below itself. What does not print, and the
+    backslash, stands as a backslash escape: a kid can be anything.
     """
     rows = [[escaped(cell) for cell in row] for row in rows]
     if not is_terminal():
         return "\n".join("\t".join(row) for row in rows)
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
-    return "\n".join(line.rstrip() for line in lines)
+    indent = sum(widths[:-1]) + _GAP * (len(widths) - 1)
+    room = columns() - indent
+    lines: list[str] = []
+    for row in (header, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        if folds and room >= _FOLDED and len(line) > columns():
+            first, *rest = filled(row[-1], room).split("\n")
+            lines += [line[:indent] + first, *(" " * indent + part.lstrip() for part in rest)]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def escaped(text: str) -> str:

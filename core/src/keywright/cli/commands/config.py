@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from keywright.cli.commands import core_commands
 from keywright.cli.context import print_either
 from keywright.cli.failures import NO, exit_code, failure_document
-from keywright.cli.io import printable, shown_path, write_file
+from keywright.cli.io import is_terminal, printable, shown_path, write_file
 from keywright.cli.parser import add_flag, add_output, add_value
 from keywright.config.model import KEY_SETTINGS
 from keywright.errors import ConfigError, KeywrightError, PluginError
@@ -96,8 +96,8 @@ def run_plugins(arguments: Namespace, context: Context) -> int:
         loaded = [plugin._asdict() for plugin in plugins]
         context.print_json({"plugins": loaded, "failures": [failure._asdict() for failure in failures]})
     else:
-        for plugin in plugins:
-            context.print(f"{plugin.name}\t{plugin.distribution} {plugin.version}\t{', '.join(plugin.provides) or '-'}")
+        rows = [(one.name, f"{one.distribution} {one.version}", ", ".join(one.provides) or "-") for one in plugins]
+        context.print_table(("PLUGIN", "DISTRIBUTION", "PROVIDES"), rows)
         for failure in failures:
             context.warn(f"{failure.subject}: {failure.reason}")
         for folder in passed_over():
@@ -106,10 +106,17 @@ def run_plugins(arguments: Namespace, context: Context) -> int:
 
 
 def run_config_show(_arguments: Namespace, context: Context) -> int:
-    """A line for each value: `PATH = VALUE  # SOURCE`; JSON lines with `--json`. Secrets are redacted."""
+    """A line for each value, `PATH = VALUE  # SOURCE`; a table on a terminal; JSON lines with `--json`.
+
+    Secrets are redacted.
+    """
     config = context.config
-    for given in config.values():
-        value = _shown_value(given, config, context.registry)
+    values = [(given, _shown_value(given, config, context.registry)) for given in config.values()]
+    if is_terminal() and not context.json:
+        rows = [(given.path, _toml(value), given.source) for given, value in values]
+        context.print_table(("SETTING", "VALUE", "SOURCE"), rows)
+        return 0
+    for given, value in values:
         document = {"path": given.path, "value": value, "source": given.source}
         print_either(context, document, printable(f"{given.path} = {_toml(value)}  # {given.source}"))
     return 0

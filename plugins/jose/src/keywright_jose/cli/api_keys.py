@@ -106,11 +106,13 @@ def _verify(_arguments: Namespace, context: Context) -> int:
 def _list(arguments: Namespace, context: Context) -> int:
     from keywright_jose.api_keys import list_api_keys
 
+    rows = []
     for found in list_api_keys(context.ring, labels=labels_of(arguments.label)):
         if context.json:
             context.print_json(_document(found))
-        else:
-            context.print(row_of(found))
+        rows.append(_row(found))
+    if not context.json:
+        context.print_table(("KEY ID", "STATUS", "CREATED", "EXPIRES", "LABELS"), rows)
     return 0
 
 
@@ -130,14 +132,10 @@ def _revoke(arguments: Namespace, context: Context) -> int:
     return 0 if found.status == "revoked" else 1
 
 
-def row_of(found: ApiKey) -> str:
-    """key_id, status, created, expires, labels: parted by tabs, on a terminal in columns."""
+def _row(found: ApiKey) -> tuple[str, ...]:
     times = (_time_text(time and time.replace(microsecond=0)) or "-" for time in (found.created, found.expires))
     labels = " ".join(f"{name}={value}" for name, value in found.labels.items())
-    cells = (found.key_id, found.status, *times, labels)
-    if sys.stdout is None or not sys.stdout.isatty():
-        return "\t".join(cells)
-    return "  ".join((*map(str.ljust, cells[:4], (16, 8, 20, 20)), labels)).rstrip()
+    return (found.key_id, found.status, *times, labels)
 
 
 def _shown(made: NewApiKey, *, as_json: bool) -> Secret:
