@@ -450,11 +450,14 @@ def test_rules_that_a_profile_replaces_are_told(home: Path, keywright: Keywright
 
     plain, checked = keywright("config", "check"), keywright("--profile", "dev", "config", "check")
 
-    assert (plain.returncode, plain.stderr) == (0, b"")
-    assert checked.returncode == 0
-    assert joined(checked.stderr) == (
-        f"note: {home}/keywright.toml (profile dev): plugin.policy.rules replaces the whole list of "
-        f"{home}/keywright.toml; repeat what should hold\n"
+    assert (plain.returncode, checked.returncode) == (0, 0)
+    assert (
+        joined(plain.stderr)
+        == joined(checked.stderr)
+        == (
+            f"note: {home}/keywright.toml (profile dev): plugin.policy.rules replaces the whole list of "
+            f"{home}/keywright.toml; repeat what should hold\n"
+        )
     )
 
 
@@ -488,3 +491,58 @@ def test_each_key_that_cannot_be_created_is_reported(home: Path, keywright: Keyw
 
     assert plain.stderr.count(b"error: store 'other' has ") == 2
     assert [json.loads(line)["name"] for line in documents.stdout.splitlines()] == ["a", "b"]
+
+
+ODD = """
+colour = "red"
+default_store = "main"
+[stores.main]
+backend = "file"
+path = "keys"
+nope = 1
+[stores.other]
+Path = "keys"
+[keys.a]
+store = "other"
+[profiles.ci]
+default_store = "gone"
+[profiles.dev.stores.main]
+nope = 2
+[profiles.prod.stores.db]
+backend = "sqlite"
+path = "keys.db"
+nope = 3
+"""
+
+
+def test_config_check_has_all_problems_of_all_profiles(home: Path, keywright: Keywright) -> None:
+    """Each is printed once, with the profile that it is of; what refers to a wrong table is not one of its own."""
+    (home / "keywright.toml").write_text(ODD)
+    source = f"{home}/keywright.toml"
+
+    done = keywright("config", "check")
+    of_one = keywright("config", "check", "--profile", "prod")
+
+    errors = [line.removeprefix("error: ") for line in done.stderr.decode().splitlines() if line.startswith("error: ")]
+    assert errors == [
+        f"{source}: colour is not a setting or table here",
+        f"{source}: stores.other.Path is not a setting: their names are made of a-z, 0-9 and '_'",
+        f"{source}: stores.main.nope is not a setting of store backend 'file'",
+        f"{source} (profile ci): default_store names a store that is not configured",
+        f"{source} (profile dev): stores.main.nope is not a setting of store backend 'file'",
+        f"{source} (profile prod): stores.db.nope is not a setting of store backend 'sqlite'",
+    ]
+    assert (done.returncode, of_one.returncode) == (2, 2)
+    assert b"(profile dev)" not in of_one.stderr
+
+
+def test_config_check_names_the_profile_of_a_problem(home: Path, keywright: Keywright) -> None:
+    """A profile can be wrong although the file is right without it."""
+    (home / "keywright.toml").write_text(f'{STORE}[profiles.ci]\ndefault_store = "gone"\n')
+
+    done = keywright("config", "check")
+
+    assert done.returncode == 2
+    assert b"(profile ci): default_store names a store that is not configured" in done.stderr
+    (home / "keywright.toml").write_text(f"{STORE}[profiles.ci]\n[profiles.dev]\n")
+    assert b"is valid (1 store, 2 profiles)" in keywright("config", "check").stdout

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from keywright.config.find import Environment
 from keywright.config.model import KEY_SETTINGS
@@ -36,17 +36,46 @@ class Layer:
     Attributes:
         top: `default_store` and `plugins`.
         tables: section (`stores`), name (`local`), setting (`path`) → value.
+        left_out: section and name of the tables that were reported and left out.
     """
 
-    __slots__ = ("tables", "top")
+    __slots__ = ("left_out", "tables", "top")
 
     def __init__(self) -> None:
+        self.left_out: set[tuple[str, str]] = set()
         self.top: dict[str, RawValue] = {}
         self.tables: dict[str, dict[str, dict[str, RawValue]]] = {section: {} for section in SECTIONS}
 
 
-def document_layer(document: RawValue, profile: str | None) -> Layer:
+def at_once(error: ConfigError) -> None:
+    """Raise a problem where it is found; what is called in its place may collect all of them.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise error
+
+
+_Item = TypeVar("_Item")
+_T = TypeVar("_T")
+Report = Callable[[ConfigError], None]
+
+
+def sound(items: Mapping[str, _Item], read: Callable[[str, _Item], _T], report: Report) -> dict[str, _T]:
+    """What `read` returns for each item. One that it refuses is reported and left out."""
+    found: dict[str, _T] = {}
+    for name, given in items.items():
+        try:
+            found[name] = read(name, given)
+        except ConfigError as error:
+            report(error)
+    return found
+
+
+def document_layer(document: RawValue, profile: str | None, report: Report = at_once) -> Layer:
     """A whole document as one layer, with one of its profiles merged over it. Every profile's shape is checked.
+
+    `report` gets each problem in place of the first being raised; what is wrong is left out.
 
     Raises:
         ConfigError: an unknown top-level name, another value where a table is required, a name that is not valid, or
@@ -54,30 +83,31 @@ def document_layer(document: RawValue, profile: str | None) -> Layer:
     """
     found = children(document, "must be a table")
     profiles = children(found.pop("profiles"), "must hold tables: [profiles.NAME]") if "profiles" in found else {}
-    layers = {name: _profile_layer(name, given) for name, given in profiles.items()}
-    layer = _layer(found, "profiles")
+    layers = sound(profiles, lambda name, given: _profile_layer(name, given, report), report)
+    layer = _layer(found, report, "profiles")
     if profile is None:
         return layer
-    if profile not in layers:
+    if profile not in profiles:
         path, hint = dotted("profiles", shown_name(profile)), did_you_mean(profile, layers)
         raise ConfigError(f"{document.source}: {path} is not configured{hint}", hint=listed(profiles))
-    return merged(layer, layers[profile])
+    return merged(layer, layers[profile]) if profile in layers else layer
 
 
-def _profile_layer(name: str, given: RawValue) -> Layer:
+def _profile_layer(name: str, given: RawValue, report: Report) -> Layer:
     _check_table_name(given, name, "profile")
     inside = children(given, f"must be a table: [{given.path}]")
     if "profiles" in inside:
         raise given.error("holds a table `profiles`: profiles do not nest", hint="put it beside the others")
     source = f"{given.source} (profile {name})"
-    return _layer({key: value._replace(path=dotted(key), source=source) for key, value in inside.items()})
+    return _layer({key: value._replace(path=dotted(key), source=source) for key, value in inside.items()}, report)
 
 
-def _layer(found: Mapping[str, RawValue], *more: str) -> Layer:
+def _layer(found: Mapping[str, RawValue], report: Report, *more: str) -> Layer:
     layer = Layer()
-    for name, given in found.items():
+
+    def read(name: str, given: RawValue) -> None:
         if name in SECTIONS:
-            layer.tables[name] = _section(name, given)
+            _read_section(layer, name, given, report)
         elif name in TOP_SETTINGS:
             layer.top[name] = given
         else:
@@ -85,18 +115,22 @@ def _layer(found: Mapping[str, RawValue], *more: str) -> Layer:
             raise given.error(
                 f"is not a setting or table here{did_you_mean(name, known)}", hint=f"available: {', '.join(known)}"
             )
+
+    sound(found, read, report)
     return layer
 
 
-def _section(section: str, given: RawValue) -> dict[str, dict[str, RawValue]]:
-    tables: dict[str, dict[str, RawValue]] = {}
-    for name, table in children(given, f"must hold tables: [{section}.NAME]").items():
+def _read_section(layer: Layer, section: str, given: RawValue, report: Report) -> None:
+    def read(name: str, table: RawValue) -> dict[str, RawValue]:
         if section == "keys":
             _check_key_name(table, name)
         else:
             _check_table_name(table, name, section.removesuffix("s"))
-        tables[name] = _table(section, table)
-    return tables
+        return _table(section, table)
+
+    tables = children(given, f"must hold tables: [{section}.NAME]")
+    layer.tables[section] = sound(tables, read, report)
+    layer.left_out |= {(section, name) for name in tables.keys() - layer.tables[section].keys()}
 
 
 def _table(section: str, table: RawValue) -> dict[str, RawValue]:
@@ -165,6 +199,7 @@ def merged(lower: Layer, upper: Layer) -> Layer:
     """
     layer = Layer()
     layer.top = {**lower.top, **upper.top}
+    layer.left_out = lower.left_out | upper.left_out
     for section in SECTIONS:
         under, over = lower.tables[section], upper.tables[section]
         layer.tables[section] = {**under, **{name: _merged(section, under.get(name, {}), over[name]) for name in over}}

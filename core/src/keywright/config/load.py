@@ -8,19 +8,22 @@ plugin's declarations when a store or seal is opened. This module knows no plugi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from keywright.config.find import Environment, find_config, read_config, user_directory, working_directory
 from keywright.config.layers import (
     SECTIONS,
     Layer,
+    Report,
+    at_once,
     document_layer,
     dotted,
     environment_layer,
     listed,
     merged,
     option_layer,
+    sound,
 )
 from keywright.config.model import KEY_SETTINGS, KeyConfig, PluginConfig, SealConfig, StoreConfig
 from keywright.errors import ConfigError
@@ -86,12 +89,14 @@ def load_config(
     options: Sequence[tuple[str, str]] = (),
     environ: Mapping[str, str] | None = None,
     cwd: str | None = None,
+    report: Report = at_once,
 ) -> Config:
     """Find, read, layer and check the configuration.
 
     `path` is `--config` (see `find_config` for where else it looks), `profile` is `--profile` (else
     `$KEYWRIGHT_PROFILE`; empty counts as unset), `options` are pairs of dotted path and text. `environ` and `cwd`
-    default to the process's own; an `{ env = … }` always reads the process's.
+    default to the process's own; an `{ env = … }` always reads the process's. `report` gets each problem that leaves
+    the rest to be checked, in place of the first being raised; what is wrong is left out.
 
     A configuration without any store gets `stores.default`: SQLite in `keywright/keys.db` in `$XDG_DATA_HOME`
     (`~/.local/share`). Where there is one store and no `default_store`, it is that one.
@@ -106,10 +111,10 @@ def load_config(
     document = RawValue({}, "", _BUILT_IN, cwd) if found is None else read_config(found)
     if profile is None:
         profile = environ.get("KEYWRIGHT_PROFILE") or None
-    layer = _with_a_store(document_layer(document, profile), environ)
+    layer = _with_a_store(document_layer(document, profile, report), environ)
     layer = merged(layer, environment_layer(environ, layer, cwd))
     layer = merged(layer, option_layer(options, layer, cwd))
-    return _checked(layer, document, profile)
+    return _checked(layer, document, profile, report)
 
 
 def config_from(
@@ -134,7 +139,7 @@ def config_from(
 
 
 def _with_a_store(layer: Layer, environ: Environment) -> Layer:
-    if layer.tables["stores"]:
+    if layer.tables["stores"] or layer.left_out:
         return layer
     directory = user_directory("XDG_DATA_HOME", os.path.join(".local", "share"), environ)
     if directory is None:
@@ -147,22 +152,25 @@ def _with_a_store(layer: Layer, environ: Environment) -> Layer:
     return layer
 
 
-def _checked(layer: Layer, document: RawValue, profile: str | None) -> Config:
+def _checked(layer: Layer, document: RawValue, profile: str | None, report: Report = at_once) -> Config:
     tables = layer.tables
     source = document.source
-    seals = {name: _seal_table(name, given, source) for name, given in tables["seals"].items()}
-    stores = {name: _store_table(name, given, source, seals) for name, given in tables["stores"].items()}
-    keys = {name: KeyConfig(name, given, dotted("keys", name), source) for name, given in tables["keys"].items()}
-    for key in keys.values():
-        _check_key(key, stores)
-    default = layer.top.get("default_store") or _only_store(stores, source)
+    # A table that was left out because of another problem exists all the same.
+    known = {
+        section: {*tables[section], *(name for there, name in layer.left_out if there == section)}
+        for section in ("stores", "seals")
+    }
+    seals = sound(tables["seals"], lambda name, given: _seal_table(name, given, source), report)
+    stores = sound(tables["stores"], lambda name, given: _store_table(name, given, source, known["seals"]), report)
+    keys = sound(tables["keys"], lambda name, given: _key_table(name, given, source, known["stores"]), report)
+    default = layer.top.get("default_store") or _only_store(known["stores"], source)
     leaves = [given for section in SECTIONS for table in tables[section].values() for given in table.values()]
     return Config(
         source=source,
         base=document.base,
         profile=profile,
         plugins=_plugins(layer.top.get("plugins")),
-        default_store=_reference(default, stores, "a store"),
+        default_store=_reference(default, known["stores"], "a store"),
         stores=stores,
         seals=seals,
         keys=keys,
@@ -184,7 +192,7 @@ def _seal_table(name: str, table: Mapping[str, RawValue], source: str) -> SealCo
     return SealConfig(name, seal, {key: given for key, given in table.items() if key != "seal"}, path, source)
 
 
-def _store_table(name: str, table: Mapping[str, RawValue], source: str, seals: Mapping[str, SealConfig]) -> StoreConfig:
+def _store_table(name: str, table: Mapping[str, RawValue], source: str, seals: Collection[str]) -> StoreConfig:
     path = dotted("stores", name)
     backend, source = _kind(table, "backend", path, source, "a store backend")
     seal = _reference(table["seal"], seals, "a seal") if "seal" in table else None
@@ -205,31 +213,33 @@ def _text(given: RawValue) -> str:
     return cast(str, parse_setting(Setting(given.path, "text"), given))
 
 
-def _reference(given: RawValue, tables: Mapping[str, object], what: str) -> str:
+def _reference(given: RawValue, tables: Collection[str], what: str) -> str:
     name = RawValue(_text(given), given.path, given.source, given.base)
     return _found(name, tables, what)
 
 
-def _found(name: RawValue, tables: Mapping[str, object], what: str) -> str:
+def _found(name: RawValue, tables: Collection[str], what: str) -> str:
     if name.value not in tables:
-        hint = did_you_mean(cast(str, name.value), tables)
+        hint = did_you_mean(cast(str, name.value), sorted(tables))
         raise name.error(f"names {what} that is not configured{hint}", hint=listed(tables))
     return str(name.value)  # it is configured, so it may be shown even if it was fetched
 
 
-def _only_store(stores: Mapping[str, StoreConfig], source: str) -> RawValue:
+def _only_store(stores: Collection[str], source: str) -> RawValue:
     if len(stores) > 1:
         raise ConfigError(f"{source}: default_store is missing", hint=listed(stores))
     return RawValue(next(iter(stores)), "default_store", "the only store", "")
 
 
-def _check_key(key: KeyConfig, stores: Mapping[str, StoreConfig]) -> None:
+def _key_table(name: str, table: Mapping[str, RawValue], source: str, stores: Collection[str]) -> KeyConfig:
     """What `{ env = … }` and `{ file = … }` point to is left to the command that needs this key."""
+    key = KeyConfig(name, table, dotted("keys", name), source)
     later = {name for name in key.given.keys() & _INDIRECT_LATER if is_indirection(key.given[name].value)}
     given = {name: value for name, value in key.given.items() if name not in later}
     KeyConfig(key.name, given, key.path, key.source).common()
     if "store" in given:
         _found(given["store"], stores, "a store")
+    return key
 
 
 def _plugins(given: RawValue | None) -> tuple[str, ...] | None:

@@ -74,7 +74,7 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright sign prod/rsa --algorithm RS256 < message.txt",
     )),
     ("verify", "use", "ring", "check a signature of a file or stdin; prints the version that made it", (
-        "keywright verify prod/jwt --signature \"$(cat message.sig)\" message.txt",
+        "keywright verify prod/jwt --signature message.sig message.txt",
     )),
     ("migrate", "migrate", "config", "copy keys from one store to another, and compare; remove them there if asked", (
         "keywright migrate --from files --to db --dry-run",

@@ -201,22 +201,61 @@ def _note_keys_elsewhere(context: Context) -> None:
 
 
 def run_config_check(arguments: Namespace, context: Context) -> int:
-    """Check all configured stores, seals and keys, and print every problem; the exit code is that of the last one."""
+    """Check the configuration and its profiles, or the one of `--profile`, and print every problem.
+
+    The exit code is that of the last one.
+    """
+    profiles = [None] if arguments.profile is not None else [None, *_profiles(arguments)]
     faults: list[KeywrightError] = []
-    try:
-        config = context.config
-        for sentence in _replaced_lists(config):
-            context.note(f"note: {sentence}")
-        faults += context.ring.examine_settings()
-    except KeywrightError as fault:
-        faults.append(fault)  # without a ring, nothing more can be checked
+    for profile in profiles:
+        found = _problems_of(profile, arguments, context)
+        known = {str(fault) for fault in faults}
+        for fault in found:
+            named = profile is None or f"(profile {profile})" in str(fault)
+            faults += [] if str(fault) in known else [fault if named else fault.prefixed(f"profile {profile!r}: ")]
     if faults:
         return _print_faults(arguments, context, faults)
-    counts = (("store", config.stores), ("seal", config.seals), ("key", config.keys))
+    config = context.config
+    counts = (("store", config.stores), ("seal", config.seals), ("key", config.keys), ("profile", profiles[1:]))
     what = ", ".join(_counted(len(tables), noun) for noun, tables in counts if tables)
     document = {"source": config.source, "problems": []}
     print_either(context, document, printable(f"{config.source}: Configuration is valid ({what})"))
     return 0
+
+
+def _problems_of(profile: str | None, arguments: Namespace, context: Context) -> list[KeywrightError]:
+    """The problems of the configuration with one of its profiles; None: with the one that is chosen."""
+    from keywright.config.load import load_config
+    from keywright.plugins.registry import Registry
+    from keywright.ring.keyring import KeyRing
+
+    problems: list[KeywrightError] = []
+    profile = arguments.profile if profile is None else profile
+    try:
+        config = load_config(arguments.config, profile=profile, options=arguments.option, report=problems.append)
+        for sentence in () if problems else _replaced_lists(config):
+            context.note(f"note: {sentence}")
+        if problems:
+            # What refers to a table that was left out would be a problem only because of that.
+            stores = {name: table for name, table in config.stores.items() if table.backend != "chain"}
+            config = config._replace(stores=stores, keys={})
+        with KeyRing(config, Registry.load(config.plugins), store=context.store) as ring:
+            problems += ring.examine_settings()
+    except KeywrightError as error:
+        problems.append(error)  # without a ring, nothing more can be checked
+    return problems
+
+
+def _profiles(arguments: Namespace) -> list[str]:
+    """The names of the profiles in the file; none if it cannot be read, which is a problem of its own."""
+    from keywright.config.find import find_config, read_config
+
+    with suppress(KeywrightError):
+        found = find_config(arguments.config)
+        document = {} if found is None else read_config(found).value
+        profiles = document.get("profiles") if isinstance(document, Mapping) else None
+        return [str(name) for name in profiles] if isinstance(profiles, Mapping) else []
+    return []
 
 
 def _print_faults(arguments: Namespace, context: Context, faults: list[KeywrightError]) -> int:

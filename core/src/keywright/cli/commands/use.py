@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
 
 _MAXIMUM_MESSAGE_BYTES = 1 << 30
+_MAXIMUM_SIGNATURE_BYTES = 65_536
 
 
 def configure_sign(parser: ArgumentParser, _plugins: object) -> None:
@@ -37,16 +39,27 @@ def configure_verify(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `verify`."""
     parser.add_argument("reference", metavar="REF", help="NAME tries every version that may verify; or NAME@N")
     parser.add_argument("file", metavar="FILE", nargs="?", help="what was signed, at most 1 GiB; default and -: stdin")
-    parser.add_argument("--signature", metavar="SIG", required=True, help="the signature in base64")
+    signature = "the file with the signature in base64, - for stdin; or the base64 itself"
+    parser.add_argument("--signature", metavar="FILE", required=True, help=signature)
     parser.add_argument("--algorithm", metavar="A", help="a JWA name, such as PS256; default: the key's own")
 
 
 def run_verify(arguments: Namespace, context: Context) -> int:
     """Print the version that made the signature; exit 1 if it is not valid."""
-    try:
-        signature = b64decode(arguments.signature, validate=True)
-    except ValueError:
-        raise ConfigError("--signature takes base64", hint="pass what `keywright sign` printed") from None
+    signature = _signature(arguments, context)
     message = context.read_input(arguments.file, limit=_MAXIMUM_MESSAGE_BYTES)
     info = context.ring.verify(arguments.reference, message.reveal(), signature, algorithm=arguments.algorithm)
     return print_info(context, info)
+
+
+def _signature(arguments: Namespace, context: Context) -> bytes:
+    given: str = arguments.signature
+    is_file = given == "-" or os.path.exists(given)
+    if given == "-" and arguments.file in (None, "-"):
+        raise ConfigError("standard input cannot be both the signature and what was signed", hint="name a file")
+    text = context.read_input(given, limit=_MAXIMUM_SIGNATURE_BYTES).reveal().strip() if is_file else given.encode()
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        what = "the file of --signature has no base64" if is_file else "--signature is neither a file nor base64"
+        raise ConfigError(what, hint="pass what `keywright sign` printed, or the file with it") from None
