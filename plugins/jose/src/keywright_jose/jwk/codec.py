@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from keywright import Attributes, Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError, UnsupportedOperationError
 from keywright_jose.json import encode_base64url
+from keywright_jose.jwk.described import DescribedKind, described_key
 from keywright_jose.jwk.members import EXPORT_AGAIN, Members, attributes_problem, read_members, write_members
 from keywright_jose.jwk.usage import API_KEY, is_key_id, published_attributes, usage_problem
 from keywright_jose.keys import load_rsa_private, load_rsa_public
@@ -16,22 +17,42 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
 
-def decode_members(members: Members, default_kid: str = "") -> Key:
-    """The key that the members of a JWK describe. As `JwkFormat.decode`."""
+def decode_members(members: Members, default_kid: str = "", others: Sequence[DescribedKind] = ()) -> Key:
+    """The key that the members of a JWK describe. As `JwkFormat.decode`.
+
+    `others` are the key types of other plugins. They are not asked about a JWK of one of ours.
+    """
+    described = described_key(members, others) if others and not _is_ours(members) else None
+    if described is not None:
+        other, key = described
+        _check_parameters(members, other.names(key), f"of the type {other.type}")
+        attributes = _attributes(members, other.type, other.names(key), other.algorithms)
+        return key.replace(kid=_kid(members, default_kid), attributes=attributes)
     kind = kind_of_members(members)
-    kid = members.text("kid") if "kid" in members else default_kid
-    attributes = members.attributes(NO_ATTRIBUTES)
-    problem = usage_problem(kind.type, attributes)
+    attributes = _attributes(members, kind.type)
+    return Key(kind.type, _kid(members, default_kid), kind.read_secret(members), kind.read_public(members), attributes)
+
+
+def _kid(members: Members, default_kid: str) -> str:
+    return members.text("kid") if "kid" in members else default_kid
+
+
+def _attributes(
+    members: Members, type: str, names: frozenset[str] = frozenset(), algorithms: Sequence[str] = ()
+) -> Attributes:
+    attributes = members.attributes(NO_ATTRIBUTES | names)
+    problem = usage_problem(type, attributes, algorithms)
     if problem:
         message, hint = problem
         raise MalformedKeyError(message, hint=hint)
-    return Key(kind.type, kid, kind.read_secret(members), kind.read_public(members), attributes)
+    return attributes
 
 
-def encode_secret(key: Key) -> Secret:
+def encode_secret(key: Key, others: Sequence[DescribedKind] = ()) -> Secret:
     """As `JwkFormat.encode_secret`."""
-    members = kind_of_type(key.type).secret_members(key)
-    _check_attributes(key)
+    kind = _kind(key.type, others)
+    members = kind.secret_members(key)
+    _check_attributes(key, kind, members)
     if key.attributes.get("alg") == API_KEY and not is_key_id(key.kid):
         raise UnsupportedKeyError(
             "an API key is not rotated, because its holder would not get the next one",
@@ -40,23 +61,30 @@ def encode_secret(key: Key) -> Secret:
     return write_members(members.joined(_informative(key.kid, key.attributes)))
 
 
-def encode_public(key: Key) -> bytes:
+def encode_public(key: Key, others: Sequence[DescribedKind] = ()) -> bytes:
     """As `JwkFormat.encode_public`."""
-    public = kind_of_type(key.type).public_members(key)
-    _check_attributes(key)
+    kind = _kind(key.type, others)
+    public = Members(kind.public_members(key))
+    _check_attributes(key, kind, public)
     published = Attributes(published_attributes(key.attributes))
-    return write_members(Members(public).joined(_informative(key.kid, published))).reveal()
+    return write_members(public.joined(_informative(key.kid, published))).reveal()
 
 
-def _check_attributes(key: Key) -> None:
+def _check_attributes(key: Key, kind: Kind | DescribedKind, members: Members) -> None:
+    if isinstance(kind, DescribedKind) and _is_ours(members):
+        raise UnsupportedKeyError(
+            f"the key type {key.type!r} describes its JWKs as those of a type of the format jwk itself",
+            hint="report it to its author",
+        )
     if not key.attributes:
         return
-    taken = NO_ATTRIBUTES.intersection(key.attributes)
+    taken = NO_ATTRIBUTES.intersection(key.attributes) | members.among(frozenset(key.attributes))
     if taken:
         raise UnsupportedKeyError(
             f"{min(taken)} cannot be an attribute of a JWK, where it means something else", hint="remove it"
         )
-    problem = attributes_problem(key.attributes) or usage_problem(key.type, key.attributes)
+    algorithms = kind.algorithms if isinstance(kind, DescribedKind) else ()
+    problem = attributes_problem(key.attributes) or usage_problem(key.type, key.attributes, algorithms)
     if problem:
         message, hint = problem
         raise UnsupportedKeyError(message, hint=hint)
@@ -344,6 +372,17 @@ def kind_of_type(type: str) -> Kind:
     return kind
 
 
+def _kind(type: str, others: Sequence[DescribedKind]) -> Kind | DescribedKind:
+    """Raises: as `kind_of_type`."""
+    return next((other for other in others if other.type == type), None) or kind_of_type(type)
+
+
+def _is_ours(members: Members) -> bool:
+    """Whether these are the members of a key of one of our types, complete or not."""
+    kty, crv = (members.reveal().get(name) for name in ("kty", "crv"))
+    return not isinstance(kty, str) or kty in _BY_KTY or (isinstance(crv, str) and crv in CURVES)
+
+
 def kind_of_members(members: Members) -> Kind:
     """By `kty` and `crv`.
 
@@ -355,14 +394,18 @@ def kind_of_members(members: Members) -> Kind:
     kind = _of_curve(kty, members) if kty in ("EC", "OKP") else _BY_KTY.get(kty)
     if kind is None:
         raise UnsupportedKeyError("a JWK of this kty cannot be carried", hint="kty is oct, EC, OKP or RSA here")
+    _check_parameters(members, kind.parameters, f"whose kty is {kind.kty}")
+    return kind
+
+
+def _check_parameters(members: Members, parameters: frozenset[str], kind: str) -> None:
     # Programs that look at members before kty would take a key with such a member for another one.
-    foreign = members.among(PARAMETERS) - kind.parameters
+    foreign = members.among(PARAMETERS) - parameters
     if foreign:
         raise MalformedKeyError(
-            f"the JWK member {min(foreign)} is not a parameter of a key whose kty is {kind.kty}",
+            f"the JWK member {min(foreign)} is not a parameter of a key {kind}",
             hint="remove it, or correct kty, whichever is wrong",
         )
-    return kind
 
 
 def _of_curve(kty: str, members: Members) -> Kind:
@@ -403,7 +446,7 @@ def encoded_thumbprint(data: Secret) -> str:
     return _members_thumbprint(read_members(data))
 
 
-def key_thumbprint(key: Key) -> str:
+def key_thumbprint(key: Key, others: Sequence[DescribedKind] = ()) -> str:
     """As `thumbprint`, of a key with its public half.
 
     Raises:
@@ -411,7 +454,7 @@ def key_thumbprint(key: Key) -> str:
     """
     from hashlib import sha256
 
-    public = Members(kind_of_type(key.type).public_members(key))
+    public = Members(_kind(key.type, others).public_members(key))
     return encode_base64url(sha256(write_members(public).reveal()).digest())
 
 

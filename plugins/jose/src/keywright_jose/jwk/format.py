@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
-    from keywright import Key, Secret
+    from collections.abc import Sequence
+
+    from keywright import JWKKeyType, Key, Secret
+    from keywright_jose.jwk.described import DescribedKind
+
+_OURS: Final = ("oct", "ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa")
 
 
 @final
 class JwkFormat:
-    """JSON Web Keys (RFC 7517) of the kinds `oct`, `EC`, `RSA` (RFC 7518 §6) and `OKP` (RFC 8037)."""
+    """JSON Web Keys (RFC 7517) of the kinds `oct`, `EC`, `RSA` (RFC 7518 §6) and `OKP` (RFC 8037).
+
+    It is an `ExtensibleFormat`: key types of other plugins that describe their members have JWKs, too.
+    """
 
     name = "jwk"
-    key_types = ("oct", "ed25519", "x25519", "ec-p256", "ec-p384", "ec-p521", "rsa")
     carries_kid = True
+
+    def __init__(self, others: Sequence[JWKKeyType] = ()) -> None:
+        """`others` are key types of other plugins."""
+        self.key_types = (*_OURS, *(one.name for one in others))
+        self._given = tuple(others)
+
+    @cached_property
+    def _others(self) -> tuple[DescribedKind, ...]:
+        if not self._given:
+            return ()
+        from keywright_jose.jwk.described import DescribedKind
+
+        return tuple(map(DescribedKind, self._given))
+
+    def with_key_types(self, key_types: Sequence[JWKKeyType]) -> JwkFormat:
+        """The same format for these key types, too.
+
+        A JWK of one of the types of this format itself is never shown to them.
+        """
+        return JwkFormat(key_types)
 
     def encode_secret(self, key: Key) -> Secret:
         """Compact JSON in UTF-8, members sorted by name, no newline. `kid` is there unless it is empty.
@@ -26,7 +54,7 @@ class JwkFormat:
         """
         from keywright_jose.jwk.codec import encode_secret
 
-        return encode_secret(key)
+        return encode_secret(key, self._others)
 
     def encode_public(self, key: Key) -> bytes:
         """As `encode_secret`, of the members that are not secret.
@@ -39,7 +67,7 @@ class JwkFormat:
         """
         from keywright_jose.jwk.codec import encode_public
 
-        return encode_public(key)
+        return encode_public(key, self._others)
 
     def decode(self, data: Secret, *, default_kid: str) -> Key:
         """Read one JWK, secret or public. Members that are not parameters of the key become its attributes.
@@ -56,20 +84,22 @@ class JwkFormat:
         from keywright_jose.jwk.codec import decode_members
         from keywright_jose.jwk.members import read_members
 
-        return decode_members(read_members(data), default_kid)
+        return decode_members(read_members(data), default_kid, self._others)
 
     def default_kid(self, name: str, version: int, key: Key) -> str | None:  # noqa: ARG002 - the contract's names
         """The RFC 7638 thumbprint; None for `oct`, where a hash would let anyone test guesses of the key.
+
+        Keys of other plugins that have no public half are like `oct`.
 
         Raises:
             UnsupportedKeyError: the type is not among `key_types`, or the public half is missing or not laid out
                 as the type says.
         """
-        if key.type == "oct":
+        if key.type == "oct" or (key.public is None and key.type not in _OURS):
             return None
         from keywright_jose.jwk.codec import key_thumbprint
 
-        return key_thumbprint(key)
+        return key_thumbprint(key, self._others)
 
     def sniff(self, data: Secret) -> bool:
         """Whether it starts with `{`, whitespace aside."""

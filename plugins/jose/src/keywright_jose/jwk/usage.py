@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from keywright_jose.json import is_text
@@ -63,12 +63,12 @@ def is_key_id(text: object) -> bool:
     return isinstance(text, str) and re.fullmatch(KEY_ID, text) is not None
 
 
-def usage_problem(type: str, attributes: Mapping[str, object]) -> _Texts | None:
+def usage_problem(type: str, attributes: Mapping[str, object], own: Sequence[str] = ()) -> _Texts | None:
     """What is wrong with the informative members of a key of this type, as a message and a hint; None if nothing.
 
-    Names that no RFC above registers are kept and not judged.
+    `own` are the algorithms of a key type of another plugin. Names that no RFC above registers are kept and not judged.
     """
-    return _form_problem(attributes) or _type_problem(type, attributes) or _contradiction(attributes)
+    return _form_problem(attributes) or _type_problem(type, attributes, own) or _contradiction(attributes)
 
 
 def published_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
@@ -97,9 +97,10 @@ def _form_problem(attributes: Mapping[str, object]) -> _Texts | None:
     return None
 
 
-def _type_problem(type: str, attributes: Mapping[str, object]) -> _Texts | None:
-    algorithm = _ALGORITHMS.get(str(attributes.get("alg")))
-    if algorithm is not None and type not in algorithm[1]:
+def _type_problem(type: str, attributes: Mapping[str, object], own: Sequence[str]) -> _Texts | None:
+    name = str(attributes.get("alg"))
+    algorithm = _ALGORITHMS.get(name)
+    if algorithm is not None and type not in algorithm[1] and name not in own:
         return f"the JWK member alg does not fit a key of the type {type}", "correct it or leave it out"
     if attributes.get("use") == _IMPOSSIBLE_USE.get(type, ""):
         return f"the JWK member use does not fit a key of the type {type}", "correct it or leave it out"
