@@ -24,7 +24,7 @@ from keywright.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from keywright_file.backend import TIMEOUT
+from keywright_file import TIMEOUT
 from keywright_file.files import COMPLETING, CONFIRMING, READING, WRITING
 from keywright_file.store import FileStore
 from keywright_file.write import write

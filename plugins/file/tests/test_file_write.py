@@ -19,7 +19,7 @@ from support.problems import lines_of
 
 from keywright import Record, Revision, Secret, State
 from keywright.errors import DurabilityError, KeyExistsError, KeyNotFoundError
-from keywright_file.backend import TIMEOUT
+from keywright_file import TIMEOUT
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]

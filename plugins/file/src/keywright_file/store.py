@@ -12,20 +12,8 @@ from typing import Self, TypeVar
 
 from keywright import Guard, Problem, Record, RecordInfo, Reference, Revision, Secret
 from keywright.errors import CorruptedStoreError, StoreError, StoreUnavailableError
+from keywright_file import layout
 from keywright_file.files import READING, Directory, exists
-from keywright_file.layout import (
-    FORMAT,
-    PRIVATE,
-    gone,
-    holds_store,
-    no_such_version,
-    open_name,
-    open_root,
-    open_version,
-    read_version,
-    read_versions,
-    walk,
-)
 from keywright_file.write import (
     Writer,
     check_guard,
@@ -91,13 +79,13 @@ class FileStore:
         subject = f"{name}@{version} in {self._path}"
 
         def read(root: int) -> Record:
-            with open_version(root, name, version, subject) as directory:
-                found = read_version(directory, name, version, subject, with_payload=True)
+            with layout.open_version(root, name, version, subject) as directory:
+                found = layout.read_version(directory, name, version, subject, with_payload=True)
             return Record(found.info, found.payload)
 
         record = self._read(subject, read)
         if record is None:
-            raise no_such_version(name, version)
+            raise layout.no_such_version(name, version)
         return record
 
     def versions(self, name: str) -> Sequence[RecordInfo]:
@@ -105,11 +93,11 @@ class FileStore:
 
         def read(root: int) -> tuple[RecordInfo, ...]:
             try:
-                directory = open_name(root, name, f"{name} in {self._path}")
+                directory = layout.open_name(root, name, f"{name} in {self._path}")
             except FileNotFoundError:
                 return ()
             with directory as opened:
-                return read_versions(opened, name, self._path)
+                return layout.read_versions(opened, name, self._path)
 
         return self._read(f"{name} in {self._path}", read) or ()
 
@@ -119,7 +107,7 @@ class FileStore:
         Lazy: names that come or go while it is read may be seen or not. It opens no metadata and no key.
         """
         end = None if limit is None else max(limit, 0)
-        return self._each(lambda root: islice(walk(root, self._path, prefix, after), end))
+        return self._each(lambda root: islice(layout.walk(root, self._path, prefix, after), end))
 
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version, and the store if it does not exist yet. Returns its info with the revision filled in.
@@ -213,18 +201,18 @@ class FileStore:
         """The root, checked; None if it does not exist and never did."""
         self._check_open()
         known = self._known  # before looking: another thread may make the store meanwhile
-        root = open_root(self._path)
+        root = layout.open_root(self._path)
         if root is None:
             if known is not None:
-                raise gone(self._path)
+                raise layout.gone(self._path)
             return None
         try:
             identity = _identity(root.status)
-            if identity != known or not exists(f"{PRIVATE}/{FORMAT}", root.descriptor):
-                if holds_store(root.descriptor, self._path):
+            if identity != known or not exists(f"{layout.PRIVATE}/{layout.FORMAT}", root.descriptor):
+                if layout.holds_store(root.descriptor, self._path):
                     self._known = identity
                 elif known is not None:
-                    raise gone(self._path)
+                    raise layout.gone(self._path)
         except BaseException:
             os.close(root.descriptor)
             raise
@@ -246,7 +234,7 @@ class FileStore:
                     pass
                 with (
                     suppress(FileNotFoundError),  # no lock file, so no writer
-                    Directory(PRIVATE, subject, parent=opened) as private,
+                    Directory(layout.PRIVATE, subject, parent=opened) as private,
                 ):
                     return under_lock(private, subject, lambda _: read(opened), patience=self._patience, shared=True)
                 return read(opened)
@@ -254,7 +242,7 @@ class FileStore:
     def _recover(self, root: int) -> None:
         # A user who may only read can do without; if it fails, the next write tries again and reports why.
         with suppress(OSError, StoreError):
-            with Directory(PRIVATE, self._path, parent=root) as private:
+            with Directory(layout.PRIVATE, self._path, parent=root) as private:
                 found = has_leftovers(private, self._path)
             if found:
                 write(self._path, self._path, lambda _: None, patience=0)

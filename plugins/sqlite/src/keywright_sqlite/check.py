@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from keywright import Problem
@@ -112,12 +113,9 @@ def _content(connection: sqlite3.Connection, path: str) -> Iterator[Problem]:
 
 
 def _tables() -> list[tuple[str, str, str, str]]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
         return connection.execute(_TABLES).fetchall()
-    finally:
-        connection.close()
 
 
 def _is_so(connection: sqlite3.Connection, question: str) -> bool:
