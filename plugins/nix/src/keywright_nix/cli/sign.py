@@ -147,12 +147,11 @@ class _Run:
             cache.check()
             job = self._job._replace(store_dir=read_store_dir(cache.directory))
             jobs = jobs_for(cache, self._most) if self._jobs is None else self._jobs
-            # The count, which reads every name once more, is needed for the progress bar only.
-            total = cache.count() if _is_watched(self._context) else None
             with (
-                self._context.progress(total, "narinfos") as progress,
+                self._context.progress(None, "narinfos") as progress,
                 closing(sign_all(cache, descriptor, job, jobs=jobs, insists=self._jobs is not None)) as outcomes,
             ):
+                progress.expect(cache.count)  # this reads every name once more, and is needed for the bar alone
                 for _, outcome in outcomes:
                     self._counts[outcome.kind] += 1
                     if outcome.clashing:
@@ -198,11 +197,6 @@ class _Run:
         else:
             self._context.print(self._summary())
         return self._problems.exit_code
-
-
-def _is_watched(context: Context) -> bool:
-    """Whether `Context.progress` draws."""
-    return sys.stderr is not None and sys.stderr.isatty() and not (context.quiet or context.json)
 
 
 # ---- `nix sign -`: fingerprints in JSON lines in, the same with signatures out, for paths that have no narinfo here

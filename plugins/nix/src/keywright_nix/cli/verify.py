@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keywright.errors import ConfigError, FormatError, KeywrightError
+from keywright.errors import ConfigError, KeywrightError
 from keywright_nix.cache import find_caches, read_store_dir
 from keywright_nix.cli.problems import Problems
-from keywright_nix.narinfo import NarInfo, store_directory_of
+from keywright_nix.narinfo import parse_of_store
 from keywright_nix.rewrite import read_narinfo
 from keywright_nix.signature import judge, sentence
 from keywright_nix.trusted import TrustedKeys, parse_trusted
@@ -87,13 +87,14 @@ class _Run:
 
     def verify(self, cache: Cache) -> None:
         """Check the narinfos of a cache."""
-        total = cache.count()
+        cache.check()
         try:
             store = read_store_dir(cache.directory)
         except KeywrightError as error:
             store = b""
             self._report_problem(error)
-        with self._context.progress(total, "narinfos") as progress:
+        with self._context.progress(None, "narinfos") as progress:
+            progress.expect(cache.count)
             for name in cache.names():
                 try:
                     document = self._verify(f"{cache.directory}/{name}", store)
@@ -113,14 +114,10 @@ class _Run:
             KeywrightError: It cannot be read, or is malformed.
         """
         try:
-            info = NarInfo.parse(read_narinfo(path)[0], where=path)
+            info = parse_of_store(read_narinfo(path)[0], path, store)
         except FileNotFoundError:
             self._counts["gone"] += 1
             return None
-        if store and store_directory_of(info.fingerprint()) != store:
-            raise FormatError(
-                f"{path}: StorePath is of another store than nix-cache-info says", hint="take it out of this cache"
-            )
         verdict = judge(info.fingerprint(), info.signatures, self._trusted.keys)
         self._stray.update(verdict.stray)
         self._counts["odd"] += not verdict.is_canonical
