@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context as Context
+    from keywright.cli.parser import pairs_of as pairs_of
+    from keywright.cli.parser import time_of as time_of
     from keywright.config.load import Config as Config
     from keywright.edwards25519 import PointProblem as PointProblem
     from keywright.edwards25519 import ed25519_point_problem as ed25519_point_problem
@@ -160,6 +162,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "keywright.cli.context": "Context",
+    "keywright.cli.parser": "pairs_of time_of",
     "keywright.config.load": "Config",
     "keywright.edwards25519": "PointProblem ed25519_point_problem",
     "keywright.events": "KeyEvent ReviewRequest",

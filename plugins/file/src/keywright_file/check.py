@@ -29,10 +29,7 @@ def check(root: int, path: str, patience: float) -> Iterator[Problem]:
         return  # there was never a write
     with directory as private:
         settled = _Settled(private, path, patience)
-        problems = [
-            *_caught(path, settled(lambda: _private(private, path))),
-            *_caught(path, _names(root, "", settled)),
-        ]
+        problems = [*_caught(path, settled(lambda: _private(private, path))), *_caught(path, _names(root, "", settled))]
     # One problem may be met by more than one way.
     yield from dict.fromkeys(problems)
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, InvalidSignatureError
 from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
     check_type,
     check_use,
     complete_halves,
     hash_of,
+    invalid_signature,
     needed_secret,
     public_half,
 )
@@ -118,7 +117,7 @@ class EllipticCurve(NamedTuple):
             try:
                 check(encode_dss_signature(r, s), message, method)
             except InvalidSignature:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
+                raise invalid_signature() from None
 
         return verify
 

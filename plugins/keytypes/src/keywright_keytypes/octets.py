@@ -6,14 +6,13 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
-from keywright.errors import InvalidKeyError, InvalidSignatureError
+from keywright.errors import InvalidKeyError
 from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
     check_type,
     check_use,
     checked_integer,
     hash_of,
+    invalid_signature,
     needed_secret,
 )
 
@@ -85,7 +84,7 @@ class Oct:
         def verify(message: bytes, signature: bytes) -> None:
             # The right tag is a secret too: it goes into no local that a traceback would show.
             if not compare_digest(tag(message), signature):
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
+                raise invalid_signature()
 
         return verify
 

@@ -9,13 +9,12 @@ import os
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from keywright import Key, PointProblem, Secret, ed25519_point_problem
-from keywright.errors import InvalidKeyError, InvalidSignatureError, UnsupportedOperationError
+from keywright.errors import InvalidKeyError, UnsupportedOperationError
 from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
     check_type,
     check_use,
     complete_halves,
+    invalid_signature,
     needed_secret,
     public_half,
 )
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 _BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
-_CANNOT_SIGN: Final = "a key of type x25519 agrees on secrets and cannot sign or verify"
-_USE_ED25519: Final = "use ed25519 for signatures"
 _POINT_PROBLEMS: Final = {
     PointProblem.LENGTH: ("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5)", "give the point alone"),
     PointProblem.NOT_CANONICAL: (
@@ -113,11 +110,11 @@ class Ed25519:
         def verify(message: bytes, signature: bytes) -> None:
             # What libsodium takes is the signature and the message in one: a longer one would eat from the message.
             if len(signature) != _SIGNATURE_BYTES:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
+                raise invalid_signature()
             try:
                 crypto_sign_open(_octets(signature) + _octets(message), public)
             except BadSignatureError:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
+                raise invalid_signature() from None
 
         return verify
 
@@ -197,15 +194,11 @@ class X25519:
         Raises:
             UnsupportedOperationError: always.
         """
-        raise UnsupportedOperationError(_CANNOT_SIGN, hint=_USE_ED25519)
+        raise UnsupportedOperationError(
+            "a key of type x25519 agrees on secrets and cannot sign or verify", hint="use ed25519 for signatures"
+        )
 
-    def verifier(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them
-        """Refused.
-
-        Raises:
-            UnsupportedOperationError: always.
-        """
-        raise UnsupportedOperationError(_CANNOT_SIGN, hint=_USE_ED25519)
+    verifier = signer
 
 
 def _x25519_public(secret: Secret) -> bytes:

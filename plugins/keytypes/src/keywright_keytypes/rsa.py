@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
-from keywright.errors import InvalidKeyError, InvalidSignatureError
+from keywright.errors import InvalidKeyError
 from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
     check_type,
     check_use,
     checked_integer,
     complete_halves,
     hash_of,
+    invalid_signature,
     needed_secret,
     public_half,
 )
@@ -110,11 +109,11 @@ class Rsa:
         def verify(message: bytes, signature: bytes) -> None:
             # The library would take a PSS signature without its leading zeros; RFC 8017 §8.1.2 step 1 does not.
             if len(signature) != size:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
+                raise invalid_signature()
             try:
                 check(signature, message, padding, digest)
             except InvalidSignature:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
+                raise invalid_signature() from None
 
         return verify
 

@@ -12,13 +12,7 @@ from threading import RLock, get_ident
 from typing import Final, TypeVar
 from weakref import WeakSet
 
-from keywright.errors import (
-    CorruptedStoreError,
-    DurabilityError,
-    ReadOnlyStoreError,
-    StoreError,
-    StoreUnavailableError,
-)
+from keywright.errors import CorruptedStoreError, DurabilityError, ReadOnlyStoreError, StoreError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.database import connect, erase_log, image, is_full, translate
 

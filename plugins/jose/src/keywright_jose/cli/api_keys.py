@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from keywright.errors import ConfigError
-from keywright_jose.cli.options import labels_of, time_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -75,10 +74,11 @@ def _configure_revoke(parser: ArgumentParser) -> None:
 
 
 def _create(arguments: Namespace, context: Context) -> int:
+    from keywright import pairs_of, time_of
     from keywright_jose.api_keys import create_api_key
 
-    labels = labels_of(arguments.label)
-    expires = None if arguments.expires is None else time_of(arguments.expires, context.ring.now())
+    labels = pairs_of(arguments.label, "--label")
+    expires = time_of(arguments.expires, "--expires", context.ring.now())
     made = create_api_key(context.ring, labels=labels, expires=expires)
     context.warn_of_forgetting(f"api-keys/{made.key_id}")
     context.write(_shown(made, as_json=context.json))
@@ -104,9 +104,10 @@ def _verify(_arguments: Namespace, context: Context) -> int:
 
 
 def _list(arguments: Namespace, context: Context) -> int:
+    from keywright import pairs_of
     from keywright_jose.api_keys import list_api_keys
 
-    for found in list_api_keys(context.ring, labels=labels_of(arguments.label)):
+    for found in list_api_keys(context.ring, labels=pairs_of(arguments.label, "--label")):
         if context.json:
             context.print_json(_document(found))
         else:

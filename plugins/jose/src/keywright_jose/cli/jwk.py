@@ -62,35 +62,21 @@ def add_jwk_commands(commands: Commands) -> None:
 
 
 def _configure_secret_key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--bits",
-        type=int,
-        default=2048,
-        metavar="N",
-        help="size in bits: 512, 1024, 2048, 4096 or any other multiple of 8 from 128 to 8192 (default: 2048)",
-    )
+    sizes = "512, 1024, 2048, 4096 or any other multiple of 8 from 128 to 8192 (default: 2048)"
+    parser.add_argument("--bits", type=int, default=2048, metavar="N", help=f"size in bits: {sizes}")
     _configure_output(parser)
     parser.add_argument_group("recommended sizes of a secret key, in bits, by use (RFC 7518)", RECOMMENDED_SIZES)
 
 
 def _configure_curve_key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--curve",
-        default="P-256",
-        metavar="C",
-        help="P-256, P-384, P-521 (sign, agree), Ed25519 (sign) or X25519 (agree) (default: P-256)",
-    )
+    curves = "P-256, P-384, P-521 (sign, agree), Ed25519 (sign) or X25519 (agree) (default: P-256)"
+    parser.add_argument("--curve", default="P-256", metavar="C", help=curves)
     _configure_output(parser)
 
 
 def _configure_rsa_key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--bits",
-        type=int,
-        default=3072,
-        metavar="N",
-        help="size of the modulus in bits: a multiple of 8 from 2048 to 8192 (default: 3072)",
-    )
+    sizes = "a multiple of 8 from 2048 to 8192 (default: 3072)"
+    parser.add_argument("--bits", type=int, default=3072, metavar="N", help=f"size of the modulus in bits: {sizes}")
     _configure_output(parser)
 
 
@@ -100,12 +86,8 @@ def _configure_thumbprint(parser: ArgumentParser) -> None:
 
 
 def _configure_output(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--format",
-        choices=("object", "base64"),
-        default="object",
-        help="object: JSON (the default); base64: that JSON in standard base64",
-    )
+    forms = "object: JSON (the default); base64: that JSON in standard base64"
+    parser.add_argument("--format", choices=("object", "base64"), default="object", help=forms)
     add_output_options(parser)
 
 

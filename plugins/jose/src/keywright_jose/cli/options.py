@@ -10,7 +10,6 @@ from keywright.errors import ConfigError, FormatError, UnsupportedOperationError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from datetime import datetime
 
     from keywright import Context
     from keywright_jose.jwk.members import Members
@@ -104,54 +103,6 @@ def seconds_of(text: str, option: str, least: int, most: int, longest: str) -> i
             f"{longest}"
         )
     return seconds
-
-
-def time_of(text: str, now: datetime) -> datetime:
-    """A time: RFC 3339 with a zone, a date (midnight UTC), or a duration from `now`.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    from contextlib import suppress
-
-    from keywright import parse_duration
-
-    with suppress(ValueError, OverflowError):
-        return now + parse_duration(text)
-    with suppress(ValueError, OverflowError):
-        return _date_or_time(text)
-    raise ConfigError(
-        "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at most "
-        "36500d"
-    )
-
-
-def _date_or_time(text: str) -> datetime:
-    import re
-    from datetime import UTC, datetime
-
-    from keywright import parse_time
-
-    if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return parse_time(text)
-
-
-def labels_of(words: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` words as labels.
-
-    Raises:
-        ConfigError: one has no `=`, or a name stands twice.
-    """
-    labels: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise ConfigError("--label takes NAME=VALUE", hint="write it so")
-        if name in labels:
-            raise ConfigError("--label names one thing twice", hint="leave one out")
-        labels[name] = value
-    return labels
 
 
 def pairs(words: Sequence[str], option: str) -> dict[str, object]:

@@ -14,12 +14,7 @@ from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keywright import Key, Secret
-from keywright.errors import (
-    FormatError,
-    InvalidKeyError,
-    InvalidSignatureError,
-    MalformedTokenError,
-)
+from keywright.errors import FormatError, InvalidKeyError, InvalidSignatureError, MalformedTokenError
 from keywright_jose._jose import Encrypted, aes_wrapping_key, decrypt, encrypt, rsa_wrapping_key, unwrap, wrap
 from keywright_jose.json import decode_segment, encode_base64url
 from keywright_jose.jwe.algorithms import AGREEING, ContentAlgorithm, KeyAlgorithm, cannot_encrypt
