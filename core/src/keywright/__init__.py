@@ -11,6 +11,10 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context as Context
+    from keywright.cli.parser import add_flag as add_flag
+    from keywright.cli.parser import add_list as add_list
+    from keywright.cli.parser import add_output as add_output
+    from keywright.cli.parser import add_value as add_value
     from keywright.cli.parser import pairs_of as pairs_of
     from keywright.cli.parser import time_of as time_of
     from keywright.config.load import Config as Config
@@ -162,7 +166,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "keywright.cli.context": "Context",
-    "keywright.cli.parser": "pairs_of time_of",
+    "keywright.cli.parser": "add_flag add_list add_output add_value pairs_of time_of",
     "keywright.config.load": "Config",
     "keywright.edwards25519": "PointProblem ed25519_point_problem",
     "keywright.events": "KeyEvent ReviewRequest",

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from keywright import Key, PointProblem, Secret, ed25519_point_problem
 from keywright.errors import InvalidKeyError, UnsupportedOperationError
-from keywright_keytypes.common import (
-    check_type,
-    check_use,
-    complete_halves,
-    invalid_signature,
-    needed_secret,
-    public_half,
-)
+from keywright_keytypes import common
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +57,7 @@ class Ed25519:
             InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
                 together, or a public half that is not such a point.
         """
-        return complete_halves(key, self.name, _ed25519_public, _checked_point)
+        return common.complete_halves(key, self.name, _ed25519_public, _checked_point)
 
     def bits(self, key: Key) -> int:
         """256, as ssh-keygen counts it.
@@ -72,7 +65,7 @@ class Ed25519:
         Raises:
             InvalidKeyError: another type.
         """
-        check_type(key, self.name)
+        common.check_type(key, self.name)
         return 256
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
@@ -85,8 +78,8 @@ class Ed25519:
         """
         from nacl.bindings import crypto_sign
 
-        check_use(key, algorithm, self)
-        secret = needed_secret(key)
+        common.check_use(key, algorithm, self)
+        secret = common.needed_secret(key)
         both = _Hidden(secret.reveal() + _ed25519_public(secret))  # as libsodium wants it
 
         def sign(message: bytes) -> bytes:
@@ -104,17 +97,17 @@ class Ed25519:
         from nacl.bindings import crypto_sign_open
         from nacl.exceptions import BadSignatureError
 
-        check_use(key, algorithm, self)
-        public = _checked_point(public_half(key, _ed25519_public))
+        common.check_use(key, algorithm, self)
+        public = _checked_point(common.public_half(key, _ed25519_public))
 
         def verify(message: bytes, signature: bytes) -> None:
             # What libsodium takes is the signature and the message in one: a longer one would eat from the message.
             if len(signature) != _SIGNATURE_BYTES:
-                raise invalid_signature()
+                raise common.invalid_signature()
             try:
                 crypto_sign_open(_octets(signature) + _octets(message), public)
             except BadSignatureError:
-                raise invalid_signature() from None
+                raise common.invalid_signature() from None
 
         return verify
 
@@ -177,7 +170,7 @@ class X25519:
             InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
                 together, or a public half of low order (all zeros among them).
         """
-        return complete_halves(key, self.name, _x25519_public, _check_u)
+        return common.complete_halves(key, self.name, _x25519_public, _check_u)
 
     def bits(self, key: Key) -> int:
         """256: the length of both halves.
@@ -185,7 +178,7 @@ class X25519:
         Raises:
             InvalidKeyError: another type.
         """
-        check_type(key, self.name)
+        common.check_type(key, self.name)
         return 256
 
     def signer(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them

@@ -107,8 +107,7 @@ class Cache:
                 raise _unreadable(path, error) from None
 
     def count(self) -> int:
-        """How many narinfos exist now. It reads every name. Raises: as `check`."""
-        self.check()
+        """How many narinfos exist now. It reads every name. Raises: as `names`."""
         return sum(1 for _ in self.names())
 
     def _listed(self) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from keywright import add_flag, add_list, add_value, pairs_of, time_of
 from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,26 +56,21 @@ def _configure_nothing(_parser: ArgumentParser) -> None:
 
 
 def _configure_create(parser: ArgumentParser) -> None:
-    _add_label_option(parser, "whose it is, such as user_id=7 (repeatable)")
-    parser.add_argument("--expires", metavar="T", help="when it ends: a time, a date, or from now on (90d)")
+    add_list(parser, "--label", "K=V", "whose it is, such as user_id=7 (repeatable)")
+    add_value(parser, "--expires", "T", "when it ends: a time, a date, or from now on (90d)")
 
 
 def _configure_list(parser: ArgumentParser) -> None:
-    _add_label_option(parser, "those that have this label (repeatable)")
-
-
-def _add_label_option(parser: ArgumentParser, help: str) -> None:
-    parser.add_argument("--label", metavar="K=V", action="append", default=[], help=help)
+    add_list(parser, "--label", "K=V", "those that have this label (repeatable)")
 
 
 def _configure_revoke(parser: ArgumentParser) -> None:
     parser.add_argument("key_id", metavar="KEY_ID", help="which one; not the API key itself")
-    parser.add_argument("--reason", metavar="TEXT", default="", help="why, to be kept with it")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_value(parser, "--reason", "TEXT", "why, to be kept with it", default="")
+    add_flag(parser, "--yes", "do not ask")
 
 
 def _create(arguments: Namespace, context: Context) -> int:
-    from keywright import pairs_of, time_of
     from keywright_jose.api_keys import create_api_key
 
     labels = pairs_of(arguments.label, "--label")
@@ -104,7 +100,6 @@ def _verify(_arguments: Namespace, context: Context) -> int:
 
 
 def _list(arguments: Namespace, context: Context) -> int:
-    from keywright import pairs_of
     from keywright_jose.api_keys import list_api_keys
 
     for found in list_api_keys(context.ring, labels=pairs_of(arguments.label, "--label")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright_jose.cli.options import add_output_options
+from keywright import add_flag, add_output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -59,6 +59,13 @@ def add_jwk_commands(commands: Commands) -> None:
         examples=("keywright jose jwk thumbprint signing.jwk", "keywright jose jwk thumbprint < signing.jwk"),
         uses="plugins",
     )
+    commands.add(
+        "jose jwks",
+        help="print the public keys that verify tokens, as a JWK Set",
+        configure=_configure_set,
+        run=_print_set,
+        examples=("keywright jose jwks prod/jwt", "keywright jose jwks prod/jwt -o /srv/www/.well-known/jwks.json"),
+    )
 
 
 def _configure_secret_key(parser: ArgumentParser) -> None:
@@ -82,13 +89,13 @@ def _configure_rsa_key(parser: ArgumentParser) -> None:
 
 def _configure_thumbprint(parser: ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="the JWK, secret or public; - or nothing: stdin")
-    add_output_options(parser)
+    add_output(parser)
 
 
 def _configure_output(parser: ArgumentParser) -> None:
     forms = "object: JSON (the default); base64: that JSON in standard base64"
     parser.add_argument("--format", choices=("object", "base64"), default="object", help=forms)
-    add_output_options(parser)
+    add_output(parser)
 
 
 def _create_secret_key(arguments: Namespace, context: Context) -> int:
@@ -134,28 +141,13 @@ def _print_key(members: Members, arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def add_jwks_command(commands: Commands) -> None:
-    """Add it to the table."""
-    commands.add(
-        "jose jwks",
-        help="print the public keys that verify tokens, as a JWK Set",
-        configure=_configure_set,
-        run=_print_set,
-        examples=("keywright jose jwks prod/jwt", "keywright jose jwks prod/jwt -o /srv/www/.well-known/jwks.json"),
-    )
-
-
 def _configure_set(parser: ArgumentParser) -> None:
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="a name in the ring; none: all asymmetric keys of the format jwk"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="bring FILE up to date instead: a new one has mode 0644, and one that is right already is not touched",
-    )
-    parser.add_argument("--force", action="store_true", help="replace FILE though it is not a public JWK Set")
+    output = "bring FILE up to date instead: a new one has mode 0644, and one that is right already is not touched"
+    parser.add_argument("-o", "--output", metavar="FILE", help=output)
+    add_flag(parser, "--force", "replace FILE though it is not a public JWK Set")
 
 
 def _print_set(arguments: Namespace, context: Context) -> int:

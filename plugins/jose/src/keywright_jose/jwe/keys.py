@@ -75,7 +75,7 @@ def decrypting_keys(given: JweKeyInput, algorithm: KeyAlgorithm, content: Conten
     """
     if not isinstance(given, Key) and is_set(members := _members(given, "decrypt")):
         # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
-        found = tuple(key for key in keys_of_set(members, OWN) if _decrypts(key, algorithm, content))
+        found = tuple(key for key in keys_of_set(members, OWN) if not _refusal(key, algorithm, content))
         if not found:
             raise InvalidKeyError(
                 "this JWK Set has no key that decrypts with these algorithms", hint="use the right set"
@@ -118,12 +118,13 @@ def _members(given: JweKeyInput, encrypt: str) -> Members:
     return given
 
 
-def _decrypts(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> bool:
+def _refusal(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> KeywrightError | None:
+    """Why one of several keys is not for this; None if it decrypts."""
     try:
         check_decrypting(key, algorithm, content)
-    except (InvalidKeyError, PolicyError, UnsupportedOperationError):
-        return False
-    return True
+    except (InvalidKeyError, PolicyError, UnsupportedOperationError) as refusal:
+        return refusal
+    return None
 
 
 def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, operations: tuple[str, ...]) -> None:
@@ -205,10 +206,9 @@ def _of_ring(
     refusals: list[KeywrightError] = []
     for one in named:
         key = one.load()
-        try:
-            check_decrypting(key, algorithm, content)
-        except (InvalidKeyError, PolicyError, UnsupportedOperationError) as refusal:
-            # Versions may differ in type and use: that one is not for this says nothing of the others.
+        # Versions may differ in type and use: that one is not for this says nothing of the others.
+        refusal = _refusal(key, algorithm, content)
+        if refusal:
             refusals.append(refusal)
         else:
             found.append(Candidate(key, f"{one.name}@{one.version}"))
