@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from keywright.cli.context import Context as Context
+    from keywright.cli.context import print_either as print_either
+    from keywright.cli.failures import failure_document as failure_document
     from keywright.cli.parser import add_flag as add_flag
     from keywright.cli.parser import add_list as add_list
     from keywright.cli.parser import add_output as add_output
@@ -165,7 +167,8 @@ if TYPE_CHECKING:
     from keywright.text import parse_duration as parse_duration
 
 _MODULES = {
-    "keywright.cli.context": "Context",
+    "keywright.cli.context": "Context print_either",
+    "keywright.cli.failures": "failure_document",
     "keywright.cli.parser": "add_flag add_list add_output add_value pairs_of time_of",
     "keywright.config.load": "Config",
     "keywright.edwards25519": "PointProblem ed25519_point_problem",

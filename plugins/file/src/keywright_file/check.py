@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from keywright import Problem
-from keywright.errors import KeywrightError, StoreError
+from keywright.errors import StoreError
 from keywright.files import OPEN_TO_OTHERS
 from keywright_file import layout
 from keywright_file.files import READING, Directory, check_file, check_key_file, status
@@ -53,7 +53,7 @@ class _Settled:
             except FileNotFoundError:
                 pass  # no lock file, so no writer
             except StoreError as error:
-                found = [_problem(self.path, error)]
+                found = [Problem.of(self.path, error)]
         yield from found
 
 
@@ -66,7 +66,7 @@ def _private(private: int, path: str) -> Iterator[Problem]:
         elif entry in (layout.FORMAT, layout.LOCK, layout.PENDING):
             yield from _caught(path, _file(private, entry, f"{path}/{layout.PRIVATE}/{entry}"))
         else:
-            yield _problem(path, layout.unexpected(path, layout.IN_THE_PRIVATE_AREA, f"{layout.PRIVATE}/{entry}"))
+            yield Problem.of(path, layout.unexpected(path, layout.IN_THE_PRIVATE_AREA, f"{layout.PRIVATE}/{entry}"))
     if layout.PENDING in entries:
         yield Problem(path, "an interrupted write is not completed", "fix the other problems, then write to the store")
 
@@ -119,13 +119,13 @@ def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[Problem
         message = "a removal was interrupted, and hides its versions"
         yield Problem(subject, message, f"remove the directory, or {layout.REMOVED} in it")
     elif not stat.S_ISDIR(mode):
-        yield _problem(subject, layout.misplaced_file(name, entry, subject))
+        yield Problem.of(subject, layout.misplaced_file(name, entry, subject))
     elif not entry.startswith("@"):
-        yield _problem(path, layout.unexpected(path, layout.NOT_A_NAME, layout.below(name, entry)))
+        yield Problem.of(path, layout.unexpected(path, layout.NOT_A_NAME, layout.below(name, entry)))
     elif number is None:
-        yield _problem(subject, layout.unexpected(subject, layout.NOT_A_VERSION, layout.below(name, entry)))
+        yield Problem.of(subject, layout.unexpected(subject, layout.NOT_A_VERSION, layout.below(name, entry)))
     elif not name:
-        yield _problem(path, layout.unexpected(path, layout.OUTSIDE_A_NAME, entry))
+        yield Problem.of(path, layout.unexpected(path, layout.OUTSIDE_A_NAME, entry))
     else:
         version = f"{name}@{number} in {path}"
         with Directory(entry, version, parent=directory) as opened:
@@ -137,7 +137,7 @@ def _version(directory: int, name: str, number: int, subject: str) -> Iterator[P
     for file in sorted(os.listdir(directory)):
         if file.startswith("."):
             # No fault of the store's, but editors keep copies of what they edit under such names.
-            yield _problem(subject, layout.unexpected(subject, layout.BESIDE_THE_KEY, f"{name}/@{number}/{file}"))
+            yield Problem.of(subject, layout.unexpected(subject, layout.BESIDE_THE_KEY, f"{name}/@{number}/{file}"))
         elif layout.is_file(file):
             yield from _caught(subject, _file(directory, file, subject))
     version = layout.read_version(directory, name, number, subject, with_payload=True)
@@ -182,10 +182,6 @@ def _caught(subject: str, faults: Iterable[Problem]) -> Iterator[Problem]:
     try:
         yield from faults
     except StoreError as error:
-        yield _problem(subject, error)
+        yield Problem.of(subject, error)
     except OSError as error:
-        yield _problem(subject, READING.error(error, subject))
-
-
-def _problem(subject: str, error: KeywrightError) -> Problem:
-    return Problem(subject, str(error).removeprefix(f"{subject}: "), error.hint or "correct it")
+        yield Problem.of(subject, READING.error(error, subject))

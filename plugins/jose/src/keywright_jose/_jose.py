@@ -28,7 +28,7 @@ from jose.exceptions import JOSEError, JWEError
 
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, PluginError
-from keywright_jose.keys import is_public_key, private_object, public_object
+from keywright_jose.keys import check_not_public, private_object, public_object
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -151,11 +151,7 @@ def _hmac_key(key: Key, algorithm: str) -> JoseKey:
         raise InvalidKeyError(
             f"{algorithm} needs a key of at least {algorithm[-3:]} bits (RFC 7518 §3.2)", hint="make a longer one"
         )
-    if is_public_key(octets):
-        raise InvalidKeyError(
-            "the octets of this oct key are a public key or certificate, which anybody may know",
-            hint="verify with that key under an algorithm of its own kind",
-        )
+    check_not_public(octets, "verify with that key under an algorithm of its own kind")
     return _checked(_unless_refused(lambda: HmacKey(octets.reveal(), algorithm)), algorithm)
 
 

@@ -315,14 +315,11 @@ def _fitting(candidates: tuple[Candidate, ...], header: compact.Header) -> tuple
     Raises:
         InvalidSignatureError: there are none.
     """
-    if header.kid is None:
-        if len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
-            raise InvalidSignatureError(
-                "the token does not say which key of the set signed it (kid)", hint="have it issued with one"
-            )
-        named = candidates
-    else:
-        named = tuple(one for one in candidates if one.kid in (None, header.kid))
+    if header.kid is None and len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
+        raise InvalidSignatureError(
+            "the token does not say which key of the set signed it (kid)", hint="have it issued with one"
+        )
+    named = candidates if header.kid is None else tuple(one for one in candidates if one.kid in (None, header.kid))
     if not named:
         raise InvalidSignatureError("the token was signed with a key that is not among these (kid)", hint="refuse it")
     able = tuple(one for one in named if header.algorithm in one.checks)

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from keywright import Problem
-from keywright.errors import KeywrightError, StoreError
+from keywright.errors import StoreError
 from keywright_sqlite import files
 from keywright_sqlite.database import migrate
 
@@ -34,13 +34,9 @@ def check(session: Session) -> Iterator[Problem]:
     try:
         problems += session.read(lambda connection: [*_content(connection, session.path)]) or ()
     except StoreError as error:
-        problems.append(_problem(session.path, error))
+        problems.append(Problem.of(session.path, error))
     # Unsafe permissions are seen twice: looked for, and when the database is to be read.
     yield from dict.fromkeys(problems)
-
-
-def _problem(subject: str, error: KeywrightError) -> Problem:
-    return Problem(subject, str(error).removeprefix(subject).lstrip(": "), error.hint or "correct it")
 
 
 def _files(path: str) -> Iterator[Problem]:
@@ -52,7 +48,7 @@ def _files(path: str) -> Iterator[Problem]:
         if above is not None:
             yield from _directory(directory, above, placed=found is not None)
     except StoreError as error:
-        yield _problem(path, error)
+        yield Problem.of(path, error)
         return
     if log and found is None:
         yield Problem(
@@ -72,7 +68,7 @@ def _unsafe(path: str, found: os.stat_result) -> Iterator[Problem]:
     try:
         files.check(path, found)
     except StoreError as error:
-        yield _problem(path, error)
+        yield Problem.of(path, error)
     if found.st_nlink > 1:
         yield Problem(
             path,
@@ -91,7 +87,7 @@ def _directory(directory: str, above: os.stat_result, *, placed: bool) -> Iterat
     try:
         left = any(files.is_temporary(name) for name in os.listdir(directory))
     except OSError as error:
-        yield _problem(directory, files.LOOKUP.error(error, directory))
+        yield Problem.of(directory, files.LOOKUP.error(error, directory))
         return
     # Before the database is in its place, they may be at work.
     if placed and left:

@@ -5,72 +5,44 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from keywright import add_flag, add_list, add_value, pairs_of, time_of
+from keywright import add_flag, add_list, add_value, pairs_of, print_either, time_of
 from keywright.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from datetime import datetime
 
-    from keywright import Commands, Context, Secret
+    from keywright import Context, Secret
     from keywright_jose.api_keys import ApiKey, NewApiKey
 
 
 _MAXIMUM_BYTES = 1024
 
 
-def add_api_key_commands(commands: Commands) -> None:
-    """Add them to the table."""
-    commands.add(
-        "jose api-key create",
-        help="make an API key, print it this once, and store only what is needed to check it",
-        configure=_configure_create,
-        run=_create,
-        examples=("keywright jose api-key create --label user_id=7 --expires 90d",),
-    )
-    commands.add(
-        "jose api-key verify",
-        help="check an API key from stdin, and print whose it is",
-        configure=_configure_nothing,
-        run=_verify,
-        examples=("keywright jose api-key verify < api-key.txt",),
-    )
-    commands.add(
-        "jose api-key list",
-        help="list the API keys, revoked ones too",
-        configure=_configure_list,
-        run=_list,
-        examples=("keywright jose api-key list --label user_id=7",),
-    )
-    commands.add(
-        "jose api-key revoke",
-        help="end an API key permanently",
-        configure=_configure_revoke,
-        run=_revoke,
-        examples=("keywright jose api-key revoke mfrggzdfmztwq2lk --reason 'left the company'",),
-    )
+def configure_verify_key(_parser: ArgumentParser) -> None:
+    """`jose api-key verify` has none."""
 
 
-def _configure_nothing(_parser: ArgumentParser) -> None:
-    return
-
-
-def _configure_create(parser: ArgumentParser) -> None:
+def configure_create_key(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose api-key create`."""
     add_list(parser, "--label", "K=V", "whose it is, such as user_id=7 (repeatable)")
     add_value(parser, "--expires", "T", "when it ends: a time, a date, or from now on (90d)")
 
 
-def _configure_list(parser: ArgumentParser) -> None:
+def configure_list_keys(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose api-key list`."""
     add_list(parser, "--label", "K=V", "those that have this label (repeatable)")
 
 
-def _configure_revoke(parser: ArgumentParser) -> None:
+def configure_revoke_key(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose api-key revoke`."""
     parser.add_argument("key_id", metavar="KEY_ID", help="which one; not the API key itself")
     add_value(parser, "--reason", "TEXT", "why, to be kept with it", default="")
     add_flag(parser, "--yes", "do not ask")
 
 
-def _create(arguments: Namespace, context: Context) -> int:
+def create_key(arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key create`. Returns the exit code."""
     from keywright_jose.api_keys import create_api_key
 
     labels = pairs_of(arguments.label, "--label")
@@ -81,7 +53,8 @@ def _create(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _verify(_arguments: Namespace, context: Context) -> int:
+def verify_key(_arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key verify`. Returns the exit code."""
     from keywright_jose.api_keys import verify_api_key
 
     given = _given(context)
@@ -99,18 +72,17 @@ def _verify(_arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _list(arguments: Namespace, context: Context) -> int:
+def list_keys(arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key list`. Returns the exit code."""
     from keywright_jose.api_keys import list_api_keys
 
     for found in list_api_keys(context.ring, labels=pairs_of(arguments.label, "--label")):
-        if context.json:
-            context.print_json(_document(found))
-        else:
-            context.print(row_of(found))
+        print_either(context, _document(found), row_of(found))
     return 0
 
 
-def _revoke(arguments: Namespace, context: Context) -> int:
+def revoke_key(arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key revoke`. Returns the exit code."""
     from keywright_jose.api_keys import find_api_key, revoke_api_key
 
     found = find_api_key(context.ring, arguments.key_id)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from keywright import add_flag, add_list, add_output, add_value
+from keywright import add_flag, add_list, add_output, add_value, print_either
 from keywright.errors import ConfigError, FormatError, InvalidSignatureError, UnsupportedOperationError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from keywright import Commands, Context, Secret
+    from keywright import Context, Secret
     from keywright_jose.jwe.algorithms import KeyAlgorithm
     from keywright_jose.jwe.keys import JweKeyInput
     from keywright_jose.jwe.token import Jwe
@@ -20,53 +20,8 @@ if TYPE_CHECKING:
     from keywright_jose.jws import Jws
 
 
-def add_token_commands(commands: Commands) -> None:
-    """Add them to the table."""
-    commands.add(
-        "jose jws sign",
-        help="print a signed token (JWS) of claims",
-        configure=_configure_sign,
-        run=_sign,
-        examples=(
-            "keywright jose jws sign --key prod/jwt --ttl 15m < claims.json",
-            "keywright jose jws sign --key-file hs256.jwk --algorithm HS256 --header typ=JWT claims.json",
-        ),
-    )
-    commands.add(
-        "jose jws verify",
-        help="verify a signed token (JWS) and print its claims; exit code 1 if it is not good",
-        configure=_configure_verify,
-        run=_verify,
-        examples=(
-            "keywright jose jws verify --key prod/jwt token",
-            "keywright jose jws verify --key-file jwks.json --algorithm ES256 --claim aud=api --json < token",
-        ),
-    )
-    agreement = "--key-algorithm ECDH-ES --content-algorithm A256GCM"
-    wrapping = "--key-algorithm A256KW --content-algorithm A256GCM"
-    commands.add(
-        "jose jwe encrypt",
-        help="print an encrypted token (JWE) of any bytes",
-        configure=_configure_encrypt,
-        run=_encrypt,
-        examples=(
-            f"keywright jose jwe encrypt --key prod/box {agreement} < claims.json",
-            f"keywright jose jwe encrypt --key-file a256kw.jwk {wrapping} --header cty=JWT token",
-        ),
-    )
-    commands.add(
-        "jose jwe decrypt",
-        help="decrypt a token (JWE) and print what was encrypted; exit code 1 if it cannot be",
-        configure=_configure_decrypt,
-        run=_decrypt,
-        examples=(
-            f"keywright jose jwe decrypt --key prod/box {agreement} < token",
-            f"keywright jose jwe decrypt --key-file a256kw.jwk {wrapping} -o plaintext token",
-        ),
-    )
-
-
-def _configure_sign(parser: ArgumentParser) -> None:
+def configure_sign(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jws sign`."""
     _add_key_options(parser, "the name of a key of the ring", "a JWK")
     add_value(parser, "--algorithm", "A", "such as HS256 or ES256; needed unless the key says its own")
     _add_pairs_option(parser, "--header", "one more member of the header")
@@ -74,7 +29,8 @@ def _configure_sign(parser: ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="CLAIMS", help="a JSON object; - or nothing: stdin")
 
 
-def _configure_verify(parser: ArgumentParser) -> None:
+def configure_verify(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jws verify`."""
     _add_key_options(parser, "the name of a key of the ring", "a JWK or JWK Set")
     allowed = "one that is allowed, such as ES256; needed unless the key says its own; may be repeated"
     add_list(parser, "--algorithm", "A", allowed)
@@ -85,7 +41,8 @@ def _configure_verify(parser: ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="TOKEN", help="the token; - or nothing: stdin")
 
 
-def _sign(arguments: Namespace, context: Context) -> int:
+def sign(arguments: Namespace, context: Context) -> int:
+    """Run `jose jws sign`. Returns the exit code."""
     from keywright_jose.jws import bound_signer, check_algorithm, checked_headers, signer
     from keywright_jose.jwt import MAXIMUM_TTL, with_times
 
@@ -102,10 +59,14 @@ def _sign(arguments: Namespace, context: Context) -> int:
     else:
         bound = bound_signer(_read_key_file(arguments, context), arguments.algorithm, headers)
     token = bound.sign(with_times(claims, ttl, None))
-    return _print_token(token, context)
+    print_either(context, {"token": token}, token)
+    return 0
 
 
-def _verify(arguments: Namespace, context: Context) -> int:
+def verify(arguments: Namespace, context: Context) -> int:
+    """Run `jose jws verify`. Returns the exit code."""
+    from json import dumps
+
     from keywright_jose.jws import check_allowed
     from keywright_jose.jwt import MAXIMUM_DRIFT, read_claims, validate_claims
 
@@ -122,13 +83,8 @@ def _verify(arguments: Namespace, context: Context) -> int:
         return 0
     claims = read_claims(found.payload)
     validate_claims(claims, expected, drift, None)
-    if context.json:
-        context.print_json(_about(found) | {"claims": claims})
-    else:
-        import json
-
-        # In ASCII: what a token says may steer a terminal.
-        context.print(json.dumps(claims))
+    # In ASCII: what a token says may steer a terminal.
+    print_either(context, _about(found) | {"claims": claims}, dumps(claims))
     return 0
 
 
@@ -179,13 +135,15 @@ def _claims(data: bytes) -> dict[str, object]:
     return claims
 
 
-def _configure_encrypt(parser: ArgumentParser) -> None:
+def configure_encrypt(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jwe encrypt`."""
     _configure_key(parser, "a JWK, of an asymmetric key the public one will do")
     _add_pairs_option(parser, "--header", "one more member of the header")
     parser.add_argument("file", nargs="?", metavar="FILE", help="what to encrypt; - or nothing: stdin")
 
 
-def _configure_decrypt(parser: ArgumentParser) -> None:
+def configure_decrypt(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jwe decrypt`."""
     _configure_key(parser, "a secret JWK, or a JWK Set of such")
     add_output(parser)
     parser.add_argument("file", nargs="?", metavar="TOKEN", help="the token; - or nothing: stdin")
@@ -199,7 +157,8 @@ def _configure_key(parser: ArgumentParser, what: str) -> None:
     parser.add_argument("--content-algorithm", required=True, metavar="A", help="enc, such as A256GCM, A128CBC-HS256")
 
 
-def _encrypt(arguments: Namespace, context: Context) -> int:
+def encrypt(arguments: Namespace, context: Context) -> int:
+    """Run `jose jwe encrypt`. Returns the exit code."""
     from keywright_jose.jwe.token import checked_headers, encrypted_token
 
     _check_input(arguments, "plaintext")
@@ -209,10 +168,12 @@ def _encrypt(arguments: Namespace, context: Context) -> int:
     plaintext = context.read_input(arguments.file)
     key = _read_key_file(arguments, context) if arguments.key is None else _recipient(arguments.key, context)
     token = encrypted_token(plaintext, key, arguments.key_algorithm, arguments.content_algorithm, headers)
-    return _print_token(token, context)
+    print_either(context, {"token": token}, token)
+    return 0
 
 
-def _decrypt(arguments: Namespace, context: Context) -> int:
+def decrypt(arguments: Namespace, context: Context) -> int:
+    """Run `jose jwe decrypt`. Returns the exit code."""
     from keywright_jose.jwe.token import decrypted_token
 
     _check_input(arguments, "token")
@@ -326,15 +287,6 @@ def _read_key_file(arguments: Namespace, context: Context) -> Members:
 def _read_token(arguments: Namespace, context: Context) -> bytes:
     """The token in the file or on standard input, without the line end."""
     return context.read_input(arguments.file).reveal().removesuffix(b"\n").removesuffix(b"\r")
-
-
-def _print_token(token: str, context: Context) -> int:
-    """Print a new token. Returns the exit code."""
-    if context.json:
-        context.print_json({"token": token})
-    else:
-        context.print(token)
-    return 0
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from keywright_jose.jwe.algorithms import AGREEING, KEY_ALGORITHMS, ContentAlgor
 from keywright_jose.jwk.codec import kind_of_type
 from keywright_jose.jwk.inputs import OWN, KeyInput, hide_key, is_set, keys_of_set, one_key
 from keywright_jose.jwk.members import Members
-from keywright_jose.keys import check_use, is_public_key, own_algorithm
+from keywright_jose.keys import check_not_public, check_use, own_algorithm
 
 JweKeyInput = KeyInput | Key | Encrypter | Decrypter
 ANOTHER_KEY: Final = "the token was encrypted for a key that is not among these (kid)"
@@ -153,11 +153,7 @@ def _check_octets(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) 
         name, section, bits = content.name, content.section, content.key_bytes * 8
     if len(key.secret) * 8 != bits:
         raise InvalidKeyError(f"{name} needs a key of exactly {bits} bits ({section})", hint="make one of that size")
-    if is_public_key(key.secret):
-        raise InvalidKeyError(
-            "the octets of this oct key are a public key or certificate, which anybody may know",
-            hint="encrypt for that key under an algorithm of its own kind",
-        )
+    check_not_public(key.secret, "encrypt for that key under an algorithm of its own kind")
 
 
 def _check_halves(key: Key) -> None:

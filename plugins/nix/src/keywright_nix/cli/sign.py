@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Final
 
-from keywright import add_flag, add_list, add_value
+from keywright import add_flag, add_list, add_value, failure_document
 from keywright.errors import ConfigError, FormatError, MalformedKeyError
 from keywright_nix.cache import find_caches, read_store_dir
 from keywright_nix.cli.problems import Problems
@@ -178,7 +178,7 @@ class _Run:
             document["faults"] = self._counts["faulty"]
             document |= {"clashing": dict(self._clashing), "dry_run": self._job.dry_run}
             if self._problems.first is not None:
-                document["error"] = self._problems.document(self._problems.first)
+                document |= failure_document(self._problems.first)
             self._context.print_json(document)
         else:
             self._context.print(self._summary())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from keywright import failure_document, print_either
 from keywright.errors import ConfigError, KeywrightError
 from keywright_nix.cache import find_caches, read_store_dir
 from keywright_nix.cli.problems import Problems
@@ -95,7 +96,7 @@ class _Run:
                 else:
                     if document is not None:
                         progress.clear()
-                        self._report_bad(document)
+                        print_either(self._context, document, str(document["message"]))
                 progress.advance()
 
     def _verify(self, path: str, store: bytes) -> dict[str, object] | None:
@@ -129,13 +130,7 @@ class _Run:
         self._counts["faults"] += 1
         self._problems.add(error)
         if self._context.json:
-            self._context.print_json({"error": self._problems.document(error)})
-
-    def _report_bad(self, document: dict[str, object]) -> None:
-        if self._context.json:
-            self._context.print_json(document)
-        else:
-            self._context.print(str(document["message"]))
+            self._context.print_json(failure_document(error))
 
     def report(self) -> int:
         """Print the summary. Returns the exit code."""
