@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from keywright import Problem
 from keywright.errors import StoreError
@@ -34,13 +35,12 @@ def check(root: int, path: str, patience: float) -> Iterator[Problem]:
     yield from dict.fromkeys(problems)
 
 
-class _Settled:
+class _Settled(NamedTuple):
     """What is found; if anything is, what is found while there is no writer: it may have been one at work."""
 
-    def __init__(self, private: int, path: str, patience: float) -> None:
-        self.path = path
-        self._private = private
-        self._patience = patience
+    private: int
+    path: str
+    patience: float
 
     def __call__(self, look: Callable[[], Iterator[Problem]]) -> Iterator[Problem]:
         def looked(_: object = None) -> list[Problem]:
@@ -49,7 +49,7 @@ class _Settled:
         found = looked()
         if found:
             try:
-                found = under_lock(self._private, self.path, looked, patience=self._patience, shared=True)
+                found = under_lock(self.private, self.path, looked, patience=self.patience, shared=True)
             except FileNotFoundError:
                 pass  # no lock file, so no writer
             except StoreError as error:

@@ -12,20 +12,8 @@ from typing import Self, TypeVar
 
 from keywright import Guard, Problem, Record, RecordInfo, Reference, Revision, Secret
 from keywright.errors import CorruptedStoreError, StoreError, StoreUnavailableError
-from keywright_file import layout
+from keywright_file import layout, write
 from keywright_file.files import READING, Directory, exists
-from keywright_file.write import (
-    Writer,
-    check_guard,
-    create_version,
-    destroy_version,
-    has_leftovers,
-    remove_name,
-    replace_payload,
-    under_lock,
-    update_info,
-    write,
-)
 
 _T = TypeVar("_T")
 
@@ -117,7 +105,7 @@ class FileStore:
             ConflictError: the record of `guard` has another revision; nothing was written.
             UnsupportedOperationError: its state is `destroyed` but it has a payload, or it is too long.
         """
-        return self._write(record.info.reference, lambda writer: create_version(writer, record), guard)
+        return self._write(record.info.reference, lambda writer: write.create_version(writer, record), guard)
 
     def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
         """Replace a version's metadata if its revision is `expected`.
@@ -127,7 +115,7 @@ class FileStore:
             ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
             UnsupportedOperationError: the state is `destroyed` and the version has a payload, or it is too long.
         """
-        return self._write(info.reference, lambda writer: update_info(writer, info, expected), guard)
+        return self._write(info.reference, lambda writer: write.update_info(writer, info, expected), guard)
 
     def replace_payload(
         self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
@@ -145,7 +133,7 @@ class FileStore:
         """
         return self._write(
             f"{name}@{version}",
-            lambda writer: replace_payload(writer, Reference(name, version), payload, expected),
+            lambda writer: write.replace_payload(writer, Reference(name, version), payload, expected),
             guard,
         )
 
@@ -158,7 +146,7 @@ class FileStore:
             UnsupportedOperationError: the state is not `destroyed`, or the metadata is too long.
             DurabilityError: also if the old key file has another name (a hard link).
         """
-        return self._write(info.reference, lambda writer: destroy_version(writer, info, expected), guard)
+        return self._write(info.reference, lambda writer: write.destroy_version(writer, info, expected), guard)
 
     def remove(self, name: str, expected: Sequence[Revision]) -> None:
         """Remove a whole name if the revisions of all its versions, ascending, are `expected`.
@@ -167,7 +155,7 @@ class FileStore:
             KeyNotFoundError: the name does not exist.
             ConflictError: a version was changed, added or removed; nothing was removed.
         """
-        self._write(name, lambda writer: remove_name(writer, name, expected))
+        self._write(name, lambda writer: write.remove_name(writer, name, expected))
 
     def check(self) -> Iterator[Problem]:
         """The problems of the directory and what is in it. As `keywright.CheckedStore.check`."""
@@ -182,16 +170,16 @@ class FileStore:
                 with root as opened:
                     yield from look(opened)
 
-    def _write(self, what: str, change: Callable[[Writer], _T], guard: Guard | None = None) -> _T:
-        def work(writer: Writer) -> _T:
+    def _write(self, what: str, change: Callable[[write.Writer], _T], guard: Guard | None = None) -> _T:
+        def work(writer: write.Writer) -> _T:
             self._known = _identity(os.fstat(writer.root))
             if guard is not None:
-                check_guard(writer, guard)
+                write.check_guard(writer, guard)
             return change(writer)
 
         self._check_open()
         subject = f"{what} in {self._path}"
-        return write(self._path, subject, work, known=self._known is not None, patience=self._patience)
+        return write.apply(self._path, subject, work, known=self._known is not None, patience=self._patience)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -236,13 +224,15 @@ class FileStore:
                     suppress(FileNotFoundError),  # no lock file, so no writer
                     Directory(layout.PRIVATE, subject, parent=opened) as private,
                 ):
-                    return under_lock(private, subject, lambda _: read(opened), patience=self._patience, shared=True)
+                    return write.under_lock(
+                        private, subject, lambda _: read(opened), patience=self._patience, shared=True
+                    )
                 return read(opened)
 
     def _recover(self, root: int) -> None:
         # A user who may only read can do without; if it fails, the next write tries again and reports why.
         with suppress(OSError, StoreError):
             with Directory(layout.PRIVATE, self._path, parent=root) as private:
-                found = has_leftovers(private, self._path)
+                found = write.has_leftovers(private, self._path)
             if found:
-                write(self._path, self._path, lambda _: None, patience=0)
+                write.apply(self._path, self._path, lambda _: None, patience=0)

@@ -172,7 +172,7 @@ class Writer(NamedTuple):
             os.unlink(layout.PENDING, dir_fd=self.private)
 
 
-def write(path: str, subject: str, work: Callable[[Writer], _T], *, known: bool = False, patience: float) -> _T:
+def apply(path: str, subject: str, work: Callable[[Writer], _T], *, known: bool = False, patience: float) -> _T:
     """What `work` returns. Meanwhile the store at `path` is locked; a missing one is made, and nothing stays half made.
 
     `known` says that there was one, which is not made again; `patience` is how long to wait for another writer, in
@@ -471,9 +471,11 @@ def check_guard(writer: Writer, guard: Guard) -> None:
     ):
         if layout.current_revision(directory) == guard.revision:
             return
-    raise ConflictError(
-        f"{guard.name}@{guard.version}: changed since it was read; nothing was written", hint="read it and try again"
-    )
+    raise _conflict(f"{guard.name}@{guard.version}", "written")
+
+
+def _conflict(subject: str, done: str) -> ConflictError:
+    return ConflictError(f"{subject}: changed since it was read; nothing was {done}", hint="read it and try again")
 
 
 def _expected(
@@ -483,9 +485,7 @@ def _expected(
     name, _, number = reference.partition("@")
     old = layout.read_version(directory, name, int(number), writer.subject, with_payload=with_payload)
     if old.info.revision != expected:
-        raise ConflictError(
-            f"{reference}: changed since it was read; nothing was written", hint="read it and try again"
-        )
+        raise _conflict(reference, "written")
     return old
 
 
@@ -554,7 +554,7 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         if not infos:
             raise layout.no_such_name(name)
         if [info.revision for info in infos] != list(expected):
-            raise ConflictError(f"{name}: changed since it was read; nothing was removed", hint="read it and try again")
+            raise _conflict(name, "removed")
         for info in infos:
             # While nothing is removed yet: a directory with files of others would not go, and they are theirs.
             subject = f"{info.reference} in {writer.path}"

@@ -62,38 +62,6 @@ class Oct:
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
             NotExportableError: the key has no secret half.
         """
-        return self._tag(key, algorithm)
-
-    def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
-        """Check `(message, tag)`, in constant time; the call raises InvalidSignatureError if the tag is another.
-
-        Raises:
-            InvalidKeyError, UnsupportedOperationError, NotExportableError: as for `signer`.
-        """
-        from hmac import compare_digest
-
-        tag = self._tag(key, algorithm)
-
-        def verify(message: bytes, signature: bytes) -> None:
-            # The right tag is a secret too: it goes into no local that a traceback would show.
-            if not compare_digest(tag(message), signature):
-                raise common.invalid_signature()
-
-        return verify
-
-    def _octets(self, key: Key) -> Secret:
-        common.check_type(key, self.name)
-        if key.secret is None:
-            raise InvalidKeyError(
-                "this oct key has no secret half, and an oct key is nothing else", hint="give the octets"
-            )
-        if not 1 <= len(key.secret) <= _MAXIMUM_BYTES:
-            raise InvalidKeyError(
-                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}", hint="make a new one"
-            )
-        return key.secret
-
-    def _tag(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
         from cryptography.hazmat.primitives.hmac import HMAC
 
         common.check_use(key, algorithm, self)
@@ -113,3 +81,32 @@ class Oct:
             return hmac.finalize()
 
         return tag
+
+    def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
+        """Check `(message, tag)`, in constant time; the call raises InvalidSignatureError if the tag is another.
+
+        Raises:
+            InvalidKeyError, UnsupportedOperationError, NotExportableError: as for `signer`.
+        """
+        from hmac import compare_digest
+
+        tag = self.signer(key, algorithm)
+
+        def verify(message: bytes, signature: bytes) -> None:
+            # The right tag is a secret too: it goes into no local that a traceback would show.
+            if not compare_digest(tag(message), signature):
+                raise common.invalid_signature()
+
+        return verify
+
+    def _octets(self, key: Key) -> Secret:
+        common.check_type(key, self.name)
+        if key.secret is None:
+            raise InvalidKeyError(
+                "this oct key has no secret half, and an oct key is nothing else", hint="give the octets"
+            )
+        if not 1 <= len(key.secret) <= _MAXIMUM_BYTES:
+            raise InvalidKeyError(
+                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}", hint="make a new one"
+            )
+        return key.secret

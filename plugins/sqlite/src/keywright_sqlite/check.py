@@ -102,9 +102,9 @@ def _content(connection: sqlite3.Connection, path: str) -> Iterator[Problem]:
     if connection.execute(_TABLES).fetchall() != _tables():
         yield Problem(path, "the database has other tables, indexes or triggers than keywright creates", _RESTORE)
         return
-    if _is_so(connection, _UNOWNED):
+    if connection.execute(_UNOWNED).fetchone()[0]:
         yield Problem(path, "the database contains secrets that belong to no version", _RESTORE)
-    if _is_so(connection, _SHARED):
+    if connection.execute(_SHARED).fetchone()[0]:
         yield Problem(path, "two versions share one payload", _RESTORE)
 
 
@@ -112,8 +112,3 @@ def _tables() -> list[tuple[str, str, str, str]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
         return connection.execute(_TABLES).fetchall()
-
-
-def _is_so(connection: sqlite3.Connection, question: str) -> bool:
-    row: tuple[int] = connection.execute(question).fetchone()
-    return bool(row[0])

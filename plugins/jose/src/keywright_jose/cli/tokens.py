@@ -65,6 +65,7 @@ def sign(arguments: Namespace, context: Context) -> int:
 
 def verify(arguments: Namespace, context: Context) -> int:
     """Run `jose jws verify`. Returns the exit code."""
+    from base64 import b64encode
     from json import dumps
 
     from keywright_jose.jws import check_allowed
@@ -79,7 +80,11 @@ def verify(arguments: Namespace, context: Context) -> int:
         check_allowed(arguments.algorithm or None, "--algorithm")
     found = _verified(arguments, context)
     if arguments.signature_only:
-        _print_payload(found, context)
+        if context.json:
+            payload = b64encode(found.payload).decode()
+            context.print_json(_about(found) | {"payload": payload, "encoding": "base64"})
+        else:
+            context.write(found.payload)
         return 0
     claims = read_claims(found.payload)
     validate_claims(claims, expected, drift, None)
@@ -108,15 +113,6 @@ def _algorithm_of_ring(token: bytes, allowed: list[str]) -> str | None:
         return None
     own = read_header(split_token(token, 3)[0]).algorithm
     return own if own in allowed else allowed[0]
-
-
-def _print_payload(found: Jws, context: Context) -> None:
-    if context.json:
-        from base64 import b64encode
-
-        context.print_json(_about(found) | {"payload": b64encode(found.payload).decode(), "encoding": "base64"})
-    else:
-        context.write(found.payload)
 
 
 def _about(found: Jws) -> dict[str, object]:

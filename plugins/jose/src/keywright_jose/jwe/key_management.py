@@ -247,9 +247,8 @@ def _shared(private: PrivateObject, public: PublicObject) -> Secret | None:
 
 
 def _public_members(type: str, public: ec.EllipticCurvePublicKey | X25519PublicKey) -> dict[str, object]:
-    form = (
-        (Encoding.Raw, PublicFormat.Raw)
-        if isinstance(public, X25519PublicKey)
-        else (Encoding.X962, PublicFormat.UncompressedPoint)
-    )
-    return kind_of_type(type).public_members(Key(type, public=public.public_bytes(*form)))
+    if isinstance(public, X25519PublicKey):
+        octets = public.public_bytes_raw()
+    else:
+        octets = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return kind_of_type(type).public_members(Key(type, public=octets))

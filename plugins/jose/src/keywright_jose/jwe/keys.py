@@ -31,14 +31,12 @@ _AGREEMENT: Final = ("deriveKey", "deriveBits", "unwrapKey")
 _ENCRYPTING: Final[dict[str, tuple[str, ...]]] = {
     "direct": ("encrypt",),
     "rsa": ("wrapKey", "encrypt", "unwrapKey", "decrypt"),
-    "agree": (*_AGREEMENT, "wrapKey"),
-    "agree and wrap": (*_AGREEMENT, "wrapKey"),
+    **dict.fromkeys(("agree", "agree and wrap"), (*_AGREEMENT, "wrapKey")),
 }
 _DECRYPTING: Final[dict[str, tuple[str, ...]]] = {
     "direct": ("decrypt",),
     "rsa": ("unwrapKey", "decrypt"),
-    "agree": _AGREEMENT,
-    "agree and wrap": _AGREEMENT,
+    **dict.fromkeys(("agree", "agree and wrap"), _AGREEMENT),
 }
 
 

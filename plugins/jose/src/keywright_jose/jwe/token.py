@@ -18,7 +18,6 @@ from keywright_jose.jwe.algorithms import (
 )
 from keywright_jose.jwe.keys import JweKeyInput, candidates, encrypting_key, hide_jwe_key
 
-_HEADER: Final = "the header of a token"
 _RESERVED: Final = ("alg", "enc", "epk", "iv", "tag", "p2s", "p2c", "zip", "crit", "b64")
 
 
@@ -84,7 +83,7 @@ def encrypted_token(
     kid = {"kid": key.kid} if key.kid and isinstance(given, Key | Encrypter) else {}
     fresh = content_key_for(key, algorithm, content, more)
     members = {"alg": algorithm.name, "enc": content.name, **fresh.members, **kid, **more}
-    header = encode_segment(write_object(members, _HEADER))
+    header = encode_segment(write_object(members, "the header of a token"))
     parts = encrypt(content.name, fresh.key, plaintext, header)
     if parts is None:
         raise cannot_encrypt(content.name)

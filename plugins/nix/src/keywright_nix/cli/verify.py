@@ -11,8 +11,7 @@ from keywright_nix.cache import find_caches, read_store_dir
 from keywright_nix.cli.problems import Problems
 from keywright_nix.narinfo import parse_of_store
 from keywright_nix.rewrite import read_narinfo
-from keywright_nix.signature import judge, sentence
-from keywright_nix.trusted import TrustedKeys, parse_trusted
+from keywright_nix.signature import TrustedKeys, judge, parse_trusted, sentence
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
