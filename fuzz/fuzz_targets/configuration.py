@@ -19,9 +19,9 @@ from keywright.config.model import KeyConfig, SealConfig, StoreConfig
 from keywright.errors import ConfigError
 from keywright.settings.model import is_indirection
 from keywright.settings.values import check_options
-from keywright_env.backend import EnvBackend
-from keywright_file.backend import FileBackend
-from keywright_sqlite.backend import SqliteBackend
+from keywright_env import EnvBackend
+from keywright_file import FileBackend
+from keywright_sqlite import SqliteBackend
 
 _LINES: Final = (
     b"[stores.local]", b"[stores.ci]", b"[seals.a]", b'[keys."cache.example.org"]', b"[keys.a]", b"[profiles.ci]",

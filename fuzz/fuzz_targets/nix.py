@@ -18,9 +18,8 @@ from keywright_nix.cache import store_dir_of
 from keywright_nix.key import NixFormat, problem_in
 from keywright_nix.narinfo import NarInfo, read_fast_path, read_lines
 from keywright_nix.realisation import realisation_fingerprint
-from keywright_nix.signature import judge, sentence
+from keywright_nix.signature import judge, parse_trusted, sentence
 from keywright_nix.store_path import is_path_fingerprint
-from keywright_nix.trusted import parse_trusted
 
 _FORMAT = NixFormat()
 _ED25519 = Ed25519()

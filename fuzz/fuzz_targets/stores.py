@@ -37,9 +37,9 @@ from keywright.errors import (
     KeyNotFoundError,
     StoreUnavailableError,
 )
-from keywright_file.backend import TIMEOUT, FileBackend
+from keywright_file import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
-from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite import SqliteBackend
 from keywright_sqlite.store import SqliteStore
 
 _WHERE: Final = "the file"

@@ -11,7 +11,7 @@ from support.errors import text_of
 
 import keywright
 from keywright.errors import CorruptedStoreError
-from keywright_nix.trusted import parse_trusted
+from keywright_nix.signature import parse_trusted
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from keywright import Key, Secret
 from keywright.errors import FormatError, KeywrightError, MalformedKeyError
 from keywright_nix.key import NixFormat, decode_base64
-from keywright_nix.trusted import TrustedKeys
+from keywright_nix.signature import TrustedKeys
 
 sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
 

@@ -16,8 +16,8 @@ import pytest
 
 from keywright import Options, Record, RecordInfo, Secret, WritableStore
 from keywright.stores.memory import MemoryBackend
-from keywright_file.backend import FileBackend
-from keywright_sqlite.backend import SqliteBackend
+from keywright_file import FileBackend
+from keywright_sqlite import SqliteBackend
 
 try:
     from keyring.backend import KeyringBackend

@@ -18,8 +18,8 @@ from support import Keywright
 from support.nix_cache import Made, Nix, keywright_at, make_cache
 
 from keywright_nix.narinfo import NarInfo
+from keywright_nix.signature import parse_trusted
 from keywright_nix.store_path import parse_sha256
-from keywright_nix.trusted import parse_trusted
 
 pytestmark = pytest.mark.peer
 COUNT = 2_000

@@ -12,7 +12,16 @@ import sys
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from keywright.cli.context import Context as Context
+    from keywright.cli.context import Context as Context, print_either as print_either
+    from keywright.cli.failures import failure_document as failure_document
+    from keywright.cli.parser import (
+        add_flag as add_flag,
+        add_list as add_list,
+        add_output as add_output,
+        add_value as add_value,
+        pairs_of as pairs_of,
+        time_of as time_of,
+    )
     from keywright.config.load import Config as Config
     from keywright.edwards25519 import PointProblem as PointProblem, ed25519_point_problem as ed25519_point_problem
     from keywright.events import KeyEvent as KeyEvent, ReviewRequest as ReviewRequest
@@ -85,7 +94,9 @@ if TYPE_CHECKING:
     from keywright.text import did_you_mean as did_you_mean, parse_duration as parse_duration
 
 _MODULES = {
-    "keywright.cli.context": "Context",
+    "keywright.cli.context": "Context print_either",
+    "keywright.cli.failures": "failure_document",
+    "keywright.cli.parser": "add_flag add_list add_output add_value pairs_of time_of",
     "keywright.config.load": "Config",
     "keywright.edwards25519": "PointProblem ed25519_point_problem",
     "keywright.events": "KeyEvent ReviewRequest",

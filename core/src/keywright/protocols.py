@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from keywright.errors import KeywrightError
 from keywright.keys import Key
@@ -271,6 +271,11 @@ class Problem(NamedTuple):
     subject: str
     message: str
     hint: str
+
+    @classmethod
+    def of(cls, subject: str, error: KeywrightError) -> Self:
+        """The problem that an error reports; its message without the subject, where it begins with that."""
+        return cls(subject, str(error).removeprefix(subject).lstrip(": "), error.hint or "correct it")
 
 
 class CheckedStore(Store, Protocol):

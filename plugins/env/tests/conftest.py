@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from keywright import Options, Store
-from keywright_env.backend import EnvBackend
+from keywright_env import EnvBackend
 
 Opener = Callable[..., AbstractContextManager[Store]]
 

@@ -8,7 +8,7 @@ import pytest
 
 from keywright import Options, Secret
 from keywright.testing import OpenStore, PluginContract, StoreContract
-from keywright_env.backend import EnvBackend
+from keywright_env import EnvBackend
 
 HELD = {"cache": Secret(b"k3y-0f-th3-c4ch3"), "cache/inner": Secret(b"k3y-1ns1d3-1t"), "other": Secret(b"4n0th3r-0n3")}
 VARIABLES = {"cache": "KW_TEST_CACHE", "cache/inner": "KW_TEST_INNER", "other": "KW_TEST_OTHER"}

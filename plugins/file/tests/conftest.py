@@ -12,7 +12,7 @@ import pytest
 from support.errors import text_of
 
 from keywright import Options, Record, RecordInfo, Secret, State
-from keywright_file.backend import TIMEOUT, FileBackend
+from keywright_file import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
 
 

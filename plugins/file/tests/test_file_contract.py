@@ -8,7 +8,7 @@ import pytest
 
 from keywright import Options
 from keywright.testing import OnDiskStoreContract, OpenWritableStore, PluginContract
-from keywright_file.backend import TIMEOUT, FileBackend
+from keywright_file import TIMEOUT, FileBackend
 
 
 class TestFileStore(OnDiskStoreContract):

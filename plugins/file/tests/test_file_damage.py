@@ -15,7 +15,7 @@ from support.problems import lines_of
 
 from keywright import Record, Secret, State, encode_info
 from keywright.errors import AccessDeniedError, CorruptedStoreError, KeyExistsError, StoreUnavailableError
-from keywright_file.backend import TIMEOUT
+from keywright_file import TIMEOUT
 from keywright_file.layout import checksum_of, is_checksum
 from keywright_file.store import FileStore
 

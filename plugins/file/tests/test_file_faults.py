@@ -24,10 +24,10 @@ from keywright.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from keywright_file.backend import TIMEOUT
+from keywright_file import TIMEOUT
 from keywright_file.files import COMPLETING, CONFIRMING, READING, WRITING
 from keywright_file.store import FileStore
-from keywright_file.write import write
+from keywright_file.write import apply
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
@@ -200,7 +200,7 @@ def test_the_first_error_is_told(make: Make, root: Path) -> None:
         raise DurabilityError("what stopped it")
 
     with refuses(DurabilityError, "what stopped it"):
-        write(str(root), "test", stop, patience=1)
+        apply(str(root), "test", stop, patience=1)
 
 
 def test_no_descriptor_stays_open(reopen: Reopen, make: Make) -> None:

@@ -18,7 +18,7 @@ from support.problems import lines_of
 
 from keywright import Options, Record, Secret
 from keywright.errors import StoreUnavailableError
-from keywright_file.backend import TIMEOUT, FileBackend
+from keywright_file import TIMEOUT, FileBackend
 from keywright_file.store import FileStore
 from keywright_file.write import under_lock
 

@@ -19,7 +19,7 @@ from support.problems import lines_of
 
 from keywright import Record, Revision, Secret, State
 from keywright.errors import DurabilityError, KeyExistsError, KeyNotFoundError
-from keywright_file.backend import TIMEOUT
+from keywright_file import TIMEOUT
 from keywright_file.store import FileStore
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
@@ -437,7 +437,7 @@ def test_death_in_the_first_write(make: Make, root: Path, in_child: Fork) -> Non
 
 def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path) -> None:
     """What a writer at work has half made is not taken for a dead one's, and its end is not waited for."""
-    from keywright_file.write import write
+    from keywright_file.write import apply
 
     with reopen() as store:
         store.create(make())
@@ -453,7 +453,7 @@ def test_open_leaves_a_live_writer_alone(reopen: Reopen, make: Make, root: Path)
         assert monotonic() - begun < 10
         return half.read_bytes()
 
-    assert write(str(root), "test", work, patience=1) == b"half"
+    assert apply(str(root), "test", work, patience=1) == b"half"
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o777], ids=oct)

@@ -13,7 +13,7 @@ from nix_messages import NO_COLON
 from nix_signing import KEY, PUBLIC, MakeCache, Run, holds, refusal, signed_narinfo
 from support.errors import joined, printed
 
-from keywright import Context, KeyRing, Registry
+from keywright import Context, KeyRing, Registry, failure_document
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
@@ -51,7 +51,7 @@ def test_the_exit_code_is_that_of_the_first_problem(registry: Registry, capsys: 
         assert (problems.exit_code, problems.first) == (code, error)
         assert capsys.readouterr().err == "error: x: is wrong\nhint: fix it\nerror: later\n"
         document = {"type": kind.__name__, "message": "x: is wrong", "hint": "fix it", "exit_code": code}
-        assert problems.document(error) == document
+        assert failure_document(error)["error"] == document
 
 
 def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from nix_messages import CHARACTER, NO_COLON, PADDING_CHANGED, REST_CUT, SPARE_BITS_IGNORED, length
 from nix_signing import bound, public
 
-from keywright_nix.trusted import parse_trusted
+from keywright_nix.signature import parse_trusted
 
 A, B = public("a-1", 1), public("b-1", 2)
 KEYS = {"a-1": bound("a-1", 1).public, "b-1": bound("b-1", 2).public}

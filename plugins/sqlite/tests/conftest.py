@@ -17,7 +17,7 @@ import pytest
 from support.errors import text_of
 
 from keywright import Attributes, Options, Record, RecordInfo, Secret, State, WritableStore, encode_info
-from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite import SqliteBackend
 from keywright_sqlite.database import image
 from keywright_sqlite.store import link, record_check
 
@@ -28,7 +28,7 @@ import os, sys, time
 from datetime import timedelta
 from keywright import Options, Record, RecordInfo, Secret, State
 from keywright.errors import KeyExistsError
-from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite import SqliteBackend
 from dataclasses import replace
 def opened(path, seconds=30):
     return SqliteBackend().open(Options({"path": path, "timeout": timedelta(seconds=seconds)}))

@@ -10,7 +10,7 @@ import pytest
 
 from keywright import Options
 from keywright.testing import OnDiskStoreContract, OpenWritableStore, PluginContract
-from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite import SqliteBackend
 
 
 class TestSqliteStore(OnDiskStoreContract):

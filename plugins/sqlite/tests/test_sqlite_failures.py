@@ -29,7 +29,7 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite import SqliteBackend
 from keywright_sqlite.database import store_error
 from keywright_sqlite.store import SqliteStore
 
@@ -232,7 +232,7 @@ def test_a_failed_fsync_is_reported_and_not_retried(path: str, opened: Opener, m
 import sys
 from datetime import timedelta
 from keywright import Options, Record, RecordInfo, Secret
-from keywright_sqlite.backend import SqliteBackend
+from keywright_sqlite import SqliteBackend
 with SqliteBackend().open(Options({"path": sys.argv[1], "timeout": timedelta(seconds=1)})) as store:
     try:
         store.create(Record(RecordInfo(name="b", version=1), Secret(b"x")))
@@ -308,7 +308,7 @@ def test_the_plugin_loads_nothing_heavy() -> None:
 
     loaded = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout.decode().split()
 
-    assert loaded == ["keywright_sqlite", "keywright_sqlite.backend"]
+    assert loaded == ["keywright_sqlite"]
 
 
 def test_options_have_a_default_timeout() -> None:

@@ -21,8 +21,8 @@ from support.errors import text_of
 
 from keywright import Options, Record, RecordInfo, Revision, Secret, State, WritableStore
 from keywright.errors import ConflictError, KeyExistsError, KeyNotFoundError
-from keywright_file.backend import FileBackend
-from keywright_sqlite.backend import SqliteBackend
+from keywright_file import FileBackend
+from keywright_sqlite import SqliteBackend
 
 LONGEST_LIFE_SECONDS = 60  # were its parent to die
 

@@ -65,19 +65,15 @@ def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Pr
 
 def _failed(subject: str, error: Exception) -> Problem:
     if isinstance(error, KeywrightError):
-        return _problem_of(subject, error)
+        return Problem.of(subject, error)
     # Its message could quote a secret.
     return Problem(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
-
-
-def _problem_of(subject: str, error: KeywrightError) -> Problem:
-    return Problem(subject, str(error).removeprefix(subject).lstrip(": "), error.hint or "correct it")
 
 
 def _checked(subject: str, check: Callable[[], Iterable[KeywrightError | Problem]]) -> Iterator[Problem]:
     """The problems that `check` returns, and at the end how it failed, if it did."""
     for problem in _each(subject, check):
-        yield problem if isinstance(problem, Problem) else _problem_of(subject, problem)
+        yield problem if isinstance(problem, Problem) else Problem.of(subject, problem)
 
 
 def _failure(subject: str, action: Callable[[], object]) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 from keywright import Problem, Record, RecordInfo, Secret
@@ -101,13 +102,8 @@ class EnvStore:
 
         A default variable does not tell its name (`a.b` and `a-b` share one), so what is there is not listed.
         """
-        left = limit
-        for name in sorted(self._names):
-            if left is not None and left <= 0:
-                return
-            if name.startswith(prefix) and name > after and self._any_set(name):
-                left = None if left is None else left - 1
-                yield name
+        wanted = (name for name in sorted(self._names) if name.startswith(prefix) and name > after)
+        return islice(filter(self._any_set, wanted), None if limit is None else max(limit, 0))
 
     def _any_set(self, name: str) -> bool:
         places = [variable for (listed, _), variable in self._variables.items() if listed == name]

@@ -6,34 +6,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from keywright import Problem
-from keywright.errors import KeywrightError, StoreError
+from keywright.errors import StoreError
 from keywright.files import OPEN_TO_OTHERS
+from keywright_file import layout
 from keywright_file.files import READING, Directory, check_file, check_key_file, status
-from keywright_file.layout import (
-    BESIDE_THE_KEY,
-    FORMAT,
-    IN_THE_PRIVATE_AREA,
-    KEY,
-    LOCK,
-    NOT_A_NAME,
-    NOT_A_VERSION,
-    OUTSIDE_A_NAME,
-    PENDING,
-    PRIVATE,
-    REMOVED,
-    TEMPORARY,
-    below,
-    is_checksum,
-    is_file,
-    is_name,
-    is_the_systems,
-    misplaced_file,
-    read_version,
-    unexpected,
-    version_number,
-)
 from keywright_file.write import under_lock
 
 
@@ -46,26 +25,22 @@ def check(root: int, path: str, patience: float) -> Iterator[Problem]:
         OSError, StoreError: it cannot be checked.
     """
     try:
-        directory = Directory(PRIVATE, path, parent=root)
+        directory = Directory(layout.PRIVATE, path, parent=root)
     except FileNotFoundError:
         return  # there was never a write
     with directory as private:
         settled = _Settled(private, path, patience)
-        problems = [
-            *_caught(path, settled(lambda: _private(private, path))),
-            *_caught(path, _names(root, "", settled)),
-        ]
+        problems = [*_caught(path, settled(lambda: _private(private, path))), *_caught(path, _names(root, "", settled))]
     # One problem may be met by more than one way.
     yield from dict.fromkeys(problems)
 
 
-class _Settled:
+class _Settled(NamedTuple):
     """What is found; if anything is, what is found while there is no writer: it may have been one at work."""
 
-    def __init__(self, private: int, path: str, patience: float) -> None:
-        self.path = path
-        self._private = private
-        self._patience = patience
+    private: int
+    path: str
+    patience: float
 
     def __call__(self, look: Callable[[], Iterator[Problem]]) -> Iterator[Problem]:
         def looked(_: object = None) -> list[Problem]:
@@ -74,33 +49,33 @@ class _Settled:
         found = looked()
         if found:
             try:
-                found = under_lock(self._private, self.path, looked, patience=self._patience, shared=True)
+                found = under_lock(self.private, self.path, looked, patience=self.patience, shared=True)
             except FileNotFoundError:
                 pass  # no lock file, so no writer
             except StoreError as error:
-                found = [_problem(self.path, error)]
+                found = [Problem.of(self.path, error)]
         yield from found
 
 
 def _private(private: int, path: str) -> Iterator[Problem]:
-    yield from _exposed(private, f"{path}/{PRIVATE}")
+    yield from _exposed(private, f"{path}/{layout.PRIVATE}")
     entries = sorted(os.listdir(private))
     for entry in entries:
-        if entry == TEMPORARY:
+        if entry == layout.TEMPORARY:
             yield from _caught(path, _temporary(private, path))
-        elif entry in (FORMAT, LOCK, PENDING):
-            yield from _caught(path, _file(private, entry, f"{path}/{PRIVATE}/{entry}"))
+        elif entry in (layout.FORMAT, layout.LOCK, layout.PENDING):
+            yield from _caught(path, _file(private, entry, f"{path}/{layout.PRIVATE}/{entry}"))
         else:
-            yield _problem(path, unexpected(path, IN_THE_PRIVATE_AREA, f"{PRIVATE}/{entry}"))
-    if PENDING in entries:
+            yield Problem.of(path, layout.unexpected(path, layout.IN_THE_PRIVATE_AREA, f"{layout.PRIVATE}/{entry}"))
+    if layout.PENDING in entries:
         yield Problem(path, "an interrupted write is not completed", "fix the other problems, then write to the store")
 
 
 def _temporary(private: int, path: str) -> Iterator[Problem]:
-    with Directory(TEMPORARY, path, parent=private) as temporary:
-        yield from _exposed(temporary, f"{path}/{PRIVATE}/{TEMPORARY}")
+    with Directory(layout.TEMPORARY, path, parent=private) as temporary:
+        yield from _exposed(temporary, f"{path}/{layout.PRIVATE}/{layout.TEMPORARY}")
         if os.listdir(temporary):
-            message = f"interrupted writes left files in {PRIVATE}/{TEMPORARY}, which may contain keys"
+            message = f"interrupted writes left files in {layout.PRIVATE}/{layout.TEMPORARY}, which may contain keys"
             yield Problem(path, message, "remove them")
 
 
@@ -108,10 +83,10 @@ def _names(directory: int, name: str, settled: _Settled) -> Iterator[Problem]:
     """The faults of a directory of the tree and all below; `name` is empty for the root."""
     subject = f"{name} in {settled.path}" if name else settled.path
     for entry in sorted(os.listdir(directory)):
-        if is_the_systems(entry):
+        if layout.is_the_systems(entry):
             continue
-        longer = below(name, entry)
-        if is_name(longer) and stat.S_ISDIR(_mode(directory, entry)):
+        longer = layout.below(name, entry)
+        if layout.is_name(longer) and stat.S_ISDIR(_mode(directory, entry)):
             yield from _caught(subject, _below(directory, entry, longer, settled))
         else:
             # Called before the next turn of the loop.
@@ -139,18 +114,18 @@ def _entry(directory: int, entry: str, name: str, path: str) -> Iterator[Problem
     mode = _mode(directory, entry)
     if not mode:
         return
-    number = version_number(entry)
-    if entry == REMOVED:
+    number = layout.version_number(entry)
+    if entry == layout.REMOVED:
         message = "a removal was interrupted, and hides its versions"
-        yield Problem(subject, message, f"remove the directory, or {REMOVED} in it")
+        yield Problem(subject, message, f"remove the directory, or {layout.REMOVED} in it")
     elif not stat.S_ISDIR(mode):
-        yield _problem(subject, misplaced_file(name, entry, subject))
+        yield Problem.of(subject, layout.misplaced_file(name, entry, subject))
     elif not entry.startswith("@"):
-        yield _problem(path, unexpected(path, NOT_A_NAME, below(name, entry)))
+        yield Problem.of(path, layout.unexpected(path, layout.NOT_A_NAME, layout.below(name, entry)))
     elif number is None:
-        yield _problem(subject, unexpected(subject, NOT_A_VERSION, below(name, entry)))
+        yield Problem.of(subject, layout.unexpected(subject, layout.NOT_A_VERSION, layout.below(name, entry)))
     elif not name:
-        yield _problem(path, unexpected(path, OUTSIDE_A_NAME, entry))
+        yield Problem.of(path, layout.unexpected(path, layout.OUTSIDE_A_NAME, entry))
     else:
         version = f"{name}@{number} in {path}"
         with Directory(entry, version, parent=directory) as opened:
@@ -162,10 +137,10 @@ def _version(directory: int, name: str, number: int, subject: str) -> Iterator[P
     for file in sorted(os.listdir(directory)):
         if file.startswith("."):
             # No fault of the store's, but editors keep copies of what they edit under such names.
-            yield _problem(subject, unexpected(subject, BESIDE_THE_KEY, f"{name}/@{number}/{file}"))
-        elif is_file(file):
+            yield Problem.of(subject, layout.unexpected(subject, layout.BESIDE_THE_KEY, f"{name}/@{number}/{file}"))
+        elif layout.is_file(file):
             yield from _caught(subject, _file(directory, file, subject))
-    version = read_version(directory, name, number, subject, with_payload=True)
+    version = layout.read_version(directory, name, number, subject, with_payload=True)
     for file in map(_shown, sorted(version.leftovers)):
         if version.key is None:
             yield Problem(
@@ -184,7 +159,7 @@ def _file(directory: int, name: str, subject: str) -> Iterator[Problem]:
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
         message = "a file has a second name (a hard link), which may be used to read, change or keep it"
         yield Problem(subject, message, "replace it with a copy")
-    if name == KEY:
+    if name == layout.KEY:
         check_key_file(found, subject)
         return
     check_file(found, subject)
@@ -194,7 +169,7 @@ def _file(directory: int, name: str, subject: str) -> Iterator[Problem]:
 
 def _shown(file: str) -> str:
     # Without the digits: what a doctor says is read by more people than the store is.
-    return "crc32-…" if is_checksum(file) else file
+    return "crc32-…" if layout.is_checksum(file) else file
 
 
 def _exposed(directory: int, subject: str) -> Iterator[Problem]:
@@ -207,10 +182,6 @@ def _caught(subject: str, faults: Iterable[Problem]) -> Iterator[Problem]:
     try:
         yield from faults
     except StoreError as error:
-        yield _problem(subject, error)
+        yield Problem.of(subject, error)
     except OSError as error:
-        yield _problem(subject, READING.error(error, subject))
-
-
-def _problem(subject: str, error: KeywrightError) -> Problem:
-    return Problem(subject, str(error).removeprefix(f"{subject}: "), error.hint or "correct it")
+        yield Problem.of(subject, READING.error(error, subject))

@@ -398,8 +398,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
     """
     files = frozenset(file for file in os.listdir(directory) if not file.startswith("."))
     check_files(files, name, version, subject)
-    payload = None
-    second = None
+    payload = second = None
     try:
         data, first = read_file(directory, METADATA, subject)
         if PUBLIC_ONLY in files:
@@ -408,7 +407,7 @@ def read_version(directory: int, name: str, version: int, subject: str, *, with_
             payload, second = read_file(directory, KEY, subject)
         elif KEY in files:
             second = status(KEY, directory)
-        again = os.stat(METADATA, dir_fd=directory, follow_symlinks=False)
+        again = status(METADATA, directory)
     except FileNotFoundError:
         raise damaged(subject, "a file is missing") from None
     if (first.st_ino, first.st_mtime_ns) != (again.st_ino, again.st_mtime_ns):

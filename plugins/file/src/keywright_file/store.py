@@ -12,32 +12,8 @@ from typing import Self, TypeVar
 
 from keywright import Guard, Problem, Record, RecordInfo, Reference, Revision, Secret
 from keywright.errors import CorruptedStoreError, StoreError, StoreUnavailableError
+from keywright_file import layout, write
 from keywright_file.files import READING, Directory, exists
-from keywright_file.layout import (
-    FORMAT,
-    PRIVATE,
-    gone,
-    holds_store,
-    no_such_version,
-    open_name,
-    open_root,
-    open_version,
-    read_version,
-    read_versions,
-    walk,
-)
-from keywright_file.write import (
-    Writer,
-    check_guard,
-    create_version,
-    destroy_version,
-    has_leftovers,
-    remove_name,
-    replace_payload,
-    under_lock,
-    update_info,
-    write,
-)
 
 _T = TypeVar("_T")
 
@@ -91,13 +67,13 @@ class FileStore:
         subject = f"{name}@{version} in {self._path}"
 
         def read(root: int) -> Record:
-            with open_version(root, name, version, subject) as directory:
-                found = read_version(directory, name, version, subject, with_payload=True)
+            with layout.open_version(root, name, version, subject) as directory:
+                found = layout.read_version(directory, name, version, subject, with_payload=True)
             return Record(found.info, found.payload)
 
         record = self._read(subject, read)
         if record is None:
-            raise no_such_version(name, version)
+            raise layout.no_such_version(name, version)
         return record
 
     def versions(self, name: str) -> Sequence[RecordInfo]:
@@ -105,11 +81,11 @@ class FileStore:
 
         def read(root: int) -> tuple[RecordInfo, ...]:
             try:
-                directory = open_name(root, name, f"{name} in {self._path}")
+                directory = layout.open_name(root, name, f"{name} in {self._path}")
             except FileNotFoundError:
                 return ()
             with directory as opened:
-                return read_versions(opened, name, self._path)
+                return layout.read_versions(opened, name, self._path)
 
         return self._read(f"{name} in {self._path}", read) or ()
 
@@ -119,7 +95,7 @@ class FileStore:
         Lazy: names that come or go while it is read may be seen or not. It opens no metadata and no key.
         """
         end = None if limit is None else max(limit, 0)
-        return self._each(lambda root: islice(walk(root, self._path, prefix, after), end))
+        return self._each(lambda root: islice(layout.walk(root, self._path, prefix, after), end))
 
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version, and the store if it does not exist yet. Returns its info with the revision filled in.
@@ -129,7 +105,7 @@ class FileStore:
             ConflictError: the record of `guard` has another revision; nothing was written.
             UnsupportedOperationError: its state is `destroyed` but it has a payload, or it is too long.
         """
-        return self._write(record.info.reference, lambda writer: create_version(writer, record), guard)
+        return self._write(record.info.reference, lambda writer: write.create_version(writer, record), guard)
 
     def update_info(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
         """Replace a version's metadata if its revision is `expected`.
@@ -139,7 +115,7 @@ class FileStore:
             ConflictError: its revision differs, or that of the record of `guard`; nothing was written.
             UnsupportedOperationError: the state is `destroyed` and the version has a payload, or it is too long.
         """
-        return self._write(info.reference, lambda writer: update_info(writer, info, expected), guard)
+        return self._write(info.reference, lambda writer: write.update_info(writer, info, expected), guard)
 
     def replace_payload(
         self, name: str, version: int, payload: Secret, expected: Revision, *, guard: Guard | None = None
@@ -157,7 +133,7 @@ class FileStore:
         """
         return self._write(
             f"{name}@{version}",
-            lambda writer: replace_payload(writer, Reference(name, version), payload, expected),
+            lambda writer: write.replace_payload(writer, Reference(name, version), payload, expected),
             guard,
         )
 
@@ -170,7 +146,7 @@ class FileStore:
             UnsupportedOperationError: the state is not `destroyed`, or the metadata is too long.
             DurabilityError: also if the old key file has another name (a hard link).
         """
-        return self._write(info.reference, lambda writer: destroy_version(writer, info, expected), guard)
+        return self._write(info.reference, lambda writer: write.destroy_version(writer, info, expected), guard)
 
     def remove(self, name: str, expected: Sequence[Revision]) -> None:
         """Remove a whole name if the revisions of all its versions, ascending, are `expected`.
@@ -179,7 +155,7 @@ class FileStore:
             KeyNotFoundError: the name does not exist.
             ConflictError: a version was changed, added or removed; nothing was removed.
         """
-        self._write(name, lambda writer: remove_name(writer, name, expected))
+        self._write(name, lambda writer: write.remove_name(writer, name, expected))
 
     def check(self) -> Iterator[Problem]:
         """The problems of the directory and what is in it. As `keywright.CheckedStore.check`."""
@@ -194,16 +170,16 @@ class FileStore:
                 with root as opened:
                     yield from look(opened)
 
-    def _write(self, what: str, change: Callable[[Writer], _T], guard: Guard | None = None) -> _T:
-        def work(writer: Writer) -> _T:
+    def _write(self, what: str, change: Callable[[write.Writer], _T], guard: Guard | None = None) -> _T:
+        def work(writer: write.Writer) -> _T:
             self._known = _identity(os.fstat(writer.root))
             if guard is not None:
-                check_guard(writer, guard)
+                write.check_guard(writer, guard)
             return change(writer)
 
         self._check_open()
         subject = f"{what} in {self._path}"
-        return write(self._path, subject, work, known=self._known is not None, patience=self._patience)
+        return write.apply(self._path, subject, work, known=self._known is not None, patience=self._patience)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -213,18 +189,18 @@ class FileStore:
         """The root, checked; None if it does not exist and never did."""
         self._check_open()
         known = self._known  # before looking: another thread may make the store meanwhile
-        root = open_root(self._path)
+        root = layout.open_root(self._path)
         if root is None:
             if known is not None:
-                raise gone(self._path)
+                raise layout.gone(self._path)
             return None
         try:
             identity = _identity(root.status)
-            if identity != known or not exists(f"{PRIVATE}/{FORMAT}", root.descriptor):
-                if holds_store(root.descriptor, self._path):
+            if identity != known or not exists(f"{layout.PRIVATE}/{layout.FORMAT}", root.descriptor):
+                if layout.holds_store(root.descriptor, self._path):
                     self._known = identity
                 elif known is not None:
-                    raise gone(self._path)
+                    raise layout.gone(self._path)
         except BaseException:
             os.close(root.descriptor)
             raise
@@ -246,15 +222,17 @@ class FileStore:
                     pass
                 with (
                     suppress(FileNotFoundError),  # no lock file, so no writer
-                    Directory(PRIVATE, subject, parent=opened) as private,
+                    Directory(layout.PRIVATE, subject, parent=opened) as private,
                 ):
-                    return under_lock(private, subject, lambda _: read(opened), patience=self._patience, shared=True)
+                    return write.under_lock(
+                        private, subject, lambda _: read(opened), patience=self._patience, shared=True
+                    )
                 return read(opened)
 
     def _recover(self, root: int) -> None:
         # A user who may only read can do without; if it fails, the next write tries again and reports why.
         with suppress(OSError, StoreError):
-            with Directory(PRIVATE, self._path, parent=root) as private:
-                found = has_leftovers(private, self._path)
+            with Directory(layout.PRIVATE, self._path, parent=root) as private:
+                found = write.has_leftovers(private, self._path)
             if found:
-                write(self._path, self._path, lambda _: None, patience=0)
+                write.apply(self._path, self._path, lambda _: None, patience=0)

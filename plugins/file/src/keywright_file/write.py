@@ -1,7 +1,7 @@
 """Writing: under the lock, by one atomic step that makes a change visible, and recovery from interrupted writes.
 
 One process writes at a time (`under_lock`). Another waits for the lock as long as the setting `timeout` says (a minute
-by default: `backend.TIMEOUT`), then raises StoreUnavailableError; `keywright.files.locked` is the waiting itself.
+by default: `TIMEOUT`), then raises StoreUnavailableError; `keywright.files.locked` is the waiting itself.
 Readers take no lock, except a shared one to look again at what seems to be damaged.
 
 What is half made lies in one directory, `tmp`. Where more than one step follows the one that makes a change visible
@@ -33,6 +33,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright.files import NewFile, WriteErrors, locked, make_directories, make_directory, sync, write_file
+from keywright_file import layout
 from keywright_file.files import (
     COMPLETING,
     CONFIRMING,
@@ -46,33 +47,6 @@ from keywright_file.files import (
     open_or_make,
     read_file,
     status,
-)
-from keywright_file.layout import (
-    FORMAT,
-    KEY,
-    LOCK,
-    MARKER,
-    METADATA,
-    PENDING,
-    PRIVATE,
-    PUBLIC_ONLY,
-    REMOVED,
-    TEMPORARY,
-    Version,
-    check_files,
-    checksum_of,
-    current_revision,
-    gone,
-    holds_store,
-    list_entries,
-    no_such_name,
-    open_name,
-    open_root,
-    open_version,
-    prune,
-    read_version,
-    read_versions,
-    revision_of,
 )
 
 _NEW_FILE: Final = "file"
@@ -95,7 +69,8 @@ def under_lock(private: int, subject: str, work: Callable[[int], _T], *, patienc
         CorruptedStoreError: it is not a regular file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
-    descriptor = os.open(LOCK, SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT), 0o600, dir_fd=private)
+    flags = SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT)
+    descriptor = os.open(layout.LOCK, flags, 0o600, dir_fd=private)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise misplaced(subject)  # FIFOs and devices can be locked too
@@ -179,7 +154,7 @@ class Writer(NamedTuple):
 
     def note(self, reference: Reference) -> None:
         """Announce a change of several steps, which the next writer completes if this one cannot. Raises as `put`."""
-        with NewFile(PENDING, directory=self.private) as file:
+        with NewFile(layout.PENDING, directory=self.private) as file:
             file.write(f"{reference}\n".encode())
             file.set_time(self.stamp)
             with CONFIRMING.about(self.subject):
@@ -193,17 +168,10 @@ class Writer(NamedTuple):
             DurabilityError: it could not be removed.
         """
         with COMPLETING.about(self.subject):
-            os.unlink(PENDING, dir_fd=self.private)
+            os.unlink(layout.PENDING, dir_fd=self.private)
 
 
-def write(
-    path: str,
-    subject: str,
-    work: Callable[[Writer], _T],
-    *,
-    known: bool = False,
-    patience: float,
-) -> _T:
+def apply(path: str, subject: str, work: Callable[[Writer], _T], *, known: bool = False, patience: float) -> _T:
     """What `work` returns. Meanwhile the store at `path` is locked; a missing one is made, and nothing stays half made.
 
     `known` says that there was one, which is not made again; `patience` is how long to wait for another writer, in
@@ -215,13 +183,13 @@ def write(
         DurabilityError: a sync failed.
     """
     with WRITING.about(subject), _root(path, known=known) as root:
-        marked = holds_store(root, path)
+        marked = layout.holds_store(root, path)
         if known and not marked:
-            raise gone(path)
-        with open_or_make(root, PRIVATE, subject) as private:
+            raise layout.gone(path)
+        with open_or_make(root, layout.PRIVATE, subject) as private:
 
             def do(lock: int) -> _T:
-                with open_or_make(private, TEMPORARY, subject) as temporary:
+                with open_or_make(private, layout.TEMPORARY, subject) as temporary:
                     writer = Writer(root, private, temporary, next_stamp(lock), path, subject)
                     return _work(writer, work, marked=marked)
 
@@ -230,10 +198,10 @@ def write(
 
 def _root(path: str, *, known: bool) -> Directory:
     """Open the root; make it, and what is missing above it, unless a store was known there."""
-    root = open_root(path)
+    root = layout.open_root(path)
     if root is None:
         if known:
-            raise gone(path)
+            raise layout.gone(path)
         make_directories(path, subject=path, unsynced=CONFIRMING)
         return Directory(path, path)
     return root
@@ -242,8 +210,9 @@ def _root(path: str, *, known: bool) -> Directory:
 def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
     try:
         _recover(writer)
-        if not marked and not holds_store(writer.root, writer.path):
-            writer._replace(subject=writer.path).put(writer.private, FORMAT, Secret(MARKER), visible=False)
+        if not marked and not layout.holds_store(writer.root, writer.path):
+            marker = Secret(layout.MARKER)
+            writer._replace(subject=writer.path).put(writer.private, layout.FORMAT, marker, visible=False)
             confirm(writer.root, writer.path)
         return work(writer)
     except BaseException:
@@ -262,10 +231,10 @@ def has_leftovers(private: int, subject: str) -> bool:
     Raises:
         OSError: the directory cannot be read.
     """
-    if exists(PENDING, private):
+    if exists(layout.PENDING, private):
         return True
     try:
-        with Directory(TEMPORARY, subject, parent=private) as temporary:
+        with Directory(layout.TEMPORARY, subject, parent=private) as temporary:
             return bool(os.listdir(temporary))
     except FileNotFoundError:
         return False
@@ -275,13 +244,13 @@ def _recover(writer: Writer) -> None:
     """Remove what is half made and complete what is noted."""
     _sweep(writer.temporary)
     try:
-        data, _ = read_file(writer.private, PENDING, writer.subject)
+        data, _ = read_file(writer.private, layout.PENDING, writer.subject)
     except FileNotFoundError:
         return
     reference = _noted(data)
     if reference is not None:
         _complete(writer._replace(subject=f"{reference} (left by an interrupted write)"), reference)
-    os.unlink(PENDING, dir_fd=writer.private)
+    os.unlink(layout.PENDING, dir_fd=writer.private)
 
 
 def _sweep(temporary: int) -> None:
@@ -291,7 +260,7 @@ def _sweep(temporary: int) -> None:
             os.unlink(name, dir_fd=temporary)
             continue
         os.chmod(name, 0o700, dir_fd=temporary)  # its maker may have come no further than a strange umask
-        with Directory(name, TEMPORARY, parent=temporary) as directory:
+        with Directory(name, layout.TEMPORARY, parent=temporary) as directory:
             for file in os.listdir(directory):
                 os.unlink(file, dir_fd=directory)
         os.rmdir(name, dir_fd=temporary)
@@ -310,25 +279,25 @@ def _noted(data: Secret) -> Reference | None:
 def _complete(writer: Writer, reference: Reference) -> None:
     name, version = reference
     try:
-        found = open_name(writer.root, name, writer.subject)
+        found = layout.open_name(writer.root, name, writer.subject)
     except FileNotFoundError:
         return
     with found as directory:
-        if version is None and exists(REMOVED, directory):
-            writer.put(directory, REMOVED, _NOTHING, visible=False)
+        if version is None and exists(layout.REMOVED, directory):
+            writer.put(directory, layout.REMOVED, _NOTHING, visible=False)
             _finish_removal(directory, name, writer.subject)
         elif version is not None and exists(f"@{version}", directory):
             with Directory(f"@{version}", writer.subject, parent=directory) as opened:
                 _complete_update(writer, opened, name, version)
-    prune(writer.root, name, writer.subject)
+    layout.prune(writer.root, name, writer.subject)
 
 
 def _complete_update(writer: Writer, directory: int, name: str, version: int) -> None:
-    found = read_version(directory, name, version, writer.subject, with_payload=True)
+    found = layout.read_version(directory, name, version, writer.subject, with_payload=True)
     if found.key is not None and not found.leftovers:
         return  # it never began, or is done
     # A directory of so few entries is written as a whole, with all that changed in it.
-    writer.put(directory, METADATA, Secret(found.metadata), visible=False)
+    writer.put(directory, layout.METADATA, Secret(found.metadata), visible=False)
     for file in found.leftovers:
         os.unlink(file, dir_fd=directory)
     confirm(directory, writer.subject)
@@ -342,17 +311,17 @@ def _finish_removal(directory: int, name: str, subject: str) -> list[os.stat_res
         CorruptedStoreError: as `list_entries`, or there is an unknown file beside a key.
     """
     keys = []
-    for version in list_entries(directory, name, subject, with_removed=True).versions:
+    for version in layout.list_entries(directory, name, subject, with_removed=True).versions:
         with Directory(f"@{version}", subject, parent=directory) as opened:
             files = os.listdir(opened)
-            check_files(files, name, version, subject)
-            if KEY in files:
-                keys.append(status(KEY, opened))
+            layout.check_files(files, name, version, subject)
+            if layout.KEY in files:
+                keys.append(status(layout.KEY, opened))
             for file in files:
                 os.unlink(file, dir_fd=opened)
         os.rmdir(f"@{version}", dir_fd=directory)
     sync(directory)  # or the versions could come back without the mark
-    os.unlink(REMOVED, dir_fd=directory)
+    os.unlink(layout.REMOVED, dir_fd=directory)
     sync(directory)
     return keys
 
@@ -376,25 +345,22 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
         )
     encoded = _encoded(info)
     _check_length(info.reference, record.payload)
-    try:
-        with open_name(writer.root, info.name, subject) as directory:
-            if exists(f"@{info.version}", directory):
-                raise _taken(info)
-    except FileNotFoundError:
-        pass
+    with suppress(FileNotFoundError), layout.open_name(writer.root, info.name, subject) as directory:
+        if exists(f"@{info.version}", directory):
+            raise _taken(info)
     make_directory(_NEW_VERSION, directory=writer.temporary)
     with Directory(_NEW_VERSION, subject, parent=writer.temporary) as new:
-        half, data = (PUBLIC_ONLY, _NOTHING) if record.payload is None else (KEY, record.payload)
+        half, data = (layout.PUBLIC_ONLY, _NOTHING) if record.payload is None else (layout.KEY, record.payload)
         if record.payload is not None:
             _write_checksum(new, record.payload)
         # Both are written before either is synced: the file system then has less to do.
-        with NewFile(half, directory=new) as payload, NewFile(METADATA, directory=new) as metadata:
+        with NewFile(half, directory=new) as payload, NewFile(layout.METADATA, directory=new) as metadata:
             payload.write(data)
             payload.set_time(writer.stamp)
             metadata.write(encoded)
             metadata.set_time(writer.stamp)
             with CONFIRMING.about(subject):
-                revision = revision_of(payload=payload.sync(), metadata=metadata.sync())
+                revision = layout.revision_of(payload=payload.sync(), metadata=metadata.sync())
         confirm(new, subject)
     try:
         _place_version(writer, info)
@@ -439,15 +405,15 @@ def update_info(writer: Writer, info: RecordInfo, expected: Revision) -> RecordI
         DurabilityError: a sync failed.
     """
     encoded = _encoded(info)
-    with open_version(writer.root, info.name, info.version, writer.subject) as directory:
+    with layout.open_version(writer.root, info.name, info.version, writer.subject) as directory:
         old = _expected(writer, directory, info.reference, expected)
         is_destroyed = info.state is State.DESTROYED
         if is_destroyed and old.key is not None:
             raise UnsupportedOperationError(f"{info.reference}: a destroyed version has no payload", hint="use destroy")
-        if not is_destroyed and not old.files & {KEY, PUBLIC_ONLY}:
+        if not is_destroyed and not old.files & {layout.KEY, layout.PUBLIC_ONLY}:
             # What was destroyed needs it as soon as it is not.
-            writer.put(directory, PUBLIC_ONLY, _NOTHING, visible=False)
-        writer.put(directory, METADATA, encoded)
+            writer.put(directory, layout.PUBLIC_ONLY, _NOTHING, visible=False)
+        writer.put(directory, layout.METADATA, encoded)
         return _revised(writer, directory, info)
 
 
@@ -460,7 +426,7 @@ def replace_payload(writer: Writer, reference: Reference, payload: Secret, expec
     """
     name, version = reference.name, reference.version or 0
     _check_length(str(reference), payload)
-    with open_version(writer.root, name, version, writer.subject) as directory:
+    with layout.open_version(writer.root, name, version, writer.subject) as directory:
         old = _expected(writer, directory, str(reference), expected)
         if old.key is None:
             raise UnsupportedOperationError(
@@ -470,8 +436,8 @@ def replace_payload(writer: Writer, reference: Reference, payload: Secret, expec
         # Both checksums exist while the key is replaced, so that either key is whole.
         _write_checksum(directory, payload)
         confirm(directory, writer.subject)
-        writer.put(directory, KEY, payload)
-        _finish_change(writer, directory, old, keep={METADATA, KEY, checksum_of(payload)})
+        writer.put(directory, layout.KEY, payload)
+        _finish_change(writer, directory, old, keep={layout.METADATA, layout.KEY, layout.checksum_of(payload)})
         return _revised(writer, directory, old.info)
 
 
@@ -485,15 +451,14 @@ def destroy_version(writer: Writer, info: RecordInfo, expected: Revision) -> Rec
     if info.state is not State.DESTROYED:
         raise UnsupportedOperationError(f"{info.reference}: its state is not destroyed", hint="use update_info")
     encoded = _encoded(info)
-    with open_version(writer.root, info.name, info.version, writer.subject) as directory:
+    with layout.open_version(writer.root, info.name, info.version, writer.subject) as directory:
         old = _expected(writer, directory, info.reference, expected, with_payload=False)
-        if old.key is None:
-            writer.put(directory, METADATA, encoded)
-        else:
-            # Metadata first: a version without its key, but not destroyed, would be damaged.
+        if old.key is not None:
             writer.note(Reference(info.name, info.version))
-            writer.put(directory, METADATA, encoded)
-            _finish_change(writer, directory, old, keep={METADATA})
+        # Metadata first: a version without its key, but not destroyed, would be damaged.
+        writer.put(directory, layout.METADATA, encoded)
+        if old.key is not None:
+            _finish_change(writer, directory, old, keep={layout.METADATA})
         return _revised(writer, directory, info)
 
 
@@ -501,31 +466,31 @@ def check_guard(writer: Writer, guard: Guard) -> None:
     """Raises: ConflictError, if the record of `guard` does not exist or has another revision."""
     with (
         suppress(FileNotFoundError, KeyNotFoundError),
-        open_version(writer.root, guard.name, guard.version, writer.subject) as directory,
+        layout.open_version(writer.root, guard.name, guard.version, writer.subject) as directory,
     ):
-        if current_revision(directory) == guard.revision:
+        if layout.current_revision(directory) == guard.revision:
             return
-    raise ConflictError(
-        f"{guard.name}@{guard.version}: changed since it was read; nothing was written", hint="read it and try again"
-    )
+    raise _conflict(f"{guard.name}@{guard.version}", "written")
+
+
+def _conflict(subject: str, done: str) -> ConflictError:
+    return ConflictError(f"{subject}: changed since it was read; nothing was {done}", hint="read it and try again")
 
 
 def _expected(
     writer: Writer, directory: int, reference: str, expected: Revision, *, with_payload: bool = True
-) -> Version:
+) -> layout.Version:
     """The version as it is, if it has the revision `expected`."""
     name, _, number = reference.partition("@")
-    old = read_version(directory, name, int(number), writer.subject, with_payload=with_payload)
+    old = layout.read_version(directory, name, int(number), writer.subject, with_payload=with_payload)
     if old.info.revision != expected:
-        raise ConflictError(
-            f"{reference}: changed since it was read; nothing was written", hint="read it and try again"
-        )
+        raise _conflict(reference, "written")
     return old
 
 
 def _revised(writer: Writer, directory: int, info: RecordInfo) -> RecordInfo:
     with COMPLETING.about(writer.subject):
-        return info.replace(revision=Revision(current_revision(directory)))
+        return info.replace(revision=Revision(layout.current_revision(directory)))
 
 
 def _encoded(info: RecordInfo) -> Secret:
@@ -544,7 +509,7 @@ def _check_length(reference: str, data: Secret | None) -> None:
         )
 
 
-def _finish_change(writer: Writer, directory: int, old: Version, *, keep: set[str]) -> None:
+def _finish_change(writer: Writer, directory: int, old: layout.Version, *, keep: set[str]) -> None:
     writer.drop(directory, old.files - keep)
     writer.strike()
     _report_other_names([old.key], writer.subject)
@@ -552,7 +517,7 @@ def _finish_change(writer: Writer, directory: int, old: Version, *, keep: set[st
 
 def _write_checksum(directory: int, payload: Secret) -> None:
     """Put the checksum of a payload into a directory, where it may stand already. Syncing that makes it durable."""
-    descriptor = os.open(checksum_of(payload), os.O_WRONLY | os.O_CREAT | SAFELY, 0o600, dir_fd=directory)
+    descriptor = os.open(layout.checksum_of(payload), os.O_WRONLY | os.O_CREAT | SAFELY, 0o600, dir_fd=directory)
     try:
         os.fchmod(descriptor, 0o600)  # a umask may have taken more away than it should
     finally:
@@ -580,25 +545,25 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         DurabilityError: a sync failed, or what was taken away has another name.
     """
     try:
-        found = open_name(writer.root, name, writer.subject)
+        found = layout.open_name(writer.root, name, writer.subject)
     except FileNotFoundError:
-        raise no_such_name(name) from None
+        raise layout.no_such_name(name) from None
     with found as directory:
-        infos = read_versions(directory, name, writer.path)
+        infos = layout.read_versions(directory, name, writer.path)
         if not infos:
-            raise no_such_name(name)
+            raise layout.no_such_name(name)
         if [info.revision for info in infos] != list(expected):
-            raise ConflictError(f"{name}: changed since it was read; nothing was removed", hint="read it and try again")
+            raise _conflict(name, "removed")
         for info in infos:
             # While nothing is removed yet: a directory with files of others would not go, and they are theirs.
             subject = f"{info.reference} in {writer.path}"
             with Directory(f"@{info.version}", subject, parent=directory) as opened:
-                check_files(os.listdir(opened), info.name, info.version, subject)
+                layout.check_files(os.listdir(opened), info.name, info.version, subject)
         writer.note(Reference(name, None))
-        writer.put(directory, REMOVED, _NOTHING)
+        writer.put(directory, layout.REMOVED, _NOTHING)
         with COMPLETING.about(writer.subject):
             keys = _finish_removal(directory, name, writer.subject)
     with COMPLETING.about(writer.subject):
-        prune(writer.root, name, writer.subject)
+        layout.prune(writer.root, name, writer.subject)
     writer.strike()
     _report_other_names(keys, writer.subject)

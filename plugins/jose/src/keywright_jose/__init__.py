@@ -10,14 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from keywright_jose.api_keys import (
-        ApiKey,
-        NewApiKey,
-        create_api_key,
-        list_api_keys,
-        revoke_api_key,
-        verify_api_key,
-    )
+    from keywright_jose.api_keys import ApiKey, NewApiKey, create_api_key, list_api_keys, revoke_api_key, verify_api_key
     from keywright_jose.jwe.token import Jwe, jwe_decrypt, jwe_encrypt
     from keywright_jose.jwk.codec import thumbprint
     from keywright_jose.jwk.create import create_curve_key, create_rsa_key, create_secret_key, random_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256, sha384, sha512
 from hmac import compare_digest, digest
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -28,12 +28,13 @@ from jose.exceptions import JOSEError, JWEError
 
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, PluginError
-from keywright_jose.keys import is_public_key, private_object, public_object
+from keywright_jose.keys import check_not_public, private_object, public_object
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+_T = TypeVar("_T")
 _BACKEND: Final = "jose.backends.cryptography_backend"
 _HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
     "256": hashes.SHA256,
@@ -150,28 +151,24 @@ def _hmac_key(key: Key, algorithm: str) -> JoseKey:
         raise InvalidKeyError(
             f"{algorithm} needs a key of at least {algorithm[-3:]} bits (RFC 7518 §3.2)", hint="make a longer one"
         )
-    if is_public_key(octets):
-        raise InvalidKeyError(
-            "the octets of this oct key are a public key or certificate, which anybody may know",
-            hint="verify with that key under an algorithm of its own kind",
-        )
-    return _checked(_construct(HmacKey, octets.reveal(), algorithm), algorithm)
+    check_not_public(octets, "verify with that key under an algorithm of its own kind")
+    return _checked(_unless_refused(lambda: HmacKey(octets.reveal(), algorithm)), algorithm)
 
 
-def _key_object(prepared: object, algorithm: str) -> JoseKey | PlainKey:
+def _key_object(prepared: Any, algorithm: str) -> JoseKey | PlainKey:
     if algorithm.startswith("Ed"):
         return PlainKey(prepared)
     if algorithm.startswith("PS"):
         hash_ = _HASHES[algorithm[-3:]]()
         return PlainKey(prepared, PSS(MGF1(hash_), hash_.digest_size), hash_)  # a salt as long as the hash
     kind = CurveKey if algorithm.startswith("ES") else CryptographyRSAKey
-    return _checked(_construct(kind, prepared, algorithm), algorithm)
+    return _checked(_unless_refused(lambda: kind(prepared, algorithm)), algorithm)
 
 
-def _construct(kind: Callable[..., JoseKey], material: object, algorithm: str) -> JoseKey | None:
-    """It raises nothing: `material` may be the octets of a secret, which a traceback with locals would show."""
+def _unless_refused(act: Callable[[], _T]) -> _T | None:
+    """What `act` returns; None if python-jose refuses: its own traceback goes through frames that hold a secret."""
     try:
-        return kind(material, algorithm)
+        return act()
     except JOSEError:
         return None
 
@@ -223,20 +220,17 @@ def encrypt(algorithm: str, key: Secret, plaintext: Secret, aad: bytes = b"") ->
     `algorithm` is an `enc` (RFC 7518 §5.1), and `key` has its length. Neither this nor `decrypt` raises, so that no
     traceback goes through a frame of a library that holds the content.
     """
-    try:
-        iv, ciphertext, tag = _content_key(algorithm, key).encrypt(plaintext.reveal(), aad)
-    except JOSEError:
+    parts = _unless_refused(lambda: _content_key(algorithm, key).encrypt(plaintext.reveal(), aad))
+    if parts is None:
         return None
+    iv, ciphertext, tag = parts
     return Encrypted(iv, ciphertext, tag or b"")
 
 
 def decrypt(algorithm: str, key: Secret, encrypted: Encrypted, aad: bytes = b"") -> Secret | None:
     """What was encrypted; None if the tag is another one, which is found out before anything is decrypted."""
     iv, ciphertext, tag = encrypted
-    try:
-        return Secret(_content_key(algorithm, key).decrypt(ciphertext, iv, aad, tag))
-    except JOSEError:
-        return None
+    return _unless_refused(lambda: Secret(_content_key(algorithm, key).decrypt(ciphertext, iv, aad, tag)))
 
 
 def _content_key(algorithm: str, key: Secret) -> JoseKey | CbcHmacKey:
@@ -255,15 +249,9 @@ def rsa_wrapping_key(prepared: object, algorithm: str) -> JoseKey:
 
 def wrap(wrapping: JoseKey, key: Secret) -> bytes | None:
     """A key encrypted under another; None if the libraries cannot. It does not raise, nor does `unwrap`."""
-    try:
-        return wrapping.wrap_key(key.reveal())
-    except JOSEError:
-        return None
+    return _unless_refused(lambda: wrapping.wrap_key(key.reveal()))
 
 
 def unwrap(wrapping: JoseKey, encrypted: bytes) -> Secret | None:
     """The key that was wrapped; None if it cannot be unwrapped."""
-    try:
-        return Secret(wrapping.unwrap_key(encrypted))
-    except JOSEError:
-        return None
+    return _unless_refused(lambda: Secret(wrapping.unwrap_key(encrypted)))

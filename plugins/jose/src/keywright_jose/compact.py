@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from keywright.errors import FormatError, MalformedTokenError, UnsupportedOperationError
+from keywright.errors import FormatError, MalformedTokenError, PolicyError, UnsupportedOperationError
 from keywright_jose.json import decode_segment, is_text, read_object, write_object
 
 MAXIMUM_BYTES: Final = 262_144
+TOO_LONG: Final = f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more"
 
 _LONGEST_KEPT: Final = 512
 _REFUSED: Final = {
@@ -63,8 +64,10 @@ def unpadded(segment: str) -> str:
     return bare if padding <= 2 and (len(bare) + padding) % 4 == 0 else segment
 
 
-def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, ...], refusal: str) -> dict[str, object]:
-    """The members that a caller adds to a header; `refusal` says of one of the `reserved`, `{}`, that it cannot.
+def further_members(
+    headers: Mapping[str, object] | None, what: str, reserved: tuple[str, ...], setter: str
+) -> dict[str, object]:
+    """The members that a caller adds to a header. Messages call them `what`, and who sets the `reserved` ones `setter`.
 
     Raises:
         FormatError: JSON cannot represent them, or a `kid`, `typ` or `cty` is not text.
@@ -76,11 +79,25 @@ def further_members(headers: Mapping[str, object] | None, reserved: tuple[str, .
     members = dict(headers)
     for name in reserved:
         if name in members:
-            raise UnsupportedOperationError(refusal.format(name), hint="leave it out")
+            raise UnsupportedOperationError(
+                f"{what} cannot have {name}, which the {setter} sets, or which is not supported", hint="leave it out"
+            )
     for name in ("kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
             raise FormatError(f"the {name} of a header is a text that is not empty", hint="correct it")
     return members
+
+
+def check_kid(headers: Mapping[str, object], own: str, act: str) -> None:
+    """Refuse a `kid` in `headers` that is not the key's `own`, if it has one; `act` is what a receiver does.
+
+    Raises:
+        PolicyError: it is another one.
+    """
+    if own and headers.get("kid", own) != own:
+        raise PolicyError(
+            f"headers say another kid than the key's own, so no receiver would {act} the token", hint="leave it out"
+        )
 
 
 class Header(NamedTuple):

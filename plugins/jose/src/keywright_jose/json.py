@@ -14,6 +14,10 @@ from keywright.errors import FormatError, MalformedTokenError
 MAXIMUM_DEPTH: Final = 32
 """Objects and arrays inside one another, the outermost included."""
 
+_PROBLEMS: Final = {
+    JsonProblem.TOO_DEEP: f"has more than {MAXIMUM_DEPTH} levels",
+    JsonProblem.SURROGATE: "holds an unpaired surrogate",
+}
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 
@@ -70,14 +74,8 @@ def read_object(data: bytes, what: str) -> dict[str, object]:
     document = read_json_object(data, depth=MAXIMUM_DEPTH) if is_bare else JsonProblem.SYNTAX
     if isinstance(document, dict):
         return document
-    if document is JsonProblem.TOO_DEEP:
-        raise MalformedTokenError(f"{what} has more than {MAXIMUM_DEPTH} levels", hint="get a new token")
-    if document is JsonProblem.SURROGATE:
-        raise MalformedTokenError(f"{what} holds an unpaired surrogate", hint="get a new token")
-    raise MalformedTokenError(
-        f"{what} is not one JSON object in UTF-8 with each member once and nothing around it",
-        hint="get a new token",
-    )
+    other = "is not one JSON object in UTF-8 with each member once and nothing around it"
+    raise MalformedTokenError(f"{what} {_PROBLEMS.get(document, other)}", hint="get a new token")
 
 
 def write_object(document: Mapping[str, object], what: str) -> bytes:

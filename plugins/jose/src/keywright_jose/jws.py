@@ -14,15 +14,7 @@ from keywright.errors import (
     PolicyError,
     UnsupportedOperationError,
 )
-from keywright_jose.compact import (
-    MAXIMUM_BYTES,
-    Header,
-    further_members,
-    read_header,
-    segment_octets,
-    split_token,
-    unpadded,
-)
+from keywright_jose import compact
 from keywright_jose.json import encode_segment, write_object
 from keywright_jose.jwk.inputs import PUBLISHED, KeyInput, hide_key, is_set, keys_of_set, one_key
 from keywright_jose.jwk.members import Members
@@ -31,7 +23,7 @@ from keywright_jose.keys import check_use, own_algorithm
 
 Holds = Callable[[bytes, bytes], bool]
 
-_LONGEST_MESSAGE: Final = MAXIMUM_BYTES - 1368  # what is left by a dot and base64url of 8192 bits
+_LONGEST_MESSAGE: Final = compact.MAXIMUM_BYTES - 1368  # what is left by a dot and base64url of 8192 bits
 
 
 def algorithms_of(key_type: str) -> tuple[str, ...]:
@@ -119,9 +111,10 @@ class TokenSigner:
         if bound is not last:
             start, make = self._bind(bound)
         payload = claims if isinstance(claims, bytes) else write_object(claims, "the claims of a token")
-        if len(payload) > MAXIMUM_BYTES or len(message := start + encode_segment(payload)) > _LONGEST_MESSAGE:
+        if len(payload) > compact.MAXIMUM_BYTES or len(message := start + encode_segment(payload)) > _LONGEST_MESSAGE:
             raise FormatError(
-                f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more", hint="shorten the claims"
+                f"a token has at most {compact.MAXIMUM_BYTES} bytes, and this one would have more",
+                hint="shorten the claims",
             )
         return (message + b"." + encode_segment(make(message))).decode("ascii")
 
@@ -147,13 +140,13 @@ def bound_signer(given: KeyInput, algorithm: str | None, headers: Mapping[str, o
     more = checked_headers(headers)
     if isinstance(given, Signer):
         _check_same(algorithm, given.algorithm, "a ring's signer")
-        _check_kid(more, given.kid)
+        compact.check_kid(more, given.kid, "verify")
         more.pop("kid", None)
         return TokenSigner(given.current, more)
     key = one_key(given)
     chosen = _choose_algorithm(key, algorithm)
     check_use(key, "sig", ("sign",))
-    _check_kid(more, key.kid)
+    compact.check_kid(more, key.kid, "verify")
     from keywright_jose._jose import signing_key
 
     # A JWK's kid goes into the header if that is asked for, so it is not the bound key's.
@@ -192,17 +185,7 @@ def checked_headers(headers: Mapping[str, object] | None, what: str = "headers")
     Raises:
         FormatError, UnsupportedOperationError: as `signer`.
     """
-    reserved = ("alg", "b64", "crit", "zip")
-    return further_members(
-        headers, reserved, f"{what} cannot have {{}}, which the signer sets, or which is not supported"
-    )
-
-
-def _check_kid(headers: Mapping[str, object], own: str) -> None:
-    if own and headers.get("kid", own) != own:
-        raise PolicyError(
-            "headers say another kid than the key's own, so no receiver would verify the token", hint="leave it out"
-        )
+    return compact.further_members(headers, what, ("alg", "b64", "crit", "zip"), "signer")
 
 
 class Jws(NamedTuple):
@@ -292,12 +275,12 @@ class TokenVerifier:
             PolicyError, UnsupportedOperationError, KeyNotFoundError, StoreError: the ring's key verifies no more, or
                 not with these algorithms.
         """
-        first, second, third = signed = split_token(token, 3)
+        first, second, third = signed = compact.split_token(token, 3)
         if self._allow_padding:
-            first, second, third = map(unpadded, signed)
-        header = read_header(first)
-        payload = segment_octets(second, "payload")
-        signature = segment_octets(third, "signature")
+            first, second, third = map(compact.unpadded, signed)
+        header = compact.read_header(first)
+        payload = compact.segment_octets(second, "payload")
+        signature = compact.segment_octets(third, "signature")
         message = f"{signed[0]}.{signed[1]}".encode()
         for candidate in _fitting(self._candidates(), header):
             if candidate.checks[header.algorithm](message, signature):
@@ -326,20 +309,17 @@ def bound_verifier(given: KeyInput, algorithms: Collection[str] | None, *, allow
     return TokenVerifier(lambda: candidates, allow_padding=allow_padding)
 
 
-def _fitting(candidates: tuple[Candidate, ...], header: Header) -> tuple[Candidate, ...]:
+def _fitting(candidates: tuple[Candidate, ...], header: compact.Header) -> tuple[Candidate, ...]:
     """Those that the header's `kid` and `alg` mean.
 
     Raises:
         InvalidSignatureError: there are none.
     """
-    if header.kid is None:
-        if len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
-            raise InvalidSignatureError(
-                "the token does not say which key of the set signed it (kid)", hint="have it issued with one"
-            )
-        named = candidates
-    else:
-        named = tuple(one for one in candidates if one.kid in (None, header.kid))
+    if header.kid is None and len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
+        raise InvalidSignatureError(
+            "the token does not say which key of the set signed it (kid)", hint="have it issued with one"
+        )
+    named = candidates if header.kid is None else tuple(one for one in candidates if one.kid in (None, header.kid))
     if not named:
         raise InvalidSignatureError("the token was signed with a key that is not among these (kid)", hint="refuse it")
     able = tuple(one for one in named if header.algorithm in one.checks)

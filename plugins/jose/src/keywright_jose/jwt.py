@@ -107,10 +107,7 @@ def validate_claims(
         raise ConfigError("check_claims is a mapping of claims to what they must be", hint="correct it")
     _check_times(claims, _now(clock), time_drift)
     if "aud" in claims and "aud" not in (expected or {}):
-        raise InvalidClaimError(
-            'the token has an "aud" claim',
-            hint="pass the aud that is expected",
-        )
+        raise InvalidClaimError('the token has an "aud" claim', hint="pass the aud that is expected")
     for name, value in (expected or {}).items():
         if name not in claims:
             raise InvalidClaimError(f"the token lacks {_describe(name)}, which is expected of it", hint="refuse it")

@@ -244,6 +244,18 @@ def is_public_key(octets: Secret) -> bool:
     return _is_one(octets) or _is_nix(octets) or _is_base64_of_one(octets)
 
 
+def check_not_public(octets: Secret, hint: str) -> None:
+    """Refuse the octets of an `oct` key that are a public key.
+
+    Raises:
+        InvalidKeyError: they are, as `is_public_key` says.
+    """
+    if is_public_key(octets):
+        raise InvalidKeyError(
+            "the octets of this oct key are a public key or certificate, which anybody may know", hint=hint
+        )
+
+
 def _is_one(octets: Secret) -> bool:
     # Anything may stand before an armor; before the others, spaces and a byte order mark.
     if any(armor in octets.reveal() for armor in _ARMOR):
@@ -264,20 +276,15 @@ def _is_der(octets: Secret) -> bool:
     from cryptography.hazmat.primitives.serialization import load_der_public_key
     from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
-    try:
-        load_der_public_key(octets.reveal())
+    for load in (load_der_public_key, load_der_x509_certificate):
+        try:
+            load(octets.reveal())
+        except (UnsupportedAlgorithm, InvalidVersion, Warning):
+            return True  # one that breaks the rules is one all the same
+        except ValueError:
+            continue
         return True
-    except UnsupportedAlgorithm:
-        return True
-    except ValueError:
-        pass
-    try:
-        load_der_x509_certificate(octets.reveal())
-    except (InvalidVersion, Warning):
-        return True  # one that breaks the rules of certificates is one all the same
-    except ValueError:
-        return False
-    return True
+    return False
 
 
 def _is_nix(octets: Secret) -> bool:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from keywright import Key
-from keywright.errors import ConfigError, InvalidKeyError, NotExportableError, UnsupportedOperationError
+from keywright.errors import (
+    ConfigError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    NotExportableError,
+    UnsupportedOperationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,9 +19,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
     from keywright import KeyType, Options, Secret, Setting
-
-NO_MATCH: Final = "the signature is not valid for this message and key"
-CHECK_ALL: Final = "check that the three belong together"
 
 
 def check_type(key: Key, name: str) -> None:
@@ -41,6 +44,13 @@ def check_use(key: Key, algorithm: str, key_type: KeyType) -> None:
             f"a key of type {key_type.name} does not sign with that algorithm",
             hint=f"use {' or '.join(key_type.algorithms)}",
         )
+
+
+def invalid_signature() -> InvalidSignatureError:
+    """The error for a signature that was made with another key, or of another message."""
+    return InvalidSignatureError(
+        "the signature is not valid for this message and key", hint="check that the three belong together"
+    )
 
 
 def needed_secret(key: Key) -> Secret:

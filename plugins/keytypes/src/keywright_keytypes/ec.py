@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keywright import Key, Secret
 from keywright.errors import InvalidKeyError, InvalidSignatureError
-from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
-    check_type,
-    check_use,
-    complete_halves,
-    hash_of,
-    needed_secret,
-    public_half,
-)
+from keywright_keytypes import common
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +50,7 @@ class EllipticCurve(NamedTuple):
             InvalidKeyError: another type, no half at all, a secret half of the wrong length or not from 1 to n - 1,
                 halves that do not belong together, or a public half that is not an uncompressed point of the curve.
         """
-        return complete_halves(key, self.name, self._derive, self._public)
+        return common.complete_halves(key, self.name, self._derive, self._public)
 
     def bits(self, key: Key) -> int:
         """The size of the field: 256, 384 or 521.
@@ -67,7 +58,7 @@ class EllipticCurve(NamedTuple):
         Raises:
             InvalidKeyError: another type.
         """
-        check_type(key, self.name)
+        common.check_type(key, self.name)
         return self.field_bits
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
@@ -81,8 +72,8 @@ class EllipticCurve(NamedTuple):
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-        check_use(key, algorithm, self)
-        make, method, size = self._private(needed_secret(key)).sign, ECDSA(hash_of(algorithm)), self.size
+        common.check_use(key, algorithm, self)
+        make, method, size = self._private(common.needed_secret(key)).sign, ECDSA(common.hash_of(algorithm)), self.size
 
         def sign(message: bytes) -> bytes:
             r, s = decode_dss_signature(make(message, method))
@@ -104,8 +95,8 @@ class EllipticCurve(NamedTuple):
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-        check_use(key, algorithm, self)
-        check, method = self._public(public_half(key, self._derive)).verify, ECDSA(hash_of(algorithm))
+        common.check_use(key, algorithm, self)
+        check, method = self._public(common.public_half(key, self._derive)).verify, ECDSA(common.hash_of(algorithm))
         size = self.size
 
         def verify(message: bytes, signature: bytes) -> None:
@@ -118,7 +109,7 @@ class EllipticCurve(NamedTuple):
             try:
                 check(encode_dss_signature(r, s), message, method)
             except InvalidSignature:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
+                raise common.invalid_signature() from None
 
         return verify
 

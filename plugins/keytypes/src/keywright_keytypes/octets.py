@@ -6,16 +6,8 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
-from keywright.errors import InvalidKeyError, InvalidSignatureError
-from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
-    check_type,
-    check_use,
-    checked_integer,
-    hash_of,
-    needed_secret,
-)
+from keywright.errors import InvalidKeyError
+from keywright_keytypes import common
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +33,7 @@ class Oct:
         Raises:
             ConfigError: `bits` is out of bounds.
         """
-        return Key(self.name, secret=Secret(os.urandom(checked_integer(options, _BITS, self.name) // 8)))
+        return Key(self.name, secret=Secret(os.urandom(common.checked_integer(options, _BITS, self.name) // 8)))
 
     def validate(self, key: Key) -> Key:
         """Check the length: 1 to 1024 bytes. A key that is too short to sign with may have another use.
@@ -70,43 +62,11 @@ class Oct:
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
             NotExportableError: the key has no secret half.
         """
-        return self._tag(key, algorithm)
-
-    def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
-        """Check `(message, tag)`, in constant time; the call raises InvalidSignatureError if the tag is another.
-
-        Raises:
-            InvalidKeyError, UnsupportedOperationError, NotExportableError: as for `signer`.
-        """
-        from hmac import compare_digest
-
-        tag = self._tag(key, algorithm)
-
-        def verify(message: bytes, signature: bytes) -> None:
-            # The right tag is a secret too: it goes into no local that a traceback would show.
-            if not compare_digest(tag(message), signature):
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
-
-        return verify
-
-    def _octets(self, key: Key) -> Secret:
-        check_type(key, self.name)
-        if key.secret is None:
-            raise InvalidKeyError(
-                "this oct key has no secret half, and an oct key is nothing else", hint="give the octets"
-            )
-        if not 1 <= len(key.secret) <= _MAXIMUM_BYTES:
-            raise InvalidKeyError(
-                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}", hint="make a new one"
-            )
-        return key.secret
-
-    def _tag(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
         from cryptography.hazmat.primitives.hmac import HMAC
 
-        check_use(key, algorithm, self)
-        needed_secret(key)
-        octets, digest = self._octets(key), hash_of(algorithm)
+        common.check_use(key, algorithm, self)
+        common.needed_secret(key)
+        octets, digest = self._octets(key), common.hash_of(algorithm)
         if len(octets) < digest.digest_size:
             raise InvalidKeyError(
                 f"{algorithm} needs a key of at least {8 * digest.digest_size} bits (RFC 7518 §3.2), and this one has "
@@ -121,3 +81,32 @@ class Oct:
             return hmac.finalize()
 
         return tag
+
+    def verifier(self, key: Key, algorithm: str) -> Callable[[bytes, bytes], None]:
+        """Check `(message, tag)`, in constant time; the call raises InvalidSignatureError if the tag is another.
+
+        Raises:
+            InvalidKeyError, UnsupportedOperationError, NotExportableError: as for `signer`.
+        """
+        from hmac import compare_digest
+
+        tag = self.signer(key, algorithm)
+
+        def verify(message: bytes, signature: bytes) -> None:
+            # The right tag is a secret too: it goes into no local that a traceback would show.
+            if not compare_digest(tag(message), signature):
+                raise common.invalid_signature()
+
+        return verify
+
+    def _octets(self, key: Key) -> Secret:
+        common.check_type(key, self.name)
+        if key.secret is None:
+            raise InvalidKeyError(
+                "this oct key has no secret half, and an oct key is nothing else", hint="give the octets"
+            )
+        if not 1 <= len(key.secret) <= _MAXIMUM_BYTES:
+            raise InvalidKeyError(
+                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}", hint="make a new one"
+            )
+        return key.secret

@@ -9,16 +9,8 @@ import os
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from keywright import Key, PointProblem, Secret, ed25519_point_problem
-from keywright.errors import InvalidKeyError, InvalidSignatureError, UnsupportedOperationError
-from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
-    check_type,
-    check_use,
-    complete_halves,
-    needed_secret,
-    public_half,
-)
+from keywright.errors import InvalidKeyError, UnsupportedOperationError
+from keywright_keytypes import common
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +19,6 @@ if TYPE_CHECKING:
 
 _BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
-_CANNOT_SIGN: Final = "a key of type x25519 agrees on secrets and cannot sign or verify"
-_USE_ED25519: Final = "use ed25519 for signatures"
 _POINT_PROBLEMS: Final = {
     PointProblem.LENGTH: ("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5)", "give the point alone"),
     PointProblem.NOT_CANONICAL: (
@@ -67,7 +57,7 @@ class Ed25519:
             InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
                 together, or a public half that is not such a point.
         """
-        return complete_halves(key, self.name, _ed25519_public, _checked_point)
+        return common.complete_halves(key, self.name, _ed25519_public, _checked_point)
 
     def bits(self, key: Key) -> int:
         """256, as ssh-keygen counts it.
@@ -75,7 +65,7 @@ class Ed25519:
         Raises:
             InvalidKeyError: another type.
         """
-        check_type(key, self.name)
+        common.check_type(key, self.name)
         return 256
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
@@ -88,8 +78,8 @@ class Ed25519:
         """
         from nacl.bindings import crypto_sign
 
-        check_use(key, algorithm, self)
-        secret = needed_secret(key)
+        common.check_use(key, algorithm, self)
+        secret = common.needed_secret(key)
         both = _Hidden(secret.reveal() + _ed25519_public(secret))  # as libsodium wants it
 
         def sign(message: bytes) -> bytes:
@@ -107,17 +97,17 @@ class Ed25519:
         from nacl.bindings import crypto_sign_open
         from nacl.exceptions import BadSignatureError
 
-        check_use(key, algorithm, self)
-        public = _checked_point(public_half(key, _ed25519_public))
+        common.check_use(key, algorithm, self)
+        public = _checked_point(common.public_half(key, _ed25519_public))
 
         def verify(message: bytes, signature: bytes) -> None:
             # What libsodium takes is the signature and the message in one: a longer one would eat from the message.
             if len(signature) != _SIGNATURE_BYTES:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
+                raise common.invalid_signature()
             try:
                 crypto_sign_open(_octets(signature) + _octets(message), public)
             except BadSignatureError:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
+                raise common.invalid_signature() from None
 
         return verify
 
@@ -183,7 +173,7 @@ class X25519:
             InvalidKeyError: another type, no half at all, a half that is not 32 bytes, halves that do not belong
                 together, or a public half of low order (all zeros among them).
         """
-        return complete_halves(key, self.name, _x25519_public, _check_u)
+        return common.complete_halves(key, self.name, _x25519_public, _check_u)
 
     def bits(self, key: Key) -> int:
         """256: the length of both halves.
@@ -191,7 +181,7 @@ class X25519:
         Raises:
             InvalidKeyError: another type.
         """
-        check_type(key, self.name)
+        common.check_type(key, self.name)
         return 256
 
     def signer(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them
@@ -200,15 +190,11 @@ class X25519:
         Raises:
             UnsupportedOperationError: always.
         """
-        raise UnsupportedOperationError(_CANNOT_SIGN, hint=_USE_ED25519)
+        raise UnsupportedOperationError(
+            "a key of type x25519 agrees on secrets and cannot sign or verify", hint="use ed25519 for signatures"
+        )
 
-    def verifier(self, key: Key, algorithm: str) -> NoReturn:  # noqa: ARG002  # the contract names them
-        """Refused.
-
-        Raises:
-            UnsupportedOperationError: always.
-        """
-        raise UnsupportedOperationError(_CANNOT_SIGN, hint=_USE_ED25519)
+    verifier = signer
 
 
 def _x25519_public(secret: Secret) -> bytes:

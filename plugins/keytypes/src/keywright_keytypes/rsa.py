@@ -5,18 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keywright import Key, Secret, Setting
-from keywright.errors import InvalidKeyError, InvalidSignatureError
-from keywright_keytypes.common import (
-    CHECK_ALL,
-    NO_MATCH,
-    check_type,
-    check_use,
-    checked_integer,
-    complete_halves,
-    hash_of,
-    needed_secret,
-    public_half,
-)
+from keywright.errors import InvalidKeyError
+from keywright_keytypes import common
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +41,7 @@ class Rsa:
         """
         from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-        private = generate_private_key(_EXPONENT, checked_integer(options, _BITS, self.name))
+        private = generate_private_key(_EXPONENT, common.checked_integer(options, _BITS, self.name))
         return Key(self.name, secret=_encode_secret(private), public=_encode_public(private.public_key()))
 
     def validate(self, key: Key) -> Key:
@@ -64,7 +54,7 @@ class Rsa:
                 rsaEncryption key of 2048 to 8192 bits with an odd modulus and an odd exponent from 65537 to
                 2^64 - 1; parts that disagree; halves that do not belong together.
         """
-        return complete_halves(key, self.name, _derive_checked, _load_public)
+        return common.complete_halves(key, self.name, _derive_checked, _load_public)
 
     def bits(self, key: Key) -> int:
         """The size of the modulus, in bits.
@@ -72,8 +62,8 @@ class Rsa:
         Raises:
             InvalidKeyError: another type, no half at all, or a half that `validate` would refuse by itself.
         """
-        check_type(key, self.name)
-        return _load_public(public_half(key, _derive)).key_size
+        common.check_type(key, self.name)
+        return _load_public(common.public_half(key, _derive)).key_size
 
     def signer(self, key: Key, algorithm: str) -> Callable[[bytes], bytes]:
         """Message in, signature as long as the modulus out.
@@ -85,8 +75,9 @@ class Rsa:
             UnsupportedOperationError: an algorithm that is not in `algorithms`.
             NotExportableError: the key has no secret half.
         """
-        check_use(key, algorithm, self)
-        make, padding, digest = _load_secret(needed_secret(key)).sign, _padding(algorithm), hash_of(algorithm)
+        common.check_use(key, algorithm, self)
+        make = _load_secret(common.needed_secret(key)).sign
+        padding, digest = _padding(algorithm), common.hash_of(algorithm)
 
         def sign(message: bytes) -> bytes:
             return make(message, padding, digest)
@@ -102,19 +93,19 @@ class Rsa:
         """
         from cryptography.exceptions import InvalidSignature
 
-        check_use(key, algorithm, self)
-        public = _load_public(public_half(key, _derive))
-        check, padding, digest = public.verify, _padding(algorithm), hash_of(algorithm)
+        common.check_use(key, algorithm, self)
+        public = _load_public(common.public_half(key, _derive))
+        check, padding, digest = public.verify, _padding(algorithm), common.hash_of(algorithm)
         size = (public.key_size + 7) // 8
 
         def verify(message: bytes, signature: bytes) -> None:
             # The library would take a PSS signature without its leading zeros; RFC 8017 §8.1.2 step 1 does not.
             if len(signature) != size:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL)
+                raise common.invalid_signature()
             try:
                 check(signature, message, padding, digest)
             except InvalidSignature:
-                raise InvalidSignatureError(NO_MATCH, hint=CHECK_ALL) from None
+                raise common.invalid_signature() from None
 
         return verify
 
@@ -267,5 +258,5 @@ def _padding(algorithm: str) -> PSS | PKCS1v15:
 
     if algorithm.startswith("RS"):
         return PKCS1v15()
-    digest = hash_of(algorithm)
+    digest = common.hash_of(algorithm)
     return PSS(MGF1(digest), digest.digest_size)

@@ -92,14 +92,13 @@ class Cache:
                 `nix-cache-info`.
             AccessDeniedError: It cannot be read.
         """
-        if self.named is None:
-            if not os.path.lexists(f"{self.directory}/{_CACHE_INFO}") and not any(True for _ in self.names()):
-                raise ConfigError(
-                    f"{self.directory}: is not a binary cache, for it holds neither {_CACHE_INFO} nor a narinfo",
-                    hint="correct the path",
-                )
-            return
-        for name in self.named:
+        has_info = self.named is not None or os.path.lexists(f"{self.directory}/{_CACHE_INFO}")
+        if not has_info and not any(True for _ in self.names()):
+            raise ConfigError(
+                f"{self.directory}: is not a binary cache, for it holds neither {_CACHE_INFO} nor a narinfo",
+                hint="correct the path",
+            )
+        for name in self.named or ():
             path = f"{self.directory}/{name}"
             try:
                 os.lstat(path)

@@ -226,16 +226,11 @@ def _split(data: Secret) -> tuple[Secret, Secret]:
     text = Secret(data.reveal().removesuffix(b"\n"))
     if not text:
         raise MalformedKeyError("the Nix key is empty", hint="it must be NAME:BASE64")
-    if text.reveal().startswith(b"-----BEGIN OPENSSH ") or (
-        text.reveal().startswith(_OPENSSH_PUBLIC) and b" AAAA" in text.reveal()[:64]
-    ):
+    is_public = text.reveal().startswith(_OPENSSH_PUBLIC) and b" AAAA" in text.reveal()[:64]
+    if is_public or text.reveal().startswith(b"-----BEGIN "):
+        kind = "an OpenSSH key" if is_public or text.reveal().startswith(b"-----BEGIN OPENSSH ") else "PEM"
         raise MalformedKeyError(
-            "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line",
-            hint="read it with the format that it is in",
-        )
-    if text.reveal().startswith(b"-----BEGIN "):
-        raise MalformedKeyError(
-            "this is PEM, and a Nix key is NAME:BASE64 on one line", hint="read it with the format that it is in"
+            f"this is {kind}, and a Nix key is NAME:BASE64 on one line", hint="read it with the format that it is in"
         )
     colon = text.reveal().find(b":")
     if colon < 0:

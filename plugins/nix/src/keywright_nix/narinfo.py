@@ -153,9 +153,19 @@ def fingerprint_of(path: bytes, directory: bytes, nar_hash: bytes, size: bytes, 
     return b"1;%b;%b;%b;%b%b" % (path, nar_hash, size, start if names else b"", (b"," + start).join(names))
 
 
-def store_directory_of(fingerprint: bytes) -> bytes:
-    """`/nix/store` of `1;/nix/store/HASH-NAME;…`."""
-    return fingerprint[2 : fingerprint.index(b";", 2)].rpartition(b"/")[0]
+def parse_of_store(data: bytes, path: str, store_dir: bytes) -> NarInfo:
+    """The narinfo in the file `path` of a cache for the store in `store_dir`, such as `/nix/store`; empty: any.
+
+    Raises:
+        FormatError: As `NarInfo.parse`, or its store path is of another store.
+    """
+    info = NarInfo.parse(data, where=path)
+    # `1;/nix/store/HASH-NAME;…`
+    if store_dir and info.fingerprint().split(b";")[1].rpartition(b"/")[0] != store_dir:
+        raise FormatError(
+            f"{path}: StorePath is of another store than nix-cache-info says", hint="take it out of this cache"
+        )
+    return info
 
 
 def _split_references(references: bytes) -> list[bytes]:

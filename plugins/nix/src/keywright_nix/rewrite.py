@@ -37,7 +37,6 @@ _PAGE: Final = 4096
 _BATCH: Final = 1024
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 Identity: TypeAlias = tuple[int, int, int]
 """Shows whether a file was changed: inode, size in bytes, time of the last change in ns."""
@@ -214,29 +213,20 @@ def _undo_append(descriptor: int, path: str, size: int) -> None:
 
 
 def _write_beside(path: str, new: bytes, status: os.stat_result) -> Replacement:
+    from keywright.files import NewFile  # most narinfos are appended to
+
     directory, _, name = path.rpartition("/")
     replacement = Replacement(path, f"{directory}/{temporary(name)}", _identity(status))
     try:
-        descriptor = os.open(replacement.beside, _CREATE, 0o600)
+        file = NewFile(replacement.beside, mode=stat.S_IMODE(status.st_mode), owner=status)
     except FileExistsError:
         raise StoreUnavailableError(
             f"{replacement.beside}: stands where the new narinfo is to be written", hint="take it away"
         ) from None
-    try:
-        try:
-            written = 0
-            while written < len(new):
-                written += os.write(descriptor, new[written:])
-            with suppress(PermissionError):  # only root may give files away
-                os.fchown(descriptor, status.st_uid, status.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
-            if sys.platform != "linux":  # elsewhere a sync of everything returns before it is done
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except BaseException:
-        discard(replacement)
-        raise
+    with file:
+        file.write(new)
+        if sys.platform != "linux":  # elsewhere a sync of everything returns before it is done
+            file.sync()
     return replacement
 
 

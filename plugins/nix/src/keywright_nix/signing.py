@@ -15,7 +15,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 from keywright_nix.key import SECRET_BYTES, hides_key, looks_like_key, problem_in, read_key, signer
-from keywright_nix.narinfo import NarInfo, line_to_append, store_directory_of
+from keywright_nix.narinfo import line_to_append, parse_of_store
 from keywright_nix.rewrite import GONE, NOT_VOUCHED, UNCHANGED, Outcome, read_narinfo, without_zeros, write
 from keywright_nix.signature import is_valid, signature_text, valid_spelling
 
@@ -83,14 +83,10 @@ def sign_narinfo(path: str, job: Job) -> Outcome:
 def _resign(path: str, data: bytes, status: os.stat_result, bound: Sequence[Bound], job: Job) -> Outcome:
     """Do the job on any narinfo, when more than a line may have to be appended."""
     try:
-        info = NarInfo.parse(without_zeros(data), where=path)
-    except KeywrightError as error:
+        info = parse_of_store(without_zeros(data), path, job.store_dir)
+    except FormatError as error:
         return Outcome("faulty", error)
-    message = info.fingerprint()
-    if job.store_dir and store_directory_of(message) != job.store_dir:
-        why = "StorePath is of another store than nix-cache-info says"
-        return Outcome("faulty", FormatError(f"{path}: {why}", hint="take it out of this cache"))
-    present = info.signatures
+    message, present = info.fingerprint(), info.signatures
     kept = [text for text in present if text.partition(":")[0] not in job.drop] if job.drop else present
 
     def is_signed_by(name: str, public: bytes) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from keywright import Problem
-from keywright.errors import KeywrightError, StoreError
+from keywright.errors import StoreError
 from keywright_sqlite import files
 from keywright_sqlite.database import migrate
 
@@ -33,13 +34,9 @@ def check(session: Session) -> Iterator[Problem]:
     try:
         problems += session.read(lambda connection: [*_content(connection, session.path)]) or ()
     except StoreError as error:
-        problems.append(_problem(session.path, error))
+        problems.append(Problem.of(session.path, error))
     # Unsafe permissions are seen twice: looked for, and when the database is to be read.
     yield from dict.fromkeys(problems)
-
-
-def _problem(subject: str, error: KeywrightError) -> Problem:
-    return Problem(subject, str(error).removeprefix(subject).lstrip(": "), error.hint or "correct it")
 
 
 def _files(path: str) -> Iterator[Problem]:
@@ -51,7 +48,7 @@ def _files(path: str) -> Iterator[Problem]:
         if above is not None:
             yield from _directory(directory, above, placed=found is not None)
     except StoreError as error:
-        yield _problem(path, error)
+        yield Problem.of(path, error)
         return
     if log and found is None:
         yield Problem(
@@ -71,7 +68,7 @@ def _unsafe(path: str, found: os.stat_result) -> Iterator[Problem]:
     try:
         files.check(path, found)
     except StoreError as error:
-        yield _problem(path, error)
+        yield Problem.of(path, error)
     if found.st_nlink > 1:
         yield Problem(
             path,
@@ -90,7 +87,7 @@ def _directory(directory: str, above: os.stat_result, *, placed: bool) -> Iterat
     try:
         left = any(files.is_temporary(name) for name in os.listdir(directory))
     except OSError as error:
-        yield _problem(directory, files.LOOKUP.error(error, directory))
+        yield Problem.of(directory, files.LOOKUP.error(error, directory))
         return
     # Before the database is in its place, they may be at work.
     if placed and left:
@@ -105,21 +102,13 @@ def _content(connection: sqlite3.Connection, path: str) -> Iterator[Problem]:
     if connection.execute(_TABLES).fetchall() != _tables():
         yield Problem(path, "the database has other tables, indexes or triggers than keywright creates", _RESTORE)
         return
-    if _is_so(connection, _UNOWNED):
+    if connection.execute(_UNOWNED).fetchone()[0]:
         yield Problem(path, "the database contains secrets that belong to no version", _RESTORE)
-    if _is_so(connection, _SHARED):
+    if connection.execute(_SHARED).fetchone()[0]:
         yield Problem(path, "two versions share one payload", _RESTORE)
 
 
 def _tables() -> list[tuple[str, str, str, str]]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
         return connection.execute(_TABLES).fetchall()
-    finally:
-        connection.close()
-
-
-def _is_so(connection: sqlite3.Connection, question: str) -> bool:
-    row: tuple[int] = connection.execute(question).fetchone()
-    return bool(row[0])

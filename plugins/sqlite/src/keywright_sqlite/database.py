@@ -60,13 +60,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 def image() -> bytes:
     """The bytes of an empty store in the newest layout and in WAL mode."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrate(connection)
         content = bytearray(connection.serialize())
-    finally:
-        connection.close()
     content[18:20] = b"\x02\x02"  # write and read version 2: WAL (sqlite.org/fileformat2.html §1.3.3)
     return bytes(content)
 

@@ -12,13 +12,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 from weakref import WeakSet
 
-from keywright.errors import (
-    CorruptedStoreError,
-    DurabilityError,
-    ReadOnlyStoreError,
-    StoreError,
-    StoreUnavailableError,
-)
+from keywright.errors import CorruptedStoreError, DurabilityError, ReadOnlyStoreError, StoreError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.database import connect, erase_log, image, is_full, translate
 
@@ -103,17 +97,15 @@ class Session:
             DurabilityError: `done`, but its old bytes may still be in the log.
         """
         deadline = time.monotonic() + self._timeout.total_seconds()
-        erased = self._erased()
-        while not erased and time.monotonic() < deadline:
+        while not self._erased():
+            if time.monotonic() >= deadline:
+                raise DurabilityError(
+                    f"{done}, but its old bytes may still be in {self.path} or its -wal, because another program reads "
+                    "the store or the disk fails",
+                    hint="they go when the store is next opened without that",
+                )
             # Another process at the log holds a lock that SQLite does not wait for.
             time.sleep(_PAUSE_SECONDS)
-            erased = self._erased()
-        if not erased:
-            raise DurabilityError(
-                f"{done}, but its old bytes may still be in {self.path} or its -wal, because another program reads the "
-                "store or the disk fails",
-                hint="they go when the store is next opened without that",
-            )
 
     def _erased(self) -> bool:
         try:

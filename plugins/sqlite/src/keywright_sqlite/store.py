@@ -193,9 +193,7 @@ class SqliteStore:
             if not rows:
                 raise KeyNotFoundError(f"{path} holds no {name}", hint="`keywright list` prints what it holds")
             if [row.revision for row in rows] != list(expected):
-                raise ConflictError(
-                    f"{name} changed since it was read; nothing was removed", hint="read it and try again"
-                )
+                raise _conflict(name, "removed")
             before, number, _ = around(connection, path, name, rows[0].version)
             _, _, behind = around(connection, path, name, rows[-1].version + 1)
             for row in rows:
@@ -220,10 +218,7 @@ class SqliteStore:
         if guard is not None:
             row = connection.execute(_REVISION, (guard.name, guard.version)).fetchone()
             if row is None or row[0] != guard.revision:
-                raise ConflictError(
-                    f"{guard.name}@{guard.version} changed since it was read; nothing was written",
-                    hint="read it and try again",
-                )
+                raise _conflict(f"{guard.name}@{guard.version}", "written")
         return write(connection)
 
     def _expected(self, connection: sqlite3.Connection, name: str, version: int, expected: Revision) -> Row:
@@ -232,9 +227,7 @@ class SqliteStore:
         if row is None:
             raise self._missing(name, version)
         if row.revision != expected:
-            raise ConflictError(
-                f"{name}@{version} changed since it was read; nothing was written", hint="read it and try again"
-            )
+            raise _conflict(f"{name}@{version}", "written")
         return row
 
     def _info(self, name: str, row: Row) -> RecordInfo:
@@ -244,6 +237,10 @@ class SqliteStore:
         return KeyNotFoundError(
             f"{self._session.path} holds no {name}@{version}", hint="`keywright list` prints what it holds"
         )
+
+
+def _conflict(subject: str, done: str) -> ConflictError:
+    return ConflictError(f"{subject} changed since it was read; nothing was {done}", hint="read it and try again")
 
 
 def _revised(info: RecordInfo) -> RecordInfo:

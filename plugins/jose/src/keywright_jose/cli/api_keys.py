@@ -5,87 +5,56 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from keywright import add_flag, add_list, add_value, pairs_of, time_of
 from keywright.errors import ConfigError
-from keywright_jose.cli.options import labels_of, time_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from datetime import datetime
 
-    from keywright import Commands, Context, Secret
+    from keywright import Context, Secret
     from keywright_jose.api_keys import ApiKey, NewApiKey
 
 
 _MAXIMUM_BYTES = 1024
 
 
-def add_api_key_commands(commands: Commands) -> None:
-    """Add them to the table."""
-    commands.add(
-        "jose api-key create",
-        help="make an API key, print it this once, and store only what is needed to check it",
-        configure=_configure_create,
-        run=_create,
-        examples=("keywright jose api-key create --label user_id=7 --expires 90d",),
-    )
-    commands.add(
-        "jose api-key verify",
-        help="check an API key from stdin, and print whose it is",
-        configure=_configure_nothing,
-        run=_verify,
-        examples=("keywright jose api-key verify < api-key.txt",),
-    )
-    commands.add(
-        "jose api-key list",
-        help="list the API keys, revoked ones too",
-        configure=_configure_list,
-        run=_list,
-        examples=("keywright jose api-key list --label user_id=7",),
-    )
-    commands.add(
-        "jose api-key revoke",
-        help="end an API key permanently",
-        configure=_configure_revoke,
-        run=_revoke,
-        examples=("keywright jose api-key revoke mfrggzdfmztwq2lk --reason 'left the company'",),
-    )
+def configure_verify_key(_parser: ArgumentParser) -> None:
+    """`jose api-key verify` has none."""
 
 
-def _configure_nothing(_parser: ArgumentParser) -> None:
-    return
+def configure_create_key(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose api-key create`."""
+    add_list(parser, "--label", "K=V", "whose it is, such as user_id=7 (repeatable)")
+    add_value(parser, "--expires", "T", "when it ends: a time, a date, or from now on (90d)")
 
 
-def _configure_create(parser: ArgumentParser) -> None:
-    _add_label_option(parser, "whose it is, such as user_id=7 (repeatable)")
-    parser.add_argument("--expires", metavar="T", help="when it ends: a time, a date, or from now on (90d)")
+def configure_list_keys(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose api-key list`."""
+    add_list(parser, "--label", "K=V", "those that have this label (repeatable)")
 
 
-def _configure_list(parser: ArgumentParser) -> None:
-    _add_label_option(parser, "those that have this label (repeatable)")
-
-
-def _add_label_option(parser: ArgumentParser, help: str) -> None:
-    parser.add_argument("--label", metavar="K=V", action="append", default=[], help=help)
-
-
-def _configure_revoke(parser: ArgumentParser) -> None:
+def configure_revoke_key(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose api-key revoke`."""
     parser.add_argument("key_id", metavar="KEY_ID", help="which one; not the API key itself")
-    parser.add_argument("--reason", metavar="TEXT", default="", help="why, to be kept with it")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_value(parser, "--reason", "TEXT", "why, to be kept with it", default="")
+    add_flag(parser, "--yes", "do not ask")
 
 
-def _create(arguments: Namespace, context: Context) -> int:
+def create_key(arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key create`. Returns the exit code."""
     from keywright_jose.api_keys import create_api_key
 
-    labels = labels_of(arguments.label)
-    expires = None if arguments.expires is None else time_of(arguments.expires, context.ring.now())
+    labels = pairs_of(arguments.label, "--label")
+    expires = time_of(arguments.expires, "--expires", context.ring.now())
     made = create_api_key(context.ring, labels=labels, expires=expires)
     context.warn_of_forgetting(f"api-keys/{made.key_id}")
     context.write(_shown(made, as_json=context.json))
     return 0
 
 
-def _verify(_arguments: Namespace, context: Context) -> int:
+def verify_key(_arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key verify`. Returns the exit code."""
     from keywright_jose.api_keys import verify_api_key
 
     given = _given(context)
@@ -103,11 +72,12 @@ def _verify(_arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _list(arguments: Namespace, context: Context) -> int:
+def list_keys(arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key list`. Returns the exit code."""
     from keywright_jose.api_keys import list_api_keys
 
     rows = []
-    for found in list_api_keys(context.ring, labels=labels_of(arguments.label)):
+    for found in list_api_keys(context.ring, labels=pairs_of(arguments.label, "--label")):
         if context.json:
             context.print_json(_document(found))
         rows.append(_row(found))
@@ -116,7 +86,8 @@ def _list(arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def _revoke(arguments: Namespace, context: Context) -> int:
+def revoke_key(arguments: Namespace, context: Context) -> int:
+    """Run `jose api-key revoke`. Returns the exit code."""
     from keywright_jose.api_keys import find_api_key, revoke_api_key
 
     found = find_api_key(context.ring, arguments.key_id)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright_jose.cli.options import add_output_options
+from keywright import add_flag, add_output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from keywright import Commands, Context
+    from keywright import Context
     from keywright_jose.jwk.members import Members
 
 
@@ -22,112 +22,63 @@ A128CBC-HS256 / A192CBC-HS384 / A256CBC-HS512  256 / 384 / 512, exactly (§5.2)\
 """
 
 
-def add_jwk_commands(commands: Commands) -> None:
-    """Add them to the table."""
-    commands.add(
-        "jose jwk create-secret-key",
-        help="print a new symmetric key as a JWK",
-        configure=_configure_secret_key,
-        run=_create_secret_key,
-        examples=(
-            "keywright jose jwk create-secret-key --bits 256 -o hs256.jwk",
-            "keywright jose jwk create-secret-key --bits 512 --format base64",
-        ),
-        uses="plugins",
-    )
-    commands.add(
-        "jose jwk create-curve-key",
-        help="print a new private key on a curve (EC, OKP) as a JWK",
-        configure=_configure_curve_key,
-        run=_create_curve_key,
-        examples=("keywright jose jwk create-curve-key --curve Ed25519 -o signing.jwk",),
-        uses="plugins",
-    )
-    commands.add(
-        "jose jwk create-rsa-key",
-        help="print a new RSA private key as a JWK",
-        configure=_configure_rsa_key,
-        run=_create_rsa_key,
-        examples=("keywright jose jwk create-rsa-key --bits 3072 -o signing.jwk",),
-        uses="plugins",
-    )
-    commands.add(
-        "jose jwk thumbprint",
-        help="print the RFC 7638 thumbprint of an asymmetric JWK",
-        configure=_configure_thumbprint,
-        run=_thumbprint,
-        examples=("keywright jose jwk thumbprint signing.jwk", "keywright jose jwk thumbprint < signing.jwk"),
-        uses="plugins",
-    )
-
-
-def _configure_secret_key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--bits",
-        type=int,
-        default=2048,
-        metavar="N",
-        help="size in bits: 512, 1024, 2048, 4096 or any other multiple of 8 from 128 to 8192 (default: 2048)",
-    )
+def configure_create_secret_key(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jwk create-secret-key`."""
+    sizes = "512, 1024, 2048, 4096 or any other multiple of 8 from 128 to 8192 (default: 2048)"
+    parser.add_argument("--bits", type=int, default=2048, metavar="N", help=f"size in bits: {sizes}")
     _configure_output(parser)
     parser.add_argument_group("recommended sizes of a secret key, in bits, by use (RFC 7518)", RECOMMENDED_SIZES)
 
 
-def _configure_curve_key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--curve",
-        default="P-256",
-        metavar="C",
-        help="P-256, P-384, P-521 (sign, agree), Ed25519 (sign) or X25519 (agree) (default: P-256)",
-    )
+def configure_create_curve_key(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jwk create-curve-key`."""
+    curves = "P-256, P-384, P-521 (sign, agree), Ed25519 (sign) or X25519 (agree) (default: P-256)"
+    parser.add_argument("--curve", default="P-256", metavar="C", help=curves)
     _configure_output(parser)
 
 
-def _configure_rsa_key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--bits",
-        type=int,
-        default=3072,
-        metavar="N",
-        help="size of the modulus in bits: a multiple of 8 from 2048 to 8192 (default: 3072)",
-    )
+def configure_create_rsa_key(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jwk create-rsa-key`."""
+    sizes = "a multiple of 8 from 2048 to 8192 (default: 3072)"
+    parser.add_argument("--bits", type=int, default=3072, metavar="N", help=f"size of the modulus in bits: {sizes}")
     _configure_output(parser)
 
 
-def _configure_thumbprint(parser: ArgumentParser) -> None:
+def configure_thumbprint(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jwk thumbprint`."""
     parser.add_argument("file", nargs="?", metavar="FILE", help="the JWK, secret or public; - or nothing: stdin")
-    add_output_options(parser)
+    add_output(parser)
 
 
 def _configure_output(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--format",
-        choices=("object", "base64"),
-        default="object",
-        help="object: JSON (the default); base64: that JSON in standard base64",
-    )
-    add_output_options(parser)
+    forms = "object: JSON (the default); base64: that JSON in standard base64"
+    parser.add_argument("--format", choices=("object", "base64"), default="object", help=forms)
+    add_output(parser)
 
 
-def _create_secret_key(arguments: Namespace, context: Context) -> int:
+def create_secret_key(arguments: Namespace, context: Context) -> int:
+    """Run `jose jwk create-secret-key`. Returns the exit code."""
     from keywright_jose.jwk.create import secret_key
 
     return _print_key(secret_key(arguments.bits), arguments, context)
 
 
-def _create_curve_key(arguments: Namespace, context: Context) -> int:
+def create_curve_key(arguments: Namespace, context: Context) -> int:
+    """Run `jose jwk create-curve-key`. Returns the exit code."""
     from keywright_jose.jwk.create import curve_key
 
     return _print_key(curve_key(arguments.curve), arguments, context)
 
 
-def _create_rsa_key(arguments: Namespace, context: Context) -> int:
+def create_rsa_key(arguments: Namespace, context: Context) -> int:
+    """Run `jose jwk create-rsa-key`. Returns the exit code."""
     from keywright_jose.jwk.create import rsa_key
 
     return _print_key(rsa_key(arguments.bits), arguments, context)
 
 
-def _thumbprint(arguments: Namespace, context: Context) -> int:
+def thumbprint(arguments: Namespace, context: Context) -> int:
+    """Run `jose jwk thumbprint`. Returns the exit code."""
     from keywright_jose.jwk.codec import encoded_thumbprint
 
     text = encoded_thumbprint(context.read_input(arguments.file))
@@ -152,31 +103,17 @@ def _print_key(members: Members, arguments: Namespace, context: Context) -> int:
     return 0
 
 
-def add_jwks_command(commands: Commands) -> None:
-    """Add it to the table."""
-    commands.add(
-        "jose jwks",
-        help="print the public keys that verify tokens, as a JWK Set",
-        configure=_configure_set,
-        run=_print_set,
-        examples=("keywright jose jwks prod/jwt", "keywright jose jwks prod/jwt -o /srv/www/.well-known/jwks.json"),
-    )
-
-
-def _configure_set(parser: ArgumentParser) -> None:
+def configure_print_set(parser: ArgumentParser) -> None:
+    """Add the arguments of `jose jwks`."""
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="a name in the ring; none: all asymmetric keys of the format jwk"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="bring FILE up to date instead: a new one has mode 0644, and one that is right already is not touched",
-    )
-    parser.add_argument("--force", action="store_true", help="replace FILE though it is not a public JWK Set")
+    output = "bring FILE up to date instead: a new one has mode 0644, and one that is right already is not touched"
+    parser.add_argument("-o", "--output", metavar="FILE", help=output)
+    add_flag(parser, "--force", "replace FILE though it is not a public JWK Set")
 
 
-def _print_set(arguments: Namespace, context: Context) -> int:
+def print_set(arguments: Namespace, context: Context) -> int:
     """Print the set, or bring a file up to date.
 
     Raises:

@@ -121,11 +121,7 @@ def _status(path: str) -> os.stat_result | None:
 
 def _holds(path: str, data: bytes) -> bool:
     try:
-        descriptor = os.open(path, _READ)
-    except OSError:
-        return False  # it is written again, and fails then if it has to
-    try:
-        with open(descriptor, "rb") as file:
+        with open(os.open(path, _READ), "rb") as file:
             return file.read(len(data) + 1) == data
     except OSError:
-        return False
+        return False  # it is written again, and fails then if it has to

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeVar
 
 from keywright.errors import UnsupportedOperationError
+
+_T = TypeVar("_T")
 
 
 class KeyAlgorithm(NamedTuple):
@@ -93,10 +96,7 @@ def check_key_algorithm(name: object, what: str = "key_algorithm") -> KeyAlgorit
             "PBES2 is not done here: it makes keys of passwords, and the token says with how much work",
             hint="use A256KW with a random key",
         )
-    algorithm = KEY_ALGORITHMS.get(name) if isinstance(name, str) else None
-    if algorithm is None:
-        raise UnsupportedOperationError(f"{what} must be one of {', '.join(KEY_ALGORITHMS)}", hint="choose one of them")
-    return algorithm
+    return _one_of(KEY_ALGORITHMS, name, what)
 
 
 def check_content_algorithm(name: object, what: str = "content_algorithm") -> ContentAlgorithm:
@@ -105,9 +105,11 @@ def check_content_algorithm(name: object, what: str = "content_algorithm") -> Co
     Raises:
         UnsupportedOperationError: it is not supported here.
     """
-    algorithm = CONTENT_ALGORITHMS.get(name) if isinstance(name, str) else None
+    return _one_of(CONTENT_ALGORITHMS, name, what)
+
+
+def _one_of(algorithms: Mapping[str, _T], name: object, what: str) -> _T:
+    algorithm = algorithms.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise UnsupportedOperationError(
-            f"{what} must be one of {', '.join(CONTENT_ALGORITHMS)}", hint="choose one of them"
-        )
+        raise UnsupportedOperationError(f"{what} must be one of {', '.join(algorithms)}", hint="choose one of them")
     return algorithm

@@ -14,12 +14,7 @@ from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keywright import Key, Secret
-from keywright.errors import (
-    FormatError,
-    InvalidKeyError,
-    InvalidSignatureError,
-    MalformedTokenError,
-)
+from keywright.errors import FormatError, InvalidKeyError, InvalidSignatureError, MalformedTokenError
 from keywright_jose._jose import Encrypted, aes_wrapping_key, decrypt, encrypt, rsa_wrapping_key, unwrap, wrap
 from keywright_jose.json import decode_segment, encode_base64url
 from keywright_jose.jwe.algorithms import AGREEING, ContentAlgorithm, KeyAlgorithm, cannot_encrypt
@@ -252,9 +247,8 @@ def _shared(private: PrivateObject, public: PublicObject) -> Secret | None:
 
 
 def _public_members(type: str, public: ec.EllipticCurvePublicKey | X25519PublicKey) -> dict[str, object]:
-    form = (
-        (Encoding.Raw, PublicFormat.Raw)
-        if isinstance(public, X25519PublicKey)
-        else (Encoding.X962, PublicFormat.UncompressedPoint)
-    )
-    return kind_of_type(type).public_members(Key(type, public=public.public_bytes(*form)))
+    if isinstance(public, X25519PublicKey):
+        octets = public.public_bytes_raw()
+    else:
+        octets = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return kind_of_type(type).public_members(Key(type, public=octets))

@@ -19,7 +19,7 @@ from keywright_jose.jwe.algorithms import AGREEING, KEY_ALGORITHMS, ContentAlgor
 from keywright_jose.jwk.codec import kind_of_type
 from keywright_jose.jwk.inputs import OWN, KeyInput, hide_key, is_set, keys_of_set, one_key
 from keywright_jose.jwk.members import Members
-from keywright_jose.keys import check_use, is_public_key, own_algorithm
+from keywright_jose.keys import check_not_public, check_use, own_algorithm
 
 JweKeyInput = KeyInput | Key | Encrypter | Decrypter
 ANOTHER_KEY: Final = "the token was encrypted for a key that is not among these (kid)"
@@ -31,14 +31,12 @@ _AGREEMENT: Final = ("deriveKey", "deriveBits", "unwrapKey")
 _ENCRYPTING: Final[dict[str, tuple[str, ...]]] = {
     "direct": ("encrypt",),
     "rsa": ("wrapKey", "encrypt", "unwrapKey", "decrypt"),
-    "agree": (*_AGREEMENT, "wrapKey"),
-    "agree and wrap": (*_AGREEMENT, "wrapKey"),
+    **dict.fromkeys(("agree", "agree and wrap"), (*_AGREEMENT, "wrapKey")),
 }
 _DECRYPTING: Final[dict[str, tuple[str, ...]]] = {
     "direct": ("decrypt",),
     "rsa": ("unwrapKey", "decrypt"),
-    "agree": _AGREEMENT,
-    "agree and wrap": _AGREEMENT,
+    **dict.fromkeys(("agree", "agree and wrap"), _AGREEMENT),
 }
 
 
@@ -75,7 +73,7 @@ def decrypting_keys(given: JweKeyInput, algorithm: KeyAlgorithm, content: Conten
     """
     if not isinstance(given, Key) and is_set(members := _members(given, "decrypt")):
         # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
-        found = tuple(key for key in keys_of_set(members, OWN) if _decrypts(key, algorithm, content))
+        found = tuple(key for key in keys_of_set(members, OWN) if not _refusal(key, algorithm, content))
         if not found:
             raise InvalidKeyError(
                 "this JWK Set has no key that decrypts with these algorithms", hint="use the right set"
@@ -118,12 +116,13 @@ def _members(given: JweKeyInput, encrypt: str) -> Members:
     return given
 
 
-def _decrypts(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> bool:
+def _refusal(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> KeywrightError | None:
+    """Why one of several keys is not for this; None if it decrypts."""
     try:
         check_decrypting(key, algorithm, content)
-    except (InvalidKeyError, PolicyError, UnsupportedOperationError):
-        return False
-    return True
+    except (InvalidKeyError, PolicyError, UnsupportedOperationError) as refusal:
+        return refusal
+    return None
 
 
 def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, operations: tuple[str, ...]) -> None:
@@ -152,11 +151,7 @@ def _check_octets(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) 
         name, section, bits = content.name, content.section, content.key_bytes * 8
     if len(key.secret) * 8 != bits:
         raise InvalidKeyError(f"{name} needs a key of exactly {bits} bits ({section})", hint="make one of that size")
-    if is_public_key(key.secret):
-        raise InvalidKeyError(
-            "the octets of this oct key are a public key or certificate, which anybody may know",
-            hint="encrypt for that key under an algorithm of its own kind",
-        )
+    check_not_public(key.secret, "encrypt for that key under an algorithm of its own kind")
 
 
 def _check_halves(key: Key) -> None:
@@ -205,10 +200,9 @@ def _of_ring(
     refusals: list[KeywrightError] = []
     for one in named:
         key = one.load()
-        try:
-            check_decrypting(key, algorithm, content)
-        except (InvalidKeyError, PolicyError, UnsupportedOperationError) as refusal:
-            # Versions may differ in type and use: that one is not for this says nothing of the others.
+        # Versions may differ in type and use: that one is not for this says nothing of the others.
+        refusal = _refusal(key, algorithm, content)
+        if refusal:
             refusals.append(refusal)
         else:
             found.append(Candidate(key, f"{one.name}@{one.version}"))

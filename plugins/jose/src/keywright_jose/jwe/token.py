@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from keywright import Decrypter, Encrypter, Key, Secret
-from keywright.errors import FormatError, InvalidSignatureError, MalformedTokenError, PolicyError
-from keywright_jose.compact import MAXIMUM_BYTES, Header, further_members, read_header, segment_octets, split_token
+from keywright.errors import FormatError, InvalidSignatureError, MalformedTokenError
+from keywright_jose import compact
 from keywright_jose.json import encode_base64url, encode_segment, write_object
 from keywright_jose.jwe.algorithms import (
     ContentAlgorithm,
@@ -18,9 +18,7 @@ from keywright_jose.jwe.algorithms import (
 )
 from keywright_jose.jwe.keys import JweKeyInput, candidates, encrypting_key, hide_jwe_key
 
-_HEADER: Final = "the header of a token"
 _RESERVED: Final = ("alg", "enc", "epk", "iv", "tag", "p2s", "p2c", "zip", "crit", "b64")
-_TOO_LONG: Final = f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more"
 
 
 def jwe_encrypt(
@@ -79,18 +77,19 @@ def encrypted_token(
     key = encrypting_key(given, algorithm, content)
     if plaintext is None:
         raise FormatError("the plaintext of a token is bytes", hint="encode text before")
-    if len(plaintext) > MAXIMUM_BYTES:
-        raise FormatError(_TOO_LONG, hint="encrypt less")
-    kid = _kid(key, more, is_of_ring=isinstance(given, Key | Encrypter))
+    if len(plaintext) > compact.MAXIMUM_BYTES:
+        raise FormatError(compact.TOO_LONG, hint="encrypt less")
+    compact.check_kid(more, key.kid, "decrypt")
+    kid = {"kid": key.kid} if key.kid and isinstance(given, Key | Encrypter) else {}
     fresh = content_key_for(key, algorithm, content, more)
     members = {"alg": algorithm.name, "enc": content.name, **fresh.members, **kid, **more}
-    header = encode_segment(write_object(members, _HEADER))
+    header = encode_segment(write_object(members, "the header of a token"))
     parts = encrypt(content.name, fresh.key, plaintext, header)
     if parts is None:
         raise cannot_encrypt(content.name)
     token = ".".join((header.decode("ascii"), *map(encode_base64url, (fresh.encrypted, *parts))))
-    if len(token) > MAXIMUM_BYTES:
-        raise FormatError(_TOO_LONG, hint="encrypt less")
+    if len(token) > compact.MAXIMUM_BYTES:
+        raise FormatError(compact.TOO_LONG, hint="encrypt less")
     return token
 
 
@@ -110,17 +109,7 @@ def checked_headers(
         FormatError, UnsupportedOperationError: as `jwe_encrypt`.
     """
     reserved = _RESERVED if algorithm.way.startswith("agree") else (*_RESERVED, "apu", "apv")
-    return further_members(
-        headers, reserved, f"{what} cannot have {{}}, which the algorithm sets, or which is not supported"
-    )
-
-
-def _kid(key: Key, headers: Mapping[str, object], *, is_of_ring: bool) -> dict[str, object]:
-    if key.kid and headers.get("kid", key.kid) != key.kid:
-        raise PolicyError(
-            "headers say another kid than the key's own, so no receiver would decrypt the token", hint="leave it out"
-        )
-    return {"kid": key.kid} if is_of_ring and key.kid and "kid" not in headers else {}
+    return compact.further_members(headers, what, reserved, "algorithm")
 
 
 _AES_BLOCK: Final = 16
@@ -191,11 +180,11 @@ def decrypted_token(token: str | bytes, given: JweKeyInput, key_algorithm: objec
     check_backend()
     algorithm, content = check_key_algorithm(key_algorithm), check_content_algorithm(content_algorithm)
     find = candidates(given, algorithm, content)
-    first, *rest = split_token(token, 5)
-    header = read_header(first)
+    first, *rest = compact.split_token(token, 5)
+    header = compact.read_header(first)
     _check_header(header, algorithm, content)
     names = ("encrypted key", "initialization vector", "ciphertext", "authentication tag")
-    encrypted_key, iv, ciphertext, tag = map(segment_octets, rest, names)
+    encrypted_key, iv, ciphertext, tag = map(compact.segment_octets, rest, names)
     _check_lengths(content, iv, ciphertext, tag)
     found = find(header.kid)
     for key, reference in found:
@@ -213,7 +202,7 @@ def decrypted_token(token: str | bytes, given: JweKeyInput, key_algorithm: objec
     )
 
 
-def _check_header(header: Header, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
+def _check_header(header: compact.Header, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
     encryption = header.members.get("enc")
     if not isinstance(encryption, str):
         raise MalformedTokenError("the header of the token has no enc that is a text", hint="get a new token")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keywright import Secret
+from keywright import Secret, print_either
 from keywright.errors import InvalidNameError, MalformedKeyError
 from keywright_nix.key import SECRET_BYTES, generate, problem_in, public_half, read_key, write_key
 
@@ -84,8 +84,5 @@ def _print_version(context: Context) -> int:
     from importlib.metadata import version
 
     number = version("keywright-nix")
-    if context.json:
-        context.print_json({"name": "keywright", "version": number})
-    else:
-        context.print(f"keywright {number}")
+    print_either(context, {"name": "keywright", "version": number}, f"keywright {number}")
     return 0

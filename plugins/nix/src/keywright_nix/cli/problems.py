@@ -25,12 +25,3 @@ class Problems:
     def exit_code(self) -> int:
         """0, or that of the first: 65 malformed, 5 denied, 6 the disk."""
         return 0 if self.first is None else self._context.exit_code(self.first)
-
-    def document(self, error: KeywrightError) -> dict[str, object]:
-        """A problem as the command line prints errors in JSON."""
-        return {
-            "type": type(error).__name__,
-            "message": str(error),
-            "hint": error.hint,
-            "exit_code": self._context.exit_code(error),
-        }

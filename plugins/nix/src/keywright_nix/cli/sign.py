@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Final
 
+from keywright import add_flag, add_list, add_value, failure_document
 from keywright.errors import ConfigError, FormatError, MalformedKeyError
 from keywright_nix.cache import find_caches, read_store_dir
 from keywright_nix.cli.problems import Problems
@@ -28,32 +29,17 @@ _MAXIMUM_LINE_BYTES: Final = 8 * 1024 * 1024
 
 def configure_sign(parser: ArgumentParser) -> None:
     """Add the arguments of `nix sign`."""
-    parser.add_argument(
-        "cache",
-        nargs="+",
-        metavar="CACHE",
-        help="a directory or file:// URL of a binary cache, or a file *.narinfo; or - alone: JSON lines on stdin, "
-        "each an object with a fingerprint, which get signatures",
+    cache = (
+        "a directory or file:// URL of a binary cache, or a file *.narinfo; or - alone: JSON lines on stdin, each an "
+        "object with a fingerprint, which get signatures"
     )
-    parser.add_argument(
-        "--key", action="append", default=[], metavar="REF", help="a key of the ring, NAME or NAME@N; repeatable"
-    )
-    parser.add_argument(
-        "--key-file", action="append", default=[], metavar="FILE", help="a secret key file of Nix's; repeatable"
-    )
-    parser.add_argument(
-        "--drop",
-        action="append",
-        default=[],
-        metavar="KEYNAME",
-        help="take away the signatures made under this key name; repeatable",
-    )
-    parser.add_argument(
-        "--only-signed-by",
-        metavar="PUBLICKEY",
-        help="leave alone what carries no valid signature of this key, NAME:BASE64",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and write nothing")
+    parser.add_argument("cache", nargs="+", metavar="CACHE", help=cache)
+    add_list(parser, "--key", "REF", "a key of the ring, NAME or NAME@N; repeatable")
+    add_list(parser, "--key-file", "FILE", "a secret key file of Nix's; repeatable")
+    add_list(parser, "--drop", "KEYNAME", "take away the signatures made under this key name; repeatable")
+    vouching = "leave alone what carries no valid signature of this key, NAME:BASE64"
+    add_value(parser, "--only-signed-by", "PUBLICKEY", vouching)
+    add_flag(parser, "--dry-run", "print what would be done, and write nothing")
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes that work at once (default: by size, a processor each)"
     )
@@ -147,12 +133,11 @@ class _Run:
             cache.check()
             job = self._job._replace(store_dir=read_store_dir(cache.directory))
             jobs = jobs_for(cache, self._most) if self._jobs is None else self._jobs
-            # The count, which reads every name once more, is needed for the progress bar only.
-            total = cache.count() if _is_watched(self._context) else None
             with (
-                self._context.progress(total, "narinfos") as progress,
+                self._context.progress(None, "narinfos") as progress,
                 closing(sign_all(cache, descriptor, job, jobs=jobs, insists=self._jobs is not None)) as outcomes,
             ):
+                progress.expect(cache.count)  # this reads every name once more, and is needed for the bar alone
                 for _, outcome in outcomes:
                     self._counts[outcome.kind] += 1
                     if outcome.clashing:
@@ -193,16 +178,11 @@ class _Run:
             document["faults"] = self._counts["faulty"]
             document |= {"clashing": dict(self._clashing), "dry_run": self._job.dry_run}
             if self._problems.first is not None:
-                document["error"] = self._problems.document(self._problems.first)
+                document |= failure_document(self._problems.first)
             self._context.print_json(document)
         else:
             self._context.print(self._summary())
         return self._problems.exit_code
-
-
-def _is_watched(context: Context) -> bool:
-    """Whether `Context.progress` draws."""
-    return sys.stderr is not None and sys.stderr.isatty() and not (context.quiet or context.json)
 
 
 # ---- `nix sign -`: fingerprints in JSON lines in, the same with signatures out, for paths that have no narinfo here

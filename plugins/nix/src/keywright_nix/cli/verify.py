@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keywright.errors import ConfigError, FormatError, KeywrightError
+from keywright import failure_document, print_either
+from keywright.errors import ConfigError, KeywrightError
 from keywright_nix.cache import find_caches, read_store_dir
 from keywright_nix.cli.problems import Problems
-from keywright_nix.narinfo import NarInfo, store_directory_of
+from keywright_nix.narinfo import parse_of_store
 from keywright_nix.rewrite import read_narinfo
-from keywright_nix.signature import judge, sentence
-from keywright_nix.trusted import TrustedKeys, parse_trusted
+from keywright_nix.signature import TrustedKeys, judge, parse_trusted, sentence
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -25,19 +25,10 @@ def configure_verify(parser: ArgumentParser) -> None:
     parser.add_argument(
         "cache", nargs="+", metavar="CACHE", help="a directory or file:// URL of a binary cache, or a file *.narinfo"
     )
-    parser.add_argument(
-        "--trusted-public-keys",
-        required=True,
-        metavar="KEYS",
-        help="public keys, NAME:BASE64, parted by spaces, as in nix.conf",
-    )
-    parser.add_argument(
-        "--sigs-needed",
-        type=int,
-        default=1,
-        metavar="N",
-        help="how many distinct keys must have signed (default 1), content-addressed paths too",
-    )
+    keys = "public keys, NAME:BASE64, parted by spaces, as in nix.conf"
+    parser.add_argument("--trusted-public-keys", required=True, metavar="KEYS", help=keys)
+    needed = "how many distinct keys must have signed (default 1), content-addressed paths too"
+    parser.add_argument("--sigs-needed", type=int, default=1, metavar="N", help=needed)
 
 
 def verify(arguments: Namespace, context: Context) -> int:
@@ -87,13 +78,14 @@ class _Run:
 
     def verify(self, cache: Cache) -> None:
         """Check the narinfos of a cache."""
-        total = cache.count()
+        cache.check()
         try:
             store = read_store_dir(cache.directory)
         except KeywrightError as error:
             store = b""
             self._report_problem(error)
-        with self._context.progress(total, "narinfos") as progress:
+        with self._context.progress(None, "narinfos") as progress:
+            progress.expect(cache.count)
             for name in cache.names():
                 try:
                     document = self._verify(f"{cache.directory}/{name}", store)
@@ -103,7 +95,7 @@ class _Run:
                 else:
                     if document is not None:
                         progress.clear()
-                        self._report_bad(document)
+                        print_either(self._context, document, str(document["message"]))
                 progress.advance()
 
     def _verify(self, path: str, store: bytes) -> dict[str, object] | None:
@@ -113,14 +105,10 @@ class _Run:
             KeywrightError: It cannot be read, or is malformed.
         """
         try:
-            info = NarInfo.parse(read_narinfo(path)[0], where=path)
+            info = parse_of_store(read_narinfo(path)[0], path, store)
         except FileNotFoundError:
             self._counts["gone"] += 1
             return None
-        if store and store_directory_of(info.fingerprint()) != store:
-            raise FormatError(
-                f"{path}: StorePath is of another store than nix-cache-info says", hint="take it out of this cache"
-            )
         verdict = judge(info.fingerprint(), info.signatures, self._trusted.keys)
         self._stray.update(verdict.stray)
         self._counts["odd"] += not verdict.is_canonical
@@ -141,13 +129,7 @@ class _Run:
         self._counts["faults"] += 1
         self._problems.add(error)
         if self._context.json:
-            self._context.print_json({"error": self._problems.document(error)})
-
-    def _report_bad(self, document: dict[str, object]) -> None:
-        if self._context.json:
-            self._context.print_json(document)
-        else:
-            self._context.print(str(document["message"]))
+            self._context.print_json(failure_document(error))
 
     def report(self) -> int:
         """Print the summary. Returns the exit code."""
