@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
+from lossy_store import LossyNetwork, LossyStore
 from planted import Fault, cases, fails, fault, without_fault
 from toy_signer import ToySigner
 
@@ -32,9 +33,11 @@ from keywright import (
     WritableStore,
 )
 from keywright.errors import (
+    AccessDeniedError,
     ConflictError,
     KeyExistsError,
     KeyNotFoundError,
+    StoreUnavailableError,
     UnsupportedOperationError,
 )
 from keywright.stores.memory import MemoryBackend, MemoryStore
@@ -46,6 +49,7 @@ from keywright.testing import (
     WritableStoreContract,
     processes,
 )
+from keywright.testing.rules import rules_of
 from keywright.testing.stores import concurrency, model
 from keywright.testing.stores.memory import MemorySigningStore
 
@@ -732,6 +736,102 @@ def test_a_faulty_signing_store_is_caught(planted: Fault, rule: str) -> None:
 
     assert broken(planted.mutant)
     assert not broken(MemorySigningStore)
+
+
+# Remote stores
+
+
+class _ReportsWhatWasNotSent(LossyStore):
+    def send(self, name: str, *given: Any, **named: Any) -> Any:
+        try:
+            return super().send(name, *given, **named)
+        except StoreUnavailableError:
+            return None
+
+
+class _SendsAgain(LossyStore):
+    def send(self, name: str, *given: Any, **named: Any) -> Any:
+        try:
+            return super().send(name, *given, **named)
+        except StoreUnavailableError:
+            return super().send(name, *given, **named)
+
+
+class _NeverConnectsAgain(LossyStore):
+    has_failed = False
+
+    def send(self, name: str, *given: Any, **named: Any) -> Any:
+        if self.has_failed:
+            raise StoreUnavailableError("there is no connection", hint="open another store")
+        try:
+            return super().send(name, *given, **named)
+        except StoreUnavailableError:
+            self.has_failed = True
+            raise
+
+
+class _KeepsTheDead(LossyStore):
+    def send(self, name: str, *given: Any, **named: Any) -> Any:
+        if name == "destroy":
+            return given[0]
+        return super().send(name, *given, **named)
+
+
+def _raising(rules: str, name: str, error: Callable[..., Exception], of: type[Exception]) -> Fault:
+    """A client that raises another error than it should; the arguments of the call are given to `error`."""
+
+    def send(self: LossyStore, method: str, *given: Any, **named: Any) -> Any:
+        try:
+            return LossyStore.send(self, method, *given, **named)
+        except of:
+            raise error(*given) from None
+
+    return Fault(rules, type(name, (LossyStore,), {"send": send}))
+
+
+_REMOTE_FAULTS = [
+    Fault("STORE-90", _ReportsWhatWasNotSent),
+    Fault("STORE-91", _SendsAgain),
+    Fault("STORE-92", _NeverConnectsAgain),
+    _raising("STORE-92 STORE-93", "unreachable is absent", lambda *_: KeyNotFoundError("none"), StoreUnavailableError),
+    _raising("STORE-90 STORE-91 STORE-94", "raw errors", lambda *_: ConnectionError("none"), StoreUnavailableError),
+    _raising(
+        "STORE-90 STORE-91",
+        "shows the record",
+        lambda *given: StoreUnavailableError(
+            f"{[getattr(one, 'payload', one) for one in given]}: "
+            f"{[one.payload.reveal() for one in given if isinstance(one, Record) and one.payload]}"
+        ),
+        StoreUnavailableError,
+    ),
+    Fault("STORE-94", type("waits too long", (LossyStore,), {"wait": lambda _: time.sleep(0.3)})),
+    _raising("STORE-95", "denied is unavailable", lambda *_: StoreUnavailableError("none"), AccessDeniedError),
+    _raising("STORE-95", "denied is conflict", lambda *_: ConflictError("none"), AccessDeniedError),
+    Fault("STORE-96", _KeepsTheDead),
+]
+
+
+@pytest.mark.parametrize(("planted", "rule"), cases(_REMOTE_FAULTS))
+def test_a_faulty_remote_store_is_caught(planted: Fault, rule: str) -> None:
+    """Each planted fault fails the rule that forbids it, and the client without the fault passes."""
+    contract = type("Contract", (RemoteStoreContract,), {"capabilities": _CAN, "patience": 0.2})
+
+    def broken(kind: type[LossyStore]) -> bool:
+        def fixtures() -> AbstractContextManager[dict[str, object]]:
+            network = LossyNetwork(kind)
+            return nullcontext({"open_store": network.open_store, "network": network, "dump": network.dump})
+
+        return fails(contract, rule, fixtures)
+
+    assert broken(planted.mutant)
+    assert not broken(LossyStore)
+
+
+def test_every_rule_of_remote_stores_has_a_planted_fault() -> None:
+    """Of those that other stores do not have."""
+    of_all = {rule.id for rule in rules_of(WritableStoreContract)}
+
+    assert set(without_fault(RemoteStoreContract, _REMOTE_FAULTS)) <= of_all
 
 
 def test_every_rule_has_a_planted_fault() -> None:

@@ -492,3 +492,13 @@ def test_values_nest_eight_deep(wrap: Callable[[object], object]) -> None:
 
     assert parse_setting(setting, written({"a": inner})) == {"a": inner}
     assert refusal(setting, written({"a": wrap(inner)})) == f"file: stores.a.s {VALUES_RULE}"
+
+
+def test_options_of_settings_have_their_defaults() -> None:
+    """Tests of a plugin name what they set, and get the rest as a user would."""
+    settings = (Setting("path", "path"), Setting("timeout", "duration", timedelta(seconds=5)))
+
+    assert dict(Options.of(settings, path="keys")) == {"path": "keys", "timeout": timedelta(seconds=5)}
+    for values in ({}, {"path": "keys", "paht": "keys"}):
+        with pytest.raises(TypeError, match="not a setting, or required: pa"):
+            Options.of(settings, **values)

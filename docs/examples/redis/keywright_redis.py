@@ -258,7 +258,9 @@ class RedisStore:
     def _translated(self, failure: Exception) -> StoreError:
         from redis.exceptions import AuthenticationError, NoPermissionError, ReadOnlyError, ResponseError
 
-        if isinstance(failure, AuthenticationError | NoPermissionError):
+        # That a command of a script was denied is said in the text alone: by Redis 7.0, and by later ones.
+        denied = any(text in str(failure) for text in ("The user executing the script can't run", "ACL failure"))
+        if denied or isinstance(failure, AuthenticationError | NoPermissionError):
             return AccessDeniedError(f"{self._url}: access denied", hint="check `password` and the user's permissions")
         if isinstance(failure, ReadOnlyError):
             return ReadOnlyStoreError(f"{self._url}: the server is a read-only replica", hint="use the primary")

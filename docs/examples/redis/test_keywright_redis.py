@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from support.lossy_proxy import LossyProxy
 from support.redis_server import redis_server
 
 from keywright import Options, Record, RecordInfo, Secret
@@ -16,15 +17,17 @@ from keywright.testing.leaks import assert_hidden, everything_in
 pytest.importorskip("redis")
 
 from keywright_redis import RedisBackend, RedisStore
+from redis import Redis
 
 Opener = Callable[[], AbstractContextManager[RedisStore]]
 
+PASSWORD = Secret(b"open-sesame-42")
 RECORD = Record(RecordInfo(name="a", version=1), Secret(b"xyzzy-plugh-plover"))
 
 
 def opener(url: str, *, password: Secret | None = None, prefix: str = "keywright") -> Opener:
     """A function that opens the store on that server."""
-    options = Options({"url": url, "password": password, "prefix": prefix})
+    options = Options.of(RedisBackend.settings, url=url, password=password, prefix=prefix)
     return lambda: RedisBackend().open(options)
 
 
@@ -35,15 +38,53 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+class RedisNetwork(LossyProxy):
+    """Between the store and the server; `READER` may only read."""
+
+    def __init__(self, folder: Path, url: str, prefix: str) -> None:
+        super().__init__(folder / "proxy", Path(url.removeprefix("unix://")), lambda request: b"'Z" in request)
+        self.url = f"unix://{folder / 'proxy'}"
+        self.prefix = prefix
+
+    @contextmanager
+    def denied(self) -> Iterator[Opener]:
+        """As the user `reader`."""
+        url = self.url.replace("unix://", "unix://reader@")
+        yield opener(url, password=PASSWORD, prefix=self.prefix)
+
+
 class TestRedisStore(RemoteStoreContract):
     """Each test has a prefix of its own on one server."""
 
     capabilities = RedisBackend.capabilities
+    secrets = (PASSWORD,)
 
     @pytest.fixture
-    def open_store(self, url: str) -> Opener:
+    def network(self, tmp_path: Path, url: str) -> Iterator[RedisNetwork]:
+        """A proxy of its own for each test."""
+        with Redis.from_url(url) as client:
+            client.acl_setuser(
+                "reader", enabled=True, reset=True, passwords=[f"+{PASSWORD.reveal().decode()}"], keys=["*"],
+                categories=["+@read", "+@connection"], commands=["+eval"],
+            )  # fmt: skip
+        network = RedisNetwork(tmp_path, url, os.urandom(8).hex())
+        yield network
+        network.close()
+
+    @pytest.fixture
+    def open_store(self, network: RedisNetwork) -> Opener:
         """Opens the store of one test."""
-        return opener(url, prefix=os.urandom(8).hex())
+        return opener(network.url, prefix=network.prefix)
+
+    @pytest.fixture
+    def dump(self, url: str, network: RedisNetwork) -> Callable[[], bytes]:
+        """What the database has. The append-only file is not looked at: it has the past until it is rewritten."""
+
+        def dump() -> bytes:
+            with Redis.from_url(url) as client:
+                return b" ".join(client.dump(key) or b"" for key in client.scan_iter(f"{network.prefix}:*"))
+
+        return dump
 
 
 def test_records_survive_a_kill_of_the_server(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Literal, NamedTuple, cast, final
 
@@ -134,6 +134,24 @@ class Options(Mapping[str, object]):
 
     def __init__(self, values: Mapping[str, object] = {}) -> None:
         self._values = dict(values)
+
+    @classmethod
+    def of(cls, settings: Sequence[Setting], **values: object) -> Options:
+        """Options with these values, and the defaults of the other settings: for tests, and programs without a file.
+
+        Nothing is parsed or checked: a duration is a `timedelta`, a secret a `Secret`.
+
+        Raises:
+            TypeError: a value is of no setting, or one that is required is missing.
+        """
+        known = {setting.name: setting.default for setting in settings}
+        wrong = [
+            *(values.keys() - known.keys()),
+            *(name for name, value in (known | values).items() if value is REQUIRED),
+        ]
+        if wrong:
+            raise TypeError(f"not a setting, or required: {', '.join(sorted(wrong))}")
+        return cls(known | values)
 
     def __getitem__(self, name: str) -> object:
         return self._values[name]

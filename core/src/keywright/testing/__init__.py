@@ -30,7 +30,7 @@ from keywright.testing.seals.memory import MemorySeal
 from keywright.testing.stores.contract import OpenStore, OpenWritableStore, StoreContract
 from keywright.testing.stores.memory import MemorySigningBackend
 from keywright.testing.stores.on_disk import OnDiskStoreContract
-from keywright.testing.stores.remote import RemoteStoreContract
+from keywright.testing.stores.remote import Network, RemoteStoreContract
 from keywright.testing.stores.signing import OpenSigningStore, SigningStoreContract
 from keywright.testing.stores.writable import WritableStoreContract
 
@@ -39,6 +39,7 @@ __all__ = [
     "KeyTypeContract",
     "MemorySeal",
     "MemorySigningBackend",
+    "Network",
     "OnDiskStoreContract",
     "OpenSeal",
     "OpenSigningStore",

@@ -151,7 +151,7 @@ class OnDiskStoreContract(WritableStoreContract):
 
             @pytest.fixture
             def open_store(self, place):
-                options = Options({"path": str(place), "timeout": timedelta(seconds=5)})
+                options = Options.of(FileBackend.settings, path=str(place))
                 return lambda: FileBackend().open(options)
 
             def newer(self, place):

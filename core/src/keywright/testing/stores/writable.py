@@ -94,7 +94,7 @@ class WritableStoreContract(ConcurrencyRules):
 
             @pytest.fixture
             def open_store(self, tmp_path):
-                options = Options({"path": str(tmp_path / "keys.db")})
+                options = Options.of(SqliteBackend.settings, path=str(tmp_path / "keys.db"))
                 return lambda: SqliteBackend().open(options)
 
     A store that keeps its records in files of its own subclasses `OnDiskStoreContract` instead.
