@@ -520,6 +520,10 @@ class StoreBackend(Protocol):
         """Open a store; leaving the context closes it. Entering it may raise what `Store` methods may.
 
         If the store is writable, opening creates what does not exist yet, or leaves that to the first write.
+
+        Raises:
+            ConfigError: a setting is wrong; the message begins with its name. The table is put before it, and the file,
+                profile or variable that the setting came from.
         """
         ...
 

@@ -546,3 +546,15 @@ def test_config_check_names_the_profile_of_a_problem(home: Path, keywright: Keyw
     assert b"(profile ci): default_store names a store that is not configured" in done.stderr
     (home / "keywright.toml").write_text(f"{STORE}[profiles.ci]\n[profiles.dev]\n")
     assert b"is valid (1 store, 2 profiles)" in keywright("config", "check").stdout
+
+
+def test_an_error_of_the_backend_names_the_layer(home: Path, keywright: Keywright) -> None:
+    """What only the backend can judge is reported with the profile that the setting came from."""
+    (home / "keywright.toml").write_text(
+        '[stores.e]\nbackend = "env"\n[profiles.p.stores.e]\nvariables = { "a b" = "X" }\n'
+    )
+
+    done = keywright("list", "--profile", "p")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: %s/keywright.toml (profile p): stores.e.variables: " % bytes(home))

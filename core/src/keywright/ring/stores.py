@@ -55,7 +55,7 @@ class _Connection:
 
     def __init__(self, table: StoreConfig, registry: Registry) -> None:
         """Check the settings; nothing is opened yet. Raises: as `Stores.get`."""
-        self._source, self._path = table.source, table.path
+        self._table = table
         with error_context(table.source, f"{table.path}.backend"):
             self.backend = registry.store_backend(table.backend)
         owner = f"store backend {self.backend.name!r}"
@@ -77,11 +77,22 @@ class _Connection:
                     # The parent's, from before a fork, is kept and not used: closed here, or collected as garbage, it
                     # could drop the parent's locks.
                     self._inherited.append(handle)
-                with error_context(self._source, f"{self._path}."):
-                    context = self.backend.open(self.options)
-                    handle = self._handle = _Handle(os.getpid(), context, context.__enter__())
-                    _check_members(handle.store, self.backend)
+                handle = self._handle = self._open()
             return handle.store
+
+    def _open(self) -> _Handle:
+        table = self._table
+        try:
+            context = self.backend.open(self.options)
+            handle = _Handle(os.getpid(), context, context.__enter__())
+        except (ConfigError, PluginError) as error:
+            # Messages of `open` begin with the name of the setting; its value may come from another layer.
+            setting = table.given.get(str(error).partition(" ")[0].rstrip(":"))
+            source = table.source if setting is None else setting.source
+            raise error.prefixed(f"{source}: {table.path}.") from None
+        with error_context(table.source, table.path):
+            _check_members(handle.store, self.backend)
+        return handle
 
     def close(self) -> None:
         """Close the store, if this process opened it."""
