@@ -166,12 +166,42 @@ def encode_info(info: RecordInfo) -> bytes:
     """
     try:
         data = _encode(info)
+        if _is_ordinary(info):
+            return data
         again = decode_info(data, where="the metadata", revision=info.revision)
-    except (CorruptedStoreError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+    except (
+        CorruptedStoreError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        InvalidNameError,
+    ):
         again = None
     if again is None or again != info:
         raise TypeError(f"the metadata has values that cannot be stored as they are: {_unstorable(info, again)}")
     return data
+
+
+def _is_ordinary(info: RecordInfo) -> bool:
+    """Whether `decode_info` is certain to return an equal value. For nearly all infos, reading back is saved.
+
+    Raises:
+        InvalidNameError: it has no valid name.
+    """
+    check_name(info.name, reserved=True)
+    labels, attributes = info.labels, info.attributes
+    texts = (info.key_type, info.kid, info.reason, info.format or "", *labels, *labels.values(), *attributes)
+    times = (info.state_since, info.created, info.activates, info.expires)
+    return (
+        all(type(text) is str for text in (*texts, *attributes.values()))
+        and all(time is None or (type(time) is datetime and time.tzinfo is UTC) for time in times)
+        and (type(info.version), type(info.state), type(labels)) == (int, State, dict)
+        and info.version >= 1
+        and (info.public is None or type(info.public) is bytes)
+        and (info.overlap is None or type(info.overlap) is timedelta)
+    )
 
 
 def _unstorable(info: RecordInfo, again: RecordInfo | None) -> str:
@@ -258,6 +288,7 @@ def _info_of(members: dict[str, object], revision: str) -> RecordInfo:
     overlap = members["overlap"]
     public = members["public"]
     labels = _typed(members["labels"], dict)
+    attributes = _typed(members["attributes"], dict)
     version = _typed(members["version"], int)
     if version < 1:
         raise ValueError("version")
@@ -268,7 +299,7 @@ def _info_of(members: dict[str, object], revision: str) -> RecordInfo:
         format=None if members["format"] is None else _typed(members["format"], str),
         kid=_typed(members["kid"], str),
         public=None if public is None else b64decode(_typed(public, str), validate=True),
-        attributes=Attributes(_typed(members["attributes"], dict)),
+        attributes=Attributes(attributes) if attributes else NO_ATTRIBUTES,
         state=State(_typed(members["state"], str)),
         state_since=_time_of(members["state_since"]),
         reason=_typed(members["reason"], str),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, dataclass_transform
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ class _Fields:
 class Value:
     """An immutable value, as a frozen dataclass with slots is one; importing `dataclasses` takes 8 ms of every start.
 
-    A subclass has `__slots__`, and an `__init__` that takes them by name and calls `_set`. `dataclasses.replace`,
-    `fields` and `asdict` work with it.
+    A subclass has `__slots__`, two at least, and an `__init__` that takes them by name and calls `_set`.
+    `dataclasses.replace`, `fields` and `asdict` work with it.
     """
 
     __slots__: ClassVar[tuple[str, ...]] = ()
+    _get: ClassVar[attrgetter[Any]]
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
@@ -35,11 +37,16 @@ class Value:
 
     def _set(self, *values: object) -> None:
         """Set all attributes, in the order of `__slots__`."""
+        set_attribute = object.__setattr__
         for name, value in zip(self.__slots__, values, strict=True):
-            object.__setattr__(self, name, value)
+            set_attribute(self, name, value)
+
+    def __init_subclass__(cls) -> None:
+        cls._get = attrgetter(*cls.__slots__)
 
     def _values(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+        values: tuple[object, ...] = self._get(self)
+        return values
 
     def replace(self, **changes: Any) -> Self:
         """A copy with these attributes changed."""

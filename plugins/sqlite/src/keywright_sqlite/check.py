@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _RESTORE: Final = "restore it from a backup"
 _TABLES: Final = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 _UNOWNED: Final = (
-    "SELECT EXISTS (SELECT 1 FROM payload LEFT JOIN record ON record.payload = payload.id"
-    " WHERE record.payload IS NULL AND (bytes <> zeroblob(length(bytes)) OR payload.crc32 <> zeroblob(4)))"
+    # Not by a join, for which `record.payload` has no index.
+    "SELECT EXISTS (SELECT 1 FROM payload WHERE id NOT IN (SELECT payload FROM record WHERE payload IS NOT NULL)"
+    " AND (bytes <> zeroblob(length(bytes)) OR crc32 <> zeroblob(4)))"
 )
 _SHARED: Final = "SELECT EXISTS (SELECT 1 FROM record WHERE payload IS NOT NULL GROUP BY payload HAVING count(*) > 1)"
 
