@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support import COMMAND, Keywright, Shell, Told
+from support.fork_server import ForkServer
 from support.peers import find_peer
 
 from keywright.cli import app
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """Starts commands quickly."""
+    server = ForkServer(COMMAND)
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -31,20 +40,13 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def keywright(home: Path, environment: dict[str, str]) -> Keywright:
+def keywright(home: Path, environment: dict[str, str], fork_server: ForkServer) -> Keywright:
     """The installed command, run in `home`."""
 
     def run(
         *arguments: str, input: bytes = b"", env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [COMMAND, *arguments],
-            input=input,
-            capture_output=True,
-            cwd=home,
-            env={**environment, **(env or {})},
-            timeout=60,
-        )
+        return fork_server.run(arguments, input=input, cwd=home, env={**environment, **(env or {})}, timeout=60)
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import pprint
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, asdict, fields, replace
@@ -19,6 +20,7 @@ INFO = RecordInfo(name="a", version=1, kid="k-1")
 def test_dataclasses_work_with_it() -> None:
     """`replace`, `fields` and `asdict` find the attributes, also of a value inside another."""
     assert replace(KEY, kid="k-2") == KEY.replace(kid="k-2") == Key("oct", "k-2", attributes=KEY.attributes)
+    assert pprint.pformat(KEY) == repr(KEY)
     assert [one.name for one in fields(INFO)] == list(RecordInfo.__slots__)
     assert asdict(Record(INFO, None))["info"]["name"] == "a"
 

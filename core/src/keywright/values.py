@@ -16,7 +16,7 @@ class _Fields:
         from dataclasses import make_dataclass
 
         made: Any = make_dataclass(owner.__name__, owner.__slots__)
-        owner.__dataclass_fields__ = made.__dataclass_fields__
+        owner.__dataclass_fields__, owner.__dataclass_params__ = made.__dataclass_fields__, made.__dataclass_params__
         return owner.__dataclass_fields__
 
 
@@ -32,6 +32,7 @@ class Value:
     _get: ClassVar[attrgetter[Any]]
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+        __dataclass_params__: ClassVar[Any]
     else:
         __dataclass_fields__ = _Fields()
 

@@ -202,7 +202,7 @@ argparse.ArgumentParser.parse_intermixed_args = interrupted
     [
         *(
             pytest.param(IMPORTING.replace("MODULE", repr(module)), ("", "error: interrupted\n"), id=module)
-            for module in ("keywright.cli.app", "argparse", "pluggy", "keywright.config.load")
+            for module in ("keywright.cli.app", "argparse", "keywright.plugins.registry", "keywright.config.load")
         ),
         pytest.param(FINISHING, ("error: interrupted\n",), id="another error over it"),
     ],

@@ -373,6 +373,7 @@ def test_capabilities_are_known_without_opening_a_store(
     """Of the store that `open_store` would return: the named one, that of a key, or the default."""
     stores = {"main": {"backend": "memory"}, "hsm": {"backend": "memory-signing"}, "ci": {"backend": "plain"}}
     opened = ring(stores=stores, default_store="main", keys={"a": {"store": "hsm"}})
+    assert opened.capabilities().metadata  # the plugin is loaded
     monkeypatch.setattr(MemoryBackend, "open", None)
 
     assert opened.capabilities().metadata
