@@ -40,7 +40,7 @@ def coverage(session: nox.Session) -> None:
     """Run all tests and report branch coverage, processes that tests start included."""
     sync(session, "test")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-n", "0", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
@@ -49,7 +49,7 @@ def coverage(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that the distributions say they work with."""
     session.install("--resolution", "lowest-direct", *DISTRIBUTIONS)
-    session.install("pytest>=8", "hypothesis", "jwcrypto", "joserfc", "pynacl", "jsonschema")
+    session.install("pytest>=8", "pytest-xdist", "hypothesis", "jwcrypto", "joserfc", "pynacl", "jsonschema")
     session.run("pytest", *session.posargs)
 
 
@@ -132,6 +132,13 @@ def bundles(session: nox.Session) -> None:
         home = {"HOME": str(folder / f"home{number}")}
         session.run(str(bundle), "plugins", "--check", env=home, external=True)
         session.run(str(bundle), "generate", "cache.example.org", env=home, external=True)
+
+
+@nox.session(python="3.11")
+def campaigns(session: nox.Session) -> None:
+    """Everything that the tests run a sample of: all faults, kills, hostile tokens and fuzz targets. Takes hours."""
+    for name in ("faults", "kills", "hostile_tokens", "fuzz"):
+        session.notify(name)
 
 
 @nox.session(python="3.11")

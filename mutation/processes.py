@@ -24,7 +24,7 @@ from mutation.operators import Mutant
 MEMORY = 4 << 30
 TIME = "(out of time)"
 OPTIONS = [
-    "-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=mutation",
+    "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-profile=mutation",
     "-Wignore::pytest.PytestAssertRewriteWarning",  # hypothesis is loaded before pytest looks
 ]  # fmt: skip
 # The first failure is all that is asked for: nothing is shrunk, and every run draws the same examples.
