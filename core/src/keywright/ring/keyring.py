@@ -195,8 +195,8 @@ class KeyRing:
         (certificates do not: they are of the last version's key); `attributes={}`: none. Of two rotations at once, one
         creates the version; the other gets KeyExistsError, stores nothing and does not try again.
 
-        Without a `kid`, here or in `[keys.NAME]`, the format names the version. One that derives kids from keys, such as
-        `jwk`, does so also after a kid that was chosen by hand; one that counts, such as `nix`, does not continue that.
+        Without a `kid`, here or in `[keys.NAME]`, the format names the version. One that derives kids from keys, as
+        `jwk` does, does so also after one that was chosen by hand; one that counts, as `nix` does, does not continue that.
 
         Raises:
             KeyNotFoundError: there is no such name; generate creates version 1.
