@@ -135,7 +135,7 @@ class Format(Protocol):
         name: `a-z`, digits and `-`, such as `nix`.
         key_types: names of the key types that it can represent, the implied one first.
         carries_kid: whether an encoding contains the kid. If not, a store keeps the kid in the metadata alone, and
-            `export` and `convert` report that it is left behind.
+            `export` and `convert` report that it is left behind, unless `default_kid` derives it from the key.
     """
 
     @property

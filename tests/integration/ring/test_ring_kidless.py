@@ -57,6 +57,23 @@ def test_an_export_reports_that_the_kid_is_left_behind(opened: KeyRing, refused:
         opened.export("a", strict=True)
 
 
+def test_a_kid_that_the_key_gives_again_is_not_left_behind(ring: Rings, registry: Registry) -> None:
+    """A reader derives it again, of either half; another kid is reported."""
+    registry.add(Derived(), "bare")
+    opened = ring()
+    kid = opened.generate("a", format="bare").kid
+    opened.generate("b", format="bare", kid="k")
+    reported: list[str] = []
+
+    secret = opened.export("a", secret=True, strict=True)
+    public = opened.export("a", strict=True)
+    opened.export("b", report=reported.append)
+
+    assert opened.import_key("c", secret).kid == kid
+    assert opened.import_key("d", public, public=True).kid == kid
+    assert reported == [LOST.format("public")]
+
+
 def test_it_is_imported(opened: KeyRing) -> None:
     """Under the given kid, or the format's default; a public half too, and as a new version."""
     opened.generate("a", format="bare")

@@ -48,6 +48,14 @@ def test_they_are_not_migrated(ring: Rings, two_stores: Tables) -> None:
     assert kept(opened, "new").info.kid == "its own"
 
 
+def test_they_do_not_tell_how_a_store_is_sealed(sealed_by: Sealed) -> None:
+    """One that is not sealed, in a store with a seal, does not stop a key from being sealed."""
+    opened = sealed_by("NEW")
+    writable(opened).create(HEADER)
+
+    assert opened.generate("a").reference == "a@1"
+
+
 def test_they_are_not_rewrapped(sealed_by: Sealed) -> None:
     """Their payload is not the ring's, so it is neither sealed nor unsealed."""
     with sealed_by("OLD") as opened:

@@ -170,7 +170,9 @@ def encode_key(format_: Format, key: Key, *, secret: bool, strict: bool, lenient
             another part of it.
     """
     encoded = format_.encode_secret(key) if secret else Secret(format_.encode_public(key))
-    lost = _left_behind(key, read_back(format_, encoded, lenient=lenient))
+    # A kid that is derived from the key is derived again by who reads it, so it is not lost.
+    derived = "" if format_.carries_kid else kid_from_key(format_, key) or ""
+    lost = _left_behind(key, read_back(format_, encoded, lenient=lenient, kid=derived))
     if lost:
         half = "secret" if secret else "public"
         sentence = f"the {half} form of format {format_.name!r} does not carry: {', '.join(lost)}"

@@ -195,6 +195,9 @@ class KeyRing:
         (certificates do not: they are of the last version's key); `attributes={}`: none. Of two rotations at once, one
         creates the version; the other gets KeyExistsError, stores nothing and does not try again.
 
+        Without a `kid`, here or in `[keys.NAME]`, the format names the version: `jwk` derives the kid from the new key,
+        also after one that was chosen by hand; `nix` counts, and does not continue one that was chosen by hand.
+
         Raises:
             KeyNotFoundError: there is no such name; generate creates version 1.
             KeyExistsError: another process created the version meanwhile, or another version has its kid.
@@ -366,7 +369,7 @@ class KeyRing:
             return opened.described(info), opened.load(info)
         opened = self._context.stores.get(store, name=wanted.name)
         record = opened.store.get(wanted.name, wanted.version)
-        return opened.described(record.info), opened.unpack(record)
+        return opened.described(record.info), opened.codec.unpack(record)
 
     def load(self, reference: str, *, store: str | None = None) -> Key:
         """The key of `NAME@N`, or of the primary of `NAME`, with its secret half if that is available.
@@ -461,7 +464,7 @@ class KeyRing:
             NotExportableError: there is no secret half to sign with.
             InvalidKeyError: the key is too weak for the algorithm.
         """
-        from keywright.ring.binding import signer
+        from keywright.ring.bound import signer
 
         return signer(self._context, reference, algorithm, store, refresh)
 
@@ -482,7 +485,7 @@ class KeyRing:
             UnsupportedOperationError: no key's type can sign, or not with the algorithm.
             InvalidKeyError: each key is too weak for the algorithm.
         """
-        from keywright.ring.binding import verifier
+        from keywright.ring.bound import verifier
 
         return verifier(self._context, reference, algorithm, store, refresh)
 
@@ -502,7 +505,7 @@ class KeyRing:
             UnsupportedOperationError: no key's type can sign, or not with the algorithm.
             InvalidKeyError: each key is too weak for the algorithm.
         """
-        from keywright.ring.binding import verify
+        from keywright.ring.bound import verify
 
         return verify(self._context, reference, data, signature, algorithm, store)
 
@@ -519,7 +522,7 @@ class KeyRing:
             PolicyError: no version is the primary now, or `NAME@N` is not.
             ConfigError: `refresh` is negative, or longer than 36500 days.
         """
-        from keywright.ring.binding import encrypter
+        from keywright.ring.bound import encrypter
 
         return encrypter(self._context, reference, store, refresh)
 
@@ -536,7 +539,7 @@ class KeyRing:
             PolicyError: no version, or not that one, may decrypt.
             ConfigError: `refresh` is negative, or longer than 36500 days.
         """
-        from keywright.ring.binding import decrypter
+        from keywright.ring.bound import decrypter
 
         return decrypter(self._context, reference, store, refresh)
 

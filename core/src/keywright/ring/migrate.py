@@ -499,7 +499,7 @@ def _read(opened: OpenStore, info: RecordInfo) -> PlainVersion:
         KeyNotFoundError: it was removed meanwhile.
     """
     record = opened.store.get(info.name, info.version)
-    key = opened.unpack(record)
+    key = opened.codec.unpack(record)
     if opened.signing is not None and record.payload is None and record.info.state is not State.DESTROYED:
         raise UnsupportedOperationError(
             f"the secret half of {info.reference} never leaves store {opened.name!r}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, SealError
 from keywright.files import ProcessLock
+from keywright.keys import is_reserved
 from keywright.protocols import OpenedSeal, RenewableSeal, Seal, Store
 from keywright.records import RecordInfo, State
 from keywright.ring.arguments import error_context, options_of
@@ -219,6 +220,8 @@ class StoreSeal:
         """The first payloads of the store that can be read."""
         store, number, failure = self._store(), 0, None
         for name in store.names(limit=_NAMES_READ):
+            if is_reserved(name):
+                continue  # keywright's own records are not sealed
             try:
                 for info in store.versions(name):
                     # Tombstones are not read: a store may have very many, and nothing else.

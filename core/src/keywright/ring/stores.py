@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from keywright.keys import Key, Reference
     from keywright.plugins.registry import Registry
     from keywright.protocols import Capabilities, StoreBackend
-    from keywright.records import Record, RecordInfo
+    from keywright.records import RecordInfo
 
 CHAIN: Final = "chain"
 """The backend of a chain."""
@@ -206,10 +206,6 @@ class OpenStore:
             SealError, CorruptedStoreError, FormatError: as `KeyCodec.unpack`.
         """
         return self.codec.unpack(self.store.get(info.name, info.version))
-
-    def unpack(self, record: Record) -> Key:
-        """The key of a record that this store returned. Raises: as `KeyCodec.unpack`."""
-        return self.codec.unpack(record)
 
     def described(self, info: RecordInfo) -> RecordInfo:
         """`info`, completed from the payload if the store has no metadata. Raises: as `load`."""
@@ -544,9 +540,7 @@ class Stores:
         asked = f"store {opened.name!r}" if opened.chain is None else f"chain {opened.chain}"
         none = f"{asked} has no key {name}"
         if not holders:
-            return KeyNotFoundError(
-                f"{none}", hint=f"make one with generate or import, or name another --store{unasked}"
-            )
+            return KeyNotFoundError(none, hint=f"make one with generate or import, or name another --store{unasked}")
         first = holders[0]
         way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or pass --store {first}"
         return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}", hint=way)
