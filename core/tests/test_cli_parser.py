@@ -178,7 +178,7 @@ def test_the_overview(run: Callable[[str], str]) -> None:
     text = run("--help")
 
     assert text.startswith(
-        "usage: keywright COMMAND …\n\nMake, encode, keep and use cryptographic keys.\n\nmake keys:\n  generate  "
+        "usage: keywright COMMAND …\n\nMake, encode, store and use cryptographic keys.\n\nmake keys:\n  generate  "
     )
     assert text.endswith(f"\n\n{more}First try: keywright generate cache.example.org\n")
     assert "more:" not in text.split("\n")  # each command of the core has a task
@@ -186,8 +186,8 @@ def test_the_overview(run: Callable[[str], str]) -> None:
     assert run("config --help") == (
         "usage: keywright config COMMAND …\n"
         "\n"
-        "  config show    print the configuration in force, each value with its source\n"
-        "  config check   check the whole configuration, stores that no command uses included\n"
+        "  config show    print the configuration in use, with the sources\n"
+        "  config check   check the whole configuration, with all its profiles\n"
         "  config schema  print a JSON Schema of the configuration file\n"
         "  config path    print the path of the configuration file in use\n"
         "\n"

@@ -14,8 +14,10 @@ import pytest
 from support import COMMAND, Keywright, Told
 from support.errors import printed
 
+from keywright import Registry
 from keywright.cli import app, main
 from keywright.cli.app import Loading
+from keywright.cli.commands import core_commands
 from keywright.plugins.commands import Command, Commands
 
 CANARY = "canary-7f3b-sings-not"
@@ -313,3 +315,12 @@ def test_a_command_of_a_plugin_that_is_left_out(home: Path, keywright: Keywright
     assert (left_out.returncode, left_out.stderr) == (2, message)
     assert misspelt.stderr.startswith(b"error: there is no such command\nhint: keywright has: ")
     assert unreadable.returncode == 0
+
+
+def test_each_command_says_what_it_does_in_a_few_words() -> None:
+    """One line below 60 characters, which fits beside the longest name."""
+    commands, registry = Commands(), Registry.load()
+    commands.extend(core_commands(lambda: registry))
+    registry.add_commands(commands)
+
+    assert {" ".join(path): len(one.help) for path, one in commands.table.items() if len(one.help) >= 60} == {}

@@ -37,7 +37,7 @@ def overview(group: str, commands: Sequence[Command]) -> str:
     if group != "keywright":
         lines = [f"usage: {group} COMMAND …", "", *_table([(_name(one), one.help) for one in commands])]
         return "\n".join([*lines, "", *_wrapped(f"{group} COMMAND --help tells more, with an example for each.")])
-    lines = ["usage: keywright COMMAND …", "", "Make, encode, keep and use cryptographic keys."]
+    lines = ["usage: keywright COMMAND …", "", "Make, encode, store and use cryptographic keys."]
     for title, listed in _by_task(commands):
         lines += ["", f"{title}:", *_table([(_name(one), one.help) for one in listed])]
     lines += ["", "options of most commands:", *_table(_OPTIONS)]

@@ -25,7 +25,7 @@ def add_commands(commands: Commands) -> None:
     """Add all audit commands."""
     commands.add(
         "audit verify",
-        help="check that an audit log is one chain, as it was written; exit code 1 if it is not",
+        help="check that an audit log is complete and unchanged",
         configure=_configure_verify,
         run=_verify,
         examples=("keywright audit verify", "keywright audit verify --anchor heads.txt audit.jsonl"),
@@ -33,7 +33,7 @@ def add_commands(commands: Commands) -> None:
     )
     commands.add(
         "audit head",
-        help="print the hash of the last line of an audit log, to be kept elsewhere",
+        help="print the hash of the last line of an audit log",
         configure=_configure_file,
         run=_head,
         examples=("keywright audit head",),
@@ -41,7 +41,7 @@ def add_commands(commands: Commands) -> None:
     )
     commands.add(
         "audit show",
-        help="print an audit log for people",
+        help="print an audit log as a table",
         configure=_configure_show,
         run=_show,
         examples=("keywright audit show --name prod/jwt",),

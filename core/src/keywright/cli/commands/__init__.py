@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 # command has arguments. Commands that do not use the configuration work even if it is invalid. (`migrate` does use the
 # ring, but has its own options for its two stores.)
 _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
-    ("generate", "keys", "ring", "make a key: version 1 of a name", (
+    ("generate", "keys", "ring", "generate a key, version 1 of a name", (
         "keywright generate cache.example.org",
         "keywright generate prod/jwt --type ec-p256 --attribute use=sig",
         "keywright generate session --format jwk --bits 512 --label team=web",
     )),
-    ("ensure", "keys", "ring", "make what the configuration declares and no version of was ever made", (
+    ("ensure", "keys", "ring", "create declared keys that do not exist yet", (
         "keywright ensure",
         "keywright ensure cache.example.org",
     )),
-    ("import", "keys", "ring", "store a key from elsewhere, as version 1 or the next version of a name", (
+    ("import", "keys", "ring", "store an existing key as a new name or a new version", (
         "keywright import cache.example.org ./secret-key",
         "keywright import partner/jwt --public < partner.jwk",
         "keywright import partner/jwt --public --as-new-version --overlap 14d < partners-next.jwk",
     )),
-    ("rotate", "keys", "ring", "make the next version of a name, or of every name that is due", (
+    ("rotate", "keys", "ring", "create the next version of a name, or of all that are due", (
         "keywright rotate cache.example.org",
         "keywright rotate prod/jwt --activate-in 7d --overlap 14d",
         "keywright rotate --due",
     )),
-    ("export", "read", "ring", "print a key in its format or another: the public half unless --secret is given", (
+    ("export", "read", "ring", "print the public half of a key, or both with --secret", (
         "keywright export cache.example.org",
         "keywright export cache.example.org@1 --secret -o secret-key",
         "keywright export prod/jwt --format jwk",
     )),
-    ("convert", "read", "plugins", "turn a key on stdin into another format on stdout; nothing is stored", (
+    ("convert", "read", "plugins", "convert a key on stdin to another format on stdout", (
         "keywright convert --from nix --to jwk < secret-key",
         "keywright convert --from jwk --to nix --secret --kid cache.example.org-1 < key.jwk",
     )),
@@ -54,37 +54,37 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright show cache.example.org",
         "keywright show cache.example.org@1",
     )),
-    ("label", "state", "ring", "write labels on a version; K= takes one off", (
+    ("label", "state", "ring", "set labels of a version; K= removes one", (
         "keywright label cache.example.org team=infra",
         "keywright label cache.example.org@1 team=",
     )),
-    ("disable", "state", "ring", "stop a version from signing and verifying, until it is enabled again", (
+    ("disable", "state", "ring", "stop a version from signing and verifying, for now", (
         "keywright disable prod/jwt@2 --reason 'audit'",
     )),
     ("enable", "state", "ring", "let a disabled version sign and verify again", ("keywright enable prod/jwt@2",)),
-    ("compromise", "state", "ring", "stop a version from signing and verifying, immediately and permanently", (
+    ("compromise", "state", "ring", "stop a version from signing and verifying, permanently", (
         "keywright compromise prod/jwt@2 --yes --reason 'laptop stolen'",
     )),
-    ("destroy", "state", "ring", "erase the secret of a version permanently; a tombstone stays", (
+    ("destroy", "state", "ring", "erase the secret of a version; its record stays", (
         "keywright destroy prod/jwt@1",
         "keywright destroy prod/jwt@1 --yes --reason 'retired'",
     )),
-    ("sign", "use", "ring", "sign a file or stdin with the primary; prints the signature in base64", (
+    ("sign", "use", "ring", "print a signature of a file or stdin, in base64", (
         "keywright sign prod/jwt message.txt",
         "keywright sign prod/rsa --algorithm RS256 < message.txt",
     )),
-    ("verify", "use", "ring", "check a signature of a file or stdin; prints the version that made it", (
+    ("verify", "use", "ring", "check a signature, and print the version that made it", (
         "keywright verify prod/jwt --signature message.sig message.txt",
     )),
-    ("migrate", "migrate", "config", "copy keys from one store to another, and compare; remove them there if asked", (
+    ("migrate", "migrate", "config", "copy keys from one store to another, and compare them", (
         "keywright migrate --from files --to db --dry-run",
         "keywright migrate --from files --to db prod/jwt cache.example.org",
         "keywright migrate --from files --to db --delete-source",
     )),
-    ("rewrap", "migrate", "ring", "seal the payloads of a store again with the seal's current master key", (
+    ("rewrap", "migrate", "ring", "encrypt a store again with its current master key", (
         "keywright rewrap --store prod",
     )),
-    ("doctor", "config", "ring", "check every store, record and plugin, and print how to fix what is wrong", (
+    ("doctor", "config", "ring", "check stores, records and plugins, and how to fix them", (
         "keywright doctor",
         "keywright doctor --json",
     )),
@@ -92,17 +92,17 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright plugins",
         "keywright plugins --check",
     )),
-    ("config show", "config", "config", "print the configuration in force, each value with its source", (
+    ("config show", "config", "config", "print the configuration in use, with the sources", (
         "keywright config show --profile ci",
     )),
-    ("config check", "config", "config", "check the whole configuration, stores that no command uses included", (
+    ("config check", "config", "config", "check the whole configuration, with all its profiles", (
         "keywright config check",
     )),
     ("config schema", "config", "config", "print a JSON Schema of the configuration file", (
         "keywright config schema > keywright.schema.json",
     )),
     ("config path", "config", "nothing", "print the path of the configuration file in use", ("keywright config path",)),
-    ("init", "config", "nothing", "write a keywright.toml to start from", (
+    ("init", "config", "nothing", "write an initial keywright.toml", (
         "keywright init",
         "keywright init --backend file",
     )),

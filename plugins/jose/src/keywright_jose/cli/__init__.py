@@ -59,7 +59,7 @@ def add_commands(commands: Commands) -> None:
     )
     add(
         *("jose jws verify", "tokens", "verify"),
-        help="verify a signed token (JWS) and print its claims; exit code 1 if it is not good",
+        help="verify a signed token (JWS) and print its claims",
         examples=(
             "keywright jose jws verify --key prod/jwt token",
             "keywright jose jws verify --key-file jwks.json --algorithm ES256 --claim aud=api --json < token",
@@ -77,7 +77,7 @@ def add_commands(commands: Commands) -> None:
     )
     add(
         *("jose jwe decrypt", "tokens", "decrypt"),
-        help="decrypt a token (JWE) and print what was encrypted; exit code 1 if it cannot be",
+        help="decrypt a token (JWE) and print its content",
         examples=(
             f"keywright jose jwe decrypt --key prod/box {agreement} < token",
             f"keywright jose jwe decrypt --key-file a256kw.jwk {wrapping} -o plaintext token",
@@ -85,22 +85,22 @@ def add_commands(commands: Commands) -> None:
     )
     add(
         *("jose api-key create", "api_keys", "create_key"),
-        help="make an API key, print it this once, and store only what is needed to check it",
+        help="create an API key and print it, this once",
         examples=("keywright jose api-key create --label user_id=7 --expires 90d",),
     )
     add(
         *("jose api-key verify", "api_keys", "verify_key"),
-        help="check an API key from stdin, and print whose it is",
+        help="check an API key from stdin, and print its labels",
         examples=("keywright jose api-key verify < api-key.txt",),
     )
     add(
         *("jose api-key list", "api_keys", "list_keys"),
-        help="list the API keys, revoked ones too",
+        help="list the API keys, with revoked ones",
         examples=("keywright jose api-key list --label user_id=7",),
     )
     add(
         *("jose api-key revoke", "api_keys", "revoke_key"),
-        help="end an API key permanently",
+        help="revoke an API key permanently",
         examples=("keywright jose api-key revoke mfrggzdfmztwq2lk --reason 'left the company'",),
     )
 

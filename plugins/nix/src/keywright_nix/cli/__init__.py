@@ -34,7 +34,7 @@ def add_commands(commands: Commands) -> None:
     )
     add(
         *("nix key check", "check", "configure_check", "run_check"),
-        help="examine key files and report each deviation, without printing a key",
+        help="check key files, and report each problem",
         examples=[
             "keywright nix key check /etc/nix/secret-key",
             "keywright nix key check --json secret-key public-key",
@@ -43,7 +43,7 @@ def add_commands(commands: Commands) -> None:
     )
     add(
         *("nix trusted-public-keys", "trusted", "configure_trusted", "run_trusted"),
-        help="print the public keys that clients of a binary cache are to trust, announced ones too",
+        help="print the public keys that clients of a cache must trust",
         examples=[
             "keywright nix trusted-public-keys cache.example.org",
             "keywright nix trusted-public-keys --format nixos",
@@ -51,7 +51,7 @@ def add_commands(commands: Commands) -> None:
     )
     add(
         *("nix sign", "sign", "configure_sign", "sign"),
-        help="sign the narinfos of a binary cache, or take signatures away",
+        help="sign the narinfos of a binary cache, or remove signatures",
         examples=[
             "keywright nix sign /srv/cache --key cache.example.org",
             "keywright nix sign file:///srv/cache --drop cache.example.org-1 --jobs 2",
@@ -59,7 +59,7 @@ def add_commands(commands: Commands) -> None:
     )
     add(
         *("nix verify", "verify", "configure_verify", "verify"),
-        help="find the narinfos of a binary cache that lack signatures of trusted keys",
+        help="find narinfos without a signature of a trusted key",
         examples=['keywright nix verify /srv/cache --trusted-public-keys "$(cat public-key)" --sigs-needed 2'],
         uses="plugins",
     )
