@@ -78,7 +78,7 @@ def test_a_plain_generate_loads_what_it_uses(home: Path, environment: dict[str, 
 
     plugins = {name.partition(".")[0] for name in modules if name.startswith("keywright_")}
     assert (code, plugins) == (0, {"keywright_keytypes", "keywright_nix", "keywright_sqlite"})
-    assert {"pluggy", "importlib.metadata"}.isdisjoint(modules)
+    assert {"pluggy", "inspect", "dataclasses", "threading", "importlib.metadata"}.isdisjoint(modules)
 
 
 def values(commands: Commands) -> list[dict[str, object]]:
