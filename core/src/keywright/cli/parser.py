@@ -258,6 +258,8 @@ class Parser(argparse.ArgumentParser):
                 lowercase letters: any other could be a secret.
             FinishedError: help was printed.
         """
+        if not any(one == "--help" or (one[:1] == "-" and one[1:2] != "-" and "h" in one) for one in arguments):
+            self.usage = self.prog  # argparse formats it for each parsing, and only help shows it
         parsed, rest = self.parse_known_intermixed_args(arguments)
         if not rest:
             return parsed
