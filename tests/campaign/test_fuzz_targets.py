@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -24,6 +25,15 @@ from fuzz_targets.contract import ContractBrokenError, attempt
 FUZZ = Path(__file__).parents[2] / "fuzz"
 _EXAMPLES = {"command_line": 30, "file_store": 100, "sqlite_store": 100}
 _CANARY = b"Quotd8canaRy"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_environment() -> Iterator[None]:
+    """Targets set `HOME` and other variables for their whole process, which here has other tests too."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def test_every_target_is_run_and_documented() -> None:
