@@ -53,7 +53,7 @@ def check(data: bytes) -> None:
         gc.unfreeze()
         stdout, stderr = out.getvalue(), err.getvalue().decode(errors="surrogateescape")
     require(code in _CODES, f"exit code {code}")
-    require("Traceback" not in stderr and "internal error" not in stderr, "an internal error")
+    require("Traceback" not in stderr and "this is a bug in" not in stderr, "an internal error")
     for line in stderr.splitlines():
         check_sentence(line or "-", (given,), shown=lines)
     asked = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]

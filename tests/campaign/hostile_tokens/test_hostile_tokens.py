@@ -7,6 +7,7 @@ import re
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -202,5 +203,5 @@ def test_whatever_is_signed_or_encrypted_our_errors_come_out(payload: bytes) -> 
                 call()
             except KeywrightError:
                 continue
-    with pytest.raises(KeywrightError):
+    with suppress(KeywrightError):  # a payload may well be a key: hypothesis has found one
         JwkFormat().decode(Secret(payload), default_kid="")
