@@ -41,16 +41,15 @@ def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, 
             "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
             help="set one setting, such as --option stores.local.path keys.db",
         )  # fmt: skip
-    quiet, verbose, version = (
-        (("-q", "--quiet"), ("-v", "--verbose"), ("-V", "--version"))
-        if letters
-        else (("--quiet",), ("--verbose",), ("--version",))
-    )
+
+    def names(letter: str, word: str) -> tuple[str, ...]:
+        return (f"-{letter}", f"--{word}") if letters else (f"--{word}",)
+
     group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
-    group.add_argument(*quiet, action="store_true", help="print no notes and warnings")
-    group.add_argument(*verbose, action="count", default=0, help="print more")
+    group.add_argument(*names("q", "quiet"), action="store_true", help="print no notes and warnings")
+    group.add_argument(*names("v", "verbose"), action="count", default=0, help="print more")
     group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
-    group.add_argument(*version, action="store_true", help="print the version and exit")
+    group.add_argument(*names("V", "version"), action="store_true", help="print the version and exit")
 
 
 class Found(NamedTuple):

@@ -338,11 +338,7 @@ def _store(
         for table in declared.values():
             yield from _in_chain(context, store, table)
         return
-    opened = _attempt(subject, lambda: context.stores.get(store))
-    if isinstance(opened, Problem):
-        yield opened
-        return
-    plain = _attempt(subject, lambda: opened.store)
+    plain = _attempt(subject, lambda: context.stores.get(store).store)
     if isinstance(plain, Problem):
         yield plain
         return
@@ -353,7 +349,7 @@ def _store(
             messages = (problem.message, *(f"{problem.subject}{joint}{problem.message}" for joint in (": ", " ")))
             reported |= {(message, problem.hint) for message in messages}
             yield problem
-    for problem in _names(context, opened, declared, holders):
+    for problem in _names(context, context.stores.get(store), declared, holders):
         # What the store reported is not repeated for each name that it affects.
         if problem[1:] not in reported:
             yield problem
