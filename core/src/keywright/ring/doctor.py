@@ -437,7 +437,7 @@ def _read(context: RingContext, opened: OpenStore, info: RecordInfo) -> _Half:
 
 def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Problem]:
     if opened.capabilities.writable:
-        what = f"is declared as {dotted('keys', table.name)}, and no version of it was ever made"
+        what = f"is declared as {table.path}, and no version of it was ever made"
         yield Problem(subject, what, f"run `keywright ensure {table.name}`")
         return
     # The store's own error names the place where it looked, and what should be there.
@@ -460,7 +460,7 @@ def _lifecycle(
         yield Problem(
             subject,
             f"its rotation is overdue: version {newest.version} was made at "
-            f"{format_time(newest.created.replace(microsecond=0))}, and {dotted('keys', table.name)}.rotate_every is "
+            f"{format_time(newest.created.replace(microsecond=0))}, and {table.path}.rotate_every is "
             f"{format_duration(rotate_every)}",
             f"run `keywright rotate --due {table.name}`",
         )
