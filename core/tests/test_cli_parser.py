@@ -18,7 +18,7 @@ from keywright.cli.commands import core_commands
 from keywright.cli.failures import BUG, exit_code, report
 from keywright.cli.overview import overview
 from keywright.cli.parser import CommandLine, command_parser, no_such_command
-from keywright.errors import KeywrightError
+from keywright.errors import ConfigError, KeywrightError
 from keywright.plugins.commands import Command
 
 
@@ -111,7 +111,7 @@ def test_options_are_found_before_the_command_is_known(line: str, found: dict[st
 )
 def test_words_are_told_from_options(commands: Commands, line: str, words: str, rest: str, stray: str | None) -> None:
     """Global options may stand before, between and after the words of a command."""
-    assert CommandLine(line.split()).find(commands) == (tuple(words.split()), rest.split(), stray, None)
+    assert CommandLine(line.split()).find(commands) == (tuple(words.split()), rest.split(), stray)
 
 
 @pytest.mark.parametrize(("word", "hint"), [("shwo", " (did you mean 'show'?)"), ("zzz", "")])
@@ -135,7 +135,10 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
 )
 def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group: str, problem: str) -> None:
     """An option that is not known before the command is, or lacks its value, is refused."""
-    assert text_of(CommandLine(line.split()).find(commands).error) == f"{problem}; see keywright{group} --help"
+    with pytest.raises(ConfigError) as caught:
+        CommandLine(line.split()).find(commands)
+
+    assert text_of(caught.value) == f"{problem}; see keywright{group} --help"
 
 
 @pytest.fixture

@@ -65,8 +65,6 @@ class Report(NamedTuple):
     error: type[KeywrightError] | None = None
 
 
-"""An error class and a message, in which `{subject}` and `{reason}` are filled in."""
-
 _KINDS: Final = {
     **dict.fromkeys((errno.EACCES, errno.EPERM), "denied"),
     errno.EROFS: "read_only",

@@ -249,7 +249,7 @@ def test_a_fork_while_a_thread_derives_leaves_no_lock_held(counted: Counted) -> 
     held, release = Event(), Event()
 
     def hold() -> None:
-        with opened._masters.lock():
+        with opened._masters.lock.mine():
             held.set()
             release.wait(30)
 

@@ -26,7 +26,9 @@ _HIGHEST_CODE = 255
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. Returns the exit code; no exception is raised."""
-    given = _spelled_out(list(sys.argv[1:] if arguments is None else arguments))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["help"]:  # `keywright help WORDS` is `keywright WORDS --help`
+        given = [*given[1:], "--help"]
     try:
         fill_closed()
         code = dispatch(given)
@@ -38,11 +40,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _spelled_out(given: list[str]) -> list[str]:
-    """`keywright help WORDS` is `keywright WORDS --help`."""
-    return [*given[1:], "--help"] if given[:1] == ["help"] else given
-
-
 def dispatch(given: Sequence[str]) -> int:
     """Find the command that the arguments name and run it. Returns the exit code; errors are raised."""
     from keywright.cli.parser import CommandLine, command_parser, no_such_command
@@ -50,8 +47,6 @@ def dispatch(given: Sequence[str]) -> int:
     line = CommandLine(given)
     options, loading = line.options, Loading(line.options)
     commands, found = _find(line, loading)
-    if found.error is not None:
-        raise found.error
     if found.stray is not None:
         raise no_such_command(found, commands)
     command = commands.table.get(found.words)

@@ -41,16 +41,15 @@ def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, 
             "--option", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"),
             help="set one setting, such as --option stores.local.path keys.db",
         )  # fmt: skip
-    quiet, verbose, version = (
-        (("-q", "--quiet"), ("-v", "--verbose"), ("-V", "--version"))
-        if letters
-        else (("--quiet",), ("--verbose",), ("--version",))
-    )
+
+    def names(letter: str, word: str) -> tuple[str, ...]:
+        return (f"-{letter}", f"--{word}") if letters else (f"--{word}",)
+
     group.add_argument("--json", action="store_true", help="print JSON: one document, or one a line for lists")
-    group.add_argument(*quiet, action="store_true", help="print no notes and warnings")
-    group.add_argument(*verbose, action="count", default=0, help="print more")
+    group.add_argument(*names("q", "quiet"), action="store_true", help="print no notes and warnings")
+    group.add_argument(*names("v", "verbose"), action="count", default=0, help="print more")
     group.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
-    group.add_argument(*version, action="store_true", help="print the version and exit")
+    group.add_argument(*names("V", "version"), action="store_true", help="print the version and exit")
 
 
 class Found(NamedTuple):
@@ -60,13 +59,11 @@ class Found(NamedTuple):
         words: those that name a command, or the beginning of one.
         rest: the arguments without them.
         stray: the next word, if it leads nowhere.
-        error: the problem before the next word.
     """
 
     words: tuple[str, ...]
     rest: list[str]
     stray: str | None = None
-    error: ConfigError | None = None
 
 
 class CommandLine:
@@ -106,16 +103,16 @@ class CommandLine:
         return parser
 
     def find(self, commands: Commands) -> Found:
-        """Find the words that name a command. Options of every command may stand before and between them."""
+        """Find the words that name a command. Options of every command may stand before and between them.
+
+        Raises:
+            ConfigError: an option before a word is none of every command, or lacks its value.
+        """
         words: tuple[str, ...] = ()
         before: list[str] = []
         rest = self._arguments
         while words not in commands.table:
-            group = " ".join(("keywright", *words))
-            try:
-                place = self._next_word(rest)
-            except ConfigError as error:
-                return Found(words, before + rest, None, ConfigError(f"{error}", hint=f"see {group} --help"))
+            place = self._next_word(rest, hint=f"see {' '.join(('keywright', *words))} --help")
             before += rest[:place]
             rest = rest[place:]
             if not rest or not commands.below((*words, rest[0])):
@@ -124,7 +121,7 @@ class CommandLine:
             rest = rest[1:]
         return Found(words, before + rest)
 
-    def _next_word(self, arguments: list[str]) -> int:
+    def _next_word(self, arguments: list[str], *, hint: str) -> int:
         """The place of the first argument that is not an option of every command or its value."""
         if arguments and not arguments[0].startswith("-"):
             return 0
@@ -133,13 +130,15 @@ class CommandLine:
         except argparse.ArgumentError as error:
             name = error.argument_name or ""
             if name in _VALUES and name in arguments[-2:]:
-                raise ConfigError(f"{name} takes {_VALUES[name]}, and the command line ends before that") from None
-            raise ConfigError(_unquoted(str(error))) from None
+                message = f"{name} takes {_VALUES[name]}, and the command line ends before that"
+            else:
+                message = _unquoted(str(error))
+            raise ConfigError(message, hint=hint) from None
         following: list[str] = read.following
         # All but letters such as `-qv`, and what argparse does not take for an option: `-` and `--`.
         options = [*unknown, *(one for one in following[:1] if one.startswith("-"))]
         if not all(len(one) > 1 and _FLAG_LETTERS.issuperset(one[1:]) for one in options):
-            raise ConfigError("an option of a command goes after its words")
+            raise ConfigError("an option of a command goes after its words", hint=hint)
         return len(arguments) - len(following)
 
 

@@ -61,50 +61,36 @@ def config_schema(
     It says what can be said of one value or table by itself. References between tables, device names in key names and
     the longest duration stay with the reader of the file.
     """
+
+    def document(*, whole: bool) -> _Schema:
+        """The properties of the whole file, or of a profile, which may leave out what stands below it."""
+        return {
+            "default_store": _value(
+                Setting("default_store", "text", help="the store that is meant where none is named")
+            ),
+            "plugins": {
+                "anyOf": [{**_TYPES["list"], "uniqueItems": True}, _INDIRECT],
+                "description": "the only plugins that may be loaded",
+            },
+            "stores": _tables(_TABLE_NAME, _table("backend", store_backends, (_SEAL,), whole=whole)),
+            "seals": _tables(_TABLE_NAME, _table("seal", seals, (), whole=whole)),
+            "keys": _tables(_KEY_NAME, _table("type", key_types, KEY_SETTINGS, whole=False), longest=200),
+            "plugin": _closed(
+                {name: _closed({one.name: _value(one) for one in plugins[name]}) for name in sorted(plugins)}
+            ),
+        }
+
+    profiles = {"profiles": _tables(_TABLE_NAME, {"$ref": "#/$defs/profile"})}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "keywright.toml",
-        **_document(store_backends, seals, key_types, plugins, whole=True),
-        "$defs": {
-            "indirection": _INDIRECTION,
-            "plain": _PLAIN_VALUE,
-            "profile": _document(store_backends, seals, key_types, plugins, whole=False),
-        },
+        **_closed(document(whole=True) | profiles),
+        "$defs": {"indirection": _INDIRECTION, "plain": _PLAIN_VALUE, "profile": _closed(document(whole=False))},
     }
 
 
-def _document(
-    store_backends: Mapping[str, Sequence[Setting]],
-    seals: Mapping[str, Sequence[Setting]],
-    key_types: Mapping[str, Sequence[Setting]],
-    plugins: Mapping[str, Sequence[Setting]],
-    *,
-    whole: bool,
-) -> _Schema:
-    """The whole file, or (not `whole`) a profile, which may leave out what stands below it."""
-    properties: _Schema = {
-        "default_store": _value(Setting("default_store", "text", help="the store that is meant where none is named")),
-        "plugins": {
-            "anyOf": [{**_TYPES["list"], "uniqueItems": True}, _INDIRECT],
-            "description": "the only plugins that may be loaded",
-        },
-        "stores": _tables(_TABLE_NAME, _table("backend", store_backends, (_SEAL,), whole=whole)),
-        "seals": _tables(_TABLE_NAME, _table("seal", seals, (), whole=whole)),
-        "keys": _tables(_KEY_NAME, _table("type", key_types, KEY_SETTINGS, whole=False), longest=200),
-        "plugin": {
-            "type": "object",
-            "properties": {name: _settings(settings) for name, settings in sorted(plugins.items())},
-            "additionalProperties": False,
-        },
-    }
-    if whole:
-        properties["profiles"] = _tables(_TABLE_NAME, {"$ref": "#/$defs/profile"})
-    return {"type": "object", "properties": properties, "additionalProperties": False}
-
-
-def _settings(settings: Sequence[Setting]) -> _Schema:
-    """A table whose settings one plugin declares. A profile may hold a part of it."""
-    properties = {setting.name: _value(setting) for setting in settings}
+def _closed(properties: _Schema) -> _Schema:
+    """A table with these entries and no others."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

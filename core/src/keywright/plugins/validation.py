@@ -51,12 +51,11 @@ def fault_of(thing: object, role: str) -> str:
         return "its name is not valid: use a-z, 0-9 and '-'"
     for member, declared in members.items():
         value = getattr(thing, member)
-        fault = _CHECKS[member](value, role) if member in _CHECKS else ""
-        if not fault and not isinstance(declared, property) and not callable(value):
-            fault = f"its {member} is not a method"
-        if fault:
-            return fault
-    return ""
+        if member in _RULES and not _RULES[member][0](value):
+            return _RULES[member][1]
+        if not isinstance(declared, property) and not callable(value):
+            return f"its {member} is not a method"
+    return _settings_fault(getattr(thing, "settings", ()), role) if "settings" in members else ""
 
 
 def _settings_fault(settings: object, role: str) -> str:
@@ -83,6 +82,10 @@ def _settings_fault(settings: object, role: str) -> str:
     return ""
 
 
+def _untyped(setting: Setting) -> tuple[object, object, object]:
+    return setting.name, setting.type, setting.help
+
+
 def unmarked_hooks(module: object) -> list[str]:
     """The functions of a plugin module that are named like hooks and lack the mark of `hookimpl`, sorted."""
     names = [name for name in vars(module) if name.startswith("keywright_")]
@@ -93,34 +96,17 @@ def unmarked_hooks(module: object) -> list[str]:
     )
 
 
-def _untyped(setting: Setting) -> tuple[object, object, object]:
-    return setting.name, setting.type, setting.help
-
-
-def _algorithms_fault(algorithms: object, _role: str) -> str:
-    return "" if _are_texts(algorithms) else "its algorithms are not a tuple of texts"
-
-
-def _key_types_fault(key_types: object, _role: str) -> str:
-    return "" if key_types and _are_texts(key_types) else "its key_types are not a tuple of texts, one at least"
-
-
-def _carries_kid_fault(carries_kid: object, _role: str) -> str:
-    return "" if isinstance(carries_kid, bool) else "its carries_kid is not True or False"
-
-
-def _capabilities_fault(capabilities: object, _role: str) -> str:
-    return "" if isinstance(capabilities, Capabilities) else "its capabilities are not Capabilities"
-
-
-_CHECKS: Final[Mapping[str, Callable[[object, str], str]]] = {
-    "settings": _settings_fault,
-    "algorithms": _algorithms_fault,
-    "key_types": _key_types_fault,
-    "carries_kid": _carries_kid_fault,
-    "capabilities": _capabilities_fault,
-}
-
-
 def _are_texts(things: object) -> bool:
     return isinstance(things, tuple) and all(isinstance(thing, str) and thing for thing in things)
+
+
+_RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
+    "algorithms": (_are_texts, "its algorithms are not a tuple of texts"),
+    "key_types": (
+        lambda types: types != () and _are_texts(types),
+        "its key_types are not a tuple of texts, one at least",
+    ),
+    "carries_kid": (lambda value: isinstance(value, bool), "its carries_kid is not True or False"),
+    "capabilities": (lambda value: isinstance(value, Capabilities), "its capabilities are not Capabilities"),
+}
+"""What a member must be, and what is wrong with an object where it is not."""

@@ -499,15 +499,12 @@ def choose_algorithm(
         UnsupportedOperationError: the type cannot sign, or not with the algorithm that was asked for.
         PolicyError: the key is for another algorithm or use.
     """
+    unable = f"{reference} is of type {key_type.name}, which cannot sign"
     if not key_type.algorithms:
-        raise UnsupportedOperationError(
-            f"{reference} is of type {key_type.name}, which cannot sign", hint="use another key"
-        )
+        raise UnsupportedOperationError(unable, hint="use another key")
     if requested is not None and requested not in key_type.algorithms:
         can = ", ".join(key_type.algorithms)
-        raise UnsupportedOperationError(
-            f"{reference} is of type {key_type.name}, which cannot sign with this algorithm", hint=f"it can with: {can}"
-        )
+        raise UnsupportedOperationError(f"{unable} with this algorithm", hint=f"it can with: {can}")
     own = attributes.get("alg")
     if own is not None and own not in key_type.algorithms:
         raise PolicyError(

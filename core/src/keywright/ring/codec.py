@@ -324,16 +324,11 @@ class KeyCodec:
             key = self._registry.key_type(info.key_type).validate(again)
             is_canonical = key.secret is not None and format_.encode_secret(key) == payload
         except (FormatError, InvalidKeyError) as error:
-            raise self._undecodable(info, error) from None
+            raise self._damaged(info, f"does not decode: {error}", error.hint) from None
         if not is_canonical:
-            raise CorruptedStoreError(
-                f"{info.reference} in store {self._store!r} is not as it was written", hint="restore it from a backup"
-            )
+            raise self._damaged(info, "is not as it was written")
         if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
-            raise CorruptedStoreError(
-                f"{info.reference} in store {self._store!r} is another key than its metadata says",
-                hint="restore it from a backup",
-            )
+            raise self._damaged(info, "is another key than its metadata says")
         return key
 
     def complete(self, info: RecordInfo, payload: Secret) -> RecordInfo:
@@ -356,13 +351,13 @@ class KeyCodec:
         try:
             key = decode_key(self._registry, format_, payload, lenient=False, report=warn)
         except (FormatError, InvalidKeyError) as error:
-            raise self._undecodable(info, error) from None
+            raise self._damaged(info, f"does not decode: {error}", error.hint) from None
         return format_, key.replace(kid=key.kid or format_.default_kid(info.name, info.version, key) or "")
 
-    def _undecodable(self, info: RecordInfo, error: FormatError | InvalidKeyError) -> CorruptedStoreError:
-        return CorruptedStoreError(
-            f"{info.reference} in store {self._store!r} does not decode: {error}", hint=error.hint
-        )
+    def _damaged(
+        self, info: RecordInfo, problem: str, hint: str | None = "restore it from a backup"
+    ) -> CorruptedStoreError:
+        return CorruptedStoreError(f"{info.reference} in store {self._store!r} {problem}", hint=hint)
 
 
 def warn(sentence: str) -> None:

@@ -333,11 +333,7 @@ def _store(
         for table in declared.values():
             yield from _in_chain(context, store, table)
         return
-    opened = _attempt(subject, lambda: context.stores.get(store))
-    if isinstance(opened, Problem):
-        yield opened
-        return
-    plain = _attempt(subject, lambda: opened.store)
+    plain = _attempt(subject, lambda: context.stores.get(store).store)
     if isinstance(plain, Problem):
         yield plain
         return
@@ -348,7 +344,7 @@ def _store(
             messages = (problem.message, *(f"{problem.subject}{joint}{problem.message}" for joint in (": ", " ")))
             reported |= {(message, problem.hint) for message in messages}
             yield problem
-    for problem in _names(context, opened, declared, holders):
+    for problem in _names(context, context.stores.get(store), declared, holders):
         # What the store reported is not repeated for each name that it affects.
         if problem[1:] not in reported:
             yield problem
@@ -436,7 +432,7 @@ def _read(context: RingContext, opened: OpenStore, info: RecordInfo) -> _Half:
 
 def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Problem]:
     if opened.capabilities.writable:
-        what = f"is declared as {dotted('keys', table.name)}, and no version of it was ever made"
+        what = f"is declared as {table.path}, and no version of it was ever made"
         yield Problem(subject, what, f"run `keywright ensure {table.name}`")
         return
     # The store's own error names the place where it looked, and what should be there.
@@ -459,7 +455,7 @@ def _lifecycle(
         yield Problem(
             subject,
             f"its rotation is overdue: version {newest.version} was made at "
-            f"{format_time(newest.created.replace(microsecond=0))}, and {dotted('keys', table.name)}.rotate_every is "
+            f"{format_time(newest.created.replace(microsecond=0))}, and {table.path}.rotate_every is "
             f"{format_duration(rotate_every)}",
             f"run `keywright rotate --due {table.name}`",
         )

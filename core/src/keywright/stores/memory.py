@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Final
@@ -92,8 +92,9 @@ class MemoryStore:
                     name=name,
                     version=version,
                 )
-            if not self._lists(name):
-                insort(self._names, name)
+            index = bisect_left(self._names, name)
+            if self._names[index : index + 1] != [name]:
+                self._names.insert(index, name)
             return self._put(record)
 
     def create_many(self, records: Sequence[Record], *, guard: Guard | None = None) -> Sequence[CreateResult]:
@@ -182,12 +183,7 @@ class MemoryStore:
         self._check_guard(guard)
         old = self._find(name, version)
         if old.info.revision != expected:
-            raise ConflictError(
-                f"{name}@{version}: changed since it was read; nothing was written",
-                hint="read it and try again",
-                name=name,
-                version=version,
-            )
+            raise _changed(name, version)
         return old
 
     def _check_guard(self, guard: Guard | None) -> None:
@@ -195,16 +191,7 @@ class MemoryStore:
             return
         record = self._records.get(guard.name, {}).get(guard.version)
         if record is None or record.info.revision != guard.revision:
-            raise ConflictError(
-                f"{guard.name}@{guard.version}: changed since it was read; nothing was written",
-                hint="read it and try again",
-                name=guard.name,
-                version=guard.version,
-            )
-
-    def _lists(self, name: str) -> bool:
-        index = bisect_left(self._names, name)
-        return self._names[index : index + 1] == [name]
+            raise _changed(guard.name, guard.version)
 
     def _find(self, name: str, version: int) -> Record:
         versions = self._records.get(name)
@@ -231,6 +218,15 @@ class MemoryStore:
 def _refuse_destroyed(info: RecordInfo) -> None:
     if info.state is State.DESTROYED:
         raise UnsupportedOperationError(f"{info.reference}: a destroyed version has no payload", hint="use destroy")
+
+
+def _changed(name: str, version: int) -> ConflictError:
+    return ConflictError(
+        f"{name}@{version}: changed since it was read; nothing was written",
+        hint="read it and try again",
+        name=name,
+        version=version,
+    )
 
 
 def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:

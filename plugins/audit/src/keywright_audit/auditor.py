@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from keywright import hookimpl
 from keywright.errors import ConfigError, StoreError
+from keywright.files import has_locks
 
 if TYPE_CHECKING:
     from keywright import KeyEvent, Problem, ReviewRequest
@@ -85,12 +86,8 @@ def audit_to(path: str | None, *, required: bool) -> Auditor:
     """
     if path is None:
         raise ConfigError("required is true, and there is no path", hint="set the path of the log")
-    try:
-        import fcntl  # noqa: F401  (whether it is there)
-    except ImportError:
-        raise ConfigError(
-            "the audit log needs POSIX file locks, which this system lacks", hint="take path out"
-        ) from None
+    if not has_locks():
+        raise ConfigError("the audit log needs POSIX file locks, which this system lacks", hint="take path out")
     return Auditor(path, required=required)
 
 

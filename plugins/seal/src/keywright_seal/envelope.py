@@ -25,11 +25,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
-from threading import RLock
 from typing import Final, NamedTuple
 
 from keywright import Secret
 from keywright.errors import SealError
+from keywright.files import ProcessLock
 from keywright_seal.kdf import MASTER_KEY, SALT_BYTES, Derivation
 
 Derive = Callable[[Secret, Derivation], Secret]
@@ -90,12 +90,7 @@ class MasterKeys:
         self._given = tuple(given)
         self._derive = derive
         self._derived: dict[tuple[int, Derivation], DerivedKey] = {}
-        # By process: a child does not wait for a thread that exists in its parent only.
-        self._locks: dict[int, RLock] = {}
-
-    def lock(self) -> RLock:
-        """This process's lock."""
-        return self._locks.setdefault(os.getpid(), RLock())
+        self.lock = ProcessLock()
 
     def derived(self, index: int, derivation: Derivation) -> DerivedKey:
         """The keys of a master key (0: the current one) by a derivation.
@@ -106,7 +101,7 @@ class MasterKeys:
         found = self._derived.get((index, derivation))
         if found is not None:
             return found
-        with self.lock():
+        with self.lock.mine():
             found = self._derived.get((index, derivation))
             if found is None:
                 root = self._derive(self._given[index], derivation)
@@ -153,7 +148,7 @@ class OpenedEnvelopeSeal:
         """
         if max(len(payload), len(context)) > _LARGEST:
             raise SealError(f"seal {self._name!r} takes payloads up to 1 GiB", hint="what is larger is not a key")
-        with self._masters.lock():
+        with self._masters.lock.mine():
             if self._is_locked_out:
                 raise SealError(
                     f"seal {self._name!r} seals nothing here: what was sealed in this store before is under another "
@@ -217,7 +212,7 @@ class OpenedEnvelopeSeal:
         if is_ours:
             self._recognize(envelope.derivation, adopt=True)
             return
-        with self._masters.lock():
+        with self._masters.lock.mine():
             self._is_locked_out = not self._has_opened
 
     def _parsed(self, payload: Secret) -> Envelope | None:
@@ -229,7 +224,7 @@ class OpenedEnvelopeSeal:
 
     def _recognize(self, derivation: Derivation, *, adopt: bool) -> None:
         """A payload is under one of our master keys; seal as it was sealed, if that is how we seal."""
-        with self._masters.lock():
+        with self._masters.lock.mine():
             self._has_opened, self._is_locked_out = True, False
             if adopt and derivation.costs_as_much_as(self._template):
                 self._chosen = derivation
