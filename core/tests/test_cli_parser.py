@@ -126,10 +126,12 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
     ("line", "group", "problem"),
     [
         *((f"{option} list", "", AFTER_WORDS) for option in ("-z", "-qz", "-", "--", "--type", "--bits=8")),
+        ("--bogus nix", "", AFTER_WORDS),
         ("config --type show", " config", AFTER_WORDS),
         ("--json=x list", "", "argument --json: takes no value"),
         ("--config --json -q list", "", "argument --config: expected one argument"),
         ("config --store", " config", "--store takes a value, and the command line ends before that"),
+        ("--config", "", "--config takes a value, and the command line ends before that"),
         ("--option a", "", "--option takes two values, and the command line ends before that"),
     ],
 )

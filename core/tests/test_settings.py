@@ -370,6 +370,7 @@ def test_options_are_checked_and_completed() -> None:
     assert dict(options) == {"bits": 128, "labels": {}, "comment": None}
     assert options["labels"] is not shared
     assert (options.integer("bits"), options.optional_text("comment"), len(options)) == (128, None, 3)
+    assert [Options({"age": age}).optional_duration("age") for age in (None, timedelta(1))] == [None, timedelta(1)]
     assert repr(options) == "<options bits, labels, comment>"
     assert repr(Options()) == "<options none>"
 

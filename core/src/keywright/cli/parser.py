@@ -106,7 +106,7 @@ class CommandLine:
         """Find the words that name a command. Options of every command may stand before and between them.
 
         Raises:
-            ConfigError: an option before a word is none of every command, or lacks its value.
+            ConfigError: an option before a word is not one of every command, or lacks its value.
         """
         words: tuple[str, ...] = ()
         before: list[str] = []

@@ -294,7 +294,7 @@ def environment_layer(environ: Environment, below: Layer, base: str) -> Layer:
     spellings = _spellings(below)
     for variable in variables:
         source = f"environment variable {_shown_variable(variable)}"
-        place = _place_of(variable, source, spellings, below)
+        place = _place_of(variable, source, spellings)
         _put(layer, place, RawValue(environ[variable], dotted(*place), source, base, textual=True))
     return layer
 
@@ -313,9 +313,7 @@ def _spellings(below: Layer) -> dict[str, list[tuple[str, ...]]]:
     return spellings
 
 
-def _place_of(
-    variable: str, source: str, spellings: Mapping[str, list[tuple[str, ...]]], below: Layer
-) -> tuple[str, ...]:
+def _place_of(variable: str, source: str, spellings: Mapping[str, list[tuple[str, ...]]]) -> tuple[str, ...]:
     rest = variable[len(_PREFIX) :]
     # Only ASCII: upper() would turn other letters into these.
     rest = rest.upper() if rest.isascii() else ""
@@ -326,10 +324,10 @@ def _place_of(
     if not places:
         section, _, name = table.partition("__")
         known = [spelling.removeprefix(f"{section}__") for spelling in spellings if spelling.startswith(f"{section}__")]
-        hint = did_you_mean(name, known)
+        tables = [dotted(*place) for found in spellings.values() for place in found]
         raise ConfigError(
-            f"{source}: reaches no configured table{hint}",
-            hint=f"it is spelt {_PREFIX}STORES__NAME__SETTING (or SEALS, KEYS); {listed(_tables(below))}",
+            f"{source}: reaches no configured table{did_you_mean(name, known)}",
+            hint=f"it is spelt {_PREFIX}STORES__NAME__SETTING (or SEALS, KEYS); {listed(tables)}",
         )
     if len(places) > 1:
         both = " and ".join(dotted(*place) for place in sorted(places))
@@ -376,10 +374,6 @@ def _check_place(place: tuple[str, ...], below: Layer) -> None:
     if name not in tables:
         table = dotted(section, name)
         raise ConfigError(f"--option: {table} is not configured{did_you_mean(name, tables)}", hint=listed(tables))
-
-
-def _tables(below: Layer) -> list[str]:
-    return [dotted(section, name) for section, tables in below.tables.items() for name in tables]
 
 
 def _put(layer: Layer, place: tuple[str, ...], given: RawValue) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keywright.errors import (
     ConfigError,
@@ -226,7 +226,7 @@ def _import_plan(
     if others:
         table = context.config.key(name)
         activates = activation_of(table, wanted.activate_in, now)
-        overlap = cast("timedelta | None", table.common()["overlap"]) if overlap is None else overlap
+        overlap = table.common().optional_duration("overlap") if overlap is None else overlap
         labels = {**others[-1].labels, **labels}
     activates, expires = check_times(activates, wanted.expires, overlap, now)
     return Plan(

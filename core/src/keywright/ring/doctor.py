@@ -33,8 +33,6 @@ from keywright.settings.values import parse_setting
 from keywright.text import format_duration
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from keywright.config.model import KeyConfig, PluginConfig, SealConfig
     from keywright.plugins.registry import Registry
     from keywright.protocols import CheckedPlugin, CheckedStore
@@ -115,10 +113,8 @@ def examine(context: RingContext, only: str | None = None) -> Iterator[Problem]:
     same = _same_places(context) if only is None else {}
     for store in context.config.stores if only is None else (only,):
         if store in same:
-            subject = f"stores {same[store]!r} and {store!r}"
-            yield Problem(
-                subject, "are one and the same place", "remove one of the two tables, or correct its settings"
-            )
+            hint = "remove one of the two tables, or correct its settings"
+            yield Problem(_subject(same[store], store), "are one and the same place", hint)
         for problem in _store(context, store, declared.get(store, {}), {} if store in same else holders):
             # A problem of a seal is not repeated for each record that it does not open.
             if problem[1:] not in reported:
@@ -447,7 +443,7 @@ def _lifecycle(
         reason, hint = lifecycle.why_not(infos, now)
         yield Problem(subject, f"no version signs: {reason}", hint)
         return
-    rotate_every = None if table is None else cast("timedelta | None", table.common()["rotate_every"])
+    rotate_every = None if table is None else table.common().optional_duration("rotate_every")
     if table is None or rotate_every is None:
         return
     newest = lifecycle.overdue(infos, rotate_every, now)

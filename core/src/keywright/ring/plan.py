@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from keywright.config.model import KEY_SETTING_NAMES, fault_in_kid
 from keywright.errors import ConfigError, PolicyError
@@ -120,8 +120,8 @@ def make_plan(
     given |= _given(wanted.options, source="argument")
     owner = f"key type {key_type.name!r}"
     options = options_of(table, key_type.settings, owner, KEY_SETTING_NAMES, given=given)
-    overlap = wanted.overlap if wanted.overlap is not None else cast("timedelta | None", common["overlap"])
-    expires_in = cast("timedelta | None", common["expires_in"])
+    overlap = wanted.overlap if wanted.overlap is not None else common.optional_duration("overlap")
+    expires_in = common.optional_duration("expires_in")
     ends = wanted.expires
     if ends is None and expires_in is not None:
         ends = (wanted.activates or now) + expires_in
@@ -204,7 +204,7 @@ def _given(options: Mapping[str, object] | None, *, source: str) -> dict[str, Ra
 def activation_of(table: KeyConfig, activate_in: timedelta | None, now: datetime) -> datetime | None:
     """When a next version starts to sign: after `activate_in`, else as the table says, else at once (None)."""
     if activate_in is None:
-        activate_in = cast("timedelta | None", table.common()["activate_in"])
+        activate_in = table.common().optional_duration("activate_in")
     check_duration("activate_in", activate_in)
     # Without a wait there is no time: the version signs at once on every clock.
     return now + activate_in if activate_in else None

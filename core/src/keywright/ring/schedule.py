@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from keywright.errors import (
     ConfigError,
@@ -83,7 +83,7 @@ def _find_due(
     for name in names or context.config.keys:
         table = context.config.key(name)
         try:
-            every = cast("timedelta | None", table.common()["rotate_every"])
+            every = table.common().optional_duration("rotate_every")
             # Also if there seems to be none: a misspelt one would never be noticed.
             make_plan(context.registry, table, NewVersion(), now=context.clock())
             if every is None:

@@ -185,6 +185,10 @@ class Options(Mapping[str, object]):
         """The value of a `duration` setting."""
         return cast(timedelta, self._values[name])
 
+    def optional_duration(self, name: str) -> timedelta | None:
+        """The value of a `duration` setting, or None."""
+        return cast("timedelta | None", self._values[name])
+
     def secret(self, name: str) -> Secret:
         """The value of a `secret` setting."""
         return cast(Secret, self._values[name])
