@@ -164,7 +164,7 @@ GOOD_PATH = [
     ["import", "canary", "keywright.toml"],
     ["rotate", "absent"],
     ["export", "canary@9", "--secret"],
-    ["verify", "canary", "--signature", "AAAA", "keywright.toml"],
+    ["verify", "canary", "--signature", "A" * 88, "keywright.toml"],
     ["config", "show"],
     ["config", "check"],
     ["plugins"],

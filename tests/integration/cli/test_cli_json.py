@@ -165,7 +165,7 @@ def test_wrong_arguments_are_told_in_json(ready: Keywright, command: str) -> Non
         pytest.param(["sign", "a@1", "absent"], "ConfigError", 2, id="no file"),
         pytest.param(["import", "b"], "NotExportableError", 5, id="refused"),
         pytest.param(["import", "b", "ed.jwk", "--format", "nix"], "MalformedKeyError", 65, id="malformed"),
-        pytest.param(["verify", "a", "--signature", "AAAA"], "InvalidSignatureError", 1, id="the answer is no"),
+        pytest.param(["verify", "a", "--signature", "A" * 88], "InvalidSignatureError", 1, id="the answer is no"),
         pytest.param(["export", "a", "-o", "ed.jwk"], "KeyExistsError", 4, id="file exists"),
         pytest.param(["destroy", "a@1"], "ConfigError", 2, id="no terminal to ask on"),
         pytest.param(["compromise", "a@1"], "ConfigError", 2, id="no terminal to ask on, compromise"),

@@ -258,7 +258,7 @@ def test_more_than_is_read_is_refused(shell: Shell, home: Path, line: str) -> No
     assert (done.returncode, done.stdout, done.stderr) == (65, "", message)
 
 
-@pytest.mark.parametrize("line", ["sign a long", "verify a long --signature AA=="])
+@pytest.mark.parametrize("line", ["sign a long", "verify a long --signature AAAAAAAAAAAAAAAAAAAAAA=="])
 def test_a_message_has_a_limit_of_its_own(told: Told, home: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     """The input of `sign` is not a key, and the message does not call it one."""
     monkeypatch.setattr(use, "_MAXIMUM_MESSAGE_BYTES", 10)

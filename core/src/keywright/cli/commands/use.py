@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MAXIMUM_MESSAGE_BYTES = 1 << 30
 _MAXIMUM_SIGNATURE_BYTES = 65_536
+_LEAST_SIGNATURE_BYTES = 16
 
 
 def configure_sign(parser: ArgumentParser, _plugins: object) -> None:
@@ -57,9 +58,13 @@ def _signature(arguments: Namespace, context: Context) -> bytes:
     is_file = given == "-" or os.path.exists(given)
     if given == "-" and arguments.file in (None, "-"):
         raise ConfigError("standard input cannot be both the signature and what was signed", hint="name a file")
-    text = context.read_input(given, limit=_MAXIMUM_SIGNATURE_BYTES).reveal().strip() if is_file else given.encode()
+    text = context.read_input(given, limit=_MAXIMUM_SIGNATURE_BYTES).reveal().strip() if is_file else given
     try:
-        return b64decode(text, validate=True)
+        signature = b64decode(text, validate=True)
     except ValueError:
+        signature = b""
+    # What is shorter is no signature of any algorithm, but more likely the misspelled name of a file.
+    if len(signature) < _LEAST_SIGNATURE_BYTES:
         what = "the file of --signature has no base64" if is_file else "--signature is neither a file nor base64"
-        raise ConfigError(what, hint="pass what `keywright sign` printed, or the file with it") from None
+        raise ConfigError(what, hint="pass what `keywright sign` printed, or the file with it")
+    return signature
