@@ -137,8 +137,15 @@ def bundles(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def campaigns(session: nox.Session) -> None:
     """Everything that the tests run a sample of: all faults, kills, hostile tokens and fuzz targets. Takes hours."""
-    for name in ("faults", "kills", "hostile_tokens", "fuzz"):
+    for name in ("laws", "faults", "kills", "hostile_tokens", "fuzz"):
         session.notify(name)
+
+
+@nox.session(python="3.11")
+def laws(session: nox.Session) -> None:
+    """Run the tests with new examples of Hypothesis, which are the same on each run otherwise."""
+    sync(session, "test")
+    session.run("pytest", "--hypothesis-profile=campaign", *session.posargs)
 
 
 @nox.session(python="3.11")
