@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from array import array
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Any
 from zlib import crc32
 
@@ -301,3 +303,50 @@ def test_a_right_checksum_over_nonsense_is_damage(rest: bytes) -> None:
     """The checksum says that nothing changed since, not that it was written by us."""
     with refuses(CorruptedStoreError, _DAMAGED):
         decode_info(_sealed(rest), where="a.json")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param(*one, id=f"{one[0]}: {name}")
+        for name, one in {
+            "number in a label": ("labels", {"a": 1}),
+            "number for a label": ("labels", {1: "a"}),
+            "label in bytes": ("labels", {"a": b"1"}),
+            "number": ("kid", 7),
+            "none": ("reason", None),
+            "bytes": ("key_type", b"oct"),
+            "number for a format": ("format", 7),
+            "zero": ("version", 0),
+            "yes": ("version", True),
+            "text for a number": ("version", "1"),
+            "space": ("name", "a b"),
+            "no zone": ("created", datetime(2026, 1, 1)),  # noqa: DTZ001  (the mistake)
+            "date as text": ("expires", "2026-01-01"),
+            "seconds": ("overlap", 5),
+            "text for bytes": ("public", "point"),
+            "numbers for bytes": ("public", array("b", b"point")),
+            "text for a state": ("state", "enabled"),
+            "not a number": ("attributes", Attributes({"n": float("nan")})),
+            "no JSON": ("attributes", Attributes({"n": b"bytes"})),
+        }.items()
+    ],
+)
+def test_what_would_not_be_read_back_is_not_written(field: str, value: Any) -> None:
+    """The error names the field, and not the value; a store then writes nothing."""
+    with pytest.raises(TypeError, match=f"cannot be stored as they are: {field}$"):
+        encode_info(replace(_INFO, **{field: value}))
+
+
+def test_what_is_read_back_equal_is_written() -> None:
+    """Another zone, another mapping and other bytes are equal to what is read."""
+    values: tuple[tuple[str, Any], ...] = (
+        ("created", datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=2)))),
+        ("labels", MappingProxyType({"a": "1"})),
+        ("public", bytearray(b"point")),
+        ("attributes", Attributes({"n": [1, {"m": None}]})),
+    )
+    for field, value in values:
+        info = replace(_INFO, **{field: value})
+
+        assert decode_info(encode_info(info), where="", revision=info.revision) == info

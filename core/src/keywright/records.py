@@ -200,7 +200,6 @@ def _is_ordinary(info: RecordInfo) -> bool:
         and (type(info.version), type(info.state), type(labels)) == (int, State, dict)
         and info.version >= 1
         and (info.public is None or type(info.public) is bytes)
-        and (info.overlap is None or type(info.overlap) is timedelta)
     )
 
 
