@@ -374,11 +374,11 @@ BROKEN = {
     ),
     "wraps a hook": (
         START + "@hookimpl(wrapper=True)\ndef keywright_register_formats(): return (yield)",
-        "wraps keywright_register_formats, which is refused: a plugin hears a hook, it does not stand around others",
+        "wraps keywright_register_formats, which is refused: a plugin cannot wrap the hooks of others",
     ),
     "wraps a hook as of old": (
         START + "@hookimpl(hookwrapper=True)\ndef keywright_observe(event): yield",
-        "wraps keywright_observe, which is refused: a plugin hears a hook, it does not stand around others",
+        "wraps keywright_observe, which is refused: a plugin cannot wrap the hooks of others",
     ),
     "wants an argument that is none": (
         START + "@hookimpl\ndef keywright_observe(event, key): ...",

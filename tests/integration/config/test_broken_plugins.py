@@ -108,7 +108,7 @@ BROKEN = [
     ),
     pytest.param(
         START + "@hookimpl(wrapper=True)\ndef keywright_register_key_types(): return (yield)",
-        "wraps keywright_register_key_types, which is refused: a plugin hears a hook, it does not stand around others",
+        "wraps keywright_register_key_types, which is refused: a plugin cannot wrap the hooks of others",
         id="wraps-a-hook",
     ),
 ]  # fmt: skip

@@ -154,7 +154,7 @@ def unfit_hook(plugin: object) -> str:
                 continue
             return f"implements {hook}, which is not a hook of keywright{did_you_mean(hook, list(_HOOKS))}"
         if options.get("wrapper") or options.get("hookwrapper"):
-            return f"wraps {hook}, which is refused: a plugin hears a hook, it does not stand around others"
+            return f"wraps {hook}, which is refused: a plugin cannot wrap the hooks of others"
         known = _required(_HOOKS[hook])
         unknown = [name for name in argnames if name not in known]
         if unknown:
