@@ -98,7 +98,7 @@ class Context:
         self.print(json.dumps(document, sort_keys=True))
 
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows of the result, on stdout: on a terminal aligned under `header`, elsewhere parted by tabs, without one.
+        """Rows of the result, on stdout: on a terminal aligned under `header`, elsewhere separated by tabs.
 
         What does not print stands as a backslash escape. Without rows, nothing is printed. Raises: as `write`.
         """

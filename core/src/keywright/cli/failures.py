@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -92,9 +91,9 @@ def _message(error: BaseException, *, debug: bool) -> tuple[str, str | None, int
 
 def _missing_module(error: ImportError) -> errors.PluginError:
     """A dependency that is not there, or that Python cannot import from where it is."""
-    archive = next((entry for entry in sys.path if os.path.isfile(entry)), None)
+    archive = os.path.abspath(__file__).rpartition(f"{os.sep}keywright{os.sep}cli")[0]
     hint = "install it, in the environment of keywright"
-    if archive is not None:
+    if os.path.isfile(archive):
         hint = f"binary modules cannot be imported from {shown_path(archive)}: unpack it, or bundle it with shiv or pex"
     return errors.PluginError(f"{_owner(error)} needs the module {error.name!r}, which cannot be imported", hint=hint)
 

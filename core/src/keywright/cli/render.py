@@ -132,7 +132,7 @@ def _cells(one: VersionPhase) -> tuple[str, ...]:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, folds: bool = False) -> str:
-    """Rows as text: on a terminal aligned under a header, elsewhere parted by tabs and without one.
+    """Rows as text: on a terminal aligned under a header, elsewhere separated by tabs and without one.
 
     With `folds`, a last cell that is too wide for the terminal goes on below itself. What does not print, and the
     backslash, stands as a backslash escape: a kid can be anything.

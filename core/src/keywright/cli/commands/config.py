@@ -239,7 +239,9 @@ def _problems_of(profile: str | None, arguments: Namespace, context: Context) ->
             # What refers to a table that was left out would be a problem only because of that.
             stores = {name: table for name, table in config.stores.items() if table.backend != "chain"}
             config = config._replace(stores=stores, keys={})
-        with KeyRing(config, Registry.load(config.plugins), store=context.store) as ring:
+        registry = Registry.load(config.plugins)
+        registry.report = context.warn
+        with KeyRing(config, registry, store=context.store) as ring:
             problems += ring.examine_settings()
     except KeywrightError as error:
         problems.append(error)  # without a ring, nothing more can be checked
