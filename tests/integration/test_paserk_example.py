@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from support.installed import EXAMPLES, Run, install, runner
+from support.installed import EXAMPLES, Run, install, run_own_tests, runner
 
 SEED = bytes.fromhex("707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f")
 PUBLIC = bytes.fromhex("1ce56a48c82ff99162a14bc544612674e5d61fb9317e65d4055780fdbcb4dc35")
@@ -49,15 +48,10 @@ def kids(run: Run, name: str, store: str = "files") -> list[str]:
 
 def test_its_own_tests_pass_once_it_is_installed(installed: Path, environment: dict[str, str]) -> None:
     """The contract of plugins, which looks up the entry point, is not skipped there."""
-    python, source = installed.with_name("python"), installed.parents[2] / "source"
+    printed = run_own_tests(installed, environment)
 
-    result = subprocess.run(
-        [python, "-m", "pytest", "-q", "-k", "Plugin"], cwd=source, env=environment, capture_output=True, text=True
-    )
-
-    assert result.returncode == 0, result.stdout
-    assert "passed" in result.stdout
-    assert "is not installed" not in result.stdout
+    assert "passed" in printed
+    assert "is not installed" not in printed
 
 
 def test_an_ed25519_key_is_generated_exported_and_rotated(run: Run) -> None:

@@ -32,6 +32,16 @@ def install(example: Path, folder: Path, *packages: str) -> Path:
     return folder / "venv" / _SCRIPTS / "keywright"
 
 
+def run_own_tests(command: Path, environment: dict[str, str]) -> str:
+    """Run the example's own tests of its plugin where it is installed. Returns what pytest printed."""
+    done = subprocess.run(
+        [command.with_name("python"), "-m", "pytest", "-q", "-k", "Plugin"],
+        cwd=command.parents[2] / "source", env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 def build_wheels(folder: Path) -> list[Path]:
     """Build the wheels of keywright in `folder`. Returns all wheels there."""
     _uv("build", "--quiet", "--wheel", "--out-dir", folder, "--all-packages", cwd=REPOSITORY)
