@@ -183,7 +183,8 @@ def mutation(session: nox.Session) -> None:
     """Break the code in one place at a time, in a copy of this checkout: some test has to notice (docs/mutation.md)."""
     copy = Path(session.create_tmp()).resolve() / "checkout"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    # Without `.venv`, `.git` and the like, which are at the root; fixtures have such names too.
+    shutil.copytree(".", copy, ignore=lambda folder, names: [n for n in names if folder == "." and n.startswith(".")])
     session.chdir(copy)
     sync(session, "test", "docs")
     session.run("python", "-m", "mutation", *session.posargs)
