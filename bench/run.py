@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nix import nix_rows
 from start import discovery_rows, start_rows
-from stores import keyring_rows, store_rows
+from stores import keyring_rows, ring_rows, store_rows
 from tokens import jose_rows
 
 
@@ -27,6 +27,7 @@ def main() -> None:
         "Whole processes": start_rows,
         "Discovery": discovery_rows,
         "Stores": partial(store_rows, large=given.large),
+        "Rings": ring_rows,
         "Keyring": keyring_rows,
         "Tokens": jose_rows,
         "Nix": partial(nix_rows, large=given.large),

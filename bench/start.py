@@ -38,6 +38,9 @@ def start_rows(home: Path, *, runs: int) -> Iterator[str]:
     ours = timed["keywright generate (file store)"]
     yield row("generate / import …ed25519", ours.over(timed["python -c 'import …ed25519'"]), at_most=2.0)
     yield row("generate / keyring get", ours.over(timed["keyring get"]), at_most=0.6)
+    if cpp := timed.get("nix key generate-secret"):
+        for name, at_most in (("nix key generate-secret", 1.5), ("jose jwk create-secret-key", 1.7)):
+            yield row(f"{name} / C++ nix", timed[f"keywright {name}"].over(cpp), at_most=at_most)
 
 
 def discovery_rows(home: Path, *, runs: int) -> Iterator[str]:

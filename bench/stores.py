@@ -17,7 +17,8 @@ from typing import NamedTuple, Protocol, cast
 
 from timing import row
 
-from keywright import Options, Record, RecordInfo, Registry, Secret, WritableStore
+import keywright
+from keywright import BatchStore, Options, Record, RecordInfo, Registry, Secret, WritableStore
 
 SIZES = (1_000, 100_000, 1_000_000)
 PAGE = 100
@@ -174,6 +175,33 @@ def keyring_rows(home: Path, *, runs: int) -> Iterator[str]:
             create = statistics.median(seconds(store.create, record(f"new{number}")) for number in range(2 * runs))
         yield row(f"PlaintextKeyring get / {backend} get", theirs_get / get, at_least=500)
         yield row(f"PlaintextKeyring create / {backend} create", theirs_create / create, at_least=10)
+
+
+def ring_rows(home: Path, *, runs: int) -> Iterator[str]:
+    """`list` and `doctor` over a SQLite store of 5,000 and 10,000 Nix keys: both are to be linear."""
+    costs: list[tuple[float, float]] = []
+    with keywright.open({"stores": {"main": {"backend": "sqlite", "path": str(home / "keys.db")}}}) as ring:
+        key = ring.export(ring.generate("first").reference, secret=True)
+        assert isinstance(key, Secret)
+        store = cast("BatchStore", ring.open_store())
+        info = ring.resolve("first@1")
+        for half in range(2):
+            names = [f"k{half * 5_000 + number}" for number in range(5_000)]
+            store.create_many([Record(info.replace(name=name, kid=f"{name}-1"), _renamed(key, name)) for name in names])
+            times = [(seconds(_all, ring.list()), seconds(_all, ring.examine())) for _ in range(min(runs, 5))]
+            costs.append((min(one for one, _ in times), min(one for _, one in times)))
+    for what, first, second in zip(("list", "doctor"), *costs, strict=True):
+        yield row(f"{what}, 10,000 keys, ms", second * 1000, at_most=1000 if what == "doctor" else None)
+        yield row(f"{what}, 10,000 keys / 5,000", second / first, at_most=2.3)
+
+
+def _renamed(key: Secret, name: str) -> Secret:
+    return Secret(f"{name}-1".encode() + key.reveal()[key.reveal().index(b":") :])
+
+
+def _all(found: Iterator[object]) -> None:
+    for _ in found:
+        pass
 
 
 def opened(backend: str, path: Path) -> AbstractContextManager[WritableStore]:
