@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from shutil import rmtree
 
-from kills.worker import ended, forked, print_table, stop, told_to_stop
+from kills.worker import ended, forked, killed_after, print_table, stop, told_to_stop
 
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Revision, Secret
@@ -109,8 +109,11 @@ def _migration(
     config: Mapping[str, object], chance: Random, figures: Figures, kills: int, *, deletes: bool, update: bool
 ) -> int | None:
     """A migration's exit code; None: it was killed, as it is while there are fewer kills than that."""
-    child = forked(partial(_migrate, config, delete=deletes, update=update))
-    code = ended(child, chance.random() ** 2 * 0.12 if figures.kills < kills else None)
+    kill = figures.kills < kills
+    # Every other kill comes after a number of versions, so that some lie inside a migration on any machine.
+    last = chance.randrange(1, _NAMES) if kill and figures.kills % 2 == 0 else None
+    child = forked(partial(_migrate, config, last, delete=deletes, update=update))
+    code = ended(child, chance.random() ** 2 * 0.12 if kill and last is None else None)
     figures.kills += code is None
     return code
 
@@ -134,12 +137,12 @@ def _check_meanwhile(config: Mapping[str, object], before: _Everything, *, stale
             assert there in (None, signing), f"{name} has another primary"
 
 
-def _migrate(config: Mapping[str, object], *, delete: bool, update: bool) -> int:
+def _migrate(config: Mapping[str, object], last: int | None, *, delete: bool, update: bool) -> int:
+    """Migrate; with `last`, killed when so many versions are dealt with."""
     with keywright.open(config) as ring:
+        found = ring.migrate(from_="old", to="new", delete_source=delete, allow_referenced=delete, update=update)
         try:
-            moved = list(
-                ring.migrate(from_="old", to="new", delete_source=delete, allow_referenced=delete, update=update)
-            )
+            moved = list(killed_after(last, found))
         except ConflictError:
             return 4  # it kept changing
         return int(any(one.error is not None for one in moved))
@@ -153,7 +156,7 @@ def _write(config: Mapping[str, object], seed: int) -> int:
             try:
                 _change(ring, chance)
             except KeywrightError:
-                continue  # there is nothing that signs, or somebody else was faster
+                continue  # there is nothing that signs, or someone else was faster
             done += 1
             time.sleep(0.003)
     return done

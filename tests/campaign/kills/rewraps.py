@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from kills.worker import ended, forked, print_table, stop, told_to_stop
+from kills.worker import ended, forked, killed_after, print_table, stop, told_to_stop
 
 import keywright
 from keywright import KeyRing, Secret, State
@@ -142,19 +142,23 @@ def _under_fire(place: Place, figures: Figures, writers: int, chance: Random, be
 
 def _rewrap(place: Place, figures: Figures, kills: int, chance: Random) -> int | None:
     """The exit code of a change; None: it was killed, as it is while there are fewer kills than that."""
-    moment = chance.random() * _LONGEST_MOMENT_SECONDS[place.seal]
-    code = ended(forked(partial(_seal_anew, place)), moment if figures.kills < kills else None)
+    kill = figures.kills < kills
+    # Every other kill comes after a number of records, so that some lie inside a change on any machine.
+    last = chance.randrange(1, _NAMES) if kill and figures.kills % 2 == 0 else None
+    moment = chance.random() * _LONGEST_MOMENT_SECONDS[place.seal] if kill and last is None else None
+    code = ended(forked(partial(_seal_again, place, last)), moment)
     if code is not None:
-        assert code == 0, "a record could not be sealed anew"
+        assert code == 0, "a record could not be sealed again"
         return code
     figures.kills += 1
     figures.inside += 0 < _left(place) < len(_everything(place))
     return None
 
 
-def _seal_anew(place: Place) -> int:
+def _seal_again(place: Place, last: int | None) -> int:
+    """Change the master key; with `last`, killed when so many records are sealed again."""
     with place.open() as ring:
-        return int(any(one.error is not None for one in ring.rewrap()))
+        return int(any(one.error is not None for one in killed_after(last, ring.rewrap())))
 
 
 def _left(place: Place) -> int:
@@ -191,7 +195,7 @@ def _watched(place: Place, figures: Figures) -> Iterator[None]:
         yield
     finally:
         looks = stop(watcher)
-    assert looks != 99, "a record did not open while it was sealed anew"
+    assert looks != 99, "a record did not open while it was sealed again"
     figures.looks += looks
 
 
@@ -223,7 +227,7 @@ def _write(place: Place, number: int, seed: int) -> int:
             except SealError:
                 raise
             except KeywrightError:
-                continue  # somebody else was faster
+                continue  # someone else was faster
             made.write(f"{reference} {key} {value}\n")
             made.flush()
             done += 1

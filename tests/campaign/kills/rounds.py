@@ -70,7 +70,7 @@ def check(store: Checked, open_store: Open, reports: Sequence[Sequence[Report]])
         effects = _settle_shared(store, found.pop(SHARED, {}), finished, under_way)
         for name in sorted(found.keys() | store.names.keys()):
             effects += _settle(store, name, found.get(name, {}), [one for one in under_way if one.name == name])
-        # The workers are dead: nobody misses the locks that reading these files takes away.
+        # The workers are dead: no one misses the locks that reading these files takes away.
         _where(store)
         _examine(store, opened)
     assert _on_disk(store.directory) == store.alive().keys(), "closing the store changed which secrets are in its files"
@@ -146,7 +146,7 @@ def _settle_shared(store: Checked, found: Found, finished: Iterable[Report], und
     secrets = {number: version.secret for number, version in actual.items()}
     new = [(number, secret) for number, secret in secrets.items() if number not in store.rotations]
     assert secrets.items() >= store.rotations.items(), f"{SHARED} lost a version"
-    assert open_rotations.issuperset(new), f"{SHARED} has versions {new} that nobody made"
+    assert open_rotations.issuperset(new), f"{SHARED} has versions {new} that no one made"
     asked = {report.operation.version for report in finished if report.operation.kind == "rotate"}
     assert asked <= actual.keys(), f"{SHARED}: versions {asked - actual.keys()} were taken, and are not there"
     store.rotations.update((number, secret) for number, secret in new if secret is not None)
@@ -174,7 +174,7 @@ def _where(store: Checked) -> None:
     alive = store.alive()
     places = _places(store.directory)
     there = {number for number, _ in places}
-    assert there <= alive.keys(), f"secrets {sorted(there - alive.keys())} are nobody's, and in a file"
+    assert there <= alive.keys(), f"secrets {sorted(there - alive.keys())} are no one's, and in a file"
     assert there >= alive.keys(), f"secrets {sorted(alive.keys() - there)} are in no file"
     if store.kind == "file":
         assert places == sorted(alive.items()), "a secret is in another file than its own"
@@ -184,7 +184,7 @@ def _examine(store: Checked, opened: WritableStore) -> None:
     examined = cast(CheckedStore, opened)  # the type of a backend's `open` does not say so
     made = [path for path, _ in contents(str(store.directory)) if path.startswith(".keywright-")]
     if made:
-        # A process was killed while it made the database. No key is in these, but nobody knows whether its maker lives.
+        # A process was killed while it made the database. No key is in these, but no one knows whether its maker lives.
         assert [problem.message for problem in examined.check()] in ([], [_LEFT])
         for path in made:
             (store.directory / path).unlink()

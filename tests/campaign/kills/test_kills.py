@@ -137,7 +137,7 @@ class Stepwise(Through):
     ("broken", "message"),
     [
         pytest.param(Late, "though their end was reported|holds {.*}, not {}", id="reports too early"),
-        pytest.param(Stray, "are nobody's, and in a file|a secret is in another file than its own", id="leaves a copy"),
+        pytest.param(Stray, "are no one's, and in a file|a secret is in another file than its own", id="leaves a copy"),
         pytest.param(Stepwise, "holds {}, not", id="two steps"),
     ],
 )

@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from kills.history import SHARED, Operation, Versions, after, choose, number_for, number_of, secret
 from support.errors import text_of
@@ -25,6 +25,7 @@ from keywright_file import FileBackend
 from keywright_sqlite import SqliteBackend
 
 LONGEST_LIFE_SECONDS = 60  # were its parent to die
+_T = TypeVar("_T")
 
 
 def forked(work: Callable[[], int]) -> int:
@@ -40,13 +41,22 @@ def forked(work: Callable[[], int]) -> int:
         os._exit(code)
 
 
+def killed_after(last: int | None, done: Iterable[_T]) -> Iterator[_T]:
+    """What is `done`; this process kills itself when so many are; None: it does not."""
+    for number, one in enumerate(done, start=1):
+        if number == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield one
+
+
 def ended(child: int, within: float | None) -> int | None:
-    """The exit code of a child; None: it was killed, for it was not done `within` so many seconds."""
+    """The exit code of a child; None: it killed itself, or was killed, for it was not done `within` these seconds."""
     deadline = time.monotonic() + (LONGEST_LIFE_SECONDS if within is None else within)
     while time.monotonic() < deadline:
         process, status = os.waitpid(child, os.WNOHANG)
         if process:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            return None if code == -signal.SIGKILL else code
         time.sleep(0.0005)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
