@@ -1,4 +1,4 @@
-"""Find words that the sources and the documentation do not use: `python tests/words.py` prints each place.
+"""Find words that sources, tests and documentation do not use: `python tests/words.py` prints each place.
 
 The words are understood by few readers, or say less than a standard word. The changelog, which quotes, is left out.
 """
@@ -22,8 +22,9 @@ WORDS = {
     "way out": "hint",
 }
 ROOT = Path(__file__).parents[1]
-PLACES = ("core/src/**/*.py", "plugins/*/src/**/*.py", "docs/**/*.md", "docs/**/*.py", "*.md", "noxfile.py")
-EXCEPT = (ROOT / "docs" / "changelog.md",)
+FOLDERS = ("core", "plugins", "tests", "docs", "bench", "fuzz", "mutation")
+PLACES = ("*.md", "*.py", *(f"{folder}/**/*.{kind}" for folder in FOLDERS for kind in ("py", "md", "txt")))
+EXCEPT = (ROOT / "docs" / "changelog.md", Path(__file__))
 
 
 def main() -> int:

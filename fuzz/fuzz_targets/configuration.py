@@ -142,7 +142,7 @@ def check_file(data: bytes) -> None:
         require(_spelt(_loaded_file(data, document, path, profile)) == _spelt(config), "read twice, it says two things")
         from_mapping = config_from(document or {}, profile=profile, source=str(path), base=str(path.parent))
         require(_spelt(from_mapping) == _spelt(config), "the file and the mapping say two things")
-        require(config.default_store in config.stores, "the default store is none")
+        require(config.default_store in config.stores, "the default store is not a configured one")
         if profile is None:
             _check_complete(document or {}, config)
         _check_stores(config, data, document, path)

@@ -97,7 +97,7 @@ def _check_written(key: Key) -> None:
     require(json.loads(public).keys().isdisjoint(_SECRET_MEMBERS), "a public key has a secret member")
     if key.secret is not None and key.type != "rsa":
         text = encode_base64url(key.secret.reveal())
-        # Who repeats the secret as `use` or kid has said himself that it is none.
+        # Who repeats the secret as `use` or kid has published it.
         said = key.kid + repr(key.attributes.plain())
         require(text in said or text.encode() not in public, "a public key shows the secret half")
 

@@ -155,7 +155,7 @@ def _check_narinfo(data: bytes) -> None:
     require(info.render() == data, "a narinfo is not written as it was")
     require(NarInfo.parse(data.decode(errors="surrogateescape")).render() == data, "its text is another narinfo")
     require(is_path_fingerprint(info.fingerprint()), "a fingerprint that is not spelled as Nix spells it")
-    require(len(info.nar_hash) == 32 and info.nar_size > 0, "a hash or size that is none")
+    require(len(info.nar_hash) == 32 and info.nar_size > 0, "not a hash or a size")
     for signatures in ([], ["b-1:x", "a-1:y", "b-1:x"], [*info.signatures][:-1]):
         _check_signed(info, signatures)
     verdict = judge(info.fingerprint(), info.signatures, _TRUSTED_KEYS)

@@ -1,4 +1,4 @@
-"""What seals wrote, or somebody else: sealed payloads of the seals `passphrase` and `master-key`."""
+"""What seals wrote, or someone else: sealed payloads of the seals `passphrase` and `master-key`."""
 
 from __future__ import annotations
 

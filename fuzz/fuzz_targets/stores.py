@@ -199,7 +199,7 @@ def _check_record(record: Record | None, name: str, version: int, damage: _Damag
     if record is None:
         elsewhere = damage.place.startswith(("cache.example.org/@", "b/c/@"))
         own = damage.place.startswith(f"{name}/@{version}")
-        require(own or not elsewhere, "a version that nobody touched is not to be had")
+        require(own or not elsewhere, "a version that no one touched is not available")
         return
     require((record.info.name, record.info.version) == (name, version), "a record of another version")
     if (name, version) == _FIRST and damage.place != "cache.example.org/@3/meta.json":
@@ -234,7 +234,7 @@ def _is_name(content: bytes) -> bool:
 
 
 def _is_a_files_name(content: bytes) -> bool:
-    """Whether it is one that somebody may have chosen, and no key: short, readable, without a long run."""
+    """Whether it is one that someone may have chosen, and no key: short, readable, without a long run."""
     text = content.decode(errors="surrogateescape")
     return text.isprintable() and len(text) <= 40 and not re.search("[A-Za-z0-9]{20}", text)
 
@@ -308,7 +308,7 @@ def _read(path: Path, tried: Callable[[Callable[[], object]], object], known: li
         found: list[str] = []
         tried(partial(_collect, store, found))
         known += [f" {name}@" for name in found]
-        require(all(check_name(name) == name for name in found), "a name that is none")
+        require(all(check_name(name) == name for name in found), "not a valid name")
         require(all(one < other for one, other in pairwise(found)), "names out of order")
         for name in {"cache.example.org", "b/c", *found[:8]}:
             tried(partial(_read_name, store, name))

@@ -40,7 +40,7 @@ def scratch_directory(name: str) -> Path:
 
 
 def emptied(directory: Path) -> Path:
-    """The directory, made anew."""
+    """The directory, made again."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
     return directory
