@@ -107,19 +107,28 @@ def why_not(infos: Sequence[RecordInfo], now: datetime) -> tuple[str, str]:
     waiting = [one.info for one in known if one.phase is Phase.ANNOUNCED]
     first = min(waiting, key=_activation, default=None)
     announced = f"signs from {_activation(first):%Y-%m-%d %H:%M:%S} UTC" if first is not None else ""
+    hint = f"run `keywright rotate {infos[0].name if infos else 'NAME'}{'' if first is None else ' --activate-in 0s'}`"
+    enabled = _to_enable(infos, now)
+    if enabled is not None:
+        hint = f"run `keywright enable {enabled.reference}`, or {hint}"
+    if first is not None:
+        hint = f"wait until then, or {hint}"
     active = [one for one in known if _supersedes(one.info) and _active(one.info, now)]
     if not active:
-        if first is not None:
-            return f"version {first.version} is announced and {announced}", "wait until then, or rotate"
-        return "no version was ever active", "rotate"
+        return f"version {first.version} is announced and {announced}" if first else "no version was ever active", hint
     newest = active[-1]
-    enable = "enable it again, or " if newest.phase is Phase.DISABLED else ""
-    hint = f"{enable}rotate"
-    reason = f"version {newest.info.version} is {newest.phase.value}, and an older version never replaces a newer one"
-    if first is not None:
-        reason += f"; version {first.version} {announced}"
-        hint = f"wait until then, or {enable}rotate with --activate-in 0s"
-    return reason, hint
+    reason = f"version {newest.info.version} is {newest.phase.value}, and older versions are not used again"
+    return f"{reason}; version {first.version} {announced}" if first else reason, hint
+
+
+def _to_enable(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | None:
+    """The newest disabled version that would sign if it were enabled."""
+    for info in reversed(infos):
+        if info.state is State.DISABLED:
+            enabled = change_state(info, State.ENABLED, now)
+            if primary([enabled if one is info else one for one in infos], now) is enabled:
+                return info
+    return None
 
 
 def change_state(info: RecordInfo, state: State, now: datetime, reason: str = "") -> RecordInfo:
@@ -134,10 +143,11 @@ def change_state(info: RecordInfo, state: State, now: datetime, reason: str = ""
     if info.state is state:
         return info
     if info.state is State.DESTROYED:
-        raise PolicyError(f"{info.reference} is destroyed permanently", hint="rotate to make a new version")
+        raise PolicyError(f"{info.reference} is destroyed permanently", hint="rotate it to create a new version")
     if info.state is State.COMPROMISED and state is not State.DESTROYED:
         raise PolicyError(
-            f"{info.reference} is compromised permanently", hint="rotate to make a new version, or destroy this one"
+            f"{info.reference} is compromised permanently",
+            hint="rotate it to create a new version, or destroy this one",
         )
     never_active = _left_early(info)
     if state is not State.ENABLED and info.state is not State.ENABLED:

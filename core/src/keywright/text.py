@@ -14,6 +14,7 @@ _YEAR = 31_536_000  # not written, so that 365d stays 365d
 _DURATION = "([0-9]{1,10})([smhdwy])"
 _LONGEST_SECONDS = 36_500 * 86_400
 _LONGEST_WORD: Final = 100
+_LIKENESS: Final = 0.65  # of 1: `frobnicate` is not `rotate` misspelled
 
 
 def parse_duration(text: str) -> timedelta:
@@ -26,7 +27,7 @@ def parse_duration(text: str) -> timedelta:
 
     match = re.fullmatch(_DURATION, text)
     if match is None:
-        raise ValueError("a whole number and a unit: s, m, h, d, w or y, such as 90d")
+        raise ValueError("a whole number and a unit (s, m, h, d, w or y), such as 90d")
     seconds = int(match[1]) * (_YEAR if match[2] == "y" else _UNITS[match[2]])
     if seconds > _LONGEST_SECONDS:
         raise ValueError("at most 36500d")
@@ -49,5 +50,5 @@ def did_you_mean(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
     from difflib import get_close_matches
 
     lowered = {one.lower(): one for one in known}
-    matches = get_close_matches(word.lower(), lowered, n=1)
+    matches = get_close_matches(word.lower(), lowered, n=1, cutoff=_LIKENESS)
     return f" (did you mean {lowered[matches[0]]!r}?)" if matches else ""
